@@ -1,0 +1,81 @@
+/* Chooses, once and at run time, the CPU level whose kernels are used. Built with baseline
+ * flags and without link-time optimisation: nothing here may need what it tests for. */
+#include "kernels.h"
+
+#include <stddef.h>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <cpuid.h>
+#define CG_X86 1
+#else
+#define CG_X86 0
+#endif
+
+extern const cg_table cg_table_baseline;
+#if CG_X86
+extern const cg_table cg_table_x86_v3, cg_table_x86_v4;
+#endif
+
+const char *const cg_kernel_names[CG_KERNEL_COUNT] = {
+#define KERNEL(name, fields) #name,
+#include "kernels.def"
+#undef KERNEL
+};
+
+#if CG_X86
+enum { YMM_STATE = 0x06, ZMM_STATE = 0xe6 }; /* bits of XCR0: Intel SDM vol. 1, 13.3 */
+
+static int has(unsigned value, unsigned mask) { return (value & mask) == mask; }
+
+static uint64_t os_saved_state(void) {
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+/* The feature sets of the x86-64 psABI's micro-architecture levels 3 and 4: the bits are those
+ * of CPUID leaves 1, 7 and 80000001h. 1, 3 or 4 is returned. */
+static int psabi_level(void) {
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 1;
+    const unsigned leaf1 = bit_FMA | bit_MOVBE | bit_OSXSAVE | bit_AVX | bit_F16C;
+    if (!has(c, leaf1)) return 1;
+    uint64_t state = os_saved_state();
+    if ((state & YMM_STATE) != YMM_STATE) return 1;
+    if (!__get_cpuid(0x80000001u, &a, &b, &c, &d) || !has(c, bit_LZCNT)) return 1;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 1;
+    if (!has(b, bit_AVX2 | bit_BMI | bit_BMI2)) return 1;
+    const unsigned v4 = bit_AVX512F | bit_AVX512DQ | bit_AVX512CD | bit_AVX512BW | bit_AVX512VL;
+    return has(b, v4) && (state & ZMM_STATE) == ZMM_STATE ? 4 : 3;
+}
+#endif
+
+typedef struct {
+    const cg_table *table;
+    int psabi; /* the x86-64 psABI level that it needs */
+} level;
+
+static const level levels[] = {
+#if CG_X86
+    {&cg_table_x86_v4, 4},
+    {&cg_table_x86_v3, 3},
+#endif
+    {&cg_table_baseline, 1},
+};
+
+static const level *in_use = &levels[sizeof levels / sizeof *levels - 1];
+
+int cg_level_count(void) { return sizeof levels / sizeof *levels; }
+const char *cg_level_name(int i) { return levels[i].table->name; }
+int cg_level(void) { return (int)(in_use - levels); }
+void cg_use_level(int i) { in_use = &levels[i]; }
+
+int cg_level_supported(int i) {
+#if CG_X86
+    return psabi_level() >= levels[i].psabi;
+#else
+    return i >= 0;
+#endif
+}
+
+cg_kernel cg_find(int kernel, int dtype) { return in_use->table->run[kernel][dtype]; }

@@ -1,0 +1,2 @@
+#define CG_LEVEL baseline
+#include "../kernels/all.h"

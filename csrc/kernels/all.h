@@ -1,0 +1,25 @@
+/* The whole list for one CPU level: every family once for float32, once for float64.
+ * Included by isa/<level>.c, which names the level and is compiled with its flags. */
+#include "kernel.h"
+
+#define CG_REAL_BITS 32
+#include "families.h"
+#undef CG_REAL_BITS
+
+#define CG_REAL_BITS 64
+#include "families.h"
+#undef CG_REAL_BITS
+
+#define CG_TABLE_(level) cg_table_##level
+#define CG_TABLE(level) CG_TABLE_(level)
+#define CG_STRING_(level) #level
+#define CG_STRING(level) CG_STRING_(level)
+
+const cg_table CG_TABLE(CG_LEVEL) = {
+    CG_STRING(CG_LEVEL),
+    {
+#define KERNEL(name, fields) {name##_f32, name##_f64},
+#include "../kernels.def"
+#undef KERNEL
+    },
+};

@@ -1,0 +1,10 @@
+/* Takes back what real.h defined, so that it can be included for the other precision. */
+#undef real
+#undef bits
+#undef NAME
+#undef REAL_MAX
+#undef REAL_EPS
+#undef LANES
+#undef vec
+#undef ivec
+#undef KERNEL_BODY

@@ -1,0 +1,61 @@
+/* The few thread primitives that the pool needs, over POSIX threads or Windows. */
+#ifndef CYGRAD_THREADS_H
+#define CYGRAD_THREADS_H
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+
+typedef SRWLOCK cg_mutex;
+typedef CONDITION_VARIABLE cg_condition;
+#define CG_MUTEX_INIT SRWLOCK_INIT
+#define CG_CONDITION_INIT CONDITION_VARIABLE_INIT
+static inline void cg_lock(cg_mutex *m) { AcquireSRWLockExclusive(m); }
+static inline int cg_try_lock(cg_mutex *m) { return TryAcquireSRWLockExclusive(m); }
+static inline void cg_unlock(cg_mutex *m) { ReleaseSRWLockExclusive(m); }
+static inline void cg_wait(cg_condition *c, cg_mutex *m) { SleepConditionVariableSRW(c, m, INFINITE, 0); }
+static inline void cg_wake_all(cg_condition *c) { WakeAllConditionVariable(c); }
+static inline void cg_yield(void) { SwitchToThread(); }
+#define CG_THREAD_RESULT DWORD WINAPI
+static inline int cg_start_thread(CG_THREAD_RESULT (*body)(void *), void *arg) {
+    HANDLE thread = CreateThread(NULL, 0, body, arg, 0, NULL);
+    return thread != NULL && CloseHandle(thread);
+}
+
+#else
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+typedef pthread_mutex_t cg_mutex;
+typedef pthread_cond_t cg_condition;
+#define CG_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
+#define CG_CONDITION_INIT PTHREAD_COND_INITIALIZER
+static inline void cg_lock(cg_mutex *m) { pthread_mutex_lock(m); }
+static inline int cg_try_lock(cg_mutex *m) { return pthread_mutex_trylock(m) == 0; }
+static inline void cg_unlock(cg_mutex *m) { pthread_mutex_unlock(m); }
+static inline void cg_wait(cg_condition *c, cg_mutex *m) { pthread_cond_wait(c, m); }
+static inline void cg_wake_all(cg_condition *c) { pthread_cond_broadcast(c); }
+static inline void cg_yield(void) { sched_yield(); }
+#define CG_THREAD_RESULT void *
+/* Signals stay with the threads that Python knows: the new one blocks them all. */
+static inline int cg_start_thread(void *(*body)(void *), void *arg) {
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int started = pthread_create(&thread, 0, body, arg) == 0 && pthread_detach(thread) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, 0);
+    return started;
+}
+#endif
+
+static inline void cg_pause(void) {
+#if defined(__x86_64__) || defined(_M_X64)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

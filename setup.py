@@ -1,0 +1,159 @@
+"""Builds the C kernels, one static library a CPU level, and the Cython modules that call them.
+
+Everything that can be said in pyproject.toml is said there.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_clib import build_clib
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).parent
+DEBUG = bool(os.environ.get("CYGRAD_DEBUG"))
+
+# No fast-math: NaN, infinities and signed zeros keep their meaning. -fno-math-errno and
+# -fno-trapping-math only drop errno and floating-point exception flags, which nothing reads.
+FLAGS = [
+    "-std=gnu11",
+    "-O1" if DEBUG else "-O3",
+    "-fopenmp-simd",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    *os.environ.get("CYGRAD_CFLAGS", "").split(),
+]
+
+# Flags of each CPU level: csrc/isa/<level>.c is compiled with them.
+X86_LEVELS = {
+    "baseline": ["-march=x86-64"],
+    "x86_v3": ["-march=x86-64-v3"],
+    "x86_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+}
+
+
+def target_machine() -> str:
+    """The machine that is built for, which differs from this one when cross-compiling on macOS."""
+    archflags = re.findall(r"-arch (\S+)", os.environ.get("ARCHFLAGS", ""))
+    if archflags:
+        return archflags[0]
+    return sysconfig.get_platform().rpartition("-")[2] if sys.platform != "darwin" else platform.machine()
+
+
+def cpu_levels() -> dict[str, list[str]]:
+    is_x86 = target_machine() in ("x86_64", "amd64", "AMD64")
+    return X86_LEVELS if is_x86 else {"baseline": []}
+
+
+def write_argument_blocks() -> None:
+    """Declares the argument blocks of csrc/kernels.def to Cython, in src/cygrad/_blocks.pxd."""
+    types = {"OUT": "void *", "IN": "const void *", "OUTS": "void **", "INS": "const void **",
+             "IDX": "const int64_t *", "N": "int64_t ", "S": "double ", "SEED": "uint64_t "}
+    lines = [
+        "# Made from csrc/kernels.def by setup.py.",
+        "from libc.stdint cimport int64_t, uint64_t",
+        "",
+        'cdef extern from "kernels.h":',
+    ]
+    source = re.sub(r"/\*.*?\*/", "", (ROOT / "csrc/kernels.def").read_text(), flags=re.S)
+    for name, fields in re.findall(r"KERNEL\((\w+),((?:[^()]|\(\w+\))*)\)", source):
+        lines += [f"    enum: CG_{name}", f"    ctypedef struct cg_{name}_args:"]
+        lines += [f"        {types[kind]}{field}" for kind, field in re.findall(r"(\w+)\((\w+)\)", fields)]
+    text = "\n".join(lines) + "\n"
+    path = ROOT / "src/cygrad/_blocks.pxd"
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def use_clang_cl(compiler) -> None:
+    """On Windows the kernels' vector extensions need clang-cl, which takes MSVC's own options too."""
+    if compiler.compiler_type == "msvc":
+        if not compiler.initialized:
+            compiler.initialize()
+        compiler.cc = "clang-cl.exe"
+
+
+class BuildKernels(build_clib):
+    def build_libraries(self, libraries):
+        use_clang_cl(self.compiler)
+        super().build_libraries(libraries)
+
+
+class BuildModules(build_ext):
+    def build_extensions(self):
+        use_clang_cl(self.compiler)
+        super().build_extensions()
+
+
+def windows_flags(flags: list[str]) -> list[str]:
+    return [f"/clang:{flag}" for flag in flags] if sys.platform == "win32" else flags
+
+
+def sources_below(folder: str, *patterns: str) -> list[str]:
+    return sorted(str(p.relative_to(ROOT)) for pattern in patterns for p in (ROOT / folder).rglob(pattern))
+
+
+HEADERS = sources_below("csrc", "*.h", "*.def")
+
+
+def library(name: str, source: str, flags: list[str]):
+    options = {"sources": [source], "include_dirs": ["csrc"], "cflags": windows_flags(FLAGS + flags),
+               "obj_deps": {"": HEADERS}}
+    return name, options
+
+
+def module(name: str, source: str, **options) -> Extension:
+    return Extension(
+        f"cygrad.{name}",
+        [source],
+        include_dirs=["csrc", numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
+                       ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
+        extra_compile_args=windows_flags(["-std=gnu11", "-fvisibility=hidden", "-Wno-unused-function"]),
+        **options,
+    )
+
+
+write_argument_blocks()
+levels = cpu_levels()
+libraries = [library(f"cygrad_{level}", f"csrc/isa/{level}.c", flags) for level, flags in levels.items()]
+libraries += [library("cygrad_dispatch", "csrc/dispatch.c", []), library("cygrad_pool", "csrc/pool.c", [])]
+kernels = module(
+    "_kernels",
+    "src/cygrad/_kernels.pyx",
+    # The order matters to static linking: dispatch needs the levels.
+    libraries=["cygrad_dispatch", "cygrad_pool", *(f"cygrad_{level}" for level in levels)],
+    depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
+)
+autograd = module("autograd", "src/cygrad/autograd.py", depends=["src/cygrad/autograd.pxd"])
+
+setup(
+    libraries=libraries,
+    ext_modules=cythonize(
+        [kernels, autograd],
+        include_path=["src"],
+        compiler_directives={
+            "language_level": 3,
+            "freethreading_compatible": True,
+            "boundscheck": DEBUG,
+            "wraparound": False,
+            "initializedcheck": DEBUG,
+            "cdivision": True,
+            "embedsignature": True,
+            "binding": True,
+        },
+    ),
+    cmdclass={"build_clib": BuildKernels, "build_ext": BuildModules},
+)

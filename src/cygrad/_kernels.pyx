@@ -1,0 +1,8 @@
+"""Checks arguments and launches the C kernels of csrc/. No arithmetic is done here.
+
+One file a family stands in wrappers/. Every wrapper takes and returns ndarrays, makes a contiguous copy
+of an operand only where its kernel needs one, and raises one sentence that names the op.
+"""
+
+include "wrappers/core.pxi"
+include "wrappers/activation.pxi"

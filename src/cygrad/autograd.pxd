@@ -1,0 +1,70 @@
+# C types for the classes and the hot functions of autograd.py, which is plain Python without this file.
+
+cimport cython
+cimport numpy as np
+
+
+@cython.final
+cdef class Version:
+    cdef public long long value, rewrites
+
+
+cdef class Value:
+    cdef public object array
+    cdef public bint requires_grad
+    cdef public object grad_value, hooks
+    cdef public Node node
+    cdef public Py_ssize_t index
+    cdef public Version version
+    cdef public long long seen_rewrites
+    cdef object __weakref__
+
+
+@cython.final
+@cython.trashcan(True)
+cdef class Node:
+    cdef public Op op
+    cdef public tuple saved
+    cdef public object needs, edges, guards, outputs, hooks
+    cdef public long long depth
+    cdef public bint freed
+    cdef object __weakref__
+
+    cpdef tuple input_gradients(self, list upstream)
+    cpdef free(self)
+
+
+cdef class Op:
+    cdef public str name
+    cdef public object forward, rule
+    cdef public object __doc__
+
+
+cdef int place(Value value, array, Version version) except -1
+cpdef Value wrap(array)
+cdef Node new_node(Op op)
+cdef root(array)
+
+@cython.locals(node=Node, value=Value, recording=bint, arrays=list)
+cdef apply(Op op, tuple args, dict options)
+
+@cython.locals(value=Value, depth=cython.longlong, edges=list, needs=list, found=bint)
+cdef bint connect(Node node, tuple args) except -1
+
+cdef int check_history(Op op, Value value) except -1
+
+@cython.locals(value=Value, version=Version)
+cdef Value output_of(result, tuple args)
+
+cdef int attach(Value value, Node node, Py_ssize_t index) except -1
+
+@cython.locals(value=Value, guards=list)
+cdef int guard(Node node, tuple args, tuple outputs) except -1
+
+@cython.locals(node=Node, received=list, results=tuple, saved=tuple, index=cython.Py_ssize_t, leaves=dict, found=dict, pending=dict, heap=list)
+cdef tuple walk(outputs, upstream, bint retain_graph, dict places)
+
+cdef bint is_new(array, list received, tuple saved, tuple results)
+
+@cython.locals(received=list, node=Node)
+cdef int deposit(target, Py_ssize_t index, array, bint owned, dict leaves, dict pending, list heap) except -1

@@ -1,0 +1,477 @@
+"""The graph engine: the values, the nodes between them, and the walk back. It knows no op by name.
+
+Forward, every op that touches a value requiring a gradient leaves a :class:`Node`: what its gradient rule
+needs (``saved``) and where the gradients go (``edges``). Backward, the nodes are taken deepest first, so that
+each has received all its gradients before it is asked for those of its inputs; it is freed as soon as it has
+answered. The walk is a loop over a heap: it never recurses.
+
+This file is plain Python. The build compiles it with the C types that autograd.pxd gives its classes.
+"""
+
+from __future__ import annotations
+
+import threading
+from heapq import heappop, heappush
+
+import numpy as np
+
+__all__ = ["Node", "Op", "Value", "Version", "backward", "grad_enabled", "gradients", "op", "set_grad_enabled"]
+
+
+class Version:
+    """Counts the in-place writes to one block of memory; a tensor and its views share it.
+
+    ``value`` counts every write. ``rewrites`` counts those that the graph recorded on one tensor alone, so
+    that the others over the same memory know that their place in the graph is out of date.
+    """
+
+    def __init__(self):
+        self.value = 0
+        self.rewrites = 0
+
+
+class Value:
+    """An array and its place in the graph: what the engine needs to know of a tensor.
+
+    A value without a ``node`` is a leaf; one with a node is output number ``index`` of that node.
+    """
+
+    def __init__(self, array, requires_grad=False):
+        place(self, array if isinstance(array, np.ndarray) else np.asarray(array), Version())
+        self.requires_grad = requires_grad
+
+
+def place(value, array, version):
+    """Makes the value a leaf over `array`, whose memory has this version."""
+    value.array = array
+    value.requires_grad = False
+    value.grad_value = None
+    value.node = None
+    value.index = 0
+    value.version = version
+    value.seen_rewrites = version.rewrites
+    value.hooks = None
+
+
+class Node:
+    """One application of an op: what its gradient rule needs, and where its results go.
+
+    It is the ``ctx`` that an op's forward and gradient receive.
+    """
+
+    def save(self, *values):
+        """Keeps what the gradient rule needs: arrays, which are guarded against in-place writes where a user
+        can see them, and anything else. They are read back from ``ctx.saved``."""
+        self.saved = values
+
+    def __lt__(self, other):
+        """Deeper nodes come first: whoever uses a node's output is deeper than it."""
+        return self.depth > other.depth
+
+    def __hash__(self):
+        return id(self)
+
+    def __eq__(self, other):
+        return self is other
+
+    def __repr__(self):
+        return f"<{self.op.name} backward>"
+
+    @property
+    def name(self):
+        """The name of the op."""
+        return self.op.name
+
+    @property
+    def next_functions(self):
+        """Where the gradients go: a (node or leaf, output number) for each input, None where none is needed."""
+        return tuple([edge if edge is not None else (None, 0) for edge in self.edges])
+
+    def input_gradients(self, upstream):
+        """The gradient of each input, from the gradient of each output."""
+        if self.freed:
+            raise RuntimeError(
+                f"{self.op.name}: backward was called a second time through a graph that the first call freed; "
+                "pass retain_graph=True to the first call"
+            )
+        for version, value in self.guards:
+            check_guard(self.op, version, value)
+        rule = self.op.rule
+        if rule is None:
+            raise NotImplementedError(f"{self.op.name}: this op has no gradient rule")
+        if self.outputs is not None:
+            upstream = [
+                np.zeros(shape, dtype) if array is None else array
+                for array, (shape, dtype) in zip(upstream, self.outputs)
+            ]
+        results = rule(self, *upstream)
+        if not isinstance(results, tuple):
+            results = (results,)
+        if len(results) != len(self.edges):
+            raise RuntimeError(
+                f"{self.op.name}: its gradient rule gave {len(results)} gradients for {len(self.edges)} inputs"
+            )
+        return results
+
+    def free(self):
+        """Lets go of everything that backward needed."""
+        self.saved = ()
+        self.edges = ()
+        self.guards = ()
+        self.freed = True
+
+
+def check_guard(op, version, value):
+    """Raises if memory that `op` saved at version `value` was written to since."""
+    if version.value != value:
+        raise RuntimeError(
+            f"{op.name}: a tensor that its backward needs was changed in place "
+            f"(it is at version {version.value}, and was saved at version {value})"
+        )
+
+
+class Op:
+    """A forward function on arrays and the rule of its gradient.
+
+    ``forward(ctx, *arrays, **options)`` returns an array or a tuple of arrays; ``rule(ctx, *upstream)`` returns
+    one gradient for each positional argument: a new array, an upstream array itself, a view, or None. Called
+    with values, an op computes and, where a gradient is wanted, records.
+    """
+
+    def __init__(self, name, forward):
+        self.name = name
+        self.forward = forward
+        self.rule = None
+        self.__doc__ = forward.__doc__
+
+    def gradient(self, rule):
+        """Decorator that gives the op its gradient rule."""
+        self.rule = rule
+        return rule
+
+    def __call__(self, *args, **options):
+        return apply(self, args, options)
+
+    def __repr__(self):
+        return f"<op {self.name}>"
+
+
+def op(forward):
+    """Decorator that makes an op of its forward function; ``@name.gradient`` then adds the rule."""
+    return Op(forward.__name__, forward)
+
+
+# Grad mode
+
+
+class _Mode(threading.local):
+    enabled = True
+    anomaly = False
+
+
+_mode = _Mode()
+
+
+def grad_enabled():
+    """Whether ops are recorded in this thread."""
+    return _mode.enabled
+
+
+def set_grad_enabled(enabled):
+    """Switches recording in this thread and returns what it was."""
+    before = _mode.enabled
+    _mode.enabled = enabled
+    return before
+
+
+def anomaly_enabled():
+    """Whether backward in this thread checks every gradient for NaN."""
+    return _mode.anomaly
+
+
+def set_anomaly_enabled(enabled):
+    """Switches that check in this thread and returns what it was."""
+    before = _mode.anomaly
+    _mode.anomaly = enabled
+    return before
+
+
+# Forward
+
+_value_type = Value
+
+
+def use_value_type(value_type):
+    """Makes ops return instances of `value_type`, a subclass of Value."""
+    global _value_type
+    _value_type = value_type
+
+
+def wrap(array):
+    """A new leaf over `array`."""
+    value = Value.__new__(_value_type)
+    place(value, array, Version())
+    return value
+
+
+def new_node(op):
+    """A node that is not connected yet."""
+    node = Node.__new__(Node)
+    node.op = op
+    node.saved = node.needs = node.edges = node.guards = ()
+    node.outputs = node.hooks = None
+    node.depth = 0
+    node.freed = False
+    return node
+
+
+def root(array):
+    """The array that owns the memory of `array`."""
+    base = array.base
+    return base if isinstance(base, np.ndarray) else array
+
+
+def apply(op, args, options):
+    """Computes op on values and plain arguments; records a node where a gradient is wanted."""
+    node = new_node(op)
+    arrays = [arg.array if isinstance(arg, Value) else arg for arg in args]
+    recording = _mode.enabled and connect(node, args)
+    result = op.forward(node, *arrays, **options)
+    if isinstance(result, tuple):
+        outputs = tuple([output_of(array, args) for array in result])
+        if recording:
+            node.outputs = [(value.array.shape, value.array.dtype) for value in outputs]
+            for index, value in enumerate(outputs):
+                attach(value, node, index)
+            guard(node, args, outputs)
+        return outputs
+    value = output_of(result, args)
+    if recording:
+        attach(value, node, 0)
+        guard(node, args, (value,))
+    return value
+
+
+def connect(node, args):
+    """Gives the node an edge to each argument that requires a gradient; tells whether there is one."""
+    depth = 0
+    edges = []
+    needs = []
+    found = False
+    for arg in args:
+        edge = None
+        if isinstance(arg, Value):
+            value = arg
+            if value.requires_grad:
+                found = True
+                check_history(node.op, value)
+                if value.node is None:
+                    edge = (value, 0)
+                else:
+                    edge = (value.node, value.index)
+                    depth = max(depth, value.node.depth)
+        edges.append(edge)
+        needs.append(edge is not None)
+    node.needs = needs
+    node.edges = edges
+    node.depth = depth + 1
+    return found
+
+
+def check_history(op, value):
+    """Raises if the graph recorded a write to the value's memory through another tensor."""
+    if value.seen_rewrites != value.version.rewrites:
+        raise RuntimeError(
+            f"{op.name}: an input was changed in place through another tensor that shares its memory, which its "
+            "own graph does not know; change the tensor itself (x[i] = v), or a clone of the view"
+        )
+
+
+def output_of(result, args):
+    """The value over an op's result. One that is a view of an argument shares the argument's version."""
+    array = result if isinstance(result, np.ndarray) else np.asarray(result)
+    version = None
+    for arg in args:
+        if isinstance(arg, Value):
+            value = arg
+            if value.array is array or (array.base is not None and root(value.array) is root(array)):
+                version = value.version
+    value = Value.__new__(_value_type)
+    place(value, array, Version() if version is None else version)
+    return value
+
+
+def attach(value, node, index):
+    """Makes the value output `index` of the node, if its dtype can have a gradient."""
+    if value.array.dtype.kind == "f":
+        value.node = node
+        value.index = index
+        value.requires_grad = True
+
+
+def guard(node, args, outputs):
+    """Notes the versions of the saved arrays that a user can see and write to."""
+    guards = []
+    for item in node.saved:
+        if isinstance(item, np.ndarray):
+            array = root(item)
+            for candidate in args + outputs:
+                if isinstance(candidate, Value):
+                    value = candidate
+                    if root(value.array) is array:
+                        guards.append((value.version, value.version.value))
+                        break
+    node.guards = guards
+
+
+def rewrite(value, result):
+    """Writes `result`, the outcome of an op on `value` and others, into `value`'s own memory, and gives
+    `value` the result's place in the graph: how every in-place operator works."""
+    if value.requires_grad and value.node is None and _mode.enabled:
+        raise RuntimeError(
+            "in-place: a leaf tensor that requires a gradient can't be changed in place; do it under no_grad()"
+        )
+    if result.array.shape != value.array.shape:
+        raise RuntimeError(
+            f"in-place: the result has shape {result.array.shape}, which does not fit the tensor's {value.array.shape}"
+        )
+    if not np.can_cast(result.array.dtype, value.array.dtype, casting="same_kind"):
+        raise RuntimeError(f"in-place: a {result.array.dtype} result can't be stored in a {value.array.dtype} tensor")
+    if not value.array.flags.writeable:
+        raise ValueError("in-place: the tensor's memory is read-only")
+    if result.array is not value.array:
+        np.copyto(value.array, result.array, casting="same_kind")
+    value.version.value += 1
+    if result.node is not None:
+        value.version.rewrites += 1
+        value.node = result.node
+        value.index = result.index
+        value.requires_grad = True
+    value.seen_rewrites = value.version.rewrites
+    return value
+
+
+# Backward
+
+
+def backward(outputs, upstream, retain_graph):
+    """Adds to every leaf's gradient. If anything raises, no leaf is changed."""
+    leaves, _ = walk(outputs, upstream, retain_graph, None)
+    for leaf, (array, owned) in leaves.items():
+        if leaf.hooks is not None:
+            array, owned = run_hooks(leaf.hooks, array), False
+            leaves[leaf] = (array, owned)
+    for leaf, (array, owned) in leaves.items():
+        accumulate(leaf, array, owned)
+
+
+def accumulate(leaf, array, owned):
+    """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it."""
+    if leaf.grad_value is None:
+        leaf.grad_value = wrap(array if owned else np.array(array, leaf.array.dtype))
+    else:
+        total = leaf.grad_value
+        np.add(total.array, array, out=total.array)
+        total.version.value += 1
+
+
+def gradients(outputs, inputs, upstream, retain_graph):
+    """The gradient of each input as an array, None where the outputs do not depend on it. No leaf is changed."""
+    places = {(value.node if value.node is not None else value, value.index): None for value in inputs}
+    leaves, found = walk(outputs, upstream, retain_graph, places)
+    results = []
+    for value in inputs:
+        if value.node is None:
+            array, owned = leaves.get(value, (None, True))
+        else:
+            array, owned = found.get((value.node, value.index)), False
+        results.append(array if array is None or owned else np.array(array))
+    return results
+
+
+def walk(outputs, upstream, retain_graph, places):
+    """Carries gradients from the outputs to the leaves: {leaf: (gradient, whether it is nobody else's)}.
+    The gradients that arrive at `places`, (node, output number), are returned as well."""
+    leaves = {}
+    found = {}
+    pending = {}
+    heap = []
+    for value, array in zip(outputs, upstream):
+        target = value if value.node is None else value.node
+        deposit(target, value.index, array, False, leaves, pending, heap)
+    while heap:
+        node = heappop(heap)
+        received = pending.pop(node)
+        if node.hooks is not None:
+            for index, hooks in node.hooks.items():
+                if received[index] is not None:
+                    received[index] = run_hooks(hooks, received[index])
+        if places is not None:
+            for index, array in enumerate(received):
+                if (node, index) in places:
+                    found[node, index] = array
+        edges = node.edges
+        saved = node.saved
+        results = node.input_gradients(received)
+        if _mode.anomaly:
+            check_for_nan(node, results)
+        if not retain_graph:
+            node.free()
+        for edge, array in zip(edges, results):
+            if edge is not None and array is not None:
+                target, index = edge
+                deposit(target, index, array, is_new(array, received, saved, results), leaves, pending, heap)
+    return leaves, found
+
+
+def is_new(array, received, saved, results):
+    """Whether a gradient's memory is held by nobody but the walk."""
+    if array.base is not None:
+        return False
+    for other in received:
+        if other is array:
+            return False
+    for other in saved:
+        if other is array:
+            return False
+    count = 0
+    for other in results:
+        if other is array:
+            count += 1
+    return count == 1
+
+
+def deposit(target, index, array, owned, leaves, pending, heap):
+    """Adds a gradient to what has arrived at a leaf, or at output `index` of a node."""
+    if isinstance(target, Node):
+        received = pending.get(target)
+        if received is None:
+            outputs = target.outputs
+            received = [None] if outputs is None else [None] * len(outputs)
+            pending[target] = received
+            heappush(heap, target)
+        present = received[index]
+        received[index] = array if present is None else present + array
+    else:
+        entry = leaves.get(target)
+        leaves[target] = (array, owned) if entry is None else (entry[0] + array, True)
+
+
+def run_hooks(hooks, array):
+    """The gradient after each hook has seen it and perhaps replaced it."""
+    for hook in tuple(hooks.values()):
+        replacement = hook(wrap(array))
+        if replacement is not None:
+            if replacement.array.shape != array.shape:
+                raise RuntimeError(
+                    f"hook: it gave a gradient of shape {replacement.array.shape} for one of {array.shape}"
+                )
+            array = replacement.array
+    return array
+
+
+def check_for_nan(node, results):
+    """Raises if a gradient rule gave NaN."""
+    for number, array in enumerate(results):
+        if array is not None and np.isnan(array).any():
+            raise RuntimeError(f"{node.op.name}: its backward gave NaN in the gradient of input {number}")

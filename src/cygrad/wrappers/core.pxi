@@ -1,0 +1,158 @@
+# What every wrapper stands on: CPU levels, threads, the checks, and the one door to the kernels.
+
+cimport cython
+from libc.stdint cimport int64_t, uint64_t
+cimport numpy as cnp
+from cygrad._blocks cimport *
+
+import os
+
+import numpy as np
+
+cnp.import_array()
+
+cdef extern from "kernels.h":
+    ctypedef void (*cg_kernel)(const void *args, ...) noexcept nogil
+    enum: CG_FLOAT32
+    enum: CG_FLOAT64
+    enum: CG_KERNEL_COUNT
+    const char **cg_kernel_names
+    int cg_level_count()
+    const char *cg_level_name(int level)
+    bint cg_level_supported(int level)
+    int cg_level()
+    void cg_use_level(int level)
+    cg_kernel cg_find(int kernel, int dtype) nogil
+    int cg_run(cg_kernel kernel, const void *args, double cost) nogil
+    int cg_num_threads()
+    void cg_set_num_threads(int threads)
+
+ctypedef cnp.ndarray ndarray
+
+
+# CPU levels
+
+def kernel_names():
+    """The names of all kernels, in the order of csrc/kernels.def."""
+    return [cg_kernel_names[i].decode() for i in range(CG_KERNEL_COUNT)]
+
+
+def cpu_levels():
+    """The CPU levels that this build has and this machine runs, best first."""
+    return [cg_level_name(i).decode() for i in range(cg_level_count()) if cg_level_supported(i)]
+
+
+def cpu_level():
+    """The CPU level whose kernels are in use."""
+    return cg_level_name(cg_level()).decode()
+
+
+def use_cpu_level(name):
+    """Uses the kernels of level `name`, one of cpu_levels()."""
+    for i in range(cg_level_count()):
+        if cg_level_name(i).decode() == name and cg_level_supported(i):
+            cg_use_level(i)
+            return
+    raise ValueError(f"CYGRAD_ISA must be one of {', '.join(cpu_levels())} on this machine, got {name!r}")
+
+
+use_cpu_level(os.environ.get("CYGRAD_ISA") or cpu_levels()[0])
+
+
+# Threads
+
+def num_threads():
+    """The threads that a kernel may use."""
+    return cg_num_threads()
+
+
+def set_num_threads(int threads):
+    """Lets a kernel use `threads` threads. No result depends on it."""
+    if threads < 1:
+        raise ValueError(f"set_num_threads: threads must be at least 1, got {threads}")
+    cg_set_num_threads(threads)
+
+
+# Launches
+
+# Below this many nanoseconds of work the GIL is kept: releasing it costs more than it frees.
+cdef double GIL_COST = 20000.0
+
+
+cdef int launch(int kernel, int dtype, const void *args, double cost) except -1:
+    """Runs a kernel. `cost` is its work on one core in nanoseconds, roughly: it decides whether the GIL is
+    released and how many threads take part."""
+    cdef cg_kernel run = cg_find(kernel, dtype)
+    cdef int status
+    if cost < GIL_COST:
+        status = cg_run(run, args, cost)
+    else:
+        with nogil:
+            status = cg_run(run, args, cost)
+    if status:
+        raise MemoryError(f"{cg_kernel_names[kernel].decode()}: no memory for a thread to work in")
+    return 0
+
+
+# Checks
+
+cdef inline int dtype_of(ndarray x) noexcept:
+    """CG_FLOAT32 or CG_FLOAT64 of an array that real() let through."""
+    return CG_FLOAT32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else CG_FLOAT64
+
+
+cdef int check_real(str op, str name, object x) except -1:
+    if not isinstance(x, cnp.ndarray):
+        raise TypeError(f"{op}: {name} must be an array, got {type(x).__name__}")
+    cdef int type_number = cnp.PyArray_TYPE(<ndarray>x)
+    if type_number != cnp.NPY_FLOAT32 and type_number != cnp.NPY_FLOAT64:
+        raise TypeError(f"{op}: {name} must be float32 or float64, got {(<ndarray>x).dtype}")
+    return 0
+
+
+cdef inline ndarray real(str op, str name, object x):
+    """x as a float32 or float64 array that a kernel can read in order: itself, or a contiguous copy."""
+    check_real(op, name, x)
+    if cnp.PyArray_ISCARRAY_RO(<ndarray>x):
+        return <ndarray>x
+    return cnp.PyArray_FROMANY(x, cnp.PyArray_TYPE(<ndarray>x), 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_NOTSWAPPED)
+
+
+cdef inline ndarray like(str op, str name, object x, str model_name, ndarray model):
+    """x checked as in real(), of the dtype and shape of `model`."""
+    cdef ndarray array = real(op, name, x)
+    check_same_dtype(op, name, array, model_name, model)
+    if not cnp.PyArray_SAMESHAPE(array, model):
+        raise ValueError(f"{op}: {name} has shape {shape_of(array)}, but {model_name} has {shape_of(model)}")
+    return array
+
+
+cdef inline int check_same_dtype(str op, str name, ndarray x, str model_name, ndarray model) except -1:
+    if cnp.PyArray_TYPE(x) != cnp.PyArray_TYPE(model):
+        raise TypeError(f"{op}: {name} is {x.dtype}, but {model_name} is {model.dtype}")
+    return 0
+
+
+cdef inline ndarray written(str op, str name, object x):
+    """x as an array that a kernel writes in place: float32 or float64, contiguous and writeable."""
+    check_real(op, name, x)
+    if not cnp.PyArray_ISCARRAY(<ndarray>x):
+        raise ValueError(f"{op}: {name} must be contiguous and writeable")
+    return <ndarray>x
+
+
+cdef tuple shape_of(ndarray x):
+    return tuple([x.shape[i] for i in range(cnp.PyArray_NDIM(x))])
+
+
+cdef inline ndarray empty_like(ndarray x):
+    """A new contiguous array of x's shape and dtype."""
+    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x), 0)
+
+
+cdef inline void *data(ndarray x) noexcept:
+    return cnp.PyArray_DATA(x)
+
+
+cdef inline int64_t size(ndarray x) noexcept:
+    return cnp.PyArray_SIZE(x)

@@ -1,0 +1,17 @@
+"""The database of ops: one row an op. It drives the tests (tests/test_ops.py) and the benchmarks.
+
+One file a family, as everywhere. A row says how an op is called here, in PyTorch and in NumPy, gives samples that
+keep clear of kinks and cover the edges (sizes 0, 1, around a vector and a block, odd), and bad calls with the
+sentence that each raises.
+"""
+
+from __future__ import annotations
+
+from tests.op_db import activation
+from tests.op_db.row import Bad, Row, Sample
+
+__all__ = ["ROWS", "Bad", "Row", "Sample"]
+
+ROWS: list[Row] = [
+    *activation.ROWS,
+]
