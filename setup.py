@@ -137,12 +137,12 @@ kernels = module(
     libraries=["cygrad_dispatch", "cygrad_pool", *(f"cygrad_{level}" for level in levels)],
     depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
 )
-autograd = module("autograd", "src/cygrad/autograd.py", depends=["src/cygrad/autograd.pxd"])
+engine = module("autograd.engine", "src/cygrad/autograd/engine.py", depends=["src/cygrad/autograd/engine.pxd"])
 
 setup(
     libraries=libraries,
     ext_modules=cythonize(
-        [kernels, autograd],
+        [kernels, engine],
         include_path=["src"],
         compiler_directives={
             "language_level": 3,

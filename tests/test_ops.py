@@ -176,8 +176,8 @@ def assert_gradient(row: Row, sample: Sample, step: float = 1e-6):
 
 LAYOUTS = {
     "every other element": lambda a: np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim else a,
-    "transposed": lambda a: np.ascontiguousarray(a.T).T,
-    "negative strides": lambda a: np.ascontiguousarray(a[..., ::-1])[..., ::-1] if a.ndim else a,
+    "transposed": lambda a: a.T.copy().T,
+    "negative strides": lambda a: a[..., ::-1].copy()[..., ::-1] if a.ndim else a,
     "unaligned": lambda a: unaligned(a),
     "read-only": lambda a: read_only(a),
 }

@@ -1,1 +1,5 @@
 """Neural networks: modules, functional forms, initialisation, utilities."""
+
+from cygrad.nn import functional
+
+__all__ = ["functional"]

@@ -1,4 +1,4 @@
-# C types for the classes and the hot functions of autograd.py, which is plain Python without this file.
+# C types for the classes and the hot functions of engine.py, which is plain Python without this file.
 
 cimport cython
 cimport numpy as np

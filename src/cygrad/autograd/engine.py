@@ -5,7 +5,7 @@ needs (``saved``) and where the gradients go (``edges``). Backward, the nodes ar
 each has received all its gradients before it is asked for those of its inputs; it is freed as soon as it has
 answered. The walk is a loop over a heap: it never recurses.
 
-This file is plain Python. The build compiles it with the C types that autograd.pxd gives its classes.
+This file is plain Python. The build compiles it with the C types that engine.pxd gives its classes.
 """
 
 from __future__ import annotations
