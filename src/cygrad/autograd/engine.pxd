@@ -25,7 +25,8 @@ cdef class Value:
 cdef class Node:
     cdef public Op op
     cdef public tuple saved
-    cdef public object needs, edges, guards, outputs, hooks
+    cdef public list needs, edges, guards, outputs
+    cdef public dict hooks
     cdef public long long depth
     cdef public bint freed
     cdef object __weakref__
@@ -40,12 +41,23 @@ cdef class Op:
     cdef public object __doc__
 
 
+cdef int check_guard(Op op, Version version, long long value) except -1
+
+
+@cython.locals(version=Version)
+cdef Version new_version()
+
 cdef int place(Value value, array, Version version) except -1
+
+@cython.locals(value=Value)
 cpdef Value wrap(array)
+
+@cython.locals(node=Node)
 cdef Node new_node(Op op)
+
 cdef root(array)
 
-@cython.locals(node=Node, value=Value, recording=bint, arrays=list)
+@cython.locals(node=Node, value=Value, recording=bint, operands=list, outputs=tuple, index=cython.Py_ssize_t)
 cdef apply(Op op, tuple args, dict options)
 
 @cython.locals(value=Value, depth=cython.longlong, edges=list, needs=list, found=bint)
@@ -61,10 +73,19 @@ cdef int attach(Value value, Node node, Py_ssize_t index) except -1
 @cython.locals(value=Value, guards=list)
 cdef int guard(Node node, tuple args, tuple outputs) except -1
 
-@cython.locals(node=Node, received=list, results=tuple, saved=tuple, index=cython.Py_ssize_t, leaves=dict, found=dict, pending=dict, heap=list)
+@cython.locals(value=Value)
+cdef Value owner_of(array, tuple candidates)
+
+@cython.locals(
+    value=Value, node=Node, received=list, results=tuple, saved=tuple, edges=list, edge=tuple, leaves=dict,
+    found=dict, pending=dict, heap=list, index=cython.Py_ssize_t, number=cython.Py_ssize_t, anomaly=bint, owned=bint,
+)
 cdef tuple walk(outputs, upstream, bint retain_graph, dict places)
 
 cdef bint is_new(array, list received, tuple saved, tuple results)
 
-@cython.locals(received=list, node=Node)
+@cython.locals(received=list, entry=tuple)
 cdef int deposit(target, Py_ssize_t index, array, bint owned, dict leaves, dict pending, list heap) except -1
+
+@cython.locals(total=Value)
+cdef int accumulate(Value leaf, array, bint owned) except -1

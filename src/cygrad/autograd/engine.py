@@ -18,6 +18,9 @@ import numpy as np
 __all__ = ["Node", "Op", "Value", "Version", "backward", "grad_enabled", "gradients", "op", "set_grad_enabled"]
 
 
+NOTHING: list = []  # of a node that is not connected, or freed; never changed
+
+
 class Version:
     """Counts the in-place writes to one block of memory; a tensor and its views share it.
 
@@ -25,9 +28,8 @@ class Version:
     that the others over the same memory know that their place in the graph is out of date.
     """
 
-    def __init__(self):
-        self.value = 0
-        self.rewrites = 0
+    value: int
+    rewrites: int
 
 
 class Value:
@@ -37,8 +39,15 @@ class Value:
     """
 
     def __init__(self, array, requires_grad=False):
-        place(self, array if isinstance(array, np.ndarray) else np.asarray(array), Version())
+        place(self, array if isinstance(array, np.ndarray) else np.asarray(array), new_version())
         self.requires_grad = requires_grad
+
+
+def new_version():
+    """The version of memory that nobody has written to yet."""
+    version = Version.__new__(Version)
+    version.value = version.rewrites = 0
+    return version
 
 
 def place(value, array, version):
@@ -104,7 +113,7 @@ class Node:
                 np.zeros(shape, dtype) if array is None else array
                 for array, (shape, dtype) in zip(upstream, self.outputs)
             ]
-        results = rule(self, *upstream)
+        results = rule(self, upstream[0]) if len(upstream) == 1 else rule(self, *upstream)
         if not isinstance(results, tuple):
             results = (results,)
         if len(results) != len(self.edges):
@@ -116,8 +125,7 @@ class Node:
     def free(self):
         """Lets go of everything that backward needed."""
         self.saved = ()
-        self.edges = ()
-        self.guards = ()
+        self.edges = self.guards = NOTHING
         self.freed = True
 
 
@@ -210,7 +218,7 @@ def use_value_type(value_type):
 def wrap(array):
     """A new leaf over `array`."""
     value = Value.__new__(_value_type)
-    place(value, array, Version())
+    place(value, array, new_version())
     return value
 
 
@@ -218,7 +226,8 @@ def new_node(op):
     """A node that is not connected yet."""
     node = Node.__new__(Node)
     node.op = op
-    node.saved = node.needs = node.edges = node.guards = ()
+    node.saved = ()
+    node.needs = node.edges = node.guards = NOTHING
     node.outputs = node.hooks = None
     node.depth = 0
     node.freed = False
@@ -234,9 +243,15 @@ def root(array):
 def apply(op, args, options):
     """Computes op on values and plain arguments; records a node where a gradient is wanted."""
     node = new_node(op)
-    arrays = [arg.array if isinstance(arg, Value) else arg for arg in args]
-    recording = _mode.enabled and connect(node, args)
-    result = op.forward(node, *arrays, **options)
+    recording = connect(node, args) and _mode.enabled
+    operands = [node]
+    for arg in args:
+        if isinstance(arg, Value):
+            value = arg
+            operands.append(value.array)
+        else:
+            operands.append(arg)
+    result = op.forward(*operands, **options) if options else op.forward(*operands)
     if isinstance(result, tuple):
         outputs = tuple([output_of(array, args) for array in result])
         if recording:
@@ -290,14 +305,15 @@ def check_history(op, value):
 def output_of(result, args):
     """The value over an op's result. One that is a view of an argument shares the argument's version."""
     array = result if isinstance(result, np.ndarray) else np.asarray(result)
+    base = array.base
     version = None
     for arg in args:
         if isinstance(arg, Value):
             value = arg
-            if value.array is array or (array.base is not None and root(value.array) is root(array)):
+            if value.array is array or (base is not None and root(value.array) is root(array)):
                 version = value.version
     value = Value.__new__(_value_type)
-    place(value, array, Version() if version is None else version)
+    place(value, array, new_version() if version is None else version)
     return value
 
 
@@ -314,14 +330,23 @@ def guard(node, args, outputs):
     guards = []
     for item in node.saved:
         if isinstance(item, np.ndarray):
-            array = root(item)
-            for candidate in args + outputs:
-                if isinstance(candidate, Value):
-                    value = candidate
-                    if root(value.array) is array:
-                        guards.append((value.version, value.version.value))
-                        break
+            value = owner_of(item, args)
+            if value is None:
+                value = owner_of(item, outputs)
+            if value is not None:
+                guards.append((value.version, value.version.value))
     node.guards = guards
+
+
+def owner_of(array, candidates):
+    """The first value among the candidates that lies in the same memory as the array."""
+    memory = root(array)
+    for candidate in candidates:
+        if isinstance(candidate, Value):
+            value = candidate
+            if value.array is array or root(value.array) is memory:
+                return value
+    return None
 
 
 def rewrite(value, result):
@@ -396,6 +421,7 @@ def walk(outputs, upstream, retain_graph, places):
     found = {}
     pending = {}
     heap = []
+    anomaly = _mode.anomaly
     for value, array in zip(outputs, upstream):
         target = value if value.node is None else value.node
         deposit(target, value.index, array, False, leaves, pending, heap)
@@ -413,14 +439,16 @@ def walk(outputs, upstream, retain_graph, places):
         edges = node.edges
         saved = node.saved
         results = node.input_gradients(received)
-        if _mode.anomaly:
+        if anomaly:
             check_for_nan(node, results)
         if not retain_graph:
             node.free()
-        for edge, array in zip(edges, results):
+        for number, edge in enumerate(edges):
+            array = results[number]
             if edge is not None and array is not None:
                 target, index = edge
-                deposit(target, index, array, is_new(array, received, saved, results), leaves, pending, heap)
+                owned = not isinstance(target, Node) and is_new(array, received, saved, results)
+                deposit(target, index, array, owned, leaves, pending, heap)
     return leaves, found
 
 
@@ -454,7 +482,9 @@ def deposit(target, index, array, owned, leaves, pending, heap):
         received[index] = array if present is None else present + array
     else:
         entry = leaves.get(target)
-        leaves[target] = (array, owned) if entry is None else (entry[0] + array, True)
+        if entry is not None:
+            array, owned = entry[0] + array, True
+        leaves[target] = (array, owned)
 
 
 def run_hooks(hooks, array):
