@@ -1,0 +1,106 @@
+"""Ways of breaking the engine on purpose, to see that the tests notice.
+
+`sabotaged(how)` wraps every kernel wrapper and every op, for the time of a `with`, in a function that does one
+thing wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import cygrad.ops
+from cygrad import _kernels as kernels
+from cygrad.autograd import Op
+
+# Wrappers that configure the engine and compute nothing.
+ADMINISTRATION = {"cpu_level", "cpu_levels", "kernel_names", "num_threads", "set_num_threads", "use_cpu_level"}
+
+
+def shift(result: Any) -> Any:
+    """The result with its first array of floats off by about two percent."""
+    if isinstance(result, np.ndarray) and result.dtype.kind == "f":
+        return (result * 1.02 + 0.01).astype(result.dtype)
+    if isinstance(result, np.floating):
+        return type(result)(result * 1.02 + 0.01)
+    if isinstance(result, np.ndarray) and result.dtype.kind == "b":
+        return ~result
+    if isinstance(result, np.ndarray) and result.dtype.kind in "iu":
+        return result + result.dtype.type(1)
+    if isinstance(result, tuple):
+        first = next((i for i, part in enumerate(result) if part is not None), None)
+        return tuple(shift(part) if i == first else part for i, part in enumerate(result))
+    return result
+
+
+def arrays_of(args: tuple[Any, ...]) -> list[np.ndarray]:
+    flat = [part for a in args for part in (a if isinstance(a, (tuple, list)) else [a])]
+    return [a for a in flat if isinstance(a, np.ndarray)]
+
+
+def wrong_value(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return shift(function(*args, **kwargs))
+
+
+def wrong_with_threads(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    result = function(*args, **kwargs)
+    return shift(result) if kernels.num_threads() > 1 else result
+
+
+def wrong_in_other_layouts(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    result = function(*args, **kwargs)
+    plain = all(a.flags.carray for a in arrays_of(args))
+    return result if plain else shift(result)
+
+
+def writes_its_input(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    result = function(*args, **kwargs)
+    for array in arrays_of(args):
+        if array.flags.writeable and array.size and array.dtype.kind == "f":
+            array *= 2
+    return result
+
+
+def all_ops() -> list[Op]:
+    modules = [importlib.import_module(f"cygrad.ops.{m.name}") for m in pkgutil.iter_modules(cygrad.ops.__path__)]
+    return list({id(v): v for module in modules for v in vars(module).values() if isinstance(v, Op)}.values())
+
+
+@contextlib.contextmanager
+def broken_kernels(how: Callable[..., Any], backward: bool) -> Iterator[None]:
+    """Breaks the wrappers of backward kernels, or those of all others."""
+    originals = {
+        name: function
+        for name, function in vars(kernels).items()
+        if callable(function)
+        and not name.startswith("_")
+        and not isinstance(function, type)
+        and name not in ADMINISTRATION
+        and ("backward" in name) == backward
+    }
+    for name, function in originals.items():
+        setattr(kernels, name, lambda *args, _function=function, **kwargs: how(_function, *args, **kwargs))
+    try:
+        yield
+    finally:
+        for name, function in originals.items():
+            setattr(kernels, name, function)
+
+
+@contextlib.contextmanager
+def broken_ops(how: Callable[..., Any], backward: bool) -> Iterator[None]:
+    """Breaks the gradient rules of all ops, or their forward functions."""
+    field = "rule" if backward else "forward"
+    originals = [(op, getattr(op, field)) for op in all_ops() if getattr(op, field) is not None]
+    for op, function in originals:
+        setattr(op, field, lambda ctx, *a, _function=function, **k: how(lambda *b, **l: _function(ctx, *b, **l), *a, **k))
+    try:
+        yield
+    finally:
+        for op, function in originals:
+            setattr(op, field, function)

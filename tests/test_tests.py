@@ -1,0 +1,102 @@
+"""Every table-driven test of tests/test_ops.py fails, for every row, on an engine broken on purpose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cygrad import _kernels as kernels
+from tests import sabotage, test_ops
+from tests.op_db import ROWS
+
+with_reference = [row for row in ROWS if row.reference is not None]
+with_torch = [row for row in ROWS if row.torch is not None]
+with_gradient = [row for row in ROWS if row.differentiable and np.float64 in row.dtypes]
+FORWARD, BACKWARD = False, True
+
+
+def rows(which):
+    return pytest.mark.parametrize("row", which, ids=lambda row: row.name)
+
+
+def assert_notices(broken, test, *args):
+    with broken, pytest.raises((AssertionError, RuntimeError)):
+        test(*args)
+
+
+@rows(with_reference)
+def test_numpy_comparison_notices(row):
+    level = kernels.cpu_level()
+    assert_notices(
+        sabotage.broken_ops(sabotage.wrong_value, FORWARD),
+        test_ops.test_agrees_with_numpy, row, row.dtypes[0], level, None,
+    )
+
+
+@rows(with_torch)
+def test_pytorch_comparison_notices_a_wrong_value(row):
+    pytest.importorskip("torch")
+    assert_notices(
+        sabotage.broken_ops(sabotage.wrong_value, FORWARD), test_ops.test_agrees_with_pytorch, row, row.dtypes[0]
+    )
+
+
+@rows([row for row in with_torch if row.differentiable])
+def test_pytorch_comparison_notices_a_wrong_gradient(row):
+    pytest.importorskip("torch")
+    assert_notices(
+        sabotage.broken_ops(sabotage.wrong_value, BACKWARD), test_ops.test_agrees_with_pytorch, row, row.dtypes[0]
+    )
+
+
+@rows(with_gradient)
+def test_differences_notice_a_wrong_gradient(row):
+    assert_notices(
+        sabotage.broken_ops(sabotage.wrong_value, BACKWARD), test_ops.test_gradient_agrees_with_differences, row
+    )
+
+
+@rows(ROWS)
+def test_layout_comparison_notices(row):
+    assert_notices(
+        sabotage.broken_ops(sabotage.wrong_in_other_layouts, FORWARD),
+        test_ops.test_any_memory_layout, row, "every other element",
+    )
+
+
+@rows(ROWS)
+def test_thread_comparison_notices(row):
+    before = kernels.num_threads()
+    try:
+        assert_notices(
+            sabotage.broken_ops(sabotage.wrong_with_threads, FORWARD),
+            test_ops.test_same_bits_at_every_thread_count, row, row.dtypes[0], None,
+        )
+    finally:
+        kernels.set_num_threads(before)
+
+
+@rows(ROWS)
+def test_input_check_notices(row):
+    assert_notices(
+        sabotage.broken_ops(sabotage.writes_its_input, FORWARD), test_ops.test_inputs_are_left_alone, row
+    )
+
+
+@rows([row for row in with_reference if row.kernels])
+def test_numpy_comparison_notices_a_broken_kernel(row):
+    """The same through the wrappers: the value that is compared really comes from a kernel."""
+    assert_notices(
+        sabotage.broken_kernels(sabotage.wrong_value, FORWARD),
+        test_ops.test_agrees_with_numpy, row, row.dtypes[0], kernels.cpu_level(), None,
+    )
+
+
+@rows([row for row in with_gradient if row.kernels])
+def test_differences_notice_a_broken_kernel(row):
+    """A backward kernel off by two percent: the finite differences of the forward disagree."""
+    backward = any("backward" in name for name in row.kernels)
+    assert_notices(
+        sabotage.broken_kernels(sabotage.wrong_value, BACKWARD if backward else FORWARD),
+        test_ops.test_gradient_agrees_with_differences, row,
+    )
