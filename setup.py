@@ -153,6 +153,7 @@ setup(
             "cdivision": True,
             "embedsignature": True,
             "binding": True,
+            "annotation_typing": False,  # engine.pxd gives the C types
         },
     ),
     cmdclass={"build_clib": BuildKernels, "build_ext": BuildModules},

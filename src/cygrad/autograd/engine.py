@@ -11,14 +11,24 @@ This file is plain Python. The build compiles it with the C types that engine.px
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from cygrad._typing import Array
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["Node", "Op", "Value", "Version", "backward", "grad_enabled", "gradients", "op", "set_grad_enabled"]
 
 
-NOTHING: list = []  # of a node that is not connected, or freed; never changed
+Forward = Callable[..., Any]
+Rule = Callable[..., Any]
+
+NOTHING: list[Any] = []  # of a node that is not connected, or freed; never changed
 
 
 class Version:
@@ -38,19 +48,28 @@ class Value:
     A value without a ``node`` is a leaf; one with a node is output number ``index`` of that node.
     """
 
-    def __init__(self, array, requires_grad=False):
+    array: Array
+    requires_grad: bool
+    grad_value: Any  # the gradient of a leaf, itself a value
+    node: Node | None
+    index: int
+    version: Version
+    seen_rewrites: int
+    hooks: dict[int, Callable[[Any], Any]] | None
+
+    def __init__(self, array: ArrayLike, requires_grad: bool = False) -> None:
         place(self, array if isinstance(array, np.ndarray) else np.asarray(array), new_version())
         self.requires_grad = requires_grad
 
 
-def new_version():
+def new_version() -> Version:
     """The version of memory that nobody has written to yet."""
     version = Version.__new__(Version)
     version.value = version.rewrites = 0
     return version
 
 
-def place(value, array, version):
+def place(value: Value, array: Array, version: Version) -> None:
     """Makes the value a leaf over `array`, whose memory has this version."""
     value.array = array
     value.requires_grad = False
@@ -68,35 +87,45 @@ class Node:
     It is the ``ctx`` that an op's forward and gradient receive.
     """
 
-    def save(self, *values):
+    op: Op
+    saved: tuple[Any, ...]
+    needs: list[bool]
+    edges: list[tuple[Node | Value, int] | None]
+    guards: list[tuple[Version, int]]
+    outputs: list[tuple[tuple[int, ...], np.dtype[Any]]] | None  # of an op with several
+    hooks: dict[int, dict[int, Callable[[Any], Any]]] | None
+    depth: int
+    freed: bool
+
+    def save(self, *values: Any) -> None:
         """Keeps what the gradient rule needs: arrays, which are guarded against in-place writes where a user
         can see them, and anything else. They are read back from ``ctx.saved``."""
         self.saved = values
 
-    def __lt__(self, other):
+    def __lt__(self, other: Node) -> bool:
         """Deeper nodes come first: whoever uses a node's output is deeper than it."""
         return self.depth > other.depth
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return id(self)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self is other
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{self.op.name} backward>"
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name of the op."""
         return self.op.name
 
     @property
-    def next_functions(self):
+    def next_functions(self) -> tuple[tuple[Node | Value | None, int], ...]:
         """Where the gradients go: a (node or leaf, output number) for each input, None where none is needed."""
         return tuple([edge if edge is not None else (None, 0) for edge in self.edges])
 
-    def input_gradients(self, upstream):
+    def input_gradients(self, upstream: list[Array | None]) -> tuple[Array | None, ...]:
         """The gradient of each input, from the gradient of each output."""
         if self.freed:
             raise RuntimeError(
@@ -122,14 +151,14 @@ class Node:
             )
         return results
 
-    def free(self):
+    def free(self) -> None:
         """Lets go of everything that backward needed."""
         self.saved = ()
         self.edges = self.guards = NOTHING
         self.freed = True
 
 
-def check_guard(op, version, value):
+def check_guard(op: Op, version: Version, value: int) -> None:
     """Raises if memory that `op` saved at version `value` was written to since."""
     if version.value != value:
         raise RuntimeError(
@@ -146,25 +175,25 @@ class Op:
     with values, an op computes and, where a gradient is wanted, records.
     """
 
-    def __init__(self, name, forward):
+    def __init__(self, name: str, forward: Forward) -> None:
         self.name = name
         self.forward = forward
-        self.rule = None
+        self.rule: Rule | None = None
         self.__doc__ = forward.__doc__
 
-    def gradient(self, rule):
+    def gradient(self, rule: Rule) -> Rule:
         """Decorator that gives the op its gradient rule."""
         self.rule = rule
         return rule
 
-    def __call__(self, *args, **options):
+    def __call__(self, *args: Any, **options: Any) -> Any:
         return apply(self, args, options)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<op {self.name}>"
 
 
-def op(forward):
+def op(forward: Forward) -> Op:
     """Decorator that makes an op of its forward function; ``@name.gradient`` then adds the rule."""
     return Op(forward.__name__, forward)
 
@@ -180,24 +209,24 @@ class _Mode(threading.local):
 _mode = _Mode()
 
 
-def grad_enabled():
+def grad_enabled() -> bool:
     """Whether ops are recorded in this thread."""
     return _mode.enabled
 
 
-def set_grad_enabled(enabled):
+def set_grad_enabled(enabled: bool) -> bool:
     """Switches recording in this thread and returns what it was."""
     before = _mode.enabled
     _mode.enabled = enabled
     return before
 
 
-def anomaly_enabled():
+def anomaly_enabled() -> bool:
     """Whether backward in this thread checks every gradient for NaN."""
     return _mode.anomaly
 
 
-def set_anomaly_enabled(enabled):
+def set_anomaly_enabled(enabled: bool) -> bool:
     """Switches that check in this thread and returns what it was."""
     before = _mode.anomaly
     _mode.anomaly = enabled
@@ -209,20 +238,20 @@ def set_anomaly_enabled(enabled):
 _value_type = Value
 
 
-def use_value_type(value_type):
+def use_value_type(value_type: type[Value]) -> None:
     """Makes ops return instances of `value_type`, a subclass of Value."""
     global _value_type
     _value_type = value_type
 
 
-def wrap(array):
+def wrap(array: Array) -> Any:
     """A new leaf over `array`."""
     value = Value.__new__(_value_type)
     place(value, array, new_version())
     return value
 
 
-def new_node(op):
+def new_node(op: Op) -> Node:
     """A node that is not connected yet."""
     node = Node.__new__(Node)
     node.op = op
@@ -234,17 +263,17 @@ def new_node(op):
     return node
 
 
-def root(array):
+def root(array: Array) -> Array:
     """The array that owns the memory of `array`."""
     base = array.base
     return base if isinstance(base, np.ndarray) else array
 
 
-def apply(op, args, options):
+def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Computes op on values and plain arguments; records a node where a gradient is wanted."""
     node = new_node(op)
     recording = connect(node, args) and _mode.enabled
-    operands = [node]
+    operands: list[Any] = [node]
     for arg in args:
         if isinstance(arg, Value):
             value = arg
@@ -267,14 +296,14 @@ def apply(op, args, options):
     return value
 
 
-def connect(node, args):
+def connect(node: Node, args: tuple[Any, ...]) -> bool:
     """Gives the node an edge to each argument that requires a gradient; tells whether there is one."""
     depth = 0
-    edges = []
+    edges: list[tuple[Node | Value, int] | None] = []
     needs = []
     found = False
     for arg in args:
-        edge = None
+        edge: tuple[Node | Value, int] | None = None
         if isinstance(arg, Value):
             value = arg
             if value.requires_grad:
@@ -293,7 +322,7 @@ def connect(node, args):
     return found
 
 
-def check_history(op, value):
+def check_history(op: Op, value: Value) -> None:
     """Raises if the graph recorded a write to the value's memory through another tensor."""
     if value.seen_rewrites != value.version.rewrites:
         raise RuntimeError(
@@ -302,7 +331,7 @@ def check_history(op, value):
         )
 
 
-def output_of(result, args):
+def output_of(result: Any, args: tuple[Any, ...]) -> Value:
     """The value over an op's result. One that is a view of an argument shares the argument's version."""
     array = result if isinstance(result, np.ndarray) else np.asarray(result)
     base = array.base
@@ -317,7 +346,7 @@ def output_of(result, args):
     return value
 
 
-def attach(value, node, index):
+def attach(value: Value, node: Node, index: int) -> None:
     """Makes the value output `index` of the node, if its dtype can have a gradient."""
     if value.array.dtype.kind == "f":
         value.node = node
@@ -325,7 +354,7 @@ def attach(value, node, index):
         value.requires_grad = True
 
 
-def guard(node, args, outputs):
+def guard(node: Node, args: tuple[Any, ...], outputs: tuple[Value, ...]) -> None:
     """Notes the versions of the saved arrays that a user can see and write to."""
     guards = []
     for item in node.saved:
@@ -338,7 +367,7 @@ def guard(node, args, outputs):
     node.guards = guards
 
 
-def owner_of(array, candidates):
+def owner_of(array: Array, candidates: tuple[Any, ...]) -> Value | None:
     """The first value among the candidates that lies in the same memory as the array."""
     memory = root(array)
     for candidate in candidates:
@@ -349,7 +378,7 @@ def owner_of(array, candidates):
     return None
 
 
-def rewrite(value, result):
+def rewrite(value: Value, result: Value) -> Value:
     """Writes `result`, the outcome of an op on `value` and others, into `value`'s own memory, and gives
     `value` the result's place in the graph: how every in-place operator works."""
     if value.requires_grad and value.node is None and _mode.enabled:
@@ -379,7 +408,7 @@ def rewrite(value, result):
 # Backward
 
 
-def backward(outputs, upstream, retain_graph):
+def backward(outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool) -> None:
     """Adds to every leaf's gradient. If anything raises, no leaf is changed."""
     leaves, _ = walk(outputs, upstream, retain_graph, None)
     for leaf, (array, owned) in leaves.items():
@@ -390,7 +419,7 @@ def backward(outputs, upstream, retain_graph):
         accumulate(leaf, array, owned)
 
 
-def accumulate(leaf, array, owned):
+def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it."""
     if leaf.grad_value is None:
         leaf.grad_value = wrap(array if owned else np.array(array, leaf.array.dtype))
@@ -400,7 +429,9 @@ def accumulate(leaf, array, owned):
         total.version.value += 1
 
 
-def gradients(outputs, inputs, upstream, retain_graph):
+def gradients(
+    outputs: Sequence[Value], inputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool
+) -> list[Array | None]:
     """The gradient of each input as an array, None where the outputs do not depend on it. No leaf is changed."""
     places = {(value.node if value.node is not None else value, value.index): None for value in inputs}
     leaves, found = walk(outputs, upstream, retain_graph, places)
@@ -414,13 +445,15 @@ def gradients(outputs, inputs, upstream, retain_graph):
     return results
 
 
-def walk(outputs, upstream, retain_graph, places):
+def walk(
+    outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool, places: dict[Any, None] | None
+) -> tuple[dict[Value, tuple[Array, bool]], dict[tuple[Node, int], Array | None]]:
     """Carries gradients from the outputs to the leaves: {leaf: (gradient, whether it is nobody else's)}.
     The gradients that arrive at `places`, (node, output number), are returned as well."""
-    leaves = {}
-    found = {}
-    pending = {}
-    heap = []
+    leaves: dict[Value, tuple[Array, bool]] = {}
+    found: dict[tuple[Node, int], Array | None] = {}
+    pending: dict[Node, list[Array | None]] = {}
+    heap: list[Node] = []
     anomaly = _mode.anomaly
     for value, array in zip(outputs, upstream):
         target = value if value.node is None else value.node
@@ -430,12 +463,13 @@ def walk(outputs, upstream, retain_graph, places):
         received = pending.pop(node)
         if node.hooks is not None:
             for index, hooks in node.hooks.items():
-                if received[index] is not None:
-                    received[index] = run_hooks(hooks, received[index])
+                arrived = received[index]
+                if arrived is not None:
+                    received[index] = run_hooks(hooks, arrived)
         if places is not None:
-            for index, array in enumerate(received):
+            for index, arrived in enumerate(received):
                 if (node, index) in places:
-                    found[node, index] = array
+                    found[node, index] = arrived
         edges = node.edges
         saved = node.saved
         results = node.input_gradients(received)
@@ -444,15 +478,17 @@ def walk(outputs, upstream, retain_graph, places):
         if not retain_graph:
             node.free()
         for number, edge in enumerate(edges):
-            array = results[number]
-            if edge is not None and array is not None:
+            result = results[number]
+            if edge is not None and result is not None:
                 target, index = edge
-                owned = not isinstance(target, Node) and is_new(array, received, saved, results)
-                deposit(target, index, array, owned, leaves, pending, heap)
+                owned = not isinstance(target, Node) and is_new(result, received, saved, results)
+                deposit(target, index, result, owned, leaves, pending, heap)
     return leaves, found
 
 
-def is_new(array, received, saved, results):
+def is_new(
+    array: Array, received: list[Array | None], saved: tuple[Any, ...], results: tuple[Array | None, ...]
+) -> bool:
     """Whether a gradient's memory is held by nobody but the walk."""
     if array.base is not None:
         return False
@@ -469,7 +505,15 @@ def is_new(array, received, saved, results):
     return count == 1
 
 
-def deposit(target, index, array, owned, leaves, pending, heap):
+def deposit(
+    target: Node | Value,
+    index: int,
+    array: Array,
+    owned: bool,
+    leaves: dict[Value, tuple[Array, bool]],
+    pending: dict[Node, list[Array | None]],
+    heap: list[Node],
+) -> None:
     """Adds a gradient to what has arrived at a leaf, or at output `index` of a node."""
     if isinstance(target, Node):
         received = pending.get(target)
@@ -487,7 +531,7 @@ def deposit(target, index, array, owned, leaves, pending, heap):
         leaves[target] = (array, owned)
 
 
-def run_hooks(hooks, array):
+def run_hooks(hooks: dict[int, Callable[[Any], Value | None]], array: Array) -> Array:
     """The gradient after each hook has seen it and perhaps replaced it."""
     for hook in tuple(hooks.values()):
         replacement = hook(wrap(array))
@@ -500,7 +544,7 @@ def run_hooks(hooks, array):
     return array
 
 
-def check_for_nan(node, results):
+def check_for_nan(node: Node, results: tuple[Array | None, ...]) -> None:
     """Raises if a gradient rule gave NaN."""
     for number, array in enumerate(results):
         if array is not None and np.isnan(array).any():
