@@ -129,12 +129,12 @@ def module(name: str, source: str, **options) -> Extension:
 write_argument_blocks()
 levels = cpu_levels()
 libraries = [library(f"cygrad_{level}", f"csrc/isa/{level}.c", flags) for level, flags in levels.items()]
-libraries += [library("cygrad_dispatch", "csrc/dispatch.c", []), library("cygrad_pool", "csrc/pool.c", [])]
+libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in ("dispatch", "pool", "memory")]
 kernels = module(
     "_kernels",
     "src/cygrad/_kernels.pyx",
     # The order matters to static linking: dispatch needs the levels.
-    libraries=["cygrad_dispatch", "cygrad_pool", *(f"cygrad_{level}" for level in levels)],
+    libraries=["cygrad_dispatch", "cygrad_pool", "cygrad_memory", *(f"cygrad_{level}" for level in levels)],
     depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
 )
 engine = module("autograd.engine", "src/cygrad/autograd/engine.py", depends=["src/cygrad/autograd/engine.pxd"])

@@ -5,4 +5,5 @@ of an operand only where its kernel needs one, and raises one sentence that name
 """
 
 include "wrappers/core.pxi"
+include "wrappers/memory.pxi"
 include "wrappers/activation.pxi"

@@ -145,11 +145,6 @@ cdef tuple shape_of(ndarray x):
     return tuple([x.shape[i] for i in range(cnp.PyArray_NDIM(x))])
 
 
-cdef inline ndarray empty_like(ndarray x):
-    """A new contiguous array of x's shape and dtype."""
-    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x), 0)
-
-
 cdef inline void *data(ndarray x) noexcept:
     return cnp.PyArray_DATA(x)
 

@@ -1,0 +1,150 @@
+/* Free blocks wait in one list a size class. There are four classes to each power of two, so that a block
+ * is at most a quarter larger than was asked for. */
+#include "memory.h"
+
+#include <stdlib.h>
+
+#include "threads.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+enum { STEPS_LOG2 = 2, SMALLEST_LOG2 = 12, CLASSES = (62 - SMALLEST_LOG2) << STEPS_LOG2 };
+
+/* Where the system maps pages of 2 MiB, a block that can fill one asks for it. */
+static const size_t HUGE_PAGE = 2 << 20;
+
+/* Stands before every block, and takes one alignment unit. */
+typedef struct header {
+    struct header *next; /* while it is free */
+    void *origin;        /* what the system gave */
+    size_t bytes;        /* of the block */
+    int size_class;
+} header;
+
+static struct {
+    cg_mutex lock;
+    header *free[CLASSES];
+    cg_memory_stats stats;
+    int64_t limit;
+    int watched;
+} memory = {.lock = CG_MUTEX_INIT, .limit = (int64_t)1 << 30};
+
+#if defined(_WIN32)
+static void watch_fork(void) {}
+#else
+static void before_fork(void) { cg_lock(&memory.lock); }
+static void after_fork(void) { cg_unlock(&memory.lock); }
+static void in_child(void) { memory.lock = (cg_mutex)CG_MUTEX_INIT; }
+static void watch_fork(void) { pthread_atfork(before_fork, after_fork, in_child); }
+#endif
+
+static header *header_of(const void *block) { return (header *)((uintptr_t)block - CG_ALIGNMENT); }
+
+/* The first class whose blocks hold `bytes`; CLASSES where none does. */
+static int class_of(size_t bytes, size_t *class_bytes) {
+    for (int i = 0; i < CLASSES; i++) {
+        size_t power = (size_t)1 << (SMALLEST_LOG2 + (i >> STEPS_LOG2));
+        size_t size = power + (power >> STEPS_LOG2) * (size_t)(i & ((1 << STEPS_LOG2) - 1));
+        if (size >= bytes) {
+            *class_bytes = size;
+            return i;
+        }
+    }
+    return CLASSES;
+}
+
+static header *take_free(int size_class) {
+    header *head = memory.free[size_class];
+    if (head) {
+        memory.free[size_class] = head->next;
+        memory.stats.cached -= (int64_t)head->bytes;
+    }
+    return head;
+}
+
+static header *from_system(size_t bytes, int size_class) {
+    size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : CG_ALIGNMENT;
+    void *origin = malloc(bytes + CG_ALIGNMENT + alignment);
+    if (!origin) return 0;
+    uintptr_t start = ((uintptr_t)origin + alignment - 1) & ~(uintptr_t)(alignment - 1);
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (bytes >= HUGE_PAGE) madvise((void *)start, bytes & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
+    header *head = (header *)start;
+    *head = (header){.origin = origin, .bytes = bytes, .size_class = size_class};
+    return head;
+}
+
+static void count_use(int64_t bytes) {
+    memory.stats.in_use += bytes;
+    if (memory.stats.in_use > memory.stats.peak_in_use) memory.stats.peak_in_use = memory.stats.in_use;
+}
+
+void *cg_allocate(size_t bytes) {
+    size_t class_bytes;
+    int size_class = class_of(bytes, &class_bytes);
+    if (size_class == CLASSES) return 0;
+    cg_lock(&memory.lock);
+    if (!memory.watched) {
+        memory.watched = 1;
+        watch_fork();
+    }
+    header *head = take_free(size_class);
+    if (head) {
+        memory.stats.reused++;
+    } else {
+        head = from_system(class_bytes, size_class);
+        memory.stats.from_system++;
+    }
+    if (head) count_use((int64_t)class_bytes);
+    cg_unlock(&memory.lock);
+    return head ? (void *)((uintptr_t)head + CG_ALIGNMENT) : 0;
+}
+
+void cg_release(void *block) {
+    if (!block) return;
+    header *head = header_of(block);
+    int64_t bytes = (int64_t)head->bytes;
+    cg_lock(&memory.lock);
+    memory.stats.in_use -= bytes;
+    int keep = memory.stats.cached + bytes <= memory.limit;
+    if (keep) {
+        head->next = memory.free[head->size_class];
+        memory.free[head->size_class] = head;
+        memory.stats.cached += bytes;
+    }
+    cg_unlock(&memory.lock);
+    if (!keep) free(head->origin);
+}
+
+size_t cg_block_bytes(const void *block) { return header_of(block)->bytes; }
+
+cg_memory_stats cg_memory(void) {
+    cg_lock(&memory.lock);
+    cg_memory_stats stats = memory.stats;
+    cg_unlock(&memory.lock);
+    return stats;
+}
+
+void cg_reset_peak(void) {
+    cg_lock(&memory.lock);
+    memory.stats.peak_in_use = memory.stats.in_use;
+    cg_unlock(&memory.lock);
+}
+
+void cg_empty_cache(void) {
+    cg_lock(&memory.lock);
+    for (int i = 0; i < CLASSES; i++)
+        for (header *head; (head = take_free(i));) free(head->origin);
+    cg_unlock(&memory.lock);
+}
+
+void cg_limit_cache(int64_t bytes) {
+    cg_lock(&memory.lock);
+    memory.limit = bytes;
+    int over = memory.stats.cached > bytes;
+    cg_unlock(&memory.lock);
+    if (over) cg_empty_cache();
+}

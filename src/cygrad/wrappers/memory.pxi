@@ -1,0 +1,109 @@
+# Where new arrays come from: large ones from the pool of csrc/memory.c, through NumPy's own allocator hook
+# (NEP 49), so that they are ordinary arrays that own their memory.
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.string cimport memcpy, memset
+
+cdef extern from "memory.h":
+    ctypedef struct cg_memory_stats:
+        int64_t in_use, peak_in_use, cached, reused, from_system
+    void *cg_allocate(size_t bytes) nogil
+    void cg_release(void *block) nogil
+    size_t cg_block_bytes(const void *block) nogil
+    cg_memory_stats cg_memory()
+    void cg_reset_peak()
+    void cg_empty_cache()
+    void cg_limit_cache(int64_t bytes)
+
+cdef extern from "numpy/ndarraytypes.h":
+    ctypedef struct PyDataMemAllocator:
+        void *ctx
+        void *(*malloc)(void *ctx, size_t size) noexcept nogil
+        void *(*calloc)(void *ctx, size_t nelem, size_t elsize) noexcept nogil
+        void *(*realloc)(void *ctx, void *ptr, size_t new_size) noexcept nogil
+        void (*free)(void *ctx, void *ptr, size_t size) noexcept nogil
+    ctypedef struct PyDataMem_Handler:
+        char name[127]
+        unsigned char version
+        PyDataMemAllocator allocator
+
+cdef extern from "numpy/arrayobject.h":
+    object PyDataMem_SetHandler(object handler)
+
+
+cdef void *pool_malloc(void *ctx, size_t bytes) noexcept nogil:
+    return cg_allocate(bytes)
+
+
+cdef void *pool_calloc(void *ctx, size_t count, size_t item) noexcept nogil:
+    if item and count > (<size_t>-1) // item:
+        return NULL
+    cdef void *block = cg_allocate(count * item)
+    if block:
+        memset(block, 0, count * item)
+    return block
+
+
+cdef void *pool_realloc(void *ctx, void *block, size_t bytes) noexcept nogil:
+    cdef void *moved = cg_allocate(bytes)
+    if moved and block:
+        memcpy(moved, block, min(bytes, cg_block_bytes(block)))
+        cg_release(block)
+    return moved
+
+
+cdef void pool_free(void *ctx, void *block, size_t bytes) noexcept nogil:
+    cg_release(block)
+
+
+cdef PyDataMem_Handler pool_handler
+memcpy(pool_handler.name, b"cygrad", 7)
+pool_handler.version = 1
+pool_handler.allocator = PyDataMemAllocator(NULL, pool_malloc, pool_calloc, pool_realloc, pool_free)
+cdef object pool_capsule = PyCapsule_New(&pool_handler, "mem_handler", NULL)
+
+# Smaller arrays are malloc's to reuse: it does so without a system call.
+cdef int64_t POOL_BYTES = 32768
+
+
+cdef ndarray empty(int ndim, cnp.npy_intp *shape, int type_number):
+    """A new contiguous array, not filled. `type_number` is that of a float or integer type."""
+    cdef int64_t bytes = 8
+    cdef int i
+    for i in range(ndim):
+        bytes *= shape[i]
+    if bytes < POOL_BYTES:
+        return cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
+    before = PyDataMem_SetHandler(pool_capsule)
+    try:
+        return cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
+    finally:
+        PyDataMem_SetHandler(before)
+
+
+cdef inline ndarray empty_like(ndarray x):
+    """A new contiguous array of x's shape and dtype."""
+    return empty(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x))
+
+
+def memory_stats():
+    """The pool's bytes and requests: in_use, peak_in_use, cached, reused, from_system."""
+    cdef cg_memory_stats stats = cg_memory()
+    return stats
+
+
+def reset_peak_memory_stats():
+    """Begins the peak anew, at what is in use now."""
+    cg_reset_peak()
+
+
+def empty_cache():
+    """Gives the memory that is kept for reuse back to the system."""
+    cg_empty_cache()
+
+
+def limit_cache(int64_t bytes):
+    """Keeps at most so many bytes for reuse."""
+    if bytes < 0:
+        raise ValueError(f"limit_cache: bytes must not be negative, got {bytes}")
+    cg_limit_cache(bytes)

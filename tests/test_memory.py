@@ -1,0 +1,72 @@
+"""The pool of array memory: pages are reused, counted, bounded and given back."""
+
+from __future__ import annotations
+
+import gc
+import os
+
+import numpy as np
+import pytest
+
+from cygrad import _kernels as kernels
+
+LARGE = np.ones((512, 512), np.float32)  # 1 MiB: above what malloc is left to reuse
+
+
+@pytest.fixture
+def empty_pool():
+    gc.collect()
+    kernels.empty_cache()
+    yield
+    kernels.limit_cache(1 << 30)
+    kernels.empty_cache()
+
+
+def test_a_freed_array_is_reused(empty_pool):
+    kernels.relu(LARGE)
+    before = kernels.memory_stats()
+    for _ in range(10):
+        kernels.relu(LARGE)
+    after = kernels.memory_stats()
+    assert after["from_system"] == before["from_system"]
+    assert after["reused"] == before["reused"] + 10
+
+
+def test_bytes_are_counted(empty_pool):
+    before = kernels.memory_stats()["in_use"]
+    kernels.reset_peak_memory_stats()
+    y = kernels.relu(LARGE)
+    stats = kernels.memory_stats()
+    assert y.nbytes <= stats["in_use"] - before <= 1.25 * y.nbytes + 4096
+    assert stats["peak_in_use"] == stats["in_use"]
+    del y
+    assert kernels.memory_stats()["in_use"] == before
+    assert kernels.memory_stats()["cached"] >= LARGE.nbytes
+    kernels.empty_cache()
+    assert kernels.memory_stats()["cached"] == 0
+
+
+def test_the_cache_is_bounded(empty_pool):
+    kernels.limit_cache(LARGE.nbytes // 2)
+    kernels.relu(LARGE)
+    assert kernels.memory_stats()["cached"] == 0
+    with pytest.raises(ValueError, match="limit_cache: bytes must not be negative, got -1"):
+        kernels.limit_cache(-1)
+
+
+def test_arrays_are_aligned_and_own_their_memory():
+    y = kernels.relu(LARGE)
+    assert y.ctypes.data % 64 == 0
+    assert y.flags.owndata and y.base is None
+    y.resize((600, 600), refcheck=False)  # goes through the pool's realloc
+    np.testing.assert_array_equal(y.ravel()[: LARGE.size], 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_allocates():
+    y = kernels.relu(LARGE)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if (kernels.relu(LARGE) == y).all() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
