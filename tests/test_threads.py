@@ -1,0 +1,71 @@
+"""The threads of the kernels: they survive fork, share themselves out between callers, and change no bit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from cygrad import _kernels as kernels
+
+X = np.linspace(-1, 1, 1 << 21, dtype=np.float32)  # large enough that every thread gets a share
+
+
+@pytest.fixture(params=[1, 2, 3, 8])
+def threads(request):
+    before = kernels.num_threads()
+    kernels.set_num_threads(request.param)
+    yield request.param
+    kernels.set_num_threads(before)
+
+
+def test_the_count_is_kept(threads):
+    assert kernels.num_threads() == threads
+    with pytest.raises(ValueError, match="set_num_threads: threads must be at least 1, got 0"):
+        kernels.set_num_threads(0)
+    assert kernels.num_threads() == threads
+
+
+def test_same_result(threads):
+    np.testing.assert_array_equal(kernels.relu(X), np.maximum(X, 0))
+
+
+def test_several_callers_at_once(threads):
+    expected = np.maximum(X, 0)
+    wrong = []
+
+    def call():
+        for _ in range(20):
+            if not np.array_equal(kernels.relu(X), expected):
+                wrong.append(threading.current_thread().name)
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_computes(threads):
+    expected = kernels.relu(X)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if (kernels.relu(X) == expected).all() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    np.testing.assert_array_equal(kernels.relu(X), expected)
+
+
+def test_the_process_ends_while_threads_exist():
+    code = (
+        "import numpy as np; from cygrad import _kernels as k; k.set_num_threads(4); "
+        "print(int(k.relu(np.ones(1 << 21, np.float32)).sum()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "2097152", "")
