@@ -1,5 +1,86 @@
 """Neural networks: modules, functional forms, initialisation, utilities."""
 
-from cygrad.nn import functional
+from cygrad.nn import functional, init
+from cygrad.nn.module import Module
+from cygrad.nn.modules.activation import (
+    ELU,
+    GELU,
+    SELU,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d
+from cygrad.nn.modules.container import ModuleDict, ModuleList, ParameterList, Sequential
+from cygrad.nn.modules.dropout import Dropout
+from cygrad.nn.modules.embedding import Embedding
+from cygrad.nn.modules.layer_norm import LayerNorm
+from cygrad.nn.modules.linear import Identity, Linear
+from cygrad.nn.modules.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
+from cygrad.nn.modules.shape import Flatten, Unflatten
+from cygrad.nn.parameter import Parameter
 
-__all__ = ["functional"]
+__all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Hardtanh",
+    "HuberLoss",
+    "Identity",
+    "KLDivLoss",
+    "L1Loss",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "MSELoss",
+    "Mish",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "Parameter",
+    "ParameterList",
+    "ReLU",
+    "ReLU6",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "Unflatten",
+    "functional",
+    "init",
+]

@@ -1,0 +1,149 @@
+"""Functions that users hang on a module: before its forward, after it, and after its backward."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cygrad._typing import Array
+from cygrad.autograd import Node, Value, engine, op
+
+if TYPE_CHECKING:
+    from cygrad.nn.module import Module
+
+__all__ = ["Hooks", "RemovableHandle"]
+
+_numbers = itertools.count()
+
+
+class RemovableHandle:
+    """Takes a hook off again, by ``remove()`` or at the end of a ``with`` block."""
+
+    def __init__(self, hooks: dict[int, Any], number: int) -> None:
+        self.hooks = hooks
+        self.number = number
+
+    def remove(self) -> None:
+        """Takes the hook off; a second time does nothing."""
+        self.hooks.pop(self.number, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+class Hooks:
+    """The hooks of one module, each kind in the order in which they run."""
+
+    def __init__(self) -> None:
+        self.before: dict[int, tuple[Callable[..., Any], bool]] = {}  # (hook, whether it takes the keywords)
+        self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
+        self.backward: dict[int, Callable[..., Any]] = {}
+
+    @staticmethod
+    def add(hooks: dict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
+        """Adds a hook behind the others, or before them."""
+        number = next(_numbers)
+        others = dict(hooks) if prepend else {}
+        if prepend:
+            hooks.clear()
+        hooks[number] = hook
+        hooks.update(others)
+        return RemovableHandle(hooks, number)
+
+    def call(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The module's forward, between its hooks."""
+        for hook, with_kwargs in tuple(self.before.values()):
+            if with_kwargs:
+                changed = hook(module, args, kwargs)
+                if changed is not None:
+                    args, kwargs = changed
+            else:
+                changed = hook(module, args)
+                if changed is not None:
+                    args = changed if isinstance(changed, tuple) else (changed,)
+        watch = Watch(module, tuple(self.backward.values())) if self.backward else None
+        if watch is not None:
+            args = watch.inputs(args)
+        result = module.forward(*args, **kwargs)
+        for hook, with_kwargs in tuple(self.after.values()):
+            changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
+            if changed is not None:
+                result = changed
+        return result if watch is None else watch.outputs(result)
+
+
+class Watch:
+    """One forward call of a module with backward hooks: it stands around the module in the graph, as an
+    identity on its inputs and one on its outputs, and sees both gradients."""
+
+    def __init__(self, module: Module, hooks: tuple[Callable[..., Any], ...]) -> None:
+        self.module = module
+        self.hooks = hooks
+        self.has_inputs = False
+        self.grad_output: tuple[Any, ...] = ()
+
+    def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments, the tensors among them seen by backward."""
+        places = [i for i, arg in enumerate(args) if isinstance(arg, Value)]
+        self.has_inputs = engine.grad_enabled() and any(args[i].requires_grad for i in places)
+        if not self.has_inputs:
+            return args
+        watched = dict(zip(places, watch_inputs(*[args[i] for i in places], watch=self), strict=True))
+        return tuple([watched.get(i, arg) for i, arg in enumerate(args)])
+
+    def outputs(self, result: Any) -> Any:
+        """The result, a tensor or a tuple or list of them, seen by backward."""
+        parts = result if isinstance(result, (tuple, list)) else (result,)
+        if not all(isinstance(part, Value) for part in parts):
+            raise TypeError(
+                f"register_full_backward_hook: {type(self.module).__name__} must return tensors, "
+                f"got {type(result).__name__}"
+            )
+        watched = watch_outputs(*parts, watch=self)
+        return type(result)(watched) if isinstance(result, (tuple, list)) else watched[0]
+
+    def run(self, grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The gradients of the inputs after each hook has seen them and perhaps replaced them."""
+        for hook in self.hooks:
+            changed = hook(self.module, grad_input, self.grad_output)
+            if changed is not None:
+                grad_input = changed if isinstance(changed, tuple) else (changed,)
+        return grad_input
+
+
+@op
+def watch_inputs(ctx: Node, *arrays: Array, watch: Watch) -> tuple[Array, ...]:
+    """The inputs as they are."""
+    ctx.save(watch)
+    return arrays
+
+
+@watch_inputs.gradient
+def _(ctx: Node, *upstream: Array) -> tuple[Array | None, ...]:
+    (watch,) = ctx.saved
+    results = watch.run(tuple([engine.wrap(array) for array in upstream]))
+    if len(results) != len(upstream):
+        raise RuntimeError(
+            f"register_full_backward_hook: the hook gave {len(results)} gradients for {len(upstream)} inputs"
+        )
+    return tuple([None if result is None else result.array for result in results])
+
+
+@op
+def watch_outputs(ctx: Node, *arrays: Array, watch: Watch) -> tuple[Array, ...]:
+    """The outputs as they are."""
+    ctx.save(watch)
+    return arrays
+
+
+@watch_outputs.gradient
+def _(ctx: Node, *upstream: Array) -> tuple[Array, ...]:
+    (watch,) = ctx.saved
+    watch.grad_output = tuple([engine.wrap(array) for array in upstream])
+    if not watch.has_inputs:
+        watch.run((None,))
+    return upstream

@@ -1,0 +1,316 @@
+"""How weights start. Every function fills a tensor in place and returns it; none is recorded in the graph.
+
+A weight has PyTorch's layout, (fan out, fan in, *kernel): a unit's fan in is the number of inputs it adds up,
+its fan out the number of units it feeds, each times the size of the kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad._typing import Array
+
+if TYPE_CHECKING:
+    from cygrad.random import Generator
+    from cygrad.tensor import Tensor
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "dirac_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which weights must be larger to keep the variance through a nonlinearity: 1 for linear,
+    convolutions and sigmoid, 5/3 for tanh, √2 for relu, √(2/(1 + slope²)) for leaky_relu with slope `param`
+    (0.01 unless given), 3/4 for selu.
+
+    >>> cg.nn.init.calculate_gain("leaky_relu", 1.0)
+    1.0
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        if isinstance(slope, bool) or not isinstance(slope, (int, float)):
+            raise ValueError(f"calculate_gain: the slope of leaky_relu must be a number, got {param!r}")
+        return math.sqrt(2 / (1 + slope**2))
+    gain = GAINS.get(nonlinearity)
+    if gain is None:
+        raise ValueError(
+            f"calculate_gain: nonlinearity must be one of leaky_relu, {', '.join(GAINS)}, "
+            f"got {nonlinearity!r}"
+        )
+    return gain
+
+
+GAINS = {
+    "linear": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "conv3d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "selu": 3 / 4,
+}
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Values uniform in [a, b)."""
+    if not a <= b:
+        raise ValueError(f"uniform_: a must not be above b, got a={a} and b={b}")
+    return fill("uniform_", tensor, a + (b - a) * uniform_like(tensor, generator))
+
+
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Values of N(mean, std²)."""
+    if not std >= 0:
+        raise ValueError(f"normal_: std must not be negative, got {std}")
+    return fill("normal_", tensor, mean + std * normal_like(tensor, generator))
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Values of N(mean, std²) given that they lie in [a, b], by rejection.
+
+    Where [a, b] holds little of the distribution, the proposals come from e^(−αx) over [α, β], the ends in
+    standard units, α the one nearer to zero, and x is kept with probability e^(−(x−α)²/2). C. Robert (1995),
+    "Simulation of truncated normal variables".
+    """
+    if not std > 0:
+        raise ValueError(f"trunc_normal_: std must be positive, got {std}")
+    if not a < b:
+        raise ValueError(f"trunc_normal_: a must be below b, got a={a} and b={b}")
+    alpha, beta = (a - mean) / std, (b - mean) / std
+    side = -1 if beta <= 0 else 1
+    if side < 0:
+        alpha, beta = -beta, -alpha
+    share = (math.erf(beta / math.sqrt(2)) - math.erf(alpha / math.sqrt(2))) / 2
+    found = np.empty(tensor.array.size)
+    missing = np.arange(found.size)
+    while missing.size:
+        if share > 0.05:
+            values = normal(missing.shape, np.float64, generator)
+            kept = (values >= alpha) & (values <= beta)
+        else:
+            values = exponential(alpha, beta, missing.size, generator)
+            tail = values - max(alpha, 0.0)
+            kept = uniform(missing.shape, np.float64, generator) <= np.exp(-(tail**2) / 2)
+        found[missing[kept]] = values[kept]
+        missing = missing[~kept]
+    values = np.clip(mean + std * side * found, a, b)
+    return fill("trunc_normal_", tensor, values.reshape(tensor.array.shape))
+
+
+def exponential(alpha: float, beta: float, count: int, generator: Generator | None) -> Array:
+    """Values in [α, β] whose density falls as e^(−αx), or is even where α ≤ 0."""
+    u = uniform((count,), np.float64, generator)
+    if alpha <= 0 or alpha * (beta - alpha) < 1e-9:
+        return alpha + (beta - alpha) * u
+    return alpha - np.log1p(u * np.expm1(-alpha * (beta - alpha))) / alpha
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """The same value everywhere."""
+    return fill("constant_", tensor, np.full_like(tensor.array, val))
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """1 everywhere."""
+    return constant_(tensor, 1.0)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """0 everywhere."""
+    return constant_(tensor, 0.0)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity matrix: as many inputs as fit pass unchanged."""
+    shape = tensor.array.shape
+    if len(shape) != 2:
+        raise ValueError(f"eye_: the tensor must have 2 dimensions, got shape {shape}")
+    return fill("eye_", tensor, np.eye(*shape, dtype=tensor.array.dtype))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """1 in the middle of the kernel that leads input channel i to output channel i of each group, 0
+    elsewhere: a convolution that passes its channels unchanged."""
+    shape = tensor.array.shape
+    if len(shape) not in (3, 4, 5):
+        raise ValueError(f"dirac_: the tensor must have 3, 4 or 5 dimensions, got shape {shape}")
+    if groups < 1 or shape[0] % groups:
+        raise ValueError(f"dirac_: the {shape[0]} output channels can't be split into {groups} groups")
+    values = np.zeros_like(tensor.array)
+    size = shape[0] // groups
+    middle = tuple(n // 2 for n in shape[2:])
+    for group in range(groups):
+        for channel in range(min(size, shape[1])):
+            values[(group * size + channel, channel, *middle)] = 1
+    return fill("dirac_", tensor, values)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Values uniform in ±gain·√6/√(fan_in + fan_out), of variance gain²·2/(fan_in + fan_out).
+
+    It keeps the variance about equal forward and backward. X. Glorot, Y. Bengio (2010), "Understanding the
+    difficulty of training deep feedforward neural networks", equation 16.
+
+    >>> w = cg.nn.init.xavier_uniform_(cg.zeros(100, 50))
+    >>> bool(abs(w.numpy()).max() <= (6 / 150) ** 0.5)
+    True
+    """
+    bound = gain * math.sqrt(6 / positive_sum("xavier_uniform_", tensor))
+    return fill("xavier_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Values of N(0, gain²·2/(fan_in + fan_out)). X. Glorot, Y. Bengio (2010), equation 12."""
+    std = gain * math.sqrt(2 / positive_sum("xavier_normal_", tensor))
+    return fill("xavier_normal_", tensor, std * normal_like(tensor, generator))
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Values uniform in ±gain·√(3/fan), of variance gain²/fan; for ReLU gain² = 2, so 2/fan.
+
+    ``mode="fan_in"`` keeps the variance of the activations, ``"fan_out"`` that of the gradients; `a` is
+    the slope of leaky ReLU left of zero. K. He, X. Zhang, S. Ren, J. Sun (2015), "Delving deep into
+    rectifiers", equations 10 and 14.
+    """
+    bound = math.sqrt(3) * he_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return fill("kaiming_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Values of N(0, gain²/fan); for ReLU N(0, 2/fan). Arguments and source as for :func:`kaiming_uniform_`.
+
+    >>> w = cg.nn.init.kaiming_normal_(cg.zeros(500, 200), nonlinearity="relu")
+    >>> bool(abs(w.numpy().var() - 2 / 200) < 1e-3)
+    True
+    """
+    std = he_std("kaiming_normal_", tensor, a, mode, nonlinearity)
+    return fill("kaiming_normal_", tensor, std * normal_like(tensor, generator))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """A random matrix of orthogonal rows or columns, whichever are fewer, each of norm `gain`; dimensions
+    behind the first count as one. Q of the QR decomposition of a normal matrix, its signs chosen so that
+    Q is uniform.
+
+    A. Saxe, J. McClelland, S. Ganguli (2013), "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks"; F. Mezzadri (2007), "How to generate random matrices from the classical compact
+    groups", for the signs.
+    """
+    shape = tensor.array.shape
+    if len(shape) < 2:
+        raise ValueError(f"orthogonal_: the tensor must have at least 2 dimensions, got shape {shape}")
+    if tensor.array.size == 0:
+        return tensor
+    matrix = normal_like(tensor, generator).reshape(shape[0], -1).astype(np.float64)
+    wide = matrix.shape[0] < matrix.shape[1]
+    q, r = np.linalg.qr(matrix.T if wide else matrix)
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)
+    return fill("orthogonal_", tensor, gain * (q.T if wide else q).reshape(shape))
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
+    """Values of N(0, std²), of which ⌈sparsity·rows⌉ in every column are zero. J. Martens (2010), "Deep
+    learning via Hessian-free optimization"."""
+    shape = tensor.array.shape
+    if len(shape) != 2:
+        raise ValueError(f"sparse_: the tensor must have 2 dimensions, got shape {shape}")
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparse_: sparsity must lie in [0, 1], got {sparsity}")
+    values = std * normal_like(tensor, generator)
+    order = np.argsort(uniform_like(tensor, generator), axis=0)
+    values[order < math.ceil(sparsity * shape[0])] = 0
+    return fill("sparse_", tensor, values)
+
+
+def fans(op: str, tensor: Tensor) -> tuple[int, int]:
+    """Fan in and fan out of a weight."""
+    shape = tensor.array.shape
+    if len(shape) < 2:
+        raise ValueError(
+            f"{op}: fan in and fan out need a tensor of at least 2 dimensions, got shape {shape}"
+        )
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel
+
+
+def positive_sum(op: str, tensor: Tensor) -> int:
+    """fan_in + fan_out, or 1 for a tensor without elements."""
+    return sum(fans(op, tensor)) or 1
+
+
+def he_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    """gain/√fan"""
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"{op}: mode must be fan_in or fan_out, got {mode!r}")
+    fan_in, fan_out = fans(op, tensor)
+    fan = fan_in if mode == "fan_in" else fan_out
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan or 1)
+
+
+def uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
+    """New values uniform in [0, 1)."""
+    return np.random.default_rng(generator).random(shape, dtype)
+
+
+def normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
+    """New values of N(0, 1)."""
+    return np.random.default_rng(generator).standard_normal(shape, dtype)
+
+
+def uniform_like(tensor: Tensor, generator: Generator | None) -> Array:
+    """New values uniform in [0, 1), of the tensor's shape and dtype."""
+    return uniform(tensor.array.shape, tensor.array.dtype, generator)
+
+
+def normal_like(tensor: Tensor, generator: Generator | None) -> Array:
+    """New values of N(0, 1), of the tensor's shape and dtype."""
+    return normal(tensor.array.shape, tensor.array.dtype, generator)
+
+
+def fill(op: str, tensor: Tensor, values: Array) -> Tensor:
+    """Writes the values into the tensor."""
+    if not tensor.array.flags.writeable:
+        raise ValueError(f"{op}: the tensor's memory is read-only")
+    np.copyto(tensor.array, values, casting="same_kind")
+    tensor.version.value += 1
+    return tensor

@@ -1,0 +1,62 @@
+"""Linear, and the module that does nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from cygrad.nn import functional as F
+from cygrad.nn import init
+from cygrad.nn.module import Module
+from cygrad.nn.modules.factory import checked_size, empty_parameter
+
+if TYPE_CHECKING:
+    from cygrad.tensor import Tensor
+
+__all__ = ["Identity", "Linear"]
+
+
+class Linear(Module):
+    """y = x·Wᵀ + b, for x of shape (…, in_features), W (out_features, in_features), b (out_features).
+
+    Both start uniform in ±1/√in_features, as in PyTorch: He's bound with gain √(1/3) (see
+    :func:`cygrad.nn.init.kaiming_uniform_` with ``a=√5``).
+
+    >>> cg.nn.Linear(3, 2)(cg.zeros(5, 3)).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.in_features = checked_size("Linear", "in_features", in_features)
+        self.out_features = checked_size("Linear", "out_features", out_features)
+        self.weight = empty_parameter("Linear", (self.out_features, self.in_features), device, dtype)
+        self.bias = empty_parameter("Linear", (self.out_features,), device, dtype) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws weight and bias anew."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        )
+
+
+class Identity(Module):
+    """Returns its input; takes any arguments and ignores them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input

@@ -1,0 +1,47 @@
+"""Parameter: a tensor that a module learns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = ["Parameter"]
+
+
+class Parameter(Tensor):
+    """A tensor that :class:`Module` counts among its parameters when it is assigned as an attribute.
+
+    It shares the memory of `data`, a tensor or array of floats, and is a leaf of the graph. Integers are let
+    through with ``requires_grad=False``. As ``torch.nn.Parameter``.
+
+    >>> cg.nn.Parameter(cg.tensor([1.0, 2.0])).requires_grad
+    True
+    """
+
+    def __init__(self, data: Tensor | ArrayLike, requires_grad: bool = True) -> None:
+        array = data.array if isinstance(data, Tensor) else np.asarray(data)
+        if requires_grad and array.dtype.kind != "f":
+            raise RuntimeError(
+                f"Parameter: only floats can require a gradient, got {array.dtype}; pass requires_grad=False"
+            )
+        super().__init__(array, requires_grad)
+        if isinstance(data, Tensor):
+            self.version = data.version
+            self.seen_rewrites = data.version.rewrites
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        result = type(self)(self.array.copy(), self.requires_grad)
+        memo[id(self)] = result
+        return result
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self.array, self.requires_grad)
