@@ -1,0 +1,37 @@
+"""Every example in a docstring runs, and every public name has a docstring."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+
+MODULES = ["cygrad", *(m.name for m in pkgutil.walk_packages(cg.__path__, "cygrad.") if "__main__" not in m.name)]
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+PUBLIC = ["cygrad", "cygrad.nn", "cygrad.nn.functional", "cygrad.autograd"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    with np.printoptions():
+        failed, _ = doctest.testmod(module, extraglobs={"cg": cg, "np": np}, optionflags=OPTIONS)
+    assert failed == 0, f"{failed} examples of {name} fail"
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_are_documented(name):
+    module = importlib.import_module(name)
+    bare = [
+        attribute
+        for attribute in getattr(module, "__all__", [])
+        if (inspect.isfunction(item := getattr(module, attribute)) or inspect.isclass(item)) and not item.__doc__
+    ]
+    assert not bare, f"no docstring: {bare}"
