@@ -1,0 +1,422 @@
+"""save and load: what comes back, what is refused, and what a crash leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cygrad as cg
+from cygrad import nn, serialization
+
+safetensors = pytest.importorskip("safetensors", reason="safetensors is not installed")
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+KINDS = [".npz", ".safetensors"]
+each_kind = pytest.mark.parametrize("kind", KINDS)
+needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
+
+
+def assert_same(got, want):
+    """The same types and values; tensors and arrays bit by bit."""
+    assert type(got) is type(want)
+    if isinstance(want, dict):
+        assert list(got) == list(want)
+        for key in want:
+            assert_same(got[key], want[key])
+    elif isinstance(want, (list, tuple)):
+        assert len(got) == len(want)
+        for g, w in zip(got, want, strict=True):
+            assert_same(g, w)
+    elif isinstance(want, cg.Tensor):
+        assert_same(got.array, want.array)
+    elif isinstance(want, np.ndarray):
+        assert got.dtype == want.dtype and got.shape == want.shape
+        assert got.tobytes() == want.tobytes()
+    elif isinstance(want, float):
+        assert repr(got) == repr(want)
+    else:
+        assert got == want
+
+
+def model():
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2, dtype=np.float64))
+    for number, tensor in enumerate(net.state_dict().values()):
+        tensor.array[...] = np.arange(tensor.array.size).reshape(tensor.array.shape) + number / 8
+    return net
+
+
+def optimizer_state():
+    """The shape of an optimizer's state_dict."""
+    return {
+        "state": {0: {"step": 3, "exp_avg": cg.Tensor(np.ones((2, 3)))}, 7: {"step": 4, "exp_avg": None}},
+        "param_groups": [
+            {"lr": 1e-3, "betas": (0.9, 0.999), "nesterov": False, "params": [0, 7], "name": "weights"},
+        ],
+    }
+
+
+VALUES = {
+    "flat": lambda: model().state_dict(),
+    "optimizer": optimizer_state,
+    "nested": lambda: {
+        "model": model().state_dict(),
+        "optimizer": optimizer_state(),
+        "epoch": 3,
+        "best": None,
+    },
+    "empty dict": dict,
+    "a tensor": lambda: cg.Tensor(np.arange(3)),
+    "an array": lambda: np.arange(3),
+    "floats": lambda: [float("nan"), float("inf"), -0.0, 0.1, 1e-320],
+    "integers": lambda: [10**30, -1, True],
+    "keys": lambda: {1: "a", "1": "b", None: "c", 2.5: "d", False: "e"},
+    "names that meet": lambda: {"a": {"b": cg.Tensor(np.ones(1))}, "a/b": cg.Tensor(np.zeros(2)), "": 1},
+    "names": lambda: {
+        name: cg.Tensor(np.ones(1)) for name in ("file", "ü.npy", "../up", "__structure__", "a b")
+    },
+    "shapes": lambda: [cg.Tensor(np.ones(shape, np.float32)) for shape in [(), (0,), (3, 0, 2), (1, 2, 3)]],
+    "dtypes": lambda: [np.ones(3, d) for d in ("f2", "f4", "f8", "i1", "i8", "u4", "?")],
+    "text": lambda: {"ünïcödé": "\n\"'\x00😀"},
+}
+
+
+@each_kind
+@pytest.mark.parametrize("name", VALUES)
+def test_round_trip(tmp_path, kind, name):
+    value = VALUES[name]()
+    path = tmp_path / f"file{kind}"
+    cg.save(value, path)
+    loaded = cg.load(str(path))
+    assert_same(loaded, value)
+
+
+plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+nested = st.recursive(
+    plain | st.integers(0, 5).map(lambda n: cg.Tensor(np.arange(n, dtype=np.float32))),
+    lambda inner: (
+        st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner)
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(value=nested)
+def test_any_nesting_comes_back(tmp_path_factory, value):
+    for kind in KINDS:
+        path = tmp_path_factory.getbasetemp() / f"nested{kind}"
+        cg.save(value, path)
+        assert_same(cg.load(path), value)
+
+
+@each_kind
+def test_a_model_comes_back(tmp_path, kind):
+    path = tmp_path / f"model{kind}"
+    net, other = model(), model()
+    for tensor in other.state_dict().values():
+        tensor.array[...] = 0
+    cg.save(net.state_dict(), path)
+    other.load_state_dict(cg.load(path))
+    assert_same(other.state_dict(), net.state_dict())
+
+
+@each_kind
+def test_what_is_loaded_can_be_written(tmp_path, kind):
+    path = tmp_path / f"file{kind}"
+    cg.save({"w": cg.Tensor(np.ones(3))}, path)
+    cg.load(path)["w"].array[0] = 5
+
+
+@each_kind
+def test_views_and_parameters(tmp_path, kind):
+    path = tmp_path / f"file{kind}"
+    array = np.arange(24.0).reshape(4, 6)
+    cg.save({"t": cg.Tensor(array.T), "s": cg.Tensor(array[::-2, 1::2]), "p": nn.Parameter(array)}, path)
+    loaded = cg.load(path)
+    np.testing.assert_array_equal(loaded["t"].array, array.T)
+    np.testing.assert_array_equal(loaded["s"].array, array[::-2, 1::2])
+    assert type(loaded["p"]) is cg.Tensor
+
+
+def test_a_flat_file_is_numpys_own(tmp_path):
+    path = tmp_path / "model.npz"
+    state = model().state_dict()
+    cg.save(state, path)
+    with np.load(path, allow_pickle=False) as file:
+        assert file.files == list(state)
+        for name in state:
+            np.testing.assert_array_equal(file[name], state[name].array)
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_numpys_files_are_read(tmp_path, write):
+    path = tmp_path / "arrays.npz"
+    w = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    write(path, w=w, zeros=np.zeros(100_000))
+    loaded = cg.load(path)
+    np.testing.assert_array_equal(loaded["w"].array, w)
+    np.testing.assert_array_equal(loaded["zeros"].array, 0)
+
+
+@needs_torch
+def test_pytorchs_safetensors_file_loads_as_it_is(tmp_path):
+    from safetensors.torch import save_file
+
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2))
+    save_file(net.state_dict(), tmp_path / "model.safetensors")
+    ours = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    ours.load_state_dict(cg.load(tmp_path / "model.safetensors"))
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(ours.state_dict()[name].array, value.numpy())
+
+
+@needs_torch
+def test_pytorch_reads_our_safetensors_file(tmp_path):
+    from safetensors.torch import load_file
+
+    state = model().state_dict()
+    cg.save(state, tmp_path / "model.safetensors")
+    for name, value in load_file(tmp_path / "model.safetensors").items():
+        np.testing.assert_array_equal(value.numpy(), state[name].array)
+
+
+@needs_torch
+def test_bfloat16_becomes_float32(tmp_path):
+    from safetensors.torch import save_file
+
+    w = {name: torch.randn(3, 2).to(dtype) for name, dtype in [("a", torch.bfloat16), ("b", torch.float64)]}
+    w["c"] = torch.tensor([True, False])
+    w["d"] = torch.tensor([-3, 200], dtype=torch.int16)
+    save_file(w, tmp_path / "w.safetensors")
+    loaded = cg.load(tmp_path / "w.safetensors")
+    assert loaded["a"].array.dtype == np.float32
+    np.testing.assert_array_equal(loaded["a"].array, w["a"].float().numpy())
+    for name in "bcd":
+        assert_same(loaded[name].array, w[name].numpy())
+
+
+def test_the_same_weights_give_the_same_file(tmp_path):
+    for name in ("a.npz", "b.npz"):
+        cg.save(model().state_dict(), tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+# What is refused
+
+
+class Thing:
+    pass
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("value", "match"),
+    [
+        ({"a": {"b": Thing()}}, "save: a.b is a Thing, which can't be saved"),
+        (Thing(), "save: obj is a Thing, which can't be saved"),
+        ({"a": np.array([None])}, "save: a is an array of object, not of numbers"),
+        ({(1, 2): 3}, "save: a key must be a string or a number, got tuple"),
+        ([{1, 2}], "save: 0 is a set"),
+        (1j, "save: obj is a complex"),
+    ],
+)
+def test_what_can_not_be_saved(tmp_path, kind, value, match):
+    path = tmp_path / f"file{kind}"
+    cg.save({"old": 1}, path)
+    with pytest.raises(TypeError, match=match):
+        cg.save(value, path)
+    assert cg.load(path) == {"old": 1}
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("name", ["model", "model.pt", "model.csv", ""])
+def test_other_endings(tmp_path, name):
+    with pytest.raises(ValueError, match=r"save: the file must end in .npz or .safetensors, got "):
+        cg.save({}, tmp_path / name)
+    with pytest.raises(ValueError, match=r"load: the file must end in .npz or .safetensors, got "):
+        cg.load(tmp_path / name)
+
+
+@each_kind
+def test_a_file_that_is_not_there(tmp_path, kind):
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        cg.load(tmp_path / f"nothing{kind}")
+
+
+@each_kind
+def test_every_truncation_is_told(tmp_path, kind):
+    path = tmp_path / f"model{kind}"
+    cg.save(model().state_dict(), path)
+    data = path.read_bytes()
+    for length in [*range(0, len(data), 37), len(data) - 1]:
+        path.write_bytes(data[:length])
+        with pytest.raises(ValueError, match=f"load: .*model{kind} is truncated") as caught:
+            cg.load(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_every_changed_byte_is_told_or_harmless(tmp_path):
+    """Zip guards its contents by checksums: what loads all the same has the same arrays."""
+    path = tmp_path / "model.npz"
+    state = {"w": cg.Tensor(np.arange(40.0)), "b": cg.Tensor(np.arange(3, dtype=np.float32))}
+    cg.save(state, path)
+    data = bytearray(path.read_bytes())
+    for place in range(len(data)):
+        changed = data.copy()
+        changed[place] ^= 0x55
+        path.write_bytes(changed)
+        try:
+            loaded = cg.load(path)
+        except ValueError as error:
+            assert "model.npz" in str(error)
+        else:
+            for got, want in zip(loaded.values(), state.values(), strict=False):
+                assert_same(got, want)
+
+
+def test_pickles_are_not_read(tmp_path):
+    path = tmp_path / "evil.npz"
+    np.savez(path, evil=np.array([Thing()], dtype=object))
+    with pytest.raises(ValueError, match=r"evil.npz .*: it holds pickled objects, which can run code"):
+        cg.load(path)
+
+
+@pytest.mark.parametrize(
+    "shape", ["(99999999999999,)", "(-1,)", "(4,)", "(2**70,)", "(4294967296, 4294967296)"]
+)
+def test_a_header_that_lies_takes_no_memory(tmp_path, shape):
+    path = tmp_path / "lies.npz"
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("w.npy", b"\x93NUMPY\x01\x00\x76\x00" + header.encode() + bytes(24))
+    with pytest.raises(ValueError, match=r"lies.npz is truncated, corrupt"):
+        cg.load(path)
+
+
+@pytest.mark.parametrize(
+    "structure",
+    ["{", "[]", '{"tensor": "missing"}', '{"what": []}', '{"dict": [1]}', '{"a": 1, "b": 2}', "[" * 9000],
+)
+def test_a_structure_that_makes_no_sense(tmp_path, structure):
+    np.savez(tmp_path / "odd.npz", **{serialization.STRUCTURE: np.array(structure)})
+    with pytest.raises(ValueError, match=r"odd.npz is corrupt: its structure can't be read"):
+        cg.load(tmp_path / "odd.npz")
+
+
+# Crashes
+
+
+@each_kind
+def test_a_crash_while_saving_leaves_the_old_file(tmp_path, kind):
+    """The process dies when half of the new file is written, or just before it takes the old one's place."""
+    path = tmp_path / f"model{kind}"
+    cg.save({"w": cg.Tensor(np.zeros(5))}, path)
+    before = path.read_bytes()
+    program = """
+        import os, sys
+        import numpy as np
+        import cygrad as cg
+        from cygrad import serialization, _files
+
+        def half_written(file, arrays, structure):
+            file.write(bytes(1000))
+            file.flush()
+            os._exit(9)
+
+        if sys.argv[2] == "half":
+            serialization.write_npz = serialization.write_safetensors = half_written
+        else:
+            os.replace = lambda *names: os._exit(9)
+        cg.save({"w": cg.Tensor(np.ones(5))}, sys.argv[1])
+    """
+    for moment in ("half", "replace"):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program), str(path), moment], check=False
+        )
+        assert done.returncode == 9
+        assert path.read_bytes() == before
+    cg.save({"w": cg.Tensor(np.ones(5))}, path)
+    np.testing.assert_array_equal(cg.load(path)["w"].array, 1)
+
+
+def test_an_error_while_writing_leaves_nothing_behind(tmp_path, monkeypatch):
+    path = tmp_path / "model.npz"
+    cg.save({"w": 1}, path)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"save: .*model.npz can't be written \(No space left on device\)"):
+        cg.save({"w": 2}, path)
+    monkeypatch.undo()
+    assert cg.load(path) == {"w": 1}
+    assert os.listdir(tmp_path) == ["model.npz"]
+
+
+def test_an_interrupt_while_writing_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serialization, "write_npz", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cg.save({"w": 2}, tmp_path / "model.npz")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"save: .*model.npz can't be written \(No such file"):
+        cg.save({}, tmp_path / "nothing" / "model.npz")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_can_not_be_written(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError, match=r"save: .*model.npz can't be written \(Permission denied\)"):
+        cg.save({}, tmp_path / "model.npz")
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_permissions_and_links(tmp_path):
+    path, link = tmp_path / "model.npz", tmp_path / "latest.npz"
+    old = os.umask(0o027)
+    try:
+        cg.save({"w": 1}, path)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o604)
+    link.symlink_to(path)
+    cg.save({"w": 2}, link)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+    assert link.is_symlink() and cg.load(path) == {"w": 2}
+
+
+def test_without_safetensors(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(
+        ImportError, match=r"save: a .safetensors file needs the package: pip install safetensors"
+    ):
+        cg.save({}, tmp_path / "model.safetensors")
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_structure_is_json(tmp_path):
+    cg.save({"lr": 0.1, "w": cg.Tensor(np.ones(1))}, tmp_path / "x.npz")
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as file:
+        assert json.loads(str(file["__structure__"])) == {"dict": [["lr", 0.1], ["w", {"tensor": "w"}]]}
