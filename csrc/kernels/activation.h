@@ -1,19 +1,98 @@
-/* Activations, elementwise: forward and backward stand together. */
+/* Activations, elementwise: forward and backward stand together. p and q are the parameters of the function, and the
+ * blocks of all of them have one layout. */
 
-/* y = max(x, 0), and NaN stays NaN. */
-KERNEL_BODY(relu) {
-    const real *restrict x = a->x;
-    real *restrict y = a->y;
-    cg_range r = cg_part(a->n, CG_BLOCK, share);
-    for (int64_t i = r.begin; i < r.end; i++)
-        y[i] = x[i] < 0 ? 0 : x[i];
-}
+/* y = expression of v = x */
+#define ACTIVATION(name, expression)                                  \
+    KERNEL_BODY(name) {                                               \
+        const real *restrict x = a->x;                                \
+        real *restrict y = a->y;                                      \
+        const real p = R(a->p), q = R(a->q);                          \
+        (void)p, (void)q;                                             \
+        cg_range r = cg_part(a->n, CG_BLOCK, share);                  \
+        _Pragma("omp simd") for (int64_t i = r.begin; i < r.end; i++) { \
+            const real v = x[i];                                      \
+            y[i] = expression;                                        \
+        }                                                             \
+    }
 
-/* dx = dy·[y > 0] */
-KERNEL_BODY(relu_backward) {
-    const real *restrict dy = a->dy, *restrict y = a->y;
-    real *restrict dx = a->dx;
-    cg_range r = cg_part(a->n, CG_BLOCK, share);
-    for (int64_t i = r.begin; i < r.end; i++)
-        dx[i] = y[i] > 0 ? dy[i] : 0;
+/* dx = expression of g = dy and v, the saved input or output */
+#define ACTIVATION_BACKWARD(name, expression)                         \
+    KERNEL_BODY(name##_backward) {                                    \
+        const real *restrict dy = a->dy, *restrict saved = a->saved;  \
+        real *restrict dx = a->dx;                                    \
+        const real p = R(a->p), q = R(a->q);                          \
+        (void)p, (void)q;                                             \
+        cg_range r = cg_part(a->n, CG_BLOCK, share);                  \
+        _Pragma("omp simd") for (int64_t i = r.begin; i < r.end; i++) { \
+            const real g = dy[i], v = saved[i];                       \
+            dx[i] = expression;                                       \
+        }                                                             \
+    }
+
+/* max(x, 0); v is the output */
+ACTIVATION(relu, v < 0 ? 0 : v)
+ACTIVATION_BACKWARD(relu, v > 0 ? g : 0)
+
+/* x where x > 0, else p·x; v is the input */
+ACTIVATION(leaky_relu, v > 0 ? v : p * v)
+ACTIVATION_BACKWARD(leaky_relu, v > 0 ? g : p * g)
+
+/* q·(x where x > 0, else p·(eˣ − 1)); v is the input */
+ACTIVATION(elu, v > 0 ? q * v : q * p * NAME(expm1)(v))
+ACTIVATION_BACKWARD(elu, v > 0 ? q * g : q * p * NAME(exp)(v) * g)
+
+/* x·Φ(x), Φ(x) = ½·erfc(−x/√2), Φ′(x) = e^(−x²/2)/√(2π); v is the input */
+#define NORMAL_CDF(v) (R(0.5) * NAME(erfc)(R(-0.70710678118654752440) * (v)))
+#define NORMAL_DENSITY(v) (R(0.39894228040143267794) * NAME(exp)(R(-0.5) * (v) * (v)))
+ACTIVATION(gelu, v * NORMAL_CDF(v))
+ACTIVATION_BACKWARD(gelu, g * (NORMAL_CDF(v) + v * NORMAL_DENSITY(v)))
+
+/* ½x·(1 + tanh u), u = √(2/π)·(x + 0.044715·x³). D. Hendrycks, K. Gimpel (2016), "Gaussian error linear units";
+ * v is the input */
+#define GELU_U(v) (R(0.79788456080286535588) * ((v) + R(0.044715) * (v) * (v) * (v)))
+#define GELU_DU(v) (R(0.79788456080286535588) * (1 + R(0.134145) * (v) * (v)))
+INLINE real NAME(gelu_tanh_slope)(real v) {
+    real t = NAME(tanh)(GELU_U(v));
+    return R(0.5) * (1 + t) + R(0.5) * v * (1 - t * t) * GELU_DU(v);
 }
+ACTIVATION(gelu_tanh, R(0.5) * v * (1 + NAME(tanh)(GELU_U(v))))
+ACTIVATION_BACKWARD(gelu_tanh, g * NAME(gelu_tanh_slope)(v))
+
+/* x·σ(x); v is the input */
+INLINE real NAME(silu_slope)(real v) {
+    real s = NAME(sigmoid)(v);
+    return s * (1 + v * (1 - s));
+}
+ACTIVATION(silu, v * NAME(sigmoid)(v))
+ACTIVATION_BACKWARD(silu, g * NAME(silu_slope)(v))
+
+/* σ(x) = 1/(1 + e⁻ˣ); v is the output */
+ACTIVATION(sigmoid, NAME(sigmoid)(v))
+ACTIVATION_BACKWARD(sigmoid, g * v * (1 - v))
+
+/* tanh x; v is the output */
+ACTIVATION(tanh, NAME(tanh)(v))
+ACTIVATION_BACKWARD(tanh, g * (1 - v * v))
+
+/* log(1 + e^(p·x))/p, and x where p·x > q; v is the input */
+ACTIVATION(softplus, p * v > q ? v : NAME(log1p)(NAME(exp)(p * v)) / p)
+ACTIVATION_BACKWARD(softplus, p * v > q ? g : g * NAME(sigmoid)(p * v))
+
+/* eˣ; v is the output */
+ACTIVATION(exp, NAME(exp)(v))
+ACTIVATION_BACKWARD(exp, g * v)
+
+/* log x; v is the input */
+ACTIVATION(log, NAME(log)(v))
+ACTIVATION_BACKWARD(log, g / v)
+
+/* erf x, with slope 2/√π·e^(−x²); v is the input */
+ACTIVATION(erf, NAME(erf)(v))
+ACTIVATION_BACKWARD(erf, g * R(1.12837916709551257390) * NAME(exp)(-v * v))
+
+#undef ACTIVATION
+#undef ACTIVATION_BACKWARD
+#undef NORMAL_CDF
+#undef NORMAL_DENSITY
+#undef GELU_U
+#undef GELU_DU

@@ -34,4 +34,34 @@ static inline cg_range cg_part(int64_t n, int64_t block, cg_share share) {
     return (cg_range){cg_min(first * block, n), cg_min(last * block, n)};
 }
 
+/* A part of one of many arrays, which are cut into blocks of CG_BLOCK numbers, numbered through all of them. */
+typedef struct {
+    int64_t tensor, begin, end; /* numbers begin..end of array `tensor` */
+    int64_t block;              /* the number of its first block */
+    int64_t passed;             /* blocks of the arrays before */
+} cg_piece;
+
+/* The next piece of blocks first..last, or one with tensor = tensors. */
+static inline cg_piece cg_next_piece(cg_piece p, const int64_t *sizes, int64_t tensors, int64_t first, int64_t last) {
+    while (++p.tensor < tensors) {
+        int64_t own = cg_ceil_div(sizes[p.tensor], CG_BLOCK);
+        int64_t from = cg_max(first - p.passed, 0), to = cg_min(last - p.passed, own);
+        p.block = p.passed + from;
+        p.passed += own;
+        if (from < to) {
+            p.begin = from * CG_BLOCK, p.end = cg_min(to * CG_BLOCK, sizes[p.tensor]);
+            break;
+        }
+    }
+    return p;
+}
+
+/* for (piece of the share's part of the blocks of all arrays): the block `a` has sizes, tensors and blocks. */
+#define CG_NEXT_PIECE(piece, a, share)                                                                   \
+    cg_next_piece(piece, (a)->sizes, (a)->tensors, (a)->blocks * (share).index / (share).count,          \
+                  (a)->blocks * ((share).index + 1) / (share).count)
+#define CG_EACH_PIECE(piece, a, share)                                                                   \
+    for (cg_piece piece = CG_NEXT_PIECE(((cg_piece){.tensor = -1}), a, share); piece.tensor < (a)->tensors; \
+         piece = CG_NEXT_PIECE(piece, a, share))
+
 #endif

@@ -422,7 +422,8 @@ def backward(outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: 
 def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it."""
     if leaf.grad_value is None:
-        leaf.grad_value = wrap(array if owned else np.array(array, leaf.array.dtype))
+        keep = owned and array.flags.c_contiguous
+        leaf.grad_value = wrap(array if keep else np.array(array, leaf.array.dtype, order="C"))
     else:
         total = leaf.grad_value
         np.add(total.array, array, out=total.array)

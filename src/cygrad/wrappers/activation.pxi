@@ -1,18 +1,136 @@
-# Activations, elementwise: a contiguous array in, one of the same shape and dtype out.
+# Activations, elementwise: a contiguous array in, one of the same shape and dtype out. The argument blocks of the whole
+# family have one layout; those of relu stand for all.
+
+cdef ndarray activated(int kernel, str op, object x, double p, double q, double cost):
+    cdef ndarray source = real(op, "input", x), y = empty_like(source)
+    cdef cg_relu_args args = cg_relu_args(y=data(y), x=data(source), n=size(y), p=p, q=q)
+    launch(kernel, dtype_of(y), &args, cost * args.n)
+    return y
+
+
+cdef ndarray activated_backward(int kernel, str op, object dy, str name, object saved, double p, double q, double cost):
+    cdef ndarray kept = real(op, name, saved), upstream = like(op, "gradient", dy, name, kept), dx = empty_like(kept)
+    cdef cg_relu_backward_args args = cg_relu_backward_args(
+        dx=data(dx), dy=data(upstream), saved=data(kept), n=size(dx), p=p, q=q)
+    launch(kernel, dtype_of(dx), &args, cost * args.n)
+    return dx
 
 
 def relu(x):
     """y = max(x, 0), and NaN stays NaN."""
-    cdef ndarray source = real("relu", "input", x), y = empty_like(source)
-    cdef cg_relu_args args = cg_relu_args(y=data(y), x=data(source), n=size(y))
-    launch(CG_relu, dtype_of(y), &args, 0.2 * args.n)
-    return y
+    return activated(CG_relu, "relu", x, 0, 0, 0.2)
 
 
 def relu_backward(dy, y):
-    """dx = dy·[y > 0]"""
-    cdef ndarray output = real("relu", "output", y), upstream = like("relu", "gradient", dy, "output", output)
-    cdef ndarray dx = empty_like(output)
-    cdef cg_relu_backward_args args = cg_relu_backward_args(dx=data(dx), dy=data(upstream), y=data(output), n=size(dx))
-    launch(CG_relu_backward, dtype_of(dx), &args, 0.3 * args.n)
-    return dx
+    """dx of relu, from its output."""
+    return activated_backward(CG_relu_backward, "relu", dy, "output", y, 0, 0, 0.3)
+
+
+def leaky_relu(x, double slope):
+    """y = x where x > 0, else slope·x."""
+    return activated(CG_leaky_relu, "leaky_relu", x, slope, 0, 0.2)
+
+
+def leaky_relu_backward(dy, x, double slope):
+    """dx of leaky_relu, from its input."""
+    return activated_backward(CG_leaky_relu_backward, "leaky_relu", dy, "input", x, slope, 0, 0.3)
+
+
+def elu(x, double alpha, double scale):
+    """y = scale·(x where x > 0, else alpha·(eˣ − 1))."""
+    return activated(CG_elu, "elu", x, alpha, scale, 0.8)
+
+
+def elu_backward(dy, x, double alpha, double scale):
+    """dx of elu, from its input."""
+    return activated_backward(CG_elu_backward, "elu", dy, "input", x, alpha, scale, 0.8)
+
+
+def gelu(x):
+    """y = x·Φ(x)."""
+    return activated(CG_gelu, "gelu", x, 0, 0, 2)
+
+
+def gelu_backward(dy, x):
+    """dx of gelu, from its input."""
+    return activated_backward(CG_gelu_backward, "gelu", dy, "input", x, 0, 0, 3)
+
+
+def gelu_tanh(x):
+    """y = ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))."""
+    return activated(CG_gelu_tanh, "gelu_tanh", x, 0, 0, 1.2)
+
+
+def gelu_tanh_backward(dy, x):
+    """dx of gelu_tanh, from its input."""
+    return activated_backward(CG_gelu_tanh_backward, "gelu_tanh", dy, "input", x, 0, 0, 1.5)
+
+
+def silu(x):
+    """y = x·σ(x)."""
+    return activated(CG_silu, "silu", x, 0, 0, 0.8)
+
+
+def silu_backward(dy, x):
+    """dx of silu, from its input."""
+    return activated_backward(CG_silu_backward, "silu", dy, "input", x, 0, 0, 0.9)
+
+
+def sigmoid(x):
+    """y = 1/(1 + e⁻ˣ)."""
+    return activated(CG_sigmoid, "sigmoid", x, 0, 0, 0.8)
+
+
+def sigmoid_backward(dy, y):
+    """dx of sigmoid, from its output."""
+    return activated_backward(CG_sigmoid_backward, "sigmoid", dy, "output", y, 0, 0, 0.3)
+
+
+def tanh(x):
+    """y = tanh x."""
+    return activated(CG_tanh, "tanh", x, 0, 0, 0.9)
+
+
+def tanh_backward(dy, y):
+    """dx of tanh, from its output."""
+    return activated_backward(CG_tanh_backward, "tanh", dy, "output", y, 0, 0, 0.3)
+
+
+def softplus(x, double beta, double threshold):
+    """y = log(1 + e^(beta·x))/beta, and x where beta·x > threshold."""
+    return activated(CG_softplus, "softplus", x, beta, threshold, 1.5)
+
+
+def softplus_backward(dy, x, double beta, double threshold):
+    """dx of softplus, from its input."""
+    return activated_backward(CG_softplus_backward, "softplus", dy, "input", x, beta, threshold, 0.8)
+
+
+def exp(x):
+    """y = eˣ."""
+    return activated(CG_exp, "exp", x, 0, 0, 0.6)
+
+
+def exp_backward(dy, y):
+    """dx of exp, from its output."""
+    return activated_backward(CG_exp_backward, "exp", dy, "output", y, 0, 0, 0.3)
+
+
+def log(x):
+    """y = log x."""
+    return activated(CG_log, "log", x, 0, 0, 0.6)
+
+
+def log_backward(dy, x):
+    """dx of log, from its input."""
+    return activated_backward(CG_log_backward, "log", dy, "input", x, 0, 0, 0.4)
+
+
+def erf(x):
+    """y = erf x."""
+    return activated(CG_erf, "erf", x, 0, 0, 1.5)
+
+
+def erf_backward(dy, x):
+    """dx of erf, from its input."""
+    return activated_backward(CG_erf_backward, "erf", dy, "input", x, 0, 0, 0.8)

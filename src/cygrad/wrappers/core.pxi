@@ -149,5 +149,9 @@ cdef inline void *data(ndarray x) noexcept:
     return cnp.PyArray_DATA(x)
 
 
+cdef inline void *optional(ndarray x) noexcept:
+    return NULL if x is None else cnp.PyArray_DATA(x)
+
+
 cdef inline int64_t size(ndarray x) noexcept:
     return cnp.PyArray_SIZE(x)

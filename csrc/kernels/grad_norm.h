@@ -1,0 +1,92 @@
+/* The norm of many gradients taken as one vector, and clipping in place. */
+
+/* Σ|x|ᵖ, or the extreme of |x|, of one block */
+static double NAME(block_norm)(const real *x, int64_t n, double p) {
+    if (p == 2) return NAME(dot_line)(x, x, n);
+    double total = isinf(p) && p < 0 ? INFINITY : 0;
+    if (isinf(p)) {
+        for (int64_t i = 0; i < n; i++) {
+            const double v = fabs((double)x[i]);
+            if (v != v || (p > 0 ? v > total : v < total)) total = v;
+            if (total != total) break;
+        }
+        return total;
+    }
+    real powers[CG_BLOCK];
+    const real q = R(p);
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        const real v = x[i] < 0 ? -x[i] : x[i];
+        powers[i] = q == 1 ? v : NAME(exp)(q * NAME(log)(v));
+    }
+    return NAME(sum_line)(powers, n);
+}
+
+/* partial[b] = the part of block b in the p-norm of all arrays; doubles */
+KERNEL_BODY(grad_norm_blocks) {
+    double *partial = a->partial;
+    CG_EACH_PIECE(piece, a, share) {
+        const real *g = a->g[piece.tensor];
+        int64_t block = piece.block;
+        for (int64_t i = piece.begin; i < piece.end; i += CG_BLOCK)
+            partial[block++] = NAME(block_norm)(g + i, cg_min(CG_BLOCK, piece.end - i), a->p);
+    }
+}
+
+/* norm = (Σ partial)^(1/p), or their extreme for p = ±∞, and the factor that brings it down to max_norm:
+ * min(1, max_norm/(norm + 1e-6)). R. Pascanu, T. Mikolov, Y. Bengio (2013), "On the difficulty of training recurrent
+ * neural networks". */
+KERNEL_BODY(grad_norm) {
+    if (share.index) return;
+    const double *partial = a->partial;
+    double total = isinf(a->p) && a->p < 0 && a->blocks ? INFINITY : 0;
+    for (int64_t i = 0; i < a->blocks; i++) {
+        if (!isinf(a->p)) total += partial[i];
+        else if (partial[i] != partial[i] || (a->p > 0 ? partial[i] > total : partial[i] < total)) total = partial[i];
+        if (total != total) break;
+    }
+    const double norm = isinf(a->p) ? total : a->p == 2 ? sqrt(total) : pow(total, 1 / a->p);
+    const double factor = a->max_norm / (norm + 1e-6);
+    *(real *)a->norm = R(norm);
+    *(real *)a->factor = R(factor > 1 ? 1 : factor);
+}
+
+/* g ← g·factor for all arrays; a factor of 1 writes nothing */
+KERNEL_BODY(scale_all) {
+    const real factor = *(const real *)a->factor;
+    if (factor == 1) return;
+    CG_EACH_PIECE(piece, a, share) {
+        real *g = a->g[piece.tensor];
+        for (int64_t i = piece.begin; i < piece.end; i++) g[i] *= factor;
+    }
+}
+
+/* g ← g, but at least −limit and at most limit, for all arrays; NaN stays */
+KERNEL_BODY(clip_value) {
+    const real limit = R(a->limit);
+    CG_EACH_PIECE(piece, a, share) {
+        real *g = a->g[piece.tensor];
+        for (int64_t i = piece.begin; i < piece.end; i++) g[i] = g[i] > limit ? limit : g[i] < -limit ? -limit : g[i];
+    }
+}
+
+/* Adaptive clipping of units, which are rows of g[t] and w[t] (units[t] rows of unit_sizes[t] numbers):
+ * where ‖g‖ > clipping·max(‖w‖, floor), g ← g·clipping·max(‖w‖, floor)/‖g‖.
+ * A. Brock et al. (2021), "High-performance large-scale image recognition without normalization". */
+KERNEL_BODY(clip_adaptive) {
+    int64_t number = 0, all = 0;
+    for (int64_t t = 0; t < a->tensors; t++) all += a->units[t];
+    const cg_range r = cg_part(all, 1, share);
+    for (int64_t t = 0; t < a->tensors; t++) {
+        const int64_t n = a->unit_sizes[t];
+        for (int64_t u = 0; u < a->units[t]; u++, number++) {
+            if (number < r.begin || number >= r.end) continue;
+            real *g = (real *)a->g[t] + u * n;
+            const real *w = (const real *)a->w[t] + u * n;
+            const real norm = NAME(sqrt)(NAME(dot_line)(g, g, n)), own = NAME(sqrt)(NAME(dot_line)(w, w, n));
+            const real most = R(a->clipping) * (own < R(a->floor) ? R(a->floor) : own);
+            if (norm <= most || norm != norm) continue;
+            for (int64_t i = 0; i < n; i++) g[i] *= most / norm;
+        }
+    }
+}

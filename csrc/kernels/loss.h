@@ -1,0 +1,200 @@
+/* Losses. Elementwise ones, f(x, t) of an input and a target, give either every element (y) or the sums of blocks
+ * (partial), which sum_partials adds; the other of the two is NULL. */
+
+INLINE void NAME(finish)(real *y, real *partial, const real *values, int64_t begin, int64_t n) {
+    if (y) memcpy(y + begin, values, n * sizeof(real));
+    else partial[begin / CG_BLOCK] = NAME(sum_line)(values, n);
+}
+
+/* value = f(u = x, v = t); slopes: g·∂f/∂x and g·∂f/∂t, where g = dy·scale and dy has a step of 0 or 1.
+ * dx and dt may be NULL. p is the parameter of the loss. */
+#define LOSS(name, value, slope_x, slope_t)                                                      \
+    KERNEL_BODY(name) {                                                                          \
+        const real *restrict x = a->x, *restrict t = a->t;                                       \
+        const real p = R(a->p);                                                                  \
+        (void)p;                                                                                 \
+        real *values = share.scratch;                                                            \
+        cg_range r = cg_part(a->n, CG_BLOCK, share);                                             \
+        for (int64_t b = r.begin; b < r.end; b += CG_BLOCK) {                                    \
+            int64_t n = cg_min(CG_BLOCK, r.end - b);                                             \
+            _Pragma("omp simd") for (int64_t i = 0; i < n; i++) {                                \
+                const real u = x[b + i], v = t[b + i];                                           \
+                values[i] = value;                                                               \
+            }                                                                                    \
+            NAME(finish)(a->y, a->partial, values, b, n);                                        \
+        }                                                                                        \
+    }                                                                                            \
+    INLINE void NAME(name##_slopes)(const cg_##name##_backward_args *a, cg_range r, int64_t step, int want_x,  \
+                                    int want_t) {                                                \
+        const real *restrict dy = a->dy, *restrict x = a->x, *restrict t = a->t;                 \
+        real *restrict dx = a->dx, *restrict dt = a->dt;                                         \
+        const real p = R(a->p), scale = R(a->scale);                                             \
+        (void)p;                                                                                 \
+        _Pragma("omp simd") for (int64_t i = r.begin; i < r.end; i++) {                          \
+            const real u = x[i], v = t[i], g = dy[i * step] * scale;                             \
+            if (want_x) dx[i] = slope_x;                                                         \
+            if (want_t) dt[i] = slope_t;                                                         \
+        }                                                                                        \
+    }                                                                                            \
+    KERNEL_BODY(name##_backward) {                                                               \
+        cg_range r = cg_part(a->n, CG_BLOCK, share);                                             \
+        if (a->dx && !a->dt && !a->dy_step) NAME(name##_slopes)(a, r, 0, 1, 0);                  \
+        else if (a->dx) NAME(name##_slopes)(a, r, a->dy_step, 1, 0);                             \
+        if (a->dt) NAME(name##_slopes)(a, r, a->dy_step, 0, 1);                                  \
+    }
+
+#define SIGN(d) ((d) > 0 ? R(1) : (d) < 0 ? R(-1) : (d))
+#define ABS(d) ((d) < 0 ? -(d) : (d))
+
+/* (x − t)² */
+LOSS(mse_loss, (u - v) * (u - v), 2 * (u - v) * g, -2 * (u - v) * g)
+
+/* |x − t| */
+LOSS(l1_loss, ABS(u - v), SIGN(u - v) * g, -SIGN(u - v) * g)
+
+/* ½d²/p where |d| < p, else |d| − ½p; d = x − t */
+#define SMOOTH_L1_SLOPE(d) (ABS(d) < p ? (d) / p : SIGN(d))
+LOSS(smooth_l1_loss, ABS(u - v) < p ? R(0.5) * (u - v) * (u - v) / p : ABS(u - v) - R(0.5) * p,
+     SMOOTH_L1_SLOPE(u - v) * g, -SMOOTH_L1_SLOPE(u - v) * g)
+
+/* ½d² where |d| ≤ p, else p·(|d| − ½p); d = x − t */
+#define HUBER_SLOPE(d) (ABS(d) <= p ? (d) : p * SIGN(d))
+LOSS(huber_loss, ABS(u - v) <= p ? R(0.5) * (u - v) * (u - v) : p * (ABS(u - v) - R(0.5) * p),
+     HUBER_SLOPE(u - v) * g, -HUBER_SLOPE(u - v) * g)
+
+/* −t·log x − (1 − t)·log(1 − x), logarithms at least −100 as in PyTorch's binary_cross_entropy; the gradient of x
+ * divides by at least 1e-12 */
+#define LOG_BOUNDED(l) ((l) < -100 ? R(-100) : (l))
+LOSS(bce_loss, -v * LOG_BOUNDED(NAME(log)(u)) - (1 - v) * LOG_BOUNDED(NAME(log1p)(-u)),
+     g * (u - v) / ((1 - u) * u < R(1e-12) ? R(1e-12) : (1 - u) * u),
+     g * (LOG_BOUNDED(NAME(log1p)(-u)) - LOG_BOUNDED(NAME(log)(u))))
+
+/* −t·log σ(x) − (1 − t)·log(1 − σ(x)) = max(x, 0) − x·t + log(1 + e^−|x|) */
+LOSS(bce_logits_loss, (u < 0 ? 0 : u) - u * v + NAME(log1p)(NAME(exp)(-ABS(u))), g * (NAME(sigmoid)(u) - v), -g * u)
+
+/* t·(log t − x), and 0 where t is 0 */
+LOSS(kl_div, v > 0 ? v * (NAME(log)(v) - u) : v == 0 ? 0 : v * NAN, -v * g, (NAME(log)(v) + 1 - u) * g)
+
+/* eᵗ·(t − x): the target is a logarithm too */
+LOSS(kl_div_log, NAME(exp)(v) * (v - u), -NAME(exp)(v) * g, NAME(exp)(v) * (v + 1 - u) * g)
+
+/* y = scale·Σ partial */
+KERNEL_BODY(sum_partials) {
+    if (share.index == 0) *(real *)a->y = NAME(sum_line)(a->partial, a->n) * R(a->scale);
+}
+
+/* Cross entropy of the rows of x[rows, cols] with a class each (−1 where it is ignored), label smoothing s:
+ *   loss[i] = −(1 − s)·w[t]·log p[t] − s/cols·Σ w[c]·log p[c],  log p = x − lse,  lse = log Σ eˣ
+ * weight is NULL for ones. C. Szegedy et al. (2016), "Rethinking the inception architecture", §7. */
+KERNEL_BODY(cross_entropy) {
+    const real *x = a->x, *weight = a->weight;
+    const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
+    real *loss = a->loss, *lse = a->lse;
+    cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const real *from = x + i * a->cols;
+        const int64_t t = a->target[i];
+        real m = NAME(max_line)(from, a->cols);
+        real rest = NAME(log)(NAME(sum_exp)(0, from, m, a->cols)), all = 0;
+        lse[i] = m + rest;
+        if (t < 0) {
+            loss[i] = 0;
+            continue;
+        }
+        for (int64_t j = 0; smooth > 0 && j < a->cols; j++)
+            all += (weight ? weight[j] : 1) * ((m - from[j]) + rest);
+        loss[i] = (1 - smooth) * (weight ? weight[t] : 1) * ((m - from[t]) + rest) + each * all;
+    }
+}
+
+/* dx = g[i]·((1 − s)·w[t]·(p − onehot) + s/cols·(Σw·p − w)), p = e^(x − lse), g = dy·scale; zero where the class is
+ * ignored. dy has a step of 0 or 1. */
+KERNEL_BODY(cross_entropy_backward) {
+    const real *x = a->x, *weight = a->weight, *lse = a->lse, *dy = a->dy;
+    const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
+    real *dx = a->dx, total = 0;
+    for (int64_t j = 0; smooth > 0 && j < a->cols; j++) total += weight ? weight[j] : 1;
+    cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const real *from = x + i * a->cols;
+        real *to = dx + i * a->cols;
+        const int64_t t = a->target[i];
+        if (t < 0) {
+            memset(to, 0, a->cols * sizeof(real));
+            continue;
+        }
+        const real g = dy[i * a->dy_step] * R(a->scale), chosen = (1 - smooth) * (weight ? weight[t] : 1);
+        const real factor = g * (chosen + each * total), l = lse[i];
+        for (int64_t j = 0; j < a->cols; j++) to[j] = NAME(exp)(from[j] - l) * factor;
+        for (int64_t j = 0; smooth > 0 && j < a->cols; j++) to[j] -= g * each * (weight ? weight[j] : 1);
+        to[t] -= g * chosen;
+    }
+}
+
+/* The same with a distribution t[rows, cols] over the classes:
+ *   loss[i] = −Σ q·w·log p,  q = (1 − s)·t + s/cols */
+KERNEL_BODY(soft_cross_entropy) {
+    const real *x = a->x, *target = a->target, *weight = a->weight;
+    const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
+    real *loss = a->loss, *lse = a->lse;
+    cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const real *from = x + i * a->cols, *t = target + i * a->cols;
+        real m = NAME(max_line)(from, a->cols);
+        real rest = NAME(log)(NAME(sum_exp)(0, from, m, a->cols)), sum = 0;
+        for (int64_t j = 0; j < a->cols; j++)
+            sum += ((1 - smooth) * t[j] + each) * (weight ? weight[j] : 1) * ((m - from[j]) + rest);
+        lse[i] = m + rest;
+        loss[i] = sum;
+    }
+}
+
+/* dx = g·(p·Σ q·w − q·w), dt = g·(1 − s)·w·(lse − x), g = dy·scale; dx and dt may be NULL */
+KERNEL_BODY(soft_cross_entropy_backward) {
+    const real *x = a->x, *target = a->target, *weight = a->weight, *lse = a->lse, *dy = a->dy;
+    const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
+    real *dx = a->dx, *dt = a->dt;
+    cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const real *from = x + i * a->cols, *t = target + i * a->cols;
+        const real g = dy[i * a->dy_step] * R(a->scale), l = lse[i];
+        real total = 0;
+        for (int64_t j = 0; j < a->cols; j++) total += ((1 - smooth) * t[j] + each) * (weight ? weight[j] : 1);
+        for (int64_t j = 0; dx && j < a->cols; j++)
+            dx[i * a->cols + j] = g * (NAME(exp)(from[j] - l) * total -
+                                       ((1 - smooth) * t[j] + each) * (weight ? weight[j] : 1));
+        for (int64_t j = 0; dt && j < a->cols; j++)
+            dt[i * a->cols + j] = g * (1 - smooth) * (weight ? weight[j] : 1) * (l - from[j]);
+    }
+}
+
+/* loss[i] = −w[t]·x[i, t] for a class t each, 0 where it is ignored (t < 0) */
+KERNEL_BODY(nll_loss) {
+    const real *x = a->x, *weight = a->weight;
+    real *loss = a->loss;
+    cg_range r = cg_part(a->rows, CG_BLOCK, share);
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const int64_t t = a->target[i];
+        loss[i] = t < 0 ? 0 : -(weight ? weight[t] : 1) * x[i * a->cols + t];
+    }
+}
+
+/* dx[i, t] = −w[t]·dy·scale, all else zero */
+KERNEL_BODY(nll_loss_backward) {
+    const real *weight = a->weight, *dy = a->dy;
+    real *dx = a->dx;
+    cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
+    memset(dx + r.begin * a->cols, 0, (r.end - r.begin) * a->cols * sizeof(real));
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const int64_t t = a->target[i];
+        if (t >= 0) dx[i * a->cols + t] = -(weight ? weight[t] : 1) * dy[i * a->dy_step] * R(a->scale);
+    }
+}
+
+#undef LOSS
+#undef SIGN
+#undef ABS
+#undef SMOOTH_L1_SLOPE
+#undef HUBER_SLOPE
+#undef LOG_BOUNDED
+#undef ROW_BLOCK

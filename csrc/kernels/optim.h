@@ -1,0 +1,89 @@
+/* Optimizer steps, one launch for all parameters of a group. Formulas and defaults are those of PyTorch's
+ * documentation of torch.optim. sign is −1 to maximize, else 1. */
+
+/* d = sign·g + weight_decay·p; with momentum b ← momentum·b + (1 − dampening)·d (b ← d at first), d = d + momentum·b
+ * (Nesterov) or b; p ← p − lr·d. momentum = 0 has no b. */
+KERNEL_BODY(sgd) {
+    const real lr = R(a->lr), momentum = R(a->momentum), rest = R(1 - a->dampening), decay = R(a->weight_decay);
+    const real sign = R(a->sign);
+    CG_EACH_PIECE(piece, a, share) {
+        const real *restrict g = a->g[piece.tensor];
+        real *restrict p = a->p[piece.tensor], *restrict b = a->momentum != 0 ? a->b[piece.tensor] : 0;
+        if (!b)
+            for (int64_t i = piece.begin; i < piece.end; i++) p[i] -= lr * (sign * g[i] + decay * p[i]);
+        else
+            for (int64_t i = piece.begin; i < piece.end; i++) {
+                const real d = sign * g[i] + decay * p[i];
+                b[i] = a->first ? d : momentum * b[i] + rest * d;
+                p[i] -= lr * (a->nesterov ? d + momentum * b[i] : b[i]);
+            }
+    }
+}
+
+/* m ← β₁·m + (1 − β₁)·d, v ← β₂·v + (1 − β₂)·d², p ← p − step_size·m/(√v·root_scale + eps), where
+ * step_size = lr/(1 − β₁ᵗ) and root_scale = 1/√(1 − β₂ᵗ). d = sign·g, plus weight_decay·p unless the decay is
+ * decoupled: then p ← p·(1 − lr·weight_decay) first. AMSGrad takes the largest v so far. D. P. Kingma, J. Ba (2015),
+ * "Adam"; I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization". */
+INLINE void NAME(adam_piece)(const cg_adam_args *a, cg_piece piece, int amsgrad) {
+    const real beta1 = R(a->beta1), rest1 = R(1 - a->beta1), beta2 = R(a->beta2), rest2 = R(1 - a->beta2);
+    const real eps = R(a->eps), step_size = R(a->step_size), root_scale = R(a->root_scale), sign = R(a->sign);
+    const real coupled = a->decoupled ? 0 : R(a->weight_decay);
+    const real keep = a->decoupled ? R(1 - a->lr * a->weight_decay) : 1;
+    const real *restrict g = a->g[piece.tensor];
+    real *restrict p = a->p[piece.tensor], *restrict m = a->m[piece.tensor], *restrict v = a->v[piece.tensor];
+    real *restrict largest = amsgrad ? a->largest[piece.tensor] : 0;
+    for (int64_t i = piece.begin; i < piece.end; i++) {
+        const real before = p[i] * keep, d = sign * g[i] + coupled * p[i];
+        m[i] = beta1 * m[i] + rest1 * d;
+        v[i] = beta2 * v[i] + rest2 * d * d;
+        real u = v[i];
+        if (amsgrad) u = largest[i] = largest[i] > u ? largest[i] : u;
+        p[i] = before - step_size * m[i] / (NAME(sqrt)(u) * root_scale + eps);
+    }
+}
+
+KERNEL_BODY(adam) {
+    CG_EACH_PIECE(piece, a, share) {
+        if (a->amsgrad) NAME(adam_piece)(a, piece, 1);
+        else NAME(adam_piece)(a, piece, 0);
+    }
+}
+
+/* s ← α·s + (1 − α)·d², root = √s + eps, or with `centered` c ← α·c + (1 − α)·d, root = √(s − c²) + eps;
+ * p ← p − lr·d/root, or with momentum b ← momentum·b + d/root, p ← p − lr·b. T. Tieleman, G. Hinton (2012), lecture
+ * 6e; A. Graves (2013), "Generating sequences with recurrent neural networks". */
+KERNEL_BODY(rmsprop) {
+    const real lr = R(a->lr), alpha = R(a->alpha), rest = R(1 - a->alpha), eps = R(a->eps);
+    const real momentum = R(a->momentum), decay = R(a->weight_decay), sign = R(a->sign);
+    CG_EACH_PIECE(piece, a, share) {
+        const real *restrict g = a->g[piece.tensor];
+        real *restrict p = a->p[piece.tensor], *restrict s = a->s[piece.tensor];
+        real *restrict c = a->centered ? a->c[piece.tensor] : 0, *restrict b = a->momentum != 0 ? a->b[piece.tensor] : 0;
+        for (int64_t i = piece.begin; i < piece.end; i++) {
+            const real d = sign * g[i] + decay * p[i];
+            real square = s[i] = alpha * s[i] + rest * d * d;
+            if (c) {
+                c[i] = alpha * c[i] + rest * d;
+                square -= c[i] * c[i];
+            }
+            const real step = d / (NAME(sqrt)(square) + eps);
+            if (b) b[i] = momentum * b[i] + step;
+            p[i] -= lr * (b ? b[i] : step);
+        }
+    }
+}
+
+/* s ← s + d², p ← p − lr·d/(√s + eps), lr already decayed. J. Duchi, E. Hazan, Y. Singer (2011), "Adaptive
+ * subgradient methods". */
+KERNEL_BODY(adagrad) {
+    const real lr = R(a->lr), eps = R(a->eps), decay = R(a->weight_decay), sign = R(a->sign);
+    CG_EACH_PIECE(piece, a, share) {
+        const real *restrict g = a->g[piece.tensor];
+        real *restrict p = a->p[piece.tensor], *restrict s = a->s[piece.tensor];
+        for (int64_t i = piece.begin; i < piece.end; i++) {
+            const real d = sign * g[i] + decay * p[i];
+            s[i] += d * d;
+            p[i] -= lr * d / (NAME(sqrt)(s[i]) + eps);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+/* Sums, maxima and minima over the middle axis of x[outer, count, inner]. */
+
+/* Numbers that one running sum takes: sums of such runs are added in turn, so that the error of a sum grows with the
+ * length of a run and the number of runs, not with their product. */
+#define SUM_RUN 64
+
+/* Σ x[i], i < n: 4 vectors of running sums. */
+INLINE real NAME(sum_line)(const real *x, int64_t n) {
+    real total = 0;
+    const int64_t width = 4 * LANES;
+    int64_t i = 0;
+    vec sums[4] = {{0}, {0}, {0}, {0}};
+    while (i + width <= n) {
+        vec run[4] = {{0}, {0}, {0}, {0}};
+        int64_t end = cg_min(i + SUM_RUN * width, n - n % width);
+        for (; i < end; i += width)
+#pragma GCC unroll 4
+            for (int64_t v = 0; v < 4; v++) run[v] += *(const vec *)(x + i + v * LANES);
+        for (int v = 0; v < 4; v++) sums[v] += run[v];
+    }
+    vec s = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    for (int64_t l = 0; l < LANES; l++) total += s[l];
+    real rest = 0;
+    for (; i < n; i++) rest += x[i];
+    return total + rest;
+}
+
+/* Σ x[i]·(y[i] − centre), i < n: sums of runs, as above. */
+INLINE real NAME(centred_dot_line)(const real *x, const real *y, real centre, int64_t n) {
+    enum { WIDTH = 32 };
+    real total[WIDTH] = {0}, result = 0;
+    int64_t i = 0;
+    while (i < n) {
+        real run[WIDTH] = {0};
+        int64_t end = cg_min(i + SUM_RUN * WIDTH, n);
+        for (; i + WIDTH <= end; i += WIDTH)
+            for (int64_t q = 0; q < WIDTH; q++) run[q] += x[i + q] * (y[i + q] - centre);
+        for (int64_t q = 0; i < end; q++, i++) run[q] += x[i] * (y[i] - centre);
+        for (int64_t q = 0; q < WIDTH; q++) total[q] += run[q];
+    }
+    for (int64_t q = 0; q < WIDTH; q++) result += total[q];
+    return result;
+}
+
+INLINE real NAME(dot_line)(const real *x, const real *y, int64_t n) { return NAME(centred_dot_line)(x, y, 0, n); }
+
+/* Columns 0..cols of Σ over i < count of x[i·stride + j], times scale. */
+INLINE void NAME(sum_columns)(real *y, const real *x, int64_t count, int64_t stride, int64_t cols, real scale) {
+    enum { WIDTH = 64 };
+    for (int64_t j = 0; j < cols; j += WIDTH) {
+        int64_t n = cg_min(WIDTH, cols - j);
+        real total[WIDTH] = {0};
+        for (int64_t i = 0; i < count; i += SUM_RUN) {
+            real run[WIDTH] = {0};
+            int64_t end = cg_min(i + SUM_RUN, count);
+            if (n == WIDTH)
+                for (int64_t k = i; k < end; k++)
+                    for (int64_t q = 0; q < WIDTH; q++) run[q] += x[k * stride + j + q];
+            else
+                for (int64_t k = i; k < end; k++)
+                    for (int64_t q = 0; q < n; q++) run[q] += x[k * stride + j + q];
+            for (int64_t q = 0; q < WIDTH; q++) total[q] += run[q];
+        }
+        for (int64_t q = 0; q < n; q++) y[j + q] = total[q] * scale;
+    }
+}
+
+/* y[outer, inner] = scale·Σ x[outer, count, inner]. One line (outer, inner = 1) longer than a block is first summed
+ * block by block into `partial`, which sum_blocks did. */
+KERNEL_BODY(sum) {
+    const real *x = a->x;
+    real *y = a->y, scale = R(a->scale);
+    if (a->inner == 1) {
+        cg_range r = cg_part(a->outer, cg_max(1, CG_BLOCK / cg_max(1, a->count)), share);
+        for (int64_t i = r.begin; i < r.end; i++) y[i] = NAME(sum_line)(x + i * a->count, a->count) * scale;
+        return;
+    }
+    const int64_t block = 256, blocks = cg_ceil_div(a->inner, block);
+    cg_range r = cg_part(a->outer * blocks, 1, share);
+    for (int64_t i = r.begin; i < r.end; i++) {
+        int64_t o = i / blocks, j = i % blocks * block;
+        NAME(sum_columns)(y + o * a->inner + j, x + o * a->count * a->inner + j, a->count, a->inner,
+                          cg_min(block, a->inner - j), scale);
+    }
+}
+
+/* partial[b] = Σ of block b of x[n] */
+KERNEL_BODY(sum_blocks) {
+    const real *x = a->x;
+    real *partial = a->partial;
+    cg_range r = cg_part(a->n, CG_BLOCK, share);
+    for (int64_t i = r.begin; i < r.end; i += CG_BLOCK)
+        partial[i / CG_BLOCK] = NAME(sum_line)(x + i, cg_min(CG_BLOCK, r.end - i));
+}
+
+/* y[outer, inner] = the largest (or smallest) of x[outer, count, inner]; NaN where there is one. count > 0. */
+#define EXTREME(name, better)                                                                    \
+    KERNEL_BODY(name) {                                                                          \
+        const real *x = a->x;                                                                    \
+        real *y = a->y;                                                                          \
+        const int64_t block = a->inner == 1 ? 1 : 256, blocks = cg_ceil_div(a->inner, block);    \
+        cg_range r = cg_part(a->outer * blocks, a->inner == 1 ? cg_max(1, CG_BLOCK / a->count) : 1, share); \
+        for (int64_t i = r.begin; i < r.end; i++) {                                              \
+            int64_t o = i / blocks, j = i % blocks * block, n = cg_min(block, a->inner - j);     \
+            const real *from = x + o * a->count * a->inner + j;                                  \
+            real *to = y + o * a->inner + j;                                                     \
+            if (a->inner == 1) {                                                                 \
+                *to = NAME(name##_line)(from, a->count);                                         \
+                continue;                                                                        \
+            }                                                                                    \
+            for (int64_t q = 0; q < n; q++) to[q] = from[q];                                     \
+            for (int64_t k = 1; k < a->count; k++)                                               \
+                for (int64_t q = 0; q < n; q++) {                                                \
+                    real v = from[k * a->inner + q];                                             \
+                    to[q] = v better to[q] || v != v ? v : to[q];                                \
+                }                                                                                \
+        }                                                                                        \
+    }
+#define EXTREME_LINE(name, better)                                                               \
+    INLINE real NAME(name##_line)(const real *x, int64_t n) {                                    \
+        enum { WIDTH = 64 };                                                                     \
+        real best[WIDTH];                                                                        \
+        int64_t i = 0;                                                                           \
+        real y = x[0];                                                                           \
+        for (int64_t q = 0; n >= WIDTH && q < WIDTH; q++) best[q] = x[q];                        \
+        for (; i + WIDTH <= n; i += WIDTH)                                                       \
+            for (int64_t q = 0; q < WIDTH; q++) {                                                \
+                real v = x[i + q];                                                               \
+                best[q] = v better best[q] || v != v ? v : best[q];                              \
+            }                                                                                    \
+        for (int64_t q = 0; i > 0 && q < WIDTH; q++) y = best[q] better y || best[q] != best[q] ? best[q] : y; \
+        for (; i < n; i++) y = x[i] better y || x[i] != x[i] ? x[i] : y;                         \
+        return y;                                                                                \
+    }
+
+EXTREME_LINE(max, >)
+EXTREME(max, >)
+EXTREME_LINE(min, <)
+EXTREME(min, <)
+
+#undef EXTREME
+#undef EXTREME_LINE

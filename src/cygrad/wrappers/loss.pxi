@@ -1,0 +1,271 @@
+# Losses. Elementwise ones take an input and a target of one shape and dtype; the argument blocks of all of them have
+# one layout, and those of mse_loss stand for all.
+
+cdef enum Reduction:
+    NONE
+    MEAN
+    SUM
+
+
+cdef ndarray scalar(int type_number):
+    return empty(0, NULL, type_number)
+
+
+cdef int add_up(ndarray total, ndarray values, double scale) except -1:
+    """total = scale·Σ values"""
+    cdef cg_sum_partials_args args = cg_sum_partials_args(
+        y=data(total), partial=data(values), n=size(values), scale=scale)
+    return launch(CG_sum_partials, dtype_of(total), &args, 0.1 * args.n)
+
+
+cdef ndarray pointwise(int kernel, str op, object x, object t, int reduction, double p, double cost):
+    cdef ndarray u = real(op, "input", x), v = like(op, "target", t, "input", u), y
+    cdef cg_mse_loss_args args = cg_mse_loss_args(y=NULL, partial=NULL, x=data(u), t=data(v), n=size(u), p=p)
+    cdef cnp.npy_intp blocks = (args.n + 4095) // 4096
+    if reduction == NONE:
+        y = empty_like(u)
+        args.y = data(y)
+        launch(kernel, dtype_of(u), &args, cost * args.n)
+        return y
+    y = scalar(cnp.PyArray_TYPE(u))
+    cdef ndarray partial = empty(1, &blocks, cnp.PyArray_TYPE(u))
+    args.partial = data(partial)
+    launch(kernel, dtype_of(u), &args, cost * args.n)
+    add_up(y, partial, 1.0 / args.n if reduction == MEAN else 1.0)
+    return y
+
+
+cdef tuple pointwise_backward(int kernel, str op, object dy, object x, object t, int reduction, bint want_x, bint want_t,
+                              double p, double cost):
+    cdef ndarray u = real(op, "input", x), v = like(op, "target", t, "input", u), g = real(op, "gradient", dy)
+    cdef ndarray dx = empty_like(u) if want_x else None, dt = empty_like(u) if want_t else None
+    check_same_dtype(op, "gradient", g, "input", u)
+    if size(g) != (size(u) if reduction == NONE else 1):
+        raise ValueError(f"{op}: gradient has shape {shape_of(g)}, but input has {shape_of(u)}")
+    cdef cg_mse_loss_backward_args args = cg_mse_loss_backward_args(
+        dx=optional(dx), dt=optional(dt), dy=data(g), x=data(u), t=data(v), n=size(u),
+        dy_step=reduction == NONE, scale=1.0 / size(u) if reduction == MEAN else 1.0, p=p)
+    launch(kernel, dtype_of(u), &args, cost * args.n)
+    return dx, dt
+
+
+def mse_loss(x, t, int reduction):
+    """(x − t)²"""
+    return pointwise(CG_mse_loss, "mse_loss", x, t, reduction, 0, 0.4)
+
+
+def mse_loss_backward(dy, x, t, int reduction, bint want_x, bint want_t):
+    """(dx, dt) of mse_loss; None for what is not wanted."""
+    return pointwise_backward(CG_mse_loss_backward, "mse_loss", dy, x, t, reduction, want_x, want_t, 0, 0.4)
+
+
+def l1_loss(x, t, int reduction):
+    """|x − t|"""
+    return pointwise(CG_l1_loss, "l1_loss", x, t, reduction, 0, 0.4)
+
+
+def l1_loss_backward(dy, x, t, int reduction, bint want_x, bint want_t):
+    """(dx, dt) of l1_loss; None for what is not wanted."""
+    return pointwise_backward(CG_l1_loss_backward, "l1_loss", dy, x, t, reduction, want_x, want_t, 0, 0.4)
+
+
+def smooth_l1_loss(x, t, int reduction, double beta):
+    """½(x − t)²/beta where |x − t| < beta, else |x − t| − ½beta"""
+    return pointwise(CG_smooth_l1_loss, "smooth_l1_loss", x, t, reduction, beta, 0.5)
+
+
+def smooth_l1_loss_backward(dy, x, t, int reduction, bint want_x, bint want_t, double beta):
+    """(dx, dt) of smooth_l1_loss; None for what is not wanted."""
+    return pointwise_backward(CG_smooth_l1_loss_backward, "smooth_l1_loss", dy, x, t, reduction, want_x, want_t, beta, 0.5)
+
+
+def huber_loss(x, t, int reduction, double delta):
+    """½(x − t)² where |x − t| ≤ delta, else delta·(|x − t| − ½delta)"""
+    return pointwise(CG_huber_loss, "huber_loss", x, t, reduction, delta, 0.5)
+
+
+def huber_loss_backward(dy, x, t, int reduction, bint want_x, bint want_t, double delta):
+    """(dx, dt) of huber_loss; None for what is not wanted."""
+    return pointwise_backward(CG_huber_loss_backward, "huber_loss", dy, x, t, reduction, want_x, want_t, delta, 0.5)
+
+
+def bce_loss(x, t, int reduction):
+    """−t·log x − (1 − t)·log(1 − x), logarithms at least −100"""
+    return pointwise(CG_bce_loss, "bce_loss", x, t, reduction, 0, 2)
+
+
+def bce_loss_backward(dy, x, t, int reduction, bint want_x, bint want_t):
+    """(dx, dt) of bce_loss; None for what is not wanted."""
+    return pointwise_backward(CG_bce_loss_backward, "bce_loss", dy, x, t, reduction, want_x, want_t, 0, 1)
+
+
+def bce_logits_loss(x, t, int reduction):
+    """−t·log σ(x) − (1 − t)·log(1 − σ(x))"""
+    return pointwise(CG_bce_logits_loss, "bce_logits_loss", x, t, reduction, 0, 2)
+
+
+def bce_logits_loss_backward(dy, x, t, int reduction, bint want_x, bint want_t):
+    """(dx, dt) of bce_logits_loss; None for what is not wanted."""
+    return pointwise_backward(CG_bce_logits_loss_backward, "bce_logits_loss", dy, x, t, reduction, want_x, want_t, 0, 1)
+
+
+def kl_div(x, t, int reduction):
+    """t·(log t − x)"""
+    return pointwise(CG_kl_div, "kl_div", x, t, reduction, 0, 1)
+
+
+def kl_div_backward(dy, x, t, int reduction, bint want_x, bint want_t):
+    """(dx, dt) of kl_div; None for what is not wanted."""
+    return pointwise_backward(CG_kl_div_backward, "kl_div", dy, x, t, reduction, want_x, want_t, 0, 1)
+
+
+def kl_div_log(x, t, int reduction):
+    """eᵗ·(t − x)"""
+    return pointwise(CG_kl_div_log, "kl_div_log", x, t, reduction, 0, 1)
+
+
+def kl_div_log_backward(dy, x, t, int reduction, bint want_x, bint want_t):
+    """(dx, dt) of kl_div_log; None for what is not wanted."""
+    return pointwise_backward(CG_kl_div_log_backward, "kl_div_log", dy, x, t, reduction, want_x, want_t, 0, 1)
+
+
+# Classes: x[rows, classes]
+
+cdef ndarray class_scores(str op, object x):
+    cdef ndarray scores = real(op, "input", x)
+    if cnp.PyArray_NDIM(scores) != 2:
+        raise ValueError(f"{op}: input must have shape (rows, classes), got {shape_of(scores)}")
+    return scores
+
+
+cdef ndarray class_weight(str op, object weight, ndarray scores):
+    """The weight of each class, or None for ones."""
+    if weight is None:
+        return None
+    cdef ndarray w = real(op, "weight", weight)
+    check_same_dtype(op, "weight", w, "input", scores)
+    if cnp.PyArray_NDIM(w) != 1 or w.shape[0] != scores.shape[1]:
+        raise ValueError(f"{op}: weight has shape {shape_of(w)}, but there are {scores.shape[1]} classes")
+    return w
+
+
+cdef ndarray classes(str op, object target, ndarray scores, int64_t ignore_index, ndarray weight, double *total):
+    """A copy of the target with −1 for what is ignored, every class checked; `total` receives the sum of the weights."""
+    if not isinstance(target, cnp.ndarray) or (<ndarray>target).dtype.kind not in "iu":
+        raise TypeError(f"{op}: target must be an array of integers, got {getattr(target, 'dtype', type(target).__name__)}")
+    cdef ndarray t = cnp.PyArray_FROMANY(
+        target, cnp.NPY_INT64, 0, 0, cnp.NPY_ARRAY_CARRAY | cnp.NPY_ARRAY_ENSURECOPY | cnp.NPY_ARRAY_FORCECAST)
+    cdef int64_t rows = scores.shape[0], count = scores.shape[1], i
+    if cnp.PyArray_NDIM(t) != 1 or t.shape[0] != rows:
+        raise ValueError(f"{op}: target has shape {shape_of(t)}, but there are {rows} rows of scores")
+    cdef int64_t *values = <int64_t *>data(t)
+    total[0] = 0
+    for i in range(rows):
+        if values[i] == ignore_index:
+            values[i] = -1
+        elif values[i] < 0 or values[i] >= count:
+            raise IndexError(f"{op}: target {values[i]} at row {i} is not one of the {count} classes")
+        elif weight is None:
+            total[0] += 1
+        elif dtype_of(weight) == CG_FLOAT32:
+            total[0] += (<float *>data(weight))[values[i]]
+        else:
+            total[0] += (<double *>data(weight))[values[i]]
+    return t
+
+
+cdef ndarray rows_like(ndarray scores):
+    cdef cnp.npy_intp rows = scores.shape[0]
+    return empty(1, &rows, cnp.PyArray_TYPE(scores))
+
+
+cdef ndarray reduced(ndarray losses, int reduction, double total):
+    if reduction == NONE:
+        return losses
+    cdef ndarray y = scalar(cnp.PyArray_TYPE(losses))
+    add_up(y, losses, 1 / total if reduction == MEAN else 1.0)
+    return y
+
+
+cdef int check_upstream(str op, ndarray dy, ndarray scores, int reduction) except -1:
+    check_same_dtype(op, "gradient", dy, "input", scores)
+    if size(dy) != (scores.shape[0] if reduction == NONE else 1):
+        raise ValueError(f"{op}: gradient has shape {shape_of(dy)}, but there are {scores.shape[0]} rows of scores")
+    return 0
+
+
+def cross_entropy(x, target, weight, int64_t ignore_index, double smoothing, int reduction):
+    """(loss, lse, classes, total): what cross_entropy_backward needs beside x comes behind the loss."""
+    cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
+    cdef double total
+    cdef ndarray t = classes("cross_entropy", target, scores, ignore_index, w, &total)
+    cdef ndarray losses = rows_like(scores), lse = rows_like(scores)
+    cdef cg_cross_entropy_args args = cg_cross_entropy_args(
+        loss=data(losses), lse=data(lse), x=data(scores), target=<int64_t *>data(t), weight=optional(w),
+        rows=scores.shape[0], cols=scores.shape[1], smoothing=smoothing)
+    launch(CG_cross_entropy, dtype_of(scores), &args, size(scores))
+    return reduced(losses, reduction, total), lse, t, total
+
+
+def cross_entropy_backward(dy, x, classes, weight, lse, double total, double smoothing, int reduction):
+    """dx of cross_entropy."""
+    cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
+    cdef ndarray g = real("cross_entropy", "gradient", dy), t = classes, l = lse, dx = empty_like(scores)
+    check_upstream("cross_entropy", g, scores, reduction)
+    cdef cg_cross_entropy_backward_args args = cg_cross_entropy_backward_args(
+        dx=data(dx), dy=data(g), x=data(scores), target=<int64_t *>data(t), weight=optional(w), lse=data(l),
+        rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE,
+        scale=1 / total if reduction == MEAN else 1.0, smoothing=smoothing)
+    launch(CG_cross_entropy_backward, dtype_of(scores), &args, size(scores))
+    return dx
+
+
+def soft_cross_entropy(x, target, weight, double smoothing, int reduction):
+    """(loss, lse) of a distribution over the classes, target[rows, classes]."""
+    cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
+    cdef ndarray t = like("cross_entropy", "target", target, "input", scores)
+    cdef ndarray losses = rows_like(scores), lse = rows_like(scores)
+    cdef cg_soft_cross_entropy_args args = cg_soft_cross_entropy_args(
+        loss=data(losses), lse=data(lse), x=data(scores), target=data(t), weight=optional(w),
+        rows=scores.shape[0], cols=scores.shape[1], smoothing=smoothing)
+    launch(CG_soft_cross_entropy, dtype_of(scores), &args, size(scores))
+    return reduced(losses, reduction, scores.shape[0]), lse
+
+
+def soft_cross_entropy_backward(dy, x, target, weight, lse, double smoothing, int reduction, bint want_x, bint want_t):
+    """(dx, dt) of soft_cross_entropy; None for what is not wanted."""
+    cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
+    cdef ndarray t = like("cross_entropy", "target", target, "input", scores), g = real("cross_entropy", "gradient", dy)
+    cdef ndarray dx = empty_like(scores) if want_x else None, dt = empty_like(scores) if want_t else None, l = lse
+    check_upstream("cross_entropy", g, scores, reduction)
+    cdef cg_soft_cross_entropy_backward_args args = cg_soft_cross_entropy_backward_args(
+        dx=optional(dx), dt=optional(dt), dy=data(g), x=data(scores), target=data(t), weight=optional(w), lse=data(l),
+        rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE,
+        scale=1.0 / scores.shape[0] if reduction == MEAN else 1.0, smoothing=smoothing)
+    launch(CG_soft_cross_entropy_backward, dtype_of(scores), &args, size(scores))
+    return dx, dt
+
+
+def nll_loss(x, target, weight, int64_t ignore_index, int reduction):
+    """(loss, classes, total) of log-probabilities x[rows, classes]."""
+    cdef ndarray scores = class_scores("nll_loss", x), w = class_weight("nll_loss", weight, scores)
+    cdef double total
+    cdef ndarray t = classes("nll_loss", target, scores, ignore_index, w, &total), losses = rows_like(scores)
+    cdef cg_nll_loss_args args = cg_nll_loss_args(
+        loss=data(losses), x=data(scores), target=<int64_t *>data(t), weight=optional(w),
+        rows=scores.shape[0], cols=scores.shape[1])
+    launch(CG_nll_loss, dtype_of(scores), &args, 2 * args.rows)
+    return reduced(losses, reduction, total), t, total
+
+
+def nll_loss_backward(dy, x, classes, weight, double total, int reduction):
+    """dx of nll_loss."""
+    cdef ndarray scores = class_scores("nll_loss", x), w = class_weight("nll_loss", weight, scores)
+    cdef ndarray g = real("nll_loss", "gradient", dy), t = classes, dx = empty_like(scores)
+    check_upstream("nll_loss", g, scores, reduction)
+    cdef cg_nll_loss_backward_args args = cg_nll_loss_backward_args(
+        dx=data(dx), dy=data(g), target=<int64_t *>data(t), weight=optional(w),
+        rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE,
+        scale=1 / total if reduction == MEAN else 1.0)
+    launch(CG_nll_loss_backward, dtype_of(scores), &args, 0.2 * size(scores))
+    return dx
