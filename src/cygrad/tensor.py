@@ -2,24 +2,710 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 
-from cygrad import autograd
+from cygrad import autograd, functions
+from cygrad._typing import Array
+from cygrad.autograd import engine
+from cygrad.autograd.hooks import RemovableHandle, add_hook
+from cygrad.device import check_device
+from cygrad.ops import activation, arithmetic, compare, linear, pointwise, reduce
+from cygrad.ops import index as index_ops
+from cygrad.ops import shape as shape_ops
+from cygrad.ops import softmax as softmax_ops
+from cygrad.printing import show
+
+__all__ = ["Tensor"]
+
+
+def sizes(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """reshape(2, 3) and reshape((2, 3)) alike."""
+    return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+
+
+def reflected(op: Any) -> Callable[[Any, Any], Any]:
+    """The operator with its operands exchanged: for 1 − x."""
+
+    def method(self: Any, other: Any) -> Any:
+        return op(other, self) if is_operand(other) else NotImplemented
+
+    return method
+
+
+def operator(op: Any) -> Callable[[Any, Any], Any]:
+    """The op as a Python operator."""
+
+    def method(self: Any, other: Any) -> Any:
+        return op(self, other) if is_operand(other) else NotImplemented
+
+    return method
+
+
+def is_operand(other: Any) -> bool:
+    return isinstance(other, (Tensor, float, int, np.ndarray, np.generic))
+
+
+def in_place(op: Any) -> Callable[..., Any]:
+    """The op, its result written into the tensor itself."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return engine.rewrite(self, op(self, *args, **kwargs))
+
+    method.__name__ = f"{op.__name__}_"
+    method.__doc__ = f"``{op.__name__}``, its result written into the tensor itself, which is returned."
+    return method
 
 
 class Tensor(autograd.Value):
-    """An ndarray that remembers how it was computed."""
+    """An ndarray that remembers how it was computed. As ``torch.Tensor``.
 
-    def numpy(self) -> np.ndarray:
-        """The ndarray itself, not a copy."""
+    The constructor wraps an array without copying it; ``cg.tensor`` copies. Nearly everything that ``cygrad`` has as a
+    function of a tensor is a method too.
+
+    >>> x = cg.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+
+    __array_priority__ = 1000  # NumPy leaves array + tensor to the tensor
+    __hash__ = object.__hash__
+
+    def __init__(self, array: Any, requires_grad: bool = False) -> None:
+        super().__init__(array, False)
+        if requires_grad:
+            self.requires_grad = True
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of its axes."""
+        return self.array.shape
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one axis."""
+        return self.array.shape if dim is None else self.array.shape[dim]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy's dtype of its numbers."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return self.array.ndim
+
+    def dim(self) -> int:
+        """How many axes it has."""
+        return self.array.ndim
+
+    @property
+    def device(self) -> str:
+        """ "cpu": there is no other."""
+        return "cpu"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one number."""
+        return self.array.itemsize
+
+    def element_size(self) -> int:
+        """Bytes of one number."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all numbers."""
+        return self.array.nbytes
+
+    def stride(self) -> tuple[int, ...]:
+        """Steps of its axes, in numbers."""
+        return tuple([s // self.array.itemsize for s in self.array.strides])
+
+    def data_ptr(self) -> int:
+        """The address of its memory."""
+        return self.array.ctypes.data
+
+    def is_contiguous(self) -> bool:
+        """Whether its numbers lie in order, without gaps."""
+        return self.array.flags.c_contiguous
+
+    def is_floating_point(self) -> bool:
+        """Whether it holds floats."""
+        return self.array.dtype.kind == "f"
+
+    # Its place in the graph
+
+    def _set_requires_grad(self, value: bool) -> None:
+        if value and self.array.dtype.kind != "f":
+            raise RuntimeError(f"requires_grad: only floats can require a gradient, got {self.array.dtype}")
+        if self.node is not None and not value:
+            raise RuntimeError("requires_grad: only a leaf can stop requiring a gradient; use detach()")
+        _requires_grad.__set__(self, bool(value))
+
+    requires_grad = property(
+        lambda self: _requires_grad.__get__(self), _set_requires_grad, doc="Whether a gradient is wanted."
+    )
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets requires_grad and returns the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made it."""
+        return self.node is None
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node of the graph that made it, None for a leaf."""
+        return self.node
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What backward has added up, for a leaf."""
+        return self.grad_value
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"grad: a gradient must be a tensor or None, got {type(value).__name__}")
+            if value.shape != self.shape or value.dtype != self.dtype:
+                raise RuntimeError(
+                    f"grad: the gradient is {value.dtype} of shape {value.shape}, "
+                    f"but the tensor is {self.dtype} of shape {self.shape}"
+                )
+        self.grad_value = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad_value = None
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Adds the gradient of this tensor to the ``grad`` of every leaf; see :func:`cygrad.autograd.backward`."""
+        autograd.backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory outside the graph."""
+        result = engine.wrap(self.array)
+        result.version = self.version
+        result.seen_rewrites = self.version.rewrites
+        return result
+
+    def detach_(self) -> Tensor:
+        """Leaves the graph and becomes a leaf that requires no gradient."""
+        self.node = None
+        self.index = 0
+        _requires_grad.__set__(self, False)
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, unknown to the graph: changes of it are not noticed."""
+        return engine.wrap(self.array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if value.dtype != self.dtype:
+            raise RuntimeError(f"data: the new data is {value.dtype}, but the tensor is {self.dtype}")
+        self.array = value.array
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Calls hook(gradient) when the gradient of this tensor is known; what it returns, unless None, takes the
+        gradient's place."""
+        if not self.requires_grad:
+            raise RuntimeError("register_hook: the tensor does not require a gradient")
+        if self.node is None:
+            if self.hooks is None:
+                self.hooks = {}
+            return add_hook(self.hooks, hook)
+        if self.node.hooks is None:
+            self.node.hooks = {}
+        return add_hook(self.node.hooks.setdefault(self.index, {}), hook)
+
+    def retain_grad(self) -> None:
+        """Keeps the gradient in ``grad`` though the tensor is no leaf."""
+        if self.node is not None:
+
+            def keep(gradient: Tensor) -> None:
+                self.grad_value = gradient.clone() if self.grad_value is None else self.grad_value + gradient
+
+            self.register_hook(keep)
+
+    def graph(self, format: str = "dot", names: dict[str, Tensor] | None = None) -> str:
+        """The graph that made it as a drawing; see :func:`cygrad.autograd.graph`."""
+        return autograd.graph(self, format, names)
+
+    # Out of it, to NumPy and Python
+
+    def numpy(self) -> Array:
+        """The ndarray itself, not a copy. Raises RuntimeError where a gradient is required."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires a gradient; use tensor.detach().numpy()")
         return self.array
 
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        array = self.numpy()
+        if copy:
+            return np.array(array, dtype)
+        if copy is False and dtype is not None and array.dtype != dtype:
+            raise ValueError(f"__array__: {array.dtype} does not become {dtype} without a copy")
+        return np.asarray(array, dtype)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+    def item(self) -> Any:
+        """Its one number as a Python number. Raises RuntimeError where it has not just one."""
+        if self.array.size != 1:
+            raise RuntimeError(f"item: the tensor has shape {self.shape}, not one number")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise TypeError("len: a tensor without dimensions has no length")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("iter: a tensor without dimensions can't be walked through")
+        return iter(functions.unbind(self))
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise RuntimeError(f"bool: whether a tensor of shape {self.shape} is true is ambiguous; use any() or all()")
+        return bool(self.array.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iub":
+            raise TypeError(f"index: only integers can be an index, got {self.dtype}")
+        return int(self.item())
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == getattr(value, "array", value)).any())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if not self.array.ndim else format(str(self), spec)
+
+    def __repr__(self) -> str:
+        return show(self)
+
+    def __copy__(self) -> Tensor:
+        result = self.detach()
+        if self.requires_grad:
+            result.requires_grad = True
+        return result
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None:
+            raise RuntimeError("deepcopy: only a leaf can be copied with its place in the graph; use clone() or detach()")
+        result = type(self)(self.array.copy(), self.requires_grad)
+        result.grad_value = None if self.grad_value is None else self.grad_value.clone()
+        memo[id(self)] = result
+        return result
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self.array, self.requires_grad and self.node is None)
+
+    # Indexing
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return index_ops.getitem(self, key=plain_key(key))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        key = plain_key(key)
+        if isinstance(value, Tensor) and value.version is self.version and self._is_own_part(key, value):
+            # x[key] += v: the view was changed in place and now comes back to its own place.
+            if value.node is None or value.seen_rewrites != self.version.rewrites:
+                return
+            self.seen_rewrites = self.version.rewrites
+        recording = engine.grad_enabled() and (self.requires_grad or getattr(value, "requires_grad", False))
+        if recording or not self.array.flags.writeable:
+            engine.rewrite(self, index_ops.index_put(self, value, key=key))
+        else:
+            self.array[key] = getattr(value, "array", value)
+            self.version.value += 1
+
+    def _is_own_part(self, key: Any, value: Tensor) -> bool:
+        """Whether the value is the view self[key]."""
+        if not index_ops.is_basic(key):
+            return False
+        part = np.asarray(self.array[key])
+        same = part.shape == value.shape and part.strides == value.array.strides
+        return same and part.ctypes.data == value.array.ctypes.data
+
+    # Arithmetic
+
+    __add__ = operator(arithmetic.add)
+    __radd__ = reflected(arithmetic.add)
+    __sub__ = operator(arithmetic.sub)
+    __rsub__ = reflected(arithmetic.sub)
+    __mul__ = operator(arithmetic.mul)
+    __rmul__ = reflected(arithmetic.mul)
+    __truediv__ = operator(arithmetic.div)
+    __rtruediv__ = reflected(arithmetic.div)
+    __floordiv__ = operator(arithmetic.floor_divide)
+    __rfloordiv__ = reflected(arithmetic.floor_divide)
+    __mod__ = operator(arithmetic.remainder)
+    __rmod__ = reflected(arithmetic.remainder)
+    __pow__ = operator(arithmetic.pow)
+    __rpow__ = reflected(arithmetic.pow)
+    __matmul__ = operator(linear.matmul)
+    __rmatmul__ = reflected(linear.matmul)
+    __neg__ = pointwise.neg
+    __abs__ = pointwise.abs
+    __eq__ = operator(compare.eq)  # type: ignore[assignment]
+    __ne__ = operator(compare.ne)  # type: ignore[assignment]
+    __lt__ = operator(compare.lt)
+    __le__ = operator(compare.le)
+    __gt__ = operator(compare.gt)
+    __ge__ = operator(compare.ge)
+    __and__ = operator(compare.bitwise_and)
+    __rand__ = reflected(compare.bitwise_and)
+    __or__ = operator(compare.bitwise_or)
+    __ror__ = reflected(compare.bitwise_or)
+    __xor__ = operator(compare.bitwise_xor)
+    __rxor__ = reflected(compare.bitwise_xor)
+    __invert__ = compare.bitwise_not
+    __iadd__ = in_place(arithmetic.add)
+    __isub__ = in_place(arithmetic.sub)
+    __imul__ = in_place(arithmetic.mul)
+    __itruediv__ = in_place(arithmetic.div)
+    __ipow__ = in_place(arithmetic.pow)
+    __ifloordiv__ = in_place(arithmetic.floor_divide)
+    __imod__ = in_place(arithmetic.remainder)
+
+    add, sub, mul, div, pow = arithmetic.add, arithmetic.sub, arithmetic.mul, arithmetic.div, arithmetic.pow
+    subtract, multiply, divide, true_divide = sub, mul, div, div
+    floor_divide, remainder, fmod = arithmetic.floor_divide, arithmetic.remainder, arithmetic.fmod
+    maximum, minimum, clamp, clip = arithmetic.maximum, arithmetic.minimum, arithmetic.clamp, arithmetic.clamp
+    lerp, atan2 = arithmetic.lerp, arithmetic.atan2
+    add_, sub_, mul_, div_, pow_ = (
+        in_place(add), in_place(sub), in_place(mul), in_place(div), in_place(pow)
+    )  # fmt: skip
+    clamp_, lerp_, remainder_ = in_place(clamp), in_place(lerp), in_place(remainder)
+
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        """self where condition is true, else other."""
+        return arithmetic.where(condition, self, other)
+
+    # Functions of one number
+
+    neg, abs, sign, floor, ceil, trunc = (
+        pointwise.neg, pointwise.abs, pointwise.sign, pointwise.floor, pointwise.ceil, pointwise.trunc
+    )  # fmt: skip
+    round, frac, nan_to_num = pointwise.round, pointwise.frac, pointwise.nan_to_num
+    exp, log, sqrt, rsqrt, square = pointwise.exp, pointwise.log, pointwise.sqrt, pointwise.rsqrt, pointwise.square
+    exp2, expm1, log1p, log2, log10 = (
+        pointwise.exp2, pointwise.expm1, pointwise.log1p, pointwise.log2, pointwise.log10
+    )  # fmt: skip
+    reciprocal, erf = pointwise.reciprocal, pointwise.erf
+    sin, cos, tan, asin, acos, atan = (
+        pointwise.sin, pointwise.cos, pointwise.tan, pointwise.asin, pointwise.acos, pointwise.atan
+    )  # fmt: skip
+    sinh, cosh, asinh, acosh, atanh = (
+        pointwise.sinh, pointwise.cosh, pointwise.asinh, pointwise.acosh, pointwise.atanh
+    )  # fmt: skip
+    relu, sigmoid, tanh = activation.relu, activation.sigmoid, activation.tanh
+    relu_, sigmoid_, tanh_, exp_, sqrt_, neg_, abs_, log_ = (
+        in_place(relu), in_place(sigmoid), in_place(tanh), in_place(exp), in_place(sqrt), in_place(neg),
+        in_place(abs), in_place(log),
+    )  # fmt: skip
+    isnan, isinf, isfinite = compare.isnan, compare.isinf, compare.isfinite
+    logical_not, logical_and = compare.logical_not, compare.logical_and
+    logical_or, logical_xor = compare.logical_or, compare.logical_xor
+    eq, ne, lt, le, gt, ge = compare.eq, compare.ne, compare.lt, compare.le, compare.gt, compare.ge
+    softmax, log_softmax = softmax_ops.softmax, softmax_ops.log_softmax
+
+    # Reductions
+
+    sum, mean, prod, var, std = reduce.sum, reduce.mean, reduce.prod, reduce.var, reduce.std
+    amax, amin, argmax, argmin = reduce.amax, reduce.amin, reduce.argmax, reduce.argmin
+    all, any, count_nonzero = reduce.all, reduce.any, reduce.count_nonzero
+    norm, logsumexp, cumsum, cumprod = reduce.norm, reduce.logsumexp, reduce.cumsum, reduce.cumprod
+    max, min = functions.max, functions.min
+    allclose, isclose, equal = functions.allclose, functions.isclose, functions.equal
+
+    # Products
+
+    matmul, mm, mv, bmm, dot, outer = (
+        linear.matmul, functions.mm, functions.mv, functions.bmm, functions.dot, functions.outer
+    )  # fmt: skip
+
+    # Shape
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same numbers in another shape; see :func:`cygrad.reshape`."""
+        return shape_ops.reshape(self, shape=sizes(shape))
+
+    def view(self, *shape: Any) -> Tensor:
+        """reshape, but raises RuntimeError where the memory allows no view; with a dtype, the bits read anew."""
+        if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)):
+            return Tensor(self.numpy().view(shape[0]))
+        result = self.reshape(*shape)
+        if self.array.size and not np.shares_memory(result.array, self.array):
+            raise RuntimeError(f"view: a tensor of shape {self.shape} and steps {self.stride()} has no such view")
+        return result
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """A view in the shape of other."""
+        return self.view(other.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """The same numbers in the shape of other."""
+        return self.reshape(other.shape)
+
+    def permute(self, *dims: Any) -> Tensor:
+        """The axes in another order: a view."""
+        return shape_ops.permute(self, dims=sizes(dims))
+
+    def expand(self, *size: Any) -> Tensor:
+        """Axes of size 1, and new ones in front, repeated without a copy; −1 keeps a size."""
+        return shape_ops.expand(self, size=sizes(size))
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Expanded to the shape of other."""
+        return shape_ops.expand(self, size=other.shape)
+
+    def repeat(self, *repeats: Any) -> Tensor:
+        """The whole tensor, several times along each axis."""
+        return shape_ops.repeat(self, sizes=sizes(repeats))
+
+    def tile(self, *dims: Any) -> Tensor:
+        """The whole tensor repeated along the last axes."""
+        return functions.tile(self, sizes(dims))
+
+    def flip(self, *dims: Any) -> Tensor:
+        """The order along dims reversed."""
+        return shape_ops.flip(self, dims=sizes(dims))
+
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse order: a view."""
+        return self.permute(*range(self.array.ndim - 1, -1, -1))
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged: a view."""
+        if self.array.ndim < 2:
+            raise RuntimeError(f"mT: the tensor must have at least 2 dimensions, got shape {self.shape}")
+        return functions.transpose(self, -2, -1)
+
+    squeeze, unsqueeze, roll, diagonal = shape_ops.squeeze, shape_ops.unsqueeze, shape_ops.roll, shape_ops.diagonal
+    repeat_interleave, tril, triu, diag = shape_ops.repeat_interleave, shape_ops.tril, shape_ops.triu, shape_ops.diag
+    clone = shape_ops.clone
+    flatten, unflatten, transpose, swapaxes = (
+        functions.flatten, functions.unflatten, functions.transpose, functions.swapaxes
+    )  # fmt: skip
+    t, movedim, split, chunk = functions.t, functions.movedim, functions.split, functions.chunk
+    narrow, select, unbind, broadcast_to = functions.narrow, functions.select, functions.unbind, functions.broadcast_to
+    numel = functions.numel
+
+    def contiguous(self) -> Tensor:
+        """The tensor itself if its numbers lie in order, else a copy in which they do."""
+        return self if self.array.flags.c_contiguous else shape_ops.clone(self)
+
+    # Places
+
+    def gather(self, dim: int, index: Tensor) -> Tensor:
+        """y[i, j] = x[index[i, j], j] for dim 0; see :func:`cygrad.gather`."""
+        return index_ops.gather(self, index, dim=dim)
+
+    def scatter(self, dim: int, index: Tensor, src: Any) -> Tensor:
+        """A copy with src at the places that index names along dim."""
+        return index_ops.scatter(self, index, src, dim=dim)
+
+    def scatter_add(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
+        """A copy with src added at the places that index names along dim."""
+        return index_ops.scatter_add(self, index, src, dim=dim)
+
+    def scatter_(self, dim: int, index: Tensor, src: Any) -> Tensor:
+        """scatter, in place."""
+        return engine.rewrite(self, self.scatter(dim, index, src))
+
+    def scatter_add_(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
+        """scatter_add, in place."""
+        return engine.rewrite(self, self.scatter_add(dim, index, src))
+
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
+        """The slices of dim whose numbers stand in the index."""
+        return index_ops.index_select(self, index, dim=dim)
+
+    masked_fill, masked_select = index_ops.masked_fill, index_ops.masked_select
+    masked_fill_ = in_place(index_ops.masked_fill)
+    argsort, sort, topk = index_ops.argsort, functions.sort, functions.topk
+    take_along_dim = functions.take_along_dim
+
+    def nonzero(self, as_tuple: bool = False) -> Any:
+        """Where it is not zero: a row of indices for each place, or one tensor an axis."""
+        places = np.nonzero(self.array) if self.array.ndim else np.nonzero(self.array.reshape(1))
+        if as_tuple:
+            return tuple([Tensor(p) for p in places])
+        return Tensor(np.stack(places, 1) if self.array.ndim else np.zeros((len(places[0]), 0), np.int64))
+
+    def unique(self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
+        """The different numbers, in order; with them where each came from, and how often."""
+        found = np.unique(self.array, return_inverse=return_inverse, return_counts=return_counts)
+        return tuple([Tensor(f) for f in found]) if isinstance(found, tuple) else Tensor(found)
+
+    def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+        """How often each of 0, 1, … occurs, or the weights of its places added up."""
+        if self.array.ndim != 1 or self.array.dtype.kind not in "iu" or (self.array < 0).any():
+            raise RuntimeError("bincount: the tensor must be a 1-D tensor of integers that are not negative")
+        return Tensor(np.bincount(self.array, None if weights is None else weights.numpy(), minlength))
+
+    # Filling
+
+    def fill_(self, value: Any) -> Tensor:
+        """One number everywhere, in place."""
+        self[...] = value
+        return self
+
+    def zero_(self) -> Tensor:
+        """Zeros, in place."""
+        return self.fill_(0)
+
+    def copy_(self, src: Any) -> Tensor:
+        """The numbers of src, broadcast, in place."""
+        self[...] = src
+        return self
+
+    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
+        """Numbers uniform in [a, b), in place."""
+        from cygrad.nn.init import uniform_
+
+        return uniform_(self, a, b, generator)
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
+        """Numbers from N(mean, std²), in place."""
+        from cygrad.nn.init import normal_
+
+        return normal_(self, mean, std, generator)
+
+    def new_tensor(self, data: Any, *, dtype: Any = None) -> Tensor:
+        """A new tensor of data, in this one's dtype unless told otherwise."""
+        return Tensor(np.array(data, dtype or self.dtype))
+
+    def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:
+        """Zeros in this tensor's dtype."""
+        return Tensor(np.zeros(sizes(size), dtype or self.dtype))
+
+    def new_ones(self, *size: Any, dtype: Any = None) -> Tensor:
+        """Ones in this tensor's dtype."""
+        return Tensor(np.ones(sizes(size), dtype or self.dtype))
+
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
+        """One number everywhere, in this tensor's dtype."""
+        return Tensor(np.full(size, fill_value, dtype or self.dtype))
+
+    # Dtypes and devices
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
+        """The tensor in a dtype, or in that of another tensor; itself where it has it already. A device other than "cpu"
+        raises ValueError."""
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype = arg.dtype
+            elif is_device(arg):
+                device = arg
+            elif isinstance(arg, bool):
+                continue
+            else:
+                dtype = arg
+        check_device("to", device)
+        if dtype is None or np.dtype(dtype) == self.dtype:
+            return self.clone() if copy else self
+        return shape_ops.cast(self, dtype=np.dtype(dtype))
+
+    def type(self, dtype: Any = None) -> Any:
+        """The tensor in a dtype; the dtype without one."""
+        return self.dtype if dtype is None else self.to(dtype)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """The tensor in other's dtype."""
+        return self.to(other.dtype)
+
+    def float(self) -> Tensor:
+        """The tensor in float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Tensor:
+        """The tensor in float64."""
+        return self.to(np.float64)
+
+    def long(self) -> Tensor:
+        """The tensor in int64."""
+        return self.to(np.int64)
+
+    def int(self) -> Tensor:
+        """The tensor in int32."""
+        return self.to(np.int32)
+
+    def bool(self) -> Tensor:
+        """The tensor as booleans: whether it is not zero."""
+        return self.to(np.bool_)
+
+    def cpu(self) -> Tensor:
+        """The tensor itself."""
+        return self
+
+    def cuda(self, device: Any = None) -> Tensor:
+        """Raises ValueError: there is no such device here."""
+        check_device("cuda", "cuda")
+        return self
+
+
+_requires_grad = autograd.Value.requires_grad
+
+
+def is_device(x: Any) -> bool:
+    return isinstance(x, str) and x.partition(":")[0] in ("cpu", "cuda", "mps", "xpu", "meta", "tpu")
+
+
+def plain_key(key: Any) -> Any:
+    """An index with arrays of its own in place of tensors, arrays and lists."""
+    if isinstance(key, tuple):
+        return tuple([plain_part(part) for part in key])
+    return plain_part(key)
+
+
+def plain_part(part: Any) -> Any:
+    if isinstance(part, Tensor):
+        array = part.array
+        if array.dtype.kind == "f":
+            raise IndexError(f"index: a tensor that indexes must hold integers or booleans, got {array.dtype}")
+        return array.item() if array.ndim == 0 and array.dtype.kind in "iu" else array.copy()
+    if isinstance(part, list):
+        return np.asarray(part, None if part else np.int64)
+    if isinstance(part, np.ndarray):
+        return part.copy()
+    if isinstance(part, slice):
+        return slice(*[v if v is None else v.__index__() for v in (part.start, part.stop, part.step)])
+    return part
+
 
 autograd.use_value_type(Tensor)
-
-
-def tensor(data: object, dtype: object = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor over a copy of `data`."""
-    return Tensor(np.array(data, dtype), requires_grad)

@@ -1,5 +1,31 @@
 """Automatic differentiation: the engine (``engine``), and what users call."""
 
 from cygrad.autograd.engine import Node, Op, Value, gradients, op, use_value_type
+from cygrad.autograd.functional import backward, grad
+from cygrad.autograd.grad_mode import (
+    detect_anomaly,
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_detect_anomaly,
+    set_grad_enabled,
+)
 
-__all__ = ["Node", "Op", "Value", "gradients", "op", "use_value_type"]
+__all__ = [
+    "Node",
+    "Op",
+    "Value",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "gradients",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "op",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+    "use_value_type",
+]

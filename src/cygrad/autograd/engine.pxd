@@ -38,7 +38,12 @@ cdef class Node:
 cdef class Op:
     cdef public str name
     cdef public object forward, rule
-    cdef public object __doc__
+    cdef public Py_ssize_t inputs, required
+    cdef public tuple names
+    cdef public object __doc__, __name__
+
+
+cdef tuple arrange(Op op, tuple args, dict options)
 
 
 cdef int check_guard(Op op, Version version, long long value) except -1

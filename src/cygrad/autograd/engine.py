@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,17 +169,25 @@ def check_guard(op: Op, version: Version, value: int) -> None:
 
 
 class Op:
-    """A forward function on arrays and the rule of its gradient.
+    """A forward function on arrays, the rule of its gradient, and the public function that both make.
 
     ``forward(ctx, *arrays, **options)`` returns an array or a tuple of arrays; ``rule(ctx, *upstream)`` returns
     one gradient for each positional argument: a new array, an upstream array itself, a view, or None. Called
-    with values, an op computes and, where a gradient is wanted, records.
+    with values, an op computes and, where a gradient is wanted, records. Its positional parameters after ctx are
+    tensors (or None, or numbers); its keyword-only ones are options, which a caller may pass by position too. As
+    an attribute of a class, an op is a method.
     """
 
     def __init__(self, name: str, forward: Forward) -> None:
+        code = forward.__code__
+        takes_any_number = bool(code.co_flags & 0x04)  # *args: inspect.CO_VARARGS
         self.name = name
         self.forward = forward
         self.rule: Rule | None = None
+        self.inputs = -1 if takes_any_number else code.co_argcount - 1
+        self.required = code.co_argcount - 1 - len(forward.__defaults__ or ())
+        self.names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+        self.__name__ = name
         self.__doc__ = forward.__doc__
 
     def gradient(self, rule: Rule) -> Rule:
@@ -187,10 +196,42 @@ class Op:
         return rule
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        if self.inputs >= 0 and (options or len(args) != self.inputs):
+            args, options = arrange(self, args, options)
         return apply(self, args, options)
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    @property
+    def __signature__(self) -> Any:
+        import inspect
+
+        signature = inspect.signature(self.forward)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def arrange(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A call's arguments, tensors by position and options by name: as the op's forward takes them."""
+    inputs = op.inputs
+    if len(args) > len(op.names):
+        raise TypeError(f"{op.name}: it takes at most {len(op.names)} arguments, got {len(args)}")
+    given = dict(zip(op.names, args))
+    for name, value in options.items():
+        if name not in op.names:
+            raise TypeError(f"{op.name}: it has no argument {name!r}, only {', '.join(op.names)}")
+        if name in given:
+            raise TypeError(f"{op.name}: argument {name!r} was given twice")
+        given[name] = value
+    tensors = []
+    for number, name in enumerate(op.names[:inputs]):
+        if name not in given and number < op.required:
+            raise TypeError(f"{op.name}: argument {name!r} is missing")
+        tensors.append(given.pop(name, None))
+    return tuple(tensors), given
 
 
 def op(forward: Forward) -> Op:

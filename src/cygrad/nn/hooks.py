@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,27 +11,7 @@ from cygrad.autograd import Node, Value, engine, op
 if TYPE_CHECKING:
     from cygrad.nn.module import Module
 
-__all__ = ["Hooks", "RemovableHandle"]
-
-_numbers = itertools.count()
-
-
-class RemovableHandle:
-    """Takes a hook off again, by ``remove()`` or at the end of a ``with`` block."""
-
-    def __init__(self, hooks: dict[int, Any], number: int) -> None:
-        self.hooks = hooks
-        self.number = number
-
-    def remove(self) -> None:
-        """Takes the hook off; a second time does nothing."""
-        self.hooks.pop(self.number, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
+__all__ = ["Hooks"]
 
 
 class Hooks:
@@ -42,17 +21,6 @@ class Hooks:
         self.before: dict[int, tuple[Callable[..., Any], bool]] = {}  # (hook, whether it takes the keywords)
         self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.backward: dict[int, Callable[..., Any]] = {}
-
-    @staticmethod
-    def add(hooks: dict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
-        """Adds a hook behind the others, or before them."""
-        number = next(_numbers)
-        others = dict(hooks) if prepend else {}
-        if prepend:
-            hooks.clear()
-        hooks[number] = hook
-        hooks.update(others)
-        return RemovableHandle(hooks, number)
 
     def call(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's forward, between its hooks."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.random import normal_array, uniform_array
 
 if TYPE_CHECKING:
     from cygrad.random import Generator
@@ -113,12 +114,12 @@ def trunc_normal_(
     missing = np.arange(found.size)
     while missing.size:
         if share > 0.05:
-            values = normal(missing.shape, np.float64, generator)
+            values = normal_array(missing.shape, np.float64, generator)
             kept = (values >= alpha) & (values <= beta)
         else:
             values = exponential(alpha, beta, missing.size, generator)
             tail = values - max(alpha, 0.0)
-            kept = uniform(missing.shape, np.float64, generator) <= np.exp(-(tail**2) / 2)
+            kept = uniform_array(missing.shape, np.float64, generator) <= np.exp(-(tail**2) / 2)
         found[missing[kept]] = values[kept]
         missing = missing[~kept]
     values = np.clip(mean + std * side * found, a, b)
@@ -127,7 +128,7 @@ def trunc_normal_(
 
 def exponential(alpha: float, beta: float, count: int, generator: Generator | None) -> Array:
     """Values in [α, β] whose density falls as e^(−αx), or is even where α ≤ 0."""
-    u = uniform((count,), np.float64, generator)
+    u = uniform_array((count,), np.float64, generator)
     if alpha <= 0 or alpha * (beta - alpha) < 1e-9:
         return alpha + (beta - alpha) * u
     return alpha - np.log1p(u * np.expm1(-alpha * (beta - alpha))) / alpha
@@ -287,24 +288,14 @@ def he_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> f
     return calculate_gain(nonlinearity, a) / math.sqrt(fan or 1)
 
 
-def uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
-    """New values uniform in [0, 1)."""
-    return np.random.default_rng(generator).random(shape, dtype)
-
-
-def normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
-    """New values of N(0, 1)."""
-    return np.random.default_rng(generator).standard_normal(shape, dtype)
-
-
 def uniform_like(tensor: Tensor, generator: Generator | None) -> Array:
     """New values uniform in [0, 1), of the tensor's shape and dtype."""
-    return uniform(tensor.array.shape, tensor.array.dtype, generator)
+    return uniform_array(tensor.array.shape, tensor.array.dtype, generator)
 
 
 def normal_like(tensor: Tensor, generator: Generator | None) -> Array:
     """New values of N(0, 1), of the tensor's shape and dtype."""
-    return normal(tensor.array.shape, tensor.array.dtype, generator)
+    return normal_array(tensor.array.shape, tensor.array.dtype, generator)
 
 
 def fill(op: str, tensor: Tensor, values: Array) -> Tensor:

@@ -14,7 +14,8 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.device import check_device
-from cygrad.nn.hooks import Hooks, RemovableHandle
+from cygrad.autograd.hooks import RemovableHandle, add_hook
+from cygrad.nn.hooks import Hooks
 from cygrad.nn.parameter import Parameter
 from cygrad.tensor import Tensor
 
@@ -401,19 +402,19 @@ class Module:
     ) -> RemovableHandle:
         """Calls ``hook(module, args)`` before every forward; what it returns, unless None, replaces args.
         With ``with_kwargs=True`` it is ``hook(module, args, kwargs)`` and returns both."""
-        return Hooks.add(self._hooks_of_its_own().before, (hook, with_kwargs), prepend)
+        return add_hook(self._hooks_of_its_own().before, (hook, with_kwargs), prepend)
 
     def register_forward_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
         """Calls ``hook(module, args, output)`` after every forward; what it returns, unless None,
         replaces the output. With ``with_kwargs=True`` it is ``hook(module, args, kwargs, output)``."""
-        return Hooks.add(self._hooks_of_its_own().after, (hook, with_kwargs), prepend)
+        return add_hook(self._hooks_of_its_own().after, (hook, with_kwargs), prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Calls ``hook(module, grad_input, grad_output)`` when backward has gone through the module; what it
         returns, unless None, replaces the gradients of its inputs."""
-        return Hooks.add(self._hooks_of_its_own().backward, hook, prepend)
+        return add_hook(self._hooks_of_its_own().backward, hook, prepend)
 
     # Display
 

@@ -8,9 +8,9 @@ from cygrad.autograd import Node, op
 
 
 @op
-def relu(ctx: Node, x: Array) -> Array:
-    """y = max(x, 0)"""
-    y = kernels.relu(x)
+def relu(ctx: Node, input: Array) -> Array:
+    """max(x, 0)"""
+    y = kernels.relu(input)
     ctx.save(y)
     return y
 
@@ -20,3 +20,118 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·[y > 0]"""
     (y,) = ctx.saved
     return kernels.relu_backward(dy, y)
+
+
+@op
+def leaky_relu(ctx: Node, input: Array, *, negative_slope: float = 0.01) -> Array:
+    """x where x > 0, else negative_slope·x. A. L. Maas, A. Y. Hannun, A. Y. Ng (2013)."""
+    ctx.save(input, negative_slope)
+    return kernels.leaky_relu(input, negative_slope)
+
+
+@leaky_relu.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy where x > 0, else negative_slope·dy"""
+    x, negative_slope = ctx.saved
+    return kernels.leaky_relu_backward(dy, x, negative_slope)
+
+
+@op
+def elu(ctx: Node, input: Array, *, alpha: float = 1.0, scale: float = 1.0) -> Array:
+    """scale·(x where x > 0, else alpha·(eˣ − 1)). D.-A. Clevert et al. (2016), "Fast and accurate deep network
+    learning by exponential linear units"."""
+    ctx.save(input, alpha, scale)
+    return kernels.elu(input, alpha, scale)
+
+
+@elu.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = scale·dy where x > 0, else scale·alpha·eˣ·dy"""
+    x, alpha, scale = ctx.saved
+    return kernels.elu_backward(dy, x, alpha, scale)
+
+
+@op
+def gelu_erf(ctx: Node, input: Array) -> Array:
+    """x·Φ(x), Φ the normal distribution function"""
+    ctx.save(input)
+    return kernels.gelu(input)
+
+
+@gelu_erf.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·(Φ(x) + x·φ(x))"""
+    (x,) = ctx.saved
+    return kernels.gelu_backward(dy, x)
+
+
+@op
+def gelu_tanh(ctx: Node, input: Array) -> Array:
+    """½x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))"""
+    ctx.save(input)
+    return kernels.gelu_tanh(input)
+
+
+@gelu_tanh.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·(½(1 + t) + ½x·(1 − t²)·u′), t = tanh u"""
+    (x,) = ctx.saved
+    return kernels.gelu_tanh_backward(dy, x)
+
+
+@op
+def silu(ctx: Node, input: Array) -> Array:
+    """x·σ(x)"""
+    ctx.save(input)
+    return kernels.silu(input)
+
+
+@silu.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·σ(x)·(1 + x·(1 − σ(x)))"""
+    (x,) = ctx.saved
+    return kernels.silu_backward(dy, x)
+
+
+@op
+def sigmoid(ctx: Node, input: Array) -> Array:
+    """σ(x) = 1/(1 + e⁻ˣ)"""
+    y = kernels.sigmoid(input)
+    ctx.save(y)
+    return y
+
+
+@sigmoid.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·y·(1 − y)"""
+    (y,) = ctx.saved
+    return kernels.sigmoid_backward(dy, y)
+
+
+@op
+def tanh(ctx: Node, input: Array) -> Array:
+    """(eˣ − e⁻ˣ)/(eˣ + e⁻ˣ)"""
+    y = kernels.tanh(input)
+    ctx.save(y)
+    return y
+
+
+@tanh.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·(1 − y²)"""
+    (y,) = ctx.saved
+    return kernels.tanh_backward(dy, y)
+
+
+@op
+def softplus(ctx: Node, input: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    """log(1 + e^(beta·x))/beta, and x where beta·x > threshold"""
+    ctx.save(input, beta, threshold)
+    return kernels.softplus(input, beta, threshold)
+
+
+@softplus.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·σ(beta·x)"""
+    x, beta, threshold = ctx.saved
+    return kernels.softplus_backward(dy, x, beta, threshold)

@@ -1,0 +1,116 @@
+"""From outputs to gradients: ``backward`` into the leaves, ``grad`` for chosen inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cygrad._typing import Array
+from cygrad.autograd import engine
+from cygrad.autograd.engine import Value
+
+__all__ = ["backward", "grad"]
+
+
+def as_sequence(values: Any) -> tuple[Any, ...]:
+    return tuple(values) if isinstance(values, (tuple, list)) else (values,)
+
+
+def upstream_gradients(op: str, outputs: tuple[Any, ...], given: Any) -> list[Array]:
+    """One gradient for each output: those given, or 1 for outputs of one number."""
+    gradients = (None,) * len(outputs) if given is None else as_sequence(given)
+    if len(gradients) != len(outputs):
+        raise RuntimeError(f"{op}: {len(gradients)} gradients were given for {len(outputs)} outputs")
+    return [upstream_gradient(op, output, gradient) for output, gradient in zip(outputs, gradients)]
+
+
+def upstream_gradient(op: str, output: Any, gradient: Any) -> Array:
+    if not isinstance(output, Value):
+        raise TypeError(f"{op}: an output must be a tensor, got {type(output).__name__}")
+    array = output.array
+    if not output.requires_grad:
+        raise RuntimeError(f"{op}: the output of shape {array.shape} does not require a gradient")
+    if gradient is None:
+        if array.size != 1:
+            raise RuntimeError(
+                f"{op}: without a gradient the output must be one number, but it has shape {array.shape}"
+            )
+        return np.ones(array.shape, array.dtype)
+    if not isinstance(gradient, Value):
+        raise TypeError(f"{op}: a gradient must be a tensor or None, got {type(gradient).__name__}")
+    if gradient.array.shape != array.shape or gradient.array.dtype != array.dtype:
+        raise RuntimeError(
+            f"{op}: the gradient is {gradient.array.dtype} of shape {gradient.array.shape}, "
+            f"but the output is {array.dtype} of shape {array.shape}"
+        )
+    return gradient.array
+
+
+def refuse_higher_order(op: str, create_graph: bool) -> None:
+    if create_graph:
+        raise NotImplementedError(f"{op}: create_graph=True is not there; gradients of gradients are not recorded")
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Sequence[Any] | None = None,
+) -> None:
+    """Adds ∂(Σ tensors·grad_tensors)/∂leaf to the ``grad`` of every leaf that requires one, or only of `inputs`.
+
+    A tensor of one number needs no grad_tensors. The graph is freed unless retain_graph is true. If anything
+    raises, no ``grad`` has changed. As ``torch.autograd.backward``.
+
+    >>> x = cg.tensor([1.0, 2.0], requires_grad=True)
+    >>> cg.autograd.backward((x * x).sum())
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    refuse_higher_order("backward", create_graph)
+    outputs = as_sequence(tensors)
+    upstream = upstream_gradients("backward", outputs, grad_tensors)
+    if inputs is None:
+        engine.backward(outputs, upstream, bool(retain_graph))
+        return
+    chosen = as_sequence(inputs)
+    for value, gradient in zip(chosen, engine.gradients(outputs, chosen, upstream, bool(retain_graph))):
+        if gradient is not None:
+            engine.accumulate(value, gradient, True)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+) -> tuple[Any, ...]:
+    """∂(Σ outputs·grad_outputs)/∂input for each input; no ``grad`` changes. As ``torch.autograd.grad``.
+
+    Raises RuntimeError where an output does not depend on an input, unless allow_unused is true: then its gradient
+    is None.
+
+    >>> x = cg.tensor([1.0, 2.0], requires_grad=True)
+    >>> cg.autograd.grad((x * x).sum(), x)
+    (tensor([2., 4.]),)
+    """
+    refuse_higher_order("grad", create_graph)
+    outputs, inputs = as_sequence(outputs), as_sequence(inputs)
+    for value in inputs:
+        if not isinstance(value, Value):
+            raise TypeError(f"grad: an input must be a tensor, got {type(value).__name__}")
+        if not value.requires_grad:
+            raise RuntimeError(f"grad: an input of shape {value.array.shape} does not require a gradient")
+    upstream = upstream_gradients("grad", outputs, grad_outputs)
+    results = engine.gradients(outputs, inputs, upstream, bool(retain_graph))
+    for value, result in zip(inputs, results):
+        if result is None and not allow_unused:
+            raise RuntimeError(
+                f"grad: no output depends on the input of shape {value.array.shape}; allow_unused=True gives None"
+            )
+    return tuple([None if result is None else engine.wrap(result) for result in results])

@@ -1,0 +1,146 @@
+"""Switches for recording, of this thread: context managers that are decorators too."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+from cygrad.autograd import engine
+
+__all__ = [
+    "detect_anomaly",
+    "enable_grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Switch:
+    """Sets something on entry and sets it back on exit, whatever happens between."""
+
+    def __init__(self, value: bool) -> None:
+        self.value = value
+        self.before: list[bool] = []
+
+    def set(self, value: bool) -> bool:
+        """Sets the value and returns what it was."""
+        return engine.set_grad_enabled(value)
+
+    def __enter__(self) -> None:
+        self.before.append(self.set(self.value))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.set(self.before.pop())
+
+    def __call__(self, function: F) -> F:
+        """The function, run between entry and exit; of a generator, each stretch up to its next yield."""
+        import inspect
+
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def generator(*args: Any, **kwargs: Any) -> Any:
+                inner = function(*args, **kwargs)
+                sent = None
+                while True:
+                    with self._again():
+                        try:
+                            value = inner.send(sent)
+                        except StopIteration as stop:
+                            return stop.value
+                    sent = yield value
+
+            return generator  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return wrapped  # type: ignore[return-value]
+
+    def _again(self) -> Switch:
+        """A switch of its own for one call: decorated functions may run in several threads at once."""
+        copy = object.__new__(type(self))
+        copy.value, copy.before = self.value, []
+        return copy
+
+
+class no_grad(Switch):
+    """Nothing is recorded: results require no gradient.
+
+    >>> x = cg.ones(2, requires_grad=True)
+    >>> with cg.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(Switch):
+    """Recording is on, inside a no_grad too."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+class inference_mode(Switch):
+    """As no_grad; ``inference_mode(False)`` changes nothing that no_grad set."""
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(not mode and engine.grad_enabled())
+
+
+class set_grad_enabled(Switch):
+    """Recording as `mode` says: at once when called, until the end of the block when used with ``with``."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(bool(mode))
+        self.before.append(engine.set_grad_enabled(self.value))
+
+    def __enter__(self) -> None:
+        if len(self.before) != 1:
+            super().__enter__()
+
+    def __call__(self, function: F) -> F:
+        engine.set_grad_enabled(self.before.pop())
+        return super().__call__(function)
+
+
+class detect_anomaly(Switch):
+    """Backward checks each gradient for NaN and names the op that made the first.
+
+    >>> x = cg.zeros(1, requires_grad=True)
+    >>> with cg.autograd.detect_anomaly():
+    ...     (x.sqrt() * 0).sum().backward()
+    Traceback (most recent call last):
+    RuntimeError: sqrt: its backward gave NaN in the gradient of input 0
+    """
+
+    def __init__(self, check_nan: bool = True) -> None:
+        super().__init__(check_nan)
+
+    def set(self, value: bool) -> bool:
+        return engine.set_anomaly_enabled(value)
+
+
+def set_detect_anomaly(mode: bool) -> None:
+    """Switches the check of :class:`detect_anomaly` on or off in this thread."""
+    engine.set_anomaly_enabled(bool(mode))
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops are recorded in this thread."""
+    return engine.grad_enabled()

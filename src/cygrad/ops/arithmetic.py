@@ -1,0 +1,352 @@
+"""Arithmetic of two operands, with broadcasting and PyTorch's type promotion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+from cygrad.autograd import Node, op
+from cygrad.ops.broadcast import FLOAT32, as_array, promoted, result_type, spec, unbroadcast
+
+
+def is_real(x: Array) -> bool:
+    """Whether the kernels take x: float32 or float64."""
+    return x.dtype.char in "fd"
+
+
+def negative(x: Array) -> Array:
+    return np.negative(x)
+
+
+@op
+def add(ctx: Node, input: Any, other: Any, *, alpha: Any = 1) -> Array:
+    """input + alpha·other, broadcast.
+
+    >>> cg.add(cg.tensor([1.0, 2.0]), cg.tensor([[10.0], [20.0]]))
+    tensor([[11., 12.],
+            [21., 22.]])
+    """
+    x, y = promoted(input, other)
+    ctx.save(spec(input), spec(other), alpha)
+    if alpha != 1:
+        y = multiply(y, alpha)
+    return kernels.add(x, y) if is_real(x) else np.add(x, y)
+
+
+@add.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """dx = dy, d other = alpha·dy"""
+    x, y, alpha = ctx.saved
+    scaled = dy if alpha == 1 or not ctx.needs[1] else multiply(dy, alpha)
+    return (
+        unbroadcast(dy, x) if ctx.needs[0] else None,
+        unbroadcast(scaled, y) if ctx.needs[1] else None,
+    )
+
+
+def multiply(x: Array, factor: float) -> Array:
+    """x·factor, in x's dtype where that is a float."""
+    return kernels.mul(x, np.array(factor, x.dtype)) if is_real(x) else x * as_array(factor)
+
+
+@op
+def sub(ctx: Node, input: Any, other: Any, *, alpha: Any = 1) -> Array:
+    """input − alpha·other, broadcast."""
+    x, y = promoted(input, other)
+    if x.dtype.kind == "b":
+        raise TypeError("sub: booleans can't be subtracted, use logical_xor or ~")
+    ctx.save(spec(input), spec(other), alpha)
+    if alpha != 1:
+        y = multiply(y, alpha)
+    return kernels.sub(x, y) if is_real(x) else np.subtract(x, y)
+
+
+@sub.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """dx = dy, d other = −alpha·dy"""
+    x, y, alpha = ctx.saved
+    return (
+        unbroadcast(dy, x) if ctx.needs[0] else None,
+        multiply(unbroadcast(dy, y), -alpha) if ctx.needs[1] else None,
+    )
+
+
+@op
+def mul(ctx: Node, input: Any, other: Any) -> Array:
+    """input·other, broadcast."""
+    x, y = promoted(input, other)
+    ctx.save(x if ctx.needs[1] else None, y if ctx.needs[0] else None, spec(input), spec(other))
+    return kernels.mul(x, y) if is_real(x) else np.multiply(x, y)
+
+
+@mul.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """dx = dy·other, d other = dy·input"""
+    x, y, x_spec, y_spec = ctx.saved
+    return (
+        unbroadcast(kernels.mul(dy, y), x_spec) if ctx.needs[0] else None,
+        unbroadcast(kernels.mul(dy, x), y_spec) if ctx.needs[1] else None,
+    )
+
+
+@op
+def div(ctx: Node, input: Any, other: Any, *, rounding_mode: str | None = None) -> Array:
+    """input/other, broadcast. Integers give float32; ``rounding_mode`` "floor" or "trunc" rounds the quotient, down or
+    towards zero, and then integers stay integers.
+
+    >>> cg.div(cg.tensor([7, -7]), 2, rounding_mode="trunc")
+    tensor([ 3, -3])
+    """
+    if rounding_mode not in (None, "floor", "trunc"):
+        raise ValueError(f"div: rounding_mode must be None, floor or trunc, got {rounding_mode!r}")
+    x, y = promoted(input, other)
+    if rounding_mode is not None:
+        ctx.save()
+        return floor_quotient(x, y) if rounding_mode == "floor" else truncated_quotient(x, y)
+    if x.dtype.kind != "f":
+        x, y = x.astype(FLOAT32), y.astype(FLOAT32)
+    ctx.save(x if ctx.needs[1] else None, y, spec(input), spec(other))
+    if is_real(x):
+        return kernels.div(x, y)
+    return np.divide(x, y)
+
+
+@div.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """dx = dy/other, d other = −dy·input/other²; a rounded quotient is flat: zero"""
+    if not ctx.saved:
+        return None, None
+    x, y, x_spec, y_spec = ctx.saved
+    dx = kernels.div(dy, y)
+    return (
+        unbroadcast(dx, x_spec) if ctx.needs[0] else None,
+        unbroadcast(negative(kernels.mul(dx, kernels.div(x, y))), y_spec) if ctx.needs[1] else None,
+    )
+
+
+def floor_quotient(x: Array, y: Array) -> Array:
+    check_integer_divisor("div", x, y)
+    with np.errstate(all="ignore"):
+        return np.floor_divide(x, y)
+
+
+def truncated_quotient(x: Array, y: Array) -> Array:
+    check_integer_divisor("div", x, y)
+    with np.errstate(all="ignore"):
+        if x.dtype.kind == "f":
+            return np.trunc(x / y)
+        quotient = np.floor_divide(x, y)
+        return quotient + ((np.remainder(x, y) != 0) & ((x < 0) != (y < 0)))
+
+
+def check_integer_divisor(name: str, x: Array, y: Array) -> None:
+    if x.dtype.kind in "iu" and not np.all(y):
+        raise ZeroDivisionError(f"{name}: division of integers by zero")
+
+
+@op
+def floor_divide(ctx: Node, input: Any, other: Any) -> Array:
+    """⌊input/other⌋, broadcast. It has no gradient."""
+    return floor_quotient(*promoted(input, other))
+
+
+@op
+def remainder(ctx: Node, input: Any, other: Any) -> Array:
+    """input − other·⌊input/other⌋, with the sign of other, as Python's %."""
+    x, y = promoted(input, other)
+    check_integer_divisor("remainder", x, y)
+    ctx.save(x, y, spec(input), spec(other))
+    with np.errstate(all="ignore"):
+        return np.remainder(x, y)
+
+
+@remainder.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """dx = dy, d other = −dy·⌊input/other⌋"""
+    x, y, x_spec, y_spec = ctx.saved
+    return (
+        unbroadcast(dy, x_spec) if ctx.needs[0] else None,
+        unbroadcast(-dy * np.floor_divide(x, y), y_spec) if ctx.needs[1] else None,
+    )
+
+
+@op
+def fmod(ctx: Node, input: Any, other: Any) -> Array:
+    """input − other·trunc(input/other), with the sign of input, as C's fmod."""
+    x, y = promoted(input, other)
+    check_integer_divisor("fmod", x, y)
+    ctx.save(x, y, spec(input), spec(other))
+    with np.errstate(all="ignore"):
+        return np.fmod(x, y)
+
+
+@fmod.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """dx = dy, d other = −dy·trunc(input/other)"""
+    x, y, x_spec, y_spec = ctx.saved
+    return (
+        unbroadcast(dy, x_spec) if ctx.needs[0] else None,
+        unbroadcast(-dy * np.trunc(x / y), y_spec) if ctx.needs[1] else None,
+    )
+
+
+@op
+def pow(ctx: Node, input: Any, exponent: Any) -> Array:
+    """input^exponent, broadcast."""
+    x, y = promoted(input, exponent)
+    if x.dtype.kind in "iu" and np.any(y < 0):
+        raise RuntimeError("pow: integers can't be raised to negative integer powers")
+    if isinstance(exponent, (int, float)) and exponent == 2:
+        result = kernels.mul(x, x) if is_real(x) else x * x
+    else:
+        with np.errstate(all="ignore"):
+            result = np.power(x, y)
+    ctx.save(x, y, result if ctx.needs[1] else None, spec(input), spec(exponent))
+    return result
+
+
+@pow.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """dx = dy·y·x^(y−1), 0 where y is 0; dy = dy·x^y·log x, 0 where x is 0 and y ≥ 0"""
+    x, y, result, x_spec, y_spec = ctx.saved
+    dx = d_exponent = None
+    with np.errstate(all="ignore"):
+        if ctx.needs[0]:
+            slope = y * (x if y.ndim == 0 and y == 2 else np.power(x, y - 1))
+            dx = unbroadcast(dy * (slope if y.ndim == 0 and y != 0 else np.where(y == 0, 0, slope)), x_spec)
+        if ctx.needs[1]:
+            slope = np.where((x == 0) & (y >= 0), 0, result * np.log(x))
+            d_exponent = unbroadcast((dy * slope).astype(dy.dtype), y_spec)
+    return dx, d_exponent
+
+
+def chosen(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """The gradient goes to the operand that was chosen, half to each where they are equal."""
+    x, y, first, x_spec, y_spec = ctx.saved
+    share = np.where(x == y, dy.dtype.type(0.5), first.astype(dy.dtype))
+    return (
+        unbroadcast(dy * share, x_spec) if ctx.needs[0] else None,
+        unbroadcast(dy * (1 - share), y_spec) if ctx.needs[1] else None,
+    )
+
+
+@op
+def maximum(ctx: Node, input: Any, other: Any) -> Array:
+    """The larger of two, NaN where one is; where they are equal each receives half the gradient."""
+    x, y = promoted(input, other)
+    ctx.save(x, y, x > y, spec(input), spec(other))
+    return np.maximum(x, y)
+
+
+maximum.gradient(chosen)
+
+
+@op
+def minimum(ctx: Node, input: Any, other: Any) -> Array:
+    """The smaller of two, NaN where one is; where they are equal each receives half the gradient."""
+    x, y = promoted(input, other)
+    ctx.save(x, y, x < y, spec(input), spec(other))
+    return np.minimum(x, y)
+
+
+minimum.gradient(chosen)
+
+
+@op
+def atan2(ctx: Node, input: Any, other: Any) -> Array:
+    """The angle of the point (other, input), in radians from −π to π."""
+    x, y = promoted(input, other)
+    if x.dtype.kind != "f":
+        x, y = x.astype(FLOAT32), y.astype(FLOAT32)
+    ctx.save(x, y, spec(input), spec(other))
+    return np.arctan2(x, y)
+
+
+@atan2.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """dx = dy·other/(input² + other²), d other = −dy·input/(input² + other²)"""
+    x, y, x_spec, y_spec = ctx.saved
+    scaled = dy / (x * x + y * y)
+    return (
+        unbroadcast(scaled * y, x_spec) if ctx.needs[0] else None,
+        unbroadcast(-scaled * x, y_spec) if ctx.needs[1] else None,
+    )
+
+
+@op
+def where(ctx: Node, condition: Any, input: Any, other: Any) -> Array:
+    """input where condition is true, else other, broadcast."""
+    if not isinstance(condition, np.ndarray) or condition.dtype.kind != "b":
+        got = getattr(condition, "dtype", type(condition).__name__)
+        raise TypeError(f"where: condition must be a tensor of booleans, got {got}")
+    x, y = promoted(input, other)
+    ctx.save(np.array(condition), spec(input), spec(other))
+    return np.where(condition, x, y)
+
+
+@where.gradient
+def _(ctx: Node, dy: Array) -> tuple[None, Array | None, Array | None]:
+    """dx = dy where the condition is true, d other = dy where it is false"""
+    condition, x, y = ctx.saved
+    zero = dy.dtype.type(0)
+    return (
+        None,
+        unbroadcast(np.where(condition, dy, zero), x) if ctx.needs[1] else None,
+        unbroadcast(np.where(condition, zero, dy), y) if ctx.needs[2] else None,
+    )
+
+
+@op
+def clamp(ctx: Node, input: Array, min: Any = None, max: Any = None) -> Array:
+    """input, but at least min and at most max; either may be None, a number or a tensor. The gradient passes where the
+    input lies within."""
+    if min is None and max is None:
+        raise ValueError("clamp: one of min and max must be given")
+    bounds = [b for b in (min, max) if b is not None]
+    dtype = result_type(input, *bounds)
+    x = as_array(input, dtype)
+    low = None if min is None else as_array(min, dtype)
+    high = None if max is None else as_array(max, dtype)
+    y = x if low is None else np.maximum(x, low)
+    y = y if high is None else np.minimum(y, high)
+    ctx.save(x, low, high, spec(input), spec(min), spec(max))
+    return y
+
+
+@clamp.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+    """dx = dy·[min ≤ x ≤ max], d min = dy·[x < min], d max = dy·[x > max]"""
+    x, low, high, x_spec, low_spec, high_spec = ctx.saved
+    under = np.zeros(x.shape, bool) if low is None else x < low
+    over = np.zeros(x.shape, bool) if high is None else x > high
+    if low is not None and high is not None:
+        over, under = over | (low > high), under & (low < high)
+    zero = dy.dtype.type(0)
+    return (
+        unbroadcast(np.where(under | over, zero, dy), x_spec) if ctx.needs[0] else None,
+        unbroadcast(np.where(under, dy, zero), low_spec) if ctx.needs[1] else None,
+        unbroadcast(np.where(over, dy, zero), high_spec) if ctx.needs[2] else None,
+    )
+
+
+@op
+def lerp(ctx: Node, input: Any, end: Any, weight: Any) -> Array:
+    """input + weight·(end − input), broadcast."""
+    dtype = result_type(input, end, weight)
+    x, y, w = as_array(input, dtype), as_array(end, dtype), as_array(weight, dtype)
+    ctx.save(x, y, w, spec(input), spec(end), spec(weight))
+    return x + w * (y - x)
+
+
+@lerp.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+    """dx = (1 − weight)·dy, d end = weight·dy, d weight = (end − input)·dy"""
+    x, y, w, x_spec, y_spec, w_spec = ctx.saved
+    return (
+        unbroadcast(dy * (1 - w), x_spec) if ctx.needs[0] else None,
+        unbroadcast(dy * w, y_spec) if ctx.needs[1] else None,
+        unbroadcast(dy * (y - x), w_spec) if ctx.needs[2] else None,
+    )

@@ -1,0 +1,45 @@
+"""Batch norm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+from cygrad.autograd import Node, op
+
+
+@op
+def batch_norm_training(
+    ctx: Node, input: Array, weight: Array | None, bias: Array | None, *,
+    running_mean: Any = None, running_var: Any = None, momentum: float = 0.1, eps: float = 1e-5,
+) -> Array:
+    """Batch norm with the batch's own statistics; the running ones, arrays, are moved in place."""
+    y, mean, rstd = kernels.batch_norm(input, weight, bias, running_mean, running_var, momentum, eps)
+    ctx.save(input, weight, mean, rstd)
+    return y
+
+
+@batch_norm_training.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
+    """dx = w·rstd·(dy − (db + x̂·dw)/n), dw = Σ dy·x̂, db = Σ dy"""
+    x, weight, mean, rstd = ctx.saved
+    return kernels.batch_norm_backward(dy, x, weight, mean, rstd, True, *ctx.needs)
+
+
+@op
+def batch_norm_evaluation(
+    ctx: Node, input: Array, weight: Array | None, bias: Array | None, *,
+    running_mean: Any, running_var: Any, eps: float = 1e-5,
+) -> Array:
+    """Batch norm with the statistics given."""
+    y, rstd = kernels.batch_norm_eval(input, weight, bias, running_mean, running_var, eps)
+    ctx.save(input, weight, running_mean.copy(), rstd)
+    return y
+
+
+@batch_norm_evaluation.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
+    """dx = w·rstd·dy, dw = Σ dy·x̂, db = Σ dy"""
+    x, weight, mean, rstd = ctx.saved
+    return kernels.batch_norm_backward(dy, x, weight, mean, rstd, False, *ctx.needs)

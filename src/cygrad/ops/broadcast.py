@@ -1,0 +1,97 @@
+"""What operands of several shapes and dtypes become, and how their gradients find the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+
+__all__ = ["as_array", "promoted", "result_type", "spec", "unbroadcast"]
+
+Spec = tuple[tuple[int, ...], Any]
+
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2}
+DEFAULTS = [np.dtype(np.bool_), np.dtype(np.int64), FLOAT32]
+
+
+def category(kind: str) -> int:
+    """0 for booleans, 1 for integers, 2 for floats."""
+    if kind not in CATEGORIES:
+        raise TypeError(f"tensors hold booleans, integers or floats, got the kind {kind!r}")
+    return CATEGORIES[kind]
+
+
+def result_type(*operands: Any) -> np.dtype[Any]:
+    """The dtype of an operation on several operands, by PyTorch's rule: arrays with dimensions decide; an array without,
+    and then a Python number, counts only where it is of a higher category (boolean, integer, float). A Python
+    float among integers gives float32.
+
+    See "Type promotion" in PyTorch's documentation of tensor attributes.
+    """
+    groups: list[np.dtype[Any] | None] = [None, None]  # of arrays with dimensions, and without
+    number = -1
+    for x in operands:
+        if isinstance(x, (np.ndarray, np.generic)):
+            rank = 0 if x.ndim else 1
+            before = groups[rank]
+            groups[rank] = x.dtype if before is None else joined(before, x.dtype)
+        else:
+            number = max(number, 0 if isinstance(x, bool) else 1 if isinstance(x, int) else 2)
+    result: np.dtype[Any] | None = None
+    for dtype in groups:
+        if dtype is not None and (result is None or category(dtype.kind) > category(result.kind)):
+            result = dtype
+    if result is None or number > category(result.kind):
+        return DEFAULTS[number]
+    return result
+
+
+def joined(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of two arrays of one rank: an integer never widens a float."""
+    first, second = category(a.kind), category(b.kind)
+    return np.promote_types(a, b) if first == second else a if first > second else b
+
+
+def as_array(x: Any, dtype: Any = None) -> Array:
+    """A number or array as an array of `dtype`."""
+    return x if isinstance(x, np.ndarray) and (dtype is None or x.dtype == dtype) else np.asarray(x, dtype)
+
+
+def promoted(x: Any, y: Any) -> tuple[Array, Array]:
+    """Two operands as arrays of their common dtype."""
+    if isinstance(x, np.ndarray):
+        if isinstance(y, np.ndarray):
+            if x.dtype == y.dtype:
+                return x, y
+        elif isinstance(y, float) and x.dtype.kind == "f":
+            return x, np.array(y, x.dtype)
+    dtype = result_type(x, y)
+    return as_array(x, dtype), as_array(y, dtype)
+
+
+def spec(x: Any) -> Spec | None:
+    """The shape and dtype that a gradient of x must have."""
+    return (x.shape, x.dtype) if isinstance(x, np.ndarray) else None
+
+
+def unbroadcast(gradient: Array, target: Spec) -> Array:
+    """The gradient of an operand that was broadcast: summed over the axes that broadcasting made, in its dtype."""
+    shape, dtype = target
+    if gradient.shape != shape:
+        gradient = summed_to(gradient, shape)
+    return gradient if gradient.dtype == dtype else gradient.astype(dtype)
+
+
+def summed_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """x summed over the axes that `shape` does not have, or has with size 1."""
+    lead = x.ndim - len(shape)
+    axes = [*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)]
+    if axes and axes[-1] - axes[0] == len(axes) - 1 and x.dtype in (FLOAT32, FLOAT64):
+        x = kernels.sum_axes(x, axes[0], axes[-1] + 1)
+    elif axes:
+        x = np.add.reduce(x, tuple(axes))
+    return x.reshape(shape)

@@ -1,0 +1,22 @@
+"""Rows of a table by number."""
+
+from __future__ import annotations
+
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+from cygrad.autograd import Node, op
+
+
+@op
+def embedding_rows(ctx: Node, weight: Array, index: Array, *, padding_idx: int = -1) -> Array:
+    """y[i…] = weight[index[i…]]; the row padding_idx receives no gradient."""
+    y, numbers = kernels.gather_rows(weight, index)
+    ctx.save(numbers, weight.shape[0], padding_idx)
+    return y
+
+
+@embedding_rows.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array, None]:
+    """dweight[index[i…]] += dy[i…]"""
+    numbers, rows, padding_idx = ctx.saved
+    return kernels.scatter_rows(dy, numbers, rows, padding_idx), None

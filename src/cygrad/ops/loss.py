@@ -1,0 +1,166 @@
+"""Losses, fused: one kernel for the forward, one for the backward, and the reduction in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+from cygrad.autograd import Node, op
+from cygrad.ops.broadcast import promoted, spec, unbroadcast
+
+REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
+
+
+def reduction_number(name: str, reduction: str) -> int:
+    number = REDUCTIONS.get(reduction)
+    if number is None:
+        raise ValueError(f"{name}: reduction must be none, mean or sum, got {reduction!r}")
+    return number
+
+
+def pointwise(name: str, formula: str, options: dict[str, float] | None = None, kernel: str | None = None):
+    """An op of input and target, elementwise and reduced."""
+    forward_kernel, backward_kernel = kernel or name, f"{kernel or name}_backward"
+    parameter = next(iter(options)) if options else None
+
+    def compute(ctx: Node, input: Array, target: Array, reduction: str, value: tuple[float, ...]) -> Array:
+        x, t = promoted(input, target)
+        if x.shape != t.shape:
+            x, t = np.broadcast_arrays(x, t)
+        number = reduction_number(name, reduction)
+        ctx.save(x, t, number, value, spec(input), spec(target))
+        return getattr(kernels, forward_kernel)(x, t, number, *value)
+
+    if parameter is None:
+
+        def forward(ctx: Node, input: Array, target: Array, *, reduction: str = "mean") -> Array:
+            return compute(ctx, input, target, reduction, ())
+
+    else:
+
+        def forward(ctx: Node, input: Array, target: Array, *, reduction: str = "mean", parameter: float = 1.0) -> Array:
+            return compute(ctx, input, target, reduction, (parameter,))
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, formula, __name__
+    result = op(forward)
+
+    @result.gradient
+    def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+        x, t, number, value, x_spec, t_spec = ctx.saved
+        dx, dt = getattr(kernels, backward_kernel)(dy, x, t, number, ctx.needs[0], ctx.needs[1], *value)
+        return dx if dx is None else unbroadcast(dx, x_spec), dt if dt is None else unbroadcast(dt, t_spec)
+
+    return result
+
+
+mse_loss = pointwise("mse_loss", "(x − t)²")
+l1_loss = pointwise("l1_loss", "|x − t|")
+smooth_l1_loss = pointwise("smooth_l1_loss", "½(x − t)²/p where |x − t| < p, else |x − t| − ½p", {"beta": 1.0})
+huber_loss = pointwise("huber_loss", "½(x − t)² where |x − t| ≤ p, else p·(|x − t| − ½p)", {"delta": 1.0})
+bce_loss = pointwise("bce_loss", "−t·log x − (1 − t)·log(1 − x), logarithms at least −100")
+bce_logits_loss = pointwise("bce_logits_loss", "−t·log σ(x) − (1 − t)·log(1 − σ(x))")
+kl_div = pointwise("kl_div", "t·(log t − x)")
+kl_div_log = pointwise("kl_div_log", "eᵗ·(t − x)")
+
+
+def class_rows(name: str, input: Array) -> Array:
+    """Scores of shape (N, C, …) or (C) as (rows, classes)."""
+    if input.ndim == 2:
+        return input
+    if input.ndim == 0:
+        raise ValueError(f"{name}: input must have shape (N, C), (C) or (N, C, …), got ()")
+    return np.moveaxis(input, 0 if input.ndim == 1 else 1, -1).reshape(-1, input.shape[0 if input.ndim == 1 else 1])
+
+
+def from_class_rows(rows: Array, shape: tuple[int, ...]) -> Array:
+    """(rows, classes) back as (N, C, …) or (C)."""
+    if len(shape) <= 2:
+        return rows.reshape(shape)
+    return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+
+
+def flat_target(name: str, target: Any, shape: tuple[int, ...]) -> Array:
+    """Class numbers as one a row."""
+    wanted = shape[:1] + shape[2:] if len(shape) > 1 else ()
+    if not isinstance(target, np.ndarray) or target.shape != wanted:
+        got = getattr(target, "shape", type(target).__name__)
+        raise ValueError(f"{name}: target has shape {got}, but input of shape {shape} wants {wanted}")
+    return target.reshape(-1)
+
+
+@op
+def cross_entropy_classes(
+    ctx: Node, input: Array, target: Array, weight: Array | None = None, *,
+    ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Array:
+    """Cross entropy with a class number for each row of scores."""
+    number = reduction_number("cross_entropy", reduction)
+    rows = class_rows("cross_entropy", input)
+    flat = flat_target("cross_entropy", target, input.shape)
+    loss, lse, classes, total = kernels.cross_entropy(rows, flat, weight, ignore_index, label_smoothing, number)
+    ctx.save(input, classes, weight, lse, total, label_smoothing, number)
+    return loss.reshape(target.shape) if number == 0 else loss
+
+
+@cross_entropy_classes.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array, None, None]:
+    """dx = w[t]·(softmax(x) − onehot(t))·dy/Σw, and likewise with smoothed targets"""
+    x, classes, weight, lse, total, smoothing, number = ctx.saved
+    rows = class_rows("cross_entropy", x)
+    dx = kernels.cross_entropy_backward(dy.reshape(-1), rows, classes, weight, lse, total, smoothing, number)
+    return from_class_rows(dx, x.shape), None, None
+
+
+@op
+def cross_entropy_soft(
+    ctx: Node, input: Array, target: Array, weight: Array | None = None, *,
+    reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Array:
+    """Cross entropy with a distribution over the classes for each row of scores."""
+    number = reduction_number("cross_entropy", reduction)
+    if target.shape != input.shape:
+        raise ValueError(f"cross_entropy: target has shape {target.shape}, but input has {input.shape}")
+    rows, t = class_rows("cross_entropy", input), class_rows("cross_entropy", target)
+    loss, lse = kernels.soft_cross_entropy(rows, t, weight, label_smoothing, number)
+    ctx.save(input, target, weight, lse, label_smoothing, number)
+    return loss.reshape(input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()) if number == 0 else loss
+
+
+@cross_entropy_soft.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, None]:
+    """dx = (softmax(x)·Σ q·w − q·w)·dy, dt = −w·log softmax(x)·dy"""
+    x, target, weight, lse, smoothing, number = ctx.saved
+    rows, t = class_rows("cross_entropy", x), class_rows("cross_entropy", target)
+    dx, dt = kernels.soft_cross_entropy_backward(
+        dy.reshape(-1), rows, t, weight, lse, smoothing, number, ctx.needs[0], ctx.needs[1]
+    )
+    return (
+        None if dx is None else from_class_rows(dx, x.shape),
+        None if dt is None else from_class_rows(dt, x.shape),
+        None,
+    )
+
+
+@op
+def nll_loss(
+    ctx: Node, input: Array, target: Array, weight: Array | None = None, *,
+    ignore_index: int = -100, reduction: str = "mean",
+) -> Array:
+    """−w[t]·x[t] for log-probabilities x of shape (N, C), (C) or (N, C, …) and class numbers t; the mean is divided by
+    Σ w[t]."""
+    number = reduction_number("nll_loss", reduction)
+    rows = class_rows("nll_loss", input)
+    loss, classes, total = kernels.nll_loss(rows, flat_target("nll_loss", target, input.shape), weight, ignore_index, number)
+    ctx.save(input, classes, weight, total, number)
+    return loss.reshape(target.shape) if number == 0 else loss
+
+
+@nll_loss.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array, None, None]:
+    """dx[t] = −w[t]·dy/Σw"""
+    x, classes, weight, total, number = ctx.saved
+    dx = kernels.nll_loss_backward(dy.reshape(-1), class_rows("nll_loss", x), classes, weight, total, number)
+    return from_class_rows(dx, x.shape), None, None

@@ -1,0 +1,345 @@
+"""Sums, means, extremes and other numbers that stand for many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+from cygrad.autograd import Node, op
+from cygrad.ops.axes import Dim, checked_axes, checked_axis, gathered, kept, spread
+from cygrad.ops.broadcast import FLOAT32
+
+
+def is_real(x: Array) -> bool:
+    """Whether the kernels take x: float32 or float64."""
+    return x.dtype.char in "fd"
+
+
+def total(x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
+    """scale·Σ x over axes, for floats."""
+    moved, first, last = gathered(x, axes)
+    y = kernels.sum_axes(moved, first, last, scale)
+    return y.reshape(kept(x.shape, axes)) if keepdim else y
+
+
+@op
+def sum(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtype: Any = None) -> Array:
+    """Σ input over dim (all axes unless given). Integers and booleans give int64.
+
+    >>> cg.sum(cg.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
+    tensor([4., 6.])
+    """
+    x = input if dtype is None else input.astype(dtype)
+    axes = checked_axes("sum", dim, x.ndim)
+    ctx.save(input.shape, input.dtype, axes)
+    if is_real(x):
+        return total(x, axes, keepdim)
+    return np.asarray(np.sum(x, axes, np.int64 if x.dtype.kind in "biu" and dtype is None else x.dtype, keepdims=keepdim))
+
+
+@sum.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy, repeated"""
+    shape, dtype, axes = ctx.saved
+    return np.array(spread(dy, shape, axes), dtype)
+
+
+@op
+def mean(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtype: Any = None) -> Array:
+    """Σ input/n over dim (all axes unless given), for floats."""
+    x = input if dtype is None else input.astype(dtype)
+    if not is_real(x):
+        raise RuntimeError(f"mean: input must hold floats, got {x.dtype}; pass dtype=")
+    axes = checked_axes("mean", dim, x.ndim)
+    count = counted(x.shape, axes)
+    ctx.save(input.shape, input.dtype, axes, count)
+    return total(x, axes, keepdim, 1 / count if count else np.nan)
+
+
+@mean.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy/n, repeated"""
+    shape, dtype, axes, count = ctx.saved
+    return np.array(spread(dy / max(count, 1), shape, axes), dtype)
+
+
+def counted(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """How many numbers make one."""
+    count = 1
+    for axis in axes:
+        count *= shape[axis]
+    return count
+
+
+@op
+def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Array:
+    """The product over dim (all axes unless given)."""
+    x = input if dtype is None else input.astype(dtype)
+    axes = checked_axes("prod", dim, x.ndim)
+    ctx.save(x, axes)
+    return np.asarray(np.prod(x, axes, np.int64 if x.dtype.kind in "biu" else x.dtype, keepdims=keepdim))
+
+
+@prod.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dxᵢ = dy·Π over j ≠ i of xⱼ: products of what lies before and behind, so that zeros do no harm"""
+    x, axes = ctx.saved
+    moved, first, _ = gathered(x, axes)
+    flat = moved.reshape(*moved.shape[:first], -1, *moved.shape[first + len(axes) :])
+    ones = np.ones_like(np.take(flat, [0], first)) if flat.size else flat
+    rest = np.delete(flat, -1, first) if flat.size else flat
+    behind = np.flip(np.delete(np.flip(flat, first), -1, first), first) if flat.size else flat
+    before = np.cumprod(np.concatenate([ones, rest], first), first, x.dtype)
+    after = np.flip(np.cumprod(np.flip(np.concatenate([behind, ones], first), first), first, x.dtype), first)
+    others = (before * after).reshape(moved.shape)
+    order = np.argsort([*[i for i in range(x.ndim) if i not in axes], *axes]) if moved is not x else None
+    others = others if order is None else others.transpose(order)
+    return np.asarray(spread(dy, x.shape, axes) * others, x.dtype)
+
+
+def extreme(kernel: Any, name: str, numpy_name: str):
+    """amax or amin."""
+
+    def forward(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
+        axes = checked_axes(name, dim, input.ndim)
+        if is_real(input):
+            moved, first, last = gathered(input, axes)
+            y = getattr(kernels, kernel)(moved, first, last)
+        else:
+            if counted(input.shape, axes) == 0:
+                raise ValueError(f"{name}: the input of shape {input.shape} has nothing to choose from")
+            y = np.asarray(getattr(np, numpy_name)(input, axes))
+        ctx.save(input, y, axes)
+        return y.reshape(kept(input.shape, axes)) if keepdim else y
+
+    forward.__name__, forward.__module__ = name, __name__
+    forward.__doc__ = f"""The {"largest" if name == "amax" else "smallest"} over dim (all axes unless given), NaN where
+    there is one. Equal ones share the gradient."""
+    result = op(forward)
+
+    @result.gradient
+    def _(ctx: Node, dy: Array) -> Array:
+        x, y, axes = ctx.saved
+        chosen = (x == spread(y, x.shape, axes)).astype(x.dtype)
+        count = np.sum(chosen, axes, x.dtype)
+        return np.asarray(chosen * spread(dy.reshape(y.shape) / np.maximum(count, 1), x.shape, axes), x.dtype)
+
+    return result
+
+
+amax = extreme("max_axes", "amax", "max")
+amin = extreme("min_axes", "amin", "min")
+
+
+def position(name: str, choose: Any):
+    """max or min along one axis: values and where they stand."""
+
+    def forward(ctx: Node, input: Array, *, dim: int = -1, keepdim: bool = False) -> tuple[Array, Array]:
+        axis = checked_axis(name, dim, input.ndim)
+        x = np.atleast_1d(input)
+        if x.shape[axis] == 0:
+            raise IndexError(f"{name}: dim {dim} of shape {input.shape} has nothing to choose from")
+        indices = np.expand_dims(choose(x, axis), axis)
+        values = np.take_along_axis(x, indices, axis)
+        ctx.save(indices, input.shape, axis)
+        shape = kept(input.shape, (axis,)) if keepdim else tuple([n for i, n in enumerate(input.shape) if i != axis])
+        return values.reshape(shape), indices.reshape(shape)
+
+    forward.__name__, forward.__module__ = f"{name}_along", __name__
+    forward.__doc__ = f"""({name}imum, index) along dim; the gradient goes to the one at the index."""
+    result = op(forward)
+
+    @result.gradient
+    def _(ctx: Node, dy: Array, _indices: Array) -> Array:
+        indices, shape, axis = ctx.saved
+        dx = np.zeros(shape or (1,), dy.dtype)
+        np.put_along_axis(dx, indices, dy.reshape(indices.shape), axis)
+        return dx.reshape(shape)
+
+    return result
+
+
+max_along = position("max", np.argmax)
+min_along = position("min", np.argmin)
+
+
+@op
+def var(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
+    """Σ(x − mean)²/(n − correction) over dim (all axes unless given), for floats."""
+    y, centred, axes, count = variance("var", input, dim, correction, keepdim)
+    ctx.save(centred, axes, count)
+    return y
+
+
+def variance(
+    name: str, x: Array, dim: Dim, correction: float, keepdim: bool
+) -> tuple[Array, Array, tuple[int, ...], float]:
+    """(variance, x − mean, axes, n − correction)"""
+    if not is_real(x):
+        raise RuntimeError(f"{name}: input must hold floats, got {x.dtype}")
+    axes = checked_axes(name, dim, x.ndim)
+    count = max(counted(x.shape, axes) - correction, 0)
+    with np.errstate(all="ignore"):
+        centre = total(x, axes, True, 1 / n) if (n := counted(x.shape, axes)) else np.full(kept(x.shape, axes), np.nan, x.dtype)
+        centred = kernels.sub(x, centre)
+        y = np.asarray(total(kernels.mul(centred, centred), axes, keepdim) / x.dtype.type(count))
+    return y, centred, axes, count
+
+
+@var.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·2(x − mean)/(n − correction)"""
+    centred, axes, count = ctx.saved
+    with np.errstate(all="ignore"):
+        return np.asarray(spread(dy, centred.shape, axes) * centred * np.divide(2, count, dtype=dy.dtype))
+
+
+@op
+def std(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
+    """√var over dim (all axes unless given), for floats."""
+    y, centred, axes, count = variance("std", input, dim, correction, keepdim)
+    y = np.sqrt(y)
+    ctx.save(centred, axes, count, y)
+    return y
+
+
+@std.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·(x − mean)/((n − correction)·std), 0 where the std is 0"""
+    centred, axes, count, y = ctx.saved
+    with np.errstate(all="ignore"):
+        slope = np.where(y == 0, 0, dy / (y * dy.dtype.type(count))).astype(dy.dtype)
+    return np.asarray(spread(slope, centred.shape, axes) * centred)
+
+
+@op
+def norm(ctx: Node, input: Array, *, p: Any = 2, dim: Dim = None, keepdim: bool = False) -> Array:
+    """(Σ|x|ᵖ)^(1/p) over dim (all axes unless given); ∞ gives the largest |x|, −∞ the smallest, 0 counts what is not
+    zero. "fro" is 2."""
+    order = 2.0 if p in ("fro", None) else float(p)
+    if not is_real(input):
+        raise RuntimeError(f"norm: input must hold floats, got {input.dtype}")
+    axes = checked_axes("norm", dim, input.ndim)
+    size = np.abs(input)
+    if np.isinf(order):
+        y = (np.max if order > 0 else np.min)(size, axes, keepdims=keepdim)
+    elif order == 0:
+        y = np.sum(size != 0, axes, input.dtype, keepdims=keepdim)
+    elif order == 2:
+        y = np.sqrt(total(kernels.mul(input, input), axes, keepdim))
+    else:
+        with np.errstate(all="ignore"):
+            y = np.sum(size**order, axes, input.dtype, keepdims=keepdim) ** input.dtype.type(1 / order)
+    y = np.asarray(y, input.dtype)
+    ctx.save(input, y, order, axes)
+    return y
+
+
+@norm.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·sign x·(|x|/y)^(p−1), 0 where y is 0; for ±∞ shared by the largest (smallest)"""
+    x, y, order, axes = ctx.saved
+    wide = spread(y, x.shape, axes)
+    upstream = spread(dy, x.shape, axes)
+    with np.errstate(all="ignore"):
+        if np.isinf(order):
+            chosen = np.abs(x) == wide
+            return np.asarray(upstream * np.sign(x) * chosen / np.sum(chosen, axes, keepdims=True), x.dtype)
+        if order == 0:
+            return np.zeros_like(x)
+        ratio = x / wide if order == 2 else np.sign(x) * (np.abs(x) / wide) ** (order - 1)
+        return np.asarray(np.where((wide == 0) | (x == 0) & (order < 2), 0, upstream * ratio), x.dtype)
+
+
+@op
+def logsumexp(ctx: Node, input: Array, *, dim: Dim, keepdim: bool = False) -> Array:
+    """log Σ eˣ over dim, by way of the largest x."""
+    axes = checked_axes("logsumexp", dim, input.ndim)
+    x = input if is_real(input) else input.astype(FLOAT32)
+    with np.errstate(all="ignore"):
+        largest = np.max(x, axes, keepdims=True, initial=-np.inf)
+        largest = np.where(np.isfinite(largest), largest, 0).astype(x.dtype)
+        y = np.asarray(np.log(np.sum(np.exp(x - largest), axes, x.dtype, keepdims=True)) + largest)
+    ctx.save(x, y, axes)
+    return y if keepdim else y.reshape([n for i, n in enumerate(x.shape) if i not in axes])
+
+
+@logsumexp.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·e^(x − y)"""
+    x, y, axes = ctx.saved
+    with np.errstate(all="ignore"):
+        weight = np.where(np.isneginf(x), 0, np.exp(x - y)).astype(x.dtype)
+    return np.asarray(spread(dy, x.shape, axes) * weight)
+
+
+@op
+def cumsum(ctx: Node, input: Array, *, dim: int, dtype: Any = None) -> Array:
+    """yᵢ = x₀ + … + xᵢ along dim."""
+    axis = checked_axis("cumsum", dim, input.ndim)
+    ctx.save(axis, input.dtype)
+    wide = np.int64 if input.dtype.kind in "biu" else input.dtype
+    return np.asarray(np.cumsum(np.atleast_1d(input), axis, dtype or wide)).reshape(input.shape)
+
+
+@cumsum.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dxᵢ = dyᵢ + … + dyₙ"""
+    axis, dtype = ctx.saved
+    x = np.atleast_1d(dy)
+    return np.flip(np.cumsum(np.flip(x, axis), axis, dtype), axis).reshape(dy.shape)
+
+
+@op
+def cumprod(ctx: Node, input: Array, *, dim: int, dtype: Any = None) -> Array:
+    """yᵢ = x₀·…·xᵢ along dim."""
+    axis = checked_axis("cumprod", dim, input.ndim)
+    wide = np.int64 if input.dtype.kind in "biu" else input.dtype
+    y = np.asarray(np.cumprod(np.atleast_1d(input), axis, dtype or wide)).reshape(input.shape)
+    ctx.save(input, y, axis)
+    return y
+
+
+@cumprod.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dxᵢ = Σ over j ≥ i of dyⱼ·yⱼ/xᵢ; where an x is 0, yⱼ/xᵢ is made of the other factors"""
+    x, y, axis = ctx.saved
+    lines, upstream = (np.moveaxis(np.atleast_1d(a), axis, -1).astype(dy.dtype) for a in (x, dy))
+    outputs = np.moveaxis(np.atleast_1d(y), axis, -1).astype(dy.dtype)
+    dx = np.zeros_like(lines)
+    if np.all(lines != 0):
+        dx[...] = np.flip(np.cumsum(np.flip(upstream * outputs, -1), -1), -1) / lines
+    else:
+        for i in range(lines.shape[-1]):
+            without = lines.copy()
+            without[..., i] = 1
+            dx[..., i] = np.sum((upstream * np.cumprod(without, -1))[..., i:], -1)
+    return np.ascontiguousarray(np.moveaxis(dx, -1, axis)).reshape(x.shape)
+
+
+def along(name: str, doc: str, function: Any):
+    """An op of one axis that gives integers or booleans, and has no gradient."""
+
+    def forward(ctx: Node, input: Array, *, dim: Any = None, keepdim: bool = False) -> Array:
+        axis = None if dim is None else checked_axis(name, dim, input.ndim)
+        if input.ndim == 0:
+            return np.asarray(function(input.reshape(1), axis=0))
+        if axis is not None and input.shape[axis] == 0 and name.startswith("arg"):
+            raise IndexError(f"{name}: dim {dim} of shape {input.shape} has nothing to choose from")
+        if input.size == 0 and name.startswith("arg"):
+            raise IndexError(f"{name}: the input of shape {input.shape} has nothing to choose from")
+        y = np.asarray(function(input, axis=axis))
+        return np.expand_dims(y, axis) if keepdim and axis is not None else y
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    return op(forward)
+
+
+argmax = along("argmax", "Where the largest stands, along dim or, without one, in the flattened tensor.", np.argmax)
+argmin = along("argmin", "Where the smallest stands, along dim or, without one, in the flattened tensor.", np.argmin)
+all = along("all", "Whether all are true (not zero), along dim or everywhere.", np.all)
+any = along("any", "Whether any is true (not zero), along dim or anywhere.", np.any)
+count_nonzero = along("count_nonzero", "How many are not zero, along dim or everywhere.", np.count_nonzero)

@@ -1,0 +1,343 @@
+"""The shape of things: views where NumPy can, copies where it must."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cygrad._typing import Array
+from cygrad.autograd import Node, op
+from cygrad.ops.axes import checked_axis
+from cygrad.ops.broadcast import result_type, summed_to
+
+
+@op
+def reshape(ctx: Node, input: Array, *, shape: tuple[int, ...]) -> Array:
+    """The same numbers in another shape, one of whose sizes may be −1; a view where the memory allows it.
+
+    >>> cg.reshape(cg.arange(6), (2, -1)).shape
+    (2, 3)
+    """
+    ctx.save(input.shape)
+    sizes = whole_shape(shape, input.size)
+    if sizes is None:
+        raise RuntimeError(f"reshape: shape {tuple(shape)} does not hold the {input.size} numbers of {input.shape}")
+    return input.reshape(sizes)
+
+
+def whole_shape(shape: Sequence[int], size: int) -> tuple[int, ...] | None:
+    """`shape` with its −1 replaced, or None where it does not hold `size` numbers."""
+    known, unknown = 1, 0
+    for n in shape:
+        known, unknown = (known, unknown + 1) if n == -1 else (known * n, unknown)
+    if unknown > 1 or any([n < -1 for n in shape]) or (unknown and (known == 0 or size % known)):
+        return None
+    if not unknown:
+        return tuple(shape) if known == size else None
+    return tuple([size // known if n == -1 else n for n in shape])
+
+
+@reshape.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy in x's shape"""
+    (shape,) = ctx.saved
+    return dy.reshape(shape)
+
+
+@op
+def permute(ctx: Node, input: Array, *, dims: Sequence[int]) -> Array:
+    """The axes in another order: a view."""
+    order = [checked_axis("permute", d, input.ndim) for d in dims]
+    if sorted(order) != list(range(input.ndim)):
+        raise RuntimeError(f"permute: dims {tuple(dims)} do not name each of the {input.ndim} axes once")
+    ctx.save(order)
+    return input.transpose(order)
+
+
+@permute.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy with the axes back in order"""
+    (order,) = ctx.saved
+    return dy.transpose(np.argsort(order))
+
+
+@op
+def expand(ctx: Node, input: Array, *, size: Sequence[int]) -> Array:
+    """Axes of size 1, and new ones in front, repeated without a copy; −1 keeps a size."""
+    lead = len(size) - input.ndim
+    shape = tuple([input.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(size)])
+    if lead < 0 or any([n < 0 for n in shape]) or any([m not in (1, n) for m, n in zip(input.shape, shape[lead:])]):
+        raise RuntimeError(f"expand: a tensor of shape {input.shape} does not expand to {tuple(size)}")
+    ctx.save(input.shape)
+    return np.broadcast_to(input, shape)
+
+
+@expand.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy, summed over what was repeated"""
+    (shape,) = ctx.saved
+    return summed_to(dy, shape)
+
+
+@op
+def cat_all(ctx: Node, *tensors: Array, dim: int = 0) -> Array:
+    """Tensors one behind the other along dim."""
+    if not tensors:
+        raise ValueError("cat: at least one tensor is needed, got none")
+    # An empty 1-D tensor joins anything, as in PyTorch.
+    solid = [t for t in tensors if t.shape != (0,)] or list(tensors[:1])
+    axis = checked_axis("cat", dim, solid[0].ndim)
+    first = solid[0]
+    for t in solid:
+        if t.ndim == 0 or t.ndim != first.ndim or t.shape[:axis] + t.shape[axis + 1 :] != first.shape[:axis] + first.shape[axis + 1 :]:
+            raise RuntimeError(f"cat: shapes {first.shape} and {t.shape} differ beside dim {dim}")
+    dtype = result_type(*tensors)
+    ctx.save(axis, [(t.shape, t.dtype) for t in tensors])
+    return np.concatenate([np.asarray(t, dtype) for t in solid], axis)
+
+
+@cat_all.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
+    """Each tensor's part of dy"""
+    axis, specs = ctx.saved
+    results: list[Array | None] = []
+    begin = 0
+    for (shape, dtype), needed in zip(specs, ctx.needs):
+        size = 0 if shape == (0,) else shape[axis]
+        part = dy[(slice(None),) * axis + (slice(begin, begin + size),)]
+        begin += size
+        results.append(np.array(part.reshape(shape), dtype) if needed else None)
+    return tuple(results)
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors one behind the other along dim; all other sizes are equal. Empty 1-D tensors are passed over.
+
+    >>> cg.cat([cg.ones(1, 2), cg.zeros(1, 2)])
+    tensor([[1., 1.],
+            [0., 0.]])
+    """
+    return cat_all(*tensors, dim=dim)
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors of one shape along a new axis dim.
+
+    >>> cg.stack([cg.ones(2), cg.zeros(2)], dim=1)
+    tensor([[1., 0.],
+            [1., 0.]])
+    """
+    if not tensors:
+        raise ValueError("stack: at least one tensor is needed, got none")
+    shape = tensors[0].shape
+    for t in tensors:
+        if t.shape != shape:
+            raise RuntimeError(f"stack: the tensors must have one shape, got {tuple(shape)} and {tuple(t.shape)}")
+    axis = checked_axis("stack", dim, len(shape) + 1)
+    return cat_all(*[unsqueeze(t, axis) for t in tensors], dim=axis)
+
+
+@op
+def unsqueeze(ctx: Node, input: Array, *, dim: int) -> Array:
+    """A new axis of size 1 at dim: a view."""
+    ctx.save(input.shape)
+    return np.expand_dims(input, checked_axis("unsqueeze", dim, input.ndim + 1))
+
+
+@unsqueeze.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy in x's shape"""
+    (shape,) = ctx.saved
+    return dy.reshape(shape)
+
+
+@op
+def squeeze(ctx: Node, input: Array, *, dim: Any = None) -> Array:
+    """Without the axes of size 1, or without those of dim that have it: a view."""
+    dims = range(input.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
+    axes = {checked_axis("squeeze", d, input.ndim) for d in dims}
+    ctx.save(input.shape)
+    return input.reshape([n for i, n in enumerate(input.shape) if n != 1 or i not in axes])
+
+
+@squeeze.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy in x's shape"""
+    (shape,) = ctx.saved
+    return dy.reshape(shape)
+
+
+@op
+def flip(ctx: Node, input: Array, *, dims: Any) -> Array:
+    """The order along dims reversed."""
+    axes = tuple([checked_axis("flip", d, input.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
+    ctx.save(axes)
+    return np.ascontiguousarray(np.flip(input, axes))
+
+
+@flip.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy reversed"""
+    (axes,) = ctx.saved
+    return np.ascontiguousarray(np.flip(dy, axes))
+
+
+@op
+def roll(ctx: Node, input: Array, *, shifts: Any, dims: Any = None) -> Array:
+    """Moved by `shifts` places along dims, what falls off the end coming in at the front; flattened without dims."""
+    axes = None
+    if dims is not None:
+        axes = tuple([checked_axis("roll", d, input.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
+        places = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
+        if len(places) != len(axes):
+            raise RuntimeError(f"roll: {len(places)} shifts for {len(axes)} dims")
+        shifts = tuple(places)
+    ctx.save(shifts, axes)
+    return np.roll(input, shifts, axes)
+
+
+@roll.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy moved back"""
+    shifts, axes = ctx.saved
+    return np.roll(dy, np.negative(shifts), axes)
+
+
+@op
+def repeat(ctx: Node, input: Array, *, sizes: Sequence[int]) -> Array:
+    """The whole tensor, `sizes` times along each axis; new axes come in front."""
+    if len(sizes) < input.ndim or any([n < 0 for n in sizes]):
+        raise RuntimeError(f"repeat: sizes {tuple(sizes)} do not fit a tensor of {input.ndim} dimensions")
+    ctx.save(input.shape, tuple(sizes))
+    return np.tile(input, sizes)
+
+
+@repeat.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = the sum of dy's copies"""
+    shape, sizes = ctx.saved
+    full = (1,) * (len(sizes) - len(shape)) + shape
+    pairs = [n for size, own in zip(sizes, full) for n in (size, own)]
+    return np.sum(dy.reshape(pairs), tuple(range(0, 2 * len(sizes), 2)), dy.dtype).reshape(shape)
+
+
+@op
+def repeat_interleave(ctx: Node, input: Array, *, repeats: Any, dim: int | None = None) -> Array:
+    """Each element, `repeats` times in a row, along dim or flattened. `repeats` is an integer or one for each."""
+    counts = getattr(repeats, "array", repeats)
+    x = input.reshape(-1) if dim is None else input
+    axis = checked_axis("repeat_interleave", 0 if dim is None else dim, x.ndim)
+    counts = np.broadcast_to(np.asarray(counts, np.int64), (x.shape[axis],))
+    if np.any(counts < 0):
+        raise RuntimeError("repeat_interleave: repeats must not be negative")
+    ctx.save(input.shape, x.shape, axis, counts)
+    return np.repeat(x, counts, axis)
+
+
+@repeat_interleave.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = the sum of each element's copies"""
+    shape, flat, axis, counts = ctx.saved
+    dx = np.zeros(flat, dy.dtype)
+    np.add.at(np.moveaxis(dx, axis, 0), np.repeat(np.arange(flat[axis]), counts), np.moveaxis(dy, axis, 0))
+    return dx.reshape(shape)
+
+
+def triangle(name: str, doc: str, function: Any):
+    """tril or triu."""
+
+    def forward(ctx: Node, input: Array, *, diagonal: int = 0) -> Array:
+        if input.ndim < 2:
+            raise RuntimeError(f"{name}: input must have at least 2 dimensions, got shape {input.shape}")
+        ctx.save(diagonal)
+        return function(input, diagonal)
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    result = op(forward)
+
+    @result.gradient
+    def _(ctx: Node, dy: Array) -> Array:
+        (diagonal,) = ctx.saved
+        return function(dy, diagonal)
+
+    return result
+
+
+tril = triangle("tril", "What lies on and below the diagonal; zeros above.", np.tril)
+triu = triangle("triu", "What lies on and above the diagonal; zeros below.", np.triu)
+
+
+@op
+def diagonal(ctx: Node, input: Array, *, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
+    """The diagonal of axes dim1 and dim2, as the last axis."""
+    first, second = checked_axis("diagonal", dim1, input.ndim), checked_axis("diagonal", dim2, input.ndim)
+    if first == second or input.ndim < 2:
+        raise RuntimeError(f"diagonal: dim1 and dim2 must be two axes, got {dim1} and {dim2}")
+    ctx.save(input.shape, offset, first, second)
+    return np.diagonal(input, offset, first, second).copy()
+
+
+@diagonal.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy on the diagonal, zeros elsewhere"""
+    shape, offset, first, second = ctx.saved
+    dx = np.zeros(shape, dy.dtype)
+    view = np.moveaxis(dx, (first, second), (-2, -1))
+    rows = np.arange(dy.shape[-1]) + max(-offset, 0)
+    view[..., rows, rows + offset] = dy
+    return dx
+
+
+def diag(input: Any, diagonal: int = 0) -> Any:
+    """The diagonal of a matrix, or the matrix that has a 1-D tensor on its diagonal."""
+    if input.ndim == 2:
+        return _diagonal(input, offset=diagonal)
+    return diag_matrix(input, offset=diagonal)
+
+
+_diagonal = diagonal
+
+
+@op
+def diag_matrix(ctx: Node, input: Array, *, offset: int = 0) -> Array:
+    """The square matrix with a 1-D tensor on a diagonal."""
+    if input.ndim != 1:
+        raise RuntimeError(f"diag: input must have 1 or 2 dimensions, got shape {input.shape}")
+    ctx.save(offset)
+    return np.diag(input, offset)
+
+
+@diag_matrix.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = the diagonal of dy"""
+    (offset,) = ctx.saved
+    return np.diagonal(dy, offset).copy()
+
+
+@op
+def clone(ctx: Node, input: Array) -> Array:
+    """A copy that gradients flow through."""
+    return input.copy()
+
+
+@clone.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy"""
+    return dy
+
+
+@op
+def cast(ctx: Node, input: Array, *, dtype: Any) -> Array:
+    """The same numbers in another dtype."""
+    ctx.save(input.dtype)
+    with np.errstate(all="ignore"):
+        return input.astype(dtype)
+
+
+@cast.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy in x's dtype"""
+    (dtype,) = ctx.saved
+    return dy.astype(dtype)
