@@ -1,6 +1,6 @@
 """Neural networks: modules, functional forms, initialisation, utilities."""
 
-from cygrad.nn import functional, init
+from cygrad.nn import functional, init, utils
 from cygrad.nn.module import Module
 from cygrad.nn.modules.activation import (
     ELU,
@@ -83,4 +83,5 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "utils",
 ]

@@ -1,0 +1,79 @@
+"""Adam, and AdamW, whose weight decay is decoupled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cygrad import _kernels as kernels
+from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients, state_arrays
+from cygrad.tensor import Tensor
+
+__all__ = ["Adam", "AdamW"]
+
+
+class Adam(Optimizer):
+    """m ← β₁·m + (1 − β₁)·d, v ← β₂·v + (1 − β₂)·d²; p ← p − lr·m̂/(√v̂ + eps), m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
+    The weight decay is L2: d = ∇ + weight_decay·p. ``amsgrad`` takes the largest v̂ so far. As ``torch.optim.Adam``.
+    D. P. Kingma, J. Ba (2015), "Adam: a method for stochastic optimization".
+
+    >>> p = cg.tensor([1.0], requires_grad=True)
+    >>> optimizer = cg.optim.Adam([p], lr=0.1)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p
+    tensor([0.9000], requires_grad=True)
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
+                "maximize": maximize,
+            },
+        )  # fmt: skip
+
+    def update(self, group: Group, params: list[Tensor]) -> None:
+        amsgrad = group["amsgrad"]
+        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq")
+        states = self.states(params, names)
+        beta1, beta2 = group["betas"]
+        for step, batch, own in self.batches(params, states):
+            kernels.adam(
+                arrays(batch), gradients(batch), state_arrays(own, "exp_avg"), state_arrays(own, "exp_avg_sq"),
+                state_arrays(own, "max_exp_avg_sq") if amsgrad else None, step, group["lr"], beta1, beta2,
+                group["eps"], group["weight_decay"], self.decoupled, group["maximize"],
+            )  # fmt: skip
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: p ← p·(1 − lr·weight_decay) before the step, and d = ∇. As ``torch.optim.AdamW``.
+    I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization"."""
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
