@@ -314,9 +314,7 @@ class CosineAnnealingLR(LRScheduler):
     0.5
     """
 
-    def __init__(
-        self, optimizer: HasGroups, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: HasGroups, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         if not T_max > 0:
             raise ValueError(f"CosineAnnealingLR: T_max must be above 0, got {T_max}")
         self.T_max = T_max
@@ -423,6 +421,8 @@ class OneCycleLR(LRScheduler):
         """How much of its phase lies behind the step, and what the rate and the momentum go from and to."""
         peak = self.pct_start * self.total_steps - 1
         up = ("initial_lr", "max_lr"), ("max_momentum", "base_momentum")
+        phases: tuple[tuple[tuple[str, str], tuple[str, str]], ...]
+        ends: tuple[float, ...]
         if self.three_phase:
             down = ("max_lr", "initial_lr"), ("base_momentum", "max_momentum")
             out = ("initial_lr", "min_lr"), ("max_momentum", "max_momentum")
