@@ -1,6 +1,6 @@
 """cygrad: a lightweight training engine for CPUs."""
 
-from cygrad import autograd, nn, optim
+from cygrad import autograd, data, nn, optim
 from cygrad.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from cygrad.config import get_num_threads, set_num_threads, show_config
 from cygrad.creation import (

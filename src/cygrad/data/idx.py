@@ -1,0 +1,174 @@
+"""IDX, the file format of MNIST and Fashion-MNIST.
+
+Two zero bytes, one for the type, one for the number d of dimensions, d sizes of four bytes each, then the
+values row by row; all of it big-endian. Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten
+digits".
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from typing import IO, NamedTuple, Protocol
+
+import numpy as np
+
+from cygrad._typing import Array
+
+__all__ = ["MNIST", "load_mnist", "read_idx"]
+
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+MAX_DIMENSIONS = 32
+CHUNK = 1 << 20
+# Deflate codes at most 258 bytes in 2 bits: RFC 1951, section 3.2.5.
+DEFLATE_RATIO = 1032
+
+
+def read_idx(path: str | os.PathLike[str]) -> Array:
+    """The array of an IDX file, plain or compressed by gzip, which its first bytes tell, in the byte order of
+    the machine.
+
+    Raises ValueError, naming the file, where it is not of this format, truncated or corrupt, or has bytes
+    behind its end. Memory grows with what is read, never with what the header claims.
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "labels-idx1-ubyte")
+    >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+    >>> cg.data.read_idx(path)
+    array([7, 2, 1], dtype=uint8)
+    """
+    name = os.fspath(path)
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        return read_packed(file, DEFLATE_RATIO * size, name) if packed else read_plain(file, size, name)
+
+
+class Readable(Protocol):
+    """An open file of bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next `size` bytes or fewer, none at the end."""
+
+
+def read_packed(file: IO[bytes], limit: int, name: str) -> Array:
+    """The array of a file compressed by gzip, of at most `limit` bytes."""
+    import gzip
+    import zlib
+
+    try:
+        with gzip.GzipFile(fileobj=file) as plain:
+            return read_plain(plain, limit, name)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"read_idx: {name} is not a whole gzip file ({error})") from None
+
+
+def read_plain(file: Readable, limit: int, name: str) -> Array:
+    """The array of a file of at most `limit` bytes."""
+    dtype, shape = read_header(file, name)
+    size = math.prod(shape) * dtype.itemsize
+    if size > limit:
+        raise ValueError(f"read_idx: {name} is truncated: shape {shape} needs {size} bytes")
+    values = read_upto(file, size + 1)
+    if len(values) != size:
+        raise ValueError(
+            f"read_idx: {name} {'is truncated' if len(values) < size else 'has bytes behind its end'}: "
+            f"shape {shape} needs {size} bytes"
+        )
+    array = np.frombuffer(values, dtype).reshape(shape)
+    return array if dtype.isnative else array.byteswap(inplace=True).view(dtype.newbyteorder("="))
+
+
+def read_header(file: Readable, name: str) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
+    """The type and the shape."""
+    magic = read_upto(file, 4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES:
+        raise ValueError(f"read_idx: {name} does not begin like an IDX file, but with {bytes(magic)!r}")
+    dimensions = magic[3]
+    if not 1 <= dimensions <= MAX_DIMENSIONS:
+        raise ValueError(f"read_idx: {name} has {dimensions} dimensions, not between 1 and {MAX_DIMENSIONS}")
+    sizes = read_upto(file, 4 * dimensions)
+    if len(sizes) < 4 * dimensions:
+        raise ValueError(f"read_idx: {name} is truncated in its header")
+    shape = tuple(np.frombuffer(sizes, ">u4").tolist())
+    dtype: np.dtype[np.generic] = np.dtype(TYPES[magic[2]])
+    # NumPy refuses shapes whose product, zeros aside, leaves the address space.
+    if math.prod(max(n, 1) for n in shape) * dtype.itemsize > sys.maxsize:
+        raise ValueError(f"read_idx: {name} claims the shape {shape}, beyond any memory")
+    return dtype, shape
+
+
+def read_upto(file: Readable, size: int) -> bytearray:
+    """The next `size` bytes, or all that are left."""
+    data = bytearray()
+    while len(data) < size and (piece := file.read(min(CHUNK, size - len(data)))):
+        data += piece
+    return data
+
+
+class MNIST(NamedTuple):
+    """Images (n, 28, 28) of uint8 and labels (n,) of int64."""
+
+    train_images: Array
+    train_labels: Array
+    test_images: Array
+    test_labels: Array
+
+
+def load_mnist(folder: str | os.PathLike[str]) -> MNIST:
+    """The images and labels in a folder that has the files of MNIST or Fashion-MNIST, plain or with ``.gz``:
+    ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
+    ``t10k-labels-idx1-ubyte``.
+
+    Where neither of the train files is there, the first four fifths of t10k, 8,000 of its 10,000 images, are
+    for training, and the rest, 2,000, for testing.
+
+    Raises FileNotFoundError where a file is missing, ValueError where one is corrupt or the numbers of images
+    and labels differ.
+
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> images = bytes([0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 28, 0, 0, 0, 28]) + bytes(5 * 28 * 28)
+    >>> _ = (folder / "t10k-images-idx3-ubyte").write_bytes(images)
+    >>> _ = (folder / "t10k-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 5, 7, 2, 1, 0, 4]))
+    >>> data = cg.data.load_mnist(folder)
+    >>> data.train_images.shape, data.test_labels
+    ((4, 28, 28), array([4]))
+    """
+    images, labels = load_pair(folder, "t10k")
+    if any(find(folder, f"train-{part}") for part in ("images-idx3-ubyte", "labels-idx1-ubyte")):
+        return MNIST(*load_pair(folder, "train"), images, labels)
+    n = len(images) * 4 // 5
+    return MNIST(images[:n], labels[:n], images[n:], labels[n:])
+
+
+def load_pair(folder: str | os.PathLike[str], part: str) -> tuple[Array, Array]:
+    """The images and labels of a part, ``train`` or ``t10k``."""
+    paths = []
+    for name in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
+        path = find(folder, name)
+        if path is None:
+            raise FileNotFoundError(
+                f"load_mnist: there is neither {name} nor {name}.gz in {os.fspath(folder)}"
+            )
+        paths.append(path)
+    images, labels = map(read_idx, paths)
+    for path, array, dimensions in zip(paths, (images, labels), (3, 1), strict=True):
+        if array.ndim != dimensions or array.dtype != np.uint8:
+            raise ValueError(
+                f"load_mnist: {path} must hold bytes in {dimensions} dimensions, "
+                f"got {array.dtype} of shape {array.shape}"
+            )
+    if len(images) != len(labels):
+        raise ValueError(
+            f"load_mnist: {paths[0]} holds {len(images)} images, but {paths[1]} {len(labels)} labels"
+        )
+    return images, labels.astype(np.int64)
+
+
+def find(folder: str | os.PathLike[str], name: str) -> str | None:
+    """The path of a file, plain or compressed, if it is there."""
+    plain = os.path.join(folder, name)
+    return next((path for path in (plain, plain + ".gz") if os.path.isfile(path)), None)

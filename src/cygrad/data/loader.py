@@ -1,0 +1,192 @@
+"""DataLoader: a dataset in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+from cygrad.data.dataset import Shuffler, Subset, TensorDataset, shuffler
+from cygrad.tensor import Tensor
+
+__all__ = ["DataLoader", "default_collate"]
+
+
+class DataLoader:
+    """The dataset's items in batches of `batch_size`; every ``for`` over it is one epoch.
+
+    Without `shuffle` the items come in order, with it in a new order every epoch, drawn from `generator`, or
+    in the order of `sampler`, an iterable of indices. The last batch may be smaller, or is left out with
+    `drop_last`. ``len(loader)`` is the number of batches.
+
+    A batch is what `collate_fn` makes of the list of its items, ``default_collate`` unless given. The batches
+    of a TensorDataset, or of a Subset of one, are cut from the whole arrays: a list of one tensor for each,
+    new memory, or a view of the dataset's where the rows stand side by side in order.
+
+    As ``torch.utils.data.DataLoader``, without worker processes. Raises ValueError for a batch size
+    below 1, or where both `shuffle` and `sampler` are given.
+
+    >>> data = cg.data.TensorDataset(np.zeros((10, 3)), np.arange(10))
+    >>> loader = cg.data.DataLoader(data, batch_size=4, shuffle=True, generator=np.random.default_rng(0))
+    >>> [x.array.shape for x, y in loader]
+    [(4, 3), (4, 3), (2, 3)]
+    >>> sorted(int(label) for x, y in loader for label in y.array) == list(range(10))
+    True
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        sampler: Iterable[int] | None = None,
+        *,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+        drop_last: bool = False,
+        generator: Shuffler | None = None,
+    ) -> None:
+        if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+            raise ValueError(f"DataLoader: batch_size must be an integer of at least 1, got {batch_size!r}")
+        if shuffle and sampler is not None:
+            raise ValueError("DataLoader: got both shuffle and a sampler, which fixes the order itself")
+        self.dataset = dataset
+        self.batch_size = int(batch_size)
+        self.shuffle = bool(shuffle)
+        self.sampler = sampler
+        self.collate_fn = collate_fn
+        self.drop_last = bool(drop_last)
+        self.generator = generator
+
+    def __len__(self) -> int:
+        """The number of batches: n / batch_size, rounded up, or down with ``drop_last``."""
+        if self.sampler is None:
+            n = len(self.dataset)
+        elif isinstance(self.sampler, Sized):
+            n = len(self.sampler)
+        else:
+            raise TypeError(f"DataLoader: the sampler, a {type(self.sampler).__name__}, has no length")
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of one epoch."""
+        if self.collate_fn is None and (table := rows_of(self.dataset)) is not None:
+            return self.cut(*table)
+        return self.collect()
+
+    def order(self, rows: range | Array) -> Iterator[range | Array]:
+        """The rows of each batch of an epoch, out of those that the dataset consists of."""
+        if self.sampler is not None:
+            indices = iter(self.sampler)
+            batches = iter(lambda: list(islice(indices, self.batch_size)), [])
+            return (
+                choose(rows, batch)
+                for batch in batches
+                if len(batch) == self.batch_size or not self.drop_last
+            )
+        n = len(rows)
+        end = n - n % self.batch_size if self.drop_last else n
+        every = choose(rows, shuffler(self.generator).permutation(n)) if self.shuffle else rows
+        return (every[start : start + self.batch_size] for start in range(0, end, self.batch_size))
+
+    def cut(self, arrays: list[Array], rows: range | Array) -> Iterator[list[Tensor]]:
+        """Batches from whole arrays."""
+        for batch in self.order(rows):
+            if isinstance(batch, range):
+                yield [Tensor(array[batch.start : batch.stop]) for array in arrays]
+            else:
+                yield [Tensor(gather(array, batch)) for array in arrays]
+
+    def collect(self) -> Iterator[Any]:
+        """Batches item by item."""
+        collate = self.collate_fn or default_collate
+        for batch in self.order(range(len(self.dataset))):
+            yield collate([self.dataset[int(i)] for i in batch])
+
+
+def gather(x: Array, index: Array) -> Array:
+    """x[index], in new memory."""
+    return kernels.gather_rows(x, index)[0]
+
+
+def rows_of(dataset: Any) -> tuple[list[Array], range | Array] | None:
+    """The arrays of a TensorDataset, or of the one that a Subset is of, and the rows of them in use."""
+    if type(dataset) is TensorDataset:
+        return [np.ascontiguousarray(tensor.array) for tensor in dataset.tensors], range(len(dataset))
+    if type(dataset) is not Subset or (table := rows_of(dataset.dataset)) is None:
+        return None
+    arrays, rows = table
+    return arrays, as_range(choose(rows, dataset.indices))
+
+
+def choose(rows: range | Array, indices: Sequence[int] | Array) -> range | Array:
+    """rows[indices], a range where both are ranges that rise by 1."""
+    if isinstance(rows, range) and isinstance(indices, range) and indices.step == 1:
+        if len(indices) and not 0 <= indices.start <= indices.stop <= len(rows):
+            raise IndexError(f"DataLoader: {indices} reaches outside a dataset of {len(rows)} items")
+        return rows[indices.start : indices.stop]
+    index = np.asarray(indices, None if len(indices) else np.int64)
+    n = len(rows)
+    if index.ndim != 1 or index.dtype.kind not in "iu":
+        raise TypeError(f"DataLoader: indices must be integers, got {index.ndim}-d {index.dtype}")
+    if index.size and not -n <= index.min() <= index.max() < n:
+        raise IndexError(
+            f"DataLoader: the indices reach from {index.min()} to {index.max()} in a dataset of {n} items"
+        )
+    index = index.astype(np.int64)
+    index[index < 0] += n
+    return rows.start + index if isinstance(rows, range) else rows[index]
+
+
+def as_range(rows: range | Array) -> range | Array:
+    """The rows as a range, where they are one that rises by 1."""
+    if isinstance(rows, range) or not rows.size or (np.diff(rows) != 1).any():
+        return rows
+    return range(int(rows[0]), int(rows[-1]) + 1)
+
+
+def default_collate(batch: list[Any]) -> Any:
+    """A batch of a list of items: tensors, arrays and numbers are stacked to a tensor along a new first
+    dimension; tuples, lists and dicts are taken apart, and the parts collated; strings stay a list.
+
+    Python's integers become int64, its floats float64, as in ``torch.utils.data.default_collate``. A tuple's
+    or list's parts stand in a list, a named tuple's in a named tuple. Raises ValueError where shapes or
+    lengths differ, TypeError for items of other types.
+
+    >>> x, y = cg.data.default_collate([(np.zeros(3), 1), (np.ones(3), 0)])
+    >>> x.array.shape, y.array.tolist()
+    ((2, 3), [1, 0])
+    """
+    if not batch:
+        raise ValueError("default_collate: got no items")
+    first = batch[0]
+    if isinstance(first, (Tensor, np.ndarray, np.generic)):
+        return stack([item.array if isinstance(item, Tensor) else np.asarray(item) for item in batch])
+    if isinstance(first, (bool, int, float)):
+        return stack([np.asarray(item) for item in batch])
+    if isinstance(first, (str, bytes)):
+        return batch
+    if isinstance(first, dict):
+        if any(not isinstance(item, dict) or item.keys() != first.keys() for item in batch):
+            raise ValueError("default_collate: the items are dicts of different keys")
+        return {key: default_collate([item[key] for item in batch]) for key in first}
+    if isinstance(first, (tuple, list)):
+        if any(not isinstance(item, (tuple, list)) or len(item) != len(first) for item in batch):
+            raise ValueError("default_collate: the items differ in length")
+        parts = [default_collate(list(part)) for part in zip(*batch, strict=True)]
+        return type(first)(*parts) if hasattr(first, "_fields") else parts
+    raise TypeError(
+        "default_collate: items must be tensors, arrays, numbers, strings, or tuples, lists or dicts of "
+        f"these, got {type(first).__name__}"
+    )
+
+
+def stack(arrays: list[Array]) -> Tensor:
+    """One tensor with a row for each array."""
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise ValueError(f"default_collate: the items' shapes differ: {', '.join(map(str, sorted(shapes)))}")
+    return Tensor(np.stack(arrays))

@@ -1,0 +1,542 @@
+"""Datasets and batches, and the files that numbers are read from, whole or corrupt."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cygrad as cg
+from cygrad import data
+from cygrad.data import digits, idx
+
+Pair = namedtuple("Pair", "x y")
+
+
+def labelled(n):
+    """n rows, each of which holds its own index."""
+    x = np.arange(2 * n, dtype=np.float32).reshape(n, 2) // 2
+    return data.TensorDataset(x, cg.Tensor(np.arange(n)))
+
+
+def as_list(dataset):
+    """The same items, without the fast path."""
+    return [dataset[i] for i in range(len(dataset))]
+
+
+def assert_batches(batches, size, n, drop_last):
+    """Sizes are right, and x and y of a row belong together; gives the indices in order."""
+    sizes = [len(y.array) for _, y in batches]
+    whole, rest = divmod(n, size)
+    assert sizes == [size] * whole + ([rest] if rest and not drop_last else [])
+    for x, y in batches:
+        assert x.array.dtype == np.float32 and y.array.dtype == np.int64
+        assert x.array.flags.c_contiguous and y.array.flags.c_contiguous
+        assert (x.array == y.array[:, None]).all()
+    return [int(i) for _, y in batches for i in y.array]
+
+
+# Datasets
+
+
+def test_items_are_views():
+    dataset = labelled(5)
+    x, y = dataset[3]
+    assert x.array.tolist() == [3, 3] and y.array.shape == () and y.array == 3
+    assert np.shares_memory(x.array, dataset.tensors[0].array)
+    x, y = dataset[1:3]
+    assert y.array.tolist() == [1, 2] and np.shares_memory(y.array, dataset.tensors[1].array)
+    assert dataset[-1][1].array == 4
+    with pytest.raises(IndexError):
+        dataset[5]
+
+
+@pytest.mark.parametrize("shapes", [[(3, 2), (4,)], [()], [(2,), ()]])
+def test_first_dimensions_must_agree(shapes):
+    with pytest.raises(ValueError, match=r"TensorDataset: .* the same first dimension, got"):
+        data.TensorDataset(*map(np.zeros, shapes))
+
+
+def test_a_dataset_needs_tensors():
+    with pytest.raises(ValueError, match="TensorDataset: got no tensors"):
+        data.TensorDataset()
+
+
+def test_a_bare_dataset_says_what_it_lacks():
+    with pytest.raises(NotImplementedError, match="must define __len__"):
+        len(data.Dataset())
+    with pytest.raises(NotImplementedError, match="must define __getitem__"):
+        data.Dataset()[0]
+
+
+@pytest.mark.parametrize(
+    ("n", "lengths", "sizes"),
+    [
+        (10, [3, 7], [3, 7]),
+        (10, [10, 0], [10, 0]),
+        (10, [0.75, 0.25], [8, 2]),
+        (10, [1 / 3, 1 / 3, 1 / 3], [4, 3, 3]),
+        (11, [0.5, 0.25, 0.25], [6, 3, 2]),
+        (7, [1], [7]),
+        (0, [0], [0]),
+        (0, [0.5, 0.5], [0, 0]),
+        (1, [0.9, 0.1], [1, 0]),
+    ],
+)
+def test_random_split(n, lengths, sizes):
+    parts = data.random_split(labelled(n), lengths, np.random.default_rng(0))
+    assert [len(part) for part in parts] == sizes
+    assert sorted(int(y.array) for part in parts for _, y in as_list(part)) == list(range(n))
+    again = data.random_split(labelled(n), lengths, np.random.default_rng(0))
+    assert [list(part.indices) for part in parts] == [list(part.indices) for part in again]
+
+
+@pytest.mark.parametrize("lengths", [[3, 8], [-1, 11], [0.5, 0.4], [math.nan, 1], [2.5, 7.5], [], [math.inf]])
+def test_random_split_errors(lengths):
+    with pytest.raises(ValueError, match="random_split: "):
+        data.random_split(range(10), lengths, np.random.default_rng(0))
+
+
+# Batches
+
+sizes = st.integers(0, 40), st.integers(1, 45)
+
+
+@settings(deadline=None)
+@given(*sizes, st.booleans(), st.booleans(), st.sampled_from(["whole", "part", "part of part", "items"]))
+def test_every_sample_once_an_epoch(n, size, shuffle, drop_last, kind):
+    dataset, members = labelled(n), list(range(n))
+    if kind.startswith("part"):
+        members = members[::-2]
+        dataset = data.Subset(dataset, members)
+    if kind == "part of part":
+        members = [members[i] for i in range(len(members) // 2)]
+        dataset = data.Subset(dataset, range(len(dataset) // 2))
+    if kind == "items":
+        dataset = as_list(dataset)
+    generator = np.random.default_rng(n)
+    loader = data.DataLoader(dataset, size, shuffle, drop_last=drop_last, generator=generator)
+    for _ in range(2):
+        batches = list(loader)
+        assert len(batches) == len(loader)
+        seen = assert_batches(batches, size, len(members), drop_last)
+        if not drop_last:
+            assert sorted(seen) == sorted(members)
+        assert len(set(seen)) == len(seen)
+        assert shuffle or seen == members[: len(seen)]
+
+
+@settings(deadline=None)
+@given(*sizes, st.booleans(), st.integers(0, 3))
+def test_whole_arrays_give_what_items_give(n, size, shuffle, seed):
+    """The fast path and the general one agree, and so do seeds."""
+    loaders = [
+        data.DataLoader(dataset, size, shuffle, generator=np.random.default_rng(seed))
+        for dataset in (labelled(n), as_list(labelled(n)), labelled(n))
+    ]
+    for _ in range(2):
+        for batches in zip(*loaders, strict=True):
+            for tensors in zip(*batches, strict=True):
+                for tensor in tensors[1:]:
+                    np.testing.assert_array_equal(tensor.array, tensors[0].array, strict=True)
+
+
+def test_epochs_differ():
+    loader = data.DataLoader(labelled(50), 50, True, generator=np.random.default_rng(0))
+    first, second = ([y.array.tolist() for _, y in loader] for _ in range(2))
+    assert first != second != [list(range(50))]
+
+
+def test_batches_in_order_are_views():
+    dataset = labelled(10)
+    for part in (dataset, data.Subset(dataset, [4, 5, 6, 7]), data.Subset(dataset, range(3, 9))):
+        for batch in data.DataLoader(part, 3):
+            for tensor, whole in zip(batch, dataset.tensors, strict=True):
+                assert np.shares_memory(tensor.array, whole.array)
+    for x, _ in data.DataLoader(data.Subset(dataset, [4, 5, 7]), 3):
+        assert not np.shares_memory(x.array, dataset.tensors[0].array)
+
+
+def test_rows_far_apart_come_contiguous():
+    x = np.asfortranarray(np.arange(12.0).reshape(4, 3))
+    batches = list(data.DataLoader(data.TensorDataset(x), 2))
+    assert all(batch[0].array.flags.c_contiguous for batch in batches)
+    assert np.concatenate([batch[0].array for batch in batches]).tolist() == x.tolist()
+
+
+def test_a_dataset_that_changes_its_items_is_asked_for_them():
+    class Doubled(data.TensorDataset):
+        def __getitem__(self, index):
+            return tuple(cg.Tensor(2 * tensor.array) for tensor in super().__getitem__(index))
+
+    ((x,),) = data.DataLoader(Doubled(np.arange(4)), 4)
+    assert x.array.tolist() == [0, 2, 4, 6]
+
+
+def test_indices_may_count_from_the_end():
+    for dataset in (labelled(5), as_list(labelled(5))):
+        ((_, y),) = data.DataLoader(data.Subset(dataset, [-1, 0, -5]), 3)
+        assert y.array.tolist() == [4, 0, 0]
+
+
+@pytest.mark.parametrize("indices", [[5], [-6], range(3, 6), np.array([0, 2**40])])
+def test_indices_out_of_range(indices):
+    with pytest.raises(IndexError):
+        list(data.DataLoader(data.Subset(labelled(5), indices), 3))
+
+
+@pytest.mark.parametrize("indices", [[0.5], np.array([True, False]), [[0, 1]]])
+def test_indices_that_are_none(indices):
+    with pytest.raises(TypeError, match="DataLoader: indices must be integers"):
+        list(data.DataLoader(data.Subset(labelled(5), indices), 3))
+
+
+@pytest.mark.parametrize(
+    "dataset", [labelled(6), as_list(labelled(6)), data.Subset(labelled(7), range(1, 7))]
+)
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_sampler(dataset, drop_last):
+    order = [5, 0, 0, 3, 1]
+    loader = data.DataLoader(dataset, 2, sampler=order, drop_last=drop_last)
+    rows = [dataset[i][1].array.item() for i in order]
+    wanted = [rows[:2], rows[2:4], rows[4:]][: len(loader)]
+    assert len(loader) == 3 - drop_last
+    assert [[y.array.tolist() for _, y in loader] for _ in range(2)] == [wanted] * 2
+
+
+def test_a_sampler_without_a_length():
+    class Endless:
+        def __iter__(self):
+            return iter([1, 2])
+
+    loader = data.DataLoader(labelled(3), 2, sampler=Endless())
+    assert [y.array.tolist() for _, y in loader] == [[1, 2]]
+    with pytest.raises(TypeError, match="the sampler, a Endless, has no length"):
+        len(loader)
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.5, None, "4"])
+def test_batch_sizes(size):
+    with pytest.raises(ValueError, match="DataLoader: batch_size must be an integer of at least 1, got"):
+        data.DataLoader(labelled(3), size)
+
+
+def test_shuffle_or_sampler():
+    with pytest.raises(ValueError, match="DataLoader: got both shuffle and a sampler"):
+        data.DataLoader(labelled(3), shuffle=True, sampler=[0])
+
+
+def test_own_collate():
+    loader = data.DataLoader(labelled(5), 2, collate_fn=lambda items: [int(y.array) for _, y in items])
+    assert list(loader) == [[0, 1], [2, 3], [4]]
+
+
+COLLATED = [
+    ([1, 2], np.array([1, 2])),
+    ([1.5, 2.0], np.array([1.5, 2.0])),
+    ([True, False], np.array([True, False])),
+    ([np.float32(1), np.float32(2)], np.array([1, 2], np.float32)),
+    ([np.ones(2, np.float32)] * 3, np.ones((3, 2), np.float32)),
+    ([cg.Tensor(np.ones(2))] * 3, np.ones((3, 2))),
+    ([np.zeros((0, 2))] * 2, np.zeros((2, 0, 2))),
+]
+
+
+@pytest.mark.parametrize(("items", "wanted"), COLLATED)
+def test_collate(items, wanted):
+    result = data.default_collate(items)
+    assert isinstance(result, cg.Tensor)
+    np.testing.assert_array_equal(result.array, wanted, strict=True)
+
+
+def test_collate_nested():
+    batch = data.default_collate([{"xy": Pair(i, [i, "s"]), "z": (np.ones(2),)} for i in range(3)])
+    assert list(batch) == ["xy", "z"] and type(batch["xy"]) is Pair
+    assert batch["xy"].x.array.tolist() == [0, 1, 2]
+    assert batch["xy"].y[0].array.tolist() == [0, 1, 2] and batch["xy"].y[1] == ["s"] * 3
+    assert batch["z"][0].array.shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("items", "error", "message"),
+    [
+        ([], ValueError, "got no items"),
+        ([None, None], TypeError, "items must be tensors.*got NoneType"),
+        ([np.ones(2), np.ones(3)], ValueError, "shapes differ: "),
+        ([(1, 2), (1,)], ValueError, "differ in length"),
+        ([{"a": 1}, {"b": 1}], ValueError, "different keys"),
+    ],
+)
+def test_collate_errors(items, error, message):
+    with pytest.raises(error, match=f"default_collate: .*{message}"):
+        data.default_collate(items)
+
+
+# IDX files
+
+
+def idx_bytes(array):
+    """The array in the format, by its description alone."""
+    code = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}[array.dtype.str[1:]]
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 4), (0, 7)])
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "i4", "f4", "f8"])
+def test_idx(dtype, shape, pack, tmp_path):
+    array = np.random.default_rng(0).uniform(0, 100, shape).astype(dtype)
+    path = tmp_path / "file"
+    path.write_bytes(pack(idx_bytes(array)))
+    result = data.read_idx(path)
+    np.testing.assert_array_equal(result, array, strict=True)
+    assert result.dtype.isnative and result.flags.writeable
+
+
+WHOLE = idx_bytes(np.arange(12, dtype=np.int32).reshape(3, 4))
+
+
+def assert_refused(path, content, message=""):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"read_idx: .*file.*{message}") as caught:
+        data.read_idx(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_idx_cut_anywhere(pack, tmp_path):
+    whole = pack(WHOLE)
+    for end in range(len(whole)):
+        assert_refused(tmp_path / "file", whole[:end])
+    for end in range(len(WHOLE)):
+        assert_refused(tmp_path / "file", pack(WHOLE[:end]))
+    assert_refused(tmp_path / "file", pack(WHOLE + b"\0"), "has bytes behind its end")
+
+
+def test_gzip_with_any_byte_changed(tmp_path):
+    """Refused, or, where the byte means nothing, read as it was."""
+    whole = gzip.compress(WHOLE, mtime=0)
+    path = tmp_path / "file"
+    for i in range(len(whole)):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 0x55]) + whole[i + 1 :])
+        try:
+            result = data.read_idx(path)
+        except ValueError as error:
+            assert str(path) in str(error)
+        else:
+            assert 3 < i < 10 and (result == np.arange(12).reshape(3, 4)).all()
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.binary(max_size=64), st.booleans())
+def test_idx_of_any_bytes(tmp_path_factory, content, headed):
+    path = tmp_path_factory.getbasetemp() / "file"
+    path.write_bytes(b"\0\0\x08" + content if headed else content)
+    try:
+        result = data.read_idx(path)
+    except ValueError as error:
+        assert "read_idx: " in str(error) and str(path) in str(error)
+    else:
+        assert headed and idx_bytes(result) == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (b"\0\0\x0a\x01\0\0\0\0", "does not begin like an IDX file"),
+        (b"\1\0\x08\x01\0\0\0\0", "does not begin like an IDX file"),
+        (b"\0\0\x08\0", "has 0 dimensions"),
+        (b"\0\0\x08\xff" + bytes(4 * 255), "has 255 dimensions"),
+        (b"\0\0\x0e\x03" + b"\xff" * 12, "beyond any memory"),
+        (b"\0\0\x08\x04" + b"\0" * 4 + b"\xff" * 12, "beyond any memory"),
+        (b"\0\0\x08\x02" + b"\x7f" * 8, "is truncated"),
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_idx_headers(header, message, pack, tmp_path):
+    assert_refused(tmp_path / "file", pack(header), message)
+
+
+def test_a_header_claims_no_memory(tmp_path, monkeypatch):
+    """4 GB in a header that a packed file can't hold: nothing behind the header is read."""
+    read = []
+    monkeypatch.setattr(idx, "read_upto", lambda file, size: read.append(size) or file.read(size))
+    packed = gzip.compress(b"\0\0\x08\x01" + b"\xff" * 4 + bytes(1000))
+    assert_refused(tmp_path / "file", packed, "is truncated")
+    assert read == [4, 4]
+
+
+# Folders of MNIST
+
+
+def write_mnist(folder, part, n, pack=bytes, ending=""):
+    images = np.random.default_rng(n).integers(0, 256, (n, 28, 28), np.uint8)
+    labels = (np.arange(n) % 10).astype(np.uint8)
+    (folder / f"{part}-images-idx3-ubyte{ending}").write_bytes(pack(idx_bytes(images)))
+    (folder / f"{part}-labels-idx1-ubyte{ending}").write_bytes(pack(idx_bytes(labels)))
+    return images, labels.astype(np.int64)
+
+
+def test_load_mnist(tmp_path):
+    wanted = (*write_mnist(tmp_path, "train", 30, gzip.compress, ".gz"), *write_mnist(tmp_path, "t10k", 20))
+    for array, want in zip(data.load_mnist(tmp_path), wanted, strict=True):
+        np.testing.assert_array_equal(array, want, strict=True)
+
+
+def test_load_mnist_of_the_test_files(tmp_path):
+    images, labels = write_mnist(tmp_path, "t10k", 100)
+    loaded = data.load_mnist(tmp_path)
+    assert [len(array) for array in loaded] == [80, 80, 20, 20]
+    assert (np.concatenate([loaded.train_images, loaded.test_images]) == images).all()
+    assert (np.concatenate([loaded.train_labels, loaded.test_labels]) == labels).all()
+
+
+def test_load_mnist_errors(tmp_path):
+    with pytest.raises(FileNotFoundError, match="load_mnist: there is neither t10k-images"):
+        data.load_mnist(tmp_path)
+    write_mnist(tmp_path, "t10k", 20)
+    write_mnist(tmp_path, "train", 30)
+    labels = tmp_path / "train-labels-idx1-ubyte"
+    labels.write_bytes(idx_bytes(np.zeros(29, np.uint8)))
+    with pytest.raises(ValueError, match=r"load_mnist: .* holds 30 images, but .* 29 labels"):
+        data.load_mnist(tmp_path)
+    labels.write_bytes(idx_bytes(np.zeros((30, 1), np.uint8)))
+    with pytest.raises(ValueError, match="must hold bytes in 1 dimensions, got uint8 of shape"):
+        data.load_mnist(tmp_path)
+    labels.unlink()
+    with pytest.raises(FileNotFoundError, match="load_mnist: there is neither train-labels"):
+        data.load_mnist(tmp_path)
+
+
+# Digits
+
+
+def test_digits():
+    images, labels = data.load_digits()
+    assert images.shape == (1797, 8, 8) and images.dtype == np.uint8
+    assert labels.shape == (1797,) and labels.dtype == np.int64
+    assert images.min() == 0 and images.max() == 16
+    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert images[0, 0].tolist() == [0, 0, 5, 13, 9, 1, 0, 0]
+    centres = np.stack([images[labels == digit].mean(0) for digit in range(10)])
+    nearest = ((images[:, None] - centres) ** 2).sum((2, 3)).argmin(1)
+    assert (nearest == labels).mean() > 0.9
+
+
+def test_digits_name_their_source():
+    folder = Path(digits.__file__).parent
+    with np.load(folder / "digits.npz", allow_pickle=False) as file:
+        texts = [str(file["attribution"]), digits.__doc__, (folder / "digits.LICENSE.txt").read_text()]
+    for text in texts:
+        assert all(word in text for word in ("Alpaydin", "Kaynak", "1998", "CC BY 4.0", "10.24432/C50P49"))
+
+
+# Tables
+
+TABLES = {
+    "plain": ("1,2\n3,4\n", [[1, 2], [3, 4]]),
+    "no line end": ("1,2\n3,4", [[1, 2], [3, 4]]),
+    "windows": ("1,2\r\n3,4\r\n", [[1, 2], [3, 4]]),
+    "names": ("a,b\n1,2\n", [[1, 2]]),
+    "quoted": ('"a, b","c"\n"1","2"\n', [[1, 2]]),
+    "empty lines": ("\n1,2\n\n3,4\n\n", [[1, 2], [3, 4]]),
+    "mark": ("\ufeff1,2\n", [[1, 2]]),
+    "forms": (" -1.5e3 , +.5,nan,-inf\n", [[-1500, 0.5, math.nan, -math.inf]]),
+    "one": ("7\n", [[7]]),
+}
+
+
+@pytest.mark.parametrize(("text", "wanted"), TABLES.values(), ids=TABLES)
+def test_csv(text, wanted, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(text.encode())
+    np.testing.assert_array_equal(data.read_table(path), np.array(wanted, np.float32), strict=True)
+
+
+BAD_TABLES = {
+    "empty": (b"", "has no rows of numbers"),
+    "names alone": (b"a,b\n", "has no rows of numbers"),
+    "ragged": (b"a,b\n1,2\n3\n", "line 3 of .* has 1 fields, the lines before it 2"),
+    "names too few": (b"a\n1,2\n", "line 2 of .* has 2 fields"),
+    "word": (b"1,2\n\n3,x\n", "line 3 of .* has 'x' for a number"),
+    "word at first": (b"1,x\n3,4\n", "line 1 of .* has 'x' for a number"),
+    "two lines of names": (b"a,b\nc,d\n", "line 2 of .* has 'c' for a number"),
+    "missing": (b"1,2\n3,\n", "line 2 of .* has '' for a number"),
+    "underscore": (b"1,2\n1_0,3\n", "line 2 of .* has '1_0' for a number"),
+    "too large": (b"1,2\n3,1e39\n", "line 2 of .* has 1e[+]39, too large for float32"),
+    "no text": (b"\xff\xfe\x00,2\n", "is not a table in text"),
+    "zeros": (b"1,\x00\n", "table"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
+def test_bad_csv(content, message, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"read_table: .*{message}"):
+        data.read_table(path)
+
+
+@pytest.mark.parametrize("dtype", ["f4", ">f8", "i8", "u1", "?", "f2"])
+def test_npy(dtype, tmp_path):
+    array = np.array([[0, 1, 1], [1, 0, 1]], dtype)
+    for table in (array, np.asfortranarray(array)):
+        np.save(tmp_path / "table.npy", table)
+        result = data.read_table(tmp_path / "table.npy")
+        np.testing.assert_array_equal(result, array.astype(np.float32), strict=True)
+        assert type(result) is np.ndarray and result.flags.writeable and result.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros(3), "2 dimensions"),
+        (np.zeros((2, 2), complex), "real numbers"),
+        (np.array([["a"]]), "real numbers"),
+        (np.zeros((0, 3)), "holds no numbers"),
+        (np.array([[None]]), "can't be read as an array of numbers"),
+        (np.array([[1, 2], [1e300, 0]]), "row 1 of .* too large for float32"),
+    ],
+)
+def test_bad_npy(array, message, tmp_path):
+    np.save(tmp_path / "table.npy", array, allow_pickle=True)
+    with pytest.raises(ValueError, match=f"read_table: .*{message}"):
+        data.read_table(tmp_path / "table.npy")
+
+
+def test_npy_cut_anywhere(tmp_path):
+    path = tmp_path / "table.npy"
+    np.save(path, np.ones((2, 3), np.float32))
+    whole = path.read_bytes()
+    for end in range(len(whole)):
+        path.write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="read_table: "):
+            data.read_table(path)
+    path.write_bytes(whole.replace(b"(2, 3)", b"(2000000000000, 3)"))
+    with pytest.raises(ValueError, match="read_table: "):
+        data.read_table(path)
+
+
+def test_tables_end_in_csv_or_npy(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.csv or \.npy"):
+        data.read_table(tmp_path / "table.txt")
+    with pytest.raises(FileNotFoundError):
+        data.read_table(tmp_path / "none.csv")
+
+
+def test_readers_are_imported_when_needed():
+    code = "import numpy, sys; old = set(sys.modules); import cygrad.data, cygrad.optim.lr_scheduler; " + (
+        "print(sorted({'gzip', 'csv', 'json', 'zipfile', 'zlib', 'dataclasses'} & (set(sys.modules) - old)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
