@@ -38,8 +38,8 @@ ACTIVATION(leaky_relu, v > 0 ? v : p * v)
 ACTIVATION_BACKWARD(leaky_relu, v > 0 ? g : p * g)
 
 /* q·(x where x > 0, else p·(eˣ − 1)); v is the input */
-ACTIVATION(elu, v > 0 ? q * v : q * p * NAME(expm1)(v))
-ACTIVATION_BACKWARD(elu, v > 0 ? q * g : q * p * NAME(exp)(v) * g)
+ACTIVATION(elu, NAME(select)(v > 0, q * v, q * p * NAME(expm1)(v)))
+ACTIVATION_BACKWARD(elu, NAME(select)(v > 0, q * g, q * p * NAME(exp)(v) * g))
 
 /* x·Φ(x), Φ(x) = ½·erfc(−x/√2), Φ′(x) = e^(−x²/2)/√(2π); v is the input */
 #define NORMAL_CDF(v) (R(0.5) * NAME(erfc)(R(-0.70710678118654752440) * (v)))
@@ -75,8 +75,8 @@ ACTIVATION(tanh, NAME(tanh)(v))
 ACTIVATION_BACKWARD(tanh, g * (1 - v * v))
 
 /* log(1 + e^(p·x))/p, and x where p·x > q; v is the input */
-ACTIVATION(softplus, p * v > q ? v : NAME(log1p)(NAME(exp)(p * v)) / p)
-ACTIVATION_BACKWARD(softplus, p * v > q ? g : g * NAME(sigmoid)(p * v))
+ACTIVATION(softplus, NAME(select)(p * v > q, v, NAME(softplus)(p * v) / p))
+ACTIVATION_BACKWARD(softplus, NAME(select)(p * v > q, g, g * NAME(sigmoid)(p * v)))
 
 /* eˣ; v is the output */
 ACTIVATION(exp, NAME(exp)(v))

@@ -69,8 +69,8 @@ LOSS(bce_loss, -v * LOG_BOUNDED(NAME(log)(u)) - (1 - v) * LOG_BOUNDED(NAME(log1p
      g * (u - v) / ((1 - u) * u < R(1e-12) ? R(1e-12) : (1 - u) * u),
      g * (LOG_BOUNDED(NAME(log1p)(-u)) - LOG_BOUNDED(NAME(log)(u))))
 
-/* −t·log σ(x) − (1 − t)·log(1 − σ(x)) = max(x, 0) − x·t + log(1 + e^−|x|) */
-LOSS(bce_logits_loss, (u < 0 ? 0 : u) - u * v + NAME(log1p)(NAME(exp)(-ABS(u))), g * (NAME(sigmoid)(u) - v), -g * u)
+/* −t·log σ(x) − (1 − t)·log(1 − σ(x)) = log(1 + eˣ) − x·t */
+LOSS(bce_logits_loss, NAME(softplus)(u) - u * v, g * (NAME(sigmoid)(u) - v), -g * u)
 
 /* t·(log t − x), and 0 where t is 0 */
 LOSS(kl_div, v > 0 ? v * (NAME(log)(v) - u) : v == 0 ? 0 : v * NAN, -v * g, (NAME(log)(v) + 1 - u) * g)

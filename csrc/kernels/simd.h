@@ -47,6 +47,9 @@ INLINE real NAME(from_bits)(bits b) {
     return x;
 }
 
+/* yes or no, both already computed: a blend, where ?: with a computation in it could become a branch. */
+INLINE real NAME(select)(int condition, real yes, real no) { return condition ? yes : no; }
+
 /* 2^n for an n that gives a normal number. */
 INLINE real NAME(power_of_two)(bits n) { return NAME(from_bits)((n + EXPONENT_BIAS) << MANTISSA_BITS); }
 
@@ -125,15 +128,19 @@ INLINE real NAME(log)(real x) {
     real y = exponent * LN2_HIGH + (f - s * (f - z * p) + exponent * LN2_LOW);
     y = x == 0 ? -INFINITY : y;
     y = x < 0 ? NAN : y;
-    return x > REAL_MAX || x != x ? x : y;
+    return !(x <= REAL_MAX) ? x : y; /* +∞ and NaN */
 }
 
 /* log(1 + x): the rounding of 1 + x is made good to first order. */
 INLINE real NAME(log1p)(real x) {
-    real u = 1 + x, lost = x - (u - 1);
-    real y = NAME(log)(u) + lost / u;
-    y = x > REAL_MAX ? x : y;
-    return u == 1 ? x : y;
+    real u = 1 + x, lost = x - (u - 1), l = NAME(log)(u);
+    return NAME(select)((u == 0) | (u > REAL_MAX), l, l + lost / u);
+}
+
+/* log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|) */
+INLINE real NAME(softplus)(real x) {
+    real e = NAME(exp)(x < 0 ? x : -x), u = 1 + e;
+    return (x < 0 ? 0 : x) + (NAME(log)(u) + (e - (u - 1)) / u);
 }
 
 INLINE real NAME(sigmoid)(real x) {

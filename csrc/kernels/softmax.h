@@ -3,20 +3,25 @@
 /* Rows that are dealt to shares as one. */
 #define ROW_BLOCK(cols) cg_max(1, CG_BLOCK / cg_max(1, cols))
 
-/* y = e^(x − m), LANES numbers at a time; the last are filled up with −∞, whose power is 0. Returns Σ y; y may be
- * NULL. */
+/* sum += e = e^(x − m) of LANES numbers */
+INLINE void NAME(exp_lanes)(real *e, real *sum, const real *x, real m) {
+#pragma omp simd
+    for (int64_t q = 0; q < LANES; q++) {
+        e[q] = NAME(exp)(x[q] - m);
+        sum[q] += e[q];
+    }
+}
+
+/* y = e^(x − m); the last lanes are filled up with −∞, whose power is 0. Returns Σ y; y may be NULL. */
 INLINE real NAME(sum_exp)(real *y, const real *x, real m, int64_t n) {
-    real sum[LANES], e[LANES], total = 0;
+    real sum[LANES], e[LANES], rest[LANES], total = 0;
+    int64_t i = 0;
     for (int64_t q = 0; q < LANES; q++) sum[q] = 0;
-    for (int64_t i = 0; i < n; i += LANES) {
-        const int64_t left = cg_min(LANES, n - i);
-        if (left == LANES)
-            for (int64_t q = 0; q < LANES; q++) e[q] = x[i + q];
-        else
-            for (int64_t q = 0; q < LANES; q++) e[q] = q < left ? x[i + q] : -INFINITY;
-        for (int64_t q = 0; q < LANES; q++) e[q] = NAME(exp)(e[q] - m);
-        for (int64_t q = 0; q < LANES; q++) sum[q] += e[q];
-        for (int64_t q = 0; y && q < left; q++) y[i + q] = e[q];
+    for (; i + LANES <= n; i += LANES) NAME(exp_lanes)(y ? y + i : e, sum, x + i, m);
+    if (i < n) {
+        for (int64_t q = 0; q < LANES; q++) rest[q] = i + q < n ? x[i + q] : -INFINITY;
+        NAME(exp_lanes)(e, sum, rest, m);
+        for (int64_t q = 0; y && i + q < n; q++) y[i + q] = e[q];
     }
     for (int64_t q = 0; q < LANES; q++) total += sum[q];
     return total;

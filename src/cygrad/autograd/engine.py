@@ -196,7 +196,7 @@ class Op:
         return rule
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if self.inputs >= 0 and (options or len(args) != self.inputs):
+        if self.inputs >= 0 and len(args) != self.inputs:
             args, options = arrange(self, args, options)
         return apply(self, args, options)
 
