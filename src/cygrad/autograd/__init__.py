@@ -1,6 +1,7 @@
 """Automatic differentiation: the engine (``engine``), and what users call."""
 
 from cygrad.autograd.engine import Node, Op, Value, gradients, op, use_value_type
+from cygrad.autograd.function import Function
 from cygrad.autograd.functional import backward, grad
 from cygrad.autograd.grad_mode import (
     detect_anomaly,
@@ -11,8 +12,11 @@ from cygrad.autograd.grad_mode import (
     set_detect_anomaly,
     set_grad_enabled,
 )
+from cygrad.autograd.gradcheck import gradcheck
+from cygrad.autograd.graph import graph
 
 __all__ = [
+    "Function",
     "Node",
     "Op",
     "Value",
@@ -20,7 +24,9 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "grad",
+    "gradcheck",
     "gradients",
+    "graph",
     "inference_mode",
     "is_grad_enabled",
     "no_grad",

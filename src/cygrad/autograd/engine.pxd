@@ -93,4 +93,4 @@ cdef bint is_new(array, list received, tuple saved, tuple results)
 cdef int deposit(target, Py_ssize_t index, array, bint owned, dict leaves, dict pending, list heap) except -1
 
 @cython.locals(total=Value)
-cdef int accumulate(Value leaf, array, bint owned) except -1
+cpdef accumulate(Value leaf, array, bint owned)

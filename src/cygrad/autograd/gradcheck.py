@@ -1,0 +1,95 @@
+"""Whether gradients are those of the function: compared with finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cygrad._typing import Array
+from cygrad.autograd import engine
+from cygrad.autograd.engine import Value
+from cygrad.autograd.functional import as_sequence
+
+__all__ = ["gradcheck"]
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:
+    """Whether backward's Jacobian of func agrees with central differences, (f(x + eps) − f(x − eps))/2eps, for every input
+    that requires a gradient. As ``torch.autograd.gradcheck``.
+
+    Inputs must be float64: in float32 the differences are mostly rounding. Raises ValueError for others, RuntimeError
+    naming the worst element where they disagree, unless raise_exception is false: then it returns False.
+
+    >>> x = cg.tensor([0.5, 2.0], dtype=cg.float64, requires_grad=True)
+    >>> cg.autograd.gradcheck(lambda x: x.exp().sum(), x)
+    True
+    """
+    args = as_sequence(inputs)
+    checked = [a for a in args if isinstance(a, Value) and a.requires_grad]
+    if not checked:
+        raise ValueError("gradcheck: at least one input must require a gradient")
+    for value in checked:
+        if value.array.dtype != np.float64:
+            raise ValueError(f"gradcheck: inputs must be float64, got {value.array.dtype}")
+    outputs = [o for o in as_sequence(func(*args)) if o.requires_grad]
+    for number, output in enumerate(outputs):
+        analytic = backward_jacobian(output, checked)
+        for place, value in enumerate(checked):
+            numeric = difference_jacobian(func, args, value, number, eps)
+            bad = ~np.isclose(analytic[place], numeric, rtol, atol, equal_nan=True)
+            if bad.any():
+                if not raise_exception:
+                    return False
+                raise RuntimeError(disagreement(number, place, value, analytic[place], numeric))
+    return True
+
+
+def backward_jacobian(output: Any, inputs: Sequence[Any]) -> list[Array]:
+    """∂output/∂input for each input, (numbers of output, numbers of input), one backward a row."""
+    jacobians = [np.zeros((output.array.size, value.array.size)) for value in inputs]
+    for row in range(output.array.size):
+        upstream = np.zeros(output.array.size, output.array.dtype)
+        upstream[row] = 1
+        rows = engine.gradients([output], inputs, [upstream.reshape(output.array.shape)], True)
+        for jacobian, gradient in zip(jacobians, rows):
+            if gradient is not None:
+                jacobian[row] = gradient.ravel()
+    return jacobians
+
+
+def difference_jacobian(
+    func: Callable[..., Any], args: tuple[Any, ...], value: Any, number: int, eps: float
+) -> Array:
+    """∂output/∂value by differences; the value's memory is changed and set back."""
+    columns = []
+    for place in np.ndindex(value.array.shape):
+        before = value.array[place]
+        try:
+            sides = []
+            for sign in (+1, -1):
+                value.array[place] = before + sign * eps
+                outputs = [o for o in as_sequence(func(*args)) if o.requires_grad]
+                sides.append(np.array(outputs[number].array, np.float64).ravel())
+        finally:
+            value.array[place] = before
+        columns.append((sides[0] - sides[1]) / (2 * eps))
+    size = as_sequence(func(*args))[number].array.size
+    return np.stack(columns, 1) if columns else np.zeros((size, 0))
+
+
+def disagreement(number: int, place: int, value: Any, analytic: Array, numeric: Array) -> str:
+    worst = np.unravel_index(np.nanargmax(np.abs(analytic - numeric)), analytic.shape)
+    element = tuple([int(i) for i in np.unravel_index(worst[1], value.array.shape)])
+    return (
+        f"gradcheck: output {number} and input {place} disagree most at element {element} of the input: backward gives "
+        f"{analytic[worst]:.6g}, differences give {numeric[worst]:.6g}"
+    )

@@ -1,0 +1,434 @@
+"""The graph and what users do with it: accumulation, in-place writes, hooks, modes, Function, gradcheck, drawings."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import threading
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import autograd
+from cygrad.autograd import Node, op
+
+
+def leaf(*values, dtype=np.float64):
+    return cg.tensor(np.array(values, dtype), requires_grad=True)
+
+
+# backward and grad
+
+
+def test_gradients_add_up_over_calls():
+    x = leaf(1, 2)
+    (x * x).sum().backward()
+    (x * 3).sum().backward()
+    assert x.grad.tolist() == [5, 7]
+
+
+def test_gradients_add_up_over_paths():
+    x = leaf(2)
+    y = x * x
+    (y * y + y).sum().backward()  # x⁴ + x²
+    assert x.grad.tolist() == [4 * 8 + 4]
+
+
+def test_the_first_gradient_is_taken_not_copied_and_never_shared():
+    x, y = leaf(1, 2), leaf(3, 4)
+    (x + y).sum().backward()
+    x.grad.array[:] = 9
+    assert y.grad.tolist() == [1, 1]
+
+
+def test_backward_with_a_given_gradient_of_any_shape():
+    x = cg.ones(2, 3, requires_grad=True)
+    (x * 2).backward(cg.full((2, 3), 5.0))
+    assert x.grad.tolist() == [[10.0] * 3] * 2
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda x: (x * 2).backward(), r"must be one number, but it has shape \(2,\)"),
+        (lambda x: cg.ones(1).backward(), "does not require a gradient"),
+        (lambda x: (x * 2).backward(cg.ones(3, dtype=cg.float64)), r"gradient is float64 of shape \(3,\), but the output"),
+        (lambda x: (x * 2).backward(cg.ones(2)), "gradient is float32 of shape"),
+        (lambda x: autograd.grad((x * 2).sum(), leaf(1)), "no output depends on the input"),
+        (lambda x: autograd.grad((x * 2).sum(), cg.ones(2)), "does not require a gradient"),
+    ],
+)
+def test_wrong_calls_raise_one_sentence(call, match):
+    with pytest.raises(RuntimeError, match=match) as caught:
+        call(leaf(1, 2))
+    assert "\n" not in str(caught.value)
+
+
+def test_second_backward_needs_retain_graph():
+    x = leaf(3)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.tolist() == [12]
+    with pytest.raises(RuntimeError, match="a second time through a graph that the first call freed"):
+        y.backward()
+
+
+def test_create_graph_is_refused():
+    with pytest.raises(NotImplementedError, match="gradients of gradients"):
+        (leaf(1) * 2).sum().backward(create_graph=True)
+
+
+def test_grad_leaves_leaves_alone_and_reaches_inner_tensors():
+    x = leaf(2)
+    y = x * x
+    z = (y * 3).sum()
+    dy, dx = autograd.grad(z, (y, x), retain_graph=True)
+    assert (dy.tolist(), dx.tolist(), x.grad) == ([3], [12], None)
+    assert autograd.grad(z, (x, leaf(1)), allow_unused=True)[1] is None
+
+
+def test_backward_into_chosen_inputs():
+    x, y = leaf(2), leaf(3)
+    (x * y).sum().backward(inputs=[y])
+    assert x.grad is None and y.grad.tolist() == [2]
+
+
+def test_nothing_changes_if_backward_raises():
+    @op
+    def broken(ctx: Node, x):
+        return x.copy()
+
+    @broken.gradient
+    def _(ctx, dy):
+        raise ZeroDivisionError
+
+    x, y = leaf(1), leaf(2)
+    (x * 2).sum().backward()
+    with pytest.raises(ZeroDivisionError):
+        (x * 5 + broken(y) * x).sum().backward()
+    assert x.grad.tolist() == [2] and y.grad is None
+
+
+def test_matches_pytorch_on_a_graph_with_everything():
+    torch = pytest.importorskip("torch")
+    data = np.random.default_rng(0).standard_normal((4, 5))
+
+    def run(library, x):
+        a, b = library.tanh(x), library.sigmoid(x @ x.T)
+        c = library.cat([a, b], 1)[:, ::2].clamp(-0.5, 0.7)
+        return (c.reshape(-1, 4).softmax(-1) * library.exp(c.mean())).max(1)[0].sum() + a.std() + b[1:3, [0, 2]].prod()
+
+    x, y = cg.tensor(data, requires_grad=True), torch.tensor(data, requires_grad=True)
+    ours, theirs = run(cg, x), run(torch, y)
+    ours.backward()
+    theirs.backward()
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
+    np.testing.assert_allclose(x.grad.array, y.grad.numpy(), rtol=1e-10, atol=1e-12)
+
+
+# Deep graphs
+
+DEPTH = 100_000
+
+
+def deep(x):
+    for _ in range(DEPTH):
+        x = x + 1
+    return x
+
+
+def test_deep_graphs_do_not_recurse():
+    x = leaf(1)
+    deep(x).sum().backward()
+    assert x.grad.tolist() == [1]
+
+
+def test_deep_graphs_that_are_dropped_do_not_recurse():
+    y = deep(leaf(1))
+    del y
+
+
+def test_memory_is_freed_as_backward_walks():
+    """Without the garbage collector: after backward, the nodes and what they saved are gone."""
+    x = cg.ones(1000, requires_grad=True)
+    gc.collect()
+    gc.disable()
+    try:
+        y = x
+        for _ in range(50):
+            y = y.exp() * 1e-3
+        nodes = weakref.ref(y.node)
+        tracemalloc.start()
+        loss = y.sum()
+        before = tracemalloc.get_traced_memory()[0]
+        loss.backward()
+        del loss, y
+        assert nodes() is None
+        assert tracemalloc.get_traced_memory()[0] <= before + 20_000
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+# In-place writes
+
+
+def test_a_write_to_a_saved_tensor_is_noticed():
+    x = leaf(1, 2)
+    y = x.exp()
+    y += 1
+    with pytest.raises(RuntimeError, match="exp: a tensor that its backward needs was changed in place"):
+        y.sum().backward()
+
+
+def test_a_write_that_harms_nobody_is_allowed():
+    x = leaf(1, 2)
+    y = x * 2
+    y += 1
+    y *= 3
+    y.sum().backward()
+    assert x.grad.tolist() == [6, 6]
+
+
+def test_a_leaf_is_not_written_to_while_recording():
+    x = leaf(1)
+    with pytest.raises(RuntimeError, match="leaf tensor that requires a gradient"):
+        x += 1
+    with cg.no_grad():
+        x += 1
+    assert x.tolist() == [2]
+
+
+def test_writes_through_views():
+    x = cg.zeros(4, 3, requires_grad=True)
+    y = x * 1
+    y[0:2] += 1
+    y[1] *= 3
+    y[:, 0] = 7
+    y.sum().backward()
+    assert x.grad.tolist() == [[0, 1, 1], [0, 3, 3], [0, 1, 1], [0, 1, 1]]
+    assert y.detach().tolist() == [[7, 1, 1], [7, 3, 3], [7, 0, 0], [7, 0, 0]]
+
+
+def test_a_view_changed_behind_the_back_of_its_base_is_noticed():
+    y = leaf(1, 2) * 1
+    view = y[:1]
+    view *= 2
+    with pytest.raises(RuntimeError, match="changed in place through another tensor"):
+        y.sum()
+
+
+def test_read_only_memory_is_not_written_to():
+    array = np.zeros(2)
+    array.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        cg.from_numpy(array)[0] = 1
+
+
+# Hooks
+
+
+def test_hooks_see_and_replace_gradients():
+    x = leaf(1, 2)
+    y = x * 2
+    seen = []
+    y.register_hook(lambda g: seen.append(g.tolist()))
+    handle = y.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g + 1)
+    y.sum().backward(retain_graph=True)
+    assert seen == [[1, 1]] and x.grad.tolist() == [21, 21]
+    handle.remove()
+    x.grad = None
+    y.sum().backward()
+    assert x.grad.tolist() == [3, 3]
+
+
+def test_retain_grad_keeps_the_gradient_of_an_inner_tensor():
+    x = leaf(3)
+    y = x * x
+    y.retain_grad()
+    (y * 2).sum().backward()
+    assert y.grad.tolist() == [2]
+
+
+# Modes
+
+
+def test_no_grad_as_block_decorator_and_generator():
+    x = leaf(1)
+    with cg.no_grad():
+        assert not (x * 2).requires_grad
+        with cg.enable_grad():
+            assert (x * 2).requires_grad
+        assert not cg.is_grad_enabled()
+    assert cg.is_grad_enabled()
+
+    @cg.no_grad()
+    def double(x):
+        return x * 2
+
+    @cg.no_grad()
+    def twice(x):
+        yield x * 2
+        yield x * 3
+
+    assert not double(x).requires_grad
+    values = twice(x)
+    assert not next(values).requires_grad
+    assert cg.is_grad_enabled()
+    assert not next(values).requires_grad
+
+
+def test_modes_survive_exceptions_and_belong_to_a_thread():
+    with pytest.raises(KeyError), cg.no_grad():
+        raise KeyError
+    assert cg.is_grad_enabled()
+    elsewhere = []
+    with cg.no_grad():
+        thread = threading.Thread(target=lambda: elsewhere.append(cg.is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert elsewhere == [True]
+
+
+def test_set_grad_enabled_at_once_and_as_block():
+    cg.set_grad_enabled(False)
+    assert not cg.is_grad_enabled()
+    cg.set_grad_enabled(True)
+    with cg.set_grad_enabled(False):
+        assert not cg.is_grad_enabled()
+    assert cg.is_grad_enabled()
+
+
+def test_anomaly_mode_names_the_op():
+    x = leaf(0)
+    with autograd.detect_anomaly(), pytest.raises(RuntimeError, match="sqrt: its backward gave NaN"):
+        (x.sqrt() * 0).sum().backward()
+
+
+# Function
+
+
+class Scaled(autograd.Function):
+    """x·factor, but the gradient is that of x·(factor + 1): a rule that can be told from the true one."""
+
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        ctx.save_for_backward(x)
+        return x * factor
+
+    @staticmethod
+    def backward(ctx, grad):
+        assert ctx.needs_input_grad == (True, False)
+        assert ctx.saved_tensors[0].shape == grad.shape
+        return grad * (ctx.factor + 1), None
+
+
+def test_function_has_its_own_rule():
+    x = leaf(1, 2)
+    y = Scaled.apply(x, 3)
+    y.sum().backward()
+    assert y.tolist() == [3, 6] and x.grad.tolist() == [4, 4]
+
+
+def test_function_notices_a_write_to_what_it_saved():
+    x = leaf(1) * 1
+    y = Scaled.apply(x, 3)
+    x += 1
+    with pytest.raises(RuntimeError, match="Scaled: a tensor that its backward needs was changed"):
+        y.sum().backward()
+
+
+def test_function_with_several_outputs_and_one_without_gradient():
+    class Split(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            rank = x.argsort()
+            ctx.mark_non_differentiable(rank)
+            return x * 2, rank
+
+        @staticmethod
+        def backward(ctx, grad, _):
+            return grad * 2
+
+    x = leaf(3, 1)
+    y, rank = Split.apply(x)
+    assert y.requires_grad and not rank.requires_grad
+    y.sum().backward()
+    assert x.grad.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("gradient", "match"),
+    [
+        (lambda g: (g, g), "backward gave 2 gradients for 1 arguments"),
+        (lambda g: g[:1], r"a gradient of shape \(1,\) for argument 0 of shape \(2,\)"),
+    ],
+)
+def test_function_checks_what_backward_gives(gradient, match):
+    class Wrong(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, grad):
+            return gradient(grad)
+
+    with pytest.raises(RuntimeError, match=match):
+        Wrong.apply(leaf(1, 2)).sum().backward()
+
+
+# gradcheck
+
+
+def test_gradcheck_passes_right_rules_and_names_wrong_ones():
+    x = leaf(0.3, 0.7)
+    assert autograd.gradcheck(lambda x: (x.exp() * x).sum(), x)
+    assert autograd.gradcheck(lambda x, y: x * y, (x, leaf(1.0, 2.0)))
+    with pytest.raises(RuntimeError, match=r"disagree most at element \(\d,\) of the input: backward gives 4, differences"):
+        autograd.gradcheck(lambda x: Scaled.apply(x, 3), x)
+    assert not autograd.gradcheck(lambda x: Scaled.apply(x, 3), x, raise_exception=False)
+    assert x.tolist() == [0.3, 0.7]
+    with pytest.raises(ValueError, match="must be float64"):
+        autograd.gradcheck(lambda x: x, cg.ones(1, requires_grad=True))
+
+
+# Drawings
+
+
+def test_graph_draws_each_node_once():
+    x, w = leaf(1, 2), leaf(3, 4)
+    y = x * w
+    text = (y + y.exp()).sum().graph(names={"x": x, "w": w})
+    assert text.count('label="mul"') == 1 and text.count("->") == 7
+    assert 'label="x\\n(2,)"' in text
+
+
+def test_graph_of_a_leaf_and_of_a_freed_graph():
+    with pytest.raises(RuntimeError, match="is a leaf"):
+        leaf(1).graph()
+    y = (leaf(1) * 2).sum()
+    y.backward()
+    with pytest.raises(RuntimeError, match="backward has freed it"):
+        y.graph()
+
+
+def test_deep_graphs_are_drawn_without_recursion():
+    assert deep(leaf(1)).graph().count("add") == DEPTH
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_graph_as_svg():
+    assert (leaf(1) * 2).graph("svg").lstrip().startswith("<?xml")
+
+
+def test_graph_as_svg_without_graphviz(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match="needs Graphviz"):
+        (leaf(1) * 2).graph("svg")
