@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import cygrad as cg
+from cygrad.autograd import Op
 
 MODULES = ["cygrad", *(m.name for m in pkgutil.walk_packages(cg.__path__, "cygrad.") if "__main__" not in m.name)]
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -21,9 +22,18 @@ PUBLIC = ["cygrad", "cygrad.nn", "cygrad.nn.functional", "cygrad.autograd", "cyg
 def test_examples_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)
-    with np.printoptions():
-        failed, _ = doctest.testmod(module, extraglobs={"cg": cg, "np": np}, optionflags=OPTIONS)
-    assert failed == 0, f"{failed} examples of {name} fail"
+    failed, _ = doctest.testmod(module, extraglobs={"cg": cg, "np": np}, optionflags=OPTIONS)
+    assert failed + failed_of_ops(module) == 0, f"examples of {name} fail"
+
+
+def failed_of_ops(module) -> int:
+    """Ops are no functions, so doctest does not find their examples itself."""
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    parser = doctest.DocTestParser()
+    for name, item in vars(module).items():
+        if isinstance(item, Op) and item.forward.__module__ == module.__name__ and item.__doc__:
+            runner.run(parser.get_doctest(item.__doc__, {"cg": cg, "np": np}, name, module.__file__, 0))
+    return runner.summarize(verbose=False).failed
 
 
 @pytest.mark.parametrize("name", PUBLIC)

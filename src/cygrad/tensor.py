@@ -378,8 +378,8 @@ class Tensor(autograd.Value):
     __rmatmul__ = reflected(linear.matmul)
     __neg__ = pointwise.neg
     __abs__ = pointwise.abs
-    __eq__ = operator(compare.eq)  # type: ignore[assignment]
-    __ne__ = operator(compare.ne)  # type: ignore[assignment]
+    __eq__ = operator(compare.eq)
+    __ne__ = operator(compare.ne)
     __lt__ = operator(compare.lt)
     __le__ = operator(compare.le)
     __gt__ = operator(compare.gt)
@@ -569,7 +569,7 @@ class Tensor(autograd.Value):
 
     def unique(self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
         """The different numbers, in order; with them where each came from, and how often."""
-        found = np.unique(self.array, return_inverse=return_inverse, return_counts=return_counts)
+        found: Any = np.unique(self.array, False, return_inverse, return_counts)  # type: ignore[call-overload]
         return tuple([Tensor(f) for f in found]) if isinstance(found, tuple) else Tensor(found)
 
     def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
@@ -679,7 +679,7 @@ class Tensor(autograd.Value):
         return self
 
 
-_requires_grad = autograd.Value.requires_grad
+_requires_grad: Any = autograd.Value.requires_grad
 
 
 def is_device(x: Any) -> bool:

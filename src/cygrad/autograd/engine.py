@@ -419,7 +419,7 @@ def owner_of(array: Array, candidates: tuple[Any, ...]) -> Value | None:
     return None
 
 
-def rewrite(value: Value, result: Value) -> Value:
+def rewrite(value: Any, result: Any) -> Any:
     """Writes `result`, the outcome of an op on `value` and others, into `value`'s own memory, and gives
     `value` the result's place in the graph: how every in-place operator works."""
     if value.requires_grad and value.node is None and _mode.enabled:

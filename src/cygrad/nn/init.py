@@ -7,7 +7,7 @@ its fan out the number of units it feeds, each times the size of the kernel.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.device import check_device
 from cygrad.autograd.hooks import RemovableHandle, add_hook
+from cygrad.device import check_device
 from cygrad.nn.hooks import Hooks
 from cygrad.nn.parameter import Parameter
 from cygrad.tensor import Tensor

@@ -15,7 +15,7 @@ from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
 def is_basic(key: Any) -> bool:
     """Whether an index gives a view: integers, slices, None and … alone."""
     parts = key if isinstance(key, tuple) else (key,)
-    return all([p is None or p is Ellipsis or isinstance(p, (int, np.integer, slice)) and not isinstance(p, bool) for p in parts])
+    return all([p is None or p is Ellipsis or (isinstance(p, (int, np.integer, slice)) and not isinstance(p, bool)) for p in parts])
 
 
 @op

@@ -177,7 +177,7 @@ class Optimizer:
 
     def adopted(self, p: Tensor, entry: dict[str, Any]) -> dict[str, Any]:
         """A copy of a parameter's saved state, its tensors in the parameter's dtype and shape."""
-        result = {}
+        result: dict[str, Any] = {}
         for key, value in entry.items():
             if key == "step":
                 result[key] = int(getattr(value, "item", lambda value=value: value)())
