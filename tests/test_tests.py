@@ -15,8 +15,16 @@ with_gradient = [row for row in ROWS if row.differentiable and np.float64 in row
 FORWARD, BACKWARD = False, True
 
 
+copying = [row for row in ROWS if not row.in_place]  # the others never meet a layout or an input of the caller
+
+
 def rows(which):
     return pytest.mark.parametrize("row", which, ids=lambda row: row.name)
+
+
+def broken_forward(row, how):
+    """What computes the row, broken: its ops, or the kernels that it calls itself."""
+    return sabotage.broken_kernels(how, FORWARD) if row.in_place else sabotage.broken_ops(how, FORWARD)
 
 
 def assert_notices(broken, test, *args):
@@ -28,7 +36,7 @@ def assert_notices(broken, test, *args):
 def test_numpy_comparison_notices(row):
     level = kernels.cpu_level()
     assert_notices(
-        sabotage.broken_ops(sabotage.wrong_value, FORWARD),
+        broken_forward(row, sabotage.wrong_value),
         test_ops.test_agrees_with_numpy, row, row.dtypes[0], level, None,
     )
 
@@ -37,7 +45,7 @@ def test_numpy_comparison_notices(row):
 def test_pytorch_comparison_notices_a_wrong_value(row):
     pytest.importorskip("torch")
     assert_notices(
-        sabotage.broken_ops(sabotage.wrong_value, FORWARD), test_ops.test_agrees_with_pytorch, row, row.dtypes[0]
+        broken_forward(row, sabotage.wrong_value), test_ops.test_agrees_with_pytorch, row, row.dtypes[0]
     )
 
 
@@ -56,7 +64,7 @@ def test_differences_notice_a_wrong_gradient(row):
     )
 
 
-@rows(ROWS)
+@rows(copying)
 def test_layout_comparison_notices(row):
     assert_notices(
         sabotage.broken_ops(sabotage.wrong_in_other_layouts, FORWARD),
@@ -69,14 +77,14 @@ def test_thread_comparison_notices(row):
     before = kernels.num_threads()
     try:
         assert_notices(
-            sabotage.broken_ops(sabotage.wrong_with_threads, FORWARD),
+            broken_forward(row, sabotage.wrong_with_threads),
             test_ops.test_same_bits_at_every_thread_count, row, row.dtypes[0], None,
         )
     finally:
         kernels.set_num_threads(before)
 
 
-@rows(ROWS)
+@rows(copying)
 def test_input_check_notices(row):
     assert_notices(
         sabotage.broken_ops(sabotage.writes_its_input, FORWARD), test_ops.test_inputs_are_left_alone, row

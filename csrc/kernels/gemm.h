@@ -139,7 +139,7 @@ static inline __attribute__((always_inline)) void NAME(transpose)(vec x[]) {
 }
 
 /* to[p·width + i] = from[i·stride + p] for p < k, i < count ≤ LANES; up to LANES numbers after i = count are
- * overwritten with anything, which is why panels are filled from left to right and top to bottom. */
+ * overwritten with anything, which is why the last strip of a panel, the only one that is not full, is filled first. */
 static void NAME(gemm_pack_transposed)(real *to, int64_t width, const real *from, int64_t stride, int64_t count, int64_t k) {
     int64_t p = 0;
     for (; p + LANES <= k; p += LANES) {
@@ -157,7 +157,7 @@ static void NAME(gemm_pack_transposed)(real *to, int64_t width, const real *from
 /* Packs x (k × count numbers, count ≤ width) into rows of `width`, the rest of each row zero. */
 static void NAME(gemm_pack)(real *to, int64_t width, gemm_view x, int64_t count, int64_t k) {
     if (x.row == 1 && x.col != 1) {
-        for (int64_t i = 0; i < count; i += LANES)
+        for (int64_t i = (count - 1) / LANES * LANES; i >= 0; i -= LANES)
             NAME(gemm_pack_transposed)(to + i, width, x.p + i * x.col, x.col, cg_min(LANES, count - i), k);
         for (int64_t p = 0; count < width && p < k; p++)
             for (int64_t i = count; i < width; i++) to[p * width + i] = 0;

@@ -7,11 +7,14 @@ sentence that each raises.
 
 from __future__ import annotations
 
-from tests.op_db import activation
+from tests.op_db import activation, linear, loss, softmax
 from tests.op_db.row import Bad, Row, Sample
 
 __all__ = ["ROWS", "Bad", "Row", "Sample"]
 
 ROWS: list[Row] = [
     *activation.ROWS,
+    *linear.ROWS,
+    *softmax.ROWS,
+    *loss.ROWS,
 ]

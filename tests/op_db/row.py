@@ -48,5 +48,6 @@ class Row:
     bad: tuple[Bad, ...] = ()
     dtypes: tuple[Any, ...] = (np.float32, np.float64)
     differentiable: bool = True
+    in_place: bool = False  # the op copies its arrays and gives the copies to kernels that write into them
     rtol: dict[Any, float] = field(default_factory=lambda: {np.float32: 2e-5, np.float64: 1e-11})
     atol: dict[Any, float] = field(default_factory=lambda: {np.float32: 1e-6, np.float64: 1e-12})

@@ -49,6 +49,8 @@ def matmul(ctx: Node, input: Array, other: Array) -> Array:
     ctx.save(input if ctx.needs[1] else None, other if ctx.needs[0] else None, input.shape, other.shape)
     if input.dtype.kind in "biu":
         return np.asarray(np.matmul(input, other))
+    if input.shape[-1] != other.shape[-2 if other.ndim > 1 else 0]:
+        raise ValueError(f"matmul: shapes {input.shape} and {other.shape} do not fit")
     x = input[None] if input.ndim == 1 else input
     y = other[:, None] if other.ndim == 1 else other
     product = kernels.matmul(x, y)

@@ -1,0 +1,35 @@
+"""Batch norm of x[rows, channels, …]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["batch_norm", "batch_norm_eval"]
+
+
+def along_channels(v, x):
+    """One number a channel, to be broadcast with x."""
+    return np.asarray(v, np.float64).reshape(1, -1, *[1] * (x.ndim - 2))
+
+
+def affine(x, mean, rstd, weight, bias):
+    y = (x - along_channels(mean, x)) * along_channels(rstd, x)
+    y = y if weight is None else y * along_channels(weight, x)
+    return (y if bias is None else y + along_channels(bias, x)).astype(x.dtype)
+
+
+def batch_norm(x, weight, bias, running_mean, running_var, momentum, eps):
+    """(y, mean, rstd) in training; running ← (1 − momentum)·running + momentum·batch, the variance with n − 1."""
+    axes, n = (0, *range(2, x.ndim)), x.size // max(1, x.shape[1])
+    mean, var = x.mean(axes, dtype=np.float64), x.astype(np.float64).var(axes)
+    rstd = 1 / np.sqrt(var + eps)
+    for running, batch in (running_mean, mean), (running_var, var * n / (n - 1)):
+        if running is not None:
+            running[...] = (1 - momentum) * running.astype(np.float64) + momentum * batch
+    return affine(x, mean, rstd, weight, bias), mean.astype(x.dtype), rstd.astype(x.dtype)
+
+
+def batch_norm_eval(x, weight, bias, mean, var, eps):
+    """(y, rstd) from the statistics given."""
+    rstd = 1 / np.sqrt(var.astype(np.float64) + eps)
+    return affine(x, mean, rstd, weight, bias), rstd.astype(x.dtype)

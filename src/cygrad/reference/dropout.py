@@ -1,0 +1,35 @@
+"""Dropout, its mask drawn by Philox 4×32-10: J. K. Salmon et al. (2011), "Parallel random numbers"."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["dropout", "dropout_draws", "philox"]
+
+WORD = np.uint64(0xFFFFFFFF)
+
+
+def philox(seed, counters):
+    """Four words of 32 bits for each counter: array [4, len(counters)] of uint64."""
+    shift = np.uint64(32)
+    x = [counters & WORD, counters >> shift, np.zeros_like(counters), np.zeros_like(counters)]
+    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
+    for _ in range(10):
+        p, q = x[0] * np.uint64(0xD2511F53), x[2] * np.uint64(0xCD9E8D57)
+        x = [(q >> shift) ^ x[1] ^ np.uint64(k0), q & WORD, (p >> shift) ^ x[3] ^ np.uint64(k1), p & WORD]
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return np.array(x)
+
+
+def dropout(x, p, seed, offset):
+    """y = x·mask/(1 − p), mask 0 where a word is below p·2³². A group of 16 counters gives 64 words: first all words 0."""
+    draws = dropout_draws(x)
+    counters = np.arange(draws, dtype=np.uint64) + np.uint64(offset)
+    words = philox(seed, counters).reshape(4, -1, 16).transpose(1, 0, 2).reshape(-1)[: x.size].reshape(x.shape)
+    scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
+    return np.where(words < np.uint64(p * 2**32), x.dtype.type(0), x * scale)
+
+
+def dropout_draws(x):
+    """The counters that one dropout of x uses up."""
+    return (x.size + 63) // 64 * 16

@@ -1,0 +1,21 @@
+"""Rows of a table, taken by number and given back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["gather_rows", "scatter_rows"]
+
+
+def gather_rows(x, index):
+    """(y, index): y[i…] = x[index[i…]]"""
+    return x[index], index.astype(np.int64)
+
+
+def scatter_rows(dy, index, rows, padding=-1):
+    """dx[rows, …]: the sum of all dy[i…] whose index is the row; row `padding` stays zero."""
+    dx = np.zeros((rows, *dy.shape[index.ndim :]))
+    np.add.at(dx, index, dy)
+    if padding >= 0:
+        dx[padding] = 0
+    return dx.astype(dy.dtype)

@@ -1,0 +1,33 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["linear", "linear_backward", "matmul"]
+
+
+def wide(x):
+    return np.asarray(x, np.float64)
+
+
+def matmul(a, b, out=None):
+    """C[…, m, n] = A[…, m, k]·B[…, k, n]; with `out`, C is added to it."""
+    c = np.matmul(wide(a), wide(b)).astype(a.dtype)
+    if out is None:
+        return c
+    out += c
+    return out
+
+
+def linear(x, w, b=None):
+    """y[…, o] = x[…, i]·w[o, i]ᵀ + b[o]"""
+    return np.asarray(np.matmul(wide(x), wide(w).T) + (0 if b is None else wide(b)), x.dtype)
+
+
+def linear_backward(dy, x, w, want_x, want_w, want_b):
+    """dx = dy·w, dw = dyᵀ·x, db = Σ dy over the rows"""
+    rows = wide(dy).reshape(-1, w.shape[0])
+    dx = np.matmul(wide(dy), wide(w)).astype(dy.dtype) if want_x else None
+    dw = (rows.T @ wide(x).reshape(len(rows), w.shape[1])).astype(dy.dtype) if want_w else None
+    return dx, dw, rows.sum(0).astype(dy.dtype) if want_b else None

@@ -1,0 +1,133 @@
+"""Losses. A reduction is 0 (none), 1 (mean) or 2 (sum)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cygrad.reference.softmax import log_softmax
+
+__all__ = [
+    "bce_logits_loss",
+    "bce_loss",
+    "cross_entropy",
+    "huber_loss",
+    "kl_div",
+    "kl_div_log",
+    "l1_loss",
+    "mse_loss",
+    "nll_loss",
+    "smooth_l1_loss",
+    "soft_cross_entropy",
+]
+
+
+def wide(*arrays):
+    return [np.asarray(x, np.float64) for x in arrays]
+
+
+def reduced(losses, reduction, total, dtype):
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sums = losses, np.divide(losses.sum(), total), losses.sum()
+    return np.asarray(sums[reduction], dtype)
+
+
+def pointwise(formula):
+    """A loss of input and target, elementwise: the formula in float64, reduced and rounded once."""
+
+    def loss(x, t, reduction, *parameter):
+        losses = formula(*wide(x, t), *parameter)
+        return reduced(losses, reduction, losses.size, x.dtype)
+
+    loss.__doc__ = formula.__doc__
+    return loss
+
+
+@pointwise
+def mse_loss(x, t):
+    """(x − t)²"""
+    return (x - t) ** 2
+
+
+@pointwise
+def l1_loss(x, t):
+    """|x − t|"""
+    return np.abs(x - t)
+
+
+@pointwise
+def smooth_l1_loss(x, t, beta):
+    """½(x − t)²/beta where |x − t| < beta, else |x − t| − ½beta"""
+    d = np.abs(x - t)
+    return np.where(d < beta, d * d / (2 * beta), d - beta / 2)
+
+
+@pointwise
+def huber_loss(x, t, delta):
+    """½(x − t)² where |x − t| ≤ delta, else delta·(|x − t| − ½delta)"""
+    d = np.abs(x - t)
+    return np.where(d <= delta, d * d / 2, delta * (d - delta / 2))
+
+
+@pointwise
+def bce_loss(x, t):
+    """−t·log x − (1 − t)·log(1 − x), logarithms at least −100"""
+    with np.errstate(divide="ignore"):
+        return -t * np.maximum(np.log(x), -100) - (1 - t) * np.maximum(np.log1p(-x), -100)
+
+
+@pointwise
+def bce_logits_loss(x, t):
+    """−t·log σ(x) − (1 − t)·log(1 − σ(x))"""
+    return t * np.logaddexp(0, -x) + (1 - t) * np.logaddexp(0, x)
+
+
+@pointwise
+def kl_div(x, t):
+    """t·(log t − x), and 0 where t is 0"""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(t == 0, 0, t * (np.log(t) - x))
+
+
+@pointwise
+def kl_div_log(x, t):
+    """eᵗ·(t − x)"""
+    return np.exp(t) * (t - x)
+
+
+def weights(weight, x):
+    return np.ones(x.shape[1]) if weight is None else weight.astype(np.float64)
+
+
+def log_probabilities(x):
+    """(log softmax, log Σ eˣ) of each row."""
+    (x,) = wide(x)
+    log_p = log_softmax(x)
+    return log_p, (x - log_p)[:, 0]
+
+
+def cross_entropy(x, target, weight, ignore_index, smoothing, reduction):
+    """−(1 − s)·w[t]·log p[t] − s/C·Σ w·log p; (loss, lse, classes, total)"""
+    log_p, lse = log_probabilities(x)
+    w, kept = weights(weight, x), target != ignore_index
+    classes = np.where(kept, target, 0)
+    chosen = w[classes] * np.take_along_axis(log_p, classes[:, None], 1)[:, 0]
+    losses = np.where(kept, (smoothing - 1) * chosen - smoothing / x.shape[1] * (w * log_p).sum(1), 0)
+    total = w[classes][kept].sum()
+    return reduced(losses, reduction, total, x.dtype), lse.astype(x.dtype), np.where(kept, target, -1), total
+
+
+def soft_cross_entropy(x, target, weight, smoothing, reduction):
+    """−Σ q·w·log p, q = (1 − s)·t + s/C; (loss, lse)"""
+    log_p, lse = log_probabilities(x)
+    q = (1 - smoothing) * target.astype(np.float64) + smoothing / x.shape[1]
+    losses = -(q * weights(weight, x) * log_p).sum(1)
+    return reduced(losses, reduction, len(x), x.dtype), lse.astype(x.dtype)
+
+
+def nll_loss(x, target, weight, ignore_index, reduction):
+    """−w[t]·x[t]; (loss, classes, total)"""
+    w, kept = weights(weight, x), target != ignore_index
+    classes = np.where(kept, target, 0)
+    losses = np.where(kept, -w[classes] * np.take_along_axis(x, classes[:, None], 1)[:, 0], 0)
+    total = w[classes][kept].sum()
+    return reduced(losses, reduction, total, x.dtype), np.where(kept, target, -1), total
