@@ -7,7 +7,7 @@ sentence that each raises.
 
 from __future__ import annotations
 
-from tests.op_db import activation, linear, loss, softmax
+from tests.op_db import activation, batch_norm, dropout, embedding, layer_norm, linear, loss, softmax
 from tests.op_db.row import Bad, Row, Sample
 
 __all__ = ["ROWS", "Bad", "Row", "Sample"]
@@ -17,4 +17,8 @@ ROWS: list[Row] = [
     *linear.ROWS,
     *softmax.ROWS,
     *loss.ROWS,
+    *batch_norm.ROWS,
+    *layer_norm.ROWS,
+    *dropout.ROWS,
+    *embedding.ROWS,
 ]

@@ -67,6 +67,7 @@ def binary_cross_entropy(
     """
     name = "binary_cross_entropy"
     check_same_shape(name, input, target)
+    ops.reduction_number(name, reduction)
     x = input.array
     if x.size and not ((x >= 0) & (x <= 1) | (x != x)).all():
         raise RuntimeError(f"{name}: input must lie in [0, 1], got {x.min()} to {x.max()}")
@@ -86,6 +87,7 @@ def binary_cross_entropy_with_logits(
     the part of t = 1."""
     name = "binary_cross_entropy_with_logits"
     check_same_shape(name, input, target)
+    ops.reduction_number(name, reduction)
     if pos_weight is None:
         if weight is None:
             return ops.bce_logits_loss(input, target, reduction=reduction)
@@ -146,6 +148,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
     the first size, which is the divergence's own definition."""
     if reduction not in ("none", "mean", "sum", "batchmean"):
         raise ValueError(f"kl_div: reduction must be none, mean, sum or batchmean, got {reduction!r}")
+    check_same_shape("kl_div", input, target)
     op = ops.kl_div_log if log_target else ops.kl_div
     if reduction == "batchmean":
         return op(input, target, reduction="sum") / input.shape[0]

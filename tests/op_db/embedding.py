@@ -1,0 +1,49 @@
+"""Rows of tables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad import reference
+from cygrad.nn import functional as F
+from tests.op_db.row import Bad, Row, Sample
+
+
+def samples(rng, dtype):
+    for n, (rows, cols, shape) in enumerate([
+        (1, 1, (1,)), (5, 3, (7,)), (10, 63, (2, 3)), (10, 64, (40,)), (3, 65, (2, 3, 4)), (4, 129, ()), (300, 17, (500,)),
+        (5, 0, (3,)), (5, 3, (0,)), (2, 4096, (5,)),
+    ]):  # fmt: skip
+        weight = rng.standard_normal((rows, cols)).astype(dtype)
+        index = np.asarray(rng.integers(0, rows, shape), [np.int64, np.int32][n % 2])
+        for padding in (None, 0, -1):
+            yield Sample(index, weight, padding)
+
+
+ROWS = [
+    Row(
+        "embedding",
+        F.embedding,
+        samples,
+        torch=lambda torch: torch.nn.functional.embedding,
+        reference=lambda index, weight, padding: reference.gather_rows(weight, index)[0],
+        kernels=("gather_rows", "scatter_rows"),
+        atol={np.float32: 1e-5, np.float64: 1e-12},
+        bad=(
+            Bad(lambda cg: F.embedding(cg.tensor([0, 3]), cg.ones(3, 2)), IndexError, "index 3 is not one of the 3 rows"),
+            Bad(lambda cg: F.embedding(cg.tensor([-1]), cg.ones(3, 2)), IndexError, "index -1 is not one of the 3 rows"),
+            Bad(lambda cg: F.embedding(cg.tensor([0]), cg.ones(0, 2)), IndexError, "index 0 is not one of the 0 rows"),
+            Bad(lambda cg: F.embedding(cg.tensor([0]), cg.ones(3, 2), 3), IndexError,
+                "embedding: padding_idx 3 is not one of the 3 rows"),
+            Bad(lambda cg: F.embedding(cg.tensor([0.0]), cg.ones(3, 2)), TypeError,
+                "index must be an array of integers, got float32"),
+            Bad(lambda cg: F.embedding(cg.tensor([0]), cg.tensor(1.0)), TypeError,
+                r"gather_rows: input must be an array of rows of numbers, got float32 of shape \(\)"),
+            Bad(lambda cg: kernels.scatter_rows(np.ones((2, 3)), np.array([0, 5]), 5), IndexError,
+                "scatter_rows: index 5 is not one of the 5 rows"),
+            Bad(lambda cg: kernels.scatter_rows(np.ones((2, 3)), np.array([0]), 5), ValueError,
+                r"scatter_rows: gradient has shape \(2, 3\), but index has \(1,\)"),
+        ),
+    ),
+]  # fmt: skip
