@@ -7,7 +7,9 @@ sentence that each raises.
 
 from __future__ import annotations
 
-from tests.op_db import activation, batch_norm, dropout, embedding, layer_norm, linear, loss, softmax
+from tests.op_db import (
+    activation, batch_norm, dropout, embedding, grad_norm, layer_norm, linear, loss, optim, softmax,
+)  # fmt: skip
 from tests.op_db.row import Bad, Row, Sample
 
 __all__ = ["ROWS", "Bad", "Row", "Sample"]
@@ -21,4 +23,6 @@ ROWS: list[Row] = [
     *layer_norm.ROWS,
     *dropout.ROWS,
     *embedding.ROWS,
+    *grad_norm.ROWS,
+    *optim.ROWS,
 ]
