@@ -24,7 +24,7 @@ def samples(centre, at_least=0):
                 continue
             x = rng.normal(centre, 1, shape).astype(dtype)
             weight, bias = (rng.uniform(0.5, 2, inner).astype(dtype) for _ in range(2))
-            eps = 1e-5 if np.prod(inner) > 2 else 0.5  # of two numbers or one hardly anything is left
+            eps = 1e-5 if np.prod(inner) > 5 else 0.5  # of a few numbers that are close hardly anything is left
             yield Sample(x, inner, weight, bias, eps)
             yield [Sample(x, inner, None, None, eps), Sample(x, inner, weight, None, eps), Sample(x, inner, None, bias, eps)][n % 3]
 
@@ -69,8 +69,10 @@ ROWS = [
         "layer_norm_far",
         F.layer_norm,
         samples(1e4, at_least=15),
+        torch=lambda torch: torch.nn.functional.layer_norm,
         reference=meaning,
         kernels=("layer_norm", "layer_norm_backward"),
-        atol={np.float32: 3e-3, np.float64: 1e-8},
+        dtypes=(np.float32,),
+        atol={np.float32: 8e-3},
     ),
 ]  # fmt: skip

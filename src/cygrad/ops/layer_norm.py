@@ -18,20 +18,19 @@ def layer_norm_rows(
     for n in normalized_shape:
         cols *= n
     y, mean, rstd = kernels.layer_norm(input.reshape(-1, cols) if cols else input.reshape(0, 0), weight, bias, eps)
-    ctx.save(input, weight, mean, rstd, cols)
+    ctx.save(input, weight, mean, rstd, cols, tuple(normalized_shape))
     return y.reshape(input.shape)
 
 
 @layer_norm_rows.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
     """dx = rstd·(g − Σg/n − x̂·Σ(g·x̂)/n) with g = dy·w, dw = Σ dy·x̂, db = Σ dy"""
-    x, weight, mean, rstd, cols = ctx.saved
+    x, weight, mean, rstd, cols, affine = ctx.saved
     shape = (-1, cols) if cols else (0, 0)
     want_x, want_w, want_b = ctx.needs
     dx, sums = kernels.layer_norm_backward(
         dy.reshape(shape), x.reshape(shape), weight, mean, rstd, want_x, want_w or want_b
     )
-    affine = x.shape[x.ndim - 1 :] if weight is None else weight.shape
     return (
         dx.reshape(x.shape) if want_x else None,
         sums[0].reshape(affine) if want_w else None,

@@ -22,8 +22,9 @@ def clip_grad_norm(gradients, max_norm, p=2.0, error_if_nonfinite=False):
     if error_if_nonfinite and not np.isfinite(norm):
         raise RuntimeError(f"clip_grad_norm_: the norm of order {p} is {norm}, so the gradients can't be clipped")
     factor = np.minimum(1, max_norm / (norm + 1e-6))
-    for g in gradients:
-        g[...] = g * factor
+    with np.errstate(invalid="ignore"):  # ∞·0
+        for g in gradients:
+            g[...] = g * factor
     return np.asarray(norm, gradients[0].dtype)
 
 

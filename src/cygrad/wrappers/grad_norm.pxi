@@ -16,7 +16,7 @@ cdef ndarray total_norm(Many many, void **g, double p, double max_norm, ndarray 
 def grad_norm(gradients, double p=2.0):
     """(Σ|g|ᵖ)^(1/p) over all numbers of all arrays, the largest |g| for p = ∞, as a 0-d array."""
     cdef Many many = Many("grad_norm", len(gradients), 1)
-    cdef void **g = many.take(0, "gradients", gradients)
+    cdef void **g = many.take(0, "gradients", gradients, False)
     return total_norm(many, g, p, 1.0, scalar(many.type_number))
 
 
@@ -47,7 +47,7 @@ def clip_grad_adaptive(gradients, weights, double clipping, double floor, bint u
     2-norm of all before. A unit is a row of an array of two or more dimensions, one number of any other."""
     cdef Many many = Many("clip_grad_adaptive_", len(gradients), 2)
     cdef void **g = many.take(0, "gradients", gradients)
-    cdef void **w = many.take(1, "weights", weights)
+    cdef void **w = many.take(1, "weights", weights, False)
     cdef ndarray norm = total_norm(many, g, 2.0, 1.0, scalar(many.type_number)), array
     cdef cnp.npy_intp count = many.tensors
     cdef ndarray units = empty(1, &count, cnp.NPY_INT64), sizes = empty(1, &count, cnp.NPY_INT64)

@@ -11,9 +11,11 @@ cdef class Many:
     cdef int64_t tensors, blocks
     cdef int lists, type_number
     cdef str op
+    cdef list copies  # of arrays that are only read and were not in order
 
     def __cinit__(self, str op, int64_t tensors, int lists):
         self.op = op
+        self.copies = []
         self.tensors = tensors
         self.lists = lists
         self.pointers = <void **>malloc((tensors * lists + 1) * sizeof(void *))
@@ -25,8 +27,8 @@ cdef class Many:
         free(self.pointers)
         free(self.sizes)
 
-    cdef void **take(self, int number, str name, object arrays) except NULL:
-        """Notes list `number`: arrays that the kernel reads or writes in place, None for a list that it leaves alone."""
+    cdef void **take(self, int number, str name, object arrays, bint writes=True) except NULL:
+        """Notes list `number`: arrays that the kernel writes in place, or only reads; None for a list that it leaves alone."""
         cdef void **pointers = self.pointers + number * self.tensors
         cdef ndarray array
         cdef int64_t t = 0
@@ -35,7 +37,9 @@ cdef class Many:
         if len(arrays) != self.tensors:
             raise ValueError(f"{self.op}: {len(arrays)} arrays of {name} for {self.tensors} of the others")
         for item in arrays:
-            array = written(self.op, name, item)
+            array = written(self.op, name, item) if writes else real(self.op, name, item)
+            if array is not item:
+                self.copies.append(array)
             if number == 0:
                 self.sizes[t] = size(array)
                 self.blocks += (self.sizes[t] + 4095) // 4096

@@ -5,7 +5,7 @@ def sgd(p, g, b, bint first, double lr, double momentum, double dampening, doubl
     """p −= lr·d; b, the momentum, is None where momentum is 0."""
     cdef Many many = Many("SGD", len(p), 3)
     cdef cg_sgd_args args = cg_sgd_args(
-        p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g),
+        p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g, False),
         b=many.take(2, "momenta", b), sizes=many.sizes, tensors=many.tensors, blocks=many.blocks,
         first=first, nesterov=nesterov, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
         sign=-1.0 if maximize else 1.0)
@@ -17,7 +17,7 @@ def adam(p, g, m, v, largest, int64_t step, double lr, double beta1, double beta
     """Step number `step` (from 1) of Adam, or of AdamW where the decay is decoupled; `largest` is None without amsgrad."""
     cdef Many many = Many("AdamW" if decoupled else "Adam", len(p), 5)
     cdef cg_adam_args args = cg_adam_args(
-        p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g),
+        p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g, False),
         m=many.take(2, "first moments", m), v=many.take(3, "second moments", v),
         largest=many.take(4, "largest moments", largest),
         sizes=many.sizes, tensors=many.tensors, blocks=many.blocks, amsgrad=largest is not None, decoupled=decoupled,
@@ -30,7 +30,7 @@ def rmsprop(p, g, s, c, b, double lr, double alpha, double eps, double weight_de
     """c is None unless centred, b where momentum is 0."""
     cdef Many many = Many("RMSprop", len(p), 5)
     cdef cg_rmsprop_args args = cg_rmsprop_args(
-        p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g),
+        p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g, False),
         s=many.take(2, "squares", s), c=many.take(3, "averages", c),
         b=many.take(4, "momenta", b), sizes=many.sizes, tensors=many.tensors, blocks=many.blocks,
         centered=c is not None, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum,
@@ -42,7 +42,7 @@ def adagrad(p, g, s, double lr, double eps, double weight_decay, bint maximize):
     """lr is the rate of this step, already decayed."""
     cdef Many many = Many("Adagrad", len(p), 3)
     cdef cg_adagrad_args args = cg_adagrad_args(
-        p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g), s=many.take(2, "sums", s),
+        p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g, False), s=many.take(2, "sums", s),
         sizes=many.sizes, tensors=many.tensors, blocks=many.blocks, lr=lr, eps=eps, weight_decay=weight_decay,
         sign=-1.0 if maximize else 1.0)
     launch(CG_adagrad, many.dtype(), &args, 0.6 * many.numbers())

@@ -89,7 +89,7 @@ def clip_grad_adaptive_(
 
 def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
     """The norm of all tensors as one vector. As ``torch.nn.utils.get_total_norm``."""
-    arrays = [np.ascontiguousarray(t.array) for t in tensors]
+    arrays = [t.array for t in tensors]
     if not arrays:
         return engine.wrap(np.zeros((), np.float32))
     norm = kernels.grad_norm(arrays, float(norm_type))
