@@ -181,15 +181,14 @@ class Optimizer:
         for key, value in entry.items():
             if key == "step":
                 result[key] = int(getattr(value, "item", lambda value=value: value)())
-            elif value is None:
-                result[key] = None
-            else:
+            elif value is not None:
                 array: Array = np.array(getattr(value, "array", value), p.array.dtype, order="C")
                 if array.shape != p.array.shape:
                     raise ValueError(
                         f"{self.name}: load_state_dict: {key} has shape {array.shape}, but its parameter has {p.shape}"
                     )
                 result[key] = Tensor(array)
+        result.setdefault("step", len(result) and 1)  # PyTorch's SGD counts none: what has a momentum has moved
         return result
 
     def __repr__(self) -> str:

@@ -1,0 +1,69 @@
+"""Fifty steps of training follow PyTorch's loss from the same weights, through every kernel of a small network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+
+torch = pytest.importorskip("torch")
+
+FEATURES, HIDDEN, CLASSES, ROWS, STEPS = 20, 48, 5, 64, 50
+
+
+def network(nn, dtype):
+    return nn.Sequential(
+        nn.Linear(FEATURES, HIDDEN, bias=False, dtype=dtype),  # batch norm takes any bias away again
+        nn.BatchNorm1d(HIDDEN, dtype=dtype),
+        nn.ReLU(),
+        nn.Dropout(0.0),
+        nn.Linear(HIDDEN, HIDDEN, dtype=dtype),
+        nn.LayerNorm(HIDDEN, dtype=dtype),
+        nn.ReLU(),
+        nn.Linear(HIDDEN, CLASSES, dtype=dtype),
+    )
+
+
+def losses(library, model, batches):
+    """The loss of every step: cross entropy, clipped gradients, AdamW that decays matrices only."""
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": 0.1},
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = library.optim.AdamW(groups, lr=3e-3)
+    curve = []
+    for x, t in batches:
+        optimizer.zero_grad()
+        loss = library.nn.functional.cross_entropy(model(x), t)
+        loss.backward()
+        norm = library.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.step()
+        curve.append([loss.item(), norm.item()])
+    return np.array(curve)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-4), ("float64", 1e-9)])
+def test_loss_follows_pytorch(dtype, rtol):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((ROWS, FEATURES))
+    t = (x @ rng.standard_normal((FEATURES, CLASSES))).argmax(1)
+    here, there = network(cg.nn, getattr(cg, dtype)), network(torch.nn, getattr(torch, dtype))
+    there.load_state_dict({k: torch.tensor(v.numpy()) for k, v in here.state_dict().items()})
+    rows = [rng.choice(ROWS, ROWS // 2, replace=False) for _ in range(STEPS)]
+    data = [(x[chosen].astype(dtype), t[chosen]) for chosen in rows]
+    got = losses(cg, here, [(cg.tensor(a), cg.tensor(b)) for a, b in data])
+    want = losses(torch, there, [(torch.tensor(a), torch.tensor(b)) for a, b in data])
+    np.testing.assert_allclose(got[:, 0], want[:, 0], rtol=rtol)
+    np.testing.assert_allclose(got[:, 1], want[:, 1], rtol=10 * rtol)
+    assert got[-5:, 0].mean() < got[:5, 0].mean() / 2, "it learns"
+    for (name, value), other in zip(here.state_dict().items(), there.state_dict().values()):
+        np.testing.assert_allclose(value.numpy(), other.numpy(), rtol=100 * rtol, atol=100 * rtol, err_msg=name)
+
+
+def test_decay_groups_split_the_same_way():
+    model = network(cg.nn, None)
+    decayed, rest = cg.optim.decay_groups(model, 0.1)
+    assert [p.ndim for p in decayed["params"]] == [2, 2, 2]
+    assert {p.ndim for p in rest["params"]} == {1}
+    assert (decayed["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
