@@ -1,0 +1,161 @@
+"""What the functional forms do where rows of tests/op_db do not fit: limits, empty batches, buffers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import nn
+from cygrad.nn import functional as F
+from cygrad.nn import utils
+
+torch = pytest.importorskip("torch")
+
+
+def both(function, *arrays, grad=True):
+    """Value and gradients of function(library, *tensors), here and in PyTorch; integers need no gradient."""
+    results = []
+    for library in (cg, torch):
+        tensors = [library.tensor(a.tolist(), dtype=getattr(library, str(a.dtype))).reshape(a.shape) for a in arrays]
+        leaves = [t.requires_grad_() for t in tensors if grad and "float" in str(t.dtype)]
+        y = function(library, *tensors)
+        if leaves:
+            y.sum().backward()
+        results.append([y.detach().numpy(), *[t.grad.numpy() for t in leaves if t.grad is not None]])
+    return results
+
+
+def assert_same(function, *arrays, grad=True):
+    for got, want in zip(*both(function, *arrays, grad=grad), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+def f64(*rows):
+    return np.array(rows, np.float64)
+
+
+def test_bce_of_certain_predictions_is_bounded():
+    """The logarithm of 0 counts as −100."""
+    assert_same(lambda lib, x, t: lib.nn.functional.binary_cross_entropy(x, t), f64(0.0, 1, 0, 1), f64(0.0, 1, 1, 0))
+
+
+@pytest.mark.parametrize("size", [0.0, 50, 1000])
+def test_bce_with_logits_does_not_overflow(size):
+    assert_same(lambda lib, x, t: lib.nn.functional.binary_cross_entropy_with_logits(x, t), f64(size, -size), f64(0.0, 0.3))
+    assert_same(
+        lambda lib, x, t: lib.nn.functional.binary_cross_entropy_with_logits(x, t, pos_weight=lib.tensor(3.0, dtype=lib.float64)),
+        f64(size, -size), f64(0.0, 0.3),
+    )  # fmt: skip
+
+
+def test_kl_div_of_impossible_events_is_0():
+    def loss(lib, x, t):
+        return lib.nn.functional.kl_div(x, t.detach(), reduction="sum")
+
+    assert_same(loss, f64(-1.0, -2.0), f64(0.0, 1.0))
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])
+def test_mean_of_no_losses_is_nan(name):
+    empty = cg.zeros(0, 3)
+    assert math.isnan(getattr(F, name)(empty, empty).item())
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
+def test_mean_without_a_class_is_nan(name):
+    assert math.isnan(getattr(F, name)(cg.zeros(2, 3), cg.tensor([-100, -100])).item())
+    assert math.isnan(getattr(F, name)(cg.zeros(0, 3), cg.zeros(0).long()).item())
+    assert getattr(F, name)(cg.zeros(2, 3), cg.tensor([-100, -100]), reduction="sum").item() == 0
+
+
+def test_smooth_l1_without_beta_is_l1():
+    x, t = cg.tensor([1.0, 3.0]), cg.tensor([0.0, 0.0])
+    assert F.smooth_l1_loss(x, t, beta=0.0).item() == F.l1_loss(x, t).item()
+
+
+def test_weighted_mse_is_a_weighted_mean():
+    loss = F.mse_loss(cg.tensor([1.0, 3.0]), cg.tensor([0.0, 0.0]), weight=cg.tensor([3.0, 1.0]))
+    assert loss.item() == (3 * 1 + 1 * 9) / 4
+
+
+def test_cross_entropy_of_excluded_classes():
+    """A score of −∞ excludes a class: probability 0, gradient 0."""
+    x = f64([-np.inf, 0.0, 1.0], [2.0, -np.inf, 0.0])
+    assert_same(lambda lib, x: lib.nn.functional.cross_entropy(x, lib.tensor([1, 0])), x)
+
+
+@pytest.mark.parametrize("classes", [-1, 4, 7])
+def test_one_hot(classes):
+    for index in (np.array([0, 3, 1]), np.array([[2], [3]]), np.array(3)):
+        assert_same(lambda lib, i: lib.nn.functional.one_hot(i, classes), index, grad=False)
+
+
+@pytest.mark.parametrize(
+    ("index", "classes", "error", "match"),
+    [
+        ([0, 4], 4, RuntimeError, "one_hot: class numbers must lie in 0 to 3, got 0 to 4"),
+        ([-1, 0], -1, RuntimeError, "one_hot: class numbers must lie in 0 to 0, got -1 to 0"),
+        ([0.5], 4, TypeError, "one_hot: input must hold integers, got float32"),
+    ],
+)
+def test_one_hot_of_bad_classes(index, classes, error, match):
+    with pytest.raises(error, match=match):
+        F.one_hot(cg.tensor(index), classes)
+
+
+@pytest.mark.parametrize("momentum", [0.1, 1.0, 0.0, None])
+def test_running_statistics_follow_pytorch(momentum):
+    """momentum=None averages all batches."""
+    rng = np.random.default_rng(0)
+    here, there = (
+        lib.nn.BatchNorm2d(3, momentum=momentum, dtype=lib.float64) for lib in (cg, torch)
+    )
+    for _ in range(4):
+        x = rng.normal(5, 2, (4, 3, 2, 5))
+        np.testing.assert_allclose(here(cg.tensor(x)).detach().numpy(), there(torch.tensor(x)).detach().numpy(), rtol=1e-10)
+    for name in ("running_mean", "running_var", "num_batches_tracked"):
+        np.testing.assert_allclose(getattr(here, name).numpy(), getattr(there, name).numpy(), rtol=1e-12, err_msg=name)
+    x = rng.normal(5, 2, (1, 3, 2, 5))
+    here.eval(), there.eval()
+    np.testing.assert_allclose(here(cg.tensor(x)).detach().numpy(), there(torch.tensor(x)).detach().numpy(), rtol=1e-10)
+
+
+def test_running_statistics_stay_after_an_error():
+    layer = nn.BatchNorm1d(3)
+    with pytest.raises(ValueError, match="batch_norm: training needs more than one value a channel"):
+        layer(cg.ones(1, 3))
+    with pytest.raises(ValueError, match="batch_norm: weight has shape"):
+        F.batch_norm(cg.ones(2, 3), layer.running_mean, layer.running_var, cg.ones(2), training=True)
+    assert layer.running_mean.tolist() == [0, 0, 0]
+    assert layer.running_var.tolist() == [1, 1, 1]
+    assert layer.num_batches_tracked.item() == 0
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, math.inf])
+def test_total_norm(norm_type):
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((5, 6)), rng.standard_normal((4, 3)).T[::2]]
+    norm = utils.get_total_norm([cg.Tensor(a) for a in arrays], norm_type)
+    want = torch.nn.utils.get_total_norm([torch.tensor(a.copy()) for a in arrays], norm_type)
+    np.testing.assert_allclose(norm.item(), want.item(), rtol=1e-12)
+
+
+def test_clipping_without_gradients():
+    p = cg.ones(2, requires_grad=True)
+    assert utils.clip_grad_norm_([p], 1.0).item() == 0
+    assert utils.clip_grad_norm_([], 1.0).item() == 0
+    assert utils.clip_grad_value_([p], 1.0) is None
+    assert utils.clip_grad_adaptive_([p]).item() == 0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_norm_that_is_not_finite_changes_nothing(value):
+    p, q = cg.ones(2, requires_grad=True), cg.ones(1, requires_grad=True)
+    p.grad, q.grad = cg.tensor([3.0, 4.0]), cg.tensor([value])
+    with pytest.raises(RuntimeError, match="clip_grad_norm_: the norm of order 2.0 is (nan|inf), so the gradients can't be"):
+        utils.clip_grad_norm_([p, q], 1.0, error_if_nonfinite=True)
+    assert p.grad.tolist() == [3, 4]
+    np.testing.assert_array_equal(q.grad.numpy(), [value])
