@@ -25,7 +25,7 @@ DEBUG = bool(os.environ.get("CYGRAD_DEBUG"))
 # -fno-trapping-math only drop errno and floating-point exception flags, which nothing reads.
 FLAGS = [
     "-std=gnu11",
-    "-O1" if DEBUG else "-O3",
+    *(["-O1", "-g"] if DEBUG else ["-O3", "-g0"]),
     "-fopenmp-simd",
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -121,7 +121,7 @@ def module(name: str, source: str, **options) -> Extension:
         include_dirs=["csrc", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
                        ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
-        extra_compile_args=windows_flags(["-std=gnu11", "-fvisibility=hidden", "-Wno-unused-function"]),
+        extra_compile_args=windows_flags(["-std=gnu11", *([] if DEBUG else ["-g0"]), "-fvisibility=hidden", "-Wno-unused-function"]),
         **options,
     )
 

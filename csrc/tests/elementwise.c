@@ -1,0 +1,157 @@
+/* Activations, arithmetic and elementwise losses. */
+#include "harness.h"
+
+
+#define FUNCTION(name, value, gradient)                                                                    \
+    static double name##_value(double v, double p, double q) { return (void)p, (void)q, value; }           \
+    static double name##_slope(double g, double v, double p, double q) { return (void)p, (void)q, gradient; } \
+    static int name##_build(void *args, int variant) {                                                     \
+        if (variant >= COUNT(SIZES)) return 0;                                                             \
+        const int64_t n = SIZES[variant];                                                                  \
+        *(cg_##name##_args *)args = (cg_##name##_args){output(n), numbers(n, LOW, 8), n, 1.5, 2};          \
+        return 1;                                                                                          \
+    }                                                                                                      \
+    static int name##_backward_build(void *args, int variant) {                                            \
+        if (variant >= COUNT(SIZES)) return 0;                                                             \
+        const int64_t n = SIZES[variant];                                                                  \
+        *(cg_##name##_backward_args *)args =                                                               \
+            (cg_##name##_backward_args){output(n), numbers(n, -2, 2), numbers(n, LOW, 8), n, 1.5, 2};      \
+        return 1;                                                                                          \
+    }                                                                                                      \
+    static void name##_twin(const void *args) {                                                            \
+        const cg_##name##_args *a = args;                                                                  \
+        for (int64_t i = 0; i < a->n; i++) put(a->y, i, name##_value(get(a->x, i), a->p, a->q));           \
+    }                                                                                                      \
+    static void name##_backward_twin(const void *args) {                                                   \
+        const cg_##name##_backward_args *a = args;                                                         \
+        for (int64_t i = 0; i < a->n; i++)                                                                 \
+            put(a->dx, i, name##_slope(get(a->dy, i), get(a->saved, i), a->p, a->q));                      \
+    }
+#define PAIR(name) {CG_##name, name##_build, name##_twin, 16}, {CG_##name##_backward, name##_backward_build, name##_backward_twin, 16}
+
+static double sigma(double v) { return 1 / (1 + exp(-v)); }
+static double cdf(double v) { return 0.5 * erfc(-v / sqrt(2)); }
+static double gelu_u(double v) { return sqrt(2 / M_PI) * (v + 0.044715 * v * v * v); }
+static double gelu_tanh_slope_of(double v) {
+    const double t = tanh(gelu_u(v));
+    return 0.5 * (1 + t) + 0.5 * v * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * v * v);
+}
+
+#define LOW -8
+FUNCTION(relu, v > 0 ? v : 0, v > 0 ? g : 0)
+FUNCTION(leaky_relu, v > 0 ? v : p * v, v > 0 ? g : p * g)
+FUNCTION(elu, q * (v > 0 ? v : p * expm1(v)), g * q * (v > 0 ? 1 : p * exp(v)))
+FUNCTION(gelu, v * cdf(v), g * (cdf(v) + v * exp(-v * v / 2) / sqrt(2 * M_PI)))
+FUNCTION(gelu_tanh, 0.5 * v * (1 + tanh(gelu_u(v))), g * gelu_tanh_slope_of(v))
+FUNCTION(silu, v * sigma(v), g * sigma(v) * (1 + v * (1 - sigma(v))))
+FUNCTION(sigmoid, sigma(v), g * v * (1 - v))
+FUNCTION(tanh, tanh(v), g * (1 - v * v))
+FUNCTION(softplus, p * v > q ? v : log1p(exp(p * v)) / p, p * v > q ? g : g * sigma(p * v))
+FUNCTION(exp, exp(v), g * v)
+FUNCTION(erf, erf(v), g * 2 / sqrt(M_PI) * exp(-v * v))
+#undef LOW
+#define LOW 1e-3
+FUNCTION(log, log(v), g / v)
+#undef LOW
+
+/* Arithmetic: both operands whole, one a number, a row or a column. */
+static const int64_t GRIDS[][6] = {/* rows, cols, x_row, x_col, y_row, y_col */
+    {1, 0, 0, 1, 0, 1}, {1, 1, 0, 0, 0, 0}, {1, 4097, 0, 1, 0, 1}, {1, 4097, 0, 1, 0, 0}, {1, 33, 0, 0, 0, 1},
+    {7, 17, 17, 1, 0, 1}, {65, 65, 65, 1, 1, 0}, {9, 1000, 1, 0, 0, 1}, {3, 3, 0, 0, 0, 0}};
+
+static int64_t extent(int64_t rows, int64_t cols, int64_t row, int64_t col) {
+    return rows && cols ? (rows - 1) * row + (cols - 1) * col + 1 : 0;
+}
+
+#define ARITHMETIC(name, expression)                                                                        \
+    static int name##_build(void *args, int variant) {                                                      \
+        if (variant >= COUNT(GRIDS)) return 0;                                                              \
+        const int64_t *s = GRIDS[variant];                                                                  \
+        *(cg_##name##_args *)args = (cg_##name##_args){                                                     \
+            output(s[0] * s[1]), numbers(extent(s[0], s[1], s[2], s[3]), -2, 2),                            \
+            numbers(extent(s[0], s[1], s[4], s[5]), 1, 2), s[0], s[1], s[2], s[3], s[4], s[5]};             \
+        return 1;                                                                                           \
+    }                                                                                                       \
+    static void name##_twin(const void *args) {                                                             \
+        const cg_##name##_args *a = args;                                                                   \
+        for (int64_t i = 0; i < a->rows; i++)                                                               \
+            for (int64_t j = 0; j < a->cols; j++) {                                                         \
+                const double u = get(a->x, i * a->x_row + j * a->x_col), v = get(a->y, i * a->y_row + j * a->y_col); \
+                put(a->out, i * a->cols + j, expression);                                                   \
+            }                                                                                               \
+    }
+ARITHMETIC(add, u + v)
+ARITHMETIC(sub, u - v)
+ARITHMETIC(mul, u * v)
+ARITHMETIC(div, u / v)
+
+/* Losses, elementwise (even variants) and by blocks (odd ones). */
+#define BLOCK 4096
+#define LOSS(name, value, slope_x, slope_t)                                                                 \
+    static double name##_value(double u, double v, double p) { return (void)p, value; }                     \
+    static int name##_build(void *args, int variant) {                                                      \
+        if (variant >= 2 * COUNT(SIZES)) return 0;                                                          \
+        const int64_t n = SIZES[variant / 2], blocks = (n + BLOCK - 1) / BLOCK;                             \
+        *(cg_##name##_args *)args = (cg_##name##_args){variant % 2 ? NULL : output(n),                      \
+            variant % 2 ? output(blocks) : NULL, numbers(n, 0.01, 0.99), numbers(n, 0.02, 0.98), n, 0.3};   \
+        return 1;                                                                                           \
+    }                                                                                                       \
+    static void name##_twin(const void *args) {                                                             \
+        const cg_##name##_args *a = args;                                                                   \
+        double sum = 0;                                                                                     \
+        for (int64_t i = 0; i < a->n; i++) {                                                                \
+            const double l = name##_value(get(a->x, i), get(a->t, i), a->p);                                \
+            if (a->y) put(a->y, i, l);                                                                      \
+            sum = i % BLOCK ? sum + l : l;                                                                  \
+            if (a->partial) put(a->partial, i / BLOCK, sum);                                                \
+        }                                                                                                   \
+    }                                                                                                       \
+    static int name##_backward_build(void *args, int variant) {                                             \
+        if (variant >= 2 * COUNT(SIZES)) return 0;                                                          \
+        const int64_t n = SIZES[variant / 2], step = variant % 2;                                           \
+        *(cg_##name##_backward_args *)args = (cg_##name##_backward_args){output(n), step ? output(n) : NULL,\
+            numbers(step ? n : 1, 1, 2), numbers(n, 0.01, 0.99), numbers(n, 0.02, 0.98), n, step, 0.7, 0.3};\
+        return 1;                                                                                           \
+    }                                                                                                       \
+    static void name##_backward_twin(const void *args) {                                                    \
+        const cg_##name##_backward_args *a = args;                                                          \
+        for (int64_t i = 0; i < a->n; i++) {                                                                \
+            const double u = get(a->x, i), v = get(a->t, i), g = get(a->dy, i * a->dy_step) * a->scale, p = a->p; \
+            (void)p;                                                                                        \
+            put(a->dx, i, slope_x);                                                                         \
+            if (a->dt) put(a->dt, i, slope_t);                                                              \
+        }                                                                                                   \
+    }
+#define SIGN(d) ((d) > 0 ? 1.0 : (d) < 0 ? -1.0 : 0.0)
+LOSS(mse_loss, (u - v) * (u - v), 2 * (u - v) * g, -2 * (u - v) * g)
+LOSS(l1_loss, fabs(u - v), SIGN(u - v) * g, -SIGN(u - v) * g)
+LOSS(smooth_l1_loss, fabs(u - v) < p ? 0.5 * (u - v) * (u - v) / p : fabs(u - v) - 0.5 * p,
+     (fabs(u - v) < p ? (u - v) / p : SIGN(u - v)) * g, -(fabs(u - v) < p ? (u - v) / p : SIGN(u - v)) * g)
+LOSS(huber_loss, fabs(u - v) <= p ? 0.5 * (u - v) * (u - v) : p * (fabs(u - v) - 0.5 * p),
+     (fabs(u - v) <= p ? u - v : p * SIGN(u - v)) * g, -(fabs(u - v) <= p ? u - v : p * SIGN(u - v)) * g)
+LOSS(bce_loss, -v * log(u) - (1 - v) * log1p(-u), g * (u - v) / (u * (1 - u)), g * (log1p(-u) - log(u)))
+LOSS(bce_logits_loss, log1p(exp(u)) - u * v, g * (sigma(u) - v), -g * u)
+LOSS(kl_div, v * (log(v) - u), -v * g, (log(v) + 1 - u) * g)
+LOSS(kl_div_log, exp(v) * (v - u), -exp(v) * g, exp(v) * (v + 1 - u) * g)
+
+static int sum_partials_build(void *args, int variant) {
+    if (variant >= COUNT(SIZES)) return 0;
+    *(cg_sum_partials_args *)args = (cg_sum_partials_args){output(1), numbers(SIZES[variant], 0, 1), SIZES[variant], 0.5};
+    return 1;
+}
+static void sum_partials_twin(const void *args) {
+    const cg_sum_partials_args *a = args;
+    double sum = 0;
+    for (int64_t i = 0; i < a->n; i++) sum += get(a->partial, i);
+    put(a->y, 0, sum * a->scale);
+}
+
+static const test tests[] = {
+    PAIR(relu), PAIR(leaky_relu), PAIR(elu), PAIR(gelu), PAIR(gelu_tanh), PAIR(silu), PAIR(sigmoid), PAIR(tanh),
+    PAIR(softplus), PAIR(exp), PAIR(log), PAIR(erf),
+    {CG_add, add_build, add_twin, 2}, {CG_sub, sub_build, sub_twin, 2}, {CG_mul, mul_build, mul_twin, 2},
+    {CG_div, div_build, div_twin, 2},
+    PAIR(mse_loss), PAIR(l1_loss), PAIR(smooth_l1_loss), PAIR(huber_loss), PAIR(bce_loss), PAIR(bce_logits_loss),
+    PAIR(kl_div), PAIR(kl_div_log), {CG_sum_partials, sum_partials_build, sum_partials_twin, 16},
+};
+TESTS(elementwise_tests, tests);

@@ -1,0 +1,208 @@
+#include "harness.h"
+
+#include <stdio.h>
+
+int precision;
+
+enum { MOST_ARRAYS = 64 };
+
+typedef struct {
+    void *data, *first;
+    int64_t bytes;
+    int is_output, holds_doubles;
+} array;
+
+static array arrays[MOST_ARRAYS];
+static int array_count;
+static uint64_t state = 1;
+
+double uniform(double low, double high) { /* xorshift64*: S. Vigna (2016) */
+    state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
+    return low + (high - low) * (double)((state * 2685821657736338717u) >> 11) / 9007199254740992.0;
+}
+
+static void *new_array(int64_t bytes, int is_output) {
+    if (array_count == MOST_ARRAYS) abort();
+    void *data = malloc(bytes ? bytes : 1), *first = malloc(bytes ? bytes : 1);
+    arrays[array_count++] = (array){data, first, bytes, is_output, 0};
+    return data;
+}
+
+static int64_t width(void) { return precision == CG_FLOAT32 ? 4 : 8; }
+
+void *numbers(int64_t n, double low, double high) {
+    void *p = new_array(n * width(), 0);
+    for (int64_t i = 0; i < n; i++) put(p, i, uniform(low, high));
+    return p;
+}
+
+void *output_from(int64_t n, double low, double high) {
+    void *p = new_array(n * width(), 1);
+    for (int64_t i = 0; i < n; i++) put(p, i, uniform(low, high));
+    memcpy(arrays[array_count - 1].first, p, n * width());
+    return p;
+}
+
+void *output(int64_t n) { return output_from(n, 1e3, 2e3); }
+
+void *doubles_output(int64_t n) {
+    double *p = new_array(n * 8, 1);
+    for (int64_t i = 0; i < n; i++) p[i] = 0;
+    memcpy(arrays[array_count - 1].first, p, n * 8);
+    arrays[array_count - 1].holds_doubles = 1;
+    return p;
+}
+
+int64_t *integers(int64_t n, int64_t low, int64_t limit) {
+    int64_t *p = new_array(n * 8, 0);
+    for (int64_t i = 0; i < n; i++) p[i] = low + (int64_t)uniform(0, (double)(limit - low));
+    return p;
+}
+
+int64_t *listed(int64_t n, const int64_t *values) {
+    int64_t *p = new_array(n * 8, 0);
+    if (n) memcpy(p, values, n * 8);
+    return p;
+}
+
+void **list(int64_t n, void *const *values) {
+    void **p = new_array(n * sizeof(void *), 0);
+    if (n) memcpy(p, values, n * sizeof(void *));
+    return p;
+}
+
+static void reset_outputs(void) {
+    for (int i = 0; i < array_count; i++)
+        if (arrays[i].is_output) memcpy(arrays[i].data, arrays[i].first, arrays[i].bytes);
+}
+
+static void free_arrays(void) {
+    for (int i = 0; i < array_count; i++) free(arrays[i].data), free(arrays[i].first);
+    array_count = 0;
+}
+
+static void fail(const test *t, int variant, const char *what) {
+    printf("%s, %s, variant %d at level %s: %s\n", cg_kernel_names[t->kernel],
+           precision == CG_FLOAT32 ? "float32" : "float64", variant, cg_level_name(cg_level()), what);
+    exit(1);
+}
+
+static void run_shares(const test *t, const void *args, int64_t count) {
+    void *scratch = aligned_alloc(64, CG_SCRATCH_BYTES);
+    reset_outputs();
+    for (int64_t i = 0; i < count; i++)
+        cg_find(t->kernel, precision)(args, (cg_share){i, count, scratch});
+    free(scratch);
+}
+
+/* What the outputs hold now. */
+static char *outputs(int64_t *bytes) {
+    *bytes = 0;
+    for (int i = 0; i < array_count; i++) *bytes += arrays[i].is_output ? arrays[i].bytes : 0;
+    char *copy = malloc(*bytes + 1), *to = copy;
+    for (int i = 0; i < array_count; i++)
+        if (arrays[i].is_output) memcpy(to, arrays[i].data, arrays[i].bytes), to += arrays[i].bytes;
+    return copy;
+}
+
+/* The twin's results, which the outputs hold, against the kernel's. */
+static void compare(const test *t, int variant, const char *kernel) {
+    const double eps = precision == CG_FLOAT32 ? 1.2e-7 : 2.3e-16 * 64;
+    for (int i = 0; i < array_count; i++) {
+        if (!arrays[i].is_output) continue;
+        const int saved = precision;
+        if (arrays[i].holds_doubles) precision = CG_FLOAT64;
+        const int64_t n = arrays[i].bytes / width();
+        double largest = 0;
+        for (int64_t j = 0; j < n; j++) {
+            double v = fabs(get(arrays[i].data, j));
+            if (isfinite(v) && v > largest) largest = v;
+        }
+        for (int64_t j = 0; j < n; j++) {
+            const double want = get(arrays[i].data, j), got = get(kernel, j);
+            if (want == got || (want != want && got != got)) continue;
+            if (!(fabs(want - got) <= t->tolerance * eps * (largest + 1e-30))) {
+                char text[160];
+                snprintf(text, sizeof text, "element %lld of output %d is %.9g, its twin says %.9g", (long long)j, i, got, want);
+                precision = saved;
+                fail(t, variant, text);
+            }
+        }
+        precision = saved;
+        kernel += arrays[i].bytes;
+    }
+}
+
+static int run_variant(const test *t, int variant) {
+    char args[512];
+    memset(args, 0, sizeof args);
+    state = 88172645463325252u + (uint64_t)variant;
+    if (!t->build(args, variant)) {
+        free_arrays();
+        return 0;
+    }
+    int64_t bytes;
+    run_shares(t, args, 1);
+    char *first = outputs(&bytes);
+    const int64_t counts[] = {2, 3, 7};
+    for (int c = 0; c < COUNT(counts); c++) {
+        run_shares(t, args, counts[c]);
+        char *other = outputs(&bytes);
+        if (memcmp(first, other, bytes)) fail(t, variant, "the bits depend on the number of shares");
+        free(other);
+    }
+    reset_outputs();
+    t->twin(args);
+    compare(t, variant, first);
+    free(first);
+    free_arrays();
+    return 1;
+}
+
+static int tested[CG_KERNEL_COUNT];
+
+static int run_list(const test_list *list) {
+    int calls = 0;
+    for (int i = 0; i < list->count; i++) {
+        tested[list->tests[i].kernel] = 1;
+        for (int variant = 0; run_variant(&list->tests[i], variant); variant++) calls++;
+    }
+    return calls;
+}
+
+/* The runner itself: a launch on several threads gives what one share gives. */
+static void test_runner(void) {
+    const int64_t n = 100003;
+    precision = CG_FLOAT32;
+    cg_relu_args args = {output(n), numbers(n, -1, 1), n, 0, 0};
+    for (int threads = 1; threads <= 5; threads++) {
+        cg_set_num_threads(threads);
+        reset_outputs();
+        if (cg_run(cg_find(CG_relu, precision), &args, 1e9)) exit(1);
+        for (int64_t i = 0; i < n; i++)
+            if (get(args.y, i) != fmax(get(args.x, i), 0)) {
+                printf("%d threads: element %lld is wrong\n", threads, (long long)i);
+                exit(1);
+            }
+    }
+    free_arrays();
+}
+
+int main(void) {
+    const test_list *lists[] = {&elementwise_tests, &matrix_tests, &row_tests, &norm_tests, &many_tests};
+    int calls = 0;
+    for (int level = 0; level < cg_level_count(); level++) {
+        if (!cg_level_supported(level)) continue;
+        cg_use_level(level);
+        for (precision = 0; precision < CG_DTYPE_COUNT; precision++)
+            for (int i = 0; i < COUNT(lists); i++) calls += run_list(lists[i]);
+    }
+    for (int kernel = 0; kernel < CG_KERNEL_COUNT; kernel++)
+        if (!tested[kernel]) {
+            printf("%s has no test in csrc/tests\n", cg_kernel_names[kernel]);
+            return 1;
+        }
+    test_runner();
+    printf("%d kernels, %d calls, %d threads\n", CG_KERNEL_COUNT, calls, cg_num_threads());
+    return 0;
+}

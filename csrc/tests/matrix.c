@@ -1,0 +1,119 @@
+/* Matrix products, sums and extremes over axes, rows of tables. */
+#include "harness.h"
+
+/* m, n, k, whether A and B are transposed, batch, whether B is the same in all, accumulate, bias, activation */
+static const int64_t PRODUCTS[][10] = {
+    {0, 3, 2, 0, 0, 1, 0, 0, 0, 0},     {3, 0, 2, 0, 0, 1, 0, 0, 0, 0},      {2, 3, 0, 0, 0, 1, 0, 1, 1, 0},
+    {1, 1, 1, 0, 0, 1, 0, 0, 0, 0},     {5, 7, 3, 0, 1, 1, 0, 0, 1, 1},      {14, 32, 16, 1, 0, 1, 0, 1, 0, 0},
+    {15, 33, 17, 1, 1, 1, 0, 0, 1, 0},  {13, 31, 300, 0, 0, 1, 0, 1, 1, 1},  {64, 200, 5, 0, 1, 1, 0, 0, 1, 0},
+    {257, 65, 257, 1, 0, 1, 0, 0, 0, 0}, {40, 300, 30, 0, 0, 1, 0, 0, 1, 1}, {300, 40, 30, 1, 1, 1, 0, 1, 0, 0},
+    {4, 6, 5, 0, 1, 3, 0, 0, 0, 0},     {17, 33, 9, 1, 0, 5, 1, 0, 0, 0},    {1, 129, 64, 0, 1, 1, 0, 0, 1, 0},
+    {129, 1, 64, 0, 0, 1, 0, 0, 0, 0},
+};
+static int gemm_build(void *args, int variant) {
+    if (variant >= COUNT(PRODUCTS)) return 0;
+    const int64_t *s = PRODUCTS[variant], m = s[0], n = s[1], k = s[2], batch = s[5];
+    *(cg_gemm_args *)args = (cg_gemm_args){
+        output_from(batch * m * n, -1, 1), numbers(batch * m * k, -1, 1), numbers((s[6] ? 1 : batch) * k * n, -1, 1),
+        s[8] ? numbers(n, -1, 1) : NULL, m, n, k, n, s[3] ? 1 : k, s[3] ? m : 1, s[4] ? 1 : n, s[4] ? k : 1,
+        batch, m * n, m * k, s[6] ? 0 : k * n, s[7], s[9]};
+    return 1;
+}
+static void gemm_twin(const void *args) {
+    const cg_gemm_args *a = args;
+    for (int64_t b = 0; b < a->batch; b++)
+        for (int64_t i = 0; i < a->m; i++)
+            for (int64_t j = 0; j < a->n; j++) {
+                const int64_t at = b * a->c_batch + i * a->ldc + j;
+                double sum = (a->accumulate ? get(a->c, at) : 0) + (a->bias ? get(a->bias, j) : 0);
+                for (int64_t p = 0; p < a->k; p++)
+                    sum += get(a->a, b * a->a_batch + i * a->a_row + p * a->a_col) *
+                           get(a->b, b * a->b_batch + p * a->b_row + j * a->b_col);
+                put(a->c, at, a->activation && sum < 0 ? 0 : sum);
+            }
+}
+
+/* outer, count, inner */
+static const int64_t MIDDLES[][3] = {{0, 3, 1}, {1, 1, 1}, {1, 4097, 1}, {5, 63, 1}, {300, 65, 1}, {3, 129, 7},
+                                     {2, 70, 300}, {1, 500, 65}, {9, 1, 1}, {4, 3, 257}};
+#define REDUCTION(name, start, step, scaled)                                                                 \
+    static int name##_build(void *args, int variant) {                                                       \
+        if (variant >= COUNT(MIDDLES)) return 0;                                                             \
+        const int64_t *s = MIDDLES[variant];                                                                 \
+        *(cg_##name##_args *)args = (cg_##name##_args){                                                      \
+            .y = output(s[0] * s[2]), .x = numbers(s[0] * s[1] * s[2], -1, 1), .outer = s[0], .count = s[1], \
+            .inner = s[2]};                                                                                  \
+        scaled;                                                                                              \
+        return 1;                                                                                            \
+    }                                                                                                        \
+    static void name##_twin(const void *args) {                                                              \
+        const cg_##name##_args *a = args;                                                                    \
+        for (int64_t o = 0; o < a->outer; o++)                                                               \
+            for (int64_t i = 0; i < a->inner; i++) {                                                         \
+                double y = start;                                                                            \
+                for (int64_t c = 0; c < a->count; c++) {                                                     \
+                    const double v = get(a->x, (o * a->count + c) * a->inner + i);                           \
+                    step;                                                                                    \
+                }                                                                                            \
+                put(a->y, o * a->inner + i, y);                                                              \
+            }                                                                                                \
+    }
+REDUCTION(sum, 0, y += v * a->scale, ((cg_sum_args *)args)->scale = 0.25)
+REDUCTION(max, -INFINITY, y = v > y ? v : y, (void)0)
+REDUCTION(min, INFINITY, y = v < y ? v : y, (void)0)
+
+static int sum_blocks_build(void *args, int variant) {
+    if (variant >= COUNT(SIZES)) return 0;
+    const int64_t n = SIZES[variant];
+    *(cg_sum_blocks_args *)args = (cg_sum_blocks_args){output((n + 4095) / 4096), numbers(n, 0, 1), n};
+    return 1;
+}
+static void sum_blocks_twin(const void *args) {
+    const cg_sum_blocks_args *a = args;
+    double sum = 0;
+    for (int64_t i = 0; i < a->n; i++) {
+        sum = i % 4096 ? sum + get(a->x, i) : get(a->x, i);
+        put(a->partial, i / 4096, sum);
+    }
+}
+
+/* count, rows, cols */
+static const int64_t TABLES[][3] = {{0, 3, 4}, {1, 1, 1}, {7, 3, 5}, {50, 9, 65}, {300, 17, 200}};
+static int gather_rows_build(void *args, int variant) {
+    if (variant >= COUNT(TABLES)) return 0;
+    const int64_t *s = TABLES[variant], bytes = precision == CG_FLOAT32 ? 4 : 8;
+    *(cg_gather_rows_args *)args = (cg_gather_rows_args){output(s[0] * s[2]), numbers(s[1] * s[2], -1, 1),
+                                                         integers(s[0], 0, s[1]), s[0], s[2] * bytes};
+    return 1;
+}
+static void gather_rows_twin(const void *args) {
+    const cg_gather_rows_args *a = args;
+    for (int64_t i = 0; i < a->count; i++)
+        for (int64_t j = 0; j < a->row_bytes; j++)
+            ((char *)a->y)[i * a->row_bytes + j] = ((const char *)a->x)[a->index[i] * a->row_bytes + j];
+}
+static int scatter_rows_build(void *args, int variant) {
+    if (variant >= 2 * COUNT(TABLES)) return 0;
+    const int64_t *s = TABLES[variant / 2];
+    *(cg_scatter_rows_args *)args = (cg_scatter_rows_args){output(s[1] * s[2]), numbers(s[0] * s[2], -1, 1),
+                                                           integers(s[0], 0, s[1]), s[0], s[1], s[2], variant % 2 - 1};
+    return 1;
+}
+static void scatter_rows_twin(const void *args) {
+    const cg_scatter_rows_args *a = args;
+    for (int64_t i = 0; i < a->rows * a->cols; i++) put(a->dx, i, 0);
+    for (int64_t i = 0; i < a->count; i++)
+        for (int64_t j = 0; a->index[i] != a->padding && j < a->cols; j++) {
+            const int64_t at = a->index[i] * a->cols + j;
+            put(a->dx, at, get(a->dx, at) + get(a->dy, i * a->cols + j));
+        }
+}
+
+static const test tests[] = {
+    {CG_gemm, gemm_build, gemm_twin, 32},
+    {CG_sum, sum_build, sum_twin, 32}, {CG_max, max_build, max_twin, 0}, {CG_min, min_build, min_twin, 0},
+    {CG_sum_blocks, sum_blocks_build, sum_blocks_twin, 16},
+    {CG_gather_rows, gather_rows_build, gather_rows_twin, 0},
+    {CG_scatter_rows, scatter_rows_build, scatter_rows_twin, 32},
+};
+TESTS(matrix_tests, tests);

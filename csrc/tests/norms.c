@@ -1,0 +1,181 @@
+/* Batch norm, layer norm, dropout. */
+#include "harness.h"
+
+static const int64_t IMAGES[][3] = {{2, 1, 1}, {3, 5, 1}, {33, 17, 1}, {65, 257, 1}, {100, 300, 1}, {2, 3, 4},
+                                    {5, 7, 65}, {1, 2, 4097}}; /* rows, channels, inner */
+
+static double at(const void *x, const int64_t *s, int64_t r, int64_t c, int64_t i) {
+    return get(x, (r * s[1] + c) * s[2] + i);
+}
+static double affine(const void *p, int64_t c, double otherwise) { return p ? get(p, c) : otherwise; }
+
+/* Odd variants have no affine parameters, and data of mean 100. */
+static int batch_norm_build(void *args, int variant) {
+    if (variant >= 2 * COUNT(IMAGES)) return 0;
+    const int64_t *s = IMAGES[variant / 2], n = s[0] * s[1] * s[2], c = s[1];
+    const int plain = variant % 2;
+    *(cg_batch_norm_args *)args = (cg_batch_norm_args){
+        output(n), output(c), output(c), plain ? NULL : output_from(c, 0, 1), plain ? NULL : output_from(c, 1, 2),
+        plain ? numbers(n, 99, 101) : numbers(n, -1, 1), plain ? NULL : numbers(c, 0.5, 2),
+        plain ? NULL : numbers(c, -1, 1), s[0], c, s[2], 0.1, 1e-5};
+    return 1;
+}
+static void batch_norm_twin(const void *args) {
+    const cg_batch_norm_args *a = args;
+    const int64_t s[] = {a->rows, a->channels, a->inner}, n = a->rows * a->inner;
+    for (int64_t c = 0; c < a->channels; c++) {
+        double mean = 0, m2 = 0;
+        for (int64_t r = 0; r < a->rows; r++)
+            for (int64_t i = 0; i < a->inner; i++) mean += at(a->x, s, r, c, i) / (double)n;
+        for (int64_t r = 0; r < a->rows; r++)
+            for (int64_t i = 0; i < a->inner; i++) m2 += pow(at(a->x, s, r, c, i) - mean, 2);
+        const double rstd = 1 / sqrt(m2 / (double)n + a->eps);
+        put(a->mean, c, mean), put(a->rstd, c, rstd);
+        if (a->running_mean) put(a->running_mean, c, 0.9 * get(a->running_mean, c) + 0.1 * mean);
+        if (a->running_var) put(a->running_var, c, 0.9 * get(a->running_var, c) + 0.1 * m2 / (double)(n - 1));
+        for (int64_t r = 0; r < a->rows; r++)
+            for (int64_t i = 0; i < a->inner; i++)
+                put(a->y, (r * s[1] + c) * s[2] + i,
+                    (at(a->x, s, r, c, i) - mean) * rstd * affine(a->weight, c, 1) + affine(a->bias, c, 0));
+    }
+}
+static int batch_norm_eval_build(void *args, int variant) {
+    if (variant >= 2 * COUNT(IMAGES)) return 0;
+    const int64_t *s = IMAGES[variant / 2], n = s[0] * s[1] * s[2], c = s[1];
+    const int plain = variant % 2;
+    *(cg_batch_norm_eval_args *)args = (cg_batch_norm_eval_args){
+        output(n), output(c), numbers(n, -1, 1), numbers(c, -1, 1), numbers(c, 0.5, 2),
+        plain ? NULL : numbers(c, 0.5, 2), plain ? NULL : numbers(c, -1, 1), s[0], c, s[2], 1e-5};
+    return 1;
+}
+static void batch_norm_eval_twin(const void *args) {
+    const cg_batch_norm_eval_args *a = args;
+    for (int64_t c = 0; c < a->channels; c++) put(a->rstd, c, 1 / sqrt(get(a->var, c) + a->eps));
+    for (int64_t k = 0; k < a->rows * a->channels * a->inner; k++) {
+        const int64_t c = k / a->inner % a->channels;
+        const double scale = affine(a->weight, c, 1) / sqrt(get(a->var, c) + a->eps);
+        put(a->y, k, (get(a->x, k) - get(a->mean, c)) * scale + affine(a->bias, c, 0));
+    }
+}
+static int batch_norm_backward_build(void *args, int variant) {
+    if (variant >= 2 * COUNT(IMAGES)) return 0;
+    const int64_t *s = IMAGES[variant / 2], n = s[0] * s[1] * s[2], c = s[1];
+    const int plain = variant % 2;
+    *(cg_batch_norm_backward_args *)args = (cg_batch_norm_backward_args){
+        output(n), output(c), output(c), numbers(n, -1, 1), numbers(n, -1, 1), plain ? NULL : numbers(c, 0.5, 2),
+        numbers(c, -0.1, 0.1), numbers(c, 1, 2), s[0], c, s[2], !plain};
+    return 1;
+}
+static void batch_norm_backward_twin(const void *args) {
+    const cg_batch_norm_backward_args *a = args;
+    const int64_t s[] = {a->rows, a->channels, a->inner};
+    const double n = (double)(a->rows * a->inner);
+    for (int64_t c = 0; c < a->channels; c++) {
+        const double mean = get(a->mean, c), rstd = get(a->rstd, c), weight = affine(a->weight, c, 1);
+        double dw = 0, db = 0;
+        for (int64_t r = 0; r < a->rows; r++)
+            for (int64_t i = 0; i < a->inner; i++) {
+                db += at(a->dy, s, r, c, i);
+                dw += at(a->dy, s, r, c, i) * (at(a->x, s, r, c, i) - mean) * rstd;
+            }
+        put(a->dw, c, dw), put(a->db, c, db);
+        for (int64_t r = 0; r < a->rows; r++)
+            for (int64_t i = 0; i < a->inner; i++) {
+                const double xhat = (at(a->x, s, r, c, i) - mean) * rstd;
+                put(a->dx, (r * s[1] + c) * s[2] + i,
+                    weight * rstd * (at(a->dy, s, r, c, i) - (a->training ? (db + xhat * dw) / n : 0)));
+            }
+    }
+}
+
+static const int64_t ROWS[][2] = {{0, 3}, {1, 1}, {3, 5}, {33, 65}, {70, 100}, {2, 4097}}; /* rows, cols */
+static int layer_norm_build(void *args, int variant) {
+    if (variant >= 2 * COUNT(ROWS)) return 0;
+    const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1];
+    const int plain = variant % 2;
+    *(cg_layer_norm_args *)args = (cg_layer_norm_args){
+        output(r * c), output(r), output(r), plain ? numbers(r * c, 99, 101) : numbers(r * c, -1, 1),
+        plain ? NULL : numbers(c, 0.5, 2), plain ? NULL : numbers(c, -1, 1), r, c, 1e-5};
+    return 1;
+}
+static void layer_norm_twin(const void *args) {
+    const cg_layer_norm_args *a = args;
+    for (int64_t i = 0; i < a->rows; i++) {
+        double mean = 0, m2 = 0;
+        for (int64_t j = 0; j < a->cols; j++) mean += get(a->x, i * a->cols + j) / (double)a->cols;
+        for (int64_t j = 0; j < a->cols; j++) m2 += pow(get(a->x, i * a->cols + j) - mean, 2);
+        const double rstd = 1 / sqrt(m2 / (double)a->cols + a->eps);
+        put(a->mean, i, mean), put(a->rstd, i, rstd);
+        for (int64_t j = 0; j < a->cols; j++)
+            put(a->y, i * a->cols + j,
+                (get(a->x, i * a->cols + j) - mean) * rstd * affine(a->weight, j, 1) + affine(a->bias, j, 0));
+    }
+}
+static int layer_norm_backward_build(void *args, int variant) {
+    if (variant >= 2 * COUNT(ROWS)) return 0;
+    const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1], block = 32;
+    const int plain = variant % 2;
+    *(cg_layer_norm_backward_args *)args = (cg_layer_norm_backward_args){
+        output(r * c), plain ? NULL : output((r + block - 1) / block * 2 * c), numbers(r * c, -1, 1),
+        numbers(r * c, -1, 1), plain ? NULL : numbers(c, 0.5, 2), numbers(r, -0.1, 0.1), numbers(r, 1, 2), r, c, block};
+    return 1;
+}
+static void layer_norm_backward_twin(const void *args) {
+    const cg_layer_norm_backward_args *a = args;
+    const int64_t n = a->cols;
+    for (int64_t k = 0; a->partial && k < (a->rows + a->block - 1) / a->block * 2 * n; k++) put(a->partial, k, 0);
+    for (int64_t i = 0; i < a->rows; i++) {
+        const double mean = get(a->mean, i), rstd = get(a->rstd, i);
+        double sum = 0, dot = 0;
+        for (int64_t j = 0; j < n; j++) {
+            const double dy = get(a->dy, i * n + j), xhat = (get(a->x, i * n + j) - mean) * rstd;
+            sum += dy * affine(a->weight, j, 1), dot += dy * affine(a->weight, j, 1) * xhat;
+            if (!a->partial) continue;
+            const int64_t w = i / a->block * 2 * n + j;
+            put(a->partial, w, get(a->partial, w) + dy * xhat);
+            put(a->partial, w + n, get(a->partial, w + n) + dy);
+        }
+        for (int64_t j = 0; j < n; j++) {
+            const double g = get(a->dy, i * n + j) * affine(a->weight, j, 1);
+            const double xhat = (get(a->x, i * n + j) - mean) * rstd;
+            put(a->dx, i * n + j, rstd * (g - sum / (double)n - xhat * dot / (double)n));
+        }
+    }
+}
+
+/* Philox 4×32-10 for one counter, word by word. */
+static void philox(uint64_t seed, uint64_t counter, uint32_t x[4]) {
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    x[0] = (uint32_t)counter, x[1] = (uint32_t)(counter >> 32), x[2] = x[3] = 0;
+    for (int round = 0; round < 10; round++, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) {
+        const uint64_t p = (uint64_t)x[0] * 0xd2511f53u, q = (uint64_t)x[2] * 0xcd9e8d57u;
+        const uint32_t y[] = {(uint32_t)(q >> 32) ^ x[1] ^ k0, (uint32_t)q, (uint32_t)(p >> 32) ^ x[3] ^ k1, (uint32_t)p};
+        memcpy(x, y, sizeof y);
+    }
+}
+static int dropout_build(void *args, int variant) {
+    const double rates[] = {0, 0.3, 1};
+    if (variant >= 3 * COUNT(SIZES)) return 0;
+    const int64_t n = SIZES[variant / 3];
+    *(cg_dropout_args *)args = (cg_dropout_args){output(n), numbers(n, -1, 1), n, rates[variant % 3],
+                                                 0x123456789abcdefu, 0xfffffff0u};
+    return 1;
+}
+static void dropout_twin(const void *args) {
+    const cg_dropout_args *a = args;
+    for (int64_t i = 0; i < a->n; i++) {
+        uint32_t words[4];
+        philox(a->seed, a->offset + (uint64_t)(i / 64 * 16 + i % 16), words);
+        const int dropped = a->p >= 1 || words[i % 64 / 16] < (uint32_t)(a->p * 4294967296.0);
+        put(a->y, i, dropped ? 0 : get(a->x, i) / (1 - a->p));
+    }
+}
+
+static const test tests[] = {
+    {CG_batch_norm, batch_norm_build, batch_norm_twin, 200}, {CG_batch_norm_eval, batch_norm_eval_build, batch_norm_eval_twin, 8},
+    {CG_batch_norm_backward, batch_norm_backward_build, batch_norm_backward_twin, 64},
+    {CG_layer_norm, layer_norm_build, layer_norm_twin, 200},
+    {CG_layer_norm_backward, layer_norm_backward_build, layer_norm_backward_twin, 64},
+    {CG_dropout, dropout_build, dropout_twin, 2},
+};
+TESTS(norm_tests, tests);
