@@ -82,15 +82,20 @@ def test_training_goes_on_from_pytorchs_state(name, options, dtype):
     here.load_state_dict(
         {
             "state": {
-                i: {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in s.items()} for i, s in state["state"].items()
+                i: {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in s.items()}
+                for i, s in state["state"].items()
             },
-            "param_groups": [{k: v for k, v in g.items() if k in (*here.defaults, "params")} for g in state["param_groups"]],
+            "param_groups": [
+                {k: v for k, v in g.items() if k in (*here.defaults, "params")} for g in state["param_groups"]
+            ],
         }
     )
     train(theirs, there, 3)
     train(ours, here, 3)
     for p, q in zip(ours, theirs):
-        np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-5, atol=1e-6 if dtype == "float32" else 1e-12)
+        np.testing.assert_allclose(
+            p.detach().numpy(), q.detach().numpy(), rtol=1e-5, atol=1e-6 if dtype == "float32" else 1e-12
+        )
 
 
 @each_case

@@ -27,9 +27,19 @@ ROWS = [
         bad=(
             Bad(lambda cg: F.dropout(cg.ones(3), 1.5), ValueError, r"dropout: p must lie in \[0, 1\], got 1.5"),
             Bad(lambda cg: F.dropout(cg.ones(3), -0.1), ValueError, r"dropout: p must lie in \[0, 1\], got -0.1"),
-            Bad(lambda cg: F.dropout(cg.ones(3), float("nan")), ValueError, r"dropout: p must lie in \[0, 1\], got nan"),
-            Bad(lambda cg: dropout_at(cg.ones(3), p=2.0, seed=0, offset=0), ValueError, r"dropout: p must lie in \[0, 1\]"),
-            Bad(lambda cg: F.dropout(cg.tensor([1, 2])), TypeError, "dropout: input must be float32 or float64, got int64"),
+            Bad(
+                lambda cg: F.dropout(cg.ones(3), float("nan")), ValueError, r"dropout: p must lie in \[0, 1\], got nan"
+            ),
+            Bad(
+                lambda cg: dropout_at(cg.ones(3), p=2.0, seed=0, offset=0),
+                ValueError,
+                r"dropout: p must lie in \[0, 1\]",
+            ),
+            Bad(
+                lambda cg: F.dropout(cg.tensor([1, 2])),
+                TypeError,
+                "dropout: input must be float32 or float64, got int64",
+            ),
         ),
     ),
 ]

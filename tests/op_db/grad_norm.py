@@ -80,7 +80,13 @@ def value_samples(rng, dtype):
 
 def adaptive_samples(rng, dtype):
     for unitwise in (True, False):
-        for clipping, floor, scale in [(0.01, 1e-3, 1), (0.3, 1e-3, 1), (0.1, 5.0, 1), (0.5, 1e-3, 0.1), (10.0, 0.0, 1)]:
+        for clipping, floor, scale in [
+            (0.01, 1e-3, 1),
+            (0.3, 1e-3, 1),
+            (0.1, 5.0, 1),
+            (0.5, 1e-3, 0.1),
+            (10.0, 0.0, 1),
+        ]:
             yield Sample(arrays(rng, dtype, SHAPES), arrays(rng, dtype, SHAPES, scale), clipping, floor, unitwise)
     yield Sample([np.ones((2, 3), dtype)], [np.zeros((2, 3), dtype)], 0.01, 1e-3, True)
 

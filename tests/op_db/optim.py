@@ -11,7 +11,10 @@ from tests.op_db.row import Bad, Row, Sample
 SHAPES = [(3, 5), (1,), (0,), (4095,), (), (4097,), (2, 3, 4)]
 STEPS = 10
 # Which parameters have a gradient in which step: all, all but a few, none, one from the third step on.
-PRESENT = [[(step + i) % 4 != 3 and not (i == 4 and step < 2) and step != 6 for i in range(len(SHAPES))] for step in range(STEPS)]
+PRESENT = [
+    [(step + i) % 4 != 3 and not (i == 4 and step < 2) and step != 6 for i in range(len(SHAPES))]
+    for step in range(STEPS)
+]
 
 
 def ten_steps(optimizer_of, parameter):
@@ -71,17 +74,35 @@ def sgd(p, g, b, *, step, lr, momentum=0, dampening=0, weight_decay=0, nesterov=
 
 
 def adam(decoupled, decay):
-    def call(p, g, m, v, largest, *, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=decay, amsgrad=False, maximize=False):
+    def call(
+        p,
+        g,
+        m,
+        v,
+        largest,
+        *,
+        step,
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=decay,
+        amsgrad=False,
+        maximize=False,
+    ):
         reference.adam(p, g, m, v, largest, step, lr, *betas, eps, weight_decay, decoupled, maximize)
 
     return call
 
 
-def rmsprop(p, g, s, c, b, *, step, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False, maximize=False):
+def rmsprop(
+    p, g, s, c, b, *, step, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False, maximize=False
+):
     reference.rmsprop(p, g, s, c, b, lr, alpha, eps, weight_decay, momentum, maximize)
 
 
-def adagrad(p, g, s, *, step, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10, maximize=False):
+def adagrad(
+    p, g, s, *, step, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10, maximize=False
+):
     reference.adagrad(p, g, s, lr / (1 + (step - 1) * lr_decay), eps, weight_decay, maximize)
 
 

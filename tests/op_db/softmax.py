@@ -41,7 +41,9 @@ def bad(function):
     return (
         Bad(lambda cg: function(cg.ones(2, 3), 2), IndexError, rf"{name}: .*2.*"),
         Bad(lambda cg: function(cg.ones(2, 3)), TypeError, f"{name}: dim must be given"),
-        Bad(lambda cg: function(cg.tensor([1, 2]), 0), TypeError, f"{name}: input must be float32 or float64, got int64"),
+        Bad(
+            lambda cg: function(cg.tensor([1, 2]), 0), TypeError, f"{name}: input must be float32 or float64, got int64"
+        ),
     )
 
 

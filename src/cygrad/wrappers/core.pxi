@@ -111,7 +111,10 @@ cdef int check_real(str op, str name, object x) except -1:
 
 
 cdef inline ndarray real(str op, str name, object x):
-    """x as a float32 or float64 array that a kernel can read in order: itself, or a contiguous copy."""
+    """x as a float32 or float64 array that a kernel can read in order: itself, or a contiguous copy. A NumPy number, which
+    is what NumPy makes of arrays without axes, counts as one."""
+    if not isinstance(x, cnp.ndarray) and isinstance(x, np.floating):
+        x = np.asarray(x)
     check_real(op, name, x)
     if cnp.PyArray_ISCARRAY_RO(<ndarray>x):
         return <ndarray>x
