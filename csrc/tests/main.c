@@ -9,7 +9,8 @@ enum { MOST_ARRAYS = 64 };
 typedef struct {
     void *data, *first;
     int64_t bytes;
-    int is_output, holds_doubles;
+    int is_output;
+    enum { REALS, DOUBLES, BYTES } holds;
 } array;
 
 static array arrays[MOST_ARRAYS];
@@ -24,7 +25,7 @@ double uniform(double low, double high) { /* xorshift64*: S. Vigna (2016) */
 static void *new_array(int64_t bytes, int is_output) {
     if (array_count == MOST_ARRAYS) abort();
     void *data = malloc(bytes ? bytes : 1), *first = malloc(bytes ? bytes : 1);
-    arrays[array_count++] = (array){data, first, bytes, is_output, 0};
+    arrays[array_count++] = (array){data, first, bytes, is_output, REALS};
     return data;
 }
 
@@ -49,7 +50,21 @@ void *doubles_output(int64_t n) {
     double *p = new_array(n * 8, 1);
     for (int64_t i = 0; i < n; i++) p[i] = 0;
     memcpy(arrays[array_count - 1].first, p, n * 8);
-    arrays[array_count - 1].holds_doubles = 1;
+    arrays[array_count - 1].holds = DOUBLES;
+    return p;
+}
+
+uint8_t *bytes_output(int64_t n) {
+    uint8_t *p = new_array(n, 1);
+    memset(p, 7, n);
+    memset(arrays[array_count - 1].first, 7, n);
+    arrays[array_count - 1].holds = BYTES;
+    return p;
+}
+
+uint8_t *flags(int64_t n) {
+    uint8_t *p = new_array(n, 0);
+    for (int64_t i = 0; i < n; i++) p[i] = uniform(0, 1) < 0.5;
     return p;
 }
 
@@ -110,8 +125,13 @@ static void compare(const test *t, int variant, const char *kernel) {
     const double eps = precision == CG_FLOAT32 ? 1.2e-7 : 2.3e-16 * 64;
     for (int i = 0; i < array_count; i++) {
         if (!arrays[i].is_output) continue;
+        if (arrays[i].holds == BYTES) {
+            if (memcmp(arrays[i].data, kernel, arrays[i].bytes)) fail(t, variant, "bytes differ from its twin's");
+            kernel += arrays[i].bytes;
+            continue;
+        }
         const int saved = precision;
-        if (arrays[i].holds_doubles) precision = CG_FLOAT64;
+        if (arrays[i].holds == DOUBLES) precision = CG_FLOAT64;
         const int64_t n = arrays[i].bytes / width();
         double largest = 0;
         for (int64_t j = 0; j < n; j++) {

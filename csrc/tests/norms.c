@@ -157,7 +157,7 @@ static int dropout_build(void *args, int variant) {
     const double rates[] = {0, 0.3, 1};
     if (variant >= 3 * COUNT(SIZES)) return 0;
     const int64_t n = SIZES[variant / 3];
-    *(cg_dropout_args *)args = (cg_dropout_args){output(n), numbers(n, -1, 1), n, rates[variant % 3],
+    *(cg_dropout_args *)args = (cg_dropout_args){output(n), variant % 2 ? bytes_output(n) : NULL, numbers(n, -1, 1), n, rates[variant % 3],
                                                  0x123456789abcdefu, 0xfffffff0u};
     return 1;
 }
@@ -168,7 +168,18 @@ static void dropout_twin(const void *args) {
         philox(a->seed, a->offset + (uint64_t)(i / 64 * 16 + i % 16), words);
         const int dropped = a->p >= 1 || words[i % 64 / 16] < (uint32_t)(a->p * 4294967296.0);
         put(a->y, i, dropped ? 0 : get(a->x, i) / (1 - a->p));
+        if (a->mask) ((uint8_t *)a->mask)[i] = !dropped;
     }
+}
+static int dropout_backward_build(void *args, int variant) {
+    if (variant >= COUNT(SIZES)) return 0;
+    const int64_t n = SIZES[variant];
+    *(cg_dropout_backward_args *)args = (cg_dropout_backward_args){output(n), numbers(n, -1, 1), flags(n), n, 0.3};
+    return 1;
+}
+static void dropout_backward_twin(const void *args) {
+    const cg_dropout_backward_args *a = args;
+    for (int64_t i = 0; i < a->n; i++) put(a->dx, i, ((const uint8_t *)a->mask)[i] ? get(a->dy, i) / (1 - a->p) : 0);
 }
 
 static const test tests[] = {
@@ -176,6 +187,6 @@ static const test tests[] = {
     {CG_batch_norm_backward, batch_norm_backward_build, batch_norm_backward_twin, 64},
     {CG_layer_norm, layer_norm_build, layer_norm_twin, 200},
     {CG_layer_norm_backward, layer_norm_backward_build, layer_norm_backward_twin, 64},
-    {CG_dropout, dropout_build, dropout_twin, 2},
+    {CG_dropout, dropout_build, dropout_twin, 2}, {CG_dropout_backward, dropout_backward_build, dropout_backward_twin, 2},
 };
 TESTS(norm_tests, tests);

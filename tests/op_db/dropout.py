@@ -22,8 +22,8 @@ ROWS = [
         "dropout",
         dropout_at,
         samples,
-        reference=reference.dropout,
-        kernels=("dropout",),
+        reference=lambda *args, **kwargs: reference.dropout(*args, **kwargs)[0],
+        kernels=("dropout", "dropout_backward"),
         bad=(
             Bad(lambda cg: F.dropout(cg.ones(3), 1.5), ValueError, r"dropout: p must lie in \[0, 1\], got 1.5"),
             Bad(lambda cg: F.dropout(cg.ones(3), -0.1), ValueError, r"dropout: p must lie in \[0, 1\], got -0.1"),

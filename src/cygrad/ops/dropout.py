@@ -1,4 +1,4 @@
-"""Dropout: the mask is drawn again in the backward pass instead of kept."""
+"""Dropout."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from cygrad.autograd import Node, op
 @op
 def dropout_at(ctx: Node, input: Array, *, p: float, seed: int, offset: int) -> Array:
     """x·mask/(1 − p), the mask a function of (seed, offset)."""
-    ctx.save(p, seed, offset)
-    return kernels.dropout(input, p, seed, offset)
+    y, mask = kernels.dropout(input, p, seed, offset, ctx.needs[0])
+    ctx.save(mask, p)
+    return y
 
 
 @dropout_at.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·mask/(1 − p)"""
-    p, seed, offset = ctx.saved
-    return kernels.dropout(dy, p, seed, offset)
+    mask, p = ctx.saved
+    return kernels.dropout_backward(dy, mask, p)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["dropout", "dropout_draws", "philox"]
+__all__ = ["dropout", "dropout_backward", "dropout_draws", "philox"]
 
 WORD = np.uint64(0xFFFFFFFF)
 
@@ -21,13 +21,18 @@ def philox(seed, counters):
     return np.array(x)
 
 
-def dropout(x, p, seed, offset):
-    """y = x·mask/(1 − p), mask 0 where a word is below p·2³². A group of 16 counters gives 64 words: first all words 0."""
+def dropout(x, p, seed, offset, want_mask=True):
+    """(y, mask): y = x·mask/(1 − p), mask 0 where a word is below p·2³². A group of 16 counters gives 64 words: first all words 0."""
     draws = dropout_draws(x)
     counters = np.arange(draws, dtype=np.uint64) + np.uint64(offset)
     words = philox(seed, counters).reshape(4, -1, 16).transpose(1, 0, 2).reshape(-1)[: x.size].reshape(x.shape)
-    scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
-    return np.where(words < np.uint64(p * 2**32), x.dtype.type(0), x * scale)
+    mask = (words >= np.uint64(p * 2**32)).astype(np.uint8)
+    return dropout_backward(x, mask, p), mask if want_mask else None
+
+
+def dropout_backward(dy, mask, p):
+    """dx = dy·mask/(1 − p)"""
+    return dy * mask * dy.dtype.type(1 / (1 - p) if p < 1 else 0)
 
 
 def dropout_draws(x):

@@ -1,13 +1,32 @@
-# Dropout: the mask is a function of (seed, offset), so that backward draws it again.
+# Dropout: the mask is a function of (seed, offset), one byte a number.
 
-def dropout(x, double p, uint64_t seed, uint64_t offset):
-    """y = x·mask/(1 − p), mask 0 with probability p. The gradient is the same of dy."""
-    cdef ndarray source = real("dropout", "input", x), y = empty_like(source)
+cdef int check_rate(double p) except -1:
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must lie in [0, 1], got {p}")
-    cdef cg_dropout_args args = cg_dropout_args(y=data(y), x=data(source), n=size(y), p=p, seed=seed, offset=offset)
-    launch(CG_dropout, dtype_of(y), &args, 0.7 * args.n)
-    return y
+    return 0
+
+
+def dropout(x, double p, uint64_t seed, uint64_t offset, bint want_mask=True):
+    """(y, mask): y = x·mask/(1 − p), mask 0 with probability p, else 1; None for a mask that is not wanted."""
+    cdef ndarray source = real("dropout", "input", x), y = empty_like(source), mask = None
+    check_rate(p)
+    if want_mask:
+        mask = empty(cnp.PyArray_NDIM(y), cnp.PyArray_DIMS(y), cnp.NPY_UINT8)
+    cdef cg_dropout_args args = cg_dropout_args(
+        y=data(y), mask=optional(mask), x=data(source), n=size(y), p=p, seed=seed, offset=offset)
+    launch(CG_dropout, dtype_of(y), &args, 0.9 * args.n)
+    return y, mask
+
+
+def dropout_backward(dy, mask, double p):
+    """dx = dy·mask/(1 − p)"""
+    cdef ndarray g = real("dropout", "gradient", dy), m = <ndarray?>mask, dx = empty_like(g)
+    check_rate(p)
+    if cnp.PyArray_TYPE(m) != cnp.NPY_UINT8 or not cnp.PyArray_ISCARRAY_RO(m) or size(m) != size(g):
+        raise ValueError(f"dropout: gradient has shape {shape_of(g)}, but the mask is {m.dtype} of shape {shape_of(m)}")
+    cdef cg_dropout_backward_args args = cg_dropout_backward_args(dx=data(dx), dy=data(g), mask=data(m), n=size(dx), p=p)
+    launch(CG_dropout_backward, dtype_of(dx), &args, 0.2 * args.n)
+    return dx
 
 
 def dropout_draws(x):
