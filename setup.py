@@ -59,8 +59,16 @@ def cpu_levels() -> dict[str, list[str]]:
 
 def write_argument_blocks() -> None:
     """Declares the argument blocks of csrc/kernels.def to Cython, in src/cygrad/_blocks.pxd."""
-    types = {"OUT": "void *", "IN": "const void *", "OUTS": "void **", "INS": "const void **",
-             "IDX": "const int64_t *", "N": "int64_t ", "S": "double ", "SEED": "uint64_t "}
+    types = {
+        "OUT": "void *",
+        "IN": "const void *",
+        "OUTS": "void **",
+        "INS": "const void **",
+        "IDX": "const int64_t *",
+        "N": "int64_t ",
+        "S": "double ",
+        "SEED": "uint64_t ",
+    }
     lines = [
         "# Made from csrc/kernels.def by setup.py.",
         "from libc.stdint cimport int64_t, uint64_t",
@@ -109,8 +117,12 @@ HEADERS = sources_below("csrc", "*.h", "*.def")
 
 
 def library(name: str, source: str, flags: list[str]):
-    options = {"sources": [source], "include_dirs": ["csrc"], "cflags": windows_flags(FLAGS + flags),
-               "obj_deps": {"": HEADERS}}
+    options = {
+        "sources": [source],
+        "include_dirs": ["csrc"],
+        "cflags": windows_flags(FLAGS + flags),
+        "obj_deps": {"": HEADERS},
+    }
     return name, options
 
 
@@ -119,9 +131,10 @@ def module(name: str, source: str, **options) -> Extension:
         f"cygrad.{name}",
         [source],
         include_dirs=["csrc", numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
-                       ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
-        extra_compile_args=windows_flags(["-std=gnu11", *([] if DEBUG else ["-g0"]), "-fvisibility=hidden", "-Wno-unused-function"]),
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
+        extra_compile_args=windows_flags(
+            ["-std=gnu11", *([] if DEBUG else ["-g0"]), "-fvisibility=hidden", "-Wno-unused-function"]
+        ),
         **options,
     )
 

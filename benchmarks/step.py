@@ -62,7 +62,9 @@ def numpy_step(sizes, batch, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
     """The same by hand, without batch norm, dropout and clipping."""
     rng = np.random.default_rng(0)
     layers = range(len(sizes) - 1)
-    weights = [(rng.standard_normal((sizes[i + 1], sizes[i])) * np.sqrt(2 / sizes[i])).astype(np.float32) for i in layers]
+    weights = [
+        (rng.standard_normal((sizes[i + 1], sizes[i])) * np.sqrt(2 / sizes[i])).astype(np.float32) for i in layers
+    ]
     params = weights + [np.zeros(n, np.float32) for n in sizes[1:]]
     biases = params[len(weights) :]
     m, v = [np.zeros_like(p) for p in params], [np.zeros_like(p) for p in params]
@@ -110,7 +112,9 @@ def main():
                 steps["NumPy"] = numpy_step(sizes, batch)
             times = take_turns(steps, options.rounds, 0.05)
             name = "-".join(map(str, sizes)) + f" @ {batch}"
-            cells = [f"{peer} {t * 1e6:9.1f} (1/{t / times['cygrad']:.2f})" for peer, t in times.items() if peer != "cygrad"]
+            cells = [
+                f"{peer} {t * 1e6:9.1f} (1/{t / times['cygrad']:.2f})" for peer, t in times.items() if peer != "cygrad"
+            ]
             print(f"{name:22} cygrad {times['cygrad'] * 1e6:9.1f}   " + "   ".join(cells))
 
 

@@ -55,7 +55,10 @@ def test_backward_with_a_given_gradient_of_any_shape():
     [
         (lambda x: (x * 2).backward(), r"must be one number, but it has shape \(2,\)"),
         (lambda x: cg.ones(1).backward(), "does not require a gradient"),
-        (lambda x: (x * 2).backward(cg.ones(3, dtype=cg.float64)), r"gradient is float64 of shape \(3,\), but the output"),
+        (
+            lambda x: (x * 2).backward(cg.ones(3, dtype=cg.float64)),
+            r"gradient is float64 of shape \(3,\), but the output",
+        ),
         (lambda x: (x * 2).backward(cg.ones(2)), "gradient is float32 of shape"),
         (lambda x: autograd.grad((x * 2).sum(), leaf(1)), "no output depends on the input"),
         (lambda x: autograd.grad((x * 2).sum(), cg.ones(2)), "does not require a gradient"),
@@ -391,7 +394,9 @@ def test_gradcheck_passes_right_rules_and_names_wrong_ones():
     x = leaf(0.3, 0.7)
     assert autograd.gradcheck(lambda x: (x.exp() * x).sum(), x)
     assert autograd.gradcheck(lambda x, y: x * y, (x, leaf(1.0, 2.0)))
-    with pytest.raises(RuntimeError, match=r"disagree most at element \(\d,\) of the input: backward gives 4, differences"):
+    with pytest.raises(
+        RuntimeError, match=r"disagree most at element \(\d,\) of the input: backward gives 4, differences"
+    ):
         autograd.gradcheck(lambda x: Scaled.apply(x, 3), x)
     assert not autograd.gradcheck(lambda x: Scaled.apply(x, 3), x, raise_exception=False)
     assert x.tolist() == [0.3, 0.7]

@@ -200,9 +200,7 @@ def test_indices_that_are_none(indices):
         list(data.DataLoader(data.Subset(labelled(5), indices), 3))
 
 
-@pytest.mark.parametrize(
-    "dataset", [labelled(6), as_list(labelled(6)), data.Subset(labelled(7), range(1, 7))]
-)
+@pytest.mark.parametrize("dataset", [labelled(6), as_list(labelled(6)), data.Subset(labelled(7), range(1, 7))])
 @pytest.mark.parametrize("drop_last", [False, True])
 def test_sampler(dataset, drop_last):
     order = [5, 0, 0, 3, 1]

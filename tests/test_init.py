@@ -65,9 +65,7 @@ def test_xavier(shape, gain, dtype):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out"])
-@pytest.mark.parametrize(
-    ("a", "nonlinearity", "gain"), [(0, "relu", 2), (0.5, "leaky_relu", 1.6), (0, "linear", 1)]
-)
+@pytest.mark.parametrize(("a", "nonlinearity", "gain"), [(0, "relu", 2), (0.5, "leaky_relu", 1.6), (0, "linear", 1)])
 def test_he(shape, mode, a, nonlinearity, gain):
     """Var w = gain²/fan; 2/fan for ReLU."""
     variance = gain / fans(shape)[mode == "fan_out"]

@@ -105,9 +105,7 @@ CONFIGURATIONS = {
         ("LinearLR", {}),
         milestones=[20, 20],
     ),
-    "sequence, first skipped": sequence(
-        ("LinearLR", {}), ("ExponentialLR", {"gamma": 0.9}), milestones=[0]
-    ),
+    "sequence, first skipped": sequence(("LinearLR", {}), ("ExponentialLR", {"gamma": 0.9}), milestones=[0]),
     "sequence, cycle": sequence(
         ("OneCycleLR", {"max_lr": 0.2, "total_steps": 20}),
         ("ExponentialLR", {"gamma": 0.9}),

@@ -85,9 +85,7 @@ VALUES = {
     "integers": lambda: [10**30, -1, True],
     "keys": lambda: {1: "a", "1": "b", None: "c", 2.5: "d", False: "e"},
     "names that meet": lambda: {"a": {"b": cg.Tensor(np.ones(1))}, "a/b": cg.Tensor(np.zeros(2)), "": 1},
-    "names": lambda: {
-        name: cg.Tensor(np.ones(1)) for name in ("file", "ü.npy", "../up", "__structure__", "a b")
-    },
+    "names": lambda: {name: cg.Tensor(np.ones(1)) for name in ("file", "ü.npy", "../up", "__structure__", "a b")},
     "shapes": lambda: [cg.Tensor(np.ones(shape, np.float32)) for shape in [(), (0,), (3, 0, 2), (1, 2, 3)]],
     "dtypes": lambda: [np.ones(3, d) for d in ("f2", "f4", "f8", "i1", "i8", "u4", "?")],
     "text": lambda: {"ünïcödé": "\n\"'\x00😀"},
@@ -107,9 +105,7 @@ def test_round_trip(tmp_path, kind, name):
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 nested = st.recursive(
     plain | st.integers(0, 5).map(lambda n: cg.Tensor(np.arange(n, dtype=np.float32))),
-    lambda inner: (
-        st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner)
-    ),
+    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner),
     max_leaves=15,
 )
 
@@ -295,9 +291,7 @@ def test_pickles_are_not_read(tmp_path):
         cg.load(path)
 
 
-@pytest.mark.parametrize(
-    "shape", ["(99999999999999,)", "(-1,)", "(4,)", "(2**70,)", "(4294967296, 4294967296)"]
-)
+@pytest.mark.parametrize("shape", ["(99999999999999,)", "(-1,)", "(4,)", "(2**70,)", "(4294967296, 4294967296)"])
 def test_a_header_that_lies_takes_no_memory(tmp_path, shape):
     path = tmp_path / "lies.npz"
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
@@ -344,9 +338,7 @@ def test_a_crash_while_saving_leaves_the_old_file(tmp_path, kind):
         cg.save({"w": cg.Tensor(np.ones(5))}, sys.argv[1])
     """
     for moment in ("half", "replace"):
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(program), str(path), moment], check=False
-        )
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), str(path), moment], check=False)
         assert done.returncode == 9
         assert path.read_bytes() == before
     cg.save({"w": cg.Tensor(np.ones(5))}, path)
@@ -409,9 +401,7 @@ def test_permissions_and_links(tmp_path):
 
 def test_without_safetensors(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    with pytest.raises(
-        ImportError, match=r"save: a .safetensors file needs the package: pip install safetensors"
-    ):
+    with pytest.raises(ImportError, match=r"save: a .safetensors file needs the package: pip install safetensors"):
         cg.save({}, tmp_path / "model.safetensors")
     assert os.listdir(tmp_path) == []
 

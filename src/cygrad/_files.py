@@ -22,9 +22,7 @@ def atomic_write(op: str, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     temporary = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         # Mode 0o666 less the umask, as any new file; an old one passes its own on.
-        descriptor = os.open(
-            temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666
-        )
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     except OSError as error:
         raise OSError(error.errno, f"{op}: {os.fspath(path)} can't be written ({error.strerror})") from None
     try:
@@ -40,9 +38,7 @@ def atomic_write(op: str, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.strerror:
-            raise OSError(
-                error.errno, f"{op}: {os.fspath(path)} can't be written ({error.strerror})"
-            ) from error
+            raise OSError(error.errno, f"{op}: {os.fspath(path)} can't be written ({error.strerror})") from error
         raise
 
 

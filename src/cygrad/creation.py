@@ -53,8 +53,8 @@ def plain(data: Any) -> Any:
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor with a copy of data: numbers, nested lists, an array, a tensor. Python floats become float32, integers
-    int64; what has a dtype keeps it.
+    """A new tensor with a copy of data: numbers, nested lists, an array, a tensor. Python floats become float32,
+    integers int64; what has a dtype keeps it.
 
     Raises ValueError for ragged lists, TypeError for what is not numbers, RuntimeError where integers are to require a
     gradient.
@@ -164,8 +164,8 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_gra
 
 
 def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """start, start + step, …, below end: ``arange(end)`` or ``arange(start, end, step)``. int64, or float32 where a float is
-    among them.
+    """start, start + step, …, below end: ``arange(end)`` or ``arange(start, end, step)``. int64, or float32 where a
+    float is among them.
 
     >>> cg.arange(1, 7, 2)
     tensor([1, 3, 5])

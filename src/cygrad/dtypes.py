@@ -11,4 +11,18 @@ int64 = long = np.dtype(np.int64)
 uint8 = np.dtype(np.uint8)
 bool = np.dtype(np.bool_)
 
-__all__ = ["bool", "double", "float", "float32", "float64", "int", "int8", "int16", "int32", "int64", "long", "short", "uint8"]
+__all__ = [
+    "bool",
+    "double",
+    "float",
+    "float32",
+    "float64",
+    "int",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "long",
+    "short",
+    "uint8",
+]

@@ -183,7 +183,12 @@ def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False)
 
 
 def randint(
-    low: int, high: Any = None, size: Sequence[int] | None = None, *, generator: Generator | None = None, dtype: Any = None
+    low: int,
+    high: Any = None,
+    size: Sequence[int] | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
 ) -> Tensor:
     """Integers from low (0 unless given) to high − 1: ``randint(high, size)`` or ``randint(low, high, size)``."""
     if size is None:

@@ -66,9 +66,7 @@ def kind_of(op: str, path: str | os.PathLike[str]) -> str:
     """The ending of the file's name, one of the two known."""
     ending = os.path.splitext(os.fspath(path))[1].lower()
     if ending not in (".npz", ".safetensors"):
-        pickled = (
-            "; pickled files can run code, and are not read" if ending in (".pt", ".pth", ".pkl") else ""
-        )
+        pickled = "; pickled files can run code, and are not read" if ending in (".pt", ".pth", ".pkl") else ""
         raise ValueError(f"{op}: the file must end in .npz or .safetensors, got {os.fspath(path)!r}{pickled}")
     return ending
 
@@ -188,9 +186,7 @@ def read_array(stream: Any, length: int, most: int) -> Array:
     before its size is known to agree."""
     form = np.lib.format
     version = form.read_magic(stream)
-    shape, fortran, dtype = (form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0)(
-        stream
-    )
+    shape, fortran, dtype = (form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0)(stream)
     if dtype.hasobject:
         raise ValueError("it holds pickled objects, which can run code")
     size = math.prod(shape) * dtype.itemsize

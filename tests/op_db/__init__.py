@@ -8,7 +8,16 @@ sentence that each raises.
 from __future__ import annotations
 
 from tests.op_db import (
-    activation, batch_norm, dropout, embedding, grad_norm, layer_norm, linear, loss, optim, softmax,
+    activation,
+    batch_norm,
+    dropout,
+    embedding,
+    grad_norm,
+    layer_norm,
+    linear,
+    loss,
+    optim,
+    softmax,
 )  # fmt: skip
 from tests.op_db.row import Bad, Row, Sample
 

@@ -126,7 +126,9 @@ def checked(name: str, number: int, result: Any, spec: Any) -> Array | None:
     if result is None or spec is None:
         return None
     if not isinstance(result, Value):
-        raise TypeError(f"{name}: backward must give tensors or None, got {type(result).__name__} for argument {number}")
+        raise TypeError(
+            f"{name}: backward must give tensors or None, got {type(result).__name__} for argument {number}"
+        )
     shape, dtype = spec
     if result.array.shape != shape:
         raise RuntimeError(

@@ -23,8 +23,8 @@ def gradcheck(
     rtol: float = 1e-3,
     raise_exception: bool = True,
 ) -> bool:
-    """Whether backward's Jacobian of func agrees with central differences, (f(x + eps) − f(x − eps))/2eps, for every input
-    that requires a gradient. As ``torch.autograd.gradcheck``.
+    """Whether backward's Jacobian of func agrees with central differences, (f(x + eps) − f(x − eps))/2eps, for every
+    input that requires a gradient. As ``torch.autograd.gradcheck``.
 
     Inputs must be float64: in float32 the differences are mostly rounding. Raises ValueError for others, RuntimeError
     naming the worst element where they disagree, unless raise_exception is false: then it returns False.
@@ -66,9 +66,7 @@ def backward_jacobian(output: Any, inputs: Sequence[Any]) -> list[Array]:
     return jacobians
 
 
-def difference_jacobian(
-    func: Callable[..., Any], args: tuple[Any, ...], value: Any, number: int, eps: float
-) -> Array:
+def difference_jacobian(func: Callable[..., Any], args: tuple[Any, ...], value: Any, number: int, eps: float) -> Array:
     """∂output/∂value by differences; the value's memory is changed and set back."""
     columns = []
     for place in np.ndindex(value.array.shape):

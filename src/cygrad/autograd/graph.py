@@ -12,8 +12,8 @@ __all__ = ["graph"]
 def graph(output: Any, format: str = "dot", names: dict[str, Any] | None = None) -> str:
     """The graph that made `output`, as DOT text, or with ``format="svg"`` as SVG, which Graphviz draws.
 
-    `names` gives leaves a name: ``dict(model.named_parameters())`` fits. Raises RuntimeError where there is no graph, it
-    was freed by backward, or Graphviz is not installed.
+    `names` gives leaves a name: ``dict(model.named_parameters())`` fits. Raises RuntimeError where there is no graph,
+    it was freed by backward, or Graphviz is not installed.
 
     >>> x = cg.ones(2, requires_grad=True)
     >>> print(cg.autograd.graph((x * 3).sum(), names={"x": x}))
@@ -70,7 +70,9 @@ def drawn(text: str) -> str:
     import subprocess
 
     try:
-        done = subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, text=True, check=True, encoding="utf-8")
+        done = subprocess.run(
+            ["dot", "-Tsvg"], input=text, capture_output=True, text=True, check=True, encoding="utf-8"
+        )
     except FileNotFoundError:
         raise RuntimeError('graph: format="svg" needs Graphviz, whose program dot is not installed') from None
     except subprocess.CalledProcessError as error:

@@ -98,9 +98,7 @@ class Subset(Dataset):
         return len(self.indices)
 
 
-def random_split(
-    dataset: Any, lengths: Sequence[int | float], generator: Shuffler | None = None
-) -> list[Subset]:
+def random_split(dataset: Any, lengths: Sequence[int | float], generator: Shuffler | None = None) -> list[Subset]:
     """Parts of the dataset, drawn at random, none overlapping another.
 
     `lengths` are either whole numbers that add up to the dataset's length n, or fractions that add up to 1.
@@ -127,9 +125,7 @@ def split_sizes(n: int, lengths: list[int | float]) -> list[int]:
             sizes[i % len(sizes)] += 1
         return sizes
     if any(int(length) != length for length in lengths if math.isfinite(length)) or sum(lengths) != n:
-        raise ValueError(
-            f"random_split: lengths must add up to the {n} items of the dataset, or to 1, got {lengths}"
-        )
+        raise ValueError(f"random_split: lengths must add up to the {n} items of the dataset, or to 1, got {lengths}")
     return [int(length) for length in lengths]
 
 

@@ -150,9 +150,7 @@ def load_pair(folder: str | os.PathLike[str], part: str) -> tuple[Array, Array]:
     for name in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
         path = find(folder, name)
         if path is None:
-            raise FileNotFoundError(
-                f"load_mnist: there is neither {name} nor {name}.gz in {os.fspath(folder)}"
-            )
+            raise FileNotFoundError(f"load_mnist: there is neither {name} nor {name}.gz in {os.fspath(folder)}")
         paths.append(path)
     images, labels = map(read_idx, paths)
     for path, array, dimensions in zip(paths, (images, labels), (3, 1), strict=True):
@@ -162,9 +160,7 @@ def load_pair(folder: str | os.PathLike[str], part: str) -> tuple[Array, Array]:
                 f"got {array.dtype} of shape {array.shape}"
             )
     if len(images) != len(labels):
-        raise ValueError(
-            f"load_mnist: {paths[0]} holds {len(images)} images, but {paths[1]} {len(labels)} labels"
-        )
+        raise ValueError(f"load_mnist: {paths[0]} holds {len(images)} images, but {paths[1]} {len(labels)} labels")
     return images, labels.astype(np.int64)
 
 

@@ -82,11 +82,7 @@ class DataLoader:
         if self.sampler is not None:
             indices = iter(self.sampler)
             batches = iter(lambda: list(islice(indices, self.batch_size)), [])
-            return (
-                choose(rows, batch)
-                for batch in batches
-                if len(batch) == self.batch_size or not self.drop_last
-            )
+            return (choose(rows, batch) for batch in batches if len(batch) == self.batch_size or not self.drop_last)
         n = len(rows)
         end = n - n % self.batch_size if self.drop_last else n
         every = choose(rows, shuffler(self.generator).permutation(n)) if self.shuffle else rows
@@ -133,9 +129,7 @@ def choose(rows: range | Array, indices: Sequence[int] | Array) -> range | Array
     if index.ndim != 1 or index.dtype.kind not in "iu":
         raise TypeError(f"DataLoader: indices must be integers, got {index.ndim}-d {index.dtype}")
     if index.size and not -n <= index.min() <= index.max() < n:
-        raise IndexError(
-            f"DataLoader: the indices reach from {index.min()} to {index.max()} in a dataset of {n} items"
-        )
+        raise IndexError(f"DataLoader: the indices reach from {index.min()} to {index.max()} in a dataset of {n} items")
     index = index.astype(np.int64)
     index[index < 0] += n
     return rows.start + index if isinstance(rows, range) else rows[index]

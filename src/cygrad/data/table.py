@@ -65,8 +65,7 @@ def parse(file: IO[str], name: str) -> tuple[list[list[float]], list[int]]:
         numbers = [number(field) for field in fields]
         if width and len(fields) != width:
             raise ValueError(
-                f"read_table: line {reader.line_num} of {name} has {len(fields)} fields, "
-                f"the lines before it {width}"
+                f"read_table: line {reader.line_num} of {name} has {len(fields)} fields, the lines before it {width}"
             )
         heading = not width and all(value is None for value in numbers)
         width = len(fields)
@@ -100,8 +99,7 @@ def read_npy(name: str) -> Array:
         raise ValueError(f"read_table: {name} can't be read as an array of numbers ({error})") from None
     if array.ndim != 2 or array.dtype.kind not in "fiub":
         raise ValueError(
-            f"read_table: {name} must hold real numbers in 2 dimensions, "
-            f"got {array.dtype} of shape {array.shape}"
+            f"read_table: {name} must hold real numbers in 2 dimensions, got {array.dtype} of shape {array.shape}"
         )
     if not array.size:
         raise ValueError(f"read_table: {name} holds no numbers, its shape is {array.shape}")
@@ -116,7 +114,5 @@ def to_float32(table: Array, name: str, lines: list[int] | None) -> Array:
     if lost.any():
         row, column = (int(i) for i in np.argwhere(lost)[0])
         place = f"row {row}" if lines is None else f"line {lines[row]}"
-        raise ValueError(
-            f"read_table: {place} of {name} has {float(table[row, column])}, too large for float32"
-        )
+        raise ValueError(f"read_table: {place} of {name} has {float(table[row, column])}, too large for float32")
     return small

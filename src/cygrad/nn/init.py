@@ -53,8 +53,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     gain = GAINS.get(nonlinearity)
     if gain is None:
         raise ValueError(
-            f"calculate_gain: nonlinearity must be one of leaky_relu, {', '.join(GAINS)}, "
-            f"got {nonlinearity!r}"
+            f"calculate_gain: nonlinearity must be one of leaky_relu, {', '.join(GAINS)}, got {nonlinearity!r}"
         )
     return gain
 
@@ -78,9 +77,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     return fill("uniform_", tensor, a + (b - a) * uniform_like(tensor, generator))
 
 
-def normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
-) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Values of N(mean, std²)."""
     if not std >= 0:
         raise ValueError(f"normal_: std must not be negative, got {std}")
@@ -267,9 +264,7 @@ def fans(op: str, tensor: Tensor) -> tuple[int, int]:
     """Fan in and fan out of a weight."""
     shape = tensor.array.shape
     if len(shape) < 2:
-        raise ValueError(
-            f"{op}: fan in and fan out need a tensor of at least 2 dimensions, got shape {shape}"
-        )
+        raise ValueError(f"{op}: fan in and fan out need a tensor of at least 2 dimensions, got shape {shape}")
     kernel = math.prod(shape[2:])
     return shape[1] * kernel, shape[0] * kernel
 

@@ -74,9 +74,7 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Parameter, Module)):
             if "training" not in self.__dict__:
-                raise AttributeError(
-                    f"{type(self).__name__}: {name} was assigned before super().__init__() was called"
-                )
+                raise AttributeError(f"{type(self).__name__}: {name} was assigned before super().__init__() was called")
             self._buffer_names.pop(name, None)
         elif value is not None and name in self.__dict__:
             self._check_replacement(name, value)
@@ -94,8 +92,7 @@ class Module:
         else:
             return
         raise TypeError(
-            f"{type(self).__name__}: {name} can only be replaced by {wanted} or None, "
-            f"got {type(value).__name__}"
+            f"{type(self).__name__}: {name} can only be replaced by {wanted} or None, got {type(value).__name__}"
         )
 
     def __delattr__(self, name: str) -> None:
@@ -118,9 +115,7 @@ class Module:
         """Adds a parameter under a name; None keeps the name's place."""
         self._check_name("register_parameter", name, Parameter)
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(
-                f"register_parameter: {name} must be a Parameter or None, got {type(param).__name__}"
-            )
+            raise TypeError(f"register_parameter: {name} must be a Parameter or None, got {type(param).__name__}")
         setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -249,9 +244,7 @@ class Module:
         for name in target.split(".") if target else ():
             child = module.__dict__.get(name)
             if not isinstance(child, Module):
-                raise AttributeError(
-                    f"get_submodule: {type(module).__name__} has no module {name!r} (of {target!r})"
-                )
+                raise AttributeError(f"get_submodule: {type(module).__name__} has no module {name!r} (of {target!r})")
             module = child
         return module
 
@@ -309,9 +302,7 @@ class Module:
         missing = [name for name in targets if name not in state_dict]
         unexpected = [name for name in state_dict if name not in targets]
         arrays = {name: array_of(state_dict[name]) for name in targets if name in state_dict}
-        problems = [
-            problem for name, array in arrays.items() for problem in misfit(name, targets[name], array)
-        ]
+        problems = [problem for name, array in arrays.items() for problem in misfit(name, targets[name], array)]
         if strict and unexpected:
             problems.insert(0, f"unexpected keys {', '.join(map(repr, unexpected))}")
         if strict and missing:

@@ -16,7 +16,8 @@ __all__ = ["Adagrad"]
 
 class Adagrad(Optimizer):
     """s ← s + d², d = ∇ + weight_decay·p; p ← p − lr/(1 + (t − 1)·lr_decay)·d/(√s + eps). As ``torch.optim.Adagrad``.
-    J. Duchi, E. Hazan, Y. Singer (2011), "Adaptive subgradient methods for online learning and stochastic optimization"."""
+    J. Duchi, E. Hazan, Y. Singer (2011), "Adaptive subgradient methods for online learning and stochastic
+    optimization"."""
 
     def __init__(
         self,

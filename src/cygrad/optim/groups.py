@@ -11,11 +11,11 @@ __all__ = ["decay_groups"]
 
 
 def decay_groups(module: Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Two parameter groups: weights, which decay, and biases and the weights of norms, which do not. A weight is a parameter
-    of two or more dimensions.
+    """Two parameter groups: weights, which decay, and biases and the weights of norms, which do not. A weight is a
+    parameter of two or more dimensions.
 
-    L2 adds ½λ‖W‖² to the loss, usually of the weights only: A. Krogh, J. Hertz (1991), "A simple weight decay can improve
-    generalization".
+    L2 adds ½λ‖W‖² to the loss, usually of the weights only: A. Krogh, J. Hertz (1991), "A simple weight decay can
+    improve generalization".
 
     >>> model = cg.nn.Sequential(cg.nn.Linear(3, 2), cg.nn.BatchNorm1d(2))
     >>> optimizer = cg.optim.AdamW(cg.optim.decay_groups(model, 0.01))

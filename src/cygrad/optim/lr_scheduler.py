@@ -106,9 +106,7 @@ class LRScheduler:
     def _check(self, state: dict[str, Any]) -> None:
         wanted = self.state_dict().keys()
         if state.keys() != wanted:
-            raise ValueError(
-                f"{type(self).__name__}: the state has the names {sorted(state)}, wanted {sorted(wanted)}"
-            )
+            raise ValueError(f"{type(self).__name__}: the state has the names {sorted(state)}, wanted {sorted(wanted)}")
 
     def _take(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -181,10 +179,7 @@ class LambdaLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """η₀·λ(t)"""
-        return [
-            base * function(self.last_epoch)
-            for base, function in zip(self.base_lrs, self.lr_lambdas, strict=True)
-        ]
+        return [base * function(self.last_epoch) for base, function in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
 
 class StepLR(LRScheduler):
@@ -197,9 +192,7 @@ class StepLR(LRScheduler):
     [0.25]
     """
 
-    def __init__(
-        self, optimizer: HasGroups, step_size: int, gamma: float = 0.1, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: HasGroups, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         if step_size < 1:
             raise ValueError(f"StepLR: step_size must be at least 1, got {step_size}")
         self.step_size = step_size
@@ -327,8 +320,7 @@ class CosineAnnealingLR(LRScheduler):
         if (t - 1 - period) % (2 * period) == 0:  # c(t−1) is 0
             rise = (1 - math.cos(math.pi / period)) / 2
             return [
-                rate + (base - self.eta_min) * rise
-                for rate, base in zip(self._rates(), self.base_lrs, strict=True)
+                rate + (base - self.eta_min) * rise for rate, base in zip(self._rates(), self.base_lrs, strict=True)
             ]
         ratio = (1 + math.cos(math.pi * t / period)) / (1 + math.cos(math.pi * (t - 1) / period))
         return [self.eta_min + (rate - self.eta_min) * ratio for rate in self._rates()]
@@ -384,8 +376,7 @@ class OneCycleLR(LRScheduler):
         groups = optimizer.param_groups
         if cycle_momentum and not all("betas" in group or "momentum" in group for group in groups):
             raise ValueError(
-                "OneCycleLR: the parameter groups have neither momentum nor betas to cycle; "
-                "use cycle_momentum=False"
+                "OneCycleLR: the parameter groups have neither momentum nor betas to cycle; use cycle_momentum=False"
             )
         self.total_steps = count_steps(total_steps, epochs, steps_per_epoch)
         self.pct_start = pct_start
@@ -539,8 +530,7 @@ class SequentialLR(LRScheduler):
         super()._check(state)
         if len(state["_schedulers"]) != len(self._schedulers):
             raise ValueError(
-                f"SequentialLR: the state is of {len(state['_schedulers'])} schedulers, "
-                f"wanted {len(self._schedulers)}"
+                f"SequentialLR: the state is of {len(state['_schedulers'])} schedulers, wanted {len(self._schedulers)}"
             )
         for scheduler, inner in zip(self._schedulers, state["_schedulers"], strict=True):
             scheduler._check(inner)

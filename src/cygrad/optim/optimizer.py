@@ -52,7 +52,16 @@ class Optimizer:
 
     def check_options(self, group: Group) -> None:
         """Raises ValueError unless the options of a group make sense."""
-        for option in ("lr", "weight_decay", "eps", "momentum", "dampening", "alpha", "lr_decay", "initial_accumulator_value"):
+        for option in (
+            "lr",
+            "weight_decay",
+            "eps",
+            "momentum",
+            "dampening",
+            "alpha",
+            "lr_decay",
+            "initial_accumulator_value",
+        ):
             value = group.get(option)
             if value is not None and not (value >= 0 or option == "dampening"):
                 raise ValueError(f"{self.name}: {option} must not be negative, got {value}")

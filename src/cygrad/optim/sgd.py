@@ -14,8 +14,8 @@ __all__ = ["SGD"]
 
 class SGD(Optimizer):
     """d = ∇ + weight_decay·p; with momentum b ← momentum·b + (1 − dampening)·d, b = d at first, and d = b, or
-    d + momentum·b with nesterov; p ← p − lr·d. As ``torch.optim.SGD``. I. Sutskever et al. (2013), "On the importance of
-    initialization and momentum in deep learning".
+    d + momentum·b with nesterov; p ← p − lr·d. As ``torch.optim.SGD``. I. Sutskever et al. (2013), "On the importance
+    of initialization and momentum in deep learning".
 
     >>> p = cg.tensor([1.0], requires_grad=True)
     >>> optimizer = cg.optim.SGD([p], lr=0.1)

@@ -83,8 +83,8 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """binary_cross_entropy of σ(x), computed without overflow: max(x, 0) − x·t + log(1 + e^−|x|). `pos_weight` multiplies
-    the part of t = 1."""
+    """binary_cross_entropy of σ(x), computed without overflow: max(x, 0) − x·t + log(1 + e^−|x|). `pos_weight`
+    multiplies the part of t = 1."""
     name = "binary_cross_entropy_with_logits"
     check_same_shape(name, input, target)
     ops.reduction_number(name, reduction)
@@ -107,8 +107,8 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """−weight[t]·x[t] for log-probabilities x of shape (N, C), (C) or (N, C, …) and class numbers t; the mean is divided
-    by Σ weight[t].
+    """−weight[t]·x[t] for log-probabilities x of shape (N, C), (C) or (N, C, …) and class numbers t; the mean is
+    divided by Σ weight[t].
 
     Raises IndexError for a t that is no class and not ignore_index.
     """

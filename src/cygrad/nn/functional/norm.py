@@ -39,9 +39,7 @@ def batch_norm(
     var = None if running_var is None else running_var.array
     if not training:
         return batch_norm_evaluation(input, weight, bias, running_mean=mean, running_var=var, eps=eps)
-    y = batch_norm_training(
-        input, weight, bias, running_mean=mean, running_var=var, momentum=momentum, eps=eps
-    )
+    y = batch_norm_training(input, weight, bias, running_mean=mean, running_var=var, momentum=momentum, eps=eps)
     for statistic in running_mean, running_var:
         if statistic is not None:
             statistic.version.value += 1

@@ -84,9 +84,7 @@ class _BatchNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.array.ndim not in self._dimensions:
-            raise ValueError(
-                f"{type(self).__name__}: input has shape {input.array.shape}, wanted {self._wanted}"
-            )
+            raise ValueError(f"{type(self).__name__}: input has shape {input.array.shape}, wanted {self._wanted}")
         training = self.training
         mean, var, momentum = self.running_mean, self.running_var, self.momentum
         if not training:

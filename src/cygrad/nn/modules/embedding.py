@@ -36,18 +36,14 @@ class Embedding(Module):
         self.embedding_dim = checked_size("Embedding", "embedding_dim", embedding_dim)
         if padding_idx is not None:
             if not -self.num_embeddings <= padding_idx < self.num_embeddings:
-                raise ValueError(
-                    f"Embedding: padding_idx {padding_idx} is out of range for {self.num_embeddings} rows"
-                )
+                raise ValueError(f"Embedding: padding_idx {padding_idx} is out of range for {self.num_embeddings} rows")
             padding_idx %= self.num_embeddings
         self.padding_idx = padding_idx
         self.weight = empty_parameter("Embedding", (self.num_embeddings, self.embedding_dim), device, dtype)
         self.reset_parameters()
 
     @classmethod
-    def from_pretrained(
-        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None
-    ) -> Embedding:
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
         """An embedding over a table that is there already; frozen, unless told otherwise."""
         shape = embeddings.array.shape
         if len(shape) != 2:

@@ -33,9 +33,9 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scales all gradients by min(1, max_norm/(‖g‖ + 1e-6)), g all of them as one vector, and returns the ‖g‖ before. As
-    ``torch.nn.utils.clip_grad_norm_``. R. Pascanu, T. Mikolov, Y. Bengio (2013), "On the difficulty of training recurrent
-    neural networks".
+    """Scales all gradients by min(1, max_norm/(‖g‖ + 1e-6)), g all of them as one vector, and returns the ‖g‖ before.
+    As ``torch.nn.utils.clip_grad_norm_``. R. Pascanu, T. Mikolov, Y. Bengio (2013), "On the difficulty of training
+    recurrent neural networks".
 
     With error_if_nonfinite, a norm of NaN or infinity raises RuntimeError and nothing is changed.
 
@@ -65,9 +65,10 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 def clip_grad_adaptive_(
     parameters: Tensor | Iterable[Tensor], clipping: float = 0.01, eps: float = 1e-3, unitwise: bool = True
 ) -> Tensor:
-    """Adaptive clipping: where ‖g‖ > clipping·max(‖w‖, eps), g is scaled to that norm. The norms are those of each output
-    unit (a row of the weight; a single number of a bias), or with ``unitwise=False`` of each parameter. Returns the 2-norm of
-    all gradients before. A. Brock et al. (2021), "High-performance large-scale image recognition without normalization".
+    """Adaptive clipping: where ‖g‖ > clipping·max(‖w‖, eps), g is scaled to that norm. The norms are those of each
+    output unit (a row of the weight; a single number of a bias), or with ``unitwise=False`` of each parameter.
+    Returns the 2-norm of all gradients before. A. Brock et al. (2021), "High-performance large-scale image
+    recognition without normalization".
 
     >>> w = cg.tensor([[3.0, 4.0]], requires_grad=True)
     >>> w.grad = cg.tensor([[0.0, 10.0]])

@@ -18,8 +18,8 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Writes the numbers of a vector into the parameters, in order. Raises ValueError, and changes nothing, unless they are
-    as many."""
+    """Writes the numbers of a vector into the parameters, in order. Raises ValueError, and changes nothing, unless
+    they are as many."""
     params = list(parameters)
     total = sum([p.numel() for p in params])
     if vec.ndim != 1 or vec.numel() != total:
