@@ -44,6 +44,8 @@ from cygrad.functions import (
     dot,
     equal,
     flatten,
+    gather,
+    index_select,
     isclose,
     max,
     meshgrid,
@@ -54,6 +56,8 @@ from cygrad.functions import (
     narrow,
     numel,
     outer,
+    scatter,
+    scatter_add,
     select,
     sort,
     split,
@@ -105,15 +109,7 @@ from cygrad.ops.compare import (
     lt,
     ne,
 )  # fmt: skip
-from cygrad.ops.index import (
-    argsort,
-    gather,
-    index_select,
-    masked_fill,
-    masked_select,
-    scatter,
-    scatter_add,
-)  # fmt: skip
+from cygrad.ops.index import argsort, masked_fill, masked_select  # fmt: skip
 from cygrad.ops.linear import einsum, matmul
 from cygrad.ops.pointwise import (
     abs,

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cygrad.ops import arithmetic, index, linear, reduce, shape
+from cygrad.ops import arithmetic, linear, reduce, shape
+from cygrad.ops import index as index_ops
 from cygrad.ops.axes import checked_axis
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "dot",
     "equal",
     "flatten",
+    "gather",
+    "index_select",
     "isclose",
     "max",
     "meshgrid",
@@ -30,6 +33,8 @@ __all__ = [
     "narrow",
     "numel",
     "outer",
+    "scatter",
+    "scatter_add",
     "select",
     "sort",
     "split",
@@ -81,12 +86,38 @@ def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = Tru
     >>> cg.sort(cg.tensor([3.0, 1.0, 2.0])).values
     tensor([1., 2., 3.])
     """
-    return Chosen(*index.sort(input, dim=dim, descending=descending, stable=stable))
+    return Chosen(*index_ops.sort(input, dim=dim, descending=descending, stable=stable))
 
 
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Chosen:
     """(values, indices) of the k largest, or smallest, along dim, in order."""
-    return Chosen(*index.topk(input, k=k, dim=dim, largest=largest, sorted=sorted))
+    return Chosen(*index_ops.topk(input, k=k, dim=dim, largest=largest, sorted=sorted))
+
+
+def gather(input: Any, dim: int, index: Any) -> Any:
+    """y[i, j] = input[index[i, j], j] for dim 0, and likewise for others.
+
+    >>> cg.gather(cg.tensor([[1.0, 2.0], [3.0, 4.0]]), 1, cg.tensor([[0], [1]]))
+    tensor([[1.],
+            [4.]])
+    """
+    return index_ops.gather(input, index, dim=dim)
+
+
+def index_select(input: Any, dim: int, index: Any) -> Any:
+    """The slices of dim whose numbers stand in the 1-D index."""
+    return index_ops.index_select(input, index, dim=dim)
+
+
+def scatter(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """A copy of input with src, a tensor or a number, written: y[index[i, j], j] = src[i, j] for dim 0, and likewise
+    for others. Where a place is named twice, one of the values stands there."""
+    return index_ops.scatter(input, index, src, dim=dim)
+
+
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """A copy of input with src added: y[index[i, j], j] += src[i, j] for dim 0, and likewise for others."""
+    return index_ops.scatter_add(input, index, src, dim=dim)
 
 
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
@@ -182,7 +213,7 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     first = start + size if start < 0 else start
     if not 0 <= first <= first + length <= size:
         raise RuntimeError(f"narrow: {length} slices from {start} on do not lie in dim {dim} of size {size}")
-    return index.getitem(input, key=(slice(None),) * axis + (slice(first, first + length),))
+    return index_ops.getitem(input, key=(slice(None),) * axis + (slice(first, first + length),))
 
 
 def select(input: Any, dim: int, index: int) -> Any:
@@ -226,14 +257,14 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     """gather, with shapes broadcast beside dim; flattened without one."""
     if dim is None:
-        return index.gather(flatten(input), flatten(indices), dim=0)
+        return index_ops.gather(flatten(input), flatten(indices), dim=0)
     axis = checked_axis("take_along_dim", dim, input.ndim)
     beside = np.broadcast_shapes(
         tuple([1 if i == axis else n for i, n in enumerate(input.shape)]),
         tuple([1 if i == axis else n for i, n in enumerate(indices.shape)]),
     )
     wide = [beside[:axis] + (x.shape[axis],) + beside[axis + 1 :] for x in (input, indices)]
-    return index.gather(broadcast_to(input, wide[0]), broadcast_to(indices, wide[1]), dim=axis)
+    return index_ops.gather(broadcast_to(input, wide[0]), broadcast_to(indices, wide[1]), dim=axis)
 
 
 def _product(name: str, input: Any, other: Any, dims: tuple[int, int]) -> Any:

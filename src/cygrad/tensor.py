@@ -531,17 +531,8 @@ class Tensor(autograd.Value):
 
     # Places
 
-    def gather(self, dim: int, index: Tensor) -> Tensor:
-        """y[i, j] = x[index[i, j], j] for dim 0; see :func:`cygrad.gather`."""
-        return index_ops.gather(self, index, dim=dim)
-
-    def scatter(self, dim: int, index: Tensor, src: Any) -> Tensor:
-        """A copy with src at the places that index names along dim."""
-        return index_ops.scatter(self, index, src, dim=dim)
-
-    def scatter_add(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
-        """A copy with src added at the places that index names along dim."""
-        return index_ops.scatter_add(self, index, src, dim=dim)
+    gather, index_select = functions.gather, functions.index_select
+    scatter, scatter_add = functions.scatter, functions.scatter_add
 
     def scatter_(self, dim: int, index: Tensor, src: Any) -> Tensor:
         """scatter, in place."""
@@ -550,10 +541,6 @@ class Tensor(autograd.Value):
     def scatter_add_(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
         """scatter_add, in place."""
         return engine.rewrite(self, self.scatter_add(dim, index, src))
-
-    def index_select(self, dim: int, index: Tensor) -> Tensor:
-        """The slices of dim whose numbers stand in the index."""
-        return index_ops.index_select(self, index, dim=dim)
 
     masked_fill, masked_select = index_ops.masked_fill, index_ops.masked_select
     masked_fill_ = in_place(index_ops.masked_fill)

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from tests.op_db import (
     activation,
+    arithmetic,
     batch_norm,
     dropout,
     embedding,
     grad_norm,
+    index,
     layer_norm,
     linear,
     loss,
     optim,
+    pointwise,
+    reduce,
+    shape,
     softmax,
 )  # fmt: skip
 from tests.op_db.row import Bad, Row, Sample
@@ -25,6 +30,11 @@ __all__ = ["ROWS", "Bad", "Row", "Sample"]
 
 ROWS: list[Row] = [
     *activation.ROWS,
+    *pointwise.ROWS,
+    *arithmetic.ROWS,
+    *reduce.ROWS,
+    *shape.ROWS,
+    *index.ROWS,
     *linear.ROWS,
     *softmax.ROWS,
     *loss.ROWS,

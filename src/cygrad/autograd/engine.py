@@ -434,6 +434,8 @@ def rewrite(value: Any, result: Any) -> Any:
         raise RuntimeError(f"in-place: a {result.array.dtype} result can't be stored in a {value.array.dtype} tensor")
     if not value.array.flags.writeable:
         raise ValueError("in-place: the tensor's memory is read-only")
+    if result.node is not None:
+        keep_saved(result.node, value)
     if result.array is not value.array:
         np.copyto(value.array, result.array, casting="same_kind")
     value.version.value += 1
@@ -444,6 +446,14 @@ def rewrite(value: Any, result: Any) -> Any:
         value.requires_grad = True
     value.seen_rewrites = value.version.rewrites
     return value
+
+
+def keep_saved(node: Node, value: Value) -> None:
+    """Copies what the node saved of the value's memory, which is about to be overwritten."""
+    memory = root(value.array)
+    saved = [np.array(a) if isinstance(a, np.ndarray) and root(a) is memory else a for a in node.saved]
+    node.saved = tuple(saved)
+    node.guards = [pair for pair in node.guards if pair[0] is not value.version]
 
 
 # Backward

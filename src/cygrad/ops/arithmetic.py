@@ -17,6 +17,10 @@ def is_real(x: Array) -> bool:
     return x.dtype.char in "fd"
 
 
+def is_boolean(x: Any) -> bool:
+    return isinstance(x, bool) or (isinstance(x, np.ndarray) and x.dtype.kind == "b")
+
+
 def negative(x: Array) -> Array:
     return np.negative(x)
 
@@ -55,9 +59,9 @@ def multiply(x: Array, factor: float) -> Array:
 @op
 def sub(ctx: Node, input: Any, other: Any, *, alpha: Any = 1) -> Array:
     """input − alpha·other, broadcast."""
+    if is_boolean(input) or is_boolean(other):
+        raise RuntimeError("sub: booleans can't be subtracted, use logical_xor or ~")
     x, y = promoted(input, other)
-    if x.dtype.kind == "b":
-        raise TypeError("sub: booleans can't be subtracted, use logical_xor or ~")
     ctx.save(spec(input), spec(other), alpha)
     if alpha != 1:
         y = multiply(y, alpha)
@@ -312,18 +316,18 @@ def clamp(ctx: Node, input: Array, min: Any = None, max: Any = None) -> Array:
     high = None if max is None else as_array(max, dtype)
     y = x if low is None else np.maximum(x, low)
     y = y if high is None else np.minimum(y, high)
-    ctx.save(x, low, high, spec(input), spec(min), spec(max))
+    under = np.zeros((), bool) if low is None else np.asarray(x < low)
+    over = np.zeros((), bool) if high is None else np.asarray(x > high)
+    if low is not None and high is not None:
+        over, under = over | (low > high), under & (low < high)
+    ctx.save(under, over, spec(input), spec(min), spec(max))
     return y
 
 
 @clamp.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
     """dx = dy·[min ≤ x ≤ max], d min = dy·[x < min], d max = dy·[x > max]"""
-    x, low, high, x_spec, low_spec, high_spec = ctx.saved
-    under = np.zeros(x.shape, bool) if low is None else x < low
-    over = np.zeros(x.shape, bool) if high is None else x > high
-    if low is not None and high is not None:
-        over, under = over | (low > high), under & (low < high)
+    under, over, x_spec, low_spec, high_spec = ctx.saved
     zero = dy.dtype.type(0)
     return (
         unbroadcast(np.where(under | over, zero, dy), x_spec) if ctx.needs[0] else None,

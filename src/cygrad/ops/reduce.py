@@ -87,11 +87,12 @@ def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = Fal
 def _(ctx: Node, dy: Array) -> Array:
     """dxᵢ = dy·Π over j ≠ i of xⱼ: products of what lies before and behind, so that zeros do no harm"""
     x, axes = ctx.saved
+    if not x.size:
+        return np.zeros_like(x)
     moved, first, _ = gathered(x, axes)
     flat = moved.reshape(*moved.shape[:first], -1, *moved.shape[first + len(axes) :])
-    ones = np.ones_like(np.take(flat, [0], first)) if flat.size else flat
-    rest = np.delete(flat, -1, first) if flat.size else flat
-    behind = np.flip(np.delete(np.flip(flat, first), -1, first), first) if flat.size else flat
+    ones, rest = np.ones_like(np.take(flat, [0], first)), np.delete(flat, -1, first)
+    behind = np.delete(flat, 0, first)
     before = np.cumprod(np.concatenate([ones, rest], first), first, x.dtype)
     after = np.flip(np.cumprod(np.flip(np.concatenate([behind, ones], first), first), first, x.dtype), first)
     others = (before * after).reshape(moved.shape)

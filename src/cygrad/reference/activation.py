@@ -1,17 +1,77 @@
-"""Activations, elementwise."""
+"""Activations, elementwise, in float64."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-__all__ = ["relu", "relu_backward"]
+__all__ = []
 
 
-def relu(x):
-    """y = max(x, 0), and NaN stays NaN."""
-    return np.maximum(x, 0)
+def define(name, function, slope, saved):
+    """`name` and `name_backward` from a function of x, and its slope in terms of the saved input or output."""
+
+    def forward(x, *params):
+        with np.errstate(all="ignore"):
+            return np.asarray(function(np.asarray(x, np.float64), *params), x.dtype)
+
+    def backward(dy, kept, *params):
+        with np.errstate(all="ignore"):
+            return np.asarray(dy * slope(np.asarray(kept, np.float64), *params), dy.dtype)
+
+    forward.__doc__ = f"y of {name}, elementwise."
+    backward.__doc__ = f"dx of {name}, from its {saved}."
+    for kind, suffix in ((forward, ""), (backward, "_backward")):
+        kind.__name__ = name + suffix
+        globals()[name + suffix] = kind
+        __all__.append(name + suffix)
 
 
-def relu_backward(dy, y):
-    """dx = dy·[y > 0]"""
-    return np.where(y > 0, dy, 0).astype(y.dtype)
+erfc = np.vectorize(math.erfc, otypes=[np.float64])
+erf_of = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def sigma(x):
+    return np.where(x < 0, np.exp(x) / (1 + np.exp(x)), 1 / (1 + np.exp(-x)))
+
+
+def normal_cdf(x):
+    return 0.5 * erfc(-x / math.sqrt(2))
+
+
+def normal_density(x):
+    return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def gelu_inner(x):
+    return math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+
+
+def gelu_tanh_slope(x):
+    t = np.tanh(gelu_inner(x))
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
+
+
+define("relu", lambda x: np.maximum(x, 0), lambda y: y > 0, "output")
+define("leaky_relu", lambda x, slope: np.where(x > 0, x, slope * x), lambda x, slope: np.where(x > 0, 1, slope), "input")
+define(
+    "elu",
+    lambda x, alpha, scale: scale * np.where(x > 0, x, alpha * np.expm1(x)),
+    lambda x, alpha, scale: scale * np.where(x > 0, 1, alpha * np.exp(x)),
+    "input",
+)
+define("gelu", lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * normal_density(x), "input")
+define("gelu_tanh", lambda x: 0.5 * x * (1 + np.tanh(gelu_inner(x))), gelu_tanh_slope, "input")
+define("silu", lambda x: x * sigma(x), lambda x: sigma(x) * (1 + x * (1 - sigma(x))), "input")
+define("sigmoid", sigma, lambda y: y * (1 - y), "output")
+define("tanh", np.tanh, lambda y: 1 - y * y, "output")
+define(
+    "softplus",
+    lambda x, beta, limit: np.where(beta * x > limit, x, np.log1p(np.exp(beta * x)) / beta),
+    lambda x, beta, limit: np.where(beta * x > limit, 1, sigma(beta * x)),
+    "input",
+)
+define("exp", np.exp, lambda y: y, "output")
+define("log", np.log, lambda x: 1 / x, "input")
+define("erf", erf_of, lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x), "input")

@@ -1,0 +1,22 @@
+"""Sums, maxima and minima over the axes first..last − 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["max_axes", "min_axes", "sum_axes"]
+
+
+def sum_axes(x, first, last, scale=1.0):
+    """scale·Σ x"""
+    return np.asarray(scale * np.sum(x, tuple(range(first, last)), np.float64), x.dtype)
+
+
+def max_axes(x, first, last):
+    """The largest, NaN where there is one."""
+    return np.asarray(np.max(x, tuple(range(first, last))))
+
+
+def min_axes(x, first, last):
+    """The smallest, NaN where there is one."""
+    return np.asarray(np.min(x, tuple(range(first, last))))
