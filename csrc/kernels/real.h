@@ -1,17 +1,20 @@
 /* The names that a family is written in, for float32 or float64:
- *   real, bits      the number and the signed integer of its width
+ *   real            the number
+ *   bits, ubits     the signed and the unsigned integer of its width
  *   NAME(f)         f_f32 or f_f64
  *   KERNEL_BODY(f)  begins the definition of kernel f: its block is `a`, its share `share`
  *   vec, LANES      a SIMD register of reals (the level's width), unaligned loads allowed */
 #if CG_REAL_BITS == 32
 #define real float
 #define bits int32_t
+#define ubits uint32_t
 #define NAME(name) name##_f32
 #define REAL_MAX FLT_MAX
 #define REAL_EPS FLT_EPSILON
 #else
 #define real double
 #define bits int64_t
+#define ubits uint64_t
 #define NAME(name) name##_f64
 #define REAL_MAX DBL_MAX
 #define REAL_EPS DBL_EPSILON

@@ -1,6 +1,7 @@
 /* Takes back what real.h defined, so that it can be included for the other precision. */
 #undef real
 #undef bits
+#undef ubits
 #undef NAME
 #undef REAL_MAX
 #undef REAL_EPS

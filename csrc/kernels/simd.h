@@ -50,13 +50,13 @@ INLINE real NAME(from_bits)(bits b) {
 /* yes or no, both already computed: a blend, where ?: with a computation in it could become a branch. */
 INLINE real NAME(select)(int condition, real yes, real no) { return condition ? yes : no; }
 
-/* 2^n for an n that gives a normal number. */
-INLINE real NAME(power_of_two)(bits n) { return NAME(from_bits)((n + EXPONENT_BIAS) << MANTISSA_BITS); }
+/* 2^n for an n that gives a normal number. What depends on the bits of NaN is unsigned, which may wrap around. */
+INLINE real NAME(power_of_two)(bits n) { return NAME(from_bits)((bits)(((ubits)n + EXPONENT_BIAS) << MANTISSA_BITS)); }
 
 /* x = n·ln 2 + r with |r| ≤ ln 2/2; returns r, and eʳ − 1 by its Taylor series in `tail`. */
 INLINE bits NAME(exp_split)(real x, real *tail) {
     real shifted = x * R(1.44269504088896340736) + ROUND_MAGIC;
-    bits n = NAME(bits_of)(shifted) - NAME(bits_of)(ROUND_MAGIC);
+    bits n = (bits)((ubits)NAME(bits_of)(shifted) - (ubits)NAME(bits_of)(ROUND_MAGIC));
     real whole = shifted - ROUND_MAGIC;
     real r = x - whole * LN2_HIGH - whole * LN2_LOW;
     real s;
@@ -103,7 +103,7 @@ INLINE real NAME(expm1)(real x) {
 INLINE real NAME(log)(real x) {
     int small = x < SMALLEST_NORMAL;
     real scaled = small ? x * (real)((bits)1 << (MANTISSA_BITS + 1)) : x;
-    bits b = NAME(bits_of)(scaled) - SQRT_HALF_BITS;
+    bits b = (bits)((ubits)NAME(bits_of)(scaled) - SQRT_HALF_BITS);
     bits e = b >> MANTISSA_BITS;
     real m = NAME(from_bits)((b & (((bits)1 << MANTISSA_BITS) - 1)) + SQRT_HALF_BITS);
     /* e as a number, by way of the bits of 1.5·2^MANTISSA_BITS: no level needs a conversion instruction */

@@ -6,16 +6,18 @@
     static double name##_value(double v, double p, double q) { return (void)p, (void)q, value; }           \
     static double name##_slope(double g, double v, double p, double q) { return (void)p, (void)q, gradient; } \
     static int name##_build(void *args, int variant) {                                                     \
-        if (variant >= COUNT(SIZES)) return 0;                                                             \
-        const int64_t n = SIZES[variant];                                                                  \
-        *(cg_##name##_args *)args = (cg_##name##_args){output(n), numbers(n, LOW, 8), n, 1.5, 2};          \
+        if (variant >= 2 * COUNT(SIZES)) return 0;                                                         \
+        const int64_t n = SIZES[variant / 2];                                                              \
+        void *const v = variant % 2 ? rare_numbers(n) : numbers(n, LOW, 8);                                \
+        *(cg_##name##_args *)args = (cg_##name##_args){output(n), v, n, 1.5, 2};                           \
         return 1;                                                                                          \
     }                                                                                                      \
     static int name##_backward_build(void *args, int variant) {                                            \
-        if (variant >= COUNT(SIZES)) return 0;                                                             \
-        const int64_t n = SIZES[variant];                                                                  \
+        if (variant >= 2 * COUNT(SIZES)) return 0;                                                         \
+        const int64_t n = SIZES[variant / 2];                                                              \
+        void *const v = variant % 2 ? rare_numbers(n) : numbers(n, LOW, 8);                                \
         *(cg_##name##_backward_args *)args =                                                               \
-            (cg_##name##_backward_args){output(n), numbers(n, -2, 2), numbers(n, LOW, 8), n, 1.5, 2};      \
+            (cg_##name##_backward_args){output(n), numbers(n, -2, 2), v, n, 1.5, 2};                       \
         return 1;                                                                                          \
     }                                                                                                      \
     static void name##_twin(const void *args) {                                                            \
@@ -38,7 +40,7 @@ static double gelu_tanh_slope_of(double v) {
 }
 
 #define LOW -8
-FUNCTION(relu, v > 0 ? v : 0, v > 0 ? g : 0)
+FUNCTION(relu, v < 0 ? 0 : v, v > 0 ? g : 0)
 FUNCTION(leaky_relu, v > 0 ? v : p * v, v > 0 ? g : p * g)
 FUNCTION(elu, q * (v > 0 ? v : p * expm1(v)), g * q * (v > 0 ? 1 : p * exp(v)))
 FUNCTION(gelu, v * cdf(v), g * (cdf(v) + v * exp(-v * v / 2) / sqrt(2 * M_PI)))

@@ -26,6 +26,7 @@ static inline void put(void *p, int64_t i, double v) {
 /* Arrays of one call, freed after it: numbers in [low, high], class numbers below `limit`, lists of arrays. An output is set
  * back to what it held at first before every run, and compared after it. */
 void *numbers(int64_t n, double low, double high);
+void *rare_numbers(int64_t n); /* NaN, infinities, zeros, subnormals, and the ends of what exp can do */
 void *output(int64_t n);
 void *output_from(int64_t n, double low, double high);
 void *doubles_output(int64_t n);

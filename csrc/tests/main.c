@@ -37,6 +37,13 @@ void *numbers(int64_t n, double low, double high) {
     return p;
 }
 
+void *rare_numbers(int64_t n) {
+    static const double rare[] = {NAN, -NAN, INFINITY, -INFINITY, 0, -0.0, 1e-40, -1e-40, 30, -30, 88.5, -103};
+    void *p = new_array(n * width(), 0);
+    for (int64_t i = 0; i < n; i++) put(p, i, rare[i % COUNT(rare)]);
+    return p;
+}
+
 void *output_from(int64_t n, double low, double high) {
     void *p = new_array(n * width(), 1);
     for (int64_t i = 0; i < n; i++) put(p, i, uniform(low, high));

@@ -1,0 +1,60 @@
+"""What is published: the source distribution holds what is tracked, the package asks for NumPy alone, and importing it
+imports little."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+import cygrad
+
+ROOT = Path(__file__).parents[1]
+SEEN = "import sys, numpy; before = set(sys.modules); import cygrad; print(*sorted(set(sys.modules) - before))"
+LEFT_OUT_OF_SDIST = (".ci/", ".github/", ".gitignore")
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+
+def test_import_brings_in_nothing_heavy():
+    done = run(sys.executable, "-c", SEEN)
+    assert done.returncode == 0, done.stderr
+    imported = {name.partition(".")[0] for name in done.stdout.split()}
+    heavy = {"torch", "tqdm", "safetensors", "scipy", "argparse", "csv", "logging", "multiprocessing", "asyncio"}
+    assert not imported & heavy
+    assert not [name for name in done.stdout.split() if name.startswith("cygrad.cli")]
+
+
+def test_only_numpy_is_required():
+    required = importlib.metadata.requires("cygrad")
+    assert [line for line in required if "extra ==" not in line] == ["numpy>=2.0"]
+
+
+def test_types_and_data_are_installed():
+    package = Path(cygrad.__file__).parent
+    for name in ("py.typed", "_kernels.pyi", "data/digits.npz"):
+        assert (package / name).is_file(), name
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")
+def test_sdist_holds_what_is_tracked(tmp_path):
+    tracked = run("git", "ls-files", "-z", cwd=ROOT)
+    if tracked.returncode:
+        pytest.skip("git does not say what is tracked")
+    pytest.importorskip("Cython", reason="setup.py needs Cython")
+    pytest.importorskip("setuptools")
+    egg_info = ("egg_info", "--egg-base", str(tmp_path))
+    made = run(sys.executable, "setup.py", "-q", *egg_info, "sdist", "-d", str(tmp_path), cwd=ROOT)
+    assert made.returncode == 0, made.stderr
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {name for name in tracked.stdout.split("\0") if name and (ROOT / name).exists()}
+    assert not {name for name in wanted - held if not name.startswith(LEFT_OUT_OF_SDIST)}
+    made_by_the_build = (".so", ".pyd", ".o", "_blocks.pxd", "_kernels.c", "engine.c")
+    assert not {name for name in held if name.endswith(made_by_the_build)}
