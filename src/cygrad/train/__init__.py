@@ -3,7 +3,7 @@
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.loop import Evaluation, History, Record, evaluate, fit, predict
 from cygrad.train.models import mlp
-from cygrad.train.run import Config, Run, prepare_folder, load_run, save_run
+from cygrad.train.run import Config, Run, load_run, prepare_folder, save_run
 from cygrad.train.tasks import Task, digits, mnist
 
 __all__ = [

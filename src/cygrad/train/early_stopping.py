@@ -11,14 +11,15 @@ __all__ = ["EarlyStopping"]
 
 
 class EarlyStopping:
-    """Watches one number an epoch, keeps the module's best state, and says when to stop: after `patience` epochs in a row
-    without a new best.
+    """Watches one number an epoch, keeps the module's best state, and says when to stop: after `patience`
+    epochs in a row without a new best.
 
-    A value is a new best where it lies below the best so far by more than `min_delta` (``mode="min"``), or above it
-    (``mode="max"``); the first one is, and NaN never is. The state kept is a copy of ``module.state_dict()``, parameters and
-    buffers; before the first best it is the state at the beginning.
+    A value is a new best where it lies below the best so far by more than `min_delta` (``mode="min"``), or
+    above it (``mode="max"``); the first one is, and NaN never is. The state kept is a copy of
+    ``module.state_dict()``, parameters and buffers; before the first best it is the state at the beginning.
 
-    ``best`` is the best value and ``best_epoch`` the number of its epoch, counted from 1; both are None before there is one.
+    ``best`` is the best value and ``best_epoch`` the number of its epoch, counted from 1; both are None
+    before there is one.
 
     L. Prechelt (1998), "Early stopping - but when?".
 
@@ -54,8 +55,9 @@ class EarlyStopping:
         number = float(getattr(value, "array", value))
         self.epoch += 1
         if self._improves(number):
-            self.best, self.best_epoch = number, self.epoch
-            self._state = copied(self.module)
+            # Copied first: an interrupted copy leaves the best so far.
+            state = copied(self.module)
+            self._state, self.best, self.best_epoch = state, number, self.epoch
         return self.epoch - (self.best_epoch or 0) >= self.patience
 
     def _improves(self, value: float) -> bool:

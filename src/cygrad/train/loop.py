@@ -40,8 +40,8 @@ class Evaluation(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One epoch: means over the training samples, in training mode; the validation; the mean norm of the gradient before
-    clipping; the learning rate; training samples a second."""
+    """One epoch: means over the training samples, in training mode; the validation; the mean norm of the
+    gradient before clipping; the learning rate; training samples a second."""
 
     epoch: int
     loss: float
@@ -106,21 +106,23 @@ def fit(
 ) -> History:
     """Trains the model for `epochs` epochs, fewer with `stopping`.
 
-    A batch is a pair of inputs and targets, and ``loss(model(inputs), targets)`` is made smaller; `clip` bounds the norm of
-    all gradients together. The scheduler steps once an epoch. `stopping` is given the accuracy in mode max and the loss in
-    mode min, those of the validation where there is one, and at the end its best state is restored, whatever ended the
-    training. ``callback(record)`` is called after every epoch, and ``progress(loader, epoch)`` may wrap an epoch's batches.
+    A batch is a pair of inputs and targets, and ``loss(model(inputs), targets)`` is made smaller; `clip`
+    bounds the norm of all gradients together. The scheduler steps once an epoch. `stopping` is given the
+    accuracy in mode max and the loss in mode min, those of the validation where there is one, and at the
+    end its best state is restored, whatever ended the training. ``callback(record)`` is called after every
+    epoch, and ``progress(loader, epoch)`` may wrap an epoch's batches.
 
-    Ctrl-C ends the training without an exception; ``History.interrupted`` tells. Numbers that are not finite, in the data, the
-    loss or the gradient, raise ValueError with the epoch and the batch, both counted from 1, before any weight has changed.
+    Ctrl-C ends the training without an exception; ``History.interrupted`` tells. Numbers that are not
+    finite, in the data, the loss or the gradient, raise ValueError with the epoch and the batch, both
+    counted from 1, before any weight has changed.
 
     >>> _ = cg.manual_seed(0)
     >>> x = cg.randn(64, 2)
     >>> data = cg.data.TensorDataset(x, (x.array[:, 0] > 0).astype(int))
     >>> model = cg.train.mlp((2, 8, 2))
     >>> history = cg.train.fit(
-    ...     model, cg.data.DataLoader(data, batch_size=16, shuffle=True), cg.optim.AdamW(model.parameters(), lr=0.05),
-    ...     epochs=10, clip=1.0,
+    ...     model, cg.data.DataLoader(data, batch_size=16, shuffle=True),
+    ...     cg.optim.AdamW(model.parameters(), lr=0.05), epochs=10, clip=1.0,
     ... )
     >>> len(history.records), history.records[-1].loss < history.records[0].loss
     (10, True)
@@ -152,9 +154,14 @@ def fit(
 
 
 def run_epoch(
-    model: Module, batches: Iterable[Any], optimizer: Optimizer, epoch: int, validation: Batches | None, loss: Loss,
+    model: Module,
+    batches: Iterable[Any],
+    optimizer: Optimizer,
+    epoch: int,
+    validation: Batches | None,
+    loss: Loss,
     clip: float | None,
-) -> Record:  # fmt: skip
+) -> Record:
     """One epoch of training, and the validation behind it."""
     model.train()
     mean, norms = Mean(), 0.0
@@ -168,13 +175,26 @@ def run_epoch(
     train = mean.result()
     held = evaluate(model, validation, loss, where=f"epoch {epoch}, ") if validation is not None else None
     return Record(
-        epoch, train.loss, train.accuracy, held.loss if held else math.nan, held.accuracy if held else math.nan,
-        norms / number, rate, mean.samples / max(seconds, 1e-9),
-    )  # fmt: skip
+        epoch,
+        train.loss,
+        train.accuracy,
+        held.loss if held else math.nan,
+        held.accuracy if held else math.nan,
+        norms / number,
+        rate,
+        mean.samples / max(seconds, 1e-9),
+    )
 
 
 def step(
-    model: Module, inputs: Any, target: Any, optimizer: Optimizer, loss: Loss, clip: float | None, mean: Mean, place: str
+    model: Module,
+    inputs: Any,
+    target: Any,
+    optimizer: Optimizer,
+    loss: Loss,
+    clip: float | None,
+    mean: Mean,
+    place: str,
 ) -> float:
     """One update of the weights; returns the gradient's norm before clipping."""
     demand_finite("fit", inputs, place)
@@ -209,10 +229,11 @@ def advance(scheduler: LRScheduler | None, record: Record) -> None:
 
 
 def evaluate(model: Module, loader: Batches, loss: Loss = F.cross_entropy, *, where: str = "") -> Evaluation:
-    """The mean loss and the accuracy over all batches of (inputs, targets), in evaluation mode and without a graph. The modes of
-    all modules are afterwards as they were.
+    """The mean loss and the accuracy over all batches of (inputs, targets), in evaluation mode and without
+    a graph. The modes of all modules are afterwards as they were.
 
-    Raises ValueError, naming the batch, for inputs or a loss that are not finite; `where` stands before its number.
+    Raises ValueError, naming the batch, for inputs or a loss that are not finite; `where` stands before its
+    number.
 
     >>> data = cg.data.TensorDataset(cg.tensor([[2.0, 0.0], [0.0, 2.0], [3.0, 1.0]]), cg.tensor([0, 1, 1]))
     >>> result = cg.train.evaluate(cg.nn.Identity(), cg.data.DataLoader(data, batch_size=2))
@@ -235,7 +256,8 @@ def evaluate(model: Module, loader: Batches, loss: Loss = F.cross_entropy, *, wh
 
 
 def predict(model: Module, inputs: Tensor | Array, batch_size: int = 1024) -> Array:
-    """What the model gives for every row of `inputs`, in evaluation mode and without a graph, `batch_size` rows at a time.
+    """What the model gives for every row of `inputs`, in evaluation mode and without a graph, `batch_size`
+    rows at a time.
 
     >>> cg.train.predict(cg.nn.ReLU(), np.array([[-1.0, 2.0]]))
     array([[0., 2.]])

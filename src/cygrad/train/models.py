@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from cygrad import nn
 
@@ -10,11 +11,12 @@ __all__ = ["mlp"]
 
 
 def mlp(sizes: Sequence[int], dropout: float = 0.0, *, flatten: bool = False) -> nn.Sequential:
-    """A perceptron of several layers: for every hidden size Linear, BatchNorm1d, ReLU and, where `dropout` is above 0,
-    Dropout; then Linear. x (N, sizes[0]) gives scores (N, sizes[-1]); with `flatten` x is (N, …) of that many numbers a row.
+    """A perceptron of several layers: for every hidden size Linear, BatchNorm1d, ReLU and, where `dropout`
+    is above 0, Dropout; then Linear. x (N, sizes[0]) gives scores (N, sizes[-1]); with `flatten` x is (N,
+    …) of that many numbers a row.
 
-    The weights begin as N(0, 2/fan_in) before a ReLU and N(0, 1/fan_in) in the last layer, the biases as 0. K. He et al.
-    (2015), "Delving deep into rectifiers".
+    The weights begin as N(0, 2/fan_in) before a ReLU and N(0, 1/fan_in) in the last layer, the biases as 0.
+    K. He et al. (2015), "Delving deep into rectifiers".
 
     Raises ValueError for fewer than two sizes, a size below 1 or a dropout outside [0, 1].
 
@@ -32,7 +34,7 @@ def mlp(sizes: Sequence[int], dropout: float = 0.0, *, flatten: bool = False) ->
     if not 0 <= dropout <= 1:
         raise ValueError(f"mlp: dropout must lie in [0, 1], got {dropout}")
     layers: list[nn.Module] = [nn.Flatten()] if flatten else []
-    for fan_in, width in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for fan_in, width in pairwise(sizes[:-1]):
         layers += [he_linear(fan_in, width, "relu"), nn.BatchNorm1d(width), nn.ReLU()]
         if dropout > 0:
             layers.append(nn.Dropout(dropout))

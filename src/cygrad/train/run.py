@@ -75,7 +75,8 @@ def scaled(x: Array, mean: float, std: float) -> Array:
 
 
 def prepare_folder(folder: str | os.PathLike[str]) -> None:
-    """Makes the folder where it is missing, and sees that it takes files; OSError says in one sentence why not.
+    """Makes the folder where it is missing, and sees that it takes files; OSError says in one sentence why
+    not.
 
     A folder that holds other things than a run is refused with ValueError.
     """
@@ -94,7 +95,8 @@ def prepare_folder(folder: str | os.PathLike[str]) -> None:
 
 
 def save_run(folder: str | os.PathLike[str], run: Run, records: Sequence[Record] = ()) -> None:
-    """Writes ``weights.npz``, ``metrics.csv``, one line an epoch, and ``config.json``; each file whole or not at all.
+    """Writes ``weights.npz``, ``metrics.csv``, one line an epoch, and ``config.json``; each file whole or
+    not at all.
 
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
@@ -123,7 +125,8 @@ def write_text(path: str, text: str) -> None:
 def load_run(folder: str | os.PathLike[str]) -> Run:
     """The run that ``save_run`` wrote, its model in evaluation mode.
 
-    Raises FileNotFoundError where the folder holds no run, ValueError where a file is corrupt or the weights do not fit.
+    Raises FileNotFoundError where the folder holds no run, ValueError where a file is corrupt or the
+    weights do not fit.
     """
     name = os.fspath(folder)
     if not os.path.isfile(os.path.join(name, CONFIG)):

@@ -16,8 +16,8 @@ __all__ = ["Task", "digits", "mnist"]
 
 
 class Task(NamedTuple):
-    """Rows of pixels (n, pixels) of float32, scaled to mean 0 and standard deviation 1 over the training part, with their
-    class numbers."""
+    """Rows of pixels (n, pixels) of float32, scaled to mean 0 and standard deviation 1 over the training
+    part, with their class numbers."""
 
     name: str
     train: TensorDataset
@@ -34,27 +34,35 @@ class Task(NamedTuple):
 
 
 def digits(seed: int = 0) -> Task:
-    """The 1,797 digits that come with the package: 70 % to train, 10 % to validate, 20 % to test, the same parts of every class,
-    drawn by the seed.
+    """The 1,797 digits that come with the package: 70 % to train, 10 % to validate, 20 % to test, the same
+    parts of every class, drawn by the seed.
 
     >>> task = cg.train.digits(seed=0)
     >>> len(task.train), len(task.validation), len(task.test), task.columns
-    (1257, 181, 359, 64)
+    (1258, 180, 359, 64)
     """
     images, labels = load_digits()
     train, validation, test = stratified(labels, (0.7, 0.1), seed)
-    return task("digits", (images[train], labels[train]), (images[validation], labels[validation]), (images[test], labels[test]))
+    return task(
+        "digits",
+        (images[train], labels[train]),
+        (images[validation], labels[validation]),
+        (images[test], labels[test]),
+    )
 
 
 def mnist(folder: str | os.PathLike[str], seed: int = 0) -> Task:
-    """The data set of IDX files in a folder, see ``cg.data.load_mnist``; a tenth of the images to train, drawn by the seed, is for
-    validation.
+    """The data set of IDX files in a folder, see ``cg.data.load_mnist``; a tenth of the images to train,
+    drawn by the seed, is for validation.
     """
     data = load_mnist(folder)
     images, labels = data.train_images, data.train_labels
     train, validation = stratified(labels, (0.9,), seed)
     return task(
-        "mnist", (images[train], labels[train]), (images[validation], labels[validation]), (data.test_images, data.test_labels)
+        "mnist",
+        (images[train], labels[train]),
+        (images[validation], labels[validation]),
+        (data.test_images, data.test_labels),
     )
 
 
