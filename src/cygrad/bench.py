@@ -34,7 +34,7 @@ SIZES = ((64, 256), (512, 2048))
 LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS")
 ONE_THREAD = dict.fromkeys((*(f"{name}_NUM_THREADS" for name in LIBRARIES), "VECLIB_MAXIMUM_THREADS"), "1")
 EPS = np.float32(1e-5)
-# So small that the loss stays: learnt by heart, the samples would leave gradients below float32's normal range.
+# So small that the loss stays: samples learnt by heart leave gradients below float32's normal range.
 STEP_RATE = 1e-7
 
 Side = Callable[[], Any]

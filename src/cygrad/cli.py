@@ -23,8 +23,8 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0, 1 after an error, 130 after Ctrl-C; wrong options exit
     with 2."""
-    options = parser().parse_args(arguments)
     try:
+        options = parser().parse_args(arguments)
         return int(options.command(options))
     except KeyboardInterrupt:
         print("cygrad: interrupted", file=sys.stderr)

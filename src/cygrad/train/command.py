@@ -65,11 +65,11 @@ def train(load: Callable[[int], Task], options: Options, folder: str) -> bool:
     stopping on the loss of the validation part.
     """
     options.check()
-    prepare_folder(folder)
     if options.threads is not None:
         set_num_threads(options.threads)
     manual_seed(options.seed)
     task = load(options.seed)
+    prepare_folder(folder)
     model = mlp((task.columns, *options.hidden, len(task.classes)), options.dropout)
     print(describe(task, model, options), flush=True)
     stopping = EarlyStopping(model, options.patience, options.min_delta)

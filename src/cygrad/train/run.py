@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -86,7 +87,8 @@ def prepare_folder(folder: str | os.PathLike[str]) -> None:
         held = set(os.listdir(name))
     except OSError as error:
         raise OSError(error.errno, f"save_run: {name} can't be made a folder ({error.strerror})") from None
-    if held and CONFIG not in held:
+    strange = [entry for entry in held - {WEIGHTS, METRICS} if not entry.startswith(".")]
+    if strange and CONFIG not in held:
         raise ValueError(f"save_run: {name} holds other things than a run, and stays as it is")
     probe = os.path.join(name, f".probe-{os.getpid()}")
     with atomic_write("save_run", probe) as file:
@@ -164,7 +166,9 @@ def check(config: Config) -> None:
         if not isinstance(values, list) or any(type(value) is not int for value in values):
             raise ValueError(f"{name} must be a list of integers, got {values!r}")
     for name, value in ("mean", config.mean), ("std", config.std), ("dropout", config.dropout):
-        if type(value) not in (int, float):
-            raise ValueError(f"{name} must be a number, got {value!r}")
-    if len(sizes) < 2 or min(sizes) < 1 or len(classes) != sizes[-1] or not config.std > 0:
-        raise ValueError(f"sizes {sizes}, std {config.std} and {len(classes)} classes do not fit together")
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise ValueError(f"{name} must be a finite number, got {value!r}")
+    if not config.std > 0 or not 0 <= config.dropout <= 1:
+        raise ValueError(f"std {config.std} or dropout {config.dropout} is out of range")
+    if len(sizes) < 2 or min(sizes) < 1 or len(classes) != sizes[-1]:
+        raise ValueError(f"sizes {sizes} and {len(classes)} classes do not fit together")
