@@ -161,8 +161,8 @@ def test_the_loop_stops_early_and_restores_the_best(mode):
     model, loader, optimizer, stopping = setting(mode=mode, patience=3, lr=0.1)
     states = []
     history = train.fit(
-        model, loader, optimizer, epochs=500, validation=DataLoader(two_classes(16, 1), 16), stopping=stopping,
-        callback=lambda record: states.append(state(model)),
+        model, loader, optimizer, epochs=500,
+        validation=DataLoader(two_classes(16, 1), 16), stopping=stopping, callback=lambda record: states.append(state(model)),
     )  # fmt: skip
     assert history.stopped and len(history.records) == stopping.best_epoch + 3 < 500
     values = [record.val_loss if mode == "min" else record.val_accuracy for record in history.records]
@@ -411,7 +411,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
 )
 def test_a_folder_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(OSError, match="save_run: .* can't be written"):
+    with pytest.raises(OSError, match=r"save_run: .* can't be written"):
         train.prepare_folder(tmp_path)
 
 
@@ -419,8 +419,9 @@ def test_a_folder_without_permission_is_refused(tmp_path):
     "text",
     [
         "", "[]", "{}", "[1, 2", "null", '{"sizes": 3}', "[" * 100_000,
-        {"sizes": [4]}, {"sizes": [4, 6, 2]}, {"sizes": [4, True, 3]}, {"sizes": [4, -6, 3]}, {"sizes": "463"},
-        {"std": 0}, {"std": "4"}, {"mean": math.nan}, {"mean": None}, {"dropout": 2}, {"classes": [0, 1]}, {"extra": 1},
+        {"sizes": [4]}, {"sizes": [4, 6, 2]}, {"sizes": [4, True, 3]}, {"sizes": [4, -6, 3]},
+        {"sizes": "463"}, {"classes": [0, 1]}, {"extra": 1},
+        {"std": 0}, {"std": "4"}, {"mean": math.nan}, {"mean": None}, {"dropout": 2},
     ],
 )  # fmt: skip
 def test_a_corrupt_configuration_is_named(tmp_path, text):
