@@ -15,6 +15,7 @@ import pytest
 
 import cygrad as cg
 from cygrad import bench, cli, train
+from cygrad.train import command
 
 COMMAND = [sys.executable, "-m", "cygrad"]
 # The package under test, from any folder.
@@ -43,9 +44,9 @@ def digits_run(tmp_path_factory):
 
 def run(*arguments, **options):
     """The command in a process of its own."""
-    command = [*COMMAND, *arguments]
+    call = [*COMMAND, *arguments]
     return subprocess.run(
-        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options
+        call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options
     )
 
 
@@ -192,6 +193,14 @@ def test_wrong_options_are_named(capsys, tmp_path, monkeypatch, arguments, code,
     monkeypatch.chdir(tmp_path)
     assert message in failure(capsys, "train", *arguments, code=code)
     assert not (tmp_path / "runs" / "digits" / "config.json").exists()
+
+
+def test_a_terminal_sees_a_bar_and_a_file_does_not(monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    assert command.progress_bar() is None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert list(command.progress_bar()([3, 4], 7)) == [3, 4]
+    assert "epoch 7" in capsys.readouterr().err
 
 
 # predict

@@ -162,7 +162,8 @@ def test_the_loop_stops_early_and_restores_the_best(mode):
     states = []
     history = train.fit(
         model, loader, optimizer, epochs=500,
-        validation=DataLoader(two_classes(16, 1), 16), stopping=stopping, callback=lambda record: states.append(state(model)),
+        validation=DataLoader(two_classes(16, 1), 16), stopping=stopping,
+        callback=lambda record: states.append(state(model)),
     )  # fmt: skip
     assert history.stopped and len(history.records) == stopping.best_epoch + 3 < 500
     values = [record.val_loss if mode == "min" else record.val_accuracy for record in history.records]

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has enough; nothing may be written when Python closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (ValueError, TypeError, RuntimeError, OSError, ImportError, MemoryError) as error:
+    except (ValueError, TypeError, LookupError, RuntimeError, OSError, ImportError, MemoryError) as error:
         print(f"cygrad: {sentence(error)}", file=sys.stderr)
         return FAILED
 
