@@ -15,7 +15,7 @@ from cygrad.autograd import Op
 
 MODULES = ["cygrad", *(m.name for m in pkgutil.walk_packages(cg.__path__, "cygrad.") if "__main__" not in m.name)]
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-PUBLIC = ["cygrad", "cygrad.nn", "cygrad.nn.functional", "cygrad.autograd", "cygrad.data", "cygrad.optim"]
+PUBLIC = ["cygrad", "cygrad.nn", "cygrad.nn.functional", "cygrad.autograd", "cygrad.data", "cygrad.optim", "cygrad.train"]
 
 
 @pytest.mark.parametrize("name", MODULES)

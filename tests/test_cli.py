@@ -1,0 +1,328 @@
+"""The command line: what it prints, what it leaves on the disk, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import bench, cli, train
+from cygrad.train import command
+
+COMMAND = [sys.executable, "-m", "cygrad"]
+# The package under test, from any folder.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
+DATA = Path(os.environ.get("CYGRAD_DATA") or Path(__file__).parents[1] / ".." / "shared" / "data")
+MNIST = DATA / "mnist-t10k"
+
+
+@pytest.fixture(autouse=True)
+def settings_kept():
+    """Threads and random numbers as they were."""
+    threads, random = cg.get_num_threads(), cg.get_rng_state()
+    yield
+    cg.set_num_threads(threads)
+    cg.set_rng_state(random)
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory):
+    """A run of a few epochs on the digits."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    arguments = ["train", "digits", "--epochs", "3", "--hidden", "64", "--threads", "1", "--out", str(folder)]
+    assert cli.main(arguments) == 0
+    return folder
+
+
+def run(*arguments, **options):
+    """The command in a process of its own."""
+    call = [*COMMAND, *arguments]
+    return subprocess.run(
+        call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options
+    )
+
+
+def failure(capsys, *arguments, code=1):
+    """The one sentence that a command that fails prints."""
+    try:
+        assert cli.main(arguments) == code
+    except SystemExit as error:
+        assert error.code == code
+    printed = capsys.readouterr()
+    assert printed.err.startswith("cygrad: ") and printed.err.count("\n") == 1, printed.err
+    return printed.err[len("cygrad: ") : -1]
+
+
+def accuracy(text):
+    """The accuracy in what ``cygrad train`` prints."""
+    (number,) = re.findall(r"^test accuracy (\d+\.\d\d) %$", text, re.M)
+    return float(number)
+
+
+# train
+
+
+def test_the_digits_are_learnt_to_97_percent(tmp_path):
+    done = run("train", "digits", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert accuracy(done.stdout) >= 97
+    epochs = re.findall(
+        r"^epoch +\d+/40  loss [\d.]+  accuracy +[\d.]+ %  validation [\d.]+ +[\d.]+ %  gradient [\d.]+  "
+        r"rate \d\.\d\de-\d\d  [\d,]+ samples/s$",
+        done.stdout,
+        re.M,
+    )
+    metrics = (tmp_path / "runs" / "digits" / "metrics.csv").read_text().splitlines()
+    assert len(epochs) == len(metrics) - 1 > 5
+    saved = train.load_run(tmp_path / "runs" / "digits")
+    task = train.digits(0)
+    test = train.evaluate(saved.model, cg.data.DataLoader(task.test, 512))
+    assert 100 * test.accuracy == pytest.approx(accuracy(done.stdout), abs=0.005)
+    assert saved.config.results["test_accuracy"] == test.accuracy
+    # The best weights, not the last ones, are in the run.
+    held = train.evaluate(saved.model, cg.data.DataLoader(task.validation, 1024))
+    values = [float(line.split(",")[3]) for line in metrics[1:]]
+    assert held.loss == pytest.approx(min(values), rel=1e-5)
+    assert values.index(min(values)) + 1 == saved.config.results["best_epoch"]
+
+
+@pytest.mark.skipif(not MNIST.is_dir(), reason="no MNIST files here; CYGRAD_DATA names their folder's parent")
+def test_mnist_is_learnt_to_95_and_a_half_percent(tmp_path):
+    done = run("train", "mnist", "--data", str(MNIST), "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    assert accuracy(done.stdout) >= 95.5
+
+
+def test_the_same_seed_gives_the_same_run(tmp_path, digits_run):
+    again = tmp_path / "again"
+    arguments = ["train", "digits", "--epochs", "3", "--hidden", "64", "--threads", "2", "--out", str(again)]
+    assert cli.main(arguments) == 0
+    assert (again / "weights.npz").read_bytes() == (digits_run / "weights.npz").read_bytes()
+
+
+def test_a_last_batch_of_one_sample_does_no_harm(tmp_path):
+    # 1,258 images to train on leave one behind 3 batches of 419.
+    out = str(tmp_path / "run")
+    assert cli.main(["train", "digits", "--epochs", "1", "--batch-size", "419", "--out", out]) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT can't be sent to one process on Windows")
+def test_ctrl_c_keeps_the_best_weights(tmp_path):
+    arguments = ["train", "digits", "--epochs", "100000", "--patience", "100000", "--out", "run"]
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=ENVIRONMENT,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            for line in process.stdout:
+                if line.startswith("epoch      3/"):
+                    process.send_signal(signal.SIGINT)
+                    break
+            rest, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130 and errors == ""
+    assert re.search(r"^interrupted: the weights of epoch \d+ are kept", rest, re.M)
+    assert accuracy(rest) > 80
+    saved = train.load_run(tmp_path / "run")
+    held = train.evaluate(saved.model, cg.data.DataLoader(train.digits(0).validation, 1024))
+    lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
+    assert held.loss == pytest.approx(min(float(line.split(",")[3]) for line in lines), rel=1e-5)
+
+
+def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, capsys, monkeypatch):
+    task = train.digits(0)
+
+    def step(*arguments, original=train.loop.step):
+        if arguments[-1] == "epoch 2, batch 4":
+            arguments[1].array[0, 0] = np.nan
+        return original(*arguments)
+
+    monkeypatch.setattr(train.loop, "step", step)
+    message = failure(capsys, "train", "digits", "--epochs", "5", "--out", str(tmp_path / "run"))
+    assert message == "fit: epoch 2, batch 4: the data hold nan"
+    saved = train.load_run(tmp_path / "run")
+    assert saved.config.results["best_epoch"] == 1
+    assert train.evaluate(saved.model, cg.data.DataLoader(task.test, 512)).accuracy > 0.8
+
+
+def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, capsys):
+    (tmp_path / "taken").write_text("mine")
+    message = failure(capsys, "train", "digits", "--out", str(tmp_path / "taken"))
+    assert re.fullmatch(r"save_run: .*taken can't be made a folder \(.*\)", message)
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["mnist"], 1, "train: mnist needs --data, the folder with its files"),
+        (["digits", "--data", "x"], 1, "digits come with the package"),
+        (["mnist", "--data", "nowhere"], 1, "load_mnist: there is neither t10k-images-idx3-ubyte nor"),
+        (["digits", "--epochs", "0"], 1, "train: epochs must be at least 1, got 0"),
+        (["digits", "--batch-size", "0"], 1, "train: batch_size must be at least 1, got 0"),
+        (["digits", "--batch-size", "1"], 1, "train: batch norm needs a batch_size of at least 2, got 1"),
+        (["digits", "--patience", "0"], 1, "train: patience must be at least 1, got 0"),
+        (["digits", "--clip", "0"], 1, "train: clip must be above 0, got 0.0"),
+        (["digits", "--clip", "nan"], 1, "train: clip must be above 0, got nan"),
+        (["digits", "--min-delta", "-1"], 1, "train: min_delta must be finite and not negative, got -1.0"),
+        (["digits", "--lr", "-1"], 1, "AdamW: "),
+        (["digits", "--lr", "nan"], 1, "AdamW: "),
+        (["digits", "--weight-decay", "-1"], 1, "AdamW: "),
+        (["digits", "--dropout", "1.5"], 1, "mlp: dropout must lie in [0, 1], got 1.5"),
+        (["digits", "--threads", "0"], 1, "set_num_threads"),
+        (["digits", "--seed", "1" * 30], 1, "train: the seed must have at most 64 bits, got 1"),
+        (["digits", "--hidden", "3,x"], 2, "argument --hidden: sizes are integers of at least 1"),
+        (["digits", "--epochs", "many"], 2, "argument --epochs: invalid int value: 'many'"),
+        (["letters"], 2, "argument task: invalid choice: 'letters'"),
+    ],
+)  # fmt: skip
+def test_wrong_options_are_named(capsys, tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in failure(capsys, "train", *arguments, code=code)
+    assert not (tmp_path / "runs" / "digits" / "config.json").exists()
+
+
+def test_a_terminal_sees_a_bar_and_a_file_does_not(monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    assert command.progress_bar() is None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert list(command.progress_bar()([3, 4], 7)) == [3, 4]
+    assert "epoch 7" in capsys.readouterr().err
+
+
+# predict
+
+
+def test_predict_reads_csv_and_npy(tmp_path, capsys, digits_run):
+    images, labels = cg.data.load_digits()
+    rows = images[:40].reshape(40, 64)
+    np.savetxt(tmp_path / "rows.csv", rows, "%d", ",")
+    np.save(tmp_path / "rows.npy", rows)
+    wanted = train.load_run(digits_run).classes(rows)
+    assert (wanted == labels[:40]).mean() > 0.7
+    for name in "rows.csv", "rows.npy":
+        assert cli.main(["predict", str(digits_run), str(tmp_path / name)]) == 0
+        assert capsys.readouterr().out == "".join(f"{number}\n" for number in wanted)
+    assert cli.main(["predict", "--proba", str(digits_run), str(tmp_path / "rows.npy")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    shares = np.array([[float(field) for field in line.split(",")] for line in lines])
+    assert shares.shape == (40, 10)
+    np.testing.assert_array_equal(shares.argmax(1), wanted)
+    np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
+
+
+def test_predict_says_what_is_wrong(tmp_path, capsys, digits_run):
+    table = tmp_path / "table.csv"
+    table.write_text("1,2,3\n")
+    wrong = failure(capsys, "predict", str(digits_run), str(table))
+    assert wrong == "predict: the rows have 3 columns, but the model wants 64"
+    table.write_text("1,x\n")
+    assert "line 1 of" in failure(capsys, "predict", str(digits_run), str(table))
+    missing = str(tmp_path / "none.csv")
+    assert failure(capsys, "predict", str(digits_run), missing) == f"{missing}: No such file or directory"
+    assert "is no run" in failure(capsys, "predict", str(tmp_path), str(table))
+
+
+# bench, info, and the rest
+
+
+def test_bench_compares_times_and_prints_json():
+    done = run("bench", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (
+        result["machine"]["threads"] == 1 and result["machine"]["cpu_level"] == cg.show_config()["cpu_level"]
+    )
+    names = [timing["name"] for timing in result["timings"]]
+    both = ("linear", "relu", "batch norm", "layer norm", "dropout", "cross entropy")
+    assert names == [
+        *(f"{name}{way}" for name in both for way in ("", " backward")),
+        "clip by norm",
+        "adamw",
+        "whole step",
+    ]
+    for timing in result["timings"]:
+        assert timing["cygrad_us"] > 0 and timing["ratio"] == pytest.approx(
+            timing["numpy_us"] / timing["cygrad_us"]
+        )
+
+
+@pytest.mark.parametrize("case", list(bench.cases(5, 7)), ids=lambda case: case.name)
+def test_both_sides_of_a_benchmark_agree_call_after_call(case):
+    for _ in range(3):
+        bench.compare(case)
+
+
+def test_a_benchmark_of_different_results_is_refused():
+    with pytest.raises(AssertionError, match="broken"):
+        bench.compare(bench.Case("broken", "", lambda: [np.ones(2)], lambda: [np.array([1.0, 1.01])]))
+
+
+def test_the_table_of_the_benchmark():
+    machine = {"cygrad": "1", "cpu_level": "some", "numpy": "2", "cpu": "Chip"}
+    text = bench.table([bench.Timing("relu", "(2, 3)", 10.0, 25.0, 2.5)], machine)
+    assert text.splitlines()[-1].split() == ["relu", "(2,", "3)", "10.0", "us", "25.0", "us", "2.50"]
+
+
+def test_info_prints_what_is_active(capsys):
+    assert cli.main(["info"]) == 0
+    lines = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines())
+    assert {name: value.strip() for name, value in lines.items()}["cpu_level"] == cg.show_config()[
+        "cpu_level"
+    ]
+    assert lines.keys() == cg.show_config().keys()
+
+
+def test_every_option_is_explained():
+    top = cli.parser()
+    (commands,) = [action for action in top._actions if action.choices]
+    for parser in [top, *commands.choices.values()]:
+        assert parser is top or parser.description
+        for action in parser._actions:
+            assert action is commands or action.help, action
+        assert parser.format_help().isascii()
+
+
+def test_no_command_and_ctrl_c_outside_the_training(capsys, monkeypatch):
+    assert "COMMAND" in failure(capsys, code=2)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cg.config, "show_config", interrupt)
+    assert failure(capsys, "info", code=130) == "interrupted"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")
+def test_a_reader_that_leaves_causes_no_traceback(tmp_path, digits_run):
+    np.save(tmp_path / "rows.npy", np.zeros((20_000, 64), np.float32))
+    arguments = [*COMMAND, "predict", "--proba", str(digits_run), str(tmp_path / "rows.npy")]
+    with subprocess.Popen(
+        arguments, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+def test_the_library_does_not_load_what_only_the_commands_need():
+    names = {"argparse", "json", "csv", "tqdm", "safetensors", "cygrad.cli", "cygrad.bench"}
+    code = "import sys, numpy; before = set(sys.modules); import cygrad; print(*set(sys.modules) - before)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    assert "cygrad" in done.stdout.split() and not names & set(done.stdout.split())
