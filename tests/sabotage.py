@@ -71,8 +71,10 @@ def wrong_in_other_layouts(function: Callable[..., Any], *args: Any, **kwargs: A
 def writes_its_input(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     result = function(*args, **kwargs)
     for array in arrays_of(args):
-        if array.flags.writeable and array.size and array.dtype.kind == "f":
+        if array.flags.writeable and array.dtype.kind == "f":
             array *= 2
+        elif array.flags.writeable and array.dtype.kind == "b":
+            np.logical_not(array, out=array)
     return result
 
 

@@ -197,14 +197,14 @@ def layer_norm(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iter
 
 
 def dropout(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iterator[Case]:
-    """x·mask/(1 − p), forward; the kernel's backward is the same kernel"""
+    """x·mask/(1 − p), the mask drawn in the forward and kept for the backward"""
     p, draws = 0.2, kernels.dropout_draws(x)
     scale, offset = np.float32(1 / (1 - p)), 0
 
     def ours() -> Array:
         nonlocal offset
         offset += draws
-        return kernels.dropout(x, p, 0, offset)
+        return kernels.dropout(x, p, 0, offset)[0]
 
     def theirs() -> Array:
         return x * ((rng.random(x.shape, np.float32) >= p) * scale)
@@ -220,8 +220,9 @@ def dropout(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iterato
     def theirs_backward() -> list[Array]:
         return [dy * mask]
 
-    mask = (kernels.dropout(np.ones_like(x), p, 0, 0) != 0) * scale
-    yield Case("dropout backward", size, lambda: [kernels.dropout(dy, p, 0, 0)], theirs_backward)
+    own_mask = kernels.dropout(x, p, 0, 0)[1]
+    mask = own_mask * scale
+    yield Case("dropout backward", size, lambda: [kernels.dropout_backward(dy, own_mask, p)], theirs_backward)
 
 
 def cross_entropy(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iterator[Case]:

@@ -54,6 +54,10 @@ def conditions(rng, dtype):
         yield Sample(np.asarray(rng.random(shape) < 0.5), signed(rng, a, dtype), signed(rng, b, dtype))
 
 
+def truths(rng, dtype):
+    yield Sample(np.asarray(rng.random((3, 4)) < 0.5))
+
+
 MASKED = (Bad(lambda cg: cg.where(cg.ones(2), cg.ones(2), 0.0), TypeError, "where: condition must be a tensor of booleans"),)
 
 ROWS = [
@@ -87,6 +91,6 @@ ROWS = [
     *[row(name, differentiable=False) for name in ("logical_and", "logical_or", "logical_xor")],
     *[same(name, lambda library, x, y, name=name: getattr(library, name)(x > 0, y > 0), drawn(*PAIRS[:6]), differentiable=False)
       for name in ("bitwise_and", "bitwise_or", "bitwise_xor")],
-    same("bitwise_not", lambda library, x: ~(x > 0), drawn(((3, 4),)), differentiable=False,
+    same("bitwise_not", lambda library, x: ~x, truths, differentiable=False,
          bad=(Bad(lambda cg: ~cg.ones(1), TypeError, "bitwise_not: input must hold integers or booleans, got float32"),)),
 ]  # fmt: skip

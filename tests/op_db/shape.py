@@ -66,8 +66,8 @@ CAT_BAD = (
 
 
 def with_nothing(rng, dtype):
-    yield Sample(signed(rng, (0,), dtype), signed(rng, (2, 3), dtype))
-    yield Sample(signed(rng, (0, 3), dtype), signed(rng, (2, 3), dtype))
+    yield Sample(signed(rng, (2, 3), dtype), signed(rng, (0,), dtype))
+    yield Sample(signed(rng, (2, 3), dtype), signed(rng, (0, 3), dtype))
 
 
 ROWS = [
