@@ -92,9 +92,7 @@ def train(load: Callable[[int], Task], options: Options, folder: str) -> bool:
     return not history.interrupted
 
 
-def learn(
-    model: Sequential, task: Task, options: Options, stopping: EarlyStopping, records: list[Record]
-) -> History:
+def learn(model: Sequential, task: Task, options: Options, stopping: EarlyStopping, records: list[Record]) -> History:
     """The training itself; every epoch is printed and goes to `records`."""
     # Batch norm can't learn from a single row.
     single = len(task.train) % options.batch_size == 1
