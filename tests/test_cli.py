@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +139,19 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path):
     held = train.evaluate(saved.model, cg.data.DataLoader(train.digits(0).validation, 1024))
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
     assert held.loss == pytest.approx(min(float(line.split(",")[3]) for line in lines), rel=1e-5)
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_an_older_run(tmp_path, capsys, monkeypatch, digits_run):
+    folder = shutil.copytree(digits_run, tmp_path / "run")
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.loop, "step", interrupt)
+    assert cli.main(["train", "digits", "--out", str(folder)]) == 130
+    assert "interrupted before the first epoch was over: nothing is saved" in capsys.readouterr().out
+    for name in os.listdir(digits_run):
+        assert (folder / name).read_bytes() == (digits_run / name).read_bytes()
 
 
 def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, capsys, monkeypatch):
