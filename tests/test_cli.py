@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,9 +46,7 @@ def digits_run(tmp_path_factory):
 def run(*arguments, **options):
     """The command in a process of its own."""
     call = [*COMMAND, *arguments]
-    return subprocess.run(
-        call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options
-    )
+    return subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options)
 
 
 def failure(capsys, *arguments, code=1):
@@ -140,6 +139,19 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path):
     held = train.evaluate(saved.model, cg.data.DataLoader(train.digits(0).validation, 1024))
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
     assert held.loss == pytest.approx(min(float(line.split(",")[3]) for line in lines), rel=1e-5)
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_an_older_run(tmp_path, capsys, monkeypatch, digits_run):
+    folder = shutil.copytree(digits_run, tmp_path / "run")
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.loop, "step", interrupt)
+    assert cli.main(["train", "digits", "--out", str(folder)]) == 130
+    assert "interrupted before the first epoch was over: nothing is saved" in capsys.readouterr().out
+    for name in os.listdir(digits_run):
+        assert (folder / name).read_bytes() == (digits_run / name).read_bytes()
 
 
 def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, capsys, monkeypatch):
@@ -243,9 +255,7 @@ def test_bench_compares_times_and_prints_json():
     done = run("bench", "--quick", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert (
-        result["machine"]["threads"] == 1 and result["machine"]["cpu_level"] == cg.show_config()["cpu_level"]
-    )
+    assert result["machine"]["threads"] == 1 and result["machine"]["cpu_level"] == cg.show_config()["cpu_level"]
     names = [timing["name"] for timing in result["timings"]]
     both = ("linear", "relu", "batch norm", "layer norm", "dropout", "cross entropy")
     assert names == [
@@ -255,9 +265,7 @@ def test_bench_compares_times_and_prints_json():
         "whole step",
     ]
     for timing in result["timings"]:
-        assert timing["cygrad_us"] > 0 and timing["ratio"] == pytest.approx(
-            timing["numpy_us"] / timing["cygrad_us"]
-        )
+        assert timing["cygrad_us"] > 0 and timing["ratio"] == pytest.approx(timing["numpy_us"] / timing["cygrad_us"])
 
 
 @pytest.mark.parametrize("case", list(bench.cases(5, 7)), ids=lambda case: case.name)
@@ -280,9 +288,7 @@ def test_the_table_of_the_benchmark():
 def test_info_prints_what_is_active(capsys):
     assert cli.main(["info"]) == 0
     lines = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines())
-    assert {name: value.strip() for name, value in lines.items()}["cpu_level"] == cg.show_config()[
-        "cpu_level"
-    ]
+    assert {name: value.strip() for name, value in lines.items()}["cpu_level"] == cg.show_config()["cpu_level"]
     assert lines.keys() == cg.show_config().keys()
 
 
@@ -322,7 +328,5 @@ def test_a_reader_that_leaves_causes_no_traceback(tmp_path, digits_run):
 def test_the_library_does_not_load_what_only_the_commands_need():
     names = {"argparse", "json", "csv", "tqdm", "safetensors", "cygrad.cli", "cygrad.bench"}
     code = "import sys, numpy; before = set(sys.modules); import cygrad; print(*set(sys.modules) - before)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert "cygrad" in done.stdout.split() and not names & set(done.stdout.split())

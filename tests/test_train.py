@@ -383,9 +383,7 @@ def test_a_run_comes_back_whole(tmp_path):
     x = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
     np.testing.assert_array_equal(back.scores(x), train.predict(run.model, (x - 2) / 4))
     np.testing.assert_array_equal(back.classes(x), back.scores(x).argmax(1))
-    np.testing.assert_allclose(
-        back.probabilities(x), cg.softmax(cg.Tensor(back.scores(x)), 1).array, rtol=1e-5
-    )
+    np.testing.assert_allclose(back.probabilities(x), cg.softmax(cg.Tensor(back.scores(x)), 1).array, rtol=1e-5)
     assert sorted(os.listdir(folder)) == ["config.json", "metrics.csv", "weights.npz"]
     head, line = (folder / "metrics.csv").read_text().splitlines()
     assert head.split(",") == list(train.Record._fields) and line == "1,0.5,0.75,nan,nan,1.5,0.001,1000.0"
@@ -407,9 +405,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
             train.prepare_folder(path)
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="every folder can be written by root"
-)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="every folder can be written by root")
 def test_a_folder_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OSError, match=r"save_run: .* can't be written"):

@@ -197,14 +197,12 @@ def layer_norm(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iter
 
 
 def dropout(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iterator[Case]:
-    """x·mask/(1 − p), the mask drawn in the forward and kept for the backward"""
-    p, draws = 0.2, kernels.dropout_draws(x)
-    scale, offset = np.float32(1 / (1 - p)), 0
+    """x·mask/(1 − p); NumPy keeps mask/(1 − p), cygrad the mask."""
+    p, draws, calls = 0.2, kernels.dropout_draws(x), count()
+    scale = np.float32(1 / (1 - p))
 
     def ours() -> Array:
-        nonlocal offset
-        offset += draws
-        return kernels.dropout(x, p, 0, offset)[0]
+        return kernels.dropout(x, p, 0, draws * next(calls))[0]
 
     def theirs() -> Array:
         return x * ((rng.random(x.shape, np.float32) >= p) * scale)
@@ -215,14 +213,10 @@ def dropout(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iterato
             assert abs(kept.mean() - (1 - p)) < 5 * math.sqrt(p * (1 - p) / y.size), "dropout: another rate"
             np.testing.assert_allclose(y[kept], (x * scale)[kept], rtol=1e-5)
 
+    _, mask = kernels.dropout(x, p, 0, 0)
+    scaled_mask = mask * scale
     yield Case("dropout", size, ours, theirs, check)
-
-    def theirs_backward() -> list[Array]:
-        return [dy * mask]
-
-    own_mask = kernels.dropout(x, p, 0, 0)[1]
-    mask = own_mask * scale
-    yield Case("dropout backward", size, lambda: [kernels.dropout_backward(dy, own_mask, p)], theirs_backward)
+    yield Case("dropout backward", size, lambda: [kernels.dropout_backward(dy, mask, p)], lambda: [dy * scaled_mask])
 
 
 def cross_entropy(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iterator[Case]:
@@ -437,9 +431,7 @@ def table(timings: list[Timing], machine: dict[str, Any]) -> str:
         f"float32, one thread, medians; {machine['cpu']}"
     )
     lines = [f"{'':24}{'size':>12}{'cygrad':>13}{'NumPy':>13}{'NumPy/cygrad':>14}"]
-    lines += [
-        f"{t.name:24}{t.size:>12}{t.cygrad_us:10.1f} us{t.numpy_us:10.1f} us{t.ratio:14.2f}" for t in timings
-    ]
+    lines += [f"{t.name:24}{t.size:>12}{t.cygrad_us:10.1f} us{t.numpy_us:10.1f} us{t.ratio:14.2f}" for t in timings]
     return "\n".join([head, "", *lines])
 
 

@@ -54,9 +54,7 @@ def parser() -> Parser:
     from cygrad import __version__
 
     top = Parser(prog="cygrad", description="A lightweight training engine for CPUs.")
-    top.add_argument(
-        "--version", action="version", version=f"cygrad {__version__}", help="print the version and end"
-    )
+    top.add_argument("--version", action="version", version=f"cygrad {__version__}", help="print the version and end")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_train(commands)
     add_predict(commands)
@@ -71,13 +69,9 @@ def add_train(commands: Any) -> None:
     from cygrad.train.command import Options
 
     default = Options()
-    command = commands.add_parser(
-        "train", help="train a classifier and save the run", description=train.__doc__
-    )
+    command = commands.add_parser("train", help="train a classifier and save the run", description=train.__doc__)
     command.set_defaults(command=train)
-    command.add_argument(
-        "task", choices=("digits", "mnist"), help="digits come with the package, mnist needs --data"
-    )
+    command.add_argument("task", choices=("digits", "mnist"), help="digits come with the package, mnist needs --data")
     command.add_argument("--data", metavar="DIR", help="folder with the IDX files of MNIST or Fashion-MNIST")
 
     def add(name: str, kind: Any, value: Any, text: str) -> None:
@@ -123,9 +117,7 @@ def sizes(text: str) -> tuple[int, ...]:
     except ValueError:
         numbers = (0,)
     if any(number < 1 for number in numbers):
-        raise argparse.ArgumentTypeError(
-            f"sizes are integers of at least 1, separated by commas, got {text!r}"
-        )
+        raise argparse.ArgumentTypeError(f"sizes are integers of at least 1, separated by commas, got {text!r}")
     return numbers
 
 

@@ -58,7 +58,8 @@ class Options:
 
 def train(load: Callable[[int], Task], options: Options, folder: str) -> bool:
     """Trains on what ``load(seed)`` gives, prints a line an epoch and the test accuracy, and saves the run
-    in the folder. False where Ctrl-C ended the training; the best weights are saved all the same.
+    in the folder. False where Ctrl-C ended the training; the best weights, if there are some yet, are saved
+    all the same.
 
     The model: Linear, BatchNorm1d, ReLU, Dropout for every hidden size, with He's weights; AdamW, whose
     decay leaves biases and norms alone, at a rate that falls along a cosine; clipping by norm; early
@@ -82,19 +83,18 @@ def train(load: Callable[[int], Task], options: Options, folder: str) -> bool:
             save_run(folder, Run(model, configuration(task, options, stopping)), records)
         raise
     print(ending(history, stopping, options))
+    if stopping.best_epoch is None:
+        return False
     config = configuration(task, options, stopping)
-    if stopping.best_epoch is not None:
-        result = evaluate(model, DataLoader(task.test, EVALUATION_ROWS))
-        config.results.update(test_loss=result.loss, test_accuracy=result.accuracy)
-        print(f"test accuracy {100 * result.accuracy:.2f} %")
+    result = evaluate(model, DataLoader(task.test, EVALUATION_ROWS))
+    config.results.update(test_loss=result.loss, test_accuracy=result.accuracy)
+    print(f"test accuracy {100 * result.accuracy:.2f} %")
     save_run(folder, Run(model, config), records)
     print(f"saved in {folder}", flush=True)
     return not history.interrupted
 
 
-def learn(
-    model: Sequential, task: Task, options: Options, stopping: EarlyStopping, records: list[Record]
-) -> History:
+def learn(model: Sequential, task: Task, options: Options, stopping: EarlyStopping, records: list[Record]) -> History:
     """The training itself; every epoch is printed and goes to `records`."""
     # Batch norm can't learn from a single row.
     single = len(task.train) % options.batch_size == 1
@@ -158,7 +158,7 @@ def line(record: Record, epochs: int) -> str:
 def ending(history: History, stopping: EarlyStopping, options: Options) -> str:
     """How the training ended, and which weights are kept."""
     if stopping.best_epoch is None:
-        return "interrupted before the first epoch was over"
+        return "interrupted before the first epoch was over: nothing is saved"
     kept = f"the weights of epoch {stopping.best_epoch} are kept, validation loss {stopping.best:.4f}"
     if history.interrupted:
         return f"interrupted: {kept}"

@@ -173,11 +173,7 @@ def run_epoch(
     if not number:
         raise ValueError("fit: the loader gives no batches")
     train = mean.result()
-    held = (
-        evaluate(model, validation, loss, where=f"validation in epoch {epoch}, ")
-        if validation is not None
-        else None
-    )
+    held = evaluate(model, validation, loss, where=f"validation in epoch {epoch}, ") if validation is not None else None
     return Record(
         epoch,
         train.loss,
