@@ -1,5 +1,5 @@
-"""Each kernel, forward and backward, against NumPy doing the same; dropout against PyTorch too. Results are checked equal
-first."""
+"""Each kernel, forward and backward, against NumPy doing the same; dropout against PyTorch too. Results are checked
+equal first."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def cases(rows, cols):
     running = [np.zeros(cols, np.float32), np.ones(cols, np.float32)]
     generator = np.random.default_rng(1)
 
-    y_bn, mean, rstd = kernels.batch_norm(x, w, b, None, None, 0.1, 1e-5)
+    _, mean, rstd = kernels.batch_norm(x, w, b, None, None, 0.1, 1e-5)
     _, xhat, np_rstd = numpy_batch_norm(x, w, b, *running)
-    y_ln, ln_mean, ln_rstd = kernels.layer_norm(x, w, b, 1e-5)
+    _, ln_mean, ln_rstd = kernels.layer_norm(x, w, b, 1e-5)
     _, ln_xhat, np_ln_rstd = numpy_layer_norm(x, w, b)
     relu = kernels.relu(x)
     keep = np.float32(1 / 0.7)

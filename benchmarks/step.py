@@ -1,9 +1,10 @@
-"""One training step: Linear, BatchNorm1d, ReLU, Dropout 0.3 a hidden layer, Linear, cross entropy, clipping by norm 1.0,
-AdamW; and the same without batch norm, dropout and clipping, with Adam, which NumPy does in twenty lines."""
+"""One training step: Linear, BatchNorm1d, ReLU, Dropout 0.3 a hidden layer, Linear, cross entropy, clipping by norm
+1.0, AdamW; and the same without batch norm, dropout and clipping, with Adam, which NumPy does in twenty lines."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 
 from peers import limit_threads, take_turns
 
@@ -30,7 +31,7 @@ SIZES = [((4, 64, 64, 2), 32), ((64, 128, 64, 10), 64), ((784, 256, 128, 10), 64
 def model(nn, sizes, full):
     """The same network in either library."""
     layers = []
-    for inputs, outputs in zip(sizes[:-2], sizes[1:-1]):
+    for inputs, outputs in itertools.pairwise(sizes[:-1]):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         if full:
             layers[-1:] = [nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(0.3)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -195,7 +196,7 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, .
             raise RuntimeError(f"split: the size of a piece must be positive, got {step}")
         sections = [builtins.min(step, size - i) for i in range(0, size, step)] if size else [0]
     ends = np.cumsum([0, *sections]).tolist()
-    return tuple([narrow(input, axis, begin, end - begin) for begin, end in zip(ends, ends[1:])])
+    return tuple([narrow(input, axis, begin, end - begin) for begin, end in itertools.pairwise(ends)])
 
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
@@ -263,7 +264,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
         tuple([1 if i == axis else n for i, n in enumerate(input.shape)]),
         tuple([1 if i == axis else n for i, n in enumerate(indices.shape)]),
     )
-    wide = [beside[:axis] + (x.shape[axis],) + beside[axis + 1 :] for x in (input, indices)]
+    wide = [(*beside[:axis], x.shape[axis], *beside[axis + 1 :]) for x in (input, indices)]
     return index_ops.gather(broadcast_to(input, wide[0]), broadcast_to(indices, wide[1]), dim=axis)
 
 
@@ -307,12 +308,14 @@ def outer(input: Any, vec2: Any) -> Any:
 
 def var_mean(input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Any, Any]:
     """(variance, mean) over dim."""
-    return reduce.var(input, dim=dim, correction=correction, keepdim=keepdim), reduce.mean(input, dim=dim, keepdim=keepdim)
+    variance = reduce.var(input, dim=dim, correction=correction, keepdim=keepdim)
+    return variance, reduce.mean(input, dim=dim, keepdim=keepdim)
 
 
 def std_mean(input: Any, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Any, Any]:
     """(standard deviation, mean) over dim."""
-    return reduce.std(input, dim=dim, correction=correction, keepdim=keepdim), reduce.mean(input, dim=dim, keepdim=keepdim)
+    deviation = reduce.std(input, dim=dim, correction=correction, keepdim=keepdim)
+    return deviation, reduce.mean(input, dim=dim, keepdim=keepdim)
 
 
 def numel(input: Any) -> int:

@@ -84,7 +84,7 @@ class Generator:
         values = np.asarray(getattr(state, "array", state))
         if values.shape != (2,) or values.dtype.kind not in "iu":
             raise ValueError(
-                f"set_state: the state must be the two integers of get_state, got {values.dtype} of shape {values.shape}"
+                f"set_state: a state is the two integers of get_state, got {values.dtype} of shape {values.shape}"
             )
         with self._lock:
             self._seed, self._offset = int(values[0]) % WORD, int(values[1]) % WORD

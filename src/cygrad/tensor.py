@@ -322,7 +322,7 @@ class Tensor(autograd.Value):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None:
-            raise RuntimeError("deepcopy: only a leaf can be copied with its place in the graph; use clone() or detach()")
+            raise RuntimeError("deepcopy: only a leaf can be copied so; use clone() or detach()")
         result = type(self)(self.array.copy(), self.requires_grad)
         result.grad_value = None if self.grad_value is None else self.grad_value.clone()
         memo[id(self)] = result
@@ -612,8 +612,8 @@ class Tensor(autograd.Value):
     # Dtypes and devices
 
     def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
-        """The tensor in a dtype, or in that of another tensor; itself where it has it already. A device other than "cpu"
-        raises ValueError."""
+        """The tensor in a dtype, or in that of another tensor; itself where it has it already. A device other than
+        "cpu" raises ValueError."""
         for arg in args:
             if isinstance(arg, Tensor):
                 dtype = arg.dtype

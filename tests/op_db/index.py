@@ -23,13 +23,13 @@ FORMS = {
     "getitem_places": lambda library, x: (
         x[[1, 0, 1]], x[library.tensor([1, 0, 1])], x[:, [0, 2], [1, 3]], x[0, library.tensor([[0, 2], [1, 1]])],
         x[library.tensor(1)], x[[0, 1], :, [1, 1]],
-    ),  # fmt: skip
+    ),
     "getitem_mask": lambda library, x: (x[x > 0], x[library.tensor([True, False])], x[:, library.tensor([True, False, True])]),
     "setitem": lambda library, x: (
         written(x, 1, 0.0), written(x, (slice(None), 1), library.tensor([1.0, 2, 3, 4], dtype=x.dtype)),
         written(x, [1, 0], x[:1] * 2), written(x, (0, 0), x[1, 1] * 3), written(x, (x > 0).detach(), 0.5),
         written(x, (..., slice(None, None, 2)), x[..., 1:3]),
-    ),  # fmt: skip
+    ),
     "gather": lambda library, x: (library.gather(x, 1, library.tensor(PLACES)), x.gather(2, library.tensor(FEWER))),
     "scatter": lambda library, x: (x.scatter(1, library.tensor(ONCE), 1.5), x.scatter(2, library.tensor(FEWER), 2.0)),
     "index_select": lambda library, x: (library.index_select(x, 0, library.tensor([1])), x.index_select(1, library.tensor([2, 0, 2]))),
@@ -41,7 +41,7 @@ FORMS = {
     "in_place": lambda library, x: (
         (x * 1).add_(2), (x * 1).mul_(x + 1), (x * 1).relu_(), (x * 1).clamp_(-0.1, 0.1), (x * 1).zero_(),
         (x * 1).fill_(2.0), library.zeros(2, 3, 4, dtype=x.dtype).copy_(x), (x * 1).masked_fill_(x > 0, 0.0), (x * 1).exp_(),
-    ),  # fmt: skip
+    ),
 }
 
 

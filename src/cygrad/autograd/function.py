@@ -29,7 +29,7 @@ class Context:
         for tensor in tensors:
             if tensor is not None and not isinstance(tensor, Value):
                 raise TypeError(
-                    f"save_for_backward: only tensors are saved so, got {type(tensor).__name__}; set an attribute of ctx"
+                    f"save_for_backward: only tensors are saved so, got {type(tensor).__name__}; use an attribute"
                 )
         self.to_save = tensors
 

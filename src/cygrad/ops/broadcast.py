@@ -26,9 +26,9 @@ def category(kind: str) -> int:
 
 
 def result_type(*operands: Any) -> np.dtype[Any]:
-    """The dtype of an operation on several operands, by PyTorch's rule: arrays with dimensions decide; an array without,
-    and then a Python number, counts only where it is of a higher category (boolean, integer, float). A Python
-    float among integers gives float32.
+    """The dtype of an operation on several operands, by PyTorch's rule: arrays with dimensions decide; an array
+    without, and then a Python number, counts only where it is of a higher category (boolean, integer, float). A
+    Python float among integers gives float32.
 
     See "Type promotion" in PyTorch's documentation of tensor attributes.
     """

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.autograd import Node, op
+from cygrad.autograd import Node, Op, op
 from cygrad.ops.broadcast import as_array, promoted
 
 
-def comparison(name: str, doc: str, function: Any):
+def comparison(name: str, doc: str, function: Any) -> Op:
     def forward(ctx: Node, input: Any, other: Any) -> Array:
         x, y = promoted(input, other)
         return np.asarray(function(x, y))
@@ -31,7 +31,7 @@ logical_or = comparison("logical_or", "Whether one is true (not zero), elementwi
 logical_xor = comparison("logical_xor", "Whether just one is true (not zero), elementwise", np.logical_xor)
 
 
-def bitwise(name: str, doc: str, function: Any):
+def bitwise(name: str, doc: str, function: Any) -> Op:
     def forward(ctx: Node, input: Any, other: Any) -> Array:
         x, y = promoted(input, other)
         if x.dtype.kind == "f":
@@ -47,7 +47,7 @@ bitwise_or = bitwise("bitwise_or", "The bits that one has; for booleans, or", np
 bitwise_xor = bitwise("bitwise_xor", "The bits that just one has; for booleans, either but not both", np.bitwise_xor)
 
 
-def test(name: str, doc: str, function: Any):
+def test(name: str, doc: str, function: Any) -> Op:
     def forward(ctx: Node, input: Any) -> Array:
         return np.asarray(function(as_array(input)))
 

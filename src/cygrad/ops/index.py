@@ -11,11 +11,13 @@ from cygrad.autograd import Node, op
 from cygrad.ops.axes import checked_axis
 from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
 
+BASIC = (int, np.integer, slice)
+
 
 def is_basic(key: Any) -> bool:
     """Whether an index gives a view: integers, slices, None and … alone."""
     parts = key if isinstance(key, tuple) else (key,)
-    return all([p is None or p is Ellipsis or (isinstance(p, (int, np.integer, slice)) and not isinstance(p, bool)) for p in parts])
+    return all([p is None or p is Ellipsis or (isinstance(p, BASIC) and not isinstance(p, bool)) for p in parts])
 
 
 @op
@@ -42,14 +44,14 @@ def index_put(ctx: Node, input: Array, value: Any, *, key: Any) -> Array:
     """A copy of input with value, broadcast, at [key]."""
     y = input.copy()
     y[key] = value
-    ctx.save(key, spec(value), input.dtype)
+    ctx.save(key, spec(value))
     return y
 
 
 @index_put.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     """dx = dy with zeros at the places, d value = dy at the places"""
-    key, value, dtype = ctx.saved
+    key, value = ctx.saved
     dx = None
     if ctx.needs[0]:
         dx = dy.copy()
@@ -137,8 +139,8 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None, Array | None]:
 
 @op
 def scatter(ctx: Node, input: Array, index: Array, src: Any, *, dim: int) -> Array:
-    """A copy of input with src, a tensor or a number, written: y[index[i, j], j] = src[i, j] for dim 0, and likewise for
-    others. Where a place is named twice, one of the values stands there."""
+    """A copy of input with src, a tensor or a number, written: y[index[i, j], j] = src[i, j] for dim 0, and likewise
+    for others. Where a place is named twice, one of the values stands there."""
     axis = checked_axis("scatter", dim, input.ndim)
     places = check_index("scatter", index, input, axis, True)
     y = input.copy()
@@ -228,7 +230,9 @@ def ordered_gradient(ctx: Node, dy: Array, _indices: Array) -> Array:
 
 
 @op
-def sort(ctx: Node, input: Array, *, dim: int = -1, descending: bool = False, stable: bool = True) -> tuple[Array, Array]:
+def sort(
+    ctx: Node, input: Array, *, dim: int = -1, descending: bool = False, stable: bool = True
+) -> tuple[Array, Array]:
     """(the elements in order along dim, their places). Equal ones keep their order; NaN counts as largest."""
     axis = checked_axis("sort", dim, input.ndim)
     if input.ndim == 0:
@@ -260,7 +264,9 @@ def argsort(ctx: Node, input: Array, *, dim: int = -1, descending: bool = False,
 
 
 @op
-def topk(ctx: Node, input: Array, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Array, Array]:
+def topk(
+    ctx: Node, input: Array, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> tuple[Array, Array]:
     """(the k largest, or smallest, along dim, in order; their places)."""
     axis = checked_axis("topk", dim, input.ndim)
     x = np.atleast_1d(input)

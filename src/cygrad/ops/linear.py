@@ -34,8 +34,8 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
 
 @op
 def matmul(ctx: Node, input: Array, other: Array) -> Array:
-    """The matrix product of the last two axes, those in front broadcast; a 1-D operand is a row on the left, a column on
-    the right, and its axis is dropped from the result. As NumPy's and PyTorch's.
+    """The matrix product of the last two axes, those in front broadcast; a 1-D operand is a row on the left, a column
+    on the right, and its axis is dropped from the result. As NumPy's and PyTorch's.
 
     >>> cg.matmul(cg.ones(2, 3), cg.ones(3))
     tensor([3., 3.])
@@ -55,8 +55,9 @@ def matmul(ctx: Node, input: Array, other: Array) -> Array:
     y = other[:, None] if other.ndim == 1 else other
     product = kernels.matmul(x, y)
     if input.ndim == 1 or other.ndim == 1:
-        shape = product.shape[:-2] + (x.shape[-2:-1] if input.ndim > 1 else ()) + (y.shape[-1:] if other.ndim > 1 else ())
-        return product.reshape(shape)
+        rows = x.shape[-2:-1] if input.ndim > 1 else ()
+        cols = y.shape[-1:] if other.ndim > 1 else ()
+        return product.reshape(product.shape[:-2] + rows + cols)
     return product
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import Node, op
+from cygrad.autograd import Node, Op, op
 from cygrad.ops.broadcast import promoted, spec, unbroadcast
 
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
@@ -21,36 +21,26 @@ def reduction_number(name: str, reduction: str) -> int:
     return number
 
 
-def pointwise(name: str, formula: str, options: dict[str, float] | None = None, kernel: str | None = None):
-    """An op of input and target, elementwise and reduced."""
-    forward_kernel, backward_kernel = kernel or name, f"{kernel or name}_backward"
-    parameter = next(iter(options)) if options else None
+def pointwise(name: str, formula: str, has_parameter: bool = False) -> Op:
+    """An op of input and target, elementwise and reduced. `parameter` is the loss's own: a width, where it has one."""
 
-    def compute(ctx: Node, input: Array, target: Array, reduction: str, value: tuple[float, ...]) -> Array:
+    def forward(ctx: Node, input: Array, target: Array, *, reduction: str = "mean", parameter: float = 1.0) -> Array:
         x, t = promoted(input, target)
         if x.shape != t.shape:
             x, t = np.broadcast_arrays(x, t)
         number = reduction_number(name, reduction)
-        ctx.save(x, t, number, value, spec(input), spec(target))
-        return getattr(kernels, forward_kernel)(x, t, number, *value)
-
-    if parameter is None:
-
-        def forward(ctx: Node, input: Array, target: Array, *, reduction: str = "mean") -> Array:
-            return compute(ctx, input, target, reduction, ())
-
-    else:
-
-        def forward(ctx: Node, input: Array, target: Array, *, reduction: str = "mean", parameter: float = 1.0) -> Array:
-            return compute(ctx, input, target, reduction, (parameter,))
+        own = (parameter,) if has_parameter else ()
+        ctx.save(x, t, number, own, spec(input), spec(target))
+        return getattr(kernels, name)(x, t, number, *own)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, formula, __name__
     result = op(forward)
 
     @result.gradient
     def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
-        x, t, number, value, x_spec, t_spec = ctx.saved
-        dx, dt = getattr(kernels, backward_kernel)(dy, x, t, number, ctx.needs[0], ctx.needs[1], *value)
+        x, t, number, own, x_spec, t_spec = ctx.saved
+        backward = getattr(kernels, f"{name}_backward")
+        dx, dt = backward(dy, x, t, number, ctx.needs[0], ctx.needs[1], *own)
         return dx if dx is None else unbroadcast(dx, x_spec), dt if dt is None else unbroadcast(dt, t_spec)
 
     return result
@@ -58,8 +48,8 @@ def pointwise(name: str, formula: str, options: dict[str, float] | None = None, 
 
 mse_loss = pointwise("mse_loss", "(x − t)²")
 l1_loss = pointwise("l1_loss", "|x − t|")
-smooth_l1_loss = pointwise("smooth_l1_loss", "½(x − t)²/p where |x − t| < p, else |x − t| − ½p", {"beta": 1.0})
-huber_loss = pointwise("huber_loss", "½(x − t)² where |x − t| ≤ p, else p·(|x − t| − ½p)", {"delta": 1.0})
+smooth_l1_loss = pointwise("smooth_l1_loss", "½(x − t)²/p where |x − t| < p, else |x − t| − ½p", True)
+huber_loss = pointwise("huber_loss", "½(x − t)² where |x − t| ≤ p, else p·(|x − t| − ½p)", True)
 bce_loss = pointwise("bce_loss", "−t·log x − (1 − t)·log(1 − x), logarithms at least −100")
 bce_logits_loss = pointwise("bce_logits_loss", "−t·log σ(x) − (1 − t)·log(1 − σ(x))")
 kl_div = pointwise("kl_div", "t·(log t − x)")
@@ -93,8 +83,14 @@ def flat_target(name: str, target: Any, shape: tuple[int, ...]) -> Array:
 
 @op
 def cross_entropy_classes(
-    ctx: Node, input: Array, target: Array, weight: Array | None = None, *,
-    ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
+    ctx: Node,
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
 ) -> Array:
     """Cross entropy with a class number for each row of scores."""
     number = reduction_number("cross_entropy", reduction)
@@ -116,8 +112,13 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None, None]:
 
 @op
 def cross_entropy_soft(
-    ctx: Node, input: Array, target: Array, weight: Array | None = None, *,
-    reduction: str = "mean", label_smoothing: float = 0.0,
+    ctx: Node,
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    *,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
 ) -> Array:
     """Cross entropy with a distribution over the classes for each row of scores."""
     number = reduction_number("cross_entropy", reduction)
@@ -146,14 +147,20 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, None]:
 
 @op
 def nll_loss(
-    ctx: Node, input: Array, target: Array, weight: Array | None = None, *,
-    ignore_index: int = -100, reduction: str = "mean",
+    ctx: Node,
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
 ) -> Array:
     """−w[t]·x[t] for log-probabilities x of shape (N, C), (C) or (N, C, …) and class numbers t; the mean is divided by
     Σ w[t]."""
     number = reduction_number("nll_loss", reduction)
     rows = class_rows("nll_loss", input)
-    loss, classes, total = kernels.nll_loss(rows, flat_target("nll_loss", target, input.shape), weight, ignore_index, number)
+    flat = flat_target("nll_loss", target, input.shape)
+    loss, classes, total = kernels.nll_loss(rows, flat, weight, ignore_index, number)
     ctx.save(input, classes, weight, total, number)
     return loss.reshape(target.shape) if number == 0 else loss
 

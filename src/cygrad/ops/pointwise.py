@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import Node, op
+from cygrad.autograd import Node, Op, op
 from cygrad.ops.broadcast import FLOAT32
 
 Slope = Callable[[Array, Array], Array]  # (x, y) -> dy/dx
@@ -20,7 +20,7 @@ def as_float(x: Array) -> Array:
     return x if x.dtype.kind == "f" else x.astype(FLOAT32)
 
 
-def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Slope):
+def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Slope) -> Op:
     """An op of one float tensor from a NumPy function and its slope."""
 
     def forward(ctx: Node, input: Array) -> Array:
@@ -92,7 +92,7 @@ def _(ctx: Node, dy: Array) -> Array:
     return dy * np.sign(x)
 
 
-def flat(name: str, formula: str, function: Callable[[Array], Array], keeps_integers: bool = True):
+def flat(name: str, formula: str, function: Callable[[Array], Array], keeps_integers: bool = True) -> Op:
     """An op whose slope is zero wherever it has one."""
 
     def forward(ctx: Node, input: Array) -> Array:

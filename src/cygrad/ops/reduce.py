@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import Node, op
+from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import Dim, checked_axes, checked_axis, gathered, kept, spread
 from cygrad.ops.broadcast import FLOAT32
 
@@ -37,7 +37,8 @@ def sum(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtyp
     ctx.save(input.shape, input.dtype, axes)
     if is_real(x):
         return total(x, axes, keepdim)
-    return np.asarray(np.sum(x, axes, np.int64 if x.dtype.kind in "biu" and dtype is None else x.dtype, keepdims=keepdim))
+    wide = np.int64 if x.dtype.kind in "biu" and dtype is None else x.dtype
+    return np.asarray(np.sum(x, axes, wide, keepdims=keepdim))
 
 
 @sum.gradient
@@ -101,7 +102,7 @@ def _(ctx: Node, dy: Array) -> Array:
     return np.asarray(spread(dy, x.shape, axes) * others, x.dtype)
 
 
-def extreme(kernel: Any, name: str, numpy_name: str):
+def extreme(kernel: Any, name: str, numpy_name: str) -> Op:
     """amax or amin."""
 
     def forward(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
@@ -135,7 +136,7 @@ amax = extreme("max_axes", "amax", "max")
 amin = extreme("min_axes", "amin", "min")
 
 
-def position(name: str, choose: Any):
+def position(name: str, choose: Any) -> Op:
     """max or min along one axis: values and where they stand."""
 
     def forward(ctx: Node, input: Array, *, dim: int = -1, keepdim: bool = False) -> tuple[Array, Array]:
@@ -182,9 +183,10 @@ def variance(
     if not is_real(x):
         raise RuntimeError(f"{name}: input must hold floats, got {x.dtype}")
     axes = checked_axes(name, dim, x.ndim)
-    count = max(counted(x.shape, axes) - correction, 0)
+    n = counted(x.shape, axes)
+    count = max(n - correction, 0)
     with np.errstate(all="ignore"):
-        centre = total(x, axes, True, 1 / n) if (n := counted(x.shape, axes)) else np.full(kept(x.shape, axes), np.nan, x.dtype)
+        centre = total(x, axes, True, 1 / n if n else np.nan)
         centred = kernels.sub(x, centre)
         y = np.asarray(total(kernels.mul(centred, centred), axes, keepdim) / x.dtype.type(count))
     return y, centred, axes, count
@@ -321,7 +323,7 @@ def _(ctx: Node, dy: Array) -> Array:
     return np.ascontiguousarray(np.moveaxis(dx, -1, axis)).reshape(x.shape)
 
 
-def along(name: str, doc: str, function: Any):
+def along(name: str, doc: str, function: Any) -> Op:
     """An op of one axis that gives integers or booleans, and has no gradient."""
 
     def forward(ctx: Node, input: Array, *, dim: Any = None, keepdim: bool = False) -> Array:

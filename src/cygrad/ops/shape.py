@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.autograd import Node, op
+from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
 
@@ -90,8 +90,9 @@ def cat_all(ctx: Node, *tensors: Array, dim: int = 0) -> Array:
     solid = [t for t in tensors if t.shape != (0,)] or list(tensors[:1])
     axis = checked_axis("cat", dim, solid[0].ndim)
     first = solid[0]
+    beside = first.shape[:axis] + first.shape[axis + 1 :]
     for t in solid:
-        if t.ndim == 0 or t.ndim != first.ndim or t.shape[:axis] + t.shape[axis + 1 :] != first.shape[:axis] + first.shape[axis + 1 :]:
+        if t.ndim == 0 or t.ndim != first.ndim or t.shape[:axis] + t.shape[axis + 1 :] != beside:
             raise RuntimeError(f"cat: shapes {first.shape} and {t.shape} differ beside dim {dim}")
     dtype = result_type(*tensors)
     ctx.save(axis, [(t.shape, t.dtype) for t in tensors])
@@ -189,7 +190,8 @@ def roll(ctx: Node, input: Array, *, shifts: Any, dims: Any = None) -> Array:
     """Moved by `shifts` places along dims, what falls off the end coming in at the front; flattened without dims."""
     axes = None
     if dims is not None:
-        axes = tuple([checked_axis("roll", d, input.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
+        named = dims if isinstance(dims, (tuple, list)) else (dims,)
+        axes = tuple([checked_axis("roll", d, input.ndim) for d in named])
         places = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
         if len(places) != len(axes):
             raise RuntimeError(f"roll: {len(places)} shifts for {len(axes)} dims")
@@ -245,7 +247,7 @@ def _(ctx: Node, dy: Array) -> Array:
     return dx.reshape(shape)
 
 
-def triangle(name: str, doc: str, function: Any):
+def triangle(name: str, doc: str, function: Any) -> Op:
     """tril or triu."""
 
     def forward(ctx: Node, input: Array, *, diagonal: int = 0) -> Array:

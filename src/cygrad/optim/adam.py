@@ -60,8 +60,8 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: p ← p·(1 − lr·weight_decay) before the step, and d = ∇. As ``torch.optim.AdamW``.
-    I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization"."""
+    """Adam with decoupled weight decay: p ← p·(1 − lr·weight_decay) before the step, and d = ∇. As
+    ``torch.optim.AdamW``. I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization"."""
 
     decoupled = True
 

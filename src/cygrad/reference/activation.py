@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-__all__ = []
+__all__: list[str] = []
 
 
-def define(name, function, slope, saved):
+def define(name: Any, function: Any, slope: Any, saved: Any) -> Any:
     """`name` and `name_backward` from a function of x, and its slope in terms of the saved input or output."""
 
-    def forward(x, *params):
+    def forward(x: Any, *params: Any) -> Any:
         with np.errstate(all="ignore"):
             return np.asarray(function(np.asarray(x, np.float64), *params), x.dtype)
 
-    def backward(dy, kept, *params):
+    def backward(dy: Any, kept: Any, *params: Any) -> Any:
         with np.errstate(all="ignore"):
             return np.asarray(dy * slope(np.asarray(kept, np.float64), *params), dy.dtype)
 
@@ -32,29 +33,31 @@ erfc = np.vectorize(math.erfc, otypes=[np.float64])
 erf_of = np.vectorize(math.erf, otypes=[np.float64])
 
 
-def sigma(x):
+def sigma(x: Any) -> Any:
     return np.where(x < 0, np.exp(x) / (1 + np.exp(x)), 1 / (1 + np.exp(-x)))
 
 
-def normal_cdf(x):
+def normal_cdf(x: Any) -> Any:
     return 0.5 * erfc(-x / math.sqrt(2))
 
 
-def normal_density(x):
+def normal_density(x: Any) -> Any:
     return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
 
 
-def gelu_inner(x):
+def gelu_inner(x: Any) -> Any:
     return math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
 
 
-def gelu_tanh_slope(x):
+def gelu_tanh_slope(x: Any) -> Any:
     t = np.tanh(gelu_inner(x))
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
 
 
 define("relu", lambda x: np.maximum(x, 0), lambda y: y > 0, "output")
-define("leaky_relu", lambda x, slope: np.where(x > 0, x, slope * x), lambda x, slope: np.where(x > 0, 1, slope), "input")
+define(
+    "leaky_relu", lambda x, slope: np.where(x > 0, x, slope * x), lambda x, slope: np.where(x > 0, 1, slope), "input"
+)
 define(
     "elu",
     lambda x, alpha, scale: scale * np.where(x > 0, x, alpha * np.expm1(x)),

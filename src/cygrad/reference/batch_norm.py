@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = ["batch_norm", "batch_norm_eval"]
 
 
-def along_channels(v, x):
+def along_channels(v: Any, x: Any) -> Any:
     """One number a channel, to be broadcast with x."""
     return np.asarray(v, np.float64).reshape(1, -1, *[1] * (x.ndim - 2))
 
 
-def affine(x, mean, rstd, weight, bias):
+def affine(x: Any, mean: Any, rstd: Any, weight: Any, bias: Any) -> Any:
     y = (x - along_channels(mean, x)) * along_channels(rstd, x)
     y = y if weight is None else y * along_channels(weight, x)
     return (y if bias is None else y + along_channels(bias, x)).astype(x.dtype)
 
 
-def batch_norm(x, weight, bias, running_mean, running_var, momentum, eps):
+def batch_norm(x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, momentum: Any, eps: Any) -> Any:
     """(y, mean, rstd) in training; running ← (1 − momentum)·running + momentum·batch, the variance with n − 1."""
     axes, n = (0, *range(2, x.ndim)), x.size // max(1, x.shape[1])
     mean, var = x.mean(axes, dtype=np.float64), x.astype(np.float64).var(axes)
@@ -29,7 +31,7 @@ def batch_norm(x, weight, bias, running_mean, running_var, momentum, eps):
     return affine(x, mean, rstd, weight, bias), mean.astype(x.dtype), rstd.astype(x.dtype)
 
 
-def batch_norm_eval(x, weight, bias, mean, var, eps):
+def batch_norm_eval(x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: Any) -> Any:
     """(y, rstd) from the statistics given."""
     rstd = 1 / np.sqrt(var.astype(np.float64) + eps)
     return affine(x, mean, rstd, weight, bias), rstd.astype(x.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = ["dropout", "dropout_backward", "dropout_draws", "philox"]
@@ -9,7 +11,7 @@ __all__ = ["dropout", "dropout_backward", "dropout_draws", "philox"]
 WORD = np.uint64(0xFFFFFFFF)
 
 
-def philox(seed, counters):
+def philox(seed: Any, counters: Any) -> Any:
     """Four words of 32 bits for each counter: array [4, len(counters)] of uint64."""
     shift = np.uint64(32)
     x = [counters & WORD, counters >> shift, np.zeros_like(counters), np.zeros_like(counters)]
@@ -21,8 +23,9 @@ def philox(seed, counters):
     return np.array(x)
 
 
-def dropout(x, p, seed, offset, want_mask=True):
-    """(y, mask): y = x·mask/(1 − p), mask 0 where a word is below p·2³². A group of 16 counters gives 64 words: first all words 0."""
+def dropout(x: Any, p: Any, seed: Any, offset: Any, want_mask: Any = True) -> Any:
+    """(y, mask): y = x·mask/(1 − p), mask 0 where a word is below p·2³². A group of 16 counters gives 64 words: first
+    all words 0."""
     draws = dropout_draws(x)
     counters = np.arange(draws, dtype=np.uint64) + np.uint64(offset)
     words = philox(seed, counters).reshape(4, -1, 16).transpose(1, 0, 2).reshape(-1)[: x.size].reshape(x.shape)
@@ -30,11 +33,11 @@ def dropout(x, p, seed, offset, want_mask=True):
     return dropout_backward(x, mask, p), mask if want_mask else None
 
 
-def dropout_backward(dy, mask, p):
+def dropout_backward(dy: Any, mask: Any, p: Any) -> Any:
     """dx = dy·mask/(1 − p)"""
     return dy * mask * dy.dtype.type(1 / (1 - p) if p < 1 else 0)
 
 
-def dropout_draws(x):
+def dropout_draws(x: Any) -> Any:
     """The counters that one dropout of x uses up."""
     return (x.size + 63) // 64 * 16

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = ["linear", "linear_backward", "matmul"]
 
 
-def wide(x):
+def wide(x: Any) -> Any:
     return np.asarray(x, np.float64)
 
 
-def matmul(a, b, out=None):
+def matmul(a: Any, b: Any, out: Any = None) -> Any:
     """C[…, m, n] = A[…, m, k]·B[…, k, n]; with `out`, C is added to it."""
     c = np.matmul(wide(a), wide(b)).astype(a.dtype)
     if out is None:
@@ -20,12 +22,12 @@ def matmul(a, b, out=None):
     return out
 
 
-def linear(x, w, b=None):
+def linear(x: Any, w: Any, b: Any = None) -> Any:
     """y[…, o] = x[…, i]·w[o, i]ᵀ + b[o]"""
     return np.asarray(np.matmul(wide(x), wide(w).T) + (0 if b is None else wide(b)), x.dtype)
 
 
-def linear_backward(dy, x, w, want_x, want_w, want_b):
+def linear_backward(dy: Any, x: Any, w: Any, want_x: Any, want_w: Any, want_b: Any) -> Any:
     """dx = dy·w, dw = dyᵀ·x, db = Σ dy over the rows"""
     rows = wide(dy).reshape(-1, w.shape[0])
     dx = np.matmul(wide(dy), wide(w)).astype(dy.dtype) if want_x else None

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = ["clip_grad_adaptive", "clip_grad_norm", "clip_grad_value", "grad_norm"]
 
 
-def wide_norm(gradients, p):
+def wide_norm(gradients: Any, p: Any) -> Any:
     return np.linalg.norm(np.concatenate([g.reshape(-1) for g in gradients]).astype(np.float64), p)
 
 
-def grad_norm(gradients, p=2.0):
+def grad_norm(gradients: Any, p: Any = 2.0) -> Any:
     """(Σ|g|ᵖ)^(1/p) over all numbers of all arrays, the largest |g| for p = ∞"""
     return np.asarray(wide_norm(gradients, p), gradients[0].dtype)
 
 
-def clip_grad_norm(gradients, max_norm, p=2.0, error_if_nonfinite=False):
+def clip_grad_norm(gradients: Any, max_norm: Any, p: Any = 2.0, error_if_nonfinite: Any = False) -> Any:
     """g ← g·min(1, max_norm/(‖g‖ + 1e-6)); returns ‖g‖."""
     norm = wide_norm(gradients, p)
     if error_if_nonfinite and not np.isfinite(norm):
@@ -28,13 +30,13 @@ def clip_grad_norm(gradients, max_norm, p=2.0, error_if_nonfinite=False):
     return np.asarray(norm, gradients[0].dtype)
 
 
-def clip_grad_value(gradients, limit):
+def clip_grad_value(gradients: Any, limit: Any) -> Any:
     """g ← g, but at least −limit and at most limit"""
     for g in gradients:
         np.clip(g, -limit, limit, out=g)
 
 
-def clip_grad_adaptive(gradients, weights, clipping, floor, unitwise):
+def clip_grad_adaptive(gradients: Any, weights: Any, clipping: Any, floor: Any, unitwise: Any) -> Any:
     """Where ‖g‖ > clipping·max(‖w‖, floor), g ← g·clipping·max(‖w‖, floor)/‖g‖, for each row or each array; returns the
     2-norm of all before."""
     total = grad_norm(gradients)

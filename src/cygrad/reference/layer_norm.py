@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = ["layer_norm"]
 
 
-def layer_norm(x, weight, bias, eps):
+def layer_norm(x: Any, weight: Any, bias: Any, eps: Any) -> Any:
     """y = (x − mean)/√(var + eps)·weight + bias; (y, mean, rstd)"""
     if not x.size:
         return x.copy(), np.zeros(len(x), x.dtype), np.zeros(len(x), x.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cygrad.reference.softmax import log_softmax
@@ -21,20 +23,20 @@ __all__ = [
 ]
 
 
-def wide(*arrays):
+def wide(*arrays: Any) -> Any:
     return [np.asarray(x, np.float64) for x in arrays]
 
 
-def reduced(losses, reduction, total, dtype):
+def reduced(losses: Any, reduction: Any, total: Any, dtype: Any) -> Any:
     with np.errstate(invalid="ignore", divide="ignore"):
         sums = losses, np.divide(losses.sum(), total), losses.sum()
     return np.asarray(sums[reduction], dtype)
 
 
-def pointwise(formula):
+def pointwise(formula: Any) -> Any:
     """A loss of input and target, elementwise: the formula in float64, reduced and rounded once."""
 
-    def loss(x, t, reduction, *parameter):
+    def loss(x: Any, t: Any, reduction: Any, *parameter: Any) -> Any:
         losses = formula(*wide(x, t), *parameter)
         return reduced(losses, reduction, losses.size, x.dtype)
 
@@ -43,69 +45,69 @@ def pointwise(formula):
 
 
 @pointwise
-def mse_loss(x, t):
+def mse_loss(x: Any, t: Any) -> Any:
     """(x − t)²"""
     return (x - t) ** 2
 
 
 @pointwise
-def l1_loss(x, t):
+def l1_loss(x: Any, t: Any) -> Any:
     """|x − t|"""
     return np.abs(x - t)
 
 
 @pointwise
-def smooth_l1_loss(x, t, beta):
+def smooth_l1_loss(x: Any, t: Any, beta: Any) -> Any:
     """½(x − t)²/beta where |x − t| < beta, else |x − t| − ½beta"""
     d = np.abs(x - t)
     return np.where(d < beta, d * d / (2 * beta), d - beta / 2)
 
 
 @pointwise
-def huber_loss(x, t, delta):
+def huber_loss(x: Any, t: Any, delta: Any) -> Any:
     """½(x − t)² where |x − t| ≤ delta, else delta·(|x − t| − ½delta)"""
     d = np.abs(x - t)
     return np.where(d <= delta, d * d / 2, delta * (d - delta / 2))
 
 
 @pointwise
-def bce_loss(x, t):
+def bce_loss(x: Any, t: Any) -> Any:
     """−t·log x − (1 − t)·log(1 − x), logarithms at least −100"""
     with np.errstate(divide="ignore"):
         return -t * np.maximum(np.log(x), -100) - (1 - t) * np.maximum(np.log1p(-x), -100)
 
 
 @pointwise
-def bce_logits_loss(x, t):
+def bce_logits_loss(x: Any, t: Any) -> Any:
     """−t·log σ(x) − (1 − t)·log(1 − σ(x))"""
     return t * np.logaddexp(0, -x) + (1 - t) * np.logaddexp(0, x)
 
 
 @pointwise
-def kl_div(x, t):
+def kl_div(x: Any, t: Any) -> Any:
     """t·(log t − x), and 0 where t is 0"""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(t == 0, 0, t * (np.log(t) - x))
 
 
 @pointwise
-def kl_div_log(x, t):
+def kl_div_log(x: Any, t: Any) -> Any:
     """eᵗ·(t − x)"""
     return np.exp(t) * (t - x)
 
 
-def weights(weight, x):
+def weights(weight: Any, x: Any) -> Any:
     return np.ones(x.shape[1]) if weight is None else weight.astype(np.float64)
 
 
-def log_probabilities(x):
+def log_probabilities(x: Any) -> Any:
     """(log softmax, log Σ eˣ) of each row."""
     (x,) = wide(x)
     log_p = log_softmax(x)
     return log_p, (x - log_p)[:, 0]
 
 
-def cross_entropy(x, target, weight, ignore_index, smoothing, reduction):
+def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: Any, smoothing: Any, reduction: Any) -> Any:
     """−(1 − s)·w[t]·log p[t] − s/C·Σ w·log p; (loss, lse, classes, total)"""
     log_p, lse = log_probabilities(x)
     w, kept = weights(weight, x), target != ignore_index
@@ -116,7 +118,7 @@ def cross_entropy(x, target, weight, ignore_index, smoothing, reduction):
     return reduced(losses, reduction, total, x.dtype), lse.astype(x.dtype), np.where(kept, target, -1), total
 
 
-def soft_cross_entropy(x, target, weight, smoothing, reduction):
+def soft_cross_entropy(x: Any, target: Any, weight: Any, smoothing: Any, reduction: Any) -> Any:
     """−Σ q·w·log p, q = (1 − s)·t + s/C; (loss, lse)"""
     log_p, lse = log_probabilities(x)
     q = (1 - smoothing) * target.astype(np.float64) + smoothing / x.shape[1]
@@ -124,7 +126,7 @@ def soft_cross_entropy(x, target, weight, smoothing, reduction):
     return reduced(losses, reduction, len(x), x.dtype), lse.astype(x.dtype)
 
 
-def nll_loss(x, target, weight, ignore_index, reduction):
+def nll_loss(x: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any) -> Any:
     """−w[t]·x[t]; (loss, classes, total)"""
     w, kept = weights(weight, x), target != ignore_index
     classes = np.where(kept, target, 0)

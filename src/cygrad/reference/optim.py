@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = ["adagrad", "adam", "rmsprop", "sgd"]
 
 
-def directions(p, g, weight_decay, maximize):
+def directions(p: Any, g: Any, weight_decay: Any, maximize: Any) -> Any:
     """d = ±∇ + weight_decay·p, in float64."""
     sign = -1.0 if maximize else 1.0
     return [sign * gradient.astype(np.float64) + weight_decay * x for x, gradient in zip(p, g)]
 
 
-def sgd(p, g, b, first, lr, momentum, dampening, weight_decay, nesterov, maximize):
+def sgd(
+    p: Any,
+    g: Any,
+    b: Any,
+    first: Any,
+    lr: Any,
+    momentum: Any,
+    dampening: Any,
+    weight_decay: Any,
+    nesterov: Any,
+    maximize: Any,
+) -> Any:
     """b ← momentum·b + (1 − dampening)·d, b = d at first; p ← p − lr·(d + momentum·b or b)"""
     for i, d in enumerate(directions(p, g, weight_decay, maximize)):
         if b is not None:
@@ -22,7 +35,21 @@ def sgd(p, g, b, first, lr, momentum, dampening, weight_decay, nesterov, maximiz
         p[i][...] = p[i] - lr * d
 
 
-def adam(p, g, m, v, largest, step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize):
+def adam(
+    p: Any,
+    g: Any,
+    m: Any,
+    v: Any,
+    largest: Any,
+    step: Any,
+    lr: Any,
+    beta1: Any,
+    beta2: Any,
+    eps: Any,
+    weight_decay: Any,
+    decoupled: Any,
+    maximize: Any,
+) -> Any:
     """p ← p − lr·m̂/(√v̂ + eps), m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ)"""
     for i, d in enumerate(directions(p, g, 0 if decoupled else weight_decay, maximize)):
         kept = p[i] * (1 - lr * weight_decay if decoupled else 1.0)
@@ -35,7 +62,19 @@ def adam(p, g, m, v, largest, step, lr, beta1, beta2, eps, weight_decay, decoupl
         p[i][...] = kept - lr / (1 - beta1**step) * m[i] / root
 
 
-def rmsprop(p, g, s, c, b, lr, alpha, eps, weight_decay, momentum, maximize):
+def rmsprop(
+    p: Any,
+    g: Any,
+    s: Any,
+    c: Any,
+    b: Any,
+    lr: Any,
+    alpha: Any,
+    eps: Any,
+    weight_decay: Any,
+    momentum: Any,
+    maximize: Any,
+) -> Any:
     """p ← p − lr·d/(√(s − c²) + eps), or p ← p − lr·b with b ← momentum·b + d/(√(s − c²) + eps)"""
     for i, d in enumerate(directions(p, g, weight_decay, maximize)):
         s[i][...] = alpha * s[i] + (1 - alpha) * d * d
@@ -49,7 +88,7 @@ def rmsprop(p, g, s, c, b, lr, alpha, eps, weight_decay, momentum, maximize):
         p[i][...] = p[i] - lr * move
 
 
-def adagrad(p, g, s, lr, eps, weight_decay, maximize):
+def adagrad(p: Any, g: Any, s: Any, lr: Any, eps: Any, weight_decay: Any, maximize: Any) -> Any:
     """s ← s + d², p ← p − lr·d/(√s + eps)"""
     for i, d in enumerate(directions(p, g, weight_decay, maximize)):
         s[i][...] = s[i] + d * d

@@ -41,7 +41,8 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """x·Φ(x), or with ``approximate="tanh"`` ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³))). D. Hendrycks, K. Gimpel (2016)."""
+    """x·Φ(x), or with ``approximate="tanh"`` ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³))). D. Hendrycks, K. Gimpel
+    (2016)."""
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f"gelu: approximate must be none or tanh, got {approximate!r}")
     return activation.gelu_tanh(input) if approximate == "tanh" else activation.gelu_erf(input)

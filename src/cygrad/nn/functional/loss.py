@@ -144,8 +144,8 @@ def cross_entropy(
 
 
 def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    """t·(log t − x) for log-probabilities x, with ``log_target=True`` eᵗ·(t − x). ``reduction="batchmean"`` divides the sum by
-    the first size, which is the divergence's own definition."""
+    """t·(log t − x) for log-probabilities x, with ``log_target=True`` eᵗ·(t − x). ``reduction="batchmean"`` divides the
+    sum by the first size, which is the divergence's own definition."""
     if reduction not in ("none", "mean", "sum", "batchmean"):
         raise ValueError(f"kl_div: reduction must be none, mean, sum or batchmean, got {reduction!r}")
     check_same_shape("kl_div", input, target)
