@@ -14,8 +14,8 @@ __all__ = ["RMSprop"]
 
 class RMSprop(Optimizer):
     """s ← α·s + (1 − α)·d², d = ∇ + weight_decay·p; p ← p − lr·d/(√s + eps). ``centered`` takes s less the square of
-    the mean gradient; with momentum b ← momentum·b + d/(√s + eps), p ← p − lr·b. As ``torch.optim.RMSprop``. T. Tieleman, G.
-    Hinton (2012), lecture 6e of "Neural networks for machine learning"."""
+    the mean gradient; with momentum b ← momentum·b + d/(√s + eps), p ← p − lr·b. As ``torch.optim.RMSprop``.
+    T. Tieleman, G. Hinton (2012), lecture 6e of "Neural networks for machine learning"."""
 
     def __init__(
         self,
