@@ -65,7 +65,7 @@ cdef root(array)
 @cython.locals(node=Node, value=Value, recording=bint, operands=list, outputs=tuple, index=cython.Py_ssize_t)
 cdef apply(Op op, tuple args, dict options)
 
-@cython.locals(value=Value, depth=cython.longlong, edges=list, needs=list, found=bint)
+@cython.locals(value=Value, depth=cython.longlong, edges=list, needs=list, found=bint, any_tensor=bint)
 cdef bint connect(Node node, tuple args) except -1
 
 cdef int check_history(Op op, Value value) except -1

@@ -342,11 +342,12 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
     depth = 0
     edges: list[tuple[Node | Value, int] | None] = []
     needs = []
-    found = False
+    found = any_tensor = False
     for arg in args:
         edge: tuple[Node | Value, int] | None = None
         if isinstance(arg, Value):
             value = arg
+            any_tensor = True
             if value.requires_grad:
                 found = True
                 check_history(node.op, value)
@@ -357,6 +358,8 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
                     depth = max(depth, value.node.depth)
         edges.append(edge)
         needs.append(edge is not None)
+    if not any_tensor and args:
+        raise TypeError(f"{node.op.name}: a tensor is needed, got {type(args[0]).__name__}")
     node.needs = needs
     node.edges = edges
     node.depth = depth + 1

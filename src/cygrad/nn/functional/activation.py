@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cygrad.autograd import engine
-from cygrad.ops import activation, pointwise
+from cygrad.ops import activation, arithmetic, pointwise
 from cygrad.ops import softmax as ops
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x, but at least min_val and at most max_val."""
-    return finished(input, input.clamp(min_val, max_val), inplace)
+    return finished(input, arithmetic.clamp(input, min_val, max_val), inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:

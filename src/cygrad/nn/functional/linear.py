@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.embedding import embedding_rows
 from cygrad.ops.linear import linear
 
@@ -24,6 +25,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     tensor([[0., 1.],
             [1., 0.]])
     """
+    check_tensor("embedding", "weight", weight)
     rows = weight.shape[0] if weight.ndim else 0
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is not one of the {rows} rows")
@@ -32,6 +34,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Class numbers as rows with a single 1, in int64. Without num_classes there are as many as the largest needs."""
+    check_tensor("one_hot", "input", tensor)
     numbers = tensor.array
     if numbers.dtype.kind not in "iu":
         raise TypeError(f"one_hot: input must hold integers, got {numbers.dtype}")

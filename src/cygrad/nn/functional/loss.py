@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops import loss as ops
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ def reduced(losses: Tensor, reduction: str, name: str) -> Tensor:
 
 
 def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    check_tensor(name, "input", input)
+    check_tensor(name, "target", target)
     if input.shape != target.shape:
         raise ValueError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
 
@@ -134,6 +137,7 @@ def cross_entropy(
     >>> cg.nn.functional.cross_entropy(cg.zeros(2, 4), cg.tensor([0, 3]))
     tensor(1.3863)
     """
+    check_tensor("cross_entropy", "target", target)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
     if target.array.dtype.kind == "f":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.batch_norm import batch_norm_evaluation, batch_norm_training
 from cygrad.ops.layer_norm import layer_norm_rows
 
@@ -35,6 +36,7 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
+    check_tensor("batch_norm", "input", input)
     mean = None if running_mean is None else running_mean.array
     var = None if running_var is None else running_var.array
     if not training:
@@ -59,6 +61,7 @@ def layer_norm(
     >>> cg.nn.functional.layer_norm(cg.tensor([[1.0, 3.0]]), (2,), eps=0)
     tensor([[-1.,  1.]])
     """
+    check_tensor("layer_norm", "input", input)
     shape = tuple(normalized_shape)
     if not shape or input.shape[input.ndim - len(shape) :] != shape or input.ndim < len(shape):
         raise RuntimeError(f"layer_norm: input has shape {input.shape}, which does not end in {shape}")
@@ -70,4 +73,5 @@ def layer_norm(
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """x/max(‖x‖, eps), the norm of order p along dim."""
+    check_tensor("normalize", "input", input)
     return input / input.norm(p, dim, True).clamp(min=eps)
