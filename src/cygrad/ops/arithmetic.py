@@ -9,12 +9,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Node, op
-from cygrad.ops.broadcast import FLOAT32, as_array, promoted, result_type, spec, unbroadcast
-
-
-def is_real(x: Array) -> bool:
-    """Whether the kernels take x: float32 or float64."""
-    return x.dtype.char in "fd"
+from cygrad.ops.broadcast import FLOAT32, as_array, is_real, promoted, result_type, spec, unbroadcast
 
 
 def is_boolean(x: Any) -> bool:

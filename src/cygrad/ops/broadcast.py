@@ -9,11 +9,11 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 
-__all__ = ["as_array", "promoted", "result_type", "spec", "unbroadcast"]
+__all__ = ["as_array", "is_real", "promoted", "result_type", "spec", "unbroadcast"]
 
 Spec = tuple[tuple[int, ...], Any]
 
-FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+FLOAT32 = np.dtype(np.float32)
 CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2}
 DEFAULTS = [np.dtype(np.bool_), np.dtype(np.int64), FLOAT32]
 
@@ -61,6 +61,11 @@ def as_array(x: Any, dtype: Any = None) -> Array:
     return x if isinstance(x, np.ndarray) and (dtype is None or x.dtype == dtype) else np.asarray(x, dtype)
 
 
+def is_real(x: Array) -> bool:
+    """Whether the kernels take x: float32 or float64."""
+    return x.dtype.char in "fd"
+
+
 def promoted(x: Any, y: Any) -> tuple[Array, Array]:
     """Two operands as arrays of their common dtype."""
     if isinstance(x, np.ndarray):
@@ -90,7 +95,7 @@ def summed_to(x: Array, shape: tuple[int, ...]) -> Array:
     """x summed over the axes that `shape` does not have, or has with size 1."""
     lead = x.ndim - len(shape)
     axes = [*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)]
-    if axes and axes[-1] - axes[0] == len(axes) - 1 and x.dtype in (FLOAT32, FLOAT64):
+    if axes and axes[-1] - axes[0] == len(axes) - 1 and is_real(x):
         x = kernels.sum_axes(x, axes[0], axes[-1] + 1)
     elif axes:
         x = np.add.reduce(x, tuple(axes))

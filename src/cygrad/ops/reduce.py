@@ -10,12 +10,7 @@ from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import Dim, checked_axes, checked_axis, gathered, kept, spread
-from cygrad.ops.broadcast import FLOAT32
-
-
-def is_real(x: Array) -> bool:
-    """Whether the kernels take x: float32 or float64."""
-    return x.dtype.char in "fd"
+from cygrad.ops.broadcast import FLOAT32, is_real
 
 
 def total(x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
