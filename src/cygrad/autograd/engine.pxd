@@ -94,3 +94,15 @@ cdef int deposit(target, Py_ssize_t index, array, bint owned, dict leaves, dict 
 
 @cython.locals(total=Value)
 cpdef accumulate(Value leaf, array, bint owned)
+
+@cython.locals(value=Value, found=list)
+cpdef list with_gradient(list values)
+
+@cython.locals(value=Value, arrays=list)
+cpdef list arrays_of(list values)
+
+@cython.locals(value=Value, gradients=list)
+cpdef list gradients_of(list values)
+
+@cython.locals(value=Value)
+cpdef note_writes(list values)

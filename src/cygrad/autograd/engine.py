@@ -459,6 +459,40 @@ def keep_saved(node: Node, value: Value) -> None:
     node.guards = [pair for pair in node.guards if pair[0] is not value.version]
 
 
+# Lists of values: what optimizers and clipping ask of many parameters at once
+
+
+def with_gradient(values: list[Any]) -> list[Any]:
+    """Those that have a gradient."""
+    found = []
+    for value in values:
+        if value.grad_value is not None:
+            found.append(value)
+    return found
+
+
+def arrays_of(values: list[Any]) -> list[Array]:
+    """Their arrays."""
+    arrays = []
+    for value in values:
+        arrays.append(value.array)
+    return arrays
+
+
+def gradients_of(values: list[Any]) -> list[Any]:
+    """Their gradients, values themselves."""
+    gradients = []
+    for value in values:
+        gradients.append(value.grad_value)
+    return gradients
+
+
+def note_writes(values: list[Any]) -> None:
+    """Counts a write to the memory of each, for whoever saved it for backward."""
+    for value in values:
+        value.version.value += 1
+
+
 # Backward
 
 

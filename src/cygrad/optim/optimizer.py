@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.autograd import enable_grad
+from cygrad.autograd import enable_grad, engine
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.tensor import Tensor
 
@@ -113,7 +113,7 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            ready = [p for p in group["params"] if p.grad_value is not None]
+            ready = engine.with_gradient(group["params"])
             if ready:
                 self.update(group, ready)
         for hook in tuple(self._hooks.values()):
@@ -148,13 +148,15 @@ class Optimizer:
     ) -> Iterator[tuple[Any, list[Tensor], list[dict[str, Any]]]]:
         """The parameters one launch can take: those of one dtype and one step count, which is counted up.
         (step, params, states)."""
+        steps = []
         for state in states:
-            state["step"] += 1
-        first = (states[0]["step"], params[0].array.dtype)
-        if all([(s["step"], p.array.dtype) == first for s, p in zip(states, params)]):
-            yield first[0], params, states
+            state["step"] = step = state["step"] + 1
+            steps.append(step)
+        dtypes = [array.dtype for array in engine.arrays_of(params)]
+        if steps.count(steps[0]) == dtypes.count(dtypes[0]) == len(params):
+            yield steps[0], params, states
             return
-        keys = [(s["step"], p.array.dtype) for s, p in zip(states, params)]
+        keys = list(zip(steps, dtypes))
         for key in dict.fromkeys(keys):
             chosen = [i for i, k in enumerate(keys) if k == key]
             yield key[0], [params[i] for i in chosen], [states[i] for i in chosen]
@@ -209,17 +211,16 @@ class Optimizer:
 
 
 def arrays(params: list[Tensor]) -> list[Array]:
-    return [p.array for p in params]
+    """The parameters as arrays that a kernel will write to."""
+    engine.note_writes(params)
+    return engine.arrays_of(params)
 
 
 def gradients(params: list[Tensor]) -> list[Array]:
-    """The gradient of each parameter; a change of a parameter is noted here, for whoever saved it for backward."""
-    result = []
-    for p in params:
-        p.version.value += 1
-        result.append(p.grad_value.array)
-    return result
+    """The gradient of each parameter."""
+    return engine.arrays_of(engine.gradients_of(params))
 
 
 def state_arrays(states: list[dict[str, Any]], name: str) -> list[Array]:
-    return [s[name].array for s in states]
+    """One of the things that are remembered of each parameter."""
+    return engine.arrays_of([s[name] for s in states])

@@ -13,18 +13,16 @@ from cygrad.autograd import engine
 from cygrad.tensor import Tensor
 
 
-def with_gradient(name: str, parameters: Any) -> list[Tensor]:
-    """The parameters that have a gradient, all of one dtype."""
-    params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    found = [p for p in params if p.grad_value is not None]
-    for p in found:
-        p.grad_value.version.value += 1
-    return found
+def with_gradient(parameters: Any) -> list[Tensor]:
+    """The parameters that have a gradient."""
+    return engine.with_gradient([parameters] if isinstance(parameters, Tensor) else list(parameters))
 
 
 def gradients(params: list[Tensor]) -> list[Array]:
-    """Their gradients as arrays that a kernel can write to."""
-    return [p.grad_value.array for p in params]
+    """Their gradients as arrays that a kernel will write to."""
+    found = engine.gradients_of(params)
+    engine.note_writes(found)
+    return engine.arrays_of(found)
 
 
 def clip_grad_norm_(
@@ -49,7 +47,7 @@ def clip_grad_norm_(
     order = float(norm_type)
     if order == 0:
         raise ValueError("clip_grad_norm_: norm_type must not be 0")
-    params = with_gradient("clip_grad_norm_", parameters)
+    params = with_gradient(parameters)
     if not params:
         return engine.wrap(np.zeros((), np.float32))
     return engine.wrap(kernels.clip_grad_norm(gradients(params), float(max_norm), order, error_if_nonfinite))
@@ -57,7 +55,7 @@ def clip_grad_norm_(
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Brings every number of every gradient into [−clip_value, clip_value]. As ``torch.nn.utils.clip_grad_value_``."""
-    params = with_gradient("clip_grad_value_", parameters)
+    params = with_gradient(parameters)
     if params:
         kernels.clip_grad_value(gradients(params), float(clip_value))
 
@@ -81,7 +79,7 @@ def clip_grad_adaptive_(
         raise ValueError(
             f"clip_grad_adaptive_: clipping must be positive and eps not negative, got {clipping} and {eps}"
         )
-    params = with_gradient("clip_grad_adaptive_", parameters)
+    params = with_gradient(parameters)
     if not params:
         return engine.wrap(np.zeros((), np.float32))
     weights = [p.array for p in params]
