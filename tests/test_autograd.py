@@ -57,9 +57,10 @@ def test_backward_with_a_given_gradient_of_any_shape():
         (lambda x: cg.ones(1).backward(), "does not require a gradient"),
         (
             lambda x: (x * 2).backward(cg.ones(3, dtype=cg.float64)),
-            r"gradient is float64 of shape \(3,\), but the output",
+            r"the gradient has shape \(3,\), but the output has shape \(2,\)",
         ),
-        (lambda x: (x * 2).backward(cg.ones(2)), "gradient is float32 of shape"),
+        (lambda x: (x * 2).sum().backward(inputs=[]), "inputs is empty"),
+        (lambda x: (x * 2).sum().backward(inputs=[cg.ones(2)]), "does not require a gradient"),
         (lambda x: autograd.grad((x * 2).sum(), leaf(1)), "no output depends on the input"),
         (lambda x: autograd.grad((x * 2).sum(), cg.ones(2)), "does not require a gradient"),
     ],
@@ -96,8 +97,28 @@ def test_grad_leaves_leaves_alone_and_reaches_inner_tensors():
 
 def test_backward_into_chosen_inputs():
     x, y = leaf(2), leaf(3)
-    (x * y).sum().backward(inputs=[y])
+    (x * y).sum().backward(inputs=[y, y])
     assert x.grad is None and y.grad.tolist() == [2]
+    with pytest.raises(TypeError, match="an input must be a tensor, got int"):
+        (x * y).sum().backward(inputs=[3])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.bool_])
+def test_a_given_gradient_takes_the_dtype_of_the_output_as_in_pytorch(dtype):
+    torch = pytest.importorskip("torch")
+    x, y = leaf(1, 2), torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    given = np.array([1, 0], dtype)
+    (x * 2).backward(cg.tensor(given))
+    (y * 2).backward(torch.tensor(given))
+    assert x.grad.dtype == np.float64 and x.grad.tolist() == y.grad.tolist() == [2, 0]
+
+
+def test_hooks_of_leaves_run_in_grad_and_for_chosen_inputs():
+    x = leaf(1, 2)
+    x.register_hook(lambda g: g * 10)
+    assert autograd.grad((x * x).sum(), x)[0].tolist() == [20, 40]
+    (x * x).sum().backward(inputs=[x])
+    assert x.grad.tolist() == [20, 40]
 
 
 def test_nothing_changes_if_backward_raises():
@@ -307,6 +328,49 @@ def test_set_grad_enabled_at_once_and_as_block():
     assert cg.is_grad_enabled()
 
 
+@pytest.mark.parametrize("make", [cg.no_grad, lambda: cg.set_grad_enabled(False)])
+def test_modes_nest_in_themselves(make):
+    mode = make()
+    with mode:
+        with mode:
+            assert not cg.is_grad_enabled()
+        assert not cg.is_grad_enabled()
+    assert cg.is_grad_enabled()
+
+
+@pytest.mark.parametrize("way", ["bare", "inference_mode(False)", "throw", "close"])
+def test_modes_as_in_pytorch(way):
+    torch = pytest.importorskip("torch")
+
+    def bare(library):
+        return library.no_grad(library.is_grad_enabled)()
+
+    def inside_no_grad(library):
+        with library.no_grad(), library.inference_mode(False):
+            return library.is_grad_enabled()
+
+    def generator(library):
+        log = []
+
+        @library.no_grad()
+        def values():
+            try:
+                yield 1
+            except KeyError:
+                log.append(("caught", library.is_grad_enabled()))
+                yield 2
+            finally:
+                log.append(("closed", library.is_grad_enabled()))
+
+        running = values()
+        next(running)
+        log.append(running.throw(KeyError()) if way == "throw" else running.close())
+        return *log, library.is_grad_enabled()
+
+    run = {"bare": bare, "inference_mode(False)": inside_no_grad}.get(way, generator)
+    assert run(cg) == run(torch)
+
+
 def test_anomaly_mode_names_the_op():
     x = leaf(0)
     with autograd.detect_anomaly(), pytest.raises(RuntimeError, match="sqrt: its backward gave NaN"):
@@ -366,6 +430,37 @@ def test_function_with_several_outputs_and_one_without_gradient():
     assert x.grad.tolist() == [2, 2]
 
 
+@pytest.mark.parametrize("materialize", [True, False])
+def test_function_receives_zeros_or_none_for_outputs_without_a_gradient(materialize):
+    received = []
+
+    class Two(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(materialize)
+            return x * 1, x * 2
+
+        @staticmethod
+        def backward(ctx, first, second):
+            received.append(second)
+            return first, None  # a None too many is let go, as in PyTorch
+
+    x = leaf(1, 2)
+    Two.apply(x)[0].sum().backward()
+    assert x.grad.tolist() == [1, 1]
+    assert received[0].tolist() == [0, 0] if materialize else received == [None]
+
+
+def test_function_gives_no_gradient_to_what_is_no_tensor():
+    class Wrong(Scaled):
+        @staticmethod
+        def backward(ctx, grad):
+            return grad, grad
+
+    with pytest.raises(RuntimeError, match="a gradient for argument 1, which is no tensor"):
+        Wrong.apply(leaf(1), 3).sum().backward()
+
+
 @pytest.mark.parametrize(
     ("gradient", "match"),
     [
@@ -404,6 +499,30 @@ def test_gradcheck_passes_right_rules_and_names_wrong_ones():
         autograd.gradcheck(lambda x: x, cg.ones(1, requires_grad=True))
 
 
+def test_gradcheck_names_output_and_input_by_their_place():
+    def func(a, b):
+        return a * 1, Scaled.apply(b, 3) * a
+
+    with pytest.raises(RuntimeError, match="output 1 and input 1 disagree"):
+        autograd.gradcheck(func, (cg.ones(2, dtype=cg.float64), leaf(1, 2)))
+
+
+def test_gradcheck_names_nan():
+    class Broken(Scaled):
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * float("nan"), None
+
+    with pytest.raises(RuntimeError, match="backward gives nan, differences give 3"):
+        autograd.gradcheck(lambda x: Broken.apply(x, 3), leaf(1, 2))
+
+
+def test_gradcheck_of_outputs_without_a_gradient():
+    assert autograd.gradcheck(lambda x: x.detach() * 0, leaf(1, 2))
+    with pytest.raises(RuntimeError, match="backward gives 0, differences give 2"):
+        autograd.gradcheck(lambda x: x.detach() * 2, leaf(1, 2))
+
+
 # Drawings
 
 
@@ -412,7 +531,7 @@ def test_graph_draws_each_node_once():
     y = x * w
     text = (y + y.exp()).sum().graph(names={"x": x, "w": w})
     assert text.count('label="mul"') == 1 and text.count("->") == 7
-    assert 'label="x\\n(2,)"' in text
+    assert 'label="x\\n(2,) float64"' in text
 
 
 def test_graph_of_a_leaf_and_of_a_freed_graph():

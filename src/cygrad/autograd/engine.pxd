@@ -41,10 +41,13 @@ cdef class Op:
     cdef public Py_ssize_t inputs, required
     cdef public tuple names
     cdef public object __doc__, __name__
+    cdef public bint materialize
 
 
 cdef tuple arrange(Op op, tuple args, dict options)
 
+
+cpdef materialized(Node node, upstream)
 
 cdef int check_guard(Op op, Version version, long long value) except -1
 

@@ -138,11 +138,8 @@ class Node:
         rule = self.op.rule
         if rule is None:
             raise NotImplementedError(f"{self.op.name}: this op has no gradient rule")
-        if self.outputs is not None:
-            upstream = [
-                np.zeros(shape, dtype) if array is None else array
-                for array, (shape, dtype) in zip(upstream, self.outputs)
-            ]
+        if self.op.materialize:
+            upstream = materialized(self, upstream)
         results = rule(self, upstream[0]) if len(upstream) == 1 else rule(self, *upstream)
         if not isinstance(results, tuple):
             results = (results,)
@@ -157,6 +154,13 @@ class Node:
         self.saved = ()
         self.edges = self.guards = NOTHING
         self.freed = True
+
+
+def materialized(node: Node, upstream: Sequence[Array | None]) -> Any:
+    """The gradients of a node's outputs, with zeros for those that no gradient reached."""
+    if node.outputs is None:
+        return upstream
+    return [np.zeros(shape, dtype) if array is None else array for array, (shape, dtype) in zip(upstream, node.outputs)]
 
 
 def check_guard(op: Op, version: Version, value: int) -> None:
@@ -184,6 +188,7 @@ class Op:
         self.name = name
         self.forward = forward
         self.rule: Rule | None = None
+        self.materialize = True  # whether the rule receives zeros, not None, for outputs without a gradient
         self.inputs = -1 if takes_any_number else code.co_argcount - 1
         self.required = code.co_argcount - 1 - len(forward.__defaults__ or ())
         self.names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
@@ -524,6 +529,9 @@ def gradients(
     """The gradient of each input as an array, None where the outputs do not depend on it. No leaf is changed."""
     places = {(value.node if value.node is not None else value, value.index): None for value in inputs}
     leaves, found = walk(outputs, upstream, retain_graph, places)
+    for value in dict.fromkeys(inputs):
+        if value.hooks is not None and value in leaves:
+            leaves[value] = (run_hooks(value.hooks, leaves[value][0]), False)
     results = []
     for value in inputs:
         if value.node is None:

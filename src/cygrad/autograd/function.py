@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ class Context:
         self.saved_tensors: tuple[Any, ...] = ()
         self.needs_input_grad: tuple[bool, ...] = tuple([isinstance(a, Value) and a.requires_grad for a in args])
         self.flat_outputs: tuple[Value, ...] = ()
+        self.materialize_grads = True
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keeps inputs or outputs, or None, for ``saved_tensors``; writing to one before backward is noticed."""
@@ -36,6 +38,10 @@ class Context:
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Outputs among these will not require a gradient."""
         self.flat_outputs = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward receives zeros (the default) or None for an output that no gradient reached."""
+        self.materialize_grads = bool(value)
 
 
 class Function:
@@ -91,6 +97,7 @@ def op_of(cls: type[Function]) -> Op:
             return run_forward(cls, node, arrays, context)
 
         made = Op(cls.__name__, forward)
+        made.materialize = False  # the context decides
         made.gradient(lambda node, *upstream: run_backward(cls, node, upstream))
         cls._op = made  # type: ignore[attr-defined]
     return made
@@ -109,13 +116,17 @@ def run_forward(cls: type[Function], node: Node, arrays: tuple[Any, ...], contex
     return tuple([output.array for output in outputs]) if isinstance(result, tuple) else result.array
 
 
-def run_backward(cls: type[Function], node: Node, upstream: tuple[Array, ...]) -> tuple[Array | None, ...]:
+def run_backward(cls: type[Function], node: Node, upstream: Sequence[Array | None]) -> tuple[Array | None, ...]:
     *saved, context = node.saved
     context.saved_tensors = tuple([None if a is None else engine.wrap(a) for a in saved])
     context.needs_input_grad = tuple(node.needs)
+    if context.materialize_grads:
+        upstream = engine.materialized(node, upstream)
     with no_grad():
-        results = cls.backward(context, *[engine.wrap(array) for array in upstream])
+        results = cls.backward(context, *[None if array is None else engine.wrap(array) for array in upstream])
     results = results if isinstance(results, tuple) else (results,)
+    while len(results) > len(context.specs) and results[-1] is None:
+        results = results[:-1]
     if len(results) != len(context.specs):
         raise RuntimeError(f"{cls.__name__}: backward gave {len(results)} gradients for {len(context.specs)} arguments")
     return tuple([checked(cls.__name__, i, r, s) for i, (r, s) in enumerate(zip(results, context.specs))])
@@ -123,8 +134,10 @@ def run_backward(cls: type[Function], node: Node, upstream: tuple[Array, ...]) -
 
 def checked(name: str, number: int, result: Any, spec: Any) -> Array | None:
     """A gradient as an array of its argument's shape and dtype."""
-    if result is None or spec is None:
+    if result is None:
         return None
+    if spec is None:
+        raise RuntimeError(f"{name}: backward gave a gradient for argument {number}, which is no tensor; give None")
     if not isinstance(result, Value):
         raise TypeError(
             f"{name}: backward must give tensors or None, got {type(result).__name__} for argument {number}"

@@ -40,12 +40,20 @@ def upstream_gradient(op: str, output: Any, gradient: Any) -> Array:
         return np.ones(array.shape, array.dtype)
     if not isinstance(gradient, Value):
         raise TypeError(f"{op}: a gradient must be a tensor or None, got {type(gradient).__name__}")
-    if gradient.array.shape != array.shape or gradient.array.dtype != array.dtype:
+    if gradient.array.shape != array.shape:
         raise RuntimeError(
-            f"{op}: the gradient is {gradient.array.dtype} of shape {gradient.array.shape}, "
-            f"but the output is {array.dtype} of shape {array.shape}"
+            f"{op}: the gradient has shape {gradient.array.shape}, but the output has shape {array.shape}"
         )
-    return gradient.array
+    return gradient.array.astype(array.dtype, copy=False)
+
+
+def check_inputs(op: str, inputs: tuple[Any, ...]) -> None:
+    """Raises unless each is a tensor that requires a gradient."""
+    for value in inputs:
+        if not isinstance(value, Value):
+            raise TypeError(f"{op}: an input must be a tensor, got {type(value).__name__}")
+        if not value.requires_grad:
+            raise RuntimeError(f"{op}: an input of shape {value.array.shape} does not require a gradient")
 
 
 def refuse_higher_order(op: str, create_graph: bool) -> None:
@@ -62,8 +70,8 @@ def backward(
 ) -> None:
     """Adds ∂(Σ tensors·grad_tensors)/∂leaf to the ``grad`` of every leaf that requires one, or only of `inputs`.
 
-    A tensor of one number needs no grad_tensors. The graph is freed unless retain_graph is true. If anything
-    raises, no ``grad`` has changed. As ``torch.autograd.backward``.
+    A tensor of one number needs no grad_tensors; those given are converted to the tensor's dtype. The graph is freed
+    unless retain_graph is true. If anything raises, no ``grad`` has changed. As ``torch.autograd.backward``.
 
     >>> x = cg.tensor([1.0, 2.0], requires_grad=True)
     >>> cg.autograd.backward((x * x).sum())
@@ -76,7 +84,10 @@ def backward(
     if inputs is None:
         engine.backward(outputs, upstream, bool(retain_graph))
         return
-    chosen = as_sequence(inputs)
+    chosen = tuple(dict.fromkeys(as_sequence(inputs)))  # one that is named twice counts once
+    if not chosen:
+        raise RuntimeError("backward: inputs is empty; None means every leaf")
+    check_inputs("backward", chosen)
     for value, gradient in zip(chosen, engine.gradients(outputs, chosen, upstream, bool(retain_graph))):
         if gradient is not None:
             engine.accumulate(value, gradient, True)
@@ -101,11 +112,7 @@ def grad(
     """
     refuse_higher_order("grad", create_graph)
     outputs, inputs = as_sequence(outputs), as_sequence(inputs)
-    for value in inputs:
-        if not isinstance(value, Value):
-            raise TypeError(f"grad: an input must be a tensor, got {type(value).__name__}")
-        if not value.requires_grad:
-            raise RuntimeError(f"grad: an input of shape {value.array.shape} does not require a gradient")
+    check_inputs("grad", inputs)
     upstream = upstream_gradients("grad", outputs, grad_outputs)
     results = engine.gradients(outputs, inputs, upstream, bool(retain_graph))
     for value, result in zip(inputs, results):

@@ -25,6 +25,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Switch:
     """Sets something on entry and sets it back on exit, whatever happens between."""
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and callable(args[0]):  # the decorator without parentheses
+            return cls()(args[0])  # type: ignore[call-arg]
+        return super().__new__(cls)
+
     def __init__(self, value: bool) -> None:
         self.value = value
         self.before: list[bool] = []
@@ -50,23 +55,32 @@ class Switch:
             @functools.wraps(function)
             def generator(*args: Any, **kwargs: Any) -> Any:
                 inner = function(*args, **kwargs)
-                sent = None
-                while True:
-                    with self._again():
+                try:
+                    value = self._run(inner.send, None)
+                    while True:
                         try:
-                            value = inner.send(sent)
-                        except StopIteration as stop:
-                            return stop.value
-                    sent = yield value
+                            sent = yield value
+                        except GeneratorExit:
+                            self._run(inner.close)
+                            raise
+                        except BaseException as error:
+                            value = self._run(inner.throw, error)
+                        else:
+                            value = self._run(inner.send, sent)
+                except StopIteration as stop:
+                    return stop.value
 
             return generator  # type: ignore[return-value]
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self._again():
-                return function(*args, **kwargs)
+            return self._run(function, *args, **kwargs)
 
         return wrapped  # type: ignore[return-value]
+
+    def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with self._again():
+            return function(*args, **kwargs)
 
     def _again(self) -> Switch:
         """A switch of its own for one call: decorated functions may run in several threads at once."""
@@ -97,25 +111,31 @@ class enable_grad(Switch):
 
 
 class inference_mode(Switch):
-    """As no_grad; ``inference_mode(False)`` changes nothing that no_grad set."""
+    """As no_grad; ``inference_mode(False)`` as enable_grad."""
 
     def __init__(self, mode: bool = True) -> None:
-        super().__init__(not mode and engine.grad_enabled())
+        super().__init__(not mode)
 
 
 class set_grad_enabled(Switch):
     """Recording as `mode` says: at once when called, until the end of the block when used with ``with``."""
 
+    set_at_once = False  # and no block has begun since
+
     def __init__(self, mode: bool) -> None:
         super().__init__(bool(mode))
-        self.before.append(engine.set_grad_enabled(self.value))
+        super().__enter__()
+        self.set_at_once = True
 
     def __enter__(self) -> None:
-        if len(self.before) != 1:
+        if not self.set_at_once:
             super().__enter__()
+        self.set_at_once = False
 
     def __call__(self, function: F) -> F:
-        engine.set_grad_enabled(self.before.pop())
+        if self.set_at_once:
+            super().__exit__(None, None, None)
+        self.set_at_once = False
         return super().__call__(function)
 
 

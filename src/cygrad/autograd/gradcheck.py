@@ -27,30 +27,38 @@ def gradcheck(
     input that requires a gradient. As ``torch.autograd.gradcheck``.
 
     Inputs must be float64: in float32 the differences are mostly rounding. Raises ValueError for others, RuntimeError
-    naming the worst element where they disagree, unless raise_exception is false: then it returns False.
+    naming output, input and worst element where they disagree, unless raise_exception is false: then it returns False.
+    Outputs that require no gradient are left out; where none requires one, all must have differences of zero.
 
     >>> x = cg.tensor([0.5, 2.0], dtype=cg.float64, requires_grad=True)
     >>> cg.autograd.gradcheck(lambda x: x.exp().sum(), x)
     True
     """
     args = as_sequence(inputs)
-    checked = [a for a in args if isinstance(a, Value) and a.requires_grad]
+    places = [i for i, a in enumerate(args) if isinstance(a, Value) and a.requires_grad]
+    checked = [args[place] for place in places]
     if not checked:
         raise ValueError("gradcheck: at least one input must require a gradient")
     for value in checked:
         if value.array.dtype != np.float64:
             raise ValueError(f"gradcheck: inputs must be float64, got {value.array.dtype}")
-    outputs = [o for o in as_sequence(func(*args)) if o.requires_grad]
-    for number, output in enumerate(outputs):
-        analytic = backward_jacobian(output, checked)
-        for place, value in enumerate(checked):
+    outputs = as_sequence(func(*args))
+    for number in differentiable(outputs):
+        for place, value, analytic in zip(places, checked, backward_jacobian(outputs[number], checked)):
             numeric = difference_jacobian(func, args, value, number, eps)
-            bad = ~np.isclose(analytic[place], numeric, rtol, atol, equal_nan=True)
+            bad = ~np.isclose(analytic, numeric, rtol, atol, equal_nan=True)
             if bad.any():
                 if not raise_exception:
                     return False
-                raise RuntimeError(disagreement(number, place, value, analytic[place], numeric))
+                raise RuntimeError(disagreement(number, place, value, analytic, numeric, bad))
     return True
+
+
+def differentiable(outputs: Sequence[Any]) -> list[int]:
+    """The places of the outputs that require a gradient; where none does, of all floats, whose differences must then
+    be zero."""
+    floats = [i for i, output in enumerate(outputs) if output.array.dtype.kind == "f"]
+    return [i for i in floats if outputs[i].requires_grad] or floats
 
 
 def backward_jacobian(output: Any, inputs: Sequence[Any]) -> list[Array]:
@@ -75,8 +83,7 @@ def difference_jacobian(func: Callable[..., Any], args: tuple[Any, ...], value: 
             sides = []
             for sign in (+1, -1):
                 value.array[place] = before + sign * eps
-                outputs = [o for o in as_sequence(func(*args)) if o.requires_grad]
-                sides.append(np.array(outputs[number].array, np.float64).ravel())
+                sides.append(np.array(as_sequence(func(*args))[number].array, np.float64).ravel())
         finally:
             value.array[place] = before
         columns.append((sides[0] - sides[1]) / (2 * eps))
@@ -84,8 +91,11 @@ def difference_jacobian(func: Callable[..., Any], args: tuple[Any, ...], value: 
     return np.stack(columns, 1) if columns else np.zeros((size, 0))
 
 
-def disagreement(number: int, place: int, value: Any, analytic: Array, numeric: Array) -> str:
-    worst = np.unravel_index(np.nanargmax(np.abs(analytic - numeric)), analytic.shape)
+def disagreement(number: int, place: int, value: Any, analytic: Array, numeric: Array, bad: Array) -> str:
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        gap = np.abs(analytic - numeric)
+    gap = np.where(bad, np.where(np.isnan(gap), np.inf, gap), -1)
+    worst = np.unravel_index(np.argmax(gap), gap.shape)
     element = tuple([int(i) for i in np.unravel_index(worst[1], value.array.shape)])
     return (
         f"gradcheck: output {number} and input {place} disagree most at element {element} of the input: backward gives "

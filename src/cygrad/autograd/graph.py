@@ -19,12 +19,12 @@ def graph(output: Any, format: str = "dot", names: dict[str, Any] | None = None)
     >>> print(cg.autograd.graph((x * 3).sum(), names={"x": x}))
     digraph {
       node [fontname="sans-serif", fontsize=11];
-      n0 [label="result\\n()", shape=box, style=bold];
+      n0 [label="result\\n() float32", shape=box, style=bold];
       n1 [label="sum", shape=ellipse];
       n1 -> n0;
       n2 [label="mul", shape=ellipse];
       n2 -> n1;
-      n3 [label="x\\n(2,)", shape=box];
+      n3 [label="x\\n(2,) float32", shape=box];
       n3 -> n2;
     }
     """
@@ -40,7 +40,7 @@ def lines(output: Any, names: dict[str, Any]) -> list[str]:
         raise RuntimeError("graph: the tensor is a leaf; no operation made it")
     titles = {id(value): name for name, value in names.items()}
     numbers: dict[Any, int] = {}
-    result = [box(0, "result", output.array.shape, ", style=bold")]
+    result = [box(0, "result", output, ", style=bold")]
     waiting: list[tuple[Any, int]] = [(output.node, 0)]
     while waiting:
         source, target = waiting.pop()
@@ -55,14 +55,14 @@ def lines(output: Any, names: dict[str, Any]) -> list[str]:
                 result.append(f'  n{number} [label="{source.op.name}", shape=ellipse];')
                 waiting += [(edge[0], number) for edge in reversed(source.edges) if edge is not None]
             else:
-                result.append(box(number, titles.get(id(source), "leaf"), source.array.shape))
+                result.append(box(number, titles.get(id(source), "leaf"), source))
         result.append(f"  n{number} -> n{target};")
     return result
 
 
-def box(number: int, title: str, shape: tuple[int, ...], style: str = "") -> str:
+def box(number: int, title: str, value: Any, style: str = "") -> str:
     label = title.replace("\\", "\\\\").replace('"', '\\"')
-    return f'  n{number} [label="{label}\\n{shape}", shape=box{style}];'
+    return f'  n{number} [label="{label}\\n{value.array.shape} {value.array.dtype}", shape=box{style}];'
 
 
 def drawn(text: str) -> str:
