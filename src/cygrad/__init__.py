@@ -20,7 +20,7 @@ from cygrad.creation import (
     tensor,
     zeros,
     zeros_like,
-)  # fmt: skip
+)
 from cygrad.dtypes import (
     bool,
     double,
@@ -35,7 +35,7 @@ from cygrad.dtypes import (
     long,
     short,
     uint8,
-)  # fmt: skip
+)
 from cygrad.functions import (
     allclose,
     bmm,
@@ -71,7 +71,7 @@ from cygrad.functions import (
     unbind,
     unflatten,
     var_mean,
-)  # fmt: skip
+)
 from cygrad.ops.activation import relu, sigmoid, tanh
 from cygrad.ops.arithmetic import (
     add,
@@ -88,7 +88,7 @@ from cygrad.ops.arithmetic import (
     remainder,
     sub,
     where,
-)  # fmt: skip
+)
 from cygrad.ops.broadcast import result_type
 from cygrad.ops.compare import (
     bitwise_and,
@@ -108,7 +108,7 @@ from cygrad.ops.compare import (
     logical_xor,
     lt,
     ne,
-)  # fmt: skip
+)
 from cygrad.ops.index import argsort, masked_fill, masked_select  # fmt: skip
 from cygrad.ops.linear import einsum, matmul
 from cygrad.ops.pointwise import (
@@ -144,7 +144,7 @@ from cygrad.ops.pointwise import (
     square,
     tan,
     trunc,
-)  # fmt: skip
+)
 from cygrad.ops.reduce import (
     all,
     amax,
@@ -162,7 +162,7 @@ from cygrad.ops.reduce import (
     std,
     sum,
     var,
-)  # fmt: skip
+)
 from cygrad.ops.shape import (
     cat,
     clone,
@@ -179,7 +179,7 @@ from cygrad.ops.shape import (
     tril,
     triu,
     unsqueeze,
-)  # fmt: skip
+)
 from cygrad.ops.softmax import log_softmax, softmax
 from cygrad.random import (
     Generator,
@@ -198,7 +198,7 @@ from cygrad.random import (
     randperm,
     seed,
     set_rng_state,
-)  # fmt: skip
+)
 from cygrad.serialization import load, save
 from cygrad.tensor import Tensor
 
