@@ -1,0 +1,241 @@
+"""Tensor as a neighbour of NumPy and Python: memory, conversion, printing, copies; creation and random numbers."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
+
+
+# Memory
+
+
+def test_a_tensor_wraps_an_array_without_copying():
+    array = np.zeros(3, np.float32)
+    x = cg.from_numpy(array)
+    array[0] = 1
+    assert x.tolist() == [1, 0, 0] and x.numpy() is array
+    assert cg.as_tensor(array).numpy() is array
+    assert cg.tensor(array).numpy() is not array
+
+
+def test_detached_and_data_share_memory():
+    x = cg.ones(2, requires_grad=True)
+    y = x * 2
+    y.detach()[0] = 5
+    assert y.tolist() == [5, 2] and not y.detach().requires_grad
+    with cg.no_grad():
+        x.data[0] = 7
+    assert x.tolist() == [7, 1]
+
+
+def test_numpy_reads_a_tensor():
+    x = cg.tensor([1.0, 2.0])
+    assert np.asarray(x) is x.array
+    assert np.add(np.ones(2), np.asarray(x)).tolist() == [2, 3]
+    assert isinstance(np.float32(2) * x, cg.Tensor) and isinstance(np.ones(2, np.float32) + x, cg.Tensor)
+    with pytest.raises(RuntimeError, match="numpy: the tensor requires a gradient"):
+        np.asarray(cg.ones(1, requires_grad=True))
+
+
+@needs_torch
+def test_dlpack_shares_memory_both_ways():
+    x = cg.arange(4.0)
+    there = torch.from_dlpack(x)
+    there[0] = 9
+    assert x[0].item() == 9
+    back = cg.from_dlpack(there)
+    back[1] = 8
+    assert there[1].item() == 8
+
+
+def test_contiguous_and_view():
+    x = cg.arange(6).reshape(2, 3)
+    assert x.T.stride() == (1, 3) and not x.T.is_contiguous() and x.T.contiguous().is_contiguous()
+    assert x.contiguous() is x
+    assert x.view(3, 2).data_ptr() == x.data_ptr()
+
+
+# Python's protocols
+
+
+def test_protocols():
+    x = cg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert len(x) == 2 and [row.tolist() for row in x] == [[1, 2], [3, 4]]
+    assert 3 in x and 5 not in x
+    assert float(x[1, 1]) == 4 and int(cg.tensor(3)) == 3 and [10, 20, 30][cg.tensor(1)] == 20
+    assert f"{cg.tensor(1.25):.1f}" == "1.2" and bool(cg.tensor([True]))
+    assert (x.size(), x.size(0), x.dim(), x.numel(), x.element_size(), x.nbytes) == ((2, 2), 2, 2, 4, 4, 16)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda: len(cg.tensor(1.0)), TypeError, "no length"),
+        (lambda: iter(cg.tensor(1.0)), TypeError, "can't be walked"),
+        (lambda: bool(cg.ones(2)), RuntimeError, "ambiguous"),
+        (lambda: cg.ones(2).item(), RuntimeError, r"item: the tensor has shape \(2,\)"),
+        (lambda: [0][cg.tensor(0.0)], TypeError, "only integers can be an index"),
+        (lambda: cg.tensor([1]).requires_grad_(), RuntimeError, "only floats can require a gradient"),
+        (lambda: cg.tensor([[1], [1, 2]]), ValueError, "not a full grid"),
+        (lambda: cg.tensor("text"), TypeError, "a tensor holds booleans, integers or floats"),
+        (lambda: cg.ones(1).to("cuda:0"), ValueError, "cygrad computes on the CPU only, got device 'cuda:0'"),
+        (lambda: cg.ones(1).cuda(), ValueError, "cygrad computes on the CPU only"),
+        (lambda: setattr(cg.ones(2), "grad", cg.ones(3)), RuntimeError, r"gradient is float32 of shape \(3,\)"),
+        (lambda: copy.deepcopy(cg.ones(1, requires_grad=True) * 1), RuntimeError, "deepcopy: only a leaf"),
+        (lambda: cg.arange(0, 5, -1), RuntimeError, "arange: step -1 does not lead from 0 to 5"),
+        (lambda: cg.randint(3, 3, (2,)), RuntimeError, "randint: low must be below high"),
+        (lambda: cg.set_num_threads(0), ValueError, "threads must be at least 1"),
+        (lambda: cg.manual_seed(2**64), RuntimeError, "at most 64 bits"),
+        (lambda: cg.multinomial(cg.tensor([0.0, 0.0]), 1), RuntimeError, "rows of weights"),
+        (lambda: cg.exp(3), TypeError, "exp: a tensor is needed, got int"),
+        (lambda: cg.exp(cg.ones(1), 2), TypeError, "exp: it takes at most 1 arguments, got 2"),
+        (lambda: cg.sum(cg.ones(1), dims=0), TypeError, "dims"),
+    ],
+)
+def test_misuse_raises_one_sentence(call, error, match):
+    with pytest.raises(error, match=match) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_copies():
+    x = cg.tensor([1.0, 2.0], requires_grad=True)
+    x.grad = cg.ones(2)
+    deep = copy.deepcopy(x)
+    assert deep.requires_grad and deep.grad.tolist() == [1, 1] and deep.data_ptr() != x.data_ptr()
+    assert copy.copy(x).data_ptr() == x.data_ptr()
+    loaded = pickle.loads(pickle.dumps(x))
+    assert loaded.tolist() == [1, 2] and loaded.requires_grad
+
+
+PRINTED = [
+    [1.0, 2.0], [1.5, -2.25], [[1.0], [1e-7]], [1e10, 1.0], [float("nan"), 1.0, float("inf")], 3, 2.5, True, [],
+    [[1, -20], [300, 4]], [0.0, 0.5], list(range(2000)), [[0.001 * i for i in range(30)]],
+]  # fmt: skip
+
+
+@needs_torch
+@pytest.mark.parametrize("data", PRINTED, ids=lambda data: str(data)[:20])
+def test_prints_as_pytorch_does(data):
+    """But for the line breaks."""
+    assert "".join(repr(cg.tensor(data)).split()) == "".join(repr(torch.tensor(data)).split())
+
+
+def test_prints_what_is_unusual():
+    x = cg.ones(1, requires_grad=True)
+    assert repr(x) == "tensor([1.], requires_grad=True)"
+    assert repr(x * 2) == "tensor([2.], grad_fn=<mul backward>)"
+    assert repr(cg.zeros(1, dtype=cg.float64)) == "tensor([0.], dtype=float64)"
+    assert repr(cg.zeros(0, 3)) == "tensor([], size=(0, 3))"
+
+
+def test_dtypes_and_devices():
+    x = cg.tensor([1.5, 0.0])
+    assert [t.dtype for t in (x.double(), x.long(), x.int(), x.bool(), x.float())] == [
+        cg.float64, cg.int64, cg.int32, cg.bool, cg.float32,
+    ]  # fmt: skip
+    assert x.to("cpu") is x and x.to(cg.float32) is x and x.to(x.double()).dtype == cg.float64
+    assert (x.device, x.cpu() is x) == ("cpu", True)
+
+
+# Creation
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda library: library.arange(5), lambda library: library.arange(1, 3, 0.5), lambda library: library.arange(5.0),
+        lambda library: library.linspace(0, 1, 5), lambda library: library.logspace(0, 2, 3), lambda library: library.eye(3, 4),
+        lambda library: library.full((2,), 3), lambda library: library.full((2, 1), 2.5), lambda library: library.ones(2, 3),
+        lambda library: library.zeros((2,)), lambda library: library.tensor([1, 2.5]), lambda library: library.tensor(3),
+        lambda library: library.tensor(True), lambda library: library.tensor([[1, 2]], dtype=library.float64),
+        lambda library: library.ones_like(library.tensor([1, 2])), lambda library: library.zeros_like(library.ones(2, 1)),
+        lambda library: library.full_like(library.ones(2), 7), lambda library: library.ones(2).new_zeros(3),
+        lambda library: library.tensor([library.tensor(1.0), library.tensor(2.0)]),
+    ],
+)  # fmt: skip
+def test_creation_agrees_with_pytorch(make):
+    ours, theirs = make(cg).numpy(), make(torch).numpy()
+    assert ours.dtype == theirs.dtype
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+# Random numbers
+
+
+def test_a_seed_repeats_everything():
+    def draws():
+        return [
+            cg.rand(3).tolist(), cg.randn(3).tolist(), cg.randint(10, (3,)).tolist(), cg.randperm(9).tolist(),
+            cg.nn.functional.dropout(cg.ones(50), 0.5).tolist(), cg.nn.Linear(2, 2).weight.tolist(),
+        ]  # fmt: skip
+
+    cg.manual_seed(5)
+    first = draws()
+    assert draws() != first
+    cg.manual_seed(5)
+    assert draws() == first
+
+
+def test_the_state_goes_on_where_it_was():
+    cg.rand(3)
+    state = cg.get_rng_state()
+    first = cg.rand(3).tolist()
+    cg.set_rng_state(state)
+    assert cg.rand(3).tolist() == first
+
+
+def test_distributions():
+    n = 100_000
+    uniform, normal = cg.rand(n).numpy(), cg.randn(n).numpy()
+    assert 0 <= uniform.min() and uniform.max() < 1
+    assert abs(uniform.mean() - 0.5) < 0.005 and abs(normal.mean()) < 0.02 and abs(normal.std() - 1) < 0.02
+    assert abs(cg.bernoulli(cg.full((n,), 0.3)).mean().item() - 0.3) < 0.01
+    assert abs(cg.normal(2.0, 3.0, (n,)).std().item() - 3) < 0.05
+    counts = cg.multinomial(cg.tensor([1.0, 0.0, 3.0]), n, replacement=True).bincount(minlength=3).tolist()
+    assert counts[1] == 0 and abs(counts[2] / n - 0.75) < 0.01
+    assert sorted(cg.multinomial(cg.tensor([1.0, 2.0, 3.0]), 3).tolist()) == [0, 1, 2]
+    assert sorted(cg.randperm(100).tolist()) == list(range(100))
+
+
+# The environment
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("CYGRAD_ISA", "mmx", "CYGRAD_ISA must be one of"),
+        ("CYGRAD_NUM_THREADS", "many", "CYGRAD_NUM_THREADS must be an integer of at least 1, got 'many'"),
+        ("CYGRAD_NUM_THREADS", "0", "CYGRAD_NUM_THREADS must be an integer of at least 1, got '0'"),
+    ],
+)
+def test_a_wrong_environment_says_so(name, value, sentence):
+    done = subprocess.run(
+        [sys.executable, "-c", "import cygrad"], env={**os.environ, name: value}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and sentence in done.stderr.splitlines()[-1]
+
+
+def test_the_environment_chooses_level_and_threads():
+    code = "import cygrad as cg; c = cg.show_config(); print(c['cpu_level'], c['threads'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "CYGRAD_ISA": "baseline", "CYGRAD_NUM_THREADS": "3"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["baseline", "3"]
