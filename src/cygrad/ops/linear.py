@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import Node, op
+from cygrad.autograd import Node, Value, op
 from cygrad.ops.broadcast import summed_to
 
 
@@ -89,6 +89,9 @@ def einsum(equation: str, *operands: Any) -> Any:
     """
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
+    if not isinstance(equation, str) or not operands or not all([isinstance(x, Value) for x in operands]):
+        got = ", ".join([type(x).__name__ for x in (equation, *operands)])
+        raise TypeError(f"einsum: an equation and tensors are needed, got {got}")
     terms, output = parse_einsum(equation, operands)
     result, letters = operands[0], terms[0]
     result, letters = without_repeats(result, letters)

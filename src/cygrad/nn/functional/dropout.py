@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cygrad import _kernels as kernels
 from cygrad import random
 from cygrad.autograd import engine
+from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.dropout import dropout_at
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def dropout(
     >>> cg.nn.functional.dropout(cg.ones(3), p=1.0)
     tensor([0., 0., 0.])
     """
+    check_tensor("dropout", "input", input)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must lie in [0, 1], got {p}")
     if not training or p == 0:
