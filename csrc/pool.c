@@ -4,12 +4,12 @@
  * sleep. They are started by the first launch that pays for them. One caller at a time owns
  * them; a launch from another thread meanwhile runs on that thread alone, with the same bits.
  * After fork the child has no workers, and starts its own when it needs them. */
-#include "threads.h"
+#include "kernels.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "kernels.h"
+#include "threads.h"
 
 enum { MAX_THREADS = 256, SPINS = 2000, SHARE_BITS = 16 };
 
