@@ -63,11 +63,18 @@ int cg_level(void);
 void cg_use_level(int level);
 cg_kernel cg_find(int kernel, int dtype);
 
+/* Seen from outside the library, by tools that look for the threads of a process. */
+#if defined(_WIN32)
+#define CG_PUBLIC __declspec(dllexport)
+#else
+#define CG_PUBLIC __attribute__((visibility("default")))
+#endif
+
 /* pool.c: runs a launch, on as many threads as its cost (in nanoseconds of one core, roughly)
  * pays for. The results do not depend on how many those are. Returns 0, or -1 where there is no
  * memory to work in. */
 int cg_run(cg_kernel kernel, const void *args, double cost);
-int cg_num_threads(void);
-void cg_set_num_threads(int threads);
+CG_PUBLIC int cg_num_threads(void);
+CG_PUBLIC void cg_set_num_threads(int threads);
 
 #endif

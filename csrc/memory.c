@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #endif
 
-enum { STEPS_LOG2 = 2, SMALLEST_LOG2 = 12, CLASSES = (62 - SMALLEST_LOG2) << STEPS_LOG2 };
+enum { STEPS_LOG2 = 2, SMALLEST_LOG2 = 6, CLASSES = (62 - SMALLEST_LOG2) << STEPS_LOG2 };
 
 /* Where the system maps pages of 2 MiB, a block that can fill one asks for it. */
 static const size_t HUGE_PAGE = 2 << 20;
@@ -42,17 +42,19 @@ static void watch_fork(void) { pthread_atfork(before_fork, after_fork, in_child)
 
 static header *header_of(const void *block) { return (header *)((uintptr_t)block - CG_ALIGNMENT); }
 
-/* The first class whose blocks hold `bytes`; CLASSES where none does. */
+/* The first class whose blocks hold `bytes`; CLASSES where none does. Between two powers of two, 2ᵏ < bytes ≤ 2ᵏ⁺¹, the
+ * classes are 2ᵏ + q·2ᵏ⁻² for q = 1 … 4. */
 static int class_of(size_t bytes, size_t *class_bytes) {
-    for (int i = 0; i < CLASSES; i++) {
-        size_t power = (size_t)1 << (SMALLEST_LOG2 + (i >> STEPS_LOG2));
-        size_t size = power + (power >> STEPS_LOG2) * (size_t)(i & ((1 << STEPS_LOG2) - 1));
-        if (size >= bytes) {
-            *class_bytes = size;
-            return i;
-        }
+    const size_t smallest = (size_t)1 << SMALLEST_LOG2;
+    if (bytes <= smallest) {
+        *class_bytes = smallest;
+        return 0;
     }
-    return CLASSES;
+    const int k = 63 - __builtin_clzll(bytes - 1), steps = 1 << STEPS_LOG2;
+    const size_t power = (size_t)1 << k, step = power >> STEPS_LOG2;
+    const int q = (int)((bytes - power + step - 1) / step), class = (k - SMALLEST_LOG2) * steps + q;
+    *class_bytes = power + (size_t)q * step;
+    return class < CLASSES ? class : CLASSES;
 }
 
 static header *take_free(int size_class) {

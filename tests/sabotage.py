@@ -19,7 +19,9 @@ from cygrad import _kernels as kernels
 from cygrad.autograd import Op
 
 # Wrappers that configure the engine and compute nothing.
-ADMINISTRATION = {"cpu_level", "cpu_levels", "kernel_names", "num_threads", "set_num_threads", "use_cpu_level"}
+ADMINISTRATION = {
+    "cpu_level", "cpu_levels", "kernel_names", "num_threads", "pooled", "set_num_threads", "use_cpu_level",
+}
 
 
 def shift(result: Any) -> Any:
@@ -83,6 +85,23 @@ def all_ops() -> list[Op]:
     return list({id(v): v for module in modules for v in vars(module).values() if isinstance(v, Op)}.values())
 
 
+def is_backward(name: str) -> bool:
+    """Whether a wrapper serves gradients: one that gives the slope beside the value does."""
+    return "backward" in name or name.endswith("_with_slope")
+
+
+def broken(how: Callable[..., Any], name: str, function: Callable[..., Any], backward: bool) -> Callable[..., Any]:
+    """The wrapper, broken; of one that gives (value, slope), the one or the other."""
+    if not name.endswith("_with_slope"):
+        return lambda *args, **kwargs: how(function, *args, **kwargs)
+
+    def with_slope(x: Any) -> Any:
+        y, slope = function(x)
+        return (y, how(lambda _: slope, x)) if backward else (how(lambda _: y, x), slope)
+
+    return with_slope
+
+
 @contextlib.contextmanager
 def broken_kernels(how: Callable[..., Any], backward: bool) -> Iterator[None]:
     """Breaks the wrappers of backward kernels, or those of all others."""
@@ -93,10 +112,10 @@ def broken_kernels(how: Callable[..., Any], backward: bool) -> Iterator[None]:
         and not name.startswith("_")
         and not isinstance(function, type)
         and name not in ADMINISTRATION
-        and ("backward" in name) == backward
+        and (is_backward(name) == backward or name.endswith("_with_slope"))
     }
     for name, function in originals.items():
-        setattr(kernels, name, lambda *args, _function=function, **kwargs: how(_function, *args, **kwargs))
+        setattr(kernels, name, broken(how, name, function, backward))
     try:
         yield
     finally:

@@ -533,7 +533,7 @@ def test_tables_end_in_csv_or_npy(tmp_path):
 
 
 def test_readers_are_imported_when_needed():
-    code = "import numpy, sys; old = set(sys.modules); import cygrad.data, cygrad.optim.lr_scheduler; " + (
+    code = "import numpy, sys, threadpoolctl; old = set(sys.modules); import cygrad.data, cygrad.optim.lr_scheduler; " + (
         "print(sorted({'gzip', 'csv', 'json', 'zipfile', 'zlib', 'dataclasses'} & (set(sys.modules) - old)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

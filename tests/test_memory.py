@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+import cygrad as cg
 from cygrad import _kernels as kernels
 
 LARGE = np.ones((512, 512), np.float32)  # 1 MiB: above what malloc is left to reuse
@@ -70,3 +71,27 @@ def test_a_forked_child_allocates():
     if child == 0:
         os._exit(0 if (kernels.relu(LARGE) == y).all() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_new_tensors_parameters_and_states_are_aligned():
+    layer = cg.nn.Linear(65, 33)
+    optimizer = cg.optim.AdamW(layer.parameters())
+    layer(cg.randn(2, 65)).sum().backward()
+    optimizer.step()
+    states = [t for state in optimizer.state.values() for t in state.values() if isinstance(t, cg.Tensor)]
+    made = [cg.tensor(LARGE), cg.zeros(9), cg.ones(9), cg.empty(9), cg.full((9,), 2.0), cg.randn(9), cg.rand(9)]
+    for t in [*layer.parameters(), *states, *made]:
+        assert t.array.ctypes.data % 64 == 0
+
+
+def test_the_public_names_speak_of_the_pool(empty_pool):
+    cg.reset_peak_memory_stats()
+    x = cg.zeros(512, 512)
+    assert cg.memory_stats().peak_in_use >= cg.memory_stats().in_use >= x.nbytes
+    del x
+    assert cg.memory_stats().cached >= LARGE.nbytes
+    cg.empty_cache()
+    assert cg.memory_stats().cached == 0
+    cg.set_cache_limit(0)
+    cg.zeros(512, 512)
+    assert cg.memory_stats().cached == 0

@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pytest
 
+import cygrad as cg
 from cygrad import _kernels as kernels
 
 X = np.linspace(-1, 1, 1 << 21, dtype=np.float32)  # large enough that every thread gets a share
@@ -69,3 +70,15 @@ def test_the_process_ends_while_threads_exist():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "2097152", "")
+
+
+def test_threadpoolctl_finds_and_limits_the_threads():
+    pools = pytest.importorskip("threadpoolctl")
+    before = cg.get_num_threads()
+    (info,) = [i for i in pools.threadpool_info() if i["user_api"] == "cygrad"]
+    assert info["num_threads"] == before and info["version"] == cg.__version__
+    cg.set_num_threads(3)
+    with pools.threadpool_limits(1):
+        assert cg.get_num_threads() == 1
+    assert cg.get_num_threads() == 3
+    cg.set_num_threads(before)

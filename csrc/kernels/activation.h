@@ -41,30 +41,51 @@ ACTIVATION_BACKWARD(leaky_relu, v > 0 ? g : p * g)
 ACTIVATION(elu, NAME(select)(v > 0, q * v, q * p * NAME(expm1)(v)))
 ACTIVATION_BACKWARD(elu, NAME(select)(v > 0, q * g, q * p * NAME(exp)(v) * g))
 
-/* x·Φ(x), Φ(x) = ½·erfc(−x/√2), Φ′(x) = e^(−x²/2)/√(2π); v is the input */
-#define NORMAL_CDF(v) (R(0.5) * NAME(erfc)(R(-0.70710678118654752440) * (v)))
-#define NORMAL_DENSITY(v) (R(0.39894228040143267794) * NAME(exp)(R(-0.5) * (v) * (v)))
-ACTIVATION(gelu, v * NORMAL_CDF(v))
-ACTIVATION_BACKWARD(gelu, g * (NORMAL_CDF(v) + v * NORMAL_DENSITY(v)))
+/* y = f(x), and its slope f′(x) unless that is NULL: where most of the work is in what both share. dx = dy·slope. */
+#define SLOPED(name)                                                  \
+    KERNEL_BODY(name) {                                               \
+        const real *restrict x = a->x;                                \
+        real *restrict y = a->y, *restrict slope = a->slope;          \
+        cg_range r = cg_part(a->n, CG_BLOCK, share);                  \
+        if (slope)                                                    \
+            _Pragma("omp simd") for (int64_t i = r.begin; i < r.end; i++) { \
+                real d;                                               \
+                y[i] = NAME(name##_of)(x[i], &d);                     \
+                slope[i] = d;                                         \
+            }                                                         \
+        else                                                          \
+            _Pragma("omp simd") for (int64_t i = r.begin; i < r.end; i++) { \
+                real d;                                               \
+                y[i] = NAME(name##_of)(x[i], &d);                     \
+            }                                                         \
+    }
 
-/* ½x·(1 + tanh u), u = √(2/π)·(x + 0.044715·x³). D. Hendrycks, K. Gimpel (2016), "Gaussian error linear units";
- * v is the input */
-#define GELU_U(v) (R(0.79788456080286535588) * ((v) + R(0.044715) * (v) * (v) * (v)))
-#define GELU_DU(v) (R(0.79788456080286535588) * (1 + R(0.134145) * (v) * (v)))
-INLINE real NAME(gelu_tanh_slope)(real v) {
-    real t = NAME(tanh)(GELU_U(v));
-    return R(0.5) * (1 + t) + R(0.5) * v * (1 - t * t) * GELU_DU(v);
+/* x·Φ(x), slope Φ(x) + x·φ(x); Φ(−|x|) = ½·erfc(|x|/√2), φ(x) = e^(−x²/2)/√(2π) */
+INLINE real NAME(gelu_of)(real v, real *slope) {
+    const real z = (v < 0 ? -v : v) * R(0.70710678118654752440), e = NAME(exp_negative)(R(-0.5) * v * v, 0);
+    const real tail = R(0.5) * e * NAME(erfcx)(z), cdf = v < 0 ? tail : 1 - tail;
+    *slope = cdf + v * e * R(0.39894228040143267794);
+    return v * cdf;
 }
-ACTIVATION(gelu_tanh, R(0.5) * v * (1 + NAME(tanh)(GELU_U(v))))
-ACTIVATION_BACKWARD(gelu_tanh, g * NAME(gelu_tanh_slope)(v))
+SLOPED(gelu)
 
-/* x·σ(x); v is the input */
-INLINE real NAME(silu_slope)(real v) {
-    real s = NAME(sigmoid)(v);
-    return s * (1 + v * (1 - s));
+/* ½x·(1 + t), slope ½(1 + t) + ½x·(1 − t²)·u′, t = tanh u, u = √(2/π)·(x + 0.044715·x³).
+ * D. Hendrycks, K. Gimpel (2016), "Gaussian error linear units" */
+INLINE real NAME(gelu_tanh_of)(real v, real *slope) {
+    const real root = R(0.79788456080286535588), t = NAME(tanh)(root * (v + R(0.044715) * v * v * v));
+    const real half = R(0.5) * (1 + t);
+    *slope = half + R(0.5) * v * (1 - t * t) * root * (1 + R(0.134145) * v * v);
+    return v * half;
 }
-ACTIVATION(silu, v * NAME(sigmoid)(v))
-ACTIVATION_BACKWARD(silu, g * NAME(silu_slope)(v))
+SLOPED(gelu_tanh)
+
+/* x·σ(x), slope σ(x)·(1 + x·(1 − σ(x))) */
+INLINE real NAME(silu_of)(real v, real *slope) {
+    const real s = NAME(sigmoid)(v);
+    *slope = s * (1 + v * (1 - s));
+    return v * s;
+}
+SLOPED(silu)
 
 /* σ(x) = 1/(1 + e⁻ˣ); v is the output */
 ACTIVATION(sigmoid, NAME(sigmoid)(v))
@@ -92,7 +113,4 @@ ACTIVATION_BACKWARD(erf, g * R(1.12837916709551257390) * NAME(exp)(-v * v))
 
 #undef ACTIVATION
 #undef ACTIVATION_BACKWARD
-#undef NORMAL_CDF
-#undef NORMAL_DENSITY
-#undef GELU_U
-#undef GELU_DU
+#undef SLOPED

@@ -4,6 +4,7 @@
  * Columns (inner = 1) are taken CHANNEL_BLOCK at a time, so that a pass down the rows reads whole runs. */
 #define CHANNEL_BLOCK 256
 #define STATS_ROWS 32
+#define COLUMN_VECS 4
 
 /* Mean and sum of squared deviations M2 of n numbers, grown run by run. T. F. Chan, G. H. Golub, R. J. LeVeque
  * (1983), "Algorithms for computing the sample variance": no difference of large sums is ever taken. */
@@ -16,52 +17,85 @@ INLINE moments NAME(join)(moments m, real k, real shift, real s, real q) {
     return (moments){n, m.mean + delta * (k / n), m.m2 + run_m2 + delta * delta * (m.n * k / n)};
 }
 
-/* The moments of one contiguous line, added to m. */
+/* The moments of one contiguous line, added to m, in one pass: in each run of k numbers, shift is the mean of the first
+ * `head`, which is near enough, for k·(shift − mean)² ≤ k/head·M2: squares lose at most log₂(k/head) bits. */
 static moments NAME(line_moments)(moments m, const real *x, int64_t n) {
     for (int64_t i = 0; i < n; i += CG_BLOCK) {
-        const int64_t k = cg_min(CG_BLOCK, n - i);
-        const real shift = NAME(sum_line)(x + i, k) / (real)k;
-        enum { WIDTH = 32 };
-        real s[WIDTH] = {0}, q[WIDTH] = {0}, s_all = 0, q_all = 0;
+        const int64_t k = cg_min(CG_BLOCK, n - i), head = cg_min(2 * LANES, k);
+        const real shift = NAME(sum_line)(x + i, head) / (real)head, *run = x + i;
+        vec s[2] = {{0}, {0}}, q[2] = {{0}, {0}};
         int64_t j = 0;
-        for (; j + WIDTH <= k; j += WIDTH)
-            for (int64_t l = 0; l < WIDTH; l++) {
-                real d = x[i + j + l] - shift;
-                s[l] += d, q[l] += d * d;
+        for (; j + 2 * LANES <= k; j += 2 * LANES)
+#pragma GCC unroll 2
+            for (int v = 0; v < 2; v++) {
+                const vec d = LOAD(run + j + v * LANES) - shift;
+                s[v] += d, q[v] += d * d;
             }
-        for (int64_t l = 0; j < k; l++, j++) {
-            real d = x[i + j] - shift;
-            s[l] += d, q[l] += d * d;
+        for (; j < k; j += LANES) {
+            const vec d = (j + LANES <= k ? LOAD(run + j) : NAME(load_part)(run + j, k - j, shift)) - shift;
+            s[0] += d, q[0] += d * d;
         }
-        for (int64_t l = 0; l < WIDTH; l++) s_all += s[l], q_all += q[l];
-        m = NAME(join)(m, (real)k, shift, s_all, q_all);
+        m = NAME(join)(m, (real)k, shift, NAME(lane_sum)(s[0] + s[1]), NAME(lane_sum)(q[0] + q[1]));
     }
     return m;
 }
 
-/* mean[j] and m2[j] of the columns x[·, j], j < cols ≤ CHANNEL_BLOCK */
-static void NAME(column_moments)(real *restrict mean, real *restrict m2, const real *restrict x, int64_t rows,
-                                 int64_t stride, int64_t cols) {
-    real shift[CHANNEL_BLOCK], s[CHANNEL_BLOCK], q[CHANNEL_BLOCK];
-    memset(mean, 0, cols * sizeof(real));
-    memset(m2, 0, cols * sizeof(real));
+/* A pass down the rows takes `vecs` vectors of columns at once, the last of which may be a part; what it needs of each
+ * column stays in registers. It asks for rows ahead of itself, which lie too far apart for the CPU to guess. */
+#define FETCH(x, row, stride, v) __builtin_prefetch((x) + ((row) + 8) * (stride) + (v) * LANES)
+
+/* pass(…, vecs, cols) of columns j, j + …, `count` in all */
+#define EACH_FEW_COLUMNS(j, count, pass, ...)                                                     \
+    do {                                                                                          \
+        int64_t j = 0;                                                                            \
+        for (; j + COLUMN_VECS * LANES <= count; j += COLUMN_VECS * LANES)                        \
+            pass(__VA_ARGS__, COLUMN_VECS, COLUMN_VECS * LANES);                                  \
+        for (; j + LANES <= count; j += LANES) pass(__VA_ARGS__, 1, LANES);                       \
+        if (j < count) pass(__VA_ARGS__, 1, count - j);                                           \
+    } while (0)
+
+INLINE vec NAME(load_columns)(const real *x, int v, int64_t cols) {
+    return (v + 1) * LANES <= cols ? LOAD(x + v * LANES) : NAME(load_part)(x + v * LANES, cols - v * LANES, 0);
+}
+
+INLINE void NAME(store_columns)(real *x, vec y, int v, int64_t cols) {
+    memcpy(x + v * LANES, &y, cg_min(LANES, cols - v * LANES) * sizeof(real));
+}
+
+/* mean[j] and m2[j] of a few columns x[·, j], in one pass; shift is the first row of each run of rows, for which
+ * k·(shift − mean)² ≤ k·M2 */
+INLINE void NAME(few_columns_moments)(real *mean, real *m2, const real *x, int64_t rows, int64_t stride, int vecs,
+                                     int64_t cols) {
+    vec total_mean[COLUMN_VECS], total_m2[COLUMN_VECS];
+    for (int v = 0; v < vecs; v++) total_mean[v] = total_m2[v] = (vec){0};
     for (int64_t i = 0; i < rows; i += STATS_ROWS) {
         const int64_t end = cg_min(i + STATS_ROWS, rows);
-        const real k = (real)(end - i), before = (real)i;
-        memset(shift, 0, sizeof shift), memset(s, 0, sizeof s), memset(q, 0, sizeof q);
-        for (int64_t r = i; r < end; r++)
-            for (int64_t j = 0; j < cols; j++) shift[j] += x[r * stride + j];
-        for (int64_t j = 0; j < cols; j++) shift[j] /= k;
-        for (int64_t r = i; r < end; r++)
-            for (int64_t j = 0; j < cols; j++) {
-                real d = x[r * stride + j] - shift[j];
-                s[j] += d, q[j] += d * d;
+        const real k = (real)(end - i), before = (real)i, n = before + k;
+        vec shift[COLUMN_VECS], s[COLUMN_VECS], q[COLUMN_VECS];
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++)
+            shift[v] = NAME(load_columns)(x + i * stride, v, cols), s[v] = q[v] = (vec){0};
+        for (int64_t r = i + 1; r < end; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++) {
+                FETCH(x, r, stride, v);
+                const vec d = NAME(load_columns)(x + r * stride, v, cols) - shift[v];
+                s[v] += d, q[v] += d * d;
             }
-        for (int64_t j = 0; j < cols; j++) {
-            moments m = NAME(join)((moments){before, mean[j], m2[j]}, k, shift[j], s[j], q[j]);
-            mean[j] = m.mean, m2[j] = m.m2;
+        for (int v = 0; v < vecs; v++) { /* join, of vectors */
+            const vec delta = shift[v] + s[v] / k - total_mean[v];
+            total_mean[v] += delta * (k / n);
+            total_m2[v] += q[v] - s[v] * s[v] / k + delta * delta * (before * k / n);
         }
     }
+    for (int v = 0; v < vecs; v++)
+        NAME(store_columns)(mean, total_mean[v], v, cols), NAME(store_columns)(m2, total_m2[v], v, cols);
+}
+
+/* y = (x − mean)·scale + shift, one row of some columns */
+static void NAME(normal_row)(real *restrict y, const real *restrict x, const real *restrict mean,
+                             const real *restrict scale, const real *restrict shift, int64_t cols) {
+    for (int64_t j = 0; j < cols; j++) y[j] = (x[j] - mean[j]) * scale[j] + shift[j];
 }
 
 /* running ← (1 − momentum)·running + momentum·batch, the variance with Bessel's correction */
@@ -76,7 +110,7 @@ static void NAME(batch_norm_columns)(const cg_batch_norm_args *a, int64_t first,
     real *restrict y = (real *)a->y + first, *mean = (real *)a->mean + first, *rstd = (real *)a->rstd + first;
     real *running_mean = a->running_mean, *running_var = a->running_var;
     real m2[CHANNEL_BLOCK], scale[CHANNEL_BLOCK], shift[CHANNEL_BLOCK];
-    NAME(column_moments)(mean, m2, x, a->rows, a->channels, cols);
+    EACH_FEW_COLUMNS(j, cols, NAME(few_columns_moments), mean + j, m2 + j, x + j, a->rows, a->channels);
     for (int64_t j = 0; j < cols; j++) {
         rstd[j] = 1 / NAME(sqrt)(m2[j] / (real)a->rows + R(a->eps));
         scale[j] = rstd[j] * (weight ? weight[first + j] : 1);
@@ -85,9 +119,8 @@ static void NAME(batch_norm_columns)(const cg_batch_norm_args *a, int64_t first,
     for (int64_t j = 0; j < cols; j++)
         NAME(update_running)(running_mean ? running_mean + first + j : 0, running_var ? running_var + first + j : 0,
                              mean[j], m2[j], a->rows, a->momentum);
-    for (int64_t i = 0; i < a->rows; i++)
-        for (int64_t j = 0; j < cols; j++)
-            y[i * a->channels + j] = (x[i * a->channels + j] - mean[j]) * scale[j] + shift[j];
+    for (int64_t i = 0; i < a->rows * a->channels; i += a->channels)
+        NAME(normal_row)(y + i, x + i, mean, scale, shift, cols);
 }
 
 /* Channel c of a call with inner > 1 */
@@ -141,23 +174,37 @@ KERNEL_BODY(batch_norm_eval) {
         }
 }
 
-/* Columns of db = Σ dy and dw = Σ dy·(x − mean)·rstd, in runs of STATS_ROWS rows */
-static void NAME(column_slopes)(real *restrict dw, real *restrict db, const real *restrict dy, const real *restrict x,
-                                const real *restrict mean, int64_t rows, int64_t stride, int64_t cols) {
-    real w_run[CHANNEL_BLOCK], b_run[CHANNEL_BLOCK];
-    memset(dw, 0, cols * sizeof(real));
-    memset(db, 0, cols * sizeof(real));
+/* db = Σ dy and dw = Σ dy·(x − mean) of a few columns, in runs of STATS_ROWS rows */
+INLINE void NAME(few_columns_slopes)(real *dw, real *db, const real *dy, const real *x, const real *mean, int64_t rows,
+                                    int64_t stride, int vecs, int64_t cols) {
+    vec w[COLUMN_VECS], b[COLUMN_VECS], centre[COLUMN_VECS];
+#pragma GCC unroll 4
+    for (int v = 0; v < vecs; v++) w[v] = b[v] = (vec){0}, centre[v] = NAME(load_columns)(mean, v, cols);
     for (int64_t i = 0; i < rows; i += STATS_ROWS) {
         const int64_t end = cg_min(i + STATS_ROWS, rows);
-        memset(w_run, 0, sizeof w_run), memset(b_run, 0, sizeof b_run);
+        vec w_run[COLUMN_VECS], b_run[COLUMN_VECS];
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) w_run[v] = b_run[v] = (vec){0};
         for (int64_t r = i; r < end; r++)
-            for (int64_t j = 0; j < cols; j++) {
-                const real g = dy[r * stride + j];
-                b_run[j] += g;
-                w_run[j] += g * (x[r * stride + j] - mean[j]);
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++) {
+                FETCH(dy, r, stride, v);
+                FETCH(x, r, stride, v);
+                const vec g = NAME(load_columns)(dy + r * stride, v, cols);
+                b_run[v] += g;
+                w_run[v] += g * (NAME(load_columns)(x + r * stride, v, cols) - centre[v]);
             }
-        for (int64_t j = 0; j < cols; j++) dw[j] += w_run[j], db[j] += b_run[j];
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; v++) w[v] += w_run[v], b[v] += b_run[v];
     }
+    for (int v = 0; v < vecs; v++) NAME(store_columns)(dw, w[v], v, cols), NAME(store_columns)(db, b[v], v, cols);
+}
+
+/* dx = scale·(dy − lift − (x − mean)·tilt), one row of some columns */
+static void NAME(normal_row_backward)(real *restrict dx, const real *restrict dy, const real *restrict x,
+                                      const real *restrict mean, const real *restrict scale, const real *restrict lift,
+                                      const real *restrict tilt, int64_t cols) {
+    for (int64_t j = 0; j < cols; j++) dx[j] = scale[j] * (dy[j] - lift[j] - (x[j] - mean[j]) * tilt[j]);
 }
 
 static void NAME(batch_norm_columns_backward)(const cg_batch_norm_backward_args *a, int64_t first, int64_t cols) {
@@ -165,7 +212,7 @@ static void NAME(batch_norm_columns_backward)(const cg_batch_norm_backward_args 
     const real *weight = a->weight, *mean = (const real *)a->mean + first, *rstd = (const real *)a->rstd + first;
     real *restrict dx = (real *)a->dx + first;
     real dw[CHANNEL_BLOCK], db[CHANNEL_BLOCK], scale[CHANNEL_BLOCK], tilt[CHANNEL_BLOCK], lift[CHANNEL_BLOCK];
-    NAME(column_slopes)(dw, db, dy, x, mean, a->rows, a->channels, cols);
+    EACH_FEW_COLUMNS(j, cols, NAME(few_columns_slopes), dw + j, db + j, dy + j, x + j, mean + j, a->rows, a->channels);
     for (int64_t j = 0; j < cols; j++) {
         dw[j] *= rstd[j];
         scale[j] = rstd[j] * (weight ? weight[first + j] : 1);
@@ -175,11 +222,8 @@ static void NAME(batch_norm_columns_backward)(const cg_batch_norm_backward_args 
     if (a->dw) memcpy((real *)a->dw + first, dw, cols * sizeof(real));
     if (a->db) memcpy((real *)a->db + first, db, cols * sizeof(real));
     if (!a->dx) return;
-    for (int64_t i = 0; i < a->rows; i++)
-        for (int64_t j = 0; j < cols; j++) {
-            const int64_t at = i * a->channels + j;
-            dx[at] = scale[j] * (dy[at] - lift[j] - (x[at] - mean[j]) * tilt[j]);
-        }
+    for (int64_t i = 0; i < a->rows * a->channels; i += a->channels)
+        NAME(normal_row_backward)(dx + i, dy + i, x + i, mean, scale, lift, tilt, cols);
 }
 
 static void NAME(batch_norm_channel_backward)(const cg_batch_norm_backward_args *a, int64_t c) {
@@ -222,3 +266,6 @@ KERNEL_BODY(batch_norm_backward) {
 
 #undef CHANNEL_BLOCK
 #undef STATS_ROWS
+#undef COLUMN_VECS
+#undef FETCH
+#undef EACH_FEW_COLUMNS

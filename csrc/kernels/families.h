@@ -3,6 +3,7 @@
 #include "real.h"
 
 #include "simd.h"
+#include "vector.h"
 #include "activation.h"
 #include "elementwise.h"
 #include "reduce.h"

@@ -33,8 +33,11 @@
 #define GEMM_EACH_ROWS_14(X)
 #endif
 
-/* Numbers of k in a block; bytes of a packed block of A (half of a second-level cache) and of B. */
-enum { GEMM_K = 256, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20 };
+/* Numbers of k in a block, at most; bytes of a packed block of A (half of a second-level cache) and of B. */
+enum { GEMM_K = 320, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20 };
+
+/* A tile asks for its part of C before it sums, where the sums take longer than memory. */
+enum { GEMM_PREFETCH_K = 128 };
 
 enum { GEMM_LINEAR, GEMM_RELU }; /* the argument `activation` */
 
@@ -62,7 +65,10 @@ NAME(gemm_tile)(int rows, int vecs, int64_t k, gemm_view a, gemm_view b, gemm_ta
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
-        for (int j = 0; j < vecs; j++) sum[i][j] = (vec){0};
+        for (int j = 0; j < vecs; j++) {
+            if (k >= GEMM_PREFETCH_K) __builtin_prefetch(to.c + i * to.ldc + j * LANES, 1);
+            sum[i][j] = (vec){0};
+        }
     const real *a_p = a.p, *b_p = b.p;
     for (int64_t p = 0; p < k; p++, a_p += a.col, b_p += b.row) {
         vec b_row[2];
@@ -107,21 +113,6 @@ static void NAME(gemm_edge_tile)(int64_t rows, int64_t cols, int64_t k, gemm_vie
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++) to.c[i * to.ldc + j] = tile[i * width + j];
 }
-
-/* Interleaved halves of two vectors: x0 y0 x1 y1 … */
-#if CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 16
-#define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#elif CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 8
-#define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11)
-#define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15)
-#elif CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 4
-#define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 4, 1, 5)
-#define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 2, 6, 3, 7)
-#else
-#define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 2)
-#define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 1, 3)
-#endif
 
 /* Transposes LANES × LANES numbers: log2(LANES) perfect shuffles of the rows. */
 static inline __attribute__((always_inline)) void NAME(transpose)(vec x[]) {
@@ -193,11 +184,22 @@ static void NAME(gemm_block)(gemm_span i, gemm_span j, int64_t k, gemm_view a, i
     }
 }
 
+/* sums[i] = Σ of k numbers of row i of A (+ sums[i]), of a block that is packed or read next; a.row = 1 */
+static void NAME(gemm_sum_rows)(real *sums, gemm_view a, int64_t rows, int64_t k, int accumulate) {
+    enum { WIDTH = 64 };
+    for (int64_t i = 0; i < rows; i += WIDTH) {
+        const int64_t n = cg_min(WIDTH, rows - i);
+        real part[WIDTH];
+        NAME(sum_columns)(part, a.p + i, k, a.col, n, 1);
+        for (int64_t q = 0; q < n; q++) sums[i + q] = part[q] + (accumulate ? sums[i + q] : 0);
+    }
+}
+
 /* Rows i and columns j of one product: blocks of B, within them of k, within them of A. */
 static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, real *c, gemm_span i, gemm_span j,
                               void *scratch) {
     real *a_panels = scratch, *b_panels = a_panels + (GEMM_A_BYTES + 1024) / sizeof(real);
-    int64_t k_step = GEMM_K;
+    int64_t k_blocks = cg_max(1, cg_ceil_div(g->k, GEMM_K)), k_step = cg_max(1, cg_ceil_div(g->k, k_blocks));
     int64_t i_step = GEMM_A_BYTES / (k_step * (int64_t)sizeof(real)) / i.step * i.step;
     int64_t j_step = GEMM_B_BYTES / (k_step * (int64_t)sizeof(real)) / j.step * j.step;
     int pack_a = j.end - j.begin > 4 * GEMM_COLS;
@@ -217,6 +219,8 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, r
             for (int64_t row = i.begin; row < i.end; row += i_step) {
                 gemm_span rows = {row, cg_min(row + i_step, i.end), i.step};
                 gemm_view a_block = gemm_part(a, row, p);
+                if (g->row_sums && col == 0)
+                    NAME(gemm_sum_rows)((real *)g->row_sums + row, a_block, rows.end - row, k, p > 0);
                 for (int64_t q = row; pack_a && q < rows.end; q += i.step) {
                     gemm_view x = gemm_part(a, q, p);
                     int64_t count = cg_min(i.step, rows.end - q);
@@ -237,7 +241,8 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, r
 }
 
 /* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; `batch` such products, `…_batch` apart.
- * Strides of A and B are in elements, of any sign or zero; rows of C are contiguous, ldc apart. */
+ * Strides of A and B are in elements, of any sign or zero; rows of C are contiguous, ldc apart. row_sums[m] = Σ A over
+ * k, unless it is NULL: then a_row and batch are 1. */
 KERNEL_BODY(gemm) {
     if (a->m == 0 || a->n == 0) return;
     int64_t row_tiles = cg_ceil_div(a->m, GEMM_ROWS), col_tiles = cg_ceil_div(a->n, GEMM_COLS);
@@ -258,8 +263,6 @@ KERNEL_BODY(gemm) {
 }
 
 #undef GEMM_COLS
-#undef ZIP_LOW
-#undef ZIP_HIGH
 #undef gemm_view
 #undef gemm_part
 #undef gemm_target

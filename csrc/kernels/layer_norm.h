@@ -22,51 +22,59 @@ KERNEL_BODY(layer_norm) {
     }
 }
 
-/* dx = rstd·(g − Σg/n − x̂·Σ(g·x̂)/n), g = dy·weight, x̂ = (x − mean)·rstd, for one row */
-INLINE void NAME(layer_norm_row)(real *restrict dx, const real *restrict dy, const real *restrict x,
-                                 const real *restrict weight, real mean, real rstd, int64_t n) {
-    enum { WIDTH = 32 };
-    real sums[WIDTH] = {0}, dots[WIDTH] = {0}, sum = 0, dot = 0;
+/* Of one row, with g = dy·weight: sum = Σ g and dot = Σ g·(x − mean); and dw += dy·x̂, db += dy, unless they are NULL */
+INLINE void NAME(layer_norm_sums)(real *restrict dw, real *restrict db, real *sum, real *dot, const real *restrict dy,
+                                  const real *restrict x, const real *restrict weight, real mean, real rstd, int64_t n) {
+    vec sums[2] = {{0}, {0}}, dots[2] = {{0}, {0}};
+    real sum_rest = 0, dot_rest = 0;
     int64_t j = 0;
-    for (; j + WIDTH <= n; j += WIDTH)
-        for (int64_t q = 0; q < WIDTH; q++) {
-            const real g = weight ? dy[j + q] * weight[j + q] : dy[j + q];
-            sums[q] += g, dots[q] += g * (x[j + q] - mean);
+    for (; j + 2 * LANES <= n; j += 2 * LANES)
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; v++) {
+            const int64_t at = j + v * LANES;
+            const vec d = LOAD(dy + at), t = d * (LOAD(x + at) - mean);
+            vec w = (vec){0} + 1;
+            if (weight) w = LOAD(weight + at);
+            sums[v] += d * w, dots[v] += t * w;
+            if (dw) STORE(dw + at, LOAD(dw + at) + t * rstd), STORE(db + at, LOAD(db + at) + d);
         }
-    for (int64_t q = 0; j < n; q++, j++) {
-        const real g = weight ? dy[j] * weight[j] : dy[j];
-        sums[q] += g, dots[q] += g * (x[j] - mean);
+    for (; j < n; j++) {
+        const real t = dy[j] * (x[j] - mean);
+        sum_rest += weight ? dy[j] * weight[j] : dy[j];
+        dot_rest += weight ? t * weight[j] : t;
+        if (dw) dw[j] += t * rstd, db[j] += dy[j];
     }
-    for (int64_t q = 0; q < WIDTH; q++) sum += sums[q], dot += dots[q];
+    *sum = NAME(lane_sum)(sums[0] + sums[1]) + sum_rest;
+    *dot = NAME(lane_sum)(dots[0] + dots[1]) + dot_rest;
+}
+
+/* One row: dx = rstd·(g − Σg/n − x̂·Σ(g·x̂)/n), g = dy·weight, x̂ = (x − mean)·rstd; any of dx and dw with db may be NULL */
+INLINE void NAME(layer_norm_row)(real *restrict dx, real *restrict dw, real *restrict db, const real *restrict dy,
+                                 const real *restrict x, const real *restrict weight, real mean, real rstd, int64_t n) {
+    real sum, dot;
+    NAME(layer_norm_sums)(dw, db, &sum, &dot, dy, x, weight, mean, rstd, n);
+    if (!dx) return;
     const real lift = sum / (real)n, tilt = dot * rstd * rstd / (real)n;
-    for (j = 0; j < n; j++) {
-        const real g = weight ? dy[j] * weight[j] : dy[j];
-        dx[j] = rstd * (g - lift - (x[j] - mean) * tilt);
-    }
+    for (int64_t j = 0; j < n; j++)
+        dx[j] = rstd * ((weight ? dy[j] * weight[j] : dy[j]) - lift - (x[j] - mean) * tilt);
 }
 
 /* dx, and sums over blocks of `block` rows for dw = Σ dy·x̂ and db = Σ dy: partial[blocks, 2, cols]. dx and partial may
  * be NULL; sum adds the partials. */
 KERNEL_BODY(layer_norm_backward) {
-    const real *mean = a->mean, *rstd = a->rstd;
     const int64_t cols = a->cols;
+    const real *weight = a->weight;
     cg_range r = cg_part(a->rows, a->block, share);
-    for (int64_t first = r.begin; first < r.end; first += a->block) {
-        real *restrict dw = a->partial ? (real *)a->partial + first / a->block * 2 * cols : 0;
-        real *restrict db = dw + (dw ? cols : 0);
-        if (dw) memset(dw, 0, 2 * cols * sizeof(real));
-        for (int64_t i = first; i < cg_min(first + a->block, r.end); i++) {
-            const real *restrict x = (const real *)a->x + i * cols, *restrict dy = (const real *)a->dy + i * cols;
-            const real m = mean[i], s = rstd[i];
-            if (a->dx) {
-                if (a->weight) NAME(layer_norm_row)((real *)a->dx + i * cols, dy, x, a->weight, m, s, cols);
-                else NAME(layer_norm_row)((real *)a->dx + i * cols, dy, x, 0, m, s, cols);
-            }
-            for (int64_t j = 0; dw && j < cols; j++) {
-                dw[j] += dy[j] * ((x[j] - m) * s);
-                db[j] += dy[j];
-            }
-        }
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const real *x = (const real *)a->x + i * cols, *dy = (const real *)a->dy + i * cols;
+        const real mean = ((const real *)a->mean)[i], rstd = ((const real *)a->rstd)[i];
+        real *dx = a->dx ? (real *)a->dx + i * cols : 0;
+        real *dw = a->partial ? (real *)a->partial + i / a->block * 2 * cols : 0, *db = dw + (dw ? cols : 0);
+        if (dw && i % a->block == 0) memset(dw, 0, 2 * cols * sizeof(real));
+        if (dw && weight) NAME(layer_norm_row)(dx, dw, db, dy, x, weight, mean, rstd, cols);
+        else if (dw) NAME(layer_norm_row)(dx, dw, db, dy, x, 0, mean, rstd, cols);
+        else if (weight) NAME(layer_norm_row)(dx, 0, 0, dy, x, weight, mean, rstd, cols);
+        else NAME(layer_norm_row)(dx, 0, 0, dy, x, 0, mean, rstd, cols);
     }
 }
 

@@ -13,9 +13,9 @@ KERNEL_BODY(sgd) {
             for (int64_t i = piece.begin; i < piece.end; i++) p[i] -= lr * (sign * g[i] + decay * p[i]);
         else
             for (int64_t i = piece.begin; i < piece.end; i++) {
-                const real d = sign * g[i] + decay * p[i];
-                b[i] = a->first ? d : momentum * b[i] + rest * d;
-                p[i] -= lr * (a->nesterov ? d + momentum * b[i] : b[i]);
+                const real d = sign * g[i] + decay * p[i], mean = a->first ? d : momentum * b[i] + rest * d;
+                p[i] -= lr * (a->nesterov ? d + momentum * mean : mean);
+                b[i] = mean;
             }
     }
 }
@@ -33,12 +33,11 @@ INLINE void NAME(adam_piece)(const cg_adam_args *a, cg_piece piece, int amsgrad)
     real *restrict p = a->p[piece.tensor], *restrict m = a->m[piece.tensor], *restrict v = a->v[piece.tensor];
     real *restrict largest = amsgrad ? a->largest[piece.tensor] : 0;
     for (int64_t i = piece.begin; i < piece.end; i++) {
-        const real before = p[i] * keep, d = sign * g[i] + coupled * p[i];
-        m[i] = beta1 * m[i] + rest1 * d;
-        v[i] = beta2 * v[i] + rest2 * d * d;
-        real u = v[i];
-        if (amsgrad) u = largest[i] = largest[i] > u ? largest[i] : u;
-        p[i] = before - step_size * m[i] / (NAME(sqrt)(u) * root_scale + eps);
+        const real d = sign * g[i] + coupled * p[i], mean = beta1 * m[i] + rest1 * d;
+        const real square = beta2 * v[i] + rest2 * d * d, u = amsgrad && largest[i] > square ? largest[i] : square;
+        p[i] = p[i] * keep - step_size * mean / (NAME(sqrt)(u) * root_scale + eps);
+        m[i] = mean, v[i] = square;
+        if (amsgrad) largest[i] = u;
     }
 }
 

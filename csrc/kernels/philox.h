@@ -3,37 +3,61 @@
 #ifndef CYGRAD_PHILOX_H
 #define CYGRAD_PHILOX_H
 
-/* Counters drawn together, four words each: PHILOX_GROUP words. Word w of counter c is number w·PHILOX_WIDTH + c of
- * its group, so that no level has to shuffle. */
-enum { PHILOX_WIDTH = 16, PHILOX_GROUP = 4 * PHILOX_WIDTH };
+/* A group is the four words of eight counters: words 0 and 1 of each counter, then words 2 and 3 of each. */
+enum { PHILOX_WIDTH = 8, PHILOX_GROUP = 4 * PHILOX_WIDTH };
 
-/* words[0..PHILOX_GROUP) of the group whose first counter is `counter` */
+typedef uint64_t cg_words __attribute__((vector_size(CG_VECTOR_BYTES), aligned(4), may_alias));
+
+/* The low halves of x times m: 64-bit products. The one instruction that C has no operator for. */
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+static inline __attribute__((always_inline)) cg_words cg_multiply_low(cg_words x, uint32_t m) {
+#if defined(__AVX512F__)
+    return (cg_words)_mm512_mul_epu32((__m512i)x, _mm512_set1_epi64(m));
+#elif defined(__AVX2__)
+    return (cg_words)_mm256_mul_epu32((__m256i)x, _mm256_set1_epi64x(m));
+#elif defined(__SSE2__)
+    return (cg_words)_mm_mul_epu32((__m128i)x, _mm_set1_epi64x(m));
+#elif defined(__aarch64__)
+    return (cg_words)vmull_n_u32(vmovn_u64((uint64x2_t)x), m);
+#else
+    return (x & 0xffffffffu) * (uint64_t)m;
+#endif
+}
+
+/* words[0..PHILOX_GROUP) of the group whose first counter is `counter`. Each word is the low half of a lane; what the
+ * high half holds never reaches a product. */
 static inline __attribute__((always_inline)) void cg_philox(uint32_t *words, uint64_t seed, uint64_t counter) {
-    uint32_t x0[PHILOX_WIDTH], x1[PHILOX_WIDTH], x2[PHILOX_WIDTH], x3[PHILOX_WIDTH];
-    for (int i = 0; i < PHILOX_WIDTH; i++) {
-        x0[i] = (uint32_t)(counter + i);
-        x1[i] = (uint32_t)((counter + i) >> 32);
-        x2[i] = x3[i] = 0;
+    enum { WIDTH = CG_VECTOR_BYTES / 8, VECTORS = PHILOX_WIDTH / WIDTH };
+    static const uint64_t steps[PHILOX_WIDTH] = {0, 1, 2, 3, 4, 5, 6, 7};
+    cg_words x[VECTORS][4];
+    for (int v = 0; v < VECTORS; v++) {
+        x[v][0] = *(const cg_words *)(steps + v * WIDTH) + counter;
+        x[v][1] = x[v][0] >> 32;
+        x[v][2] = x[v][3] = (cg_words){0};
     }
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
 #pragma GCC unroll 10
     for (int round = 0; round < 10; round++) {
-        for (int i = 0; i < PHILOX_WIDTH; i++) {
-            const uint64_t p = (uint64_t)x0[i] * 0xd2511f53u, q = (uint64_t)x2[i] * 0xcd9e8d57u;
-            x0[i] = (uint32_t)(q >> 32) ^ x1[i] ^ k0;
-            x1[i] = (uint32_t)q;
-            x2[i] = (uint32_t)(p >> 32) ^ x3[i] ^ k1;
-            x3[i] = (uint32_t)p;
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++) {
+            const cg_words p = cg_multiply_low(x[v][0], 0xd2511f53u), q = cg_multiply_low(x[v][2], 0xcd9e8d57u);
+            x[v][0] = (q >> 32) ^ x[v][1] ^ k0;
+            x[v][1] = q;
+            x[v][2] = (p >> 32) ^ x[v][3] ^ k1;
+            x[v][3] = p;
         }
         k0 += 0x9e3779b9u;
         k1 += 0xbb67ae85u;
     }
-    for (int i = 0; i < PHILOX_WIDTH; i++) {
-        words[i] = x0[i];
-        words[PHILOX_WIDTH + i] = x1[i];
-        words[2 * PHILOX_WIDTH + i] = x2[i];
-        words[3 * PHILOX_WIDTH + i] = x3[i];
-    }
+    for (int v = 0; v < VECTORS; v++)
+        for (int pair = 0; pair < 2; pair++)
+            *(cg_words *)(words + 2 * PHILOX_WIDTH * pair + 2 * WIDTH * v) =
+                (x[v][2 * pair] & 0xffffffffu) | x[v][2 * pair + 1] << 32;
 }
 
 #endif

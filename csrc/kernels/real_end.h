@@ -9,3 +9,7 @@
 #undef vec
 #undef ivec
 #undef KERNEL_BODY
+#undef LOAD
+#undef STORE
+#undef ZIP_LOW
+#undef ZIP_HIGH

@@ -6,40 +6,34 @@
 
 /* Σ x[i], i < n: 4 vectors of running sums. */
 INLINE real NAME(sum_line)(const real *x, int64_t n) {
-    real total = 0;
-    const int64_t width = 4 * LANES;
     int64_t i = 0;
     vec sums[4] = {{0}, {0}, {0}, {0}};
-    while (i + width <= n) {
+    while (i + 4 * LANES <= n) {
         vec run[4] = {{0}, {0}, {0}, {0}};
-        int64_t end = cg_min(i + SUM_RUN * width, n - n % width);
-        for (; i < end; i += width)
+        for (const int64_t end = cg_min(i + SUM_RUN * 4 * LANES, n - n % (4 * LANES)); i < end; i += 4 * LANES)
 #pragma GCC unroll 4
-            for (int64_t v = 0; v < 4; v++) run[v] += *(const vec *)(x + i + v * LANES);
+            for (int64_t v = 0; v < 4; v++) run[v] += LOAD(x + i + v * LANES);
         for (int v = 0; v < 4; v++) sums[v] += run[v];
     }
-    vec s = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    for (int64_t l = 0; l < LANES; l++) total += s[l];
-    real rest = 0;
-    for (; i < n; i++) rest += x[i];
-    return total + rest;
+    for (; i + LANES <= n; i += LANES) sums[1] += LOAD(x + i);
+    if (i < n) sums[2] += NAME(load_part)(x + i, n - i, 0);
+    return NAME(lane_sum)((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
 /* Σ x[i]·(y[i] − centre), i < n: sums of runs, as above. */
 INLINE real NAME(centred_dot_line)(const real *x, const real *y, real centre, int64_t n) {
-    enum { WIDTH = 32 };
-    real total[WIDTH] = {0}, result = 0;
     int64_t i = 0;
-    while (i < n) {
-        real run[WIDTH] = {0};
-        int64_t end = cg_min(i + SUM_RUN * WIDTH, n);
-        for (; i + WIDTH <= end; i += WIDTH)
-            for (int64_t q = 0; q < WIDTH; q++) run[q] += x[i + q] * (y[i + q] - centre);
-        for (int64_t q = 0; i < end; q++, i++) run[q] += x[i] * (y[i] - centre);
-        for (int64_t q = 0; q < WIDTH; q++) total[q] += run[q];
+    vec sums[2] = {{0}, {0}};
+    while (i + 2 * LANES <= n) {
+        vec run[2] = {{0}, {0}};
+        for (const int64_t end = cg_min(i + SUM_RUN * 2 * LANES, n - n % (2 * LANES)); i < end; i += 2 * LANES)
+#pragma GCC unroll 2
+            for (int64_t v = 0; v < 2; v++) run[v] += LOAD(x + i + v * LANES) * (LOAD(y + i + v * LANES) - centre);
+        for (int v = 0; v < 2; v++) sums[v] += run[v];
     }
-    for (int64_t q = 0; q < WIDTH; q++) result += total[q];
-    return result;
+    for (; i + LANES <= n; i += LANES) sums[0] += LOAD(x + i) * (LOAD(y + i) - centre);
+    if (i < n) sums[1] += NAME(load_part)(x + i, n - i, 0) * (NAME(load_part)(y + i, n - i, 0) - centre);
+    return NAME(lane_sum)(sums[0] + sums[1]);
 }
 
 INLINE real NAME(dot_line)(const real *x, const real *y, int64_t n) { return NAME(centred_dot_line)(x, y, 0, n); }

@@ -29,6 +29,23 @@
         for (int64_t i = 0; i < a->n; i++)                                                                 \
             put(a->dx, i, name##_slope(get(a->dy, i), get(a->saved, i), a->p, a->q));                      \
     }
+/* Functions that give their slope too */
+#define SLOPED(name, value, derivative)                                                                    \
+    static int name##_build(void *args, int variant) {                                                     \
+        if (variant >= 3 * COUNT(SIZES)) return 0;                                                         \
+        const int64_t n = SIZES[variant / 3];                                                              \
+        void *const x = variant % 3 ? numbers(n, -8, 8) : rare_numbers(n);                                 \
+        *(cg_##name##_args *)args = (cg_##name##_args){output(n), variant % 3 == 1 ? NULL : output(n), x, n}; \
+        return 1;                                                                                          \
+    }                                                                                                      \
+    static void name##_twin(const void *args) {                                                            \
+        const cg_##name##_args *a = args;                                                                  \
+        for (int64_t i = 0; i < a->n; i++) {                                                               \
+            const double v = get(a->x, i);                                                                 \
+            put(a->y, i, value);                                                                           \
+            if (a->slope) put(a->slope, i, derivative);                                                    \
+        }                                                                                                  \
+    }
 #define PAIR(name) {CG_##name, name##_build, name##_twin, 16}, {CG_##name##_backward, name##_backward_build, name##_backward_twin, 16}
 
 static double sigma(double v) { return 1 / (1 + exp(-v)); }
@@ -43,9 +60,9 @@ static double gelu_tanh_slope_of(double v) {
 FUNCTION(relu, v < 0 ? 0 : v, v > 0 ? g : 0)
 FUNCTION(leaky_relu, v > 0 ? v : p * v, v > 0 ? g : p * g)
 FUNCTION(elu, q * (v > 0 ? v : p * expm1(v)), g * q * (v > 0 ? 1 : p * exp(v)))
-FUNCTION(gelu, v * cdf(v), g * (cdf(v) + v * exp(-v * v / 2) / sqrt(2 * M_PI)))
-FUNCTION(gelu_tanh, 0.5 * v * (1 + tanh(gelu_u(v))), g * gelu_tanh_slope_of(v))
-FUNCTION(silu, v * sigma(v), g * sigma(v) * (1 + v * (1 - sigma(v))))
+SLOPED(gelu, v * cdf(v), cdf(v) + v * exp(-v * v / 2) / sqrt(2 * M_PI))
+SLOPED(gelu_tanh, 0.5 * v * (1 + tanh(gelu_u(v))), gelu_tanh_slope_of(v))
+SLOPED(silu, v * sigma(v), sigma(v) * (1 + v * (1 - sigma(v))))
 FUNCTION(sigmoid, sigma(v), g * v * (1 - v))
 FUNCTION(tanh, tanh(v), g * (1 - v * v))
 FUNCTION(softplus, p * v > q ? v : log1p(exp(p * v)) / p, p * v > q ? g : g * sigma(p * v))
@@ -149,7 +166,8 @@ static void sum_partials_twin(const void *args) {
 }
 
 static const test tests[] = {
-    PAIR(relu), PAIR(leaky_relu), PAIR(elu), PAIR(gelu), PAIR(gelu_tanh), PAIR(silu), PAIR(sigmoid), PAIR(tanh),
+    PAIR(relu), PAIR(leaky_relu), PAIR(elu), {CG_gelu, gelu_build, gelu_twin, 16},
+    {CG_gelu_tanh, gelu_tanh_build, gelu_tanh_twin, 16}, {CG_silu, silu_build, silu_twin, 16}, PAIR(sigmoid), PAIR(tanh),
     PAIR(softplus), PAIR(exp), PAIR(log), PAIR(erf),
     {CG_add, add_build, add_twin, 2}, {CG_sub, sub_build, sub_twin, 2}, {CG_mul, mul_build, mul_twin, 2},
     {CG_div, div_build, div_twin, 2},

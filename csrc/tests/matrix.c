@@ -14,7 +14,7 @@ static int gemm_build(void *args, int variant) {
     if (variant >= COUNT(PRODUCTS)) return 0;
     const int64_t *s = PRODUCTS[variant], m = s[0], n = s[1], k = s[2], batch = s[5];
     *(cg_gemm_args *)args = (cg_gemm_args){
-        output_from(batch * m * n, -1, 1), numbers(batch * m * k, -1, 1), numbers((s[6] ? 1 : batch) * k * n, -1, 1),
+        output_from(batch * m * n, -1, 1), s[3] && batch == 1 ? output(m) : NULL, numbers(batch * m * k, -1, 1), numbers((s[6] ? 1 : batch) * k * n, -1, 1),
         s[8] ? numbers(n, -1, 1) : NULL, m, n, k, n, s[3] ? 1 : k, s[3] ? m : 1, s[4] ? 1 : n, s[4] ? k : 1,
         batch, m * n, m * k, s[6] ? 0 : k * n, s[7], s[9]};
     return 1;
@@ -31,6 +31,11 @@ static void gemm_twin(const void *args) {
                            get(a->b, b * a->b_batch + p * a->b_row + j * a->b_col);
                 put(a->c, at, a->activation && sum < 0 ? 0 : sum);
             }
+    for (int64_t i = 0; a->row_sums && a->n && i < a->m; i++) {
+        double sum = 0;
+        for (int64_t p = 0; p < a->k; p++) sum += get(a->a, i + p * a->a_col);
+        put(a->row_sums, i, sum);
+    }
 }
 
 /* outer, count, inner */

@@ -165,8 +165,8 @@ static void dropout_twin(const void *args) {
     const cg_dropout_args *a = args;
     for (int64_t i = 0; i < a->n; i++) {
         uint32_t words[4];
-        philox(a->seed, a->offset + (uint64_t)(i / 64 * 16 + i % 16), words);
-        const int dropped = a->p >= 1 || words[i % 64 / 16] < (uint32_t)(a->p * 4294967296.0);
+        philox(a->seed, a->offset + (uint64_t)(i / 32 * 8 + i % 16 / 2), words);
+        const int dropped = a->p >= 1 || words[i % 32 / 16 * 2 + i % 2] < (uint32_t)(a->p * 4294967296.0);
         put(a->y, i, dropped ? 0 : get(a->x, i) / (1 - a->p));
         if (a->mask) ((uint8_t *)a->mask)[i] = !dropped;
     }

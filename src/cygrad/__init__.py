@@ -1,5 +1,7 @@
 """cygrad: a lightweight training engine for CPUs."""
 
+import contextlib
+
 from cygrad import autograd, data, nn, optim
 from cygrad.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from cygrad.config import get_num_threads, set_num_threads, show_config
@@ -72,6 +74,7 @@ from cygrad.functions import (
     unflatten,
     var_mean,
 )
+from cygrad.memory import empty_cache, memory_stats, reset_peak_memory_stats, set_cache_limit
 from cygrad.ops.activation import relu, sigmoid, tanh
 from cygrad.ops.arithmetic import (
     add,
@@ -204,6 +207,9 @@ from cygrad.tensor import Tensor
 
 __version__ = "0.1.0"
 
+with contextlib.suppress(ImportError):
+    from cygrad.integrations import threadpoolctl as threadpoolctl
+
 subtract, multiply, divide, true_divide, clip, concat, concatenate = sub, mul, div, div, clamp, cat, cat
 
 __all__ = [
@@ -261,6 +267,7 @@ __all__ = [
     "double",
     "einsum",
     "empty",
+    "empty_cache",
     "empty_like",
     "enable_grad",
     "eq",
@@ -326,6 +333,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "memory_stats",
     "meshgrid",
     "min",
     "minimum",
@@ -361,6 +369,7 @@ __all__ = [
     "relu",
     "remainder",
     "repeat_interleave",
+    "reset_peak_memory_stats",
     "reshape",
     "result_type",
     "roll",
@@ -371,6 +380,7 @@ __all__ = [
     "scatter_add",
     "seed",
     "select",
+    "set_cache_limit",
     "set_grad_enabled",
     "set_num_threads",
     "set_rng_state",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad.device import check_device
 from cygrad.ops.broadcast import CATEGORIES
 from cygrad.random import sizes
@@ -65,11 +66,11 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     check_device("tensor", device)
     try:
-        array = np.array(plain(data), dtype)
+        array = kernels.pooled(np.array, plain(data), dtype)
     except ValueError as error:
         raise ValueError(f"tensor: data is not a full grid of numbers ({error})") from None
     if dtype is None and array.dtype == np.float64 and not is_typed(data) and not holds_typed(data):
-        array = array.astype(FLOAT32)
+        array = kernels.pooled(array.astype, FLOAT32)
     return Tensor(checked("tensor", array), requires_grad)
 
 
@@ -114,7 +115,7 @@ def from_dlpack(data: Any) -> Tensor:
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Memory that holds anything."""
     check_device("empty", device)
-    return Tensor(np.empty(sizes(size), FLOAT32 if dtype is None else dtype), requires_grad)
+    return Tensor(kernels.pooled(np.empty, sizes(size), FLOAT32 if dtype is None else dtype), requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -124,13 +125,13 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     tensor([0., 0.])
     """
     check_device("zeros", device)
-    return Tensor(np.zeros(sizes(size), FLOAT32 if dtype is None else dtype), requires_grad)
+    return Tensor(kernels.pooled(np.zeros, sizes(size), FLOAT32 if dtype is None else dtype), requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones, float32 unless told otherwise."""
     check_device("ones", device)
-    return Tensor(np.ones(sizes(size), FLOAT32 if dtype is None else dtype), requires_grad)
+    return Tensor(kernels.pooled(np.ones, sizes(size), FLOAT32 if dtype is None else dtype), requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -140,7 +141,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     kind = dtype if dtype is not None else value.dtype if is_typed(value) else None
     if kind is None:
         kind = FLOAT32 if isinstance(value, float) else np.asarray(value).dtype
-    return Tensor(checked("full", np.full(size, value, kind)), requires_grad)
+    return Tensor(checked("full", kernels.pooled(np.full, size, value, kind)), requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.tensor import Tensor
 
@@ -145,12 +146,12 @@ def source(generator: Generator | None) -> np.random.Generator:
 
 def uniform_array(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
     """Numbers uniform in [0, 1)."""
-    return np.asarray(source(generator).random(shape, np.dtype(dtype or np.float32).type))
+    return np.asarray(kernels.pooled(source(generator).random, shape, np.dtype(dtype or np.float32).type))
 
 
 def normal_array(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
     """Numbers from N(0, 1)."""
-    return np.asarray(source(generator).standard_normal(shape, np.dtype(dtype or np.float32).type))
+    return np.asarray(kernels.pooled(source(generator).standard_normal, shape, np.dtype(dtype or np.float32).type))
 
 
 def sizes(size: tuple[Any, ...]) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ def row(name, kernel, function=None, *params, reference_of=None, torch_options=N
     return same(
         name, call, elementwise,
         reference=reference_of or (lambda x: oracle(x, *params)),
-        kernels=(kernel, f"{kernel}_backward"),
+        kernels=(kernel, slope if hasattr(reference, slope := f"{kernel}_with_slope") else f"{kernel}_backward"),
         bad=(
             Bad(
                 lambda cg: getattr(cg.nn.functional, name_there)(cg.tensor([1, 2]), **options), TypeError,

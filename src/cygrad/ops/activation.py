@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Node, op
@@ -51,46 +53,51 @@ def _(ctx: Node, dy: Array) -> Array:
     return kernels.elu_backward(dy, x, alpha, scale)
 
 
+def with_slope(
+    ctx: Node, input: Array, plain: Callable[..., Array], sloped: Callable[..., tuple[Array, Array]]
+) -> Array:
+    """y; where a gradient is wanted the slope is made with it, from the same exponential, and saved in place of x."""
+    if not ctx.needs[0]:
+        return plain(input)
+    y, slope = sloped(input)
+    ctx.save(slope)
+    return y
+
+
 @op
 def gelu_erf(ctx: Node, input: Array) -> Array:
     """x·Φ(x), Φ the normal distribution function"""
-    ctx.save(input)
-    return kernels.gelu(input)
+    return with_slope(ctx, input, kernels.gelu, kernels.gelu_with_slope)
 
 
 @gelu_erf.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·(Φ(x) + x·φ(x))"""
-    (x,) = ctx.saved
-    return kernels.gelu_backward(dy, x)
+    return kernels.mul(dy, *ctx.saved)
 
 
 @op
 def gelu_tanh(ctx: Node, input: Array) -> Array:
     """½x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))"""
-    ctx.save(input)
-    return kernels.gelu_tanh(input)
+    return with_slope(ctx, input, kernels.gelu_tanh, kernels.gelu_tanh_with_slope)
 
 
 @gelu_tanh.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·(½(1 + t) + ½x·(1 − t²)·u′), t = tanh u"""
-    (x,) = ctx.saved
-    return kernels.gelu_tanh_backward(dy, x)
+    return kernels.mul(dy, *ctx.saved)
 
 
 @op
 def silu(ctx: Node, input: Array) -> Array:
     """x·σ(x)"""
-    ctx.save(input)
-    return kernels.silu(input)
+    return with_slope(ctx, input, kernels.silu, kernels.silu_with_slope)
 
 
 @silu.gradient
 def _(ctx: Node, dy: Array) -> Array:
-    """dx = dy·σ(x)·(1 + x·(1 − σ(x)))"""
-    (x,) = ctx.saved
-    return kernels.silu_backward(dy, x)
+    """dx = dy·(σ(x)·(1 + x·(1 − σ(x))))"""
+    return kernels.mul(dy, *ctx.saved)
 
 
 @op

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import enable_grad, engine
 from cygrad.autograd.hooks import RemovableHandle, add_hook
@@ -139,7 +140,7 @@ class Optimizer:
                 state = self.state[p] = {"step": 0}
             for name in names:
                 if name not in state:
-                    state[name] = Tensor(np.zeros(p.array.shape, p.array.dtype))
+                    state[name] = Tensor(kernels.pooled(np.zeros, p.array.shape, p.array.dtype))
             result.append(state)
         return result
 
@@ -193,7 +194,8 @@ class Optimizer:
             if key == "step":
                 result[key] = int(getattr(value, "item", lambda value=value: value)())
             elif value is not None:
-                array: Array = np.array(getattr(value, "array", value), p.array.dtype, order="C")
+                contiguous = np.asarray(getattr(value, "array", value), order="C")
+                array: Array = kernels.pooled(np.array, contiguous, p.array.dtype)
                 if array.shape != p.array.shape:
                     raise ValueError(
                         f"{self.name}: load_state_dict: {key} has shape {array.shape}, but its parameter has {p.shape}"

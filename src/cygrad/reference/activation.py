@@ -29,6 +29,25 @@ def define(name: Any, function: Any, slope: Any, saved: Any) -> Any:
         __all__.append(name + suffix)
 
 
+def define_sloped(name: Any, function: Any, slope: Any) -> Any:
+    """`name` and `name_with_slope` from a function of x and its slope."""
+
+    def forward(x: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return np.asarray(function(np.asarray(x, np.float64)), x.dtype)
+
+    def with_slope(x: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return forward(x), np.asarray(slope(np.asarray(x, np.float64)), x.dtype)
+
+    forward.__doc__ = f"y of {name}, elementwise."
+    with_slope.__doc__ = f"(y, dy/dx) of {name}."
+    for kind, suffix in ((forward, ""), (with_slope, "_with_slope")):
+        kind.__name__ = name + suffix
+        globals()[name + suffix] = kind
+        __all__.append(name + suffix)
+
+
 erfc = np.vectorize(math.erfc, otypes=[np.float64])
 erf_of = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -64,9 +83,9 @@ define(
     lambda x, alpha, scale: scale * np.where(x > 0, 1, alpha * np.exp(x)),
     "input",
 )
-define("gelu", lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * normal_density(x), "input")
-define("gelu_tanh", lambda x: 0.5 * x * (1 + np.tanh(gelu_inner(x))), gelu_tanh_slope, "input")
-define("silu", lambda x: x * sigma(x), lambda x: sigma(x) * (1 + x * (1 - sigma(x))), "input")
+define_sloped("gelu", lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * normal_density(x))
+define_sloped("gelu_tanh", lambda x: 0.5 * x * (1 + np.tanh(gelu_inner(x))), gelu_tanh_slope)
+define_sloped("silu", lambda x: x * sigma(x), lambda x: sigma(x) * (1 + x * (1 - sigma(x))))
 define("sigmoid", sigma, lambda y: y * (1 - y), "output")
 define("tanh", np.tanh, lambda y: 1 - y * y, "output")
 define(

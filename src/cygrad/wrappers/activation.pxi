@@ -46,34 +46,42 @@ def elu_backward(dy, x, double alpha, double scale):
     return activated_backward(CG_elu_backward, "elu", dy, "input", x, alpha, scale, 0.8)
 
 
+cdef tuple sloped(int kernel, str op, object x, bint want_slope, double cost):
+    """y and its slope, or None. The argument blocks of these kernels have one layout; those of gelu stand for all."""
+    cdef ndarray source = real(op, "input", x), y = empty_like(source), slope = empty_like(source) if want_slope else None
+    cdef cg_gelu_args args = cg_gelu_args(y=data(y), slope=optional(slope), x=data(source), n=size(y))
+    launch(kernel, dtype_of(y), &args, cost * args.n)
+    return y, slope
+
+
 def gelu(x):
     """y = x·Φ(x)."""
-    return activated(CG_gelu, "gelu", x, 0, 0, 2)
+    return sloped(CG_gelu, "gelu", x, False, 0.8)[0]
 
 
-def gelu_backward(dy, x):
-    """dx of gelu, from its input."""
-    return activated_backward(CG_gelu_backward, "gelu", dy, "input", x, 0, 0, 3)
+def gelu_with_slope(x):
+    """(y, dy/dx) of gelu."""
+    return sloped(CG_gelu, "gelu", x, True, 0.8)
 
 
 def gelu_tanh(x):
     """y = ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))."""
-    return activated(CG_gelu_tanh, "gelu_tanh", x, 0, 0, 1.2)
+    return sloped(CG_gelu_tanh, "gelu_tanh", x, False, 1.2)[0]
 
 
-def gelu_tanh_backward(dy, x):
-    """dx of gelu_tanh, from its input."""
-    return activated_backward(CG_gelu_tanh_backward, "gelu_tanh", dy, "input", x, 0, 0, 1.5)
+def gelu_tanh_with_slope(x):
+    """(y, dy/dx) of gelu_tanh."""
+    return sloped(CG_gelu_tanh, "gelu_tanh", x, True, 1.2)
 
 
 def silu(x):
     """y = x·σ(x)."""
-    return activated(CG_silu, "silu", x, 0, 0, 0.8)
+    return sloped(CG_silu, "silu", x, False, 0.8)[0]
 
 
-def silu_backward(dy, x):
-    """dx of silu, from its input."""
-    return activated_backward(CG_silu_backward, "silu", dy, "input", x, 0, 0, 0.9)
+def silu_with_slope(x):
+    """(y, dy/dx) of silu."""
+    return sloped(CG_silu, "silu", x, True, 0.8)
 
 
 def sigmoid(x):

@@ -43,10 +43,10 @@ cdef double GEMM_COST = 0.012
 
 
 cdef int product(int dtype, void *c, Matrix a, Matrix b, void *bias, int64_t m, int64_t n, int64_t k, int64_t batch=1,
-                 int64_t a_batch=0, int64_t b_batch=0, bint accumulate=False) except -1:
-    """C[m, n] = A[m, k]·B[k, n] + bias[n] (+ C), `batch` times, from one C to the next m·n apart."""
+                 int64_t a_batch=0, int64_t b_batch=0, bint accumulate=False, void *row_sums=NULL) except -1:
+    """C[m, n] = A[m, k]·B[k, n] + bias[n] (+ C), `batch` times, from one C to the next m·n apart; the sums of A's rows."""
     cdef cg_gemm_args args = cg_gemm_args(
-        c=c, a=a.p, b=b.p, bias=bias, m=m, n=n, k=k, ldc=n, a_row=a.row, a_col=a.col, b_row=b.row, b_col=b.col,
+        c=c, row_sums=row_sums, a=a.p, b=b.p, bias=bias, m=m, n=n, k=k, ldc=n, a_row=a.row, a_col=a.col, b_row=b.row, b_col=b.col,
         batch=batch, c_batch=m * n, a_batch=a_batch, b_batch=b_batch, accumulate=accumulate, activation=LINEAR)
     cdef double cost = (GEMM_COST * k + 0.1) * m * n * batch
     return launch(CG_gemm, dtype, &args, cost if dtype == CG_FLOAT32 else 2 * cost)
@@ -175,12 +175,13 @@ def linear_backward(dy, x, w, bint want_x, bint want_w, bint want_b):
         if size(source) != rows * inputs:
             raise ValueError(f"linear: input has shape {shape_of(source)}, but gradient has {shape_of(g)}")
         dw = empty(2, cnp.PyArray_DIMS(weight), cnp.PyArray_TYPE(g))
-        if inputs * outputs:
-            product(dtype, data(dw), Matrix(data(g), 1, outputs), Matrix(data(source), inputs, 1), NULL,
-                    outputs, inputs, rows)
     if want_b:
         shape[0] = outputs
         db = empty(1, shape, cnp.PyArray_TYPE(g))
+    if want_w and inputs * outputs:
+        product(dtype, data(dw), Matrix(data(g), 1, outputs), Matrix(data(source), inputs, 1), NULL,
+                outputs, inputs, rows, 1, 0, 0, False, optional(db))
+    elif want_b:
         sums = cg_sum_args(y=data(db), x=data(g), outer=1, count=rows, inner=outputs, scale=1.0)
         launch(CG_sum, dtype, &sums, 0.15 * rows * outputs)
     return dx, dw, db

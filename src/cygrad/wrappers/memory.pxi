@@ -86,6 +86,15 @@ cdef inline ndarray empty_like(ndarray x):
     return empty(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x))
 
 
+def pooled(make, *args):
+    """make(*args), its arrays from the pool: aligned to 64 bytes, which vectors of that size want, and reused."""
+    before = PyDataMem_SetHandler(pool_capsule)
+    try:
+        return make(*args)
+    finally:
+        PyDataMem_SetHandler(before)
+
+
 def memory_stats():
     """The pool's bytes and requests: in_use, peak_in_use, cached, reused, from_system."""
     cdef cg_memory_stats stats = cg_memory()

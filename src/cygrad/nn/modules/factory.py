@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad.device import check_device
 from cygrad.nn.parameter import Parameter
 
@@ -30,4 +31,4 @@ def checked_dtype(layer: str, device: Any, dtype: Any) -> np.dtype[Any]:
 
 def empty_parameter(layer: str, shape: tuple[int, ...], device: Any, dtype: Any) -> Parameter:
     """A parameter whose values are still to be set."""
-    return Parameter(np.empty(shape, checked_dtype(layer, device, dtype)))
+    return Parameter(kernels.pooled(np.empty, shape, checked_dtype(layer, device, dtype)))

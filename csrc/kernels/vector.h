@@ -1,0 +1,34 @@
+/* Vectors, and parts of vectors, of a line of numbers. */
+
+#define LOAD(p) (*(const vec *)(p))
+#define STORE(p, v) (*(vec *)(p) = (v))
+
+/* Interleaved halves of two vectors: x0 y0 x1 y1 … */
+#if CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 16
+#define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 8
+#define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11)
+#define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 4
+#define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 4, 1, 5)
+#define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 2, 6, 3, 7)
+#else
+#define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 2)
+#define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 1, 3)
+#endif
+
+/* x[0..n) and then `rest`, n < LANES */
+INLINE vec NAME(load_part)(const real *x, int64_t n, real rest) {
+    real y[LANES];
+    for (int64_t q = 0; q < LANES; q++) y[q] = rest;
+    memcpy(y, x, n * sizeof(real));
+    return LOAD(y);
+}
+
+/* Σ of the lanes, as a tree: in each round the halves of the vector are added, every sum then standing twice. */
+INLINE real NAME(lane_sum)(vec x) {
+#pragma GCC unroll 4
+    for (int64_t n = LANES; n > 1; n /= 2) x = ZIP_LOW(x, x) + ZIP_HIGH(x, x);
+    return x[0];
+}

@@ -1,0 +1,1 @@
+"""Other libraries, imported only where they are used."""

@@ -1,0 +1,40 @@
+"""threadpoolctl, the tool with which scikit-learn, joblib and users limit the threads of all libraries of a process."""
+
+from __future__ import annotations
+
+import threadpoolctl
+
+import cygrad
+from cygrad.config import get_num_threads, set_num_threads
+
+__all__ = ["Controller"]
+
+
+class Controller(threadpoolctl.LibController):  # type: ignore[misc] # it has no types
+    """The kernels' threads.
+
+    >>> import threadpoolctl
+    >>> with threadpoolctl.threadpool_limits(1, user_api="cygrad"):
+    ...     cg.get_num_threads()
+    1
+    """
+
+    user_api = "cygrad"
+    internal_api = "cygrad"
+    filename_prefixes = ("_kernels",)
+    check_symbols = ("cg_num_threads", "cg_set_num_threads")
+
+    def get_num_threads(self) -> int:
+        """How many threads a kernel may use."""
+        return get_num_threads()
+
+    def set_num_threads(self, num_threads: int) -> None:
+        """Lets a kernel use so many."""
+        set_num_threads(num_threads)
+
+    def get_version(self) -> str:
+        """cygrad's."""
+        return cygrad.__version__
+
+
+threadpoolctl.register(Controller)
