@@ -415,3 +415,12 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """``cygrad.train``, which is imported when it is first used."""
+    if name == "train":
+        import importlib
+
+        return importlib.import_module("cygrad.train")
+    raise AttributeError(f"module 'cygrad' has no attribute {name!r}")
