@@ -63,9 +63,7 @@ def test_it_learns_and_records():
     model, loader, optimizer = setting()
     stopping = train.EarlyStopping(model, 100)
     scheduler = optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
-    trainer = trainer_of(
-        model, optimizer, metrics=["accuracy"], clip=1.0, scheduler=scheduler, early_stopping=stopping
-    )
+    trainer = trainer_of(model, optimizer, metrics=["accuracy"], clip=1.0, scheduler=scheduler, early_stopping=stopping)
     history = trainer.fit(loader, HELD, epochs=20)
     assert history is trainer.history and not history.interrupted and not history.stopped
     assert history["epoch"] == list(range(1, 21)) and len(history) == 20
@@ -365,7 +363,9 @@ def test_a_callback_that_raises_is_named_and_one_can_stop():
         trainer_of(model, optimizer, callbacks=[Each(lambda trainer, metrics: 1 / 0)]).fit(loader)
     assert str(caught.value) == "Trainer: Each.on_epoch_end raised ZeroDivisionError: division by zero"
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
-    history = trainer_of(model, optimizer, callbacks=[Each(lambda trainer, metrics: trainer.stop())]).fit(loader, epochs=9)
+    history = trainer_of(model, optimizer, callbacks=[Each(lambda trainer, metrics: trainer.stop())]).fit(
+        loader, epochs=9
+    )
     assert history.stopped and len(history) == 1
 
 

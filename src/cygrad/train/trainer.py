@@ -235,26 +235,29 @@ class Trainer:
         self.epochs = epochs
         self.steps_per_epoch = -(-len(train) // self.accumulate) if isinstance(train, Sized) else None
         self._stop = False
-        if self._resumed is not None:
+        if self._resumed is None:
+            if self.seed is not None:
+                manual_seed(self.seed)
+            self.history = History()
+            self.epoch = self.step = 0
+            self._running = Epoch(self.metrics)
+            self.averaged = self._new_average()
+        else:
             self._random.set(self._resumed)
             self._resumed = None
-            return
-        if self.seed is not None:
-            manual_seed(self.seed)
-        self.history = History()
-        self.epoch = self.step = 0
-        self._running = Epoch(self.metrics)
-        self.averaged = self._new_average()
+        if self.early_stopping is not None:
+            self.early_stopping.module = self._judged()
 
     def _new_average(self) -> AveragedModel | None:
         if self.swa is not None:
             return AveragedModel(self.model)
         if self.ema is None:
             return None
-        averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.ema))
-        if self.early_stopping is not None:
-            self.early_stopping.module = averaged.module
-        return averaged
+        return AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.ema))
+
+    def _judged(self) -> Module:
+        """What validation and early stopping look at."""
+        return self.model if self.ema is None or self.averaged is None else self.averaged.module
 
     def _train_epoch(self, train: Batches, valid: Batches | None) -> None:
         """One epoch of training, or the rest of it, and the validation behind it."""
@@ -334,8 +337,7 @@ class Trainer:
         return mean, norm
 
     def _validate(self, valid: Batches) -> Record:
-        model = self.averaged.module if self.ema is not None and self.averaged is not None else self.model
-        return evaluate(model, valid, self.loss, self.metrics, where=f"validation in epoch {self.epoch}, ")
+        return evaluate(self._judged(), valid, self.loss, self.metrics, where=f"validation in epoch {self.epoch}, ")
 
     def _end_epoch(self, record: Record, watched: str) -> None:
         """Everything that follows from an epoch's record."""
@@ -401,11 +403,14 @@ class Trainer:
         corrupt or does not fit.
         """
         state = read_checkpoint(path)
-        before = copy.deepcopy(self.state_dict())
+        before, parts = vars(self).copy(), self._parts()
+        states = copy.deepcopy([self.model.state_dict(), *(part.state_dict() for part in parts.values())])
         try:
             self.load_state_dict(state)
         except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-            self.load_state_dict(before)
+            vars(self).update(before)
+            for part, own in zip([self.model, *parts.values()], states, strict=True):
+                part.load_state_dict(own)
             raise ValueError(f"resume: {os.fspath(path)} does not fit this trainer ({error})") from error
         remove_leftovers(path)
 
