@@ -5,7 +5,16 @@ from cygrad.train.checkpoint import Checkpoint, read_checkpoint
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import NonFiniteError, evaluate, predict
 from cygrad.train.fingerprint import fingerprint
+from cygrad.train.health import (
+    ExplodingGradientWarning,
+    GradientHealth,
+    GradientWarning,
+    LayerHealth,
+    NanGradientWarning,
+    VanishingGradientWarning,
+)
 from cygrad.train.history import History
+from cygrad.train.lr_finder import RateTest, find_lr
 from cygrad.train.metrics import F1, MAE, R2, Accuracy, FunctionMetric, Metric, RocAuc
 from cygrad.train.models import mlp
 from cygrad.train.progress import Progress
@@ -24,17 +33,25 @@ __all__ = [
     "Checkpoint",
     "Config",
     "EarlyStopping",
+    "ExplodingGradientWarning",
     "FunctionMetric",
+    "GradientHealth",
+    "GradientWarning",
     "History",
+    "LayerHealth",
     "Metric",
+    "NanGradientWarning",
     "NonFiniteError",
     "Progress",
+    "RateTest",
     "RocAuc",
     "Run",
     "Task",
     "Trainer",
+    "VanishingGradientWarning",
     "digits",
     "evaluate",
+    "find_lr",
     "fingerprint",
     "load_run",
     "mlp",

@@ -318,9 +318,7 @@ def classes(op: str, output: Array, target: Array) -> tuple[Array, Array, int]:
         raise ValueError(f"{op}: an output of shape {output.shape} does not fit targets of shape {target.shape}")
     whole = wanted.astype(np.int64)
     if wanted.size and ((whole != wanted).any() or whole.min() < 0 or whole.max() >= n):
-        raise ValueError(
-            f"{op}: targets must be class numbers from 0 to {n - 1}, got {wanted.dtype} up to {wanted.max()}"
-        )
+        raise ValueError(f"{op}: targets must be class numbers from 0 to {n - 1}, got {wanted.min()} to {wanted.max()}")
     return predicted, whole, n
 
 

@@ -212,6 +212,7 @@ class Trainer:
         if resume is True:
             if self.checkpoint is None:
                 raise ValueError("fit: resume=True needs a trainer with a checkpoint")
+            remove_leftovers(self.checkpoint.path)
             if os.path.exists(self.checkpoint.path):
                 self.resume(self.checkpoint.path)
         elif resume is not False:
