@@ -29,7 +29,13 @@ def cases():
     two = np.stack([-LOGITS, LOGITS], 1)
     yield "accuracy", train.Accuracy(), SCORES, LABELS, lambda m: m.accuracy_score(LABELS, SCORES.argmax(1))
     yield "accuracy of logits", train.Accuracy(), LOGITS, BINARY, lambda m: m.accuracy_score(BINARY, LOGITS > 0)
-    yield "accuracy of shares", train.Accuracy(), SCORES, np.eye(4)[LABELS], lambda m: m.accuracy_score(LABELS, SCORES.argmax(1))
+    yield (
+        "accuracy of shares",
+        train.Accuracy(),
+        SCORES,
+        np.eye(4)[LABELS],
+        lambda m: m.accuracy_score(LABELS, SCORES.argmax(1)),
+    )
     yield "f1", train.F1(), SCORES, LABELS, lambda m: m.f1_score(LABELS, SCORES.argmax(1), average="macro")
     few = LABELS.clip(0, 1)
     yield "f1 of some", train.F1(), SCORES * [1, 1, 1, 0] - [0, 0, 0, 99], few, lambda m: m.f1_score(
@@ -37,7 +43,13 @@ def cases():
     yield "binary f1", train.F1("binary"), LOGITS[:, None], BINARY, lambda m: m.f1_score(BINARY, LOGITS > 0)
     yield "area", train.RocAuc(), LOGITS, BINARY.astype(float), lambda m: m.roc_auc_score(BINARY, LOGITS)
     yield "area of two", train.RocAuc(), two, BINARY, lambda m: m.roc_auc_score(BINARY, LOGITS)
-    yield "area of many", train.RocAuc(), SCORES, LABELS, lambda m: m.roc_auc_score(LABELS, softmax(SCORES), multi_class="ovr")
+    yield (
+        "area of many",
+        train.RocAuc(),
+        SCORES,
+        LABELS,
+        lambda m: m.roc_auc_score(LABELS, softmax(SCORES), multi_class="ovr"),
+    )
     yield "mae", train.MAE(), VALUES, GOALS, lambda m: m.mean_absolute_error(GOALS, VALUES)
     yield "mae of columns", train.MAE(), LOGITS[:, None], LOGITS + 1, lambda m: 1.0
     yield "r2", train.R2(), VALUES, GOALS, lambda m: m.r2_score(GOALS, VALUES)

@@ -43,7 +43,7 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> AverageMany:
 
     def update(averages: Sequence[Tensor], values: Sequence[Tensor], num_averaged: int) -> None:
         for average, value in zip(averages, values, strict=True):
-            write(average, moved(average.array, value.array, 1 - decay))
+            move(average, value.array, 1 - decay)
 
     return update
 
@@ -53,7 +53,7 @@ def get_swa_multi_avg_fn() -> AverageMany:
 
     def update(averages: Sequence[Tensor], values: Sequence[Tensor], num_averaged: int) -> None:
         for average, value in zip(averages, values, strict=True):
-            write(average, moved(average.array, value.array, 1 / (int(num_averaged) + 1)))
+            move(average, value.array, 1 / (int(num_averaged) + 1))
 
     return update
 
@@ -226,13 +226,15 @@ def check_decay(op: str, decay: float) -> None:
         raise ValueError(f"{op}: decay must lie in [0, 1], got {decay}")
 
 
-def moved(average: Any, value: Any, share: float) -> Any:
-    """average + share·(value − average), in the dtype of floats."""
-    return (
-        average + average.dtype.type(share) * (value - average)
-        if average.dtype.kind == "f"
-        else average + (value - average) * share
-    )
+def move(target: Tensor, value: Any, share: float) -> None:
+    """target += share·(value − target); integers are rounded towards zero."""
+    difference = value - target.array
+    if difference.dtype.kind == "f":
+        difference *= difference.dtype.type(share)
+        target.array += difference
+        target.version.value += 1
+    else:
+        write(target, target.array + difference * share)
 
 
 def copy_all(targets: Sequence[Tensor], values: Sequence[Tensor]) -> None:

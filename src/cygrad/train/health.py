@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.train.callbacks import Callback
 
@@ -153,5 +154,5 @@ def health_of(gradients: list[Array]) -> LayerHealth:
 
 
 def norm_of(arrays: list[Any]) -> float:
-    """The 2-norm of all together, summed in float64."""
-    return math.sqrt(sum(float(np.square(array, dtype=np.float64).sum()) for array in arrays))
+    """The 2-norm of all together."""
+    return float(kernels.grad_norm(arrays, 2.0)) if arrays else 0.0
