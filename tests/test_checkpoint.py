@@ -76,6 +76,7 @@ CASES = {
     "safetensors": plain(suffix=".safetensors"),
     "swa": plain(swa=train.SWA(3, lr=0.005, anneal_epochs=2)),
     "accumulated unevenly": plain(accumulate=7),
+    "threads": plain(num_workers=2),
 }
 
 
