@@ -6,6 +6,7 @@ It prints a line when it begins to learn, and at the end the fingerprint of the 
 from __future__ import annotations
 
 import hashlib
+import random
 import sys
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from cygrad.data import DataLoader, TensorDataset
 def noisy(batch):
     """A batch of which the inputs are jittered, by random numbers that are global."""
     x, y = cg.data.default_collate(batch)
-    return x + 0.1 * cg.randn(*x.shape) + float(np.random.standard_normal()) / 100, y
+    return x + 0.1 * cg.randn(*x.shape) + float(np.random.standard_normal()) / 100 + random.random() / 100, y
 
 
 def trainer_of(folder: Path, every: int | None, **options) -> tuple[train.Trainer, DataLoader, DataLoader]:
     """Everything that has a state, at once."""
     cg.manual_seed(3)
     np.random.seed(3)
+    random.seed(3)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((203, 6)).astype(np.float32)
     y = (x[:, 0] * x[:, 1] > 0).astype(np.int64)

@@ -74,7 +74,7 @@ CASES = {
     "everything": {},
     "plain": plain(accumulate=1),
     "safetensors": plain(suffix=".safetensors"),
-    "swa": plain(swa=train.SWA(3, lr=0.005, anneal_epochs=2)),
+    "swa": plain(swa=train.SWA(1, lr=0.005, anneal_epochs=3)),
     "accumulated unevenly": plain(accumulate=7),
     "threads": plain(num_workers=2),
 }
@@ -97,6 +97,7 @@ def test_every_part_of_the_state_comes_back(tmp_path, name, stop):
     whole = run(None)
     run(train.Checkpoint(path, every_steps=stop), StopsAt(stop + 1))
     np.random.seed(99)
+    random.seed(99)
     again = run(train.Checkpoint(path))
     assert resumable.result(again) == resumable.result(whole) and again.step == whole.step
 
@@ -111,6 +112,18 @@ def test_a_finished_training_goes_on_as_a_longer_one(tmp_path):
     longer.resume(tmp_path / "run.npz")
     longer.fit(*loaders, epochs=6)
     assert resumable.result(longer) == resumable.result(whole)
+
+
+def test_a_training_that_has_stopped_early_stays_so(tmp_path):
+    results = []
+    for _ in range(2):
+        model = nn.Linear(2, 2)
+        stopping = train.EarlyStopping(model, 2, min_delta=9.0)
+        trainer, loader = small(tmp_path / "run.npz", model, early_stopping=stopping)
+        history = trainer.fit(loader, epochs=50, resume=True)
+        assert history.stopped and len(history) == 3
+        results.append(resumable.result(trainer))
+    assert results[0] == results[1]
 
 
 def test_callbacks_with_a_state_get_it_back(tmp_path):
@@ -200,7 +213,7 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, number):
     with pytest.raises(ValueError) as caught:
         other.resume(path)
     assert str(caught.value).startswith(f"resume: {path} does not fit this trainer (") and message in str(caught.value)
-    assert train.fingerprint(other.model) == before and len(other.history) == 0
+    assert train.fingerprint(other.model) == before and len(other.history) == 0 and other.averaged is None
 
 
 def test_files_that_are_no_checkpoints_are_named(tmp_path):
@@ -237,10 +250,15 @@ def test_leftovers_of_killed_writers_are_removed(tmp_path):
     path = tmp_path / "run.npz"
     trainer, loader = small(path)
     trainer.fit(loader)
-    for name in (".run.npz.123-abcdef00.tmp", ".other.npz.123-abcdef00.tmp", "run.npz.tmp"):
+    kept, left = [".other.npz.123-abcdef00.tmp", "run.npz", "run.npz.tmp"], ".run.npz.123-abcdef00.tmp"
+    for name in (left, kept[0], kept[2]):
         (tmp_path / name).write_text("half")
     trainer.resume(path)
-    assert sorted(os.listdir(tmp_path)) == [".other.npz.123-abcdef00.tmp", "run.npz", "run.npz.tmp"]
+    assert sorted(os.listdir(tmp_path)) == kept
+    path.rename(tmp_path / left)
+    trainer, loader = small(path)
+    trainer.fit(loader, resume=True)
+    assert sorted(os.listdir(tmp_path)) == kept and len(trainer.history) == 1
 
 
 def test_a_checkpoint_is_arrays_and_json(tmp_path):

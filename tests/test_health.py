@@ -68,7 +68,11 @@ def test_vanishing_gradients_are_named_once_a_layer():
 
 
 def test_exploding_gradients_are_named():
-    _, caught = fitted(nn.Sequential(nn.Linear(2, 2)), lambda y, t: 1e5 * F.cross_entropy(y, t), lr=1e-9)
+    model = nn.Sequential(nn.Linear(2, 2))
+    health, caught = fitted(model, lr=0.0)
+    assert not caught
+    layer = health.layers["0"]
+    _, caught = fitted(model, lr=0.0, exploding=(layer.norm + layer.rms) / 2)
     assert [kind for kind, _ in caught] == [train.ExplodingGradientWarning]
     assert "the gradient of layer 0 explodes: its norm is" in caught[0][1]
 

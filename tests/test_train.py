@@ -72,6 +72,21 @@ def test_early_stopping_restores_the_beginning_where_nothing_was_better():
     assert_same(state(model), before)
 
 
+def test_early_stopping_goes_on_from_a_state():
+    model = cg.nn.Linear(2, 2)
+    stopping = train.EarlyStopping(model, patience=3)
+    stopping.step(1.0)
+    best = state(model)
+    model.weight.array[...] += 1
+    assert not stopping.step(2.0)
+    other = train.EarlyStopping(model, patience=3)
+    other.load_state_dict(stopping.state_dict())
+    assert (other.best, other.best_epoch) == (1.0, 1)
+    assert [other.step(2.0), other.step(2.0)] == [False, True]
+    other.restore()
+    assert_same(state(model), best)
+
+
 def test_early_stopping_takes_tensors():
     stopping = train.EarlyStopping(cg.nn.Linear(1, 1), patience=1)
     assert not stopping.step(cg.tensor(2.0))

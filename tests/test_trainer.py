@@ -199,6 +199,16 @@ def test_the_mean_of_the_last_epochs_is_kept_with_fresh_statistics():
     np.testing.assert_allclose(model[1].running_mean.array, hidden.mean(0), rtol=1e-4, atol=1e-5)
 
 
+def test_a_scheduler_of_steps_leaves_the_averaged_epochs_alone():
+    model, loader, optimizer = setting(lr=1.0)
+    halving = optim.lr_scheduler.StepLR(optimizer, 8, 0.5)
+    trainer = trainer_of(
+        model, optimizer, scheduler=halving, scheduler_interval="step", swa=train.SWA(2, lr=0.1, anneal_epochs=0)
+    )
+    assert trainer.fit(loader, epochs=4)["lr"] == pytest.approx([1.0, 0.5, 0.1, 0.1])
+    assert halving.last_epoch == 8
+
+
 # Endings
 
 
@@ -416,6 +426,12 @@ def test_a_loader_without_batches_is_refused():
         trainer_of(model, optimizer).fit([])
     with pytest.raises(ValueError, match="evaluate: the loader gives no batches"):
         train.evaluate(model, [])
+    with pytest.raises(ValueError, match="evaluate: validation in epoch 1, the loader gives no batches"):
+        trainer_of(model, optimizer).fit(LOADER, [])
+    for batch, got in (cg.ones(2, 2), "a Tensor"), ((1, 2, 3), "3 parts"):
+        for call in trainer_of(model, optimizer).fit, lambda data: train.evaluate(model, data):
+            with pytest.raises(TypeError, match=f"a batch must be a pair of inputs and targets, got {got}"):
+                call([batch])
 
 
 # Options
@@ -458,6 +474,7 @@ def test_options_that_make_no_sense_are_named(options, message):
     [
         ({}, {"epochs": -1}, "fit: epochs must not be negative, got -1"),
         ({}, {"resume": True}, "fit: resume=True needs a trainer with a checkpoint"),
+        ({"swa": train.SWA(3)}, {"epochs": 2}, "fit: swa starts with epoch 3, but there are only 2"),
         ({"monitor": "val_loss"}, {}, "fit: val_loss is monitored, but there is no validation part"),
         ({"monitor": "f1", "early_stopping": train.EarlyStopping(MODEL)}, {}, "fit: there is no f1 to monitor, but epoch, loss"),
     ],

@@ -91,7 +91,8 @@ def evaluate(
     """
     meter = Meter(named_metrics(metrics))
     with Evaluating(model):
-        for number, (inputs, target) in enumerate(data, 1):
+        for number, batch in enumerate(data, 1):
+            inputs, target = pair_of(batch, "evaluate")
             place = f"evaluate: {where}batch {number}"
             demand_finite(inputs, place)
             output = model(inputs)
@@ -100,7 +101,7 @@ def evaluate(
                 raise NonFiniteError(f"{place}: the loss is {value}")
             meter.add(value, output, target, samples_of(inputs))
     if not meter.samples:
-        raise ValueError("evaluate: the loader gives no batches")
+        raise ValueError(f"evaluate: {where}the loader gives no batches")
     return meter.result()
 
 
@@ -150,6 +151,14 @@ class Evaluating:
 def array_of(value: Any) -> Array:
     """A tensor's array, or anything that NumPy can read as one."""
     return value.array if isinstance(value, Tensor) else np.asarray(value)
+
+
+def pair_of(batch: Any, op: str) -> tuple[Any, Any]:
+    """Inputs and targets. Raises TypeError where a batch is no pair."""
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        got = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else f"a {type(batch).__name__}"
+        raise TypeError(f"{op}: a batch must be a pair of inputs and targets, got {got}")
+    return batch[0], batch[1]
 
 
 def samples_of(inputs: Any) -> int:

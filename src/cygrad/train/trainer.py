@@ -23,7 +23,17 @@ from cygrad.train.callbacks import Callback, CallbackError
 from cygrad.train.checkpoint import Checkpoint, read_checkpoint, remove_leftovers, write_checkpoint
 from cygrad.train.clipping import Clip, clip_gradients, kind_and_bound
 from cygrad.train.early_stopping import EarlyStopping
-from cygrad.train.evaluation import Batches, Loss, Meter, NonFiniteError, demand_finite, evaluate, predict, samples_of
+from cygrad.train.evaluation import (
+    Batches,
+    Loss,
+    Meter,
+    NonFiniteError,
+    demand_finite,
+    evaluate,
+    pair_of,
+    predict,
+    samples_of,
+)
 from cygrad.train.history import History, Record
 from cygrad.train.metrics import Function, Metric, named_metrics
 from cygrad.train.progress import Progress
@@ -50,6 +60,16 @@ class SWA:
     def __post_init__(self) -> None:
         if not self.start >= 1:
             raise ValueError(f"SWA: start must be at least 1, got {self.start}")
+
+    def scheduler(self, optimizer: Optimizer) -> SWALR | None:
+        """What takes the rate to `lr`, if that is given; until it steps the rates stay as they are."""
+        if self.lr is None:
+            return None
+        rates = [group["lr"] for group in optimizer.param_groups]
+        made = SWALR(optimizer, self.lr, self.anneal_epochs)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate  # with anneal_epochs=0 they have changed at once
+        return made
 
 
 class Epoch:
@@ -172,7 +192,7 @@ class Trainer:
         self.checkpoint = Checkpoint(checkpoint) if isinstance(checkpoint, (str, os.PathLike)) else checkpoint
         self.seed = seed
         check_options(self)
-        self.swa_scheduler = SWALR(optimizer, swa.lr, swa.anneal_epochs) if swa is not None and swa.lr else None
+        self.swa_scheduler = None if swa is None else swa.scheduler(optimizer)
         self.averaged: AveragedModel | None = None
         self.history = History()
         self.epoch = self.epochs = self.step = 0
@@ -208,6 +228,8 @@ class Trainer:
         """
         if not epochs >= 0:
             raise ValueError(f"fit: epochs must not be negative, got {epochs}")
+        if self.swa is not None and self.swa.start > epochs:
+            raise ValueError(f"fit: swa starts with epoch {self.swa.start}, but there are only {epochs}")
         self._watched(valid)
         if resume is True:
             if self.checkpoint is None:
@@ -305,7 +327,7 @@ class Trainer:
         running.lr = rate
         if self.ema is not None and self.averaged is not None:
             self.averaged.update_parameters(self.model)
-        if self.scheduler is not None and self.scheduler_interval == "step":
+        if self.scheduler is not None and self.scheduler_interval == "step" and not self._swa_rate():
             self.scheduler.step()
         self._notify("on_batch_end", {"loss": loss, "grad_norm": norm, "lr": rate})
         every = self.checkpoint.every_steps if self.checkpoint else None
@@ -316,9 +338,10 @@ class Trainer:
         """One update of the weights from the batches of a group. Returns the mean loss and the gradient's norm
         before clipping."""
         self.optimizer.zero_grad()
-        sizes = [samples_of(inputs) for inputs, _ in group]
+        pairs = [pair_of(batch, "fit") for batch in group]
+        sizes = [samples_of(inputs) for inputs, _ in pairs]
         mean = 0.0
-        for number, ((inputs, target), size) in enumerate(zip(group, sizes, strict=True), 1):
+        for number, ((inputs, target), size) in enumerate(zip(pairs, sizes, strict=True), 1):
             share = 1.0 if len(group) == 1 else size / max(sum(sizes), 1)
             place = f"fit: epoch {self.epoch}, batch {self._running.batches + number}"
             demand_finite(inputs, place)
@@ -346,17 +369,20 @@ class Trainer:
         self._running = Epoch(self.metrics)
         if self.early_stopping is not None:
             self.history.stopped = self.early_stopping.step(number_of(record, watched))
-        averaging = self.swa is not None and len(self.history) >= self.swa.start
-        if averaging and self.averaged is not None:
+        if self.swa is not None and self.averaged is not None and self.epoch >= self.swa.start:
             self.averaged.update_parameters(self.model)
         self._notify("on_epoch_end", dict(record))
         self.history.stopped |= self._stop
-        if averaging and self.swa_scheduler is not None:
+        if self.swa_scheduler is not None and self._swa_rate():
             self.swa_scheduler.step()
         elif isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step(number_of(record, watched))
         elif self.scheduler is not None and self.scheduler_interval == "epoch":
             self.scheduler.step()
+
+    def _swa_rate(self) -> bool:
+        """Whether stochastic weight averaging has its say about the learning rate."""
+        return self.swa is not None and self.swa_scheduler is not None and self.epoch >= self.swa.start
 
     def _watched(self, valid: Batches | None) -> str:
         """The name of the number that early stopping is given."""
@@ -421,7 +447,6 @@ class Trainer:
         return {
             "version": cygrad.__version__,
             "accumulate": self.accumulate,
-            "steps_per_epoch": self.steps_per_epoch,
             "model": self.model.state_dict(),
             "parts": {name: saved(part) for name, part in self._parts().items()},
             "history": self.history.records,
