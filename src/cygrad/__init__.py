@@ -1,5 +1,7 @@
 """cygrad: a lightweight training engine for CPUs."""
 
+from typing import TYPE_CHECKING
+
 from cygrad import autograd, data, nn, optim
 from cygrad.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from cygrad.config import get_num_threads, set_num_threads, show_config
@@ -416,11 +418,14 @@ __all__ = [
     "zeros_like",
 ]  # fmt: skip
 
+if TYPE_CHECKING:
+    from cygrad import train as train
+else:
 
-def __getattr__(name: str) -> object:
-    """``cygrad.train``, which is imported when it is first used."""
-    if name == "train":
-        import importlib
+    def __getattr__(name):
+        """``cygrad.train``, which is imported when it is first used."""
+        if name == "train":
+            import importlib
 
-        return importlib.import_module("cygrad.train")
-    raise AttributeError(f"module 'cygrad' has no attribute {name!r}")
+            return importlib.import_module("cygrad.train")
+        raise AttributeError(f"module 'cygrad' has no attribute {name!r}")

@@ -27,7 +27,7 @@ class Callback:
     - ``trainer.history``: the records of the epochs completed
     - ``trainer.stop()``: ends the training after this epoch
 
-    `metrics` are numbers under their names, a dict of the callback's own. After a resumption a callback may see
+    `metrics` are numbers under their names; callbacks share the dict. After a resumption a callback may see
     steps again that it saw before the run was killed, and ``on_epoch_begin`` in the middle of an epoch. One that
     has a state of its own gives ``state_dict()`` and ``load_state_dict(state)``, and checkpoints hold it.
 
