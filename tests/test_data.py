@@ -7,6 +7,8 @@ import math
 import struct
 import subprocess
 import sys
+import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -226,6 +228,9 @@ def test_a_sampler_without_a_length():
 def test_batch_sizes(size):
     with pytest.raises(ValueError, match="DataLoader: batch_size must be an integer of at least 1, got"):
         data.DataLoader(labelled(3), size)
+    for options in {"num_workers": -1}, {"prefetch_factor": 0}:
+        with pytest.raises(ValueError, match="DataLoader: num_workers must not be negative and prefetch_factor at least 1"):
+            data.DataLoader(labelled(3), 2, **options)
 
 
 def test_shuffle_or_sampler():
@@ -236,6 +241,54 @@ def test_shuffle_or_sampler():
 def test_own_collate():
     loader = data.DataLoader(labelled(5), 2, collate_fn=lambda items: [int(y.array) for _, y in items])
     assert list(loader) == [[0, 1], [2, 3], [4]]
+
+
+class Slow(data.Dataset):
+    """Items of which the first take longest, and which thread was asked for each."""
+
+    def __init__(self, bad=None):
+        self.bad, self.threads = bad, {}
+
+    def __len__(self):
+        return 23
+
+    def __getitem__(self, i):
+        self.threads[i] = threading.current_thread()
+        time.sleep(0.0005 * (23 - i))
+        if i == self.bad:
+            raise KeyError(i)
+        return np.float32(i), i
+
+
+@pytest.mark.parametrize("dataset", [Slow(), labelled(23)], ids=["items", "arrays"])
+@pytest.mark.parametrize("factor", [1, 4, 100])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_threads_change_neither_order_nor_numbers(dataset, workers, factor):
+    def epochs(**options):
+        cg.manual_seed(5)
+        loader = data.DataLoader(dataset, 3, shuffle=True, **options)
+        return [(x.array.tolist(), y.array.tolist(), cg.rand(1).item()) for _ in range(2) for x, y in loader]
+
+    before = threading.active_count()
+    assert epochs(num_workers=workers, prefetch_factor=factor) == epochs()
+    assert threading.active_count() == before
+
+
+def test_threads_work_ahead_and_stop_where_nobody_wants_more():
+    dataset = Slow()
+    batches = iter(data.DataLoader(dataset, 2, num_workers=2, prefetch_factor=2))
+    next(batches)
+    batches.close()
+    assert threading.main_thread() not in dataset.threads.values()
+    assert 2 <= len(dataset.threads) <= 10
+
+
+def test_an_error_in_a_thread_comes_in_its_batchs_turn():
+    seen = []
+    with pytest.raises(KeyError, match="7"):
+        for x, _ in data.DataLoader(Slow(bad=7), 2, num_workers=3):
+            seen += x.array.tolist()
+    assert seen == [0, 1, 2, 3, 4, 5]
 
 
 COLLATED = [

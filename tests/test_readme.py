@@ -1,4 +1,4 @@
-"""The README's training script does what it says."""
+"""The scripts in the README and on the page about training do what they say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parent.parent / "README.md"
+TRAINING = README.parent / "docs" / "training.md"
 
 
 @pytest.mark.skipif(not README.exists(), reason="the README is not beside the tests")
@@ -20,3 +21,13 @@ def test_the_training_script_learns_the_digits(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split()[-1]) > 0.96
+
+
+@pytest.mark.skipif(not TRAINING.exists(), reason="the page is not beside the tests")
+def test_the_page_about_training_runs(tmp_path):
+    script = "\n".join(re.findall(r"```python\n(.*?)```", TRAINING.read_text(encoding="utf-8"), re.DOTALL))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[0]) > 0.9 and (tmp_path / "digits.npz").exists()

@@ -1,6 +1,7 @@
 """cygrad: a lightweight training engine for CPUs."""
 
 import contextlib
+from typing import TYPE_CHECKING
 
 from cygrad import autograd, data, nn, optim
 from cygrad.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
@@ -425,3 +426,15 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]  # fmt: skip
+
+if TYPE_CHECKING:
+    from cygrad import train as train
+else:
+
+    def __getattr__(name):
+        """``cygrad.train``, which is imported when it is first used."""
+        if name == "train":
+            import importlib
+
+            return importlib.import_module("cygrad.train")
+        raise AttributeError(f"module 'cygrad' has no attribute {name!r}")

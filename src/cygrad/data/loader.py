@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -27,8 +29,12 @@ class DataLoader:
     of a TensorDataset, or of a Subset of one, are cut from the whole arrays: a list of one tensor for each,
     new memory, or a view of the dataset's where the rows stand side by side in order.
 
-    As ``torch.utils.data.DataLoader``, without worker processes. Raises ValueError for a batch size
-    below 1, or where both `shuffle` and `sampler` are given.
+    With `num_workers` so many threads make batches ahead of time, `prefetch_factor` each; the batches come in the
+    same order. The numbers are the same too, unless the dataset or `collate_fn` draw from a generator that others
+    share; they must allow calls from several threads where there are several. An error comes in its batch's turn.
+
+    As ``torch.utils.data.DataLoader``, with threads in the place of processes. Raises ValueError for a batch size
+    below 1, a negative number of workers, or where both `shuffle` and `sampler` are given.
 
     >>> data = cg.data.TensorDataset(np.zeros((10, 3)), np.arange(10))
     >>> loader = cg.data.DataLoader(data, batch_size=4, shuffle=True, generator=np.random.default_rng(0))
@@ -48,11 +54,18 @@ class DataLoader:
         collate_fn: Callable[[list[Any]], Any] | None = None,
         drop_last: bool = False,
         generator: Shuffler | None = None,
+        num_workers: int = 0,
+        prefetch_factor: int = 2,
     ) -> None:
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be an integer of at least 1, got {batch_size!r}")
         if shuffle and sampler is not None:
             raise ValueError("DataLoader: got both shuffle and a sampler, which fixes the order itself")
+        if not num_workers >= 0 or not prefetch_factor >= 1:
+            raise ValueError(
+                "DataLoader: num_workers must not be negative and prefetch_factor at least 1, "
+                f"got {num_workers} and {prefetch_factor}"
+            )
         self.dataset = dataset
         self.batch_size = int(batch_size)
         self.shuffle = bool(shuffle)
@@ -60,6 +73,8 @@ class DataLoader:
         self.collate_fn = collate_fn
         self.drop_last = bool(drop_last)
         self.generator = generator
+        self.num_workers = num_workers
+        self.prefetch_factor = prefetch_factor
 
     def __len__(self) -> int:
         """The number of batches: n / batch_size, rounded up, or down with ``drop_last``."""
@@ -73,9 +88,8 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         """The batches of one epoch."""
-        if self.collate_fn is None and (table := rows_of(self.dataset)) is not None:
-            return self.cut(*table)
-        return self.collect()
+        make, rows = self.maker()
+        return self.ahead(make, rows) if self.num_workers else self.in_turn(make, rows)
 
     def order(self, rows: range | Array) -> Iterator[range | Array]:
         """The rows of each batch of an epoch, out of those that the dataset consists of."""
@@ -88,19 +102,44 @@ class DataLoader:
         every = choose(rows, shuffler(self.generator).permutation(n)) if self.shuffle else rows
         return (every[start : start + self.batch_size] for start in range(0, end, self.batch_size))
 
-    def cut(self, arrays: list[Array], rows: range | Array) -> Iterator[list[Tensor]]:
-        """Batches from whole arrays."""
-        for batch in self.order(rows):
-            if isinstance(batch, range):
-                yield [Tensor(array[batch.start : batch.stop]) for array in arrays]
-            else:
-                yield [Tensor(gather(array, batch)) for array in arrays]
+    def maker(self) -> tuple[Callable[[Any], Any], range | Array]:
+        """What makes a batch of some of its rows, and all rows."""
+        if self.collate_fn is None and (table := rows_of(self.dataset)) is not None:
+            arrays, rows = table
+            return partial(cut, arrays), rows
+        return partial(collect, self.dataset, self.collate_fn or default_collate), range(len(self.dataset))
 
-    def collect(self) -> Iterator[Any]:
-        """Batches item by item."""
-        collate = self.collate_fn or default_collate
-        for batch in self.order(range(len(self.dataset))):
-            yield collate([self.dataset[int(i)] for i in batch])
+    def in_turn(self, make: Callable[[Any], Any], rows: range | Array) -> Iterator[Any]:
+        """The batches of an epoch, each made when it is asked for."""
+        for batch in self.order(rows):
+            yield make(batch)
+
+    def ahead(self, make: Callable[[Any], Any], rows: range | Array) -> Iterator[Any]:
+        """The batches of an epoch, made by threads ahead of time."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        order = self.order(rows)
+        threads = ThreadPoolExecutor(self.num_workers, "cygrad-loader")
+        try:
+            waiting = deque(threads.submit(make, b) for b in islice(order, self.num_workers * self.prefetch_factor))
+            while waiting:
+                batch = waiting.popleft().result()
+                waiting.extend(threads.submit(make, b) for b in islice(order, 1))
+                yield batch
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def cut(arrays: list[Array], rows: range | Array) -> list[Tensor]:
+    """A batch from whole arrays."""
+    if isinstance(rows, range):
+        return [Tensor(array[rows.start : rows.stop]) for array in arrays]
+    return [Tensor(gather(array, rows)) for array in arrays]
+
+
+def collect(dataset: Any, collate: Callable[[list[Any]], Any], rows: Iterable[int]) -> Any:
+    """A batch item by item."""
+    return collate([dataset[int(i)] for i in rows])
 
 
 def gather(x: Array, index: Array) -> Array:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import cygrad
 from cygrad import optim
 from cygrad.config import get_num_threads, set_num_threads
 from cygrad.data import DataLoader
+from cygrad.nn import functional as F
 from cygrad.nn.modules.container import Sequential
 from cygrad.random import manual_seed
 from cygrad.train.early_stopping import EarlyStopping
-from cygrad.train.loop import History, Record, evaluate, fit
+from cygrad.train.evaluation import evaluate
+from cygrad.train.history import History
 from cygrad.train.models import mlp
 from cygrad.train.run import Config, Run, prepare_folder, save_run
 from cygrad.train.tasks import Task
+from cygrad.train.trainer import Trainer
 
 __all__ = ["Options", "train"]
 
@@ -74,49 +74,46 @@ def train(load: Callable[[int], Task], options: Options, folder: str) -> bool:
     model = mlp((task.columns, *options.hidden, len(task.classes)), options.dropout)
     print(describe(task, model, options), flush=True)
     stopping = EarlyStopping(model, options.patience, options.min_delta)
-    records: list[Record] = []
+    trainer = trainer_of(model, options, stopping)
     try:
-        history = learn(model, task, options, stopping, records)
+        history = learn(trainer, task, options)
     except ValueError:
         # Numbers that are not finite: the best weights are back in the model, and worth keeping.
         if stopping.best_epoch is not None:
-            save_run(folder, Run(model, configuration(task, options, stopping)), records)
+            save_run(folder, Run(model, configuration(task, options, stopping)), trainer.history.records)
         raise
     print(ending(history, stopping, options))
     if stopping.best_epoch is None:
         return False
     config = configuration(task, options, stopping)
     result = evaluate(model, DataLoader(task.test, EVALUATION_ROWS))
-    config.results.update(test_loss=result.loss, test_accuracy=result.accuracy)
-    print(f"test accuracy {100 * result.accuracy:.2f} %")
-    save_run(folder, Run(model, config), records)
+    config.results.update(test_loss=result["loss"], test_accuracy=result["accuracy"])
+    print(f"test accuracy {100 * result['accuracy']:.2f} %")
+    save_run(folder, Run(model, config), history.records)
     print(f"saved in {folder}", flush=True)
     return not history.interrupted
 
 
-def learn(model: Sequential, task: Task, options: Options, stopping: EarlyStopping, records: list[Record]) -> History:
-    """The training itself; every epoch is printed and goes to `records`."""
+def trainer_of(model: Sequential, options: Options, stopping: EarlyStopping) -> Trainer:
+    """The trainer that the options ask for."""
+    optimizer = optim.AdamW(optim.decay_groups(model, options.weight_decay), lr=options.lr)
+    return Trainer(
+        model,
+        F.cross_entropy,
+        optimizer,
+        scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs),
+        metrics=["accuracy"],
+        clip=options.clip,
+        early_stopping=stopping,
+    )
+
+
+def learn(trainer: Trainer, task: Task, options: Options) -> History:
+    """The training itself; every epoch is printed."""
     # Batch norm can't learn from a single row.
     single = len(task.train) % options.batch_size == 1
     loader = DataLoader(task.train, options.batch_size, shuffle=True, drop_last=single)
-    optimizer = optim.AdamW(optim.decay_groups(model, options.weight_decay), lr=options.lr)
-
-    def report(record: Record) -> None:
-        records.append(record)
-        print(line(record, options.epochs), flush=True)
-
-    return fit(
-        model,
-        loader,
-        optimizer,
-        epochs=options.epochs,
-        validation=DataLoader(task.validation, EVALUATION_ROWS),
-        clip=options.clip,
-        scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs),
-        stopping=stopping,
-        callback=report,
-        progress=progress_bar(),
-    )
+    return trainer.fit(loader, DataLoader(task.validation, EVALUATION_ROWS), options.epochs)
 
 
 def configuration(task: Task, options: Options, stopping: EarlyStopping) -> Config:
@@ -144,17 +141,6 @@ def describe(task: Task, model: Sequential, options: Options) -> str:
     return f"{task.name}: {parts}; MLP {sizes}, {numbers:,} parameters; {setting}"
 
 
-def line(record: Record, epochs: int) -> str:
-    """The line of one epoch."""
-    width = len(str(epochs))
-    return (
-        f"epoch {record.epoch:{width}}/{epochs}"
-        f"  loss {record.loss:.4f}  accuracy {100 * record.accuracy:6.2f} %"
-        f"  validation {record.val_loss:.4f} {100 * record.val_accuracy:6.2f} %"
-        f"  gradient {record.grad_norm:.3f}  rate {record.lr:.2e}  {record.samples_per_second:,.0f} samples/s"
-    )
-
-
 def ending(history: History, stopping: EarlyStopping, options: Options) -> str:
     """How the training ended, and which weights are kept."""
     if stopping.best_epoch is None:
@@ -163,14 +149,3 @@ def ending(history: History, stopping: EarlyStopping, options: Options) -> str:
     if history.interrupted:
         return f"interrupted: {kept}"
     return f"no better for {options.patience} epochs: {kept}" if history.stopped else kept
-
-
-def progress_bar() -> Callable[[Any, int], Iterable[Any]] | None:
-    """Bars of tqdm over the batches of each epoch, where it is installed and a terminal shows them."""
-    if not sys.stderr.isatty():
-        return None
-    with contextlib.suppress(ImportError):
-        from tqdm import tqdm
-
-        return lambda loader, epoch: tqdm(loader, desc=f"epoch {epoch}", unit="batch", leave=False)
-    return None

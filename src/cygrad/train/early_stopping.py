@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from cygrad.nn.module import Module
 
 __all__ = ["EarlyStopping"]
@@ -69,6 +71,16 @@ class EarlyStopping:
     def restore(self) -> None:
         """Copies the best state back into the module."""
         self.module.load_state_dict(self._state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value, its epoch and state, and the number of epochs seen."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "epoch": self.epoch, "state": self._state}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes over what ``state_dict`` gave."""
+        state = {name: np.array(getattr(value, "array", value)) for name, value in state_dict["state"].items()}
+        self.best, self.best_epoch, self.epoch = (state_dict[name] for name in ("best", "best_epoch", "epoch"))
+        self._state = state
 
 
 def copied(module: Module) -> dict[str, Any]:

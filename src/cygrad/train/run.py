@@ -14,7 +14,8 @@ from cygrad._files import atomic_write
 from cygrad._typing import Array
 from cygrad.nn.modules.container import Sequential
 from cygrad.serialization import load, save
-from cygrad.train.loop import Record, predict
+from cygrad.train.evaluation import predict
+from cygrad.train.history import Record
 from cygrad.train.models import mlp
 
 __all__ = ["Run", "load_run", "prepare_folder", "save_run"]
@@ -113,8 +114,10 @@ def save_run(folder: str | os.PathLike[str], run: Run, records: Sequence[Record]
 
     prepare_folder(folder)
     save(run.model.state_dict(), os.path.join(folder, WEIGHTS))
-    lines = [",".join(Record._fields), *(",".join(map(repr, record)) for record in records)]
-    write_text(os.path.join(folder, METRICS), "\n".join(lines) + "\n")
+    names = list(dict.fromkeys(name for record in records for name in record))
+    rows = [[repr(record.get(name, math.nan)) for name in names] for record in records]
+    lines = [",".join(line) + "\n" for line in ([names, *rows] if rows else [])]
+    write_text(os.path.join(folder, METRICS), "".join(lines))
     write_text(os.path.join(folder, CONFIG), json.dumps(asdict(run.config), indent=2) + "\n")
 
 

@@ -1,0 +1,37 @@
+"""The kinds of gradient clipping that a ``Trainer`` knows by name."""
+
+from __future__ import annotations
+
+import math
+
+from cygrad.nn.utils import clip_grad_adaptive_, clip_grad_norm_, clip_grad_value_, get_total_norm
+from cygrad.tensor import Tensor
+
+__all__ = ["Clip", "clip_gradients", "kind_and_bound"]
+
+Clip = float | tuple[str, float]
+KINDS = ("norm", "value", "adaptive")
+
+
+def kind_and_bound(clip: Clip | None) -> tuple[str, float]:
+    """The kind and the bound: of the norm, and infinite, unless given. Raises ValueError for another kind, or where
+    the bound is not above 0."""
+    if clip is None:
+        return "norm", math.inf
+    kind, bound = clip if isinstance(clip, (tuple, list)) and len(clip) == 2 else ("norm", clip)
+    if kind not in KINDS or isinstance(bound, (tuple, list, str)):
+        raise ValueError(f"Trainer: clip must be a number, or a pair of {', '.join(KINDS)} and one, got {clip!r}")
+    if not bound > 0:
+        raise ValueError(f"Trainer: clip must be above 0, got {bound}")
+    return kind, bound
+
+
+def clip_gradients(params: list[Tensor], kind: str, bound: float) -> float:
+    """Clips the gradients in place, and returns the norm of all together before."""
+    if kind == "norm":
+        return float(clip_grad_norm_(params, bound).item())
+    if kind == "adaptive":
+        return float(clip_grad_adaptive_(params, bound).item())
+    norm = get_total_norm([p.grad for p in params if p.grad is not None]).item()
+    clip_grad_value_(params, bound)
+    return float(norm)

@@ -1,0 +1,299 @@
+"""Checkpoints: a training that was killed ends as one that never was, and no file is ever half-written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import nn, optim, train
+from cygrad.data import DataLoader, TensorDataset
+from tests import resumable
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
+KILLS = int(os.environ.get("CYGRAD_KILLS", "4"))
+
+
+def learn(folder, every, seconds=None):
+    """Runs the training, and kills it so many seconds after it began to learn, if it is given some; its result where
+    it ended, and how long it learned."""
+    command = [sys.executable, resumable.__file__, str(folder), str(every)]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        begun = time.perf_counter()
+        if seconds is not None:
+            time.sleep(seconds)
+            process.kill()
+        return process.stdout.read().strip(), time.perf_counter() - begun
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+@pytest.mark.parametrize("every", [0, 1, 5])
+def test_a_training_that_is_killed_at_any_moment_ends_with_the_same_bits(tmp_path, every):
+    folder, other = tmp_path / "killed", tmp_path / "whole"
+    folder.mkdir()
+    other.mkdir()
+    wanted, whole = learn(other, every)
+    draw = random.Random(every)
+    for _ in range(KILLS):
+        result, _ = learn(folder, every, draw.uniform(0, 0.5 * whole))
+        if (folder / "run.npz").exists():
+            train.read_checkpoint(folder / "run.npz")
+        if result:
+            break
+    assert (result or learn(folder, every)[0]) == wanted
+    assert os.listdir(folder) == ["run.npz"]
+
+
+class StopsAt(train.Callback):
+    """Ctrl-C after a number of updates."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_batch_end(self, trainer, metrics):
+        if trainer.step == self.step:
+            raise KeyboardInterrupt
+
+
+def plain(**options):
+    return {"ema": None, "early_stopping": None, "scheduler": None, **options}
+
+
+CASES = {
+    "everything": {},
+    "plain": plain(accumulate=1),
+    "safetensors": plain(suffix=".safetensors"),
+    "swa": plain(swa=train.SWA(1, lr=0.005, anneal_epochs=3)),
+    "accumulated unevenly": plain(accumulate=7),
+    "threads": plain(num_workers=2),
+}
+
+
+@pytest.mark.parametrize("stop", [1, 13, 20])
+@pytest.mark.parametrize("name", CASES)
+def test_every_part_of_the_state_comes_back(tmp_path, name, stop):
+    options = dict(CASES[name])
+    path = tmp_path / f"run{options.pop('suffix', '.npz')}"
+    if path.suffix == ".safetensors":
+        pytest.importorskip("safetensors")
+
+    def run(checkpoint, *callbacks):
+        trainer, *loaders = resumable.trainer_of(tmp_path, None, callbacks=callbacks, **options)
+        trainer.checkpoint = checkpoint
+        trainer.fit(*loaders, epochs=3, resume=checkpoint is not None)
+        return trainer
+
+    whole = run(None)
+    run(train.Checkpoint(path, every_steps=stop), StopsAt(stop + 1))
+    np.random.seed(99)
+    random.seed(99)
+    again = run(train.Checkpoint(path))
+    assert resumable.result(again) == resumable.result(whole) and again.step == whole.step
+
+
+def test_a_finished_training_goes_on_as_a_longer_one(tmp_path):
+    whole, *loaders = resumable.trainer_of(tmp_path / "whole", None)
+    whole.checkpoint = None
+    whole.fit(*loaders, epochs=6)
+    short, *loaders = resumable.trainer_of(tmp_path, None)
+    short.fit(*loaders, epochs=3)
+    longer, *loaders = resumable.trainer_of(tmp_path, None)
+    longer.resume(tmp_path / "run.npz")
+    longer.fit(*loaders, epochs=6)
+    assert resumable.result(longer) == resumable.result(whole)
+
+
+def test_a_training_that_has_stopped_early_stays_so(tmp_path):
+    results = []
+    for _ in range(2):
+        model = nn.Linear(2, 2)
+        stopping = train.EarlyStopping(model, 2, min_delta=9.0)
+        trainer, loader = small(tmp_path / "run.npz", model, early_stopping=stopping)
+        history = trainer.fit(loader, epochs=50, resume=True)
+        assert history.stopped and len(history) == 3
+        results.append(resumable.result(trainer))
+    assert results[0] == results[1]
+
+
+def test_callbacks_with_a_state_get_it_back(tmp_path):
+    class Counter(train.Callback):
+        count = 0
+
+        def on_batch_end(self, trainer, metrics):
+            self.count += 1
+
+        def state_dict(self):
+            return {"count": self.count}
+
+        def load_state_dict(self, state):
+            self.count = state["count"]
+
+    counters = Counter(), Counter()
+    for counter, epochs in zip(counters, (1, 3)):
+        trainer, *loaders = resumable.trainer_of(tmp_path, None, callbacks=[counter])
+        trainer.fit(*loaders, epochs=epochs, resume=True)
+    assert [counter.count for counter in counters] == [13, 39]
+
+
+# What can go wrong
+
+
+def small(path=None, model=None, optimizer=optim.SGD, **options):
+    """A trainer of one layer, and its loader."""
+    model = model or nn.Linear(2, 2)
+    data = TensorDataset(np.ones((8, 2), np.float32), np.arange(8) % 2)
+    made = optimizer(model.parameters(), lr=0.1)
+    trainer = train.Trainer(model, nn.functional.cross_entropy, made, progress=False, checkpoint=path, **options)
+    return trainer, DataLoader(data, 2)
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    trainer, loader = small(path)
+    trainer.fit(loader)
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"save: .*run\.npz can't be written \(No space left on device\)"):
+        trainer.fit(loader, epochs=2, resume=True)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["run.npz"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of a file's size is set as on Linux")
+def test_a_file_that_cannot_grow_leaves_the_last_good_checkpoint(tmp_path):
+    path = tmp_path / "run.npz"
+    trainer, loader = small(path)
+    trainer.fit(loader)
+    before = path.read_bytes()
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        "from pathlib import Path; from tests.test_checkpoint import small; import sys\n"
+        "trainer, loader = small(Path(sys.argv[1])); trainer.fit(loader, epochs=2, resume=True)\n"
+    )
+    folder = {"cwd": Path(__file__).parents[1], "env": {**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"}}
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, **folder)
+    assert done.returncode == 1 and "OSError: [Errno 27] save: " in done.stderr, done.stderr
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["run.npz"]
+
+
+def fits_badly():
+    """Trainers that a checkpoint of ``small`` is not of, and what is said."""
+    stopping = nn.Linear(2, 2)
+    yield small(model=nn.Linear(2, 3)), "'weight' has shape (2, 2), wanted (3, 2)"
+    yield small(optimizer=optim.Adam), "its optimizer is a SGD, this one a Adam"
+    yield small(ema=0.5), "it holds optimizer, this one has optimizer, averaged"
+    yield small(accumulate=2), "it accumulates 1 batches, this one 2"
+    yield small(metrics=["accuracy"]), "accuracy"
+    early = train.EarlyStopping(stopping)
+    yield small(model=stopping, early_stopping=early), "it holds optimizer, this one has optimizer, early_stopping"
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, number):
+    path = tmp_path / "run.npz"
+    trainer, loader = small(path)
+    trainer.fit(loader)
+    (other, _), message = list(fits_badly())[number]
+    before = train.fingerprint(other.model)
+    with pytest.raises(ValueError) as caught:
+        other.resume(path)
+    assert str(caught.value).startswith(f"resume: {path} does not fit this trainer (") and message in str(caught.value)
+    assert train.fingerprint(other.model) == before and len(other.history) == 0 and other.averaged is None
+
+
+def test_files_that_are_no_checkpoints_are_named(tmp_path):
+    path = tmp_path / "run.npz"
+    trainer, loader = small(path)
+    with pytest.raises(FileNotFoundError):
+        trainer.resume(path)
+    trainer.fit(loader)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"run\.npz is truncated, corrupt or no file of arrays"):
+        trainer.resume(path)
+    cg.save({"weight": cg.ones(2)}, path)
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz is no checkpoint"):
+        trainer.resume(path)
+    cg.save({"format": 99}, path)
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz has format 99, wanted 1"):
+        trainer.resume(path)
+    cg.save({"format": 1}, path)
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz does not fit this trainer \('accumulate'\)"):
+        trainer.resume(path)
+
+
+def test_a_loader_that_has_become_shorter_is_named(tmp_path):
+    path = tmp_path / "run.npz"
+    trainer, loader = small(train.Checkpoint(path, every_steps=3), callbacks=[StopsAt(4)])
+    trainer.fit(loader)
+    again, _ = small(path)
+    with pytest.raises(ValueError, match="resume: 3 batches were done, but the loader gives 2"):
+        again.fit(list(loader)[:2], resume=True)
+
+
+def test_leftovers_of_killed_writers_are_removed(tmp_path):
+    path = tmp_path / "run.npz"
+    trainer, loader = small(path)
+    trainer.fit(loader)
+    kept, left = [".other.npz.123-abcdef00.tmp", "run.npz", "run.npz.tmp"], ".run.npz.123-abcdef00.tmp"
+    for name in (left, kept[0], kept[2]):
+        (tmp_path / name).write_text("half")
+    trainer.resume(path)
+    assert sorted(os.listdir(tmp_path)) == kept
+    path.rename(tmp_path / left)
+    trainer, loader = small(path)
+    trainer.fit(loader, resume=True)
+    assert sorted(os.listdir(tmp_path)) == kept and len(trainer.history) == 1
+
+
+def test_a_checkpoint_is_arrays_and_json(tmp_path):
+    trainer, loader = small(tmp_path / "run.npz")
+    trainer.fit(loader)
+    with zipfile.ZipFile(tmp_path / "run.npz") as archive:
+        for name in archive.namelist():
+            with archive.open(name) as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
+            if name == "__structure__.npy":
+                assert json.loads(str(array))["dict"]
+
+
+def test_a_generator_that_cannot_be_saved_is_named(tmp_path):
+    class Strange:
+        permutation = staticmethod(np.random.permutation)
+
+    trainer, loader = small(tmp_path / "run.npz")
+    data = loader.dataset
+    with pytest.raises(TypeError, match="checkpoint: the state of a generator of type Strange can't be saved"):
+        trainer.fit(DataLoader(data, 2, shuffle=True, generator=Strange()))
+
+
+# Fingerprints
+
+
+def test_the_fingerprint_is_of_names_dtypes_shapes_and_bytes():
+    state = {"a": np.arange(4, dtype=np.float32), "b": np.ones(2)}
+    different = [
+        {"c": state["a"], "b": state["b"]},
+        {"a": state["a"].reshape(2, 2), "b": state["b"]},
+        {"a": state["a"].view(np.int32), "b": state["b"]},
+        {"a": state["a"] + 1, "b": state["b"]},
+        {"a": state["a"]},
+    ]
+    same = [dict(reversed(state.items())), {"a": state["a"].astype(">f4"), "b": cg.tensor(state["b"])}]
+    assert len({train.fingerprint(other) for other in (state, *different)}) == 6
+    assert {train.fingerprint(other) for other in same} == {train.fingerprint(state)}
