@@ -31,6 +31,7 @@ void *output(int64_t n);
 void *output_from(int64_t n, double low, double high);
 void *doubles_output(int64_t n);
 uint8_t *bytes_output(int64_t n);
+int64_t *integers_output(int64_t n);
 uint8_t *flags(int64_t n);
 int64_t *integers(int64_t n, int64_t low, int64_t limit);
 int64_t *listed(int64_t n, const int64_t *values);
