@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 __all__ = ["CASES", "AdamW", "Case", "ClipGradNorm", "Inference", "Matmul", "Op", "Step", "select"]
 
@@ -165,7 +166,7 @@ def parameters(sizes: Sequence[int], norm: bool) -> int:
     return linear + (2 * sum(sizes[1:-1]) if norm else 0)
 
 
-FULL = {"norm": True, "dropout": 0.3, "clip": 1.0, "optimizer": "AdamW"}
+FULL_STEP = partial(Step, "step", norm=True, dropout=0.3, clip=1.0, optimizer="AdamW")
 NETWORKS = [
     ((4, 64, 64, 2), 32),
     ((17, 100, 50, 3), 7),
@@ -190,7 +191,7 @@ CASES: tuple[Case, ...] = (
     ),
     ClipGradNorm(3, 2048),
     AdamW(3, 2048),
-    *(Step("step", sizes, batch, **FULL) for sizes, batch in NETWORKS),
+    *(FULL_STEP(sizes, batch) for sizes, batch in NETWORKS),
     *(Step("plain", sizes, batch) for sizes, batch in NETWORKS),
     Step("huber", (1444, 512, 256, 128, 64, 1), 128, loss="huber_loss", optimizer="AdamW"),
     Step("sgd", (8, 32, 1), 1, loss="mse_loss", optimizer="SGD"),

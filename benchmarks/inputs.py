@@ -32,8 +32,8 @@ def inputs(case: Case) -> Arrays:
                 "b": normal(n, k).T if transposed[1] == "t" else normal(k, n),
             }
         case Op(_, rows, columns):
-            names = {"x": normal(rows, columns), "dy": normal(rows, columns)}
-            return {**names, "weight": normal(columns), "bias": normal(columns)}
+            shapes = {"x": (rows, columns), "dy": (rows, columns), "weight": (columns,), "bias": (columns,)}
+            return {name: normal(*shape) for name, shape in shapes.items()}
         case ClipGradNorm(count, side):
             return {f"gradient{i}": normal(side, side) for i in range(count)}
         case AdamW(count, side):

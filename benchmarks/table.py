@@ -49,13 +49,15 @@ def lines(case: CaseResult, limits: dict[str, float]) -> str:
 
 def markdown(run: Run, pattern: str) -> str:
     """The cases whose names match, a row each: microseconds, and in brackets how many times cygrad's they are; cygrad's
-    share of the machine's limit in the last column."""
+    share of the machine's limit in the last column. A group that they all belong to is not named."""
     cases = [case for case in run.cases if re.search(pattern, case.name)]
     if not cases:
         raise ValueError(f"table: the run has no case that matches {pattern!r}")
     peers = [peer for peer in PEERS if any([peer in case.times for case in cases])]
     head = ["case", *[PEERS[peer].title for peer in peers], "of the limit"]
-    rows = [[case.name, *[cell(case, peer) for peer in peers], share(case, run)] for case in cases]
+    group = {case.name.partition("/")[0] for case in cases}
+    names = [case.name if len(group) > 1 else case.name.partition("/")[2] for case in cases]
+    rows = [[name, *[cell(case, peer) for peer in peers], share(case, run)] for name, case in zip(names, cases)]
     width = len(head) if run.limits else len(head) - 1
     return "\n".join(["| " + " | ".join(row[:width]) + " |" for row in (head, ["---"] * width, *rows)])
 

@@ -94,11 +94,11 @@ def op(case: Op, arrays: Arrays) -> Work:
     names = ("x", "weight", "bias") if case.op.endswith("norm") else ("x",)
     leaves, dy = [jnp.asarray(arrays[name]) for name in names], jnp.asarray(arrays["dy"])
 
-    @jax.jit
-    def both(leaves: Tree, dy: Tree, statistics: Tree) -> tuple[Tree, Tree, Tree]:
+    def compute(leaves: Tree, dy: Tree, statistics: Tree) -> tuple[Tree, Tree, Tree]:
         y, pullback, *batch = jax.vjp(forward, *leaves, has_aux=with_statistics)
         return y, pullback(dy), running(statistics, batch[0]) if batch else ()
 
+    both = jax.jit(compute)
     statistics = own((np.zeros(case.columns, np.float32), np.ones(case.columns, np.float32)))
 
     def call() -> tuple[Tree, Tree]:
@@ -121,13 +121,12 @@ def drop(x: Tree, p: float, key: Tree) -> Tree:
 def dropout(arrays: Arrays) -> Work:
     x, dy = jnp.asarray(arrays["x"]), jnp.asarray(arrays["dy"])
 
-    @jax.jit
-    def both(x: Tree, dy: Tree, key: Tree) -> tuple[Tree, Tree, Tree]:
+    def compute(x: Tree, dy: Tree, key: Tree) -> tuple[Tree, Tree, Tree]:
         key, now = jax.random.split(key)
         y, pullback = jax.vjp(lambda x: drop(x, DROPOUT, now), x)
         return y, pullback(dy)[0], key
 
-    key = jax.random.key(0)
+    both, key = jax.jit(compute), jax.random.key(0)
 
     def call() -> tuple[Tree, Tree]:
         nonlocal key

@@ -16,7 +16,7 @@ FUSED = {"fused": True}
 
 class PyTorch(Library):
     def versions(self) -> dict[str, str]:
-        return {"torch": torch.__version__, "mkl": str(torch.backends.mkl.is_available())}
+        return {"torch": torch.__version__}
 
 
 def eager() -> PyTorch:
