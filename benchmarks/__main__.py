@@ -12,7 +12,7 @@ from benchmarks.cases import CASES, select
 from benchmarks.measure import measure
 from benchmarks.peers import PEERS
 
-DISAGREED, MISUSED = 1, 2
+DISAGREED, MISUSED, INTERRUPTED = 1, 2, 130  # 130 as a shell reports SIGINT: 128 + 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,4 +88,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -83,7 +83,10 @@ def sentence(run: Run) -> str:
     versions = [f"{title} {run.versions[peer][peer]}" for peer, title in named.items() if peer in run.versions]
     limits = ""
     if run.limits:
-        limits = f"; its limits, measured: {run.limits['gflops']:.0f} GFLOP/s, {run.limits['gbytes']:.0f} GB/s"
+        limits = (
+            f", whose limits were measured as {run.limits['gflops']:.0f} GFLOP/s and {run.limits['gbytes']:.0f} GB/s "
+            "(the last column is cygrad's share of them)"
+        )
     return (
         f"Medians of {run.rounds} rounds that took turns, {threads(run.threads)}, on {run.machine['cpu']} with "
         f"{run.machine['cores']} cores{limits}; {', '.join(versions)}; {run.date[:10]}."

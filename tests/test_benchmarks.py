@@ -323,8 +323,8 @@ def test_the_table_replaces_what_is_marked(tmp_path, capsys):
         "| case | cygrad | PyTorch | JAX jit | of the limit |\n| --- | --- | --- | --- | --- |\n"
         "| 4-64-64-2@32 | 2.00 | 8.50 (4.2) | 1,500 (750.0) | 50 % |\n"
         "<!-- end of benchmarks -->\nbetween\n<!-- benchmarks: machine -->\n"
-        "Medians of 3 rounds that took turns, one thread, on Some Processor with 2 cores; its limits, measured: "
-        "100 GFLOP/s, 10 GB/s; cygrad 0.1, PyTorch 2; 2025-01-02.\n<!-- end of benchmarks -->\nend\n"
+        "Medians of 3 rounds that took turns, one thread, on Some Processor with 2 cores, whose limits "
+        "were measured as 100 GFLOP/s and 10 GB/s (the last column is cygrad's share of them); cygrad 0.1, PyTorch 2; 2025-01-02.\n<!-- end of benchmarks -->\nend\n"
     )
     assert table.rewrite(run(), after) == after, "a second time changes nothing"
     assert table.main([]) == 2
