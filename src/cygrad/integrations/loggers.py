@@ -132,14 +132,23 @@ NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 def json_line(values: dict[str, Any]) -> str:
     """One line of JSON."""
-    return json.dumps({name: finite(value) for name, value in values.items()}, allow_nan=False) + "\n"
+    return json.dumps(finite(values), allow_nan=False) + "\n"
 
 
 def finite(value: Any) -> Any:
-    """A float that JSON can't hold as its name, anything else as it is."""
+    """A float that JSON can't hold as its name, also in a dict; anything else as it is."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
     if not isinstance(value, float) or math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def numeric(value: Any) -> Any:
+    """What ``finite`` was given."""
+    if isinstance(value, dict):
+        return {name: numeric(item) for name, item in value.items()}
+    return NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -157,6 +166,6 @@ def _objects(path: str) -> Iterator[dict[str, Any]]:
             with contextlib.suppress(ValueError, RecursionError):
                 value = json.loads(line)
             if isinstance(value, dict):
-                yield {name: NOT_FINITE.get(v, v) if isinstance(v, str) else v for name, v in value.items()}
+                yield numeric(value)
             elif line.endswith("\n"):
                 raise ValueError(f"read_jsonl: line {number} of {path} is no JSON object")
