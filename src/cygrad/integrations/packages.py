@@ -6,6 +6,7 @@ import importlib
 import socket
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 __all__ = ["demand_answer", "required"]
 
@@ -30,12 +31,13 @@ def required(op: str, package: str) -> Any:
 
 def demand_answer(address: str, seconds: float = 5.0) -> None:
     """Raises ConnectionError where `address` begins with http:// or https:// and nothing takes a connection there:
-    clients wait for minutes before they say so."""
+    clients wait for minutes before they say so. Behind a proxy that can't be told."""
     parts = urlsplit(address)
-    if parts.scheme not in PORTS:
+    host = parts.hostname or ""
+    if parts.scheme not in PORTS or (parts.scheme in getproxies() and not proxy_bypass(host)):
         return
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or PORTS[parts.scheme]), seconds):
+        with socket.create_connection((host, parts.port or PORTS[parts.scheme]), seconds):
             pass
     except OSError as error:
         raise ConnectionError(f"{address} does not answer: {error.strerror or error}") from None

@@ -24,7 +24,7 @@ __all__ = ["WandB"]
 class WandB(Tracker):
     """Logs a training to Weights & Biases: its settings and `config` as the configuration; the records of the epochs,
     over ``epoch``, and the numbers of each `every`-th step under ``batch/``, over ``step``; and with `model` at the end
-    the model as an artifact, see ``cygrad.train.save_model``.
+    the model as an artifact, see ``cygrad.train.save_model``. A run that is active already is used, and not ended.
 
     `mode` is "online", "offline" or W&B's own setting; `options` are others of ``wandb.init``. A run that is offline is
     in a folder below `folder`, and ``wandb sync`` sends it later; so is one whose server is away, after one
@@ -33,8 +33,6 @@ class WandB(Tracker):
 
     Raises ImportError without the package.
     """
-
-    failures = (OSError,)
 
     def __init__(
         self,
@@ -64,6 +62,7 @@ class WandB(Tracker):
         self.patience = patience
         self.options = options
         self.run: Any = None
+        self._own = True
 
     def place(self) -> str:
         return "the run" if self.run is None else str(self.run.dir)
@@ -72,24 +71,29 @@ class WandB(Tracker):
         if self.model:
             describe(trainer.model)  # where it can't be, that is said now
         wandb = required("WandB", "wandb")
-        options = {
-            "project": self.project,
-            "name": self.name,
-            "config": {**settings_of(trainer), **self.config},
-            "dir": None if self.folder is None else os.fspath(self.folder),
-            "id": self.run_id,
-            "resume": None if self.run_id is None else "allow",
-            **self.options,
-        }
-        self.run = self._online_or_offline(wandb, options)
+        config = {**settings_of(trainer), **self.config}
+        self._own = wandb.run is None
+        self.run = self._new_run(wandb, config) if self._own else wandb.run
         self.run_id = self.run.id
+        if not self._own:
+            self.run.config.update(config, allow_val_change=True)
         self.run.define_metric("step", hidden=True)
         self.run.define_metric("epoch", hidden=True)
         self.run.define_metric("batch/*", step_metric="step", step_sync=False)
         self.run.define_metric("*", step_metric="epoch", step_sync=False)
 
-    def _online_or_offline(self, wandb: Any, options: dict[str, Any]) -> Any:
-        """The run; where the server can't be reached one that is offline."""
+    def _new_run(self, wandb: Any, config: dict[str, Any]) -> Any:
+        """A run; where the server can't be reached one that is offline."""
+        options = {
+            "project": self.project,
+            "name": self.name,
+            "config": config,
+            "dir": None if self.folder is None else os.fspath(self.folder),
+            "id": self.run_id,
+            "resume": None if self.run_id is None else "allow",
+            "settings": wandb.Settings(init_timeout=self.patience),
+            **self.options,
+        }
         settings = wandb.setup().settings
         mode = self.mode or os.environ.get("WANDB_MODE") or settings.mode
         if mode != "online":
@@ -126,7 +130,8 @@ class WandB(Tracker):
                 artifact.add_dir(folder)
                 run.log_artifact(artifact)
         finally:
-            self._finish(run)
+            if self._own:
+                self._finish(run)
             shutil.rmtree(folder, ignore_errors=True)
 
     def _finish(self, run: Any) -> None:

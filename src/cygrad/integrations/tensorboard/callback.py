@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from cygrad.integrations.tensorboard.writer import SummaryWriter
-from cygrad.integrations.tracker import FirstInputs, Row, Tracker, check_every, settings_of
+from cygrad.integrations.tracker import FirstInputs, Row, Tracker, TrackerWarning, check_every, sentence, settings_of
 
 if TYPE_CHECKING:
     from cygrad.train.trainer import Trainer
@@ -75,14 +77,23 @@ class TensorBoard(Tracker):
         if self.histograms is None or trainer.epoch % self.histograms:
             return
         for name, parameter in trainer.model.named_parameters():
-            writer.add_histogram(f"weights/{name}", parameter.array, trainer.epoch, BUCKETS)
-            if self.gradients and parameter.grad is not None:
-                writer.add_histogram(f"gradients/{name}", parameter.grad.array, trainer.epoch, BUCKETS)
+            # An array without a finite number has no histogram.
+            with contextlib.suppress(ValueError):
+                writer.add_histogram(f"weights/{name}", parameter.array, trainer.epoch, BUCKETS)
+                if self.gradients and parameter.grad is not None:
+                    writer.add_histogram(f"gradients/{name}", parameter.grad.array, trainer.epoch, BUCKETS)
 
     def _add_graph(self, writer: SummaryWriter, trainer: Trainer) -> None:
-        if self._first is not None and self._first.tensors:
-            writer.add_graph(trainer.model, self._first.tensors)
-            self._first = None
+        if self._first is None or not self._first.tensors:
+            return
+        first, self._first = self._first, None
+        try:
+            writer.add_graph(trainer.model, first.tensors)
+        except OSError:
+            raise
+        except Exception as error:  # whatever a user's model raises when it is copied and called once more
+            message = f"TensorBoard: the model has no graph to show ({sentence(error)}); the training goes on"
+            warnings.warn(message, TrackerWarning, stacklevel=6)
 
     def end(self, trainer: Trainer) -> None:
         if self._first is not None:

@@ -53,9 +53,10 @@ def scalar(tag: str, value: float) -> bytes:
 
 
 def tensorflow_edges() -> Array:
-    """Edges that grow by a tenth from 1e-12 to 1e20, on both sides of zero: the default of TensorFlow's histograms."""
+    """Edges that grow by a tenth from 1e-12 to 1e20, on both sides of zero, and one for all beyond: those of
+    TensorFlow."""
     count = int(np.ceil(np.log(1e32) / np.log(1.1)))
-    positive = 1e-12 * 1.1 ** np.arange(count)
+    positive = np.append(1e-12 * 1.1 ** np.arange(count), np.finfo(np.float64).max)
     return np.concatenate([-positive[::-1], [0.0], positive])
 
 
@@ -97,8 +98,10 @@ def equal_buckets(values: Array, bins: int) -> tuple[Array, Array]:
     """The counts of so many buckets of equal width, from the least value to the greatest. As np.histogram, but for
     values on an edge, which rounding may count on its other side; it takes a fifth of the time."""
     low, high = float(values.min()), float(values.max())
-    if not low < high:
+    if not high - low > 1e-300:
         low, high = low - 0.5, high + 0.5
+    if not 1e-30 < high - low < 1e30:
+        values = values.astype(np.float64)  # float32 has no such factor
     places = ((values - values.dtype.type(low)) * values.dtype.type(bins / (high - low))).astype(np.int32)
     return np.bincount(np.clip(places, 0, bins - 1, out=places), minlength=bins), np.linspace(low, high, bins + 1)
 
