@@ -66,7 +66,11 @@ class Tracker(Callback):
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         self._lost = False
-        self._try(self.begin, trainer)
+        try:
+            self._try(self.begin, trainer)
+        except Exception:
+            self._lost = True  # there is nothing to end
+            raise
 
     def on_batch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         if self.every is not None and trainer.step % self.every == 0 and not self._lost:
