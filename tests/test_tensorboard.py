@@ -132,7 +132,7 @@ def test_crc32c_of_known_data(data, value):
 
 def test_crc32c_agrees_with_its_definition():
     data = random.Random(0).randbytes(1000)
-    assert all(crc32c(data[:n]) == bitwise_crc32c(data[:n]) for n in (1, 2, 7, 255, 256, 1000))
+    assert all(crc32c(data[:n]) == bitwise_crc32c(data[:n]) for n in (1, 2, 7, 255, 256, 257, 511, 512, 513, 1000))
 
 
 def test_records_are_framed():
@@ -214,9 +214,10 @@ def test_histograms_count(tmp_path, bins, dtype):
 
 @pytest.mark.parametrize("values", [[0.0] * 5, [3.0], [1, 2, 3], [True, False], [1e-30, 1e30], [-5e-324, 5e-324], [-3e38, 3e38]])
 @pytest.mark.parametrize("bins", [30, "tensorflow"])
-def test_histograms_of_odd_values(tmp_path, values, bins):
+@pytest.mark.parametrize("dtype", [None, np.float32])
+def test_histograms_of_odd_values(tmp_path, values, bins, dtype):
     with SummaryWriter(tmp_path) as writer:
-        writer.add_histogram("w", values, bins=bins)
+        writer.add_histogram("w", np.array(values, dtype), bins=bins)
     numbers, _, counts = histogram_of(tmp_path)
     assert numbers["num"] == counts.sum() == len(values)
 

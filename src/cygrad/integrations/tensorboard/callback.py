@@ -7,6 +7,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from cygrad.integrations.tensorboard.summary import histogram, scalar
 from cygrad.integrations.tensorboard.writer import SummaryWriter
 from cygrad.integrations.tracker import FirstInputs, Row, Tracker, TrackerWarning, check_every, sentence, settings_of
 
@@ -66,9 +67,8 @@ class TensorBoard(Tracker):
         if writer is None:
             return
         at = row.step if row.kind == "batch" else row.epoch
-        for name, value in row.values.items():
-            if name != "epoch":
-                writer.add_scalar(f"{row.kind}/{name}", value, at, row.time)
+        numbers = [scalar(f"{row.kind}/{name}", value) for name, value in row.values.items() if name != "epoch"]
+        writer.add_values(numbers, at, row.time)
         if row.kind == "epoch":
             self._add_histograms(writer, trainer)
             self._add_graph(writer, trainer)
@@ -76,12 +76,15 @@ class TensorBoard(Tracker):
     def _add_histograms(self, writer: SummaryWriter, trainer: Trainer) -> None:
         if self.histograms is None or trainer.epoch % self.histograms:
             return
-        for name, parameter in trainer.model.named_parameters():
-            # An array without a finite number has no histogram.
-            with contextlib.suppress(ValueError):
-                writer.add_histogram(f"weights/{name}", parameter.array, trainer.epoch, BUCKETS)
-                if self.gradients and parameter.grad is not None:
-                    writer.add_histogram(f"gradients/{name}", parameter.grad.array, trainer.epoch, BUCKETS)
+        arrays = {f"weights/{name}": p.array for name, p in trainer.model.named_parameters()}
+        if self.gradients:
+            found = trainer.model.named_parameters()
+            arrays |= {f"gradients/{name}": p.grad.array for name, p in found if p.grad is not None}
+        histograms = []
+        for tag, array in arrays.items():
+            with contextlib.suppress(ValueError):  # an array without a finite number has no histogram
+                histograms.append(histogram(tag, array, BUCKETS))
+        writer.add_values(histograms, trainer.epoch)
 
     def _add_graph(self, writer: SummaryWriter, trainer: Trainer) -> None:
         if self._first is None or not self._first.tensors:

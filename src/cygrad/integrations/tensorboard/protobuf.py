@@ -6,6 +6,7 @@ https://protobuf.dev/programming-guides/encoding/
 
 from __future__ import annotations
 
+import math
 import struct
 
 import numpy as np
@@ -44,8 +45,10 @@ def integer(number: int, value: int) -> bytes:
 
 def real(number: int, value: float) -> bytes:
     """A field of type float; what is too large for it is infinite."""
-    with np.errstate(over="ignore"):
-        return key(number, FIXED32) + np.float32(value).astype("<f4").tobytes()
+    try:
+        return key(number, FIXED32) + struct.pack("<f", value)
+    except OverflowError:
+        return key(number, FIXED32) + struct.pack("<f", math.copysign(math.inf, value))
 
 
 def double(number: int, value: float) -> bytes:

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ class SummaryWriter:
         self, tag: str, scalar_value: Any, global_step: int | None = None, walltime: float | None = None, **_: Any
     ) -> None:
         """Adds one number."""
-        self._add(summary.summary([summary.scalar(tag, number(scalar_value))]), global_step, walltime)
+        self.add_values([summary.scalar(tag, number(scalar_value))], global_step, walltime)
 
     def add_scalars(
         self,
@@ -109,7 +109,7 @@ class SummaryWriter:
         edges, or one of NumPy's names; `max_bins` a bound of their number. Raises ValueError where no number is finite.
         """
         content = summary.histogram(tag, array_of(values), bins, max_bins)
-        self._add(summary.summary([content]), global_step, walltime)
+        self.add_values([content], global_step, walltime)
 
     def add_image(
         self,
@@ -122,7 +122,7 @@ class SummaryWriter:
         """Adds a picture of 1, 3 or 4 channels: uint8, or floats from 0 to 1. `dataformats` names the axes: "CHW",
         "HWC" or "HW". Raises ValueError for other axes or channels."""
         pixels = pixels_of("add_image", array_of(img_tensor), dataformats, "HWC")
-        self._add(summary.summary([summary.image(tag, pixels)]), global_step, walltime)
+        self.add_values([summary.image(tag, pixels)], global_step, walltime)
 
     def add_images(
         self,
@@ -134,13 +134,13 @@ class SummaryWriter:
     ) -> None:
         """Adds several pictures of one size as one, eight a row. `dataformats`: "NCHW", "NHWC" or "NHW"."""
         pixels = grid(pixels_of("add_images", array_of(img_tensor), dataformats, "NHWC"))
-        self._add(summary.summary([summary.image(tag, pixels)]), global_step, walltime)
+        self.add_values([summary.image(tag, pixels)], global_step, walltime)
 
     def add_text(
         self, tag: str, text_string: str, global_step: int | None = None, walltime: float | None = None
     ) -> None:
         """Adds a text in Markdown."""
-        self._add(summary.summary([summary.text(tag, text_string)]), global_step, walltime)
+        self.add_values([summary.text(tag, text_string)], global_step, walltime)
 
     def add_graph(self, model: Module, input_to_model: Any = None, verbose: bool = False) -> None:
         """Adds the graph of one forward pass for `input_to_model`, a tensor, an array or a tuple of them: every
@@ -173,10 +173,16 @@ class SummaryWriter:
             summary.session_end(now),
         )
         for content in contents:
-            writer._add(summary.summary([content]), None, None)
+            writer.add_values([content])
         for tag, value in metric_dict.items():
             writer.add_scalar(tag, value, global_step)
         writer.flush() if own else writer.close()
+
+    def add_values(
+        self, values: Iterable[bytes], global_step: int | None = None, walltime: float | None = None
+    ) -> None:
+        """Adds messages of ``cygrad.integrations.tensorboard.summary``, all of them as one event."""
+        self._add(summary.summary(values), global_step, walltime)
 
     # The file
 
