@@ -11,10 +11,10 @@ import subprocess
 import sys
 
 import pytest
-from tests.tracked import STEPS, Stop, fit
 
 import cygrad as cg
 from cygrad.integrations.dvc import DVC
+from tests.tracked import STEPS, Stop, fit
 
 
 def table(folder, name):

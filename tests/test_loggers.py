@@ -8,13 +8,13 @@ import math
 import threading
 
 import pytest
-from tests.tracked import STEPS, Stop, fit, trainer
 
 import cygrad as cg
 from cygrad.integrations.loggers import CSVLogger, JSONLLogger, csv_line, json_line, read_jsonl
 from cygrad.integrations.packages import demand_answer, required
 from cygrad.integrations.sender import Sender
 from cygrad.integrations.tracker import FirstInputs, Tracker, TrackerWarning, settings_of
+from tests.tracked import STEPS, Stop, fit, trainer
 
 
 def table(path):

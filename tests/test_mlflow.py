@@ -9,12 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-from tests.served import request, server
-from tests.tracked import STEPS, Stop, fit, trainer
 
 import cygrad as cg
 from cygrad.integrations.loggers import read_jsonl
 from cygrad.integrations.tracker import TrackerWarning
+from tests.served import request, server
+from tests.tracked import STEPS, Stop, fit, trainer
 
 mlflow = pytest.importorskip("mlflow")
 pytest.importorskip("safetensors")
@@ -177,7 +177,7 @@ def test_a_model_that_cannot_be_saved_is_named_before_the_training(tmp_path):
         pass
 
     made = trainer(MLflow(tracking_uri=f"sqlite:///{tmp_path}/m.db"), model=Own(cg.nn.Linear(4, 2)))
-    with pytest.raises(cg.train.CallbackError, match="Own is no module of cygrad.nn"):
+    with pytest.raises(cg.train.CallbackError, match="Own is no module of"):
         made.fit([])
 
 

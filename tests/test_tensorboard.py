@@ -18,7 +18,6 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from tests.tracked import STEPS, Stop, fit, trainer
 
 import cygrad as cg
 from cygrad.integrations.tensorboard import SummaryWriter, TensorBoard, summary
@@ -26,6 +25,7 @@ from cygrad.integrations.tensorboard.graph import trace
 from cygrad.integrations.tensorboard.protobuf import double, doubles, integer, real, varint
 from cygrad.integrations.tensorboard.tfrecord import crc32c, masked, record
 from cygrad.integrations.tracker import TrackerWarning
+from tests.tracked import STEPS, Stop, fit, trainer
 
 # A reader
 

@@ -8,10 +8,10 @@ import subprocess
 import sys
 
 import pytest
-from tests.tracked import STEPS, Stop, fit, trainer
 
 import cygrad as cg
 from cygrad.integrations.tracker import TrackerWarning
+from tests.tracked import STEPS, Stop, fit, trainer
 
 wandb = pytest.importorskip("wandb")
 pytest.importorskip("safetensors")
@@ -113,5 +113,5 @@ def test_a_model_that_cannot_be_saved_is_named_before_the_training():
     class Own(cg.nn.Sequential):
         pass
 
-    with pytest.raises(cg.train.CallbackError, match="Own is no module of cygrad.nn"):
+    with pytest.raises(cg.train.CallbackError, match="Own is no module of"):
         trainer(WandB(mode="offline"), model=Own(cg.nn.Linear(4, 2))).fit([])

@@ -26,8 +26,8 @@ BETWEEN = 5.0  # seconds, at least, from one metrics.json to the next
 
 
 class DVC(Tracker):
-    """Writes the settings of a training and `params`, the record of every epoch, and in each `every`-th step its numbers
-    under ``batch/``, as dvclive does, in `folder`. ``metrics.json`` is written every 5 seconds and at the end.
+    """Writes the settings of a training and `params`, the record of every epoch, and in each `every`-th step its
+    numbers under ``batch/``, as dvclive does, in `folder`. ``metrics.json`` is written every 5 seconds and at the end.
 
     In a stage of a pipeline, or with ``dvcyaml=False``, it writes no ``dvc.yaml``: the pipeline's own says which of the
     files are metrics, plots and parameters.

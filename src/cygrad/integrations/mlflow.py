@@ -291,7 +291,8 @@ def default_requirements() -> list[str]:
     """The packages that a model needs, in the versions that are here."""
     from importlib.metadata import version
 
-    return [f"cygrad=={cygrad.__version__}", *(f"{name}=={version(name)}" for name in ("mlflow", "numpy", "safetensors"))]
+    others = [f"{name}=={version(name)}" for name in ("mlflow", "numpy", "safetensors")]
+    return [f"cygrad=={cygrad.__version__}", *others]
 
 
 def log_model(
@@ -325,7 +326,8 @@ def log_model(
 
 
 def load_model(model_uri: str | os.PathLike[str]) -> Module:
-    """The model that ``log_model`` or ``save_model`` wrote, in evaluation mode, from a folder or MLflow's address of it.
+    """The model that ``log_model`` or ``save_model`` wrote, in evaluation mode, from a folder or MLflow's address of
+    it.
 
     Raises ValueError where it is corrupt or of another flavour.
     """

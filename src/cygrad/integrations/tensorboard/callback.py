@@ -104,7 +104,8 @@ class TensorBoard(Tracker):
         if self.writer is None:
             return
         records = trainer.history.records
-        results = {f"epoch/{name}": value for name, value in (records[-1] if records else {}).items() if name != "epoch"}
+        last = records[-1] if records else {}
+        results = {f"epoch/{name}": value for name, value in last.items() if name != "epoch"}
         try:
             if results:
                 hparams = {**settings_of(trainer), **self.hparams}

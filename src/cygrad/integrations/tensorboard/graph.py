@@ -84,7 +84,7 @@ class Tracer:
     def _leaver(self, scope: str) -> Any:
         def leave(module: Module, args: tuple[Any, ...], result: Any) -> None:
             before = self.before.pop()
-            waiting = []
+            waiting: list[Any] = []
             for x in tensors_in(result):
                 if x.node is not None:
                     self.shapes.setdefault(x.node, x.array.shape)

@@ -25,8 +25,8 @@ NUMBERS = itertools.count()  # of the files of this process
 
 
 class SummaryWriter:
-    """Writes an event file in `log_dir`, which TensorBoard shows: ``tensorboard --logdir runs``. Without `log_dir` it is
-    a new folder in ``runs``, with `comment` at the end of its name.
+    """Writes an event file in `log_dir`, which TensorBoard shows: ``tensorboard --logdir runs``. Without `log_dir` it
+    is a new folder in ``runs``, with `comment` at the end of its name.
 
     The methods have PyTorch's names and arguments. Events are gathered, and written when there are `max_queue` of
     them, after `flush_secs` seconds, by ``flush`` and by ``close``. As a context manager it closes the file in the end.
@@ -235,7 +235,8 @@ class SummaryWriter:
 
 
 def data_restart() -> bytes:
-    """The content of an event after which those of later steps that were there before do not count: SessionLog START."""
+    """The content of an event, SessionLog's START, after which those of its step and later that are there do not
+    count."""
     from cygrad.integrations.tensorboard.protobuf import data, integer
 
     return data(7, integer(1, 1))
