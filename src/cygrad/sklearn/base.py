@@ -89,7 +89,7 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
     out_activation_: str
     n_outputs_: int
 
-    def _target_dtype_rule(self) -> dict[str, Any]:
+    def _target_rule(self) -> dict[str, Any]:
         """How ``validate_data`` is to look at targets."""
         raise NotImplementedError
 
@@ -200,25 +200,40 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
 
     def _samples(self, X: Any, y: Any, weight: Any, first: bool, incremental: bool, classes: Any) -> Samples:
         """What is trained on; samples of weight 0 are left out."""
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, dtype=self._dtypes(), reset=first,
-            **self._target_dtype_rule(),
-        )  # fmt: skip
+        X, y = self._validated(X, y, self._dtypes(), first)
         if first:
             self._learn_target(y, incremental, classes)
         target = self._encoded(y, X.dtype)
-        if weight is not None:
-            weight = _check_sample_weight(weight, X, dtype=np.float64)
-            self._check_weight(weight, "sample_weight")
-        weight = self._weighted(y, weight, incremental)
-        samples = Samples(contiguous(X), target, None if weight is None else weight.astype(X.dtype))
+        weight = self._checked_weight(weight, X, "sample_weight")
+        weight = self._checked_weight(self._weighted(y, weight, incremental), X, "class_weight")
+        samples = Samples(contiguous(X), target, weight)
         return samples if weight is None or weight.all() else samples.take(np.flatnonzero(weight))
 
-    def _check_weight(self, weight: Array, name: str) -> None:
+    def _validated(self, X: Any, y: Any, dtype: Any, reset: bool) -> tuple[Any, Any]:
+        """Inputs and targets as scikit-learn checks them; the names of the columns are kept, or compared."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what a dtype can't hold is infinite, which raises
+            return validate_data(
+                self, X, y, accept_sparse="csr", multi_output=True, dtype=dtype, reset=reset, **self._target_rule()
+            )
+
+    def _checked_weight(self, weight: Any, X: Any, name: str) -> Array | None:
+        """Weights in the dtype of X. Raises ValueError for one that is negative, or where all are zero."""
+        if weight is None:
+            return None
+        weight = _check_sample_weight(weight, X, dtype=X.dtype)
         if weight.min() < 0:
             raise ValueError(f"{type(self).__name__}: {name} must not be negative, got {weight.min()}")
         if not weight.any():
-            raise ValueError(f"{type(self).__name__}: {name} is zero for all samples, one at least must weigh more")
+            raise ValueError(f"{type(self).__name__}: {name} is zero for all samples, at least one must weigh more")
+        return weight
+
+    def _in_dtype(self, y: Array, dtype: Any) -> Array:
+        """Targets as numbers of the network. Raises ValueError for one that is too large."""
+        with np.errstate(over="ignore"):
+            result = np.ascontiguousarray(y, dtype)
+        if not np.isfinite(result).all():
+            raise ValueError(f"{type(self).__name__}: y holds numbers that are too large for {np.dtype(dtype)}")
+        return result
 
     def _dtypes(self) -> Any:
         """What inputs are brought to: float32 stays, all else becomes float64, unless `dtype` says."""
@@ -227,9 +242,9 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
     def _layers(self, columns: int) -> tuple[list[int], list[str], list[float]]:
         """Sizes, and for each hidden layer the activation and the dropout. Raises ValueError where they do not fit."""
         name = type(self).__name__
-        hidden = [int(size) for size in np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=np.int64))]
-        if any(size < 1 for size in hidden):
-            raise ValueError(f"{name}: hidden_layer_sizes must be > 0, got {self.hidden_layer_sizes!r}")
+        hidden = list(np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)))
+        if not all(isinstance(size, (int, np.integer)) and size > 0 for size in hidden):
+            raise ValueError(f"{name}: hidden_layer_sizes must be integers > 0, got {self.hidden_layer_sizes!r}")
         if self.clip is not None:
             kind_and_bound(self.clip, name)
         activations = per_layer(name, "activation", self.activation, len(hidden))
@@ -238,9 +253,9 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
             if activation not in ACTIVATIONS:
                 raise ValueError(f"{name}: activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
         for p in dropout:
-            if not 0 <= p < 1:
+            if not (isinstance(p, (int, float, np.number)) and 0 <= p < 1):
                 raise ValueError(f"{name}: dropout must lie in [0, 1), got {p!r}")
-        return [columns, *hidden, self.n_outputs_], activations, dropout
+        return [columns, *map(int, hidden), self.n_outputs_], activations, dropout
 
     def _new_training(self, sizes: list[int], activations: list[str], dropout: list[float], dtype: Any) -> Training:
         """A network at its start."""
@@ -268,14 +283,10 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
             return None
         if X is None or y is None:
             raise ValueError(f"{name}: X_val and y_val go together, got {'y_val' if X is None else 'X_val'} alone")
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, dtype=self._training.params[0].dtype, reset=False,
-            **self._target_dtype_rule(),
-        )  # fmt: skip
-        if weight is not None:
-            weight = _check_sample_weight(weight, X, dtype=X.dtype)
-            self._check_weight(weight, "sample_weight_val")
-        return Samples(contiguous(X), self._encoded(y, X.dtype), weight)
+        if self.solver == "lbfgs":
+            raise ValueError(f"{name}: solver='lbfgs' has no epochs in which to measure X_val")
+        X, y = self._validated(X, y, self._training.params[0].dtype, False)
+        return Samples(contiguous(X), self._encoded(y, X.dtype), self._checked_weight(weight, X, "sample_weight_val"))
 
     def _parts(
         self, training: Training, samples: Samples, given: Samples | None, incremental: bool
@@ -361,9 +372,8 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
             parts = [model(Tensor(contiguous(dense(X, slice(i, i + ROWS))))).array for i in range(0, X.shape[0], ROWS)]
         return Tensor(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
-    def _outputs(self, X: Any) -> Array:
-        """What the network gives, after the output activation."""
-        z = self._scores(X)
+    def _outputs(self, z: Tensor) -> Array:
+        """Scores after the output activation."""
         with no_grad():
             return OUTPUTS[self.out_activation_](z).array
 

@@ -13,11 +13,10 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from cygrad._typing import Array
-from cygrad.autograd import no_grad
-from cygrad.nn import functional as F
 from cygrad.sklearn.base import BaseMLP
 from cygrad.sklearn.scores import accuracy
 from cygrad.sklearn.training import Score
+from cygrad.tensor import Tensor
 
 __all__ = ["MLPClassifier"]
 
@@ -123,38 +122,33 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def predict(self, X: Any) -> Array:
         """The class of each row of X (N, D), or its labels (N, C), each 0 or 1."""
-        outputs = self._outputs(X)
+        probabilities = self.predict_proba(X)
         if self._multilabel:
-            return (outputs > 0.5).astype(np.int64)
-        numbers = outputs.argmax(1) if self.out_activation_ == "softmax" else (outputs[:, 0] > 0.5).astype(np.intp)
-        return self.classes_[numbers]
+            return (probabilities > 0.5).astype(np.int64)
+        return self.classes_[probabilities.argmax(1)]
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class, in the order of ``classes_``, or of each label: (N, C)."""
-        outputs = self._outputs(X)
-        return np.hstack([1 - outputs, outputs]) if self._binary else outputs
+        """The probability of each class, in the order of ``classes_``, or of each label: (N, C). None is 0, but at
+        least the smallest normal number, so that logarithms are finite."""
+        z = self._scores(X)
+        if self.out_activation_ == "logistic" and not self._multilabel:
+            z = Tensor(np.hstack([-z.array, z.array]))  # 1 − σ(z) = σ(−z), without cancellation
+        probabilities = self._outputs(z)
+        return np.maximum(probabilities, np.finfo(probabilities.dtype).tiny, out=probabilities)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """The logarithms of ``predict_proba``, computed without underflow."""
-        z = self._scores(X)
-        with no_grad():
-            if self.out_activation_ == "softmax":
-                return F.log_softmax(z, 1).array
-            positive = F.logsigmoid(z).array
-            return np.hstack([F.logsigmoid(-z).array, positive]) if self._binary else positive
+        """The logarithms of ``predict_proba``."""
+        return np.log(self.predict_proba(X))
 
-    @property
-    def _binary(self) -> bool:
-        return self.out_activation_ == "logistic" and not self._multilabel
-
-    def _target_dtype_rule(self) -> dict[str, Any]:
+    def _target_rule(self) -> dict[str, Any]:
         return {}
 
     def _learn_target(self, y: Any, incremental: bool, classes: Any) -> None:
         kind = type_of_target(y, input_name="y")
-        check_classification_targets(y)
         if kind == "multiclass-multioutput":
             raise ValueError("MLPClassifier: y must be classes (N), or labels (N, C) of 0 and 1, got several classes")
+        if kind not in ("binary", "multiclass", "multilabel-indicator"):
+            check_classification_targets(y)  # raises
         self._multilabel = kind == "multilabel-indicator"
         if self._multilabel:
             self.classes_ = np.arange(y.shape[1])

@@ -61,14 +61,16 @@ def fit_lbfgs(training: Training, train: Samples, options: BaseMLP) -> int:
         status = minimize(
             loss_and_gradient, accepted[0], method="L-BFGS-B", jac=True, callback=end_iteration, options=limits
         ).status
-        loss_and_gradient(accepted[0])
+        loss, _ = loss_and_gradient(accepted[0])
+        if len(training.history) == begun:  # nothing to gain from the start on
+            training.end_iteration(loss)
     iterations = len(training.history) - begun
     if status == 1:
         warnings.warn(
             f"{training.name}: lbfgs stopped after {iterations} iterations, at a limit, before it converged; "
             "scale the data, or raise max_iter or max_fun",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
     return iterations
 

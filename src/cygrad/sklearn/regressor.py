@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -28,8 +27,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     >>> from sklearn.datasets import make_friedman1
     >>> from cygrad.sklearn import MLPRegressor
     >>> X, y = make_friedman1(300, random_state=0)
-    >>> model = MLPRegressor(solver="lbfgs", alpha=1.0, max_iter=500, random_state=0).fit(X[:200], y[:200])
-    >>> model.predict(X[200:]).shape, model.score(X[200:], y[200:]) > 0.8
+    >>> model = MLPRegressor(learning_rate_init=0.02, max_iter=1000, early_stopping=True, n_iter_no_change=30)
+    >>> model = model.set_params(random_state=0).fit(X[:200], y[:200])
+    >>> model.predict(X[200:]).shape, model.score(X[200:], y[200:]) > 0.7
     ((100,), True)
     """
 
@@ -98,24 +98,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def predict(self, X: Any) -> Array:
         """The predictions for X (N, D): (N), or (N, C) for several outputs."""
-        outputs = self._outputs(X)
-        return outputs[:, 0] if self._flat else outputs
+        outputs = self._outputs(self._scores(X))
+        return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
-    def _target_dtype_rule(self) -> dict[str, Any]:
+    def _target_rule(self) -> dict[str, Any]:
         return {"y_numeric": True}
 
     def _learn_target(self, y: Any, incremental: bool, classes: Any) -> None:
         self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
 
-    @property
-    def _flat(self) -> bool:
-        return self.n_outputs_ == 1
-
     def _encoded(self, y: Any, dtype: Any) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        columns = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        columns = self._in_dtype(y.reshape(len(y), -1), dtype)
         if columns.shape[1] != self.n_outputs_:
             raise ValueError(f"MLPRegressor: y has {columns.shape[1]} columns, but the first had {self.n_outputs_}")
         if self.out_activation_ == "exp" and columns.min() < 0:

@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,12 +151,12 @@ class Training:
     def _batches(self, n: int) -> list[slice]:
         size = min(200, n) if self.options["batch_size"] == "auto" else self.options["batch_size"]
         if size > n:
-            warnings.warn(f"{self.name}: batch_size is {size}, but there are {n} samples to train on", stacklevel=2)
+            warnings.warn(f"{self.name}: batch_size is {size}, but there are {n} samples to train on", stacklevel=7)
             size = n
         # Batch norm has no variance of a single row.
         least = 2 if self.options["norm"] == "batch" else 0
         if n < least:
-            raise ValueError(f"{self.name}: norm='batch' needs two samples or more to train on, got {n}")
+            raise ValueError(f"{self.name}: norm='batch' needs two samples or more to train on, got n_samples={n}")
         return list(gen_batches(n, max(size, least), min_batch_size=least))
 
     def _run_epoch(self, train: Samples, held: Samples | None, batches: list[slice]) -> None:
@@ -279,16 +280,18 @@ class Training:
 
     # Failures
 
-    def snapshot(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """What an error must not change: the weights, and all else but the optimizer's moments."""
-        return copied(self.model), {**vars(self), "history": History(self.history.records[:])}
+    def snapshot(self) -> tuple[dict[str, Array], dict[str, Any], float]:
+        """What an error must not change: weights, attributes, the learning rate."""
+        attributes = {**vars(self), "history": History(self.history.records[:]), "patience": copy(self.patience)}
+        return copied(self.model), attributes, self.optimizer.param_groups[0]["lr"]
 
-    def restore(self, state: tuple[dict[str, Array], dict[str, Any]]) -> None:
+    def restore(self, state: tuple[dict[str, Array], dict[str, Any], float]) -> None:
         """Goes back to a snapshot; the optimizer forgets its moments, which may have gone wrong."""
-        weights, attributes = state
+        weights, attributes, rate = state
         vars(self).update(attributes)
         self.model.load_state_dict(weights)
         self.optimizer.state.clear()
+        self._set_rate(rate)
 
     def _notify(self, moment: str, *arguments: Any) -> None:
         """Calls one method of every callback."""
