@@ -56,6 +56,13 @@ class Generator:
         self._seed = 67280421310721  # PyTorch's default
         self._offset = 0
 
+    def __getstate__(self) -> tuple[int, int]:
+        return self._seed, self._offset
+
+    def __setstate__(self, state: tuple[int, int]) -> None:
+        self._lock = threading.Lock()
+        self._seed, self._offset = state
+
     def manual_seed(self, seed: int) -> Generator:
         """Begins anew at a seed, an integer of up to 64 bits; negative ones count from 2⁶⁴."""
         number = seed.__index__()
