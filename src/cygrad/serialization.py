@@ -24,12 +24,14 @@ STRUCTURE = "__structure__"  # the entry, or the metadata, that holds the JSON
 PLAIN = (bool, int, float, str, type(None))
 
 
-def save(obj: Any, path: str | os.PathLike[str]) -> None:
+def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
     """Saves a state dict, or any nesting of dicts, lists and tuples of tensors, arrays, numbers, strings,
     booleans and None.
 
     `path` ends in ``.npz``, or in ``.safetensors`` where the safetensors package is installed. The file is
-    replaced as a whole: a crash while saving leaves the old one. A parameter is saved as a tensor.
+    replaced as a whole: a crash while saving leaves the old one. A parameter is saved as a tensor. `metadata` is text
+    for the header of a ``.safetensors`` file, where other programs look for it: "format", "pt" tells those that ask
+    for PyTorch's names and layout, which ours are.
 
     Raises TypeError for what can't be saved, and OSError where the file can't be written.
 
@@ -40,11 +42,26 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     ['bias', 'weight']
     """
     kind = kind_of("save", path)
+    notes = dict(metadata or {})
+    check_metadata(notes, kind)
     arrays: dict[str, Array] = {}
     structure = encode(obj, (), arrays)
-    write = write_npz if kind == ".npz" else write_safetensors
     with atomic_write("save", path) as file:
-        write(file, arrays, structure)
+        if kind == ".npz":
+            write_npz(file, arrays, structure)
+        else:
+            write_safetensors(file, arrays, structure, notes)
+
+
+def check_metadata(metadata: dict[str, str], kind: str) -> None:
+    """Raises ValueError or TypeError where the file can't hold it."""
+    if metadata and kind != ".safetensors":
+        raise ValueError(f"save: metadata goes into .safetensors files, not into {kind}")
+    for key, value in metadata.items():
+        if type(key) is not str or type(value) is not str:
+            raise TypeError(f"save: metadata must be strings, got {key!r}: {type(value).__name__}")
+    if STRUCTURE in metadata:
+        raise ValueError(f"save: the name {STRUCTURE} in the metadata is taken")
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -202,13 +219,13 @@ def read_array(stream: Any, length: int, most: int) -> Array:
 # safetensors
 
 
-def write_safetensors(file: IO[bytes], arrays: dict[str, Array], structure: Any) -> None:
+def write_safetensors(file: IO[bytes], arrays: dict[str, Array], structure: Any, metadata: dict[str, str]) -> None:
     import json
 
     package = safetensors("save")
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     try:
-        file.write(package.numpy.save(contiguous, {STRUCTURE: json.dumps(structure)}))
+        file.write(package.numpy.save(contiguous, {**metadata, STRUCTURE: json.dumps(structure)}))
     except package.SafetensorError as error:
         raise TypeError(f"save: safetensors can't hold an array ({error})") from None
 
