@@ -193,9 +193,12 @@ def export(options: argparse.Namespace) -> int:
 
     from cygrad.train.run import load_run
 
-    ending = os.path.splitext(options.out or "")[1].lower().removeprefix(".")
-    kind = options.format or (ending if ending in FORMATS else "onnx")
+    ending = os.path.splitext(options.out or "")[1].lower()
+    kind = options.format or ("safetensors" if ending == ".safetensors" else "onnx")
     path = options.out or os.path.join(options.run, f"model.{kind}")
+    if options.out and (kind == "safetensors") != (ending == ".safetensors"):
+        rule = "a safetensors file must" if kind == "safetensors" else "an onnx file must not"
+        raise ValueError(f"export: {rule} end in .safetensors, got {path!r}")
     run = load_run(options.run)
     notes = {"cygrad": json.dumps(run.metadata())}
     if kind == "onnx":

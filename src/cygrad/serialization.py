@@ -236,7 +236,9 @@ def read_safetensors(file: IO[bytes], path: str) -> tuple[dict[str, Array], str 
         with package.safe_open(path, framework="np") as opened:
             text = (opened.metadata() or {}).get(STRUCTURE)
             names = opened.keys()
-            if all(opened.get_slice(name).get_dtype() != "BF16" for name in names):
+            kinds = {name: opened.get_slice(name).get_dtype() for name in names}
+            check_kinds(kinds, path)
+            if "BF16" not in kinds.values():
                 return {name: opened.get_tensor(name) for name in names}, text
         entries = package.deserialize(file.read())
     except package.SafetensorError as error:
@@ -244,14 +246,24 @@ def read_safetensors(file: IO[bytes], path: str) -> tuple[dict[str, Array], str 
     return {name: from_bytes(entry) for name, entry in entries}, text
 
 
+# NumPy's dtypes by safetensors' names; bfloat16, which NumPy does not have, is read as bits and becomes float32.
+KINDS = {
+    "BOOL": "?", "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "I8": "i1", "I16": "<i2", "I32": "<i4",
+    "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8", "BF16": "<u2",
+}  # fmt: skip
+
+
+def check_kinds(kinds: dict[str, str], path: str) -> None:
+    """Raises ValueError for a dtype that has no counterpart here."""
+    for name, kind in kinds.items():
+        if kind not in KINDS:
+            raise ValueError(f"load: {path} holds {name!r} in {kind}, which NumPy does not have")
+
+
 def from_bytes(entry: dict[str, Any]) -> Array:
-    """A tensor of safetensors as an array; bfloat16, which NumPy does not have, becomes float32."""
-    names = {"F": "float", "I": "int", "U": "uint"}
-    if entry["dtype"] == "BF16":
-        bits = np.frombuffer(entry["data"], "<u2").astype(np.uint32) << 16
-        return bits.view(np.float32).reshape(entry["shape"])
-    name = "bool" if entry["dtype"] == "BOOL" else names[entry["dtype"][0]] + entry["dtype"][1:]
-    return np.frombuffer(entry["data"], name).reshape(entry["shape"])
+    """A tensor of safetensors as an array."""
+    array = np.frombuffer(entry["data"], KINDS[entry["dtype"]]).reshape(entry["shape"])
+    return (array.astype(np.uint32) << 16).view(np.float32) if entry["dtype"] == "BF16" else array
 
 
 def safetensors(op: str) -> Any:

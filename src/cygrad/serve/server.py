@@ -29,7 +29,7 @@ def serve(
 
     Port 0 takes a free one. `started` is given the address, once connections are taken.
 
-    Raises OSError where the address can't be used, ImportError without uvicorn.
+    Raises OSError where the address can't be used, ValueError for a port out of range, ImportError without uvicorn.
     """
     uvicorn = package()
     with listening(host, port) as listener:
@@ -52,10 +52,12 @@ def serve(
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket that takes connections at the address."""
+    if not 0 <= port < 2**16:
+        raise ValueError(f"serve: the port must lie in 0 to 65535, got {port}")
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
-    except (OSError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         raise OSError(f"serve: {host}:{port} is no address ({error})") from None
     try:
         if os.name != "nt":  # where it would let two servers share the port

@@ -63,7 +63,9 @@ class Run:
         try:
             table = np.array(rows, np.float64)
         except (ValueError, TypeError, OverflowError):
-            raise ValueError(f"predict: {first_wrong(rows, columns)}") from None
+            table = np.array(np.nan)
+        if np.isnan(table).any():  # None, for one, becomes NaN
+            raise ValueError(f"predict: {first_wrong(rows, columns)}")
         with np.errstate(over="ignore"):
             return table.astype(np.float32)
 
@@ -126,12 +128,18 @@ def first_wrong(rows: Sequence[Sequence[Any]], columns: Sequence[str] | None) ->
         if len(row) != len(rows[0]):
             return f"row {number} has {len(row)} columns, the first one {len(rows[0])}"
         for place, value in enumerate(row):
-            try:
-                float(value)
-            except (ValueError, TypeError, OverflowError):
+            if not is_number(value):
                 name = repr(columns[place]) if columns else str(place + 1)
                 return f"row {number}, column {name} holds {str(value)[:40]!r}, which is no number"
     return "the rows are no table of numbers"
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, or the text of one, and not NaN."""
+    try:
+        return not math.isnan(float(value))
+    except (ValueError, TypeError, OverflowError):
+        return False
 
 
 def scaled(x: Array, mean: float, std: float) -> Array:
