@@ -60,6 +60,13 @@ def difference(got, want):
     return distance / max(float(np.abs(want[finite]).max(initial=0)), 1e-30)
 
 
+def largest_difference(got, want):
+    """The largest difference for an input, one a row, relative to the largest number that it gives."""
+    if len(got) != 1000:
+        return difference(got, want)
+    return max(difference(g, w) for g, w in zip(got, want, strict=True))
+
+
 def trained(model):
     """The model, its batch norms with statistics and weights that are not those of the beginning."""
     rng = np.random.default_rng(0)
@@ -137,7 +144,7 @@ def test_layers_agree_over_1000_inputs(tmp_path, name, opset):
         for rows in (1000, 2 if "own statistics" in name else 1):  # the batch has any size
             x = draw(rng, rows)
             (got,), (want,) = run(tmp_path / "layer.onnx", x), expected(model, x.copy())
-            assert difference(got, want) <= TOLERANCE, layer
+            assert largest_difference(got, want) <= TOLERANCE, layer
 
 
 # Ops
