@@ -239,6 +239,75 @@ def test_predict_says_what_is_wrong(tmp_path, capsys, digits_run):
     assert "is no run" in failure(capsys, "predict", str(tmp_path), str(table))
 
 
+# export
+
+
+def test_export_onnx_takes_rows_as_they_are(tmp_path, capsys, digits_run):
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    path = tmp_path / "digits.onnx"
+    assert cli.main(["export", str(digits_run), "--format", "onnx", "--out", str(path), "--opset", "18"]) == 0
+    assert capsys.readouterr().out == f"written {path}\n"
+    written = onnx.load(path)
+    assert written.opset_import[0].version == 18
+    notes = json.loads({entry.key: entry.value for entry in written.metadata_props}["cygrad"])
+    assert notes["classes"] == list(range(10)) and notes["task"] == "digits"
+    rows = cg.data.load_digits()[0][:200].reshape(200, 64).astype(np.float32)
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    scores, probabilities = session.run(["scores", "probabilities"], {"rows": rows})
+    saved = train.load_run(digits_run)
+    np.testing.assert_allclose(scores, saved.scores(rows), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(probabilities, saved.probabilities(rows), atol=1e-6)
+    np.testing.assert_array_equal(probabilities.argmax(1), saved.classes(rows))
+
+
+def test_export_safetensors_has_the_weights_under_their_names(tmp_path, digits_run):
+    safetensors = pytest.importorskip("safetensors", reason="safetensors is not installed")
+    path = tmp_path / "digits.safetensors"
+    assert cli.main(["export", str(digits_run), "--out", str(path)]) == 0
+    saved = train.load_run(digits_run).model.state_dict()
+    with safetensors.safe_open(path, framework="np") as opened:
+        assert set(opened.keys()) == set(saved)
+        assert opened.metadata()["format"] == "pt"
+        assert json.loads(opened.metadata()["cygrad"])["columns"] == 64
+        for name in saved:
+            np.testing.assert_array_equal(opened.get_tensor(name), saved[name].array)
+
+
+def test_export_writes_into_the_run_unless_told_otherwise(tmp_path, digits_run):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("safetensors", reason="safetensors is not installed")
+    folder = shutil.copytree(digits_run, tmp_path / "run")
+    assert cli.main(["export", str(folder)]) == 0
+    assert cli.main(["export", str(folder), "--format", "safetensors"]) == 0
+    assert {"model.onnx", "model.safetensors"} < set(os.listdir(folder))
+    assert train.load_run(folder).config == train.load_run(digits_run).config
+    train.prepare_folder(folder)  # still the folder of a run
+
+
+def test_export_says_what_is_wrong(tmp_path, capsys, monkeypatch, digits_run):
+    run, out = str(digits_run), str(tmp_path / "model")
+    assert failure(capsys, "export", str(tmp_path)) == f"load_run: {tmp_path} is no run, it has no config.json"
+    assert "argument --format: invalid choice: 'pickle'" in failure(capsys, "export", run, "--format", "pickle", code=2)
+    wrong = failure(capsys, "export", run, "--format", "safetensors", "--out", f"{out}.onnx")
+    assert wrong == f"export: a safetensors file must end in .safetensors, got '{out}.onnx'"
+    wrong = failure(capsys, "export", run, "--format", "onnx", "--out", f"{out}.safetensors")
+    assert wrong == f"export: an onnx file must not end in .safetensors, got '{out}.safetensors'"
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    assert failure(capsys, "export", run) == "export: ONNX needs the package onnx: pip install 'cygrad[onnx]'"
+    wrong = failure(capsys, "export", run, "--out", f"{out}.safetensors")
+    assert wrong == "save: a .safetensors file needs the package: pip install safetensors"
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("opset", ["16", "22"])
+def test_export_names_the_opsets(capsys, digits_run, opset):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    wrong = failure(capsys, "export", str(digits_run), "--opset", opset)
+    assert wrong == f"export: opset must lie in 17 to 21, got {opset}"
+
+
 # bench, info, and the rest
 
 
@@ -317,7 +386,7 @@ def test_a_reader_that_leaves_causes_no_traceback(tmp_path, digits_run):
 
 
 def test_the_library_does_not_load_what_only_the_commands_need():
-    names = {"argparse", "json", "csv", "tqdm", "safetensors", "cygrad.cli", "cygrad.bench"}
+    names = {"argparse", "json", "csv", "tqdm", "safetensors", "onnx", "uvicorn", "asyncio", "cygrad.cli", "cygrad.bench", "cygrad.serve"}
     code = "import sys, numpy; before = set(sys.modules); import cygrad; print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert "cygrad" in done.stdout.split() and not names & set(done.stdout.split())

@@ -205,6 +205,93 @@ def test_bfloat16_becomes_float32(tmp_path):
         assert_same(loaded[name].array, w[name].numpy())
 
 
+ARRAYS = {
+    **{kind: np.arange(6).reshape(2, 3).astype(kind) for kind in ["?", "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">f4", ">i8"]},
+    "transposed": np.arange(6.0).reshape(2, 3).T,
+    "backwards": np.arange(12.0)[::-2],
+    "columns": np.arange(12.0).reshape(3, 4)[:, 1::2],
+    "Fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "repeated": np.broadcast_to(np.arange(3.0), (4, 3)),
+    "a number": np.array(3.5),
+    "nothing": np.zeros((0, 3), np.float32),
+    "special values": np.array([np.nan, np.inf, -np.inf, -0.0, 5e-324]),
+}
+
+
+@needs_torch
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_go_to_pytorch_and_back(tmp_path, name):
+    """Whatever their dtype and layout, they arrive as they were."""
+    from safetensors.torch import load_file, save_file
+
+    array = ARRAYS[name]
+    cg.save({"x": cg.Tensor(array)}, tmp_path / "there.safetensors")
+    there = load_file(tmp_path / "there.safetensors")["x"]
+    np.testing.assert_array_equal(there.numpy(), array)
+    assert there.numpy().dtype == array.dtype.newbyteorder("=") and tuple(there.shape) == array.shape
+    save_file({"x": there.contiguous()}, tmp_path / "back.safetensors")
+    back = cg.load(tmp_path / "back.safetensors")["x"].array
+    np.testing.assert_array_equal(back, array)
+    assert back.dtype == array.dtype.newbyteorder("=") and back.shape == array.shape
+
+
+@needs_torch
+def test_a_model_computes_the_same_in_pytorch_and_back(tmp_path):
+    """The same layers, filled from a file: first theirs from ours, then ours from theirs."""
+    from safetensors.torch import load_file, save_file
+
+    def layers(nn):
+        return nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.GELU(), nn.LayerNorm(8), nn.Linear(8, 3, bias=False))
+
+    ours, theirs, again = layers(nn), layers(torch.nn), layers(nn)
+    x = np.random.default_rng(0).standard_normal((32, 5)).astype(np.float32)
+    ours(cg.Tensor(x))  # moves the running statistics
+    cg.save(ours.state_dict(), tmp_path / "ours.safetensors", {"format": "pt"})
+    theirs.load_state_dict(load_file(tmp_path / "ours.safetensors"))
+    save_file(theirs.state_dict(), tmp_path / "theirs.safetensors", {"format": "pt"})
+    again.load_state_dict(cg.load(tmp_path / "theirs.safetensors"))
+    for net in ours, theirs, again:
+        net.eval()
+    want = theirs(torch.from_numpy(x)).detach().numpy()
+    for net in ours, again:
+        np.testing.assert_allclose(net(cg.Tensor(x)).detach().numpy(), want, rtol=1e-5, atol=1e-6)
+    assert cg.train.fingerprint(ours) == cg.train.fingerprint(again)
+
+
+@needs_torch
+@pytest.mark.parametrize("beside", [torch.float32, torch.bfloat16] if torch else [])
+def test_dtypes_that_numpy_does_not_have_are_named(tmp_path, beside):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.ones(2, dtype=beside), "w": torch.ones(2).to(torch.float8_e5m2)}, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"load: .*w.safetensors holds 'w' in F8_E5M2, which NumPy does not have"):
+        cg.load(tmp_path / "w.safetensors")
+
+
+def test_metadata_stands_in_the_header(tmp_path):
+    path = tmp_path / "w.safetensors"
+    cg.save({"w": cg.Tensor(np.ones(2))}, path, {"format": "pt", "note": "ünïcödé"})
+    with safetensors.safe_open(path, framework="np") as opened:
+        found = opened.metadata()
+    assert (found["format"], found["note"]) == ("pt", "ünïcödé")
+    assert list(cg.load(path)) == ["w"]
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "error", "match"),
+    [
+        ("w.npz", {"a": "b"}, ValueError, "save: metadata goes into .safetensors files, not into .npz"),
+        ("w.safetensors", {"a": 1}, TypeError, "save: metadata must be strings, got 'a': int"),
+        ("w.safetensors", {1: "a"}, TypeError, "save: metadata must be strings, got 1: str"),
+        ("w.safetensors", {"__structure__": "x"}, ValueError, "save: the name __structure__ in the metadata is taken"),
+    ],
+)
+def test_metadata_that_a_file_can_not_hold(tmp_path, name, metadata, error, match):
+    with pytest.raises(error, match=match):
+        cg.save({}, tmp_path / name, metadata)
+    assert not os.listdir(tmp_path)
+
+
 def test_the_same_weights_give_the_same_file(tmp_path):
     for name in ("a.npz", "b.npz"):
         cg.save(model().state_dict(), tmp_path / name)
@@ -326,7 +413,7 @@ def test_a_crash_while_saving_leaves_the_old_file(tmp_path, kind):
         import cygrad as cg
         from cygrad import serialization, _files
 
-        def half_written(file, arrays, structure):
+        def half_written(file, arrays, structure, *metadata):
             file.write(bytes(1000))
             file.flush()
             os._exit(9)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 __all__ = ["main"]
 
+FORMATS = ("onnx", "safetensors")
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # 130 as a shell reports SIGINT: 128 + 2
 
 
@@ -58,6 +59,8 @@ def parser() -> Parser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_train(commands)
     add_predict(commands)
+    add_export(commands)
+    add_serve(commands)
     add_bench(commands)
     command = commands.add_parser("info", help="print what this build is made of", description=info.__doc__)
     command.set_defaults(command=info)
@@ -100,6 +103,28 @@ def add_predict(commands: Any) -> None:
     command.add_argument("run", metavar="RUN", help="folder of a run")
     command.add_argument("file", metavar="FILE", help="table of numbers, a row for each image, .csv or .npy")
     command.add_argument("--proba", action="store_true", help="print the probabilities of all classes")
+
+
+def add_export(commands: Any) -> None:
+    """The options of ``cygrad export``."""
+    command = commands.add_parser("export", help="write a run's model for other programs", description=export.__doc__)
+    command.set_defaults(command=export)
+    command.add_argument("run", metavar="RUN", help="folder of a run")
+    command.add_argument("--format", choices=FORMATS, help="kind of the file (default: what --out ends in, else onnx)")
+    command.add_argument("--out", metavar="FILE", help="the file (default: model.onnx or model.safetensors in RUN)")
+    command.add_argument("--opset", type=int, default=21, help="version of ONNX's operators, 17 to 21 (default: 21)")
+
+
+def add_serve(commands: Any) -> None:
+    """The options of ``cygrad serve``."""
+    command = commands.add_parser("serve", help="answer HTTP requests with a run's model", description=serve.__doc__)
+    command.set_defaults(command=serve)
+    command.add_argument("run", metavar="RUN", help="folder of a run")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine)")
+    command.add_argument("--port", type=int, default=5000, help="port, 0 for a free one (default: 5000)")
+    command.add_argument("--max-body", type=int, default=16 * 2**20, help="bytes of a body (default: 16777216)")
+    command.add_argument("--max-rows", type=int, default=100_000, help="rows of a request (default: 100000)")
+    command.add_argument("--threads", type=int, help="threads that a kernel may use (default: all cores)")
 
 
 def add_bench(commands: Any) -> None:
@@ -158,6 +183,54 @@ def predict(options: argparse.Namespace) -> int:
         for number in run.classes(rows):
             print(number)
     sys.stdout.flush()
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Writes the model of a run as ONNX, from rows of unscaled numbers to scores and probabilities, or its weights as
+    safetensors, under PyTorch's names."""
+    import json
+
+    from cygrad.train.run import load_run
+
+    ending = os.path.splitext(options.out or "")[1].lower()
+    kind = options.format or ("safetensors" if ending == ".safetensors" else "onnx")
+    path = options.out or os.path.join(options.run, f"model.{kind}")
+    if options.out and (kind == "safetensors") != (ending == ".safetensors"):
+        rule = "a safetensors file must" if kind == "safetensors" else "an onnx file must not"
+        raise ValueError(f"export: {rule} end in .safetensors, got {path!r}")
+    run = load_run(options.run)
+    notes = {"cygrad": json.dumps(run.metadata())}
+    if kind == "onnx":
+        from cygrad.integrations.onnx import export as write
+
+        network, example = run.network(), (1, run.columns)
+        outputs = ["scores", "probabilities"]
+        write(network, path, example, opset=options.opset, input_names=["rows"], output_names=outputs, metadata=notes)
+    else:
+        from cygrad.serialization import save
+
+        save(run.model.state_dict(), path, {"format": "pt", **notes})
+    print(f"written {path}")
+    return 0
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Answers HTTP requests until Ctrl-C: POST /invocations takes rows in MLflow's formats and gives predictions, GET
+    /health, /version and /metadata tell about the server and the model."""
+    from cygrad.config import set_num_threads
+    from cygrad.serve import Limits
+    from cygrad.serve import serve as run
+    from cygrad.train.run import load_run
+
+    if options.threads is not None:
+        set_num_threads(options.threads)
+
+    def started(address: str) -> None:
+        print(f"serving {options.run} at {address}, Ctrl-C ends it", flush=True)
+
+    limits = Limits(body=options.max_body, rows=options.max_rows)
+    run(load_run(options.run), options.host, options.port, limits=limits, started=started)
     return 0
 
 

@@ -24,12 +24,14 @@ STRUCTURE = "__structure__"  # the entry, or the metadata, that holds the JSON
 PLAIN = (bool, int, float, str, type(None))
 
 
-def save(obj: Any, path: str | os.PathLike[str]) -> None:
+def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
     """Saves a state dict, or any nesting of dicts, lists and tuples of tensors, arrays, numbers, strings,
     booleans and None.
 
     `path` ends in ``.npz``, or in ``.safetensors`` where the safetensors package is installed. The file is
-    replaced as a whole: a crash while saving leaves the old one. A parameter is saved as a tensor.
+    replaced as a whole: a crash while saving leaves the old one. A parameter is saved as a tensor. `metadata` is text
+    for the header of a ``.safetensors`` file, where other programs look for it: "format", "pt" tells those that ask
+    for PyTorch's names and layout, which ours are.
 
     Raises TypeError for what can't be saved, and OSError where the file can't be written.
 
@@ -40,11 +42,26 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     ['bias', 'weight']
     """
     kind = kind_of("save", path)
+    notes = dict(metadata or {})
+    check_metadata(notes, kind)
     arrays: dict[str, Array] = {}
     structure = encode(obj, (), arrays)
-    write = write_npz if kind == ".npz" else write_safetensors
     with atomic_write("save", path) as file:
-        write(file, arrays, structure)
+        if kind == ".npz":
+            write_npz(file, arrays, structure)
+        else:
+            write_safetensors(file, arrays, structure, notes)
+
+
+def check_metadata(metadata: dict[str, str], kind: str) -> None:
+    """Raises ValueError or TypeError where the file can't hold it."""
+    if metadata and kind != ".safetensors":
+        raise ValueError(f"save: metadata goes into .safetensors files, not into {kind}")
+    for key, value in metadata.items():
+        if type(key) is not str or type(value) is not str:
+            raise TypeError(f"save: metadata must be strings, got {key!r}: {type(value).__name__}")
+    if STRUCTURE in metadata:
+        raise ValueError(f"save: the name {STRUCTURE} in the metadata is taken")
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -202,13 +219,13 @@ def read_array(stream: Any, length: int, most: int) -> Array:
 # safetensors
 
 
-def write_safetensors(file: IO[bytes], arrays: dict[str, Array], structure: Any) -> None:
+def write_safetensors(file: IO[bytes], arrays: dict[str, Array], structure: Any, metadata: dict[str, str]) -> None:
     import json
 
     package = safetensors("save")
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     try:
-        file.write(package.numpy.save(contiguous, {STRUCTURE: json.dumps(structure)}))
+        file.write(package.numpy.save(contiguous, {**metadata, STRUCTURE: json.dumps(structure)}))
     except package.SafetensorError as error:
         raise TypeError(f"save: safetensors can't hold an array ({error})") from None
 
@@ -219,7 +236,9 @@ def read_safetensors(file: IO[bytes], path: str) -> tuple[dict[str, Array], str 
         with package.safe_open(path, framework="np") as opened:
             text = (opened.metadata() or {}).get(STRUCTURE)
             names = opened.keys()
-            if all(opened.get_slice(name).get_dtype() != "BF16" for name in names):
+            kinds = {name: opened.get_slice(name).get_dtype() for name in names}
+            check_kinds(kinds, path)
+            if "BF16" not in kinds.values():
                 return {name: opened.get_tensor(name) for name in names}, text
         entries = package.deserialize(file.read())
     except package.SafetensorError as error:
@@ -227,14 +246,24 @@ def read_safetensors(file: IO[bytes], path: str) -> tuple[dict[str, Array], str 
     return {name: from_bytes(entry) for name, entry in entries}, text
 
 
+# NumPy's dtypes by safetensors' names; bfloat16, which NumPy does not have, is read as bits and becomes float32.
+KINDS = {
+    "BOOL": "?", "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "I8": "i1", "I16": "<i2", "I32": "<i4",
+    "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8", "BF16": "<u2",
+}  # fmt: skip
+
+
+def check_kinds(kinds: dict[str, str], path: str) -> None:
+    """Raises ValueError for a dtype that has no counterpart here."""
+    for name, kind in kinds.items():
+        if kind not in KINDS:
+            raise ValueError(f"load: {path} holds {name!r} in {kind}, which NumPy does not have")
+
+
 def from_bytes(entry: dict[str, Any]) -> Array:
-    """A tensor of safetensors as an array; bfloat16, which NumPy does not have, becomes float32."""
-    names = {"F": "float", "I": "int", "U": "uint"}
-    if entry["dtype"] == "BF16":
-        bits = np.frombuffer(entry["data"], "<u2").astype(np.uint32) << 16
-        return bits.view(np.float32).reshape(entry["shape"])
-    name = "bool" if entry["dtype"] == "BOOL" else names[entry["dtype"][0]] + entry["dtype"][1:]
-    return np.frombuffer(entry["data"], name).reshape(entry["shape"])
+    """A tensor of safetensors as an array."""
+    array = np.frombuffer(entry["data"], KINDS[entry["dtype"]]).reshape(entry["shape"])
+    return (array.astype(np.uint32) << 16).view(np.float32) if entry["dtype"] == "BF16" else array
 
 
 def safetensors(op: str) -> Any:

@@ -14,11 +14,13 @@ from cygrad.autograd.grad_mode import (
 )
 from cygrad.autograd.gradcheck import gradcheck
 from cygrad.autograd.graph import graph
+from cygrad.autograd.tracing import Trace, trace
 
 __all__ = [
     "Function",
     "Node",
     "Op",
+    "Trace",
     "Value",
     "backward",
     "detect_anomaly",
@@ -33,5 +35,6 @@ __all__ = [
     "op",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "trace",
     "use_value_type",
 ]

@@ -44,6 +44,8 @@ cdef class Op:
     cdef public bint materialize, opaque
 
 
+cdef object _tracer
+
 cdef tuple arrange(Op op, tuple args, dict options)
 
 

@@ -369,6 +369,15 @@ def overwrite(target: Array, source: Array) -> None:
 # Forward
 
 _value_type = Value
+_tracer: Any = None  # what is told of every op, see tracing.py
+
+
+def set_tracer(tracer: Any) -> Any:
+    """Tells `tracer` of every op in every thread from now on, None ends it; returns the one before."""
+    global _tracer
+    before = _tracer
+    _tracer = tracer
+    return before
 
 
 def use_value_type(value_type: type[Value]) -> None:
@@ -425,11 +434,15 @@ def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
             for index, value in enumerate(outputs):
                 attach(value, node, index)
             guard(node, args, outputs)
+        if _tracer is not None:
+            _tracer.applied(op, args, options, outputs)
         return outputs
     value = output_of(result, args)
     if recording:
         attach(value, node, 0)
         guard(node, args, (value,))
+    if _tracer is not None:
+        _tracer.applied(op, args, options, (value,))
     return value
 
 
@@ -544,6 +557,8 @@ def rewrite(value: Any, result: Any) -> Any:
         value.index = result.index
         value.requires_grad = True
     value.seen_rewrites = value.version.rewrites
+    if _tracer is not None:
+        _tracer.rewritten(value, result)
     return value
 
 

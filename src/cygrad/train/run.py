@@ -12,8 +12,11 @@ import numpy as np
 
 from cygrad._files import atomic_write
 from cygrad._typing import Array
+from cygrad.nn.functional import softmax
+from cygrad.nn.module import Module
 from cygrad.nn.modules.container import Sequential
 from cygrad.serialization import load, save
+from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
 from cygrad.train.history import Record
 from cygrad.train.models import mlp
@@ -46,12 +49,32 @@ class Run:
     model: Sequential
     config: Config
 
+    @property
+    def columns(self) -> int:
+        """The numbers in a row."""
+        return self.config.sizes[0]
+
+    def numbers(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None) -> Array:
+        """Rows of a table, as JSON or CSV holds them, as what ``scores`` takes: (N, columns) of float32. The columns'
+        names are passed over, for this model knows none.
+
+        Raises ValueError, naming the row and the column, where a value is not a number.
+        """
+        try:
+            table = np.array(rows, np.float64)
+        except (ValueError, TypeError, OverflowError):
+            table = np.array(np.nan)
+        if np.isnan(table).any():  # None, for one, becomes NaN
+            raise ValueError(f"predict: {first_wrong(rows, columns)}")
+        with np.errstate(over="ignore"):
+            return table.astype(np.float32)
+
     def scores(self, rows: Array) -> Array:
         """One score a class, (N, classes), for rows (N, columns) of unscaled numbers.
 
         Raises ValueError for another number of columns, and where a number is not finite.
         """
-        wanted = self.config.sizes[0]
+        wanted = self.columns
         if rows.ndim != 2 or rows.shape[1] != wanted:
             got = f"{rows.shape[1]} columns" if rows.ndim == 2 else f"shape {rows.shape}"
             raise ValueError(f"predict: the rows have {got}, but the model wants {wanted}")
@@ -69,6 +92,54 @@ class Run:
         scores = self.scores(rows)
         powers = np.exp(scores - scores.max(1, keepdims=True))
         return powers / powers.sum(1, keepdims=True)
+
+    def network(self) -> Module:
+        """The model with what stands before and behind it: rows of unscaled numbers give scores and probabilities."""
+        return Network(self)
+
+    def metadata(self) -> dict[str, Any]:
+        """What the model is and takes, for JSON."""
+        config = self.config
+        return {
+            "task": config.task,
+            "cygrad_version": config.version,
+            "columns": self.columns,
+            "classes": config.classes,
+            "results": config.results,
+        }
+
+
+class Network(Module):
+    """rows (N, columns) to (scores, softmax(scores)), each (N, classes)."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.model = run.model
+        self.mean, self.std = run.config.mean, run.config.std
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        scores = self.model((rows - self.mean) / self.std)
+        return scores, softmax(scores, dim=-1)
+
+
+def first_wrong(rows: Sequence[Sequence[Any]], columns: Sequence[str] | None) -> str:
+    """The first value that is no number, or the row of another length."""
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(rows[0]):
+            return f"row {number} has {len(row)} columns, the first one {len(rows[0])}"
+        for place, value in enumerate(row):
+            if not is_number(value):
+                name = repr(columns[place]) if columns else str(place + 1)
+                return f"row {number}, column {name} holds {str(value)[:40]!r}, which is no number"
+    return "the rows are no table of numbers"
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, or the text of one, and not NaN."""
+    try:
+        return not math.isnan(float(value))
+    except (ValueError, TypeError, OverflowError):
+        return False
 
 
 def scaled(x: Array, mean: float, std: float) -> Array:

@@ -1,0 +1,487 @@
+"""ONNX: onnxruntime gives what the model gives, for every layer, every op that has a translation, and models of any
+Python; and what can't be exported is named."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import zlib
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import nn, ops
+from cygrad.autograd import Op
+from cygrad.integrations.onnx import OPSETS, export
+from cygrad.integrations.onnx.translations import TRANSLATIONS
+from tests.op_db import ROWS
+from tests.test_ops import convert, flatten
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+
+F = nn.functional
+each_opset = pytest.mark.parametrize("opset", OPSETS)
+TOLERANCE = 1e-5  # of the largest number
+
+
+def session(path):
+    return runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def run(path, *arrays):
+    """What onnxruntime gives for inputs in order; one that the graph does not use is not asked for."""
+    started = session(path)
+    names = [f"input_{number}" for number in range(len(arrays))] if len(arrays) > 1 else ["input"]
+    asked = {entry.name for entry in started.get_inputs()}
+    return started.run(None, {name: x for name, x in zip(names, arrays) if name in asked})
+
+
+def expected(model, *arrays):
+    """What the model gives, in evaluation mode."""
+    mode = model.training
+    model.eval()
+    with cg.no_grad():
+        results = flatten(model(*[cg.Tensor(x) for x in arrays]))
+    model.train(mode)
+    return [result.array for result in results]
+
+
+def difference(got, want):
+    """The largest difference, relative to the largest number."""
+    assert got.shape == want.shape and got.dtype == want.dtype
+    if not want.size:
+        return 0.0
+    np.testing.assert_array_equal(np.isfinite(got), np.isfinite(want))
+    finite = np.isfinite(want)
+    distance = np.abs(got[finite].astype(np.float64) - want[finite]).max(initial=0.0)
+    return distance / max(float(np.abs(want[finite]).max(initial=0)), 1e-30)
+
+
+def largest_difference(got, want):
+    """The largest difference for an input, one a row, relative to the largest number that it gives."""
+    if len(got) != 1000:
+        return difference(got, want)
+    return max(difference(g, w) for g, w in zip(got, want, strict=True))
+
+
+def trained(model):
+    """The model, its batch norms with statistics and weights that are not those of the beginning."""
+    rng = np.random.default_rng(0)
+    for name, tensor in model.state_dict().items():
+        if tensor.array.dtype.kind == "f":
+            drawn = rng.uniform(0.5, 1.5, tensor.shape) if "var" in name else rng.standard_normal(tensor.shape)
+            tensor.array[...] = drawn
+    return model
+
+
+# Layers
+
+
+def floats(*shape):
+    return lambda rng, n: (3 * rng.standard_normal((n, *shape))).astype(np.float32)
+
+
+def integers(bound, *shape):
+    return lambda rng, n: rng.integers(0, bound, (n, *shape))
+
+
+# A row: the layers of a name, and how inputs of n rows are drawn for them.
+LAYERS = {
+    "Linear": ([nn.Linear(7, 5), nn.Linear(7, 5, bias=False)], floats(7)),
+    "Linear, more axes": ([nn.Linear(7, 5), nn.Linear(7, 5, bias=False)], floats(2, 3, 7)),
+    "Identity": ([nn.Identity()], floats(4)),
+    "ReLU": ([nn.ReLU(), nn.ReLU(inplace=True)], floats(9)),
+    "LeakyReLU": ([nn.LeakyReLU(), nn.LeakyReLU(0.3, inplace=True)], floats(9)),
+    "ELU": ([nn.ELU(), nn.ELU(2.0, inplace=True)], floats(9)),
+    "SELU": ([nn.SELU(), nn.SELU(inplace=True)], floats(9)),
+    "GELU": ([nn.GELU(), nn.GELU("tanh")], floats(9)),
+    "SiLU": ([nn.SiLU(), nn.SiLU(inplace=True)], floats(9)),
+    "Mish": ([nn.Mish(), nn.Mish(inplace=True)], floats(9)),
+    "Sigmoid": ([nn.Sigmoid()], floats(9)),
+    "LogSigmoid": ([nn.LogSigmoid()], floats(9)),
+    "Tanh": ([nn.Tanh()], floats(9)),
+    "Softsign": ([nn.Softsign()], floats(9)),
+    "Softplus": ([nn.Softplus(), nn.Softplus(2.0, 3.0), nn.Softplus(0.5, 0.0)], floats(9)),
+    "Hardtanh": ([nn.Hardtanh(), nn.Hardtanh(-0.5, 2.0, inplace=True)], floats(9)),
+    "ReLU6": ([nn.ReLU6(), nn.ReLU6(inplace=True)], floats(9)),
+    "Softmax": ([nn.Softmax(1), nn.Softmax(-1)], floats(3, 4)),
+    "LogSoftmax": ([nn.LogSoftmax(1), nn.LogSoftmax(-1)], floats(3, 4)),
+    "BatchNorm1d": ([nn.BatchNorm1d(6), nn.BatchNorm1d(6, eps=0.1, affine=False), nn.BatchNorm1d(6, bias=False)], floats(6)),
+    "BatchNorm1d, sequences": ([nn.BatchNorm1d(6), nn.BatchNorm1d(6, track_running_stats=False)], floats(6, 5)),
+    "BatchNorm1d, own statistics": ([nn.BatchNorm1d(6, track_running_stats=False), nn.BatchNorm1d(6, affine=False, track_running_stats=False)], floats(6)),
+    "BatchNorm2d": ([nn.BatchNorm2d(3), nn.BatchNorm2d(3, track_running_stats=False)], floats(3, 4, 5)),
+    "LayerNorm": ([nn.LayerNorm(8), nn.LayerNorm(8, eps=0.1, elementwise_affine=False), nn.LayerNorm(8, bias=False)], floats(8)),
+    "LayerNorm, more axes": ([nn.LayerNorm((3, 8)), nn.LayerNorm(8)], floats(2, 3, 8)),
+    "Dropout": ([nn.Dropout(0.5), nn.Dropout(0.5, inplace=True)], floats(8)),
+    "Embedding": ([nn.Embedding(11, 4), nn.Embedding(11, 4, padding_idx=2)], integers(11, 3)),
+    "Flatten": ([nn.Flatten(), nn.Flatten(2, 3), nn.Flatten(0, 1), nn.Flatten(0)], floats(2, 3, 4)),
+    "Unflatten": ([nn.Unflatten(1, (2, 3)), nn.Unflatten(1, (-1, 2)), nn.Unflatten(-1, (6, 1, 1))], floats(6)),
+    "Sequential": ([nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3))], floats(8)),
+}  # fmt: skip
+
+# Layers that only hold others, and have no forward; those of losses are no part of what is shipped.
+HOLDERS = {"Module", "ModuleList", "ModuleDict", "ParameterList", "Parameter"}
+
+
+def test_every_layer_has_a_row():
+    layers = {name for name in nn.__all__ if isinstance(getattr(nn, name), type) and not name.endswith("Loss")}
+    assert {name.partition(",")[0] for name in LAYERS} == layers - HOLDERS
+
+
+@each_opset
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_agree_over_1000_inputs(tmp_path, name, opset):
+    layers, draw = LAYERS[name]
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    for layer in layers:
+        model = trained(layer)
+        export(model, tmp_path / "layer.onnx", draw(rng, 4), opset=opset)
+        written = onnx.load(tmp_path / "layer.onnx")
+        assert (written.ir_version, written.opset_import[0].version) == (10, opset)
+        for rows in (1000, 2 if "own statistics" in name else 1):  # the batch has any size
+            x = draw(rng, rows)
+            (got,), (want,) = run(tmp_path / "layer.onnx", x), expected(model, x.copy())
+            assert largest_difference(got, want) <= TOLERANCE, layer
+
+
+# Ops
+
+NO_TRANSLATION = {
+    # random
+    "dropout_at",
+    # losses
+    "bce_logits_loss", "bce_loss", "cross_entropy_classes", "cross_entropy_soft", "huber_loss", "kl_div", "kl_div_log",
+    "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss",
+    # without a counterpart
+    "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",
+}  # fmt: skip
+# Rows that only some inputs suit, or whose result depends on the input in a way that no graph tells.
+OUTSIDE = {
+    "getitem_mask", "masked_select", "nonzero", "one_hot", "setitem", "in_place", "batch_norm_running", "batch_norm_far",
+}  # fmt: skip
+
+
+def all_ops():
+    for module in pkgutil.iter_modules(ops.__path__, "cygrad.ops."):
+        for item in vars(importlib.import_module(module.name)).values():
+            if isinstance(item, Op):
+                yield item
+
+
+def test_every_op_has_a_translation_or_is_known_to_have_none():
+    missing = {op.name for op in all_ops() if op not in TRANSLATIONS}
+    assert missing == NO_TRANSLATION
+
+
+class Sampled(nn.Module):
+    """A call of the op database as a model: its arrays are the inputs."""
+
+    def __init__(self, op, sample):
+        super().__init__()
+        self.op, self.sample = op, sample
+        self.arrays = [a for a in flatten([*sample.args, *sample.kwargs.values()]) if isinstance(a, np.ndarray)]
+
+    def forward(self, *inputs):
+        rest = iter(inputs)
+        args = [convert(a, lambda _: next(rest)) for a in self.sample.args]
+        kwargs = {key: convert(a, lambda _: next(rest)) for key, a in self.sample.kwargs.items()}
+        return flatten(self.op(*args, **kwargs))
+
+
+PURE = [row for row in ROWS if np.float32 in row.dtypes and not row.in_place and row.name not in OUTSIDE]
+
+
+@pytest.mark.parametrize("row", PURE, ids=lambda row: row.name)
+def test_ops_agree(tmp_path, row):
+    path, exported, refused = tmp_path / "op.onnx", 0, set()
+    rng = np.random.default_rng(zlib.crc32(row.name.encode()))
+    for number, sample in enumerate(row.samples(rng, np.float32)):
+        model = Sampled(row.op, sample)
+        if number == 6 or not model.arrays:
+            break
+        try:
+            export(model, path, tuple(model.arrays), batch_axis=None, opset=OPSETS[number % len(OPSETS)])
+        except NotImplementedError as error:
+            refused.add(str(error))
+            continue
+        exported += 1
+        with np.errstate(all="ignore"):
+            for got, want in zip(run(path, *model.arrays), expected(model, *model.arrays), strict=True):
+                assert difference(got, want) <= TOLERANCE, sample
+    assert all(text.startswith("export: the op ") for text in refused)
+    assert exported or not model.arrays or refused
+
+
+# Models
+
+
+class Residual(nn.Module):
+    """Branches, a list of layers, Python's own control flow, an output that is an input, and two outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(6, 6) for _ in range(3)])
+        self.heads = nn.ModuleDict({"mean": nn.Linear(6, 1), "scale": nn.Linear(6, 2)})
+        self.scale = nn.Parameter(cg.ones(6))
+
+    def forward(self, x):
+        for number, layer in enumerate(self.layers):
+            x = x + F.relu(layer(x)) * self.scale if number else F.gelu(layer(x))
+        return self.heads["mean"](x).squeeze(1), F.softplus(self.heads["scale"](x))[:, 1:], x
+
+
+class Recurrent(nn.Module):
+    """A state of the batch's size, and a loop over time."""
+
+    def __init__(self):
+        super().__init__()
+        self.step = nn.Linear(3 + 5, 5)
+
+    def forward(self, x):
+        state = cg.zeros(x.shape[0], 5)
+        for t in range(x.shape[1]):
+            state = cg.tanh(self.step(cg.cat([x[:, t], state], 1)))
+        return state
+
+
+class Attention(nn.Module):
+    """Embedded tokens that look back at one another."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.project, self.norm = nn.Embedding(20, 8), nn.Linear(8, 24), nn.LayerNorm(8)
+        self.register_buffer("later", cg.triu(cg.ones(7, 7), diagonal=1).bool())
+
+    def forward(self, tokens):
+        x = self.embedding(tokens)
+        n, length, width = x.shape
+        q, k, v = [part.reshape(n, length, 2, width // 2).transpose(1, 2) for part in self.project(self.norm(x)).split(8, -1)]
+        scores = cg.einsum("nhid,nhjd->nhij", q, k) / width**0.5
+        weights = scores.masked_fill(self.later, -1e9).softmax(-1)
+        return (x + (weights @ v).transpose(1, 2).reshape(n, length, width)).mean(1)
+
+
+class Standardised(nn.Module):
+    """Statistics over the batch, and sizes that follow from it."""
+
+    def forward(self, x):
+        whole = (x - x.mean(0)) / (x.std(0) + 1e-3)
+        return whole.reshape(-1, 2, 2).flatten(0, 1), x.sum(0, keepdim=True).expand(x.shape[0], 4), x.argmax(0), x.var()
+
+
+MODELS = {
+    "residual": (Residual, floats(6)),
+    "recurrent": (Recurrent, floats(4, 3)),
+    "attention": (Attention, integers(20, 7)),
+    "standardised": (Standardised, floats(4)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@each_opset
+def test_models_agree(tmp_path, name, opset):
+    make, draw = MODELS[name]
+    model, rng = make(), np.random.default_rng(0)
+    export(model, tmp_path / "model.onnx", draw(rng, 1), opset=opset)
+    for rows in (1000, 3, 2):
+        x = draw(rng, rows)
+        for got, want in zip(run(tmp_path / "model.onnx", x), expected(model, x), strict=True):
+            assert difference(got, want) <= TOLERANCE
+
+
+def test_several_inputs_names_and_metadata(tmp_path):
+    class Weighted(nn.Module):
+        def forward(self, x, weight, index):
+            return (x * weight).gather(1, index)
+
+    path = tmp_path / "weighted.onnx"
+    rng = np.random.default_rng(0)
+    x, index = rng.random((2, 3), np.float32), np.zeros((2, 3), np.int64)
+    names = ["x", "weight", "index"]
+    export(Weighted(), path, (x, cg.Tensor(x), index), input_names=names, output_names=["y"], metadata={"task": "test"})
+    loaded = onnx.load(path)
+    assert {entry.key: entry.value for entry in loaded.metadata_props} == {"task": "test"}
+    assert (loaded.producer_name, loaded.producer_version) == ("cygrad", cg.__version__)
+    (y,) = session(path).run(["y"], dict(zip(names, [x, x, index])))
+    np.testing.assert_array_equal(y, (x * x)[:, [0, 0, 0]])
+
+
+def test_weights_keep_their_names_and_are_stored_once(tmp_path):
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    tied = nn.Linear(3, 3)
+    tied.weight = model[0].weight
+    model.append(tied)
+    export(model, tmp_path / "model.onnx", (1, 3))
+    held = {entry.name for entry in onnx.load(tmp_path / "model.onnx").graph.initializer}
+    assert held == {"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "2.bias"}
+
+
+def test_a_fixed_batch(tmp_path):
+    export(Recurrent(), tmp_path / "model.onnx", (6, 4, 3), batch_axis=None)
+    assert session(tmp_path / "model.onnx").get_inputs()[0].shape == [6, 4, 3]
+    assert not [node for node in onnx.load(tmp_path / "model.onnx").graph.node if node.op_type == "ConstantOfShape"]
+
+
+def test_the_batch_may_be_another_axis(tmp_path):
+    class Turned(nn.Module):
+        def forward(self, x):
+            return x.transpose(0, 1) * 2
+
+    export(Turned(), tmp_path / "model.onnx", (3, 1), batch_axis=1)
+    x = np.arange(12, dtype=np.float32).reshape(3, 4)
+    np.testing.assert_array_equal(run(tmp_path / "model.onnx", x)[0], 2 * x.T)
+
+
+def test_the_model_is_left_as_it_was(tmp_path):
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
+    model[1].eval()
+    before = cg.train.fingerprint(model)
+    export(model, tmp_path / "model.onnx", (1, 3))
+    assert cg.train.fingerprint(model) == before
+    assert [module.training for module in model] == [True, False, True]
+    assert cg.is_grad_enabled()
+
+
+# What is refused
+
+
+def module(function):
+    """A model whose forward is the function."""
+
+    class Model(nn.Module):
+        def forward(self, *inputs):
+            return function(*inputs)
+
+    return Model()
+
+
+def swapped(x):
+    y = x.clone()
+    part = y[:, :2]
+    part *= 2
+    return y
+
+
+def assigned(x):
+    y = x * 1
+    y[:, 0] = 0
+    return y
+
+
+REFUSED = {
+    "no translation": (lambda x: cg.roll(x, 1, 0), NotImplementedError, r"export: the op roll has no translation into ONNX"),
+    "training": (lambda x: F.dropout(x), NotImplementedError, r"export: the op dropout_at has no translation"),
+    "numpy": (lambda x: x + cg.Tensor(np.sin(x.array)), RuntimeError, r"export: a tensor of shape \(2, 4\) is different for different inputs"),
+    "item": (lambda x: x * x.mean().item(), RuntimeError, r"export: an argument of the op mul depends on the input"),
+    "random": (lambda x: x + cg.randn(4), RuntimeError, r"must not go by way of .* random numbers"),
+    "branches": (lambda x: x.relu() if x.shape[0] == 2 else x.tanh(), RuntimeError, r"export: the model applies other ops to another input"),
+    "the batch in an argument": (lambda x: x / x.shape[0], RuntimeError, r"export: an argument of the op div depends on the input's numbers or its batch's size"),
+    "a size that is no line": (lambda x: (x[:, None] + x).reshape(-1, 4), None, None),
+    "assignment": (assigned, RuntimeError, r"a tensor was changed in place, by an assignment"),
+    "a view changed": (swapped, RuntimeError, r"a tensor was changed in place, .* through another tensor"),
+    "no tensor": (lambda x: {"y": x}, TypeError, r"trace: the function must return a tensor or several, got dict"),
+    "float index": (lambda x: x[x > 0], RuntimeError, r"export: an argument of the op getitem depends on the input"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_graph_can_not_tell_is_refused(tmp_path, name):
+    function, error, match = REFUSED[name]
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"old")
+    if error is None:
+        export(module(function), path, (1, 4))
+        x = np.random.default_rng(0).random((5, 4), np.float32)
+        np.testing.assert_allclose(run(path, x)[0], expected(module(function), x)[0])
+        return
+    with pytest.raises(error, match=match) as caught:
+        export(module(function), path, (1, 4))
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["model.onnx"]
+
+
+def test_the_check_finds_what_the_traces_do_not(tmp_path):
+    """Numbers that change behind the graph's back, in the same way for both traces."""
+    calls = []
+
+    def forward(x):
+        calls.append(x)
+        y = x * 2
+        y.array[...] = 7 * y.array  # not an op
+        return y + 1
+
+    with pytest.raises(RuntimeError, match="export: the ONNX graph gives other numbers than Model"):
+        export(module(forward), tmp_path / "model.onnx", (1, 4))
+    assert len(calls) == 3
+    export(module(forward), tmp_path / "model.onnx", (1, 4), check=False)
+    assert len(calls) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({"opset": 16}, ValueError, "export: opset must lie in 17 to 21, got 16"),
+        ({"opset": 22}, ValueError, "export: opset must lie in 17 to 21, got 22"),
+        ({"example": ()}, ValueError, "export: at least one example input is needed, got none"),
+        ({"example": "x"}, TypeError, "export: the example must be a tensor, several, or a shape, got str"),
+        ({"example": (1, 4), "batch_axis": 2}, ValueError, r"export: an input of shape \(1, 4\) has no axis 2 for the batch"),
+        ({"input_names": ["a", "b"]}, ValueError, r"export: 1 different input names are needed, got \['a', 'b'\]"),
+        ({"input_names": "a"}, ValueError, "export: 1 different input names are needed, got 'a'"),
+        ({"output_names": []}, ValueError, r"export: 1 different output names are needed, got \[\]"),
+        ({"input_names": ["a"], "output_names": ["a"]}, ValueError, "export: 'a' names both an input and an output"),
+        ({"example": (1, 5)}, ValueError, "linear: "),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_named(tmp_path, arguments, error, match):
+    with pytest.raises(error, match=match):
+        export(nn.Linear(4, 2), tmp_path / "model.onnx", **{"example": (1, 4), **arguments})
+    assert not os.listdir(tmp_path)
+
+
+def test_an_integer_example_without_rows(tmp_path):
+    with pytest.raises(ValueError, match=r"export: an example of integers needs at least one row, got shape \(0, 3\)"):
+        export(nn.Embedding(5, 2), tmp_path / "model.onnx", np.zeros((0, 3), np.int64))
+
+
+def test_without_the_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"export: ONNX needs the package onnx: pip install 'cygrad\[onnx\]'"):
+        export(nn.Linear(4, 2), tmp_path / "model.onnx", (1, 4))
+
+
+# Traces
+
+
+def test_a_trace_knows_arrays_not_tensors():
+    """detach, data and a function with a rule of its own leave no step of their own."""
+
+    class Twice(cg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+    trace, result = cg.autograd.trace(lambda x: Twice.apply(x.detach().data).relu_(), cg.ones(2))
+    assert [step.op.name for step in trace.steps] == ["mul", "relu"]
+    assert trace.arrays[trace.outputs[0]].tolist() == result.tolist() == [2, 2]
+
+
+def test_a_trace_ends_with_its_function():
+    def fail(x):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        cg.autograd.trace(fail, cg.ones(2))
+    trace, _ = cg.autograd.trace(lambda x: x.exp(), cg.ones(2))
+    cg.ones(2).log()
+    assert [step.op.name for step in trace.steps] == ["exp"]
+
+
+def test_other_threads_are_not_traced():
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        trace, _ = cg.autograd.trace(lambda x: (pool.submit(cg.log, cg.ones(3)).result(), x.exp())[1], cg.ones(2))
+    assert [step.op.name for step in trace.steps] == ["exp"]
