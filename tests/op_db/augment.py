@@ -87,7 +87,7 @@ ROWS = [
         "erase",
         erasures,
         Bad(lambda cg: kernels.erase(X, BOX[:1], np.ones(3, F)), ValueError, r"erase: boxes must be \(2, 4\), got shape \(1, 4\)"),
-        Bad(lambda cg: kernels.erase(X, BOX + [0, 1, 0, 5], np.ones(3, F)), ValueError, r"erase: box \(0, 1, 0, 5\) does not lie in an image of 4 x 5"),
+        Bad(lambda cg: kernels.erase(X, BOX + np.array([0, 1, 0, 5]), np.ones(3, F)), ValueError, r"erase: box \(0, 1, 0, 5\) does not lie in an image of 4 x 5"),
         Bad(lambda cg: kernels.erase(X, BOX, np.ones(2, F)), ValueError, r"erase: values must be one for each of 3 channels, got shape \(2,\)"),
         Bad(lambda cg: kernels.erase(X, BOX, np.ones(3)), TypeError, "erase: values is float64, but input is float32"),
     ),

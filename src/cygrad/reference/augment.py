@@ -12,8 +12,8 @@ __all__ = ["color", "erase", "gaussian_noise", "gaussian_noise_draws", "mix", "p
 
 
 def color(x: Any, factors: Any, low: Any = -np.inf, high: Any = np.inf) -> Any:
-    """Brightness, contrast and saturation b, c, s = factors[i], each followed by a clamp: v = b·x; v ← c·v + (1 − c)·mean
-    of the grey of v; y = s·v + (1 − s)·grey of the pixel."""
+    """Brightness, contrast and saturation b, c, s = factors[i], each followed by a clamp: v = b·x; v ← c·v + (1 −
+    c)·mean of the grey of v; y = s·v + (1 − s)·grey of the pixel."""
     b, c, s = factors.astype(np.float64).reshape(-1, 3).T[:, :, None, None, None]
     channels = x.shape[1]
     weights = np.array([0.2989, 0.587, 0.114] if channels == 3 else [1 / max(channels, 1)] * channels)[:, None, None]
@@ -25,8 +25,8 @@ def color(x: Any, factors: Any, low: Any = -np.inf, high: Any = np.inf) -> Any:
 def gaussian_noise(
     x: Any, sigmas: Any, seed: Any, offset: Any, mean: Any = 0, low: Any = -np.inf, high: Any = np.inf
 ) -> Any:
-    """clamp(x + mean + sigmas[i]·z), z by Box and Muller from a group of 32 words: the first 16 give lengths, the others
-    angles; cosines come first, then sines. The angles begin at −π/4."""
+    """clamp(x + mean + sigmas[i]·z), z by Box and Muller from a group of 32 words: the first 16 give lengths, the
+    others angles; cosines come first, then sines. The angles begin at −π/4."""
     draws = gaussian_noise_draws(x) // max(len(x), 1)
     z = np.zeros(x.shape)
     for i in range(len(x)):

@@ -1,5 +1,5 @@
-"""Rows of tokens dropped, swapped, replaced and inserted. Token j of row i draws the four words of one counter: the first
-decides, the others choose."""
+"""Rows of tokens dropped, swapped, replaced and inserted. Token j of row i draws the four words of one counter: the
+first decides, the others choose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def drawn(tokens: Any, lengths: Any, p: Any, seed: Any, offset: Any) -> Any:
     for i, (row, n) in enumerate(zip(tokens, lengths)):
         counters = np.arange(n, dtype=np.uint64) + np.uint64(offset + i * per_row)
         words = philox(seed, counters)
-        yield [int(t) for t in row[:n]], words[0] < np.uint64(int(p * 2**32)), [[int(w) for w in word] for word in words[1:]]
+        chosen = words[0] < np.uint64(int(p * 2**32))
+        yield [int(t) for t in row[:n]], chosen, [[int(w) for w in word] for word in words[1:]]
 
 
 def below(word: Any, n: Any) -> Any:
@@ -44,7 +45,7 @@ def drop_tokens(tokens: Any, lengths: Any, p: Any, seed: Any, offset: Any, paddi
     rows = []
     for row, chosen, words in drawn(tokens, lengths, p, seed, offset):
         kept = [token for token, gone in zip(row, chosen) if not gone]
-        rows.append(kept or row and [row[below(words[0][0], len(row))]])
+        rows.append(kept or (row and [row[below(words[0][0], len(row))]]))
     return padded(rows, tokens.shape[1], padding)
 
 
