@@ -56,6 +56,7 @@ ROWS = [
             Bad(lambda cg: kernels.warp(X.astype(int), M, 4, 5), TypeError, "warp: input must be float32 or float64, got int64"),
             Bad(lambda cg: kernels.warp(X, M[:1], 4, 5), ValueError, r"warp: maps must be 6 numbers for each of 2 samples, got shape \(1, 6\)"),
             Bad(lambda cg: kernels.warp(X, M * np.nan, 4, 5), ValueError, "warp: maps must be finite"),
+            Bad(lambda cg: kernels.warp(X, M + 2**30, 4, 5), ValueError, r"warp: maps must stay below 2\^30"),
             Bad(lambda cg: kernels.warp(X, M.astype(np.float64), 4, 5), TypeError, "warp: maps is float64, but input is float32"),
             Bad(lambda cg: kernels.warp(X, M, -1, 5), ValueError, r"warp: the size must not be negative, got \(-1, 5\)"),
             Bad(lambda cg: kernels.warp(X, M, 4, 5, "wrap"), ValueError, "warp: padding must be constant, edge or reflect, got 'wrap'"),
@@ -74,7 +75,7 @@ ROWS = [
             Bad(lambda cg: kernels.blur(X, np.ones((2, 4), np.float32)), ValueError, r"blur: weights must be \(N, an odd number of taps\), got shape \(2, 4\)"),
             Bad(lambda cg: kernels.blur(X, np.ones((1, 3), np.float32)), ValueError, r"blur: weights must be 3 numbers for each of 2 samples, got shape \(1, 3\)"),
             Bad(lambda cg: kernels.blur(X, np.ones((2, 9), np.float32)), ValueError, "blur: 9 taps reach beyond the mirror of an image of 4 x 5"),
-            Bad(lambda cg: kernels.blur(np.zeros((1, 1, 1, 1 << 20), np.float32), np.ones((1, 1), np.float32)), ValueError, "blur: a row of 1048576 pixels is too long"),
+            Bad(lambda cg: kernels.blur(np.zeros((1, 1, 1, 1 << 20), np.float32), np.ones((1, 1), np.float32)), ValueError, "blur: 1 taps are too many for rows of 1048576 pixels"),
         ),
     ),
 ]  # fmt: skip

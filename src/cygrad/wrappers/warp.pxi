@@ -31,6 +31,8 @@ def warp(x, maps, int64_t height, int64_t width, padding="constant", double fill
         raise ValueError(f"warp: padding must be constant, edge or reflect, got {padding!r}")
     if height < 0 or width < 0:
         raise ValueError(f"warp: the size must not be negative, got ({height}, {width})")
+    if size(m) and np.abs(m).max() >= 2.0**30:
+        raise ValueError("warp: maps must stay below 2^30")
     cdef cnp.npy_intp *s = cnp.PyArray_DIMS(source)
     if s[2] * s[3] == 0 and s[0] * s[1] * height * width:
         raise ValueError(f"warp: there are no pixels in images of shape {shape_of(source)}")
@@ -55,8 +57,8 @@ def blur(x, weights):
     w = parameters("blur", "weights", w, source, taps)
     if size(source) and taps // 2 >= min(s[2], s[3]):
         raise ValueError(f"blur: {taps} taps reach beyond the mirror of an image of {s[2]} x {s[3]}")
-    if (s[3] + taps) * 8 > 4 << 20:
-        raise ValueError(f"blur: a row of {s[3]} pixels is too long")
+    if (s[3] + taps) * taps > (4 << 20) // 16 - 4 * (taps + 64):
+        raise ValueError(f"blur: {taps} taps are too many for rows of {s[3]} pixels")
     y = empty_like(source)
     cdef cg_blur_args args = cg_blur_args(
         y=data(y), x=data(source), weights=data(w), n=s[0], channels=s[1], height=s[2], width=s[3], taps=taps)

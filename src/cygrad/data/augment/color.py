@@ -22,8 +22,8 @@ class ColorJitter(ImageTransform):
     """Brightness, contrast and saturation, in this order, each times a factor from a pair, or from (1 − f, 1 + f) of
     one number f, then held inside `clip`, which None leaves out.
 
-    v = b·x; v ← c·v + (1 − c)·mean of the image's grey; v ← s·v + (1 − s)·grey of the pixel. The grey of three channels is
-    0.2989 R + 0.587 G + 0.114 B (ITU-R BT.601), else the channels' mean.
+    v = b·x; v ← c·v + (1 − c)·mean of the image's grey; v ← s·v + (1 − s)·grey of the pixel. The grey of three channels
+    is 0.2989 R + 0.587 G + 0.114 B (ITU-R BT.601), else the channels' mean.
 
     As ``torchvision.transforms.v2.ColorJitter``, but always in this order, without hue, and for every image on its own.
 
