@@ -142,20 +142,25 @@ def module(name: str, source: str, **options) -> Extension:
 write_argument_blocks()
 levels = cpu_levels()
 libraries = [library(f"cygrad_{level}", f"csrc/isa/{level}.c", flags) for level, flags in levels.items()]
-libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in ("dispatch", "pool", "memory")]
+libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in ("dispatch", "pool", "memory", "program")]
 kernels = module(
     "_kernels",
     "src/cygrad/_kernels.pyx",
     # The order matters to static linking: dispatch needs the levels.
-    libraries=["cygrad_dispatch", "cygrad_pool", "cygrad_memory", *(f"cygrad_{level}" for level in levels)],
+    libraries=[f"cygrad_{name}" for name in ("dispatch", "program", "pool", "memory", *levels)],
     depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
 )
 engine = module("autograd.engine", "src/cygrad/autograd/engine.py", depends=["src/cygrad/autograd/engine.pxd"])
+replay = module(
+    "compiler.replay",
+    "src/cygrad/compiler/replay.pyx",
+    depends=["csrc/program.h", "src/cygrad/_kernels.pxd", "src/cygrad/autograd/engine.pxd"],
+)
 
 setup(
     libraries=libraries,
     ext_modules=cythonize(
-        [kernels, engine],
+        [kernels, engine, replay],
         include_path=["src"],
         compiler_directives={
             "language_level": 3,

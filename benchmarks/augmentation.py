@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from peers import limit_threads, take_turns
+from turns import limit_threads, take_turns
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--threads", type=int, default=1)
@@ -22,6 +22,11 @@ from cygrad.data import augment  # noqa: E402
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 96, 96)]
 
 
+def with_all(chains: dict) -> dict:
+    """The chains, and all of them in a row."""
+    return chains | {"all": [transform for chain in chains.values() for transform in chain]}
+
+
 def ours(size: int) -> dict:
     """The transforms of cygrad."""
     made = {
@@ -32,7 +37,7 @@ def ours(size: int) -> dict:
         "noise": [augment.GaussianNoise(0.0, 0.1)],
         "erasing": [augment.RandomErasing(p=1.0)],
     }
-    return {name: augment.Compose(chain) for name, chain in (made | {"all": sum(made.values(), [])}).items()}
+    return {name: augment.Compose(chain) for name, chain in with_all(made).items()}
 
 
 def of_torchvision(size: int) -> dict:
@@ -49,7 +54,7 @@ def of_torchvision(size: int) -> dict:
         "noise": [v2.GaussianNoise(0.0, 0.1)],
         "erasing": [v2.RandomErasing(p=1.0)],
     }
-    return {name: v2.Compose(chain) for name, chain in (made | {"all": sum(made.values(), [])}).items()}
+    return {name: v2.Compose(chain) for name, chain in with_all(made).items()}
 
 
 def of_albumentations(size: int) -> dict:
@@ -67,7 +72,7 @@ def of_albumentations(size: int) -> dict:
         "noise": [a.GaussNoise(std_range=(0.1, 0.1), p=1)],
         "erasing": [a.Erasing(p=1)],
     }
-    return {name: a.Compose(chain) for name, chain in (made | {"all": sum(made.values(), [])}).items()}
+    return {name: a.Compose(chain) for name, chain in with_all(made).items()}
 
 
 def peers(size: int) -> dict:
@@ -89,14 +94,16 @@ def main() -> None:
         last = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
         others = peers(shape[1])
         for name, transform in ours(shape[1]).items():
-            functions = {"cygrad": lambda t=transform: t(x)}
+            functions = {"cygrad": lambda t=transform, images=x: t(images)}
             if "torchvision" in others:
                 import torch
 
                 tensors = list(torch.tensor(x))
                 functions["torchvision"] = lambda t=others["torchvision"][name], images=tensors: [t(i) for i in images]
             if "albumentations" in others:
-                functions["albumentations"] = lambda t=others["albumentations"][name]: [t(image=i) for i in last]
+                functions["albumentations"] = (
+                    lambda t=others["albumentations"][name], images=last: [t(image=i) for i in images]
+                )
             times = take_turns(functions, options.rounds)
             rates = {peer: options.batch / seconds for peer, seconds in times.items()}
             cells = [f"{p} {r:9,.0f} ({rates['cygrad'] / r:5.1f} x)" for p, r in rates.items() if p != "cygrad"]

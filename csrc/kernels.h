@@ -74,6 +74,7 @@ cg_kernel cg_find(int kernel, int dtype);
  * pays for. The results do not depend on how many those are. Returns 0, or -1 where there is no
  * memory to work in. */
 int cg_run(cg_kernel kernel, const void *args, double cost);
+int64_t cg_shares(double cost, int threads); /* how many shares that cost pays for, at least one */
 CG_PUBLIC int cg_num_threads(void);
 CG_PUBLIC void cg_set_num_threads(int threads);
 

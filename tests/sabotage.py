@@ -21,13 +21,14 @@ from cygrad.autograd import Op
 # Wrappers that configure the engine and compute nothing.
 ADMINISTRATION = {
     "cpu_level", "cpu_levels", "kernel_names", "num_threads", "pooled", "set_num_threads", "use_cpu_level",
+    "fault_error", "use_tape", "wrong_number",
 }
 
 
 def shift(result: Any) -> Any:
     """The result with its first array of floats off by about two percent."""
     if isinstance(result, np.ndarray) and result.dtype.kind == "f":
-        return (result * 1.02 + 0.01).astype(result.dtype)
+        return np.asarray(result * 1.02 + 0.01, result.dtype)
     if isinstance(result, np.floating):
         return type(result)(result * 1.02 + 0.01)
     if isinstance(result, np.ndarray) and result.dtype.kind == "b":
@@ -52,7 +53,7 @@ def wrong_value(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def shift_in_place(args: tuple[Any, ...]) -> None:
     """The same on the arrays that come first: those that a kernel without a result has written."""
-    for array in args[0]:
+    for array in arrays_of(args[:1]):
         array[...] = shift(array)
 
 

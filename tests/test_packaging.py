@@ -26,7 +26,7 @@ def test_import_brings_in_nothing_heavy():
     done = run(sys.executable, "-c", SEEN)
     assert done.returncode == 0, done.stderr
     imported = {name.partition(".")[0] for name in done.stdout.split()}
-    heavy = {"torch", "tqdm", "safetensors", "scipy", "argparse", "csv", "logging", "multiprocessing", "asyncio"}
+    heavy = {"torch", "sklearn", "tqdm", "safetensors", "scipy", "argparse", "csv", "logging", "multiprocessing", "asyncio"}
     assert not imported & heavy
     assert not [name for name in done.stdout.split() if name.startswith("cygrad.cli")]
 

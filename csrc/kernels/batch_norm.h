@@ -98,6 +98,11 @@ static void NAME(normal_row)(real *restrict y, const real *restrict x, const rea
     for (int64_t j = 0; j < cols; j++) y[j] = (x[j] - mean[j]) * scale[j] + shift[j];
 }
 
+/* The weight of this batch in the running statistics: 1/n for batch number n where batches are counted. */
+INLINE double NAME(momentum_of)(const cg_batch_norm_args *a) {
+    return a->batches ? 1 / (double)(*a->batches + 1) : a->momentum;
+}
+
 /* running ← (1 − momentum)·running + momentum·batch, the variance with Bessel's correction */
 INLINE void NAME(update_running)(real *running_mean, real *running_var, real mean, real m2, int64_t n, double momentum) {
     if (running_mean) *running_mean = R((1 - momentum) * *running_mean + momentum * mean);
@@ -109,6 +114,7 @@ static void NAME(batch_norm_columns)(const cg_batch_norm_args *a, int64_t first,
     const real *x = (const real *)a->x + first, *weight = a->weight, *bias = a->bias;
     real *restrict y = (real *)a->y + first, *mean = (real *)a->mean + first, *rstd = (real *)a->rstd + first;
     real *running_mean = a->running_mean, *running_var = a->running_var;
+    const double momentum = NAME(momentum_of)(a);
     real m2[CHANNEL_BLOCK], scale[CHANNEL_BLOCK], shift[CHANNEL_BLOCK];
     EACH_FEW_COLUMNS(j, cols, NAME(few_columns_moments), mean + j, m2 + j, x + j, a->rows, a->channels);
     for (int64_t j = 0; j < cols; j++) {
@@ -118,7 +124,7 @@ static void NAME(batch_norm_columns)(const cg_batch_norm_args *a, int64_t first,
     }
     for (int64_t j = 0; j < cols; j++)
         NAME(update_running)(running_mean ? running_mean + first + j : 0, running_var ? running_var + first + j : 0,
-                             mean[j], m2[j], a->rows, a->momentum);
+                             mean[j], m2[j], a->rows, momentum);
     for (int64_t i = 0; i < a->rows * a->channels; i += a->channels)
         NAME(normal_row)(y + i, x + i, mean, scale, shift, cols);
 }
@@ -135,7 +141,7 @@ static void NAME(batch_norm_channel)(const cg_batch_norm_args *a, int64_t c) {
     const real scale = rstd * (weight ? weight[c] : 1), shift = bias ? bias[c] : 0;
     ((real *)a->mean)[c] = mean, ((real *)a->rstd)[c] = rstd;
     NAME(update_running)(running_mean ? running_mean + c : 0, running_var ? running_var + c : 0, mean, m.m2, n,
-                         a->momentum);
+                         NAME(momentum_of)(a));
     for (int64_t i = 0; i < a->rows; i++)
         for (int64_t j = 0; j < a->inner; j++) y[i * step + j] = (x[i * step + j] - mean) * scale + shift;
 }

@@ -35,4 +35,15 @@ ARITHMETIC(sub, u - v)
 ARITHMETIC(mul, u * v)
 ARITHMETIC(div, u / v)
 
+/* y = x, bytes of any kind */
+KERNEL_BODY(copy) {
+    cg_range r = cg_part(a->bytes, CG_BLOCK * (int64_t)sizeof(real), share);
+    if (r.begin < r.end) memcpy((char *)a->y + r.begin, (const char *)a->x + r.begin, (size_t)(r.end - r.begin));
+}
+
+/* y ← y + 1, one int64 */
+KERNEL_BODY(count) {
+    if (!share.index) ++*(int64_t *)a->y;
+}
+
 #undef ARITHMETIC

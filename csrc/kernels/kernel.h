@@ -26,6 +26,14 @@ static inline int64_t cg_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t cg_max(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t cg_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/* baseⁿ for n ≥ 0, by squaring: the same bits with every C library */
+static inline double cg_power(double base, int64_t n) {
+    double result = 1;
+    for (; n > 0; n >>= 1, base *= base)
+        if (n & 1) result *= base;
+    return result;
+}
+
 /* The part of 0..n that belongs to this share: whole blocks of `block`, in order. */
 static inline cg_range cg_part(int64_t n, int64_t block, cg_share share) {
     int64_t blocks = cg_ceil_div(n, block);

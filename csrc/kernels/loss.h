@@ -83,6 +83,28 @@ KERNEL_BODY(sum_partials) {
     if (share.index == 0) *(real *)a->y = NAME(sum_line)(a->partial, a->n) * R(a->scale);
 }
 
+/* Class numbers, checked: y = target, −1 where it is `ignored` (where there is such a number: `ignores`); fault = the first row whose target is not one of 0..limit − 1,
+ * −1 where there is none; total = Σ w[target] (weight may be NULL, for ones), which may be NULL. */
+KERNEL_BODY(classes) {
+    if (share.index) return;
+    const real *weight = a->weight;
+    int64_t *y = a->y, fault = -1;
+    double total = 0;
+    for (int64_t i = 0; i < a->n; i++) {
+        const int64_t t = a->target[i], valid = t >= 0 && t < a->limit, ignored = a->ignores && t == a->ignored;
+        y[i] = valid && !ignored ? t : -1;
+        if (!valid && !ignored && fault < 0) fault = i;
+        if (y[i] >= 0) total += weight ? weight[t] : 1;
+    }
+    *(int64_t *)a->fault = fault;
+    if (a->total) *(real *)a->total = R(total);
+}
+
+/* y ← y/total, one number */
+KERNEL_BODY(divide) {
+    if (!share.index) *(real *)a->y /= *(const real *)a->total;
+}
+
 /* Cross entropy of the rows of x[rows, cols] with a class each (−1 where it is ignored), label smoothing s:
  *   loss[i] = −(1 − s)·w[t]·log p[t] − s/cols·Σ w[c]·log p[c],  log p = x − lse,  lse = log Σ eˣ
  * weight is NULL for ones. C. Szegedy et al. (2016), "Rethinking the inception architecture", §7. */
@@ -107,24 +129,25 @@ KERNEL_BODY(cross_entropy) {
     }
 }
 
-/* dx = g[i]·((1 − s)·w[t]·(p − onehot) + s/cols·(Σw·p − w)), p = e^(x − lse), g = dy·scale; zero where the class is
- * ignored. dy has a step of 0 or 1. */
+/* dx = g[i]·((1 − s)·w[t]·(p − onehot) + s/cols·(Σw·p − w)), p = e^(x − lse), g = dy/total; zero where the class is
+ * ignored. dy has a step of 0 or 1; total may be NULL, for 1. */
 KERNEL_BODY(cross_entropy_backward) {
     const real *x = a->x, *weight = a->weight, *lse = a->lse, *dy = a->dy;
     const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
-    real *dx = a->dx, total = 0;
-    for (int64_t j = 0; smooth > 0 && j < a->cols; j++) total += weight ? weight[j] : 1;
+    const real scale = a->total ? 1 / *(const real *)a->total : 1;
+    real *dx = a->dx, all = 0;
+    for (int64_t j = 0; smooth > 0 && j < a->cols; j++) all += weight ? weight[j] : 1;
     cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *from = x + i * a->cols;
-        real *to = dx + i * a->cols;
+        real *restrict to = dx + i * a->cols;
         const int64_t t = a->target[i];
         if (t < 0) {
             memset(to, 0, a->cols * sizeof(real));
             continue;
         }
-        const real g = dy[i * a->dy_step] * R(a->scale), chosen = (1 - smooth) * (weight ? weight[t] : 1);
-        const real factor = g * (chosen + each * total), l = lse[i];
+        const real g = dy[i * a->dy_step] * scale, chosen = (1 - smooth) * (weight ? weight[t] : 1);
+        const real factor = g * (chosen + each * all), l = lse[i];
         for (int64_t j = 0; j < a->cols; j++) to[j] = NAME(exp)(from[j] - l) * factor;
         for (int64_t j = 0; smooth > 0 && j < a->cols; j++) to[j] -= g * each * (weight ? weight[j] : 1);
         to[t] -= g * chosen;
@@ -153,7 +176,7 @@ KERNEL_BODY(soft_cross_entropy) {
 KERNEL_BODY(soft_cross_entropy_backward) {
     const real *x = a->x, *target = a->target, *weight = a->weight, *lse = a->lse, *dy = a->dy;
     const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
-    real *dx = a->dx, *dt = a->dt;
+    real *restrict dx = a->dx, *restrict dt = a->dt;
     cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *from = x + i * a->cols, *t = target + i * a->cols;
@@ -179,15 +202,15 @@ KERNEL_BODY(nll_loss) {
     }
 }
 
-/* dx[i, t] = −w[t]·dy·scale, all else zero */
+/* dx[i, t] = −w[t]·dy/total, all else zero; total may be NULL, for 1 */
 KERNEL_BODY(nll_loss_backward) {
-    const real *weight = a->weight, *dy = a->dy;
+    const real *weight = a->weight, *dy = a->dy, scale = a->total ? 1 / *(const real *)a->total : 1;
     real *dx = a->dx;
     cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
     memset(dx + r.begin * a->cols, 0, (r.end - r.begin) * a->cols * sizeof(real));
     for (int64_t i = r.begin; i < r.end; i++) {
         const int64_t t = a->target[i];
-        if (t >= 0) dx[i * a->cols + t] = -(weight ? weight[t] : 1) * dy[i * a->dy_step] * R(a->scale);
+        if (t >= 0) dx[i * a->cols + t] = -(weight ? weight[t] : 1) * dy[i * a->dy_step] * scale;
     }
 }
 

@@ -1,7 +1,7 @@
 /* Optimizer steps, one launch for all parameters of a group. Formulas and defaults are those of PyTorch's
  * documentation of torch.optim. sign is −1 to maximize, else 1. */
 
-/* d = sign·g + weight_decay·p; with momentum b ← momentum·b + (1 − dampening)·d (b ← d at first), d = d + momentum·b
+/* d = sign·g + weight_decay·p; with momentum b ← momentum·b + (1 − dampening)·d (b ← d in step 1), d = d + momentum·b
  * (Nesterov) or b; p ← p − lr·d. momentum = 0 has no b. */
 KERNEL_BODY(sgd) {
     const real lr = R(a->lr), momentum = R(a->momentum), rest = R(1 - a->dampening), decay = R(a->weight_decay);
@@ -13,7 +13,7 @@ KERNEL_BODY(sgd) {
             for (int64_t i = piece.begin; i < piece.end; i++) p[i] -= lr * (sign * g[i] + decay * p[i]);
         else
             for (int64_t i = piece.begin; i < piece.end; i++) {
-                const real d = sign * g[i] + decay * p[i], mean = a->first ? d : momentum * b[i] + rest * d;
+                const real d = sign * g[i] + decay * p[i], mean = a->step == 1 ? d : momentum * b[i] + rest * d;
                 p[i] -= lr * (a->nesterov ? d + momentum * mean : mean);
                 b[i] = mean;
             }
@@ -21,12 +21,13 @@ KERNEL_BODY(sgd) {
 }
 
 /* m ← β₁·m + (1 − β₁)·d, v ← β₂·v + (1 − β₂)·d², p ← p − step_size·m/(√v·root_scale + eps), where
- * step_size = lr/(1 − β₁ᵗ) and root_scale = 1/√(1 − β₂ᵗ). d = sign·g, plus weight_decay·p unless the decay is
+ * step_size = lr/(1 − β₁ᵗ) and root_scale = 1/√(1 − β₂ᵗ), t = step. d = sign·g, plus weight_decay·p unless the decay is
  * decoupled: then p ← p·(1 − lr·weight_decay) first. AMSGrad takes the largest v so far. D. P. Kingma, J. Ba (2015),
  * "Adam"; I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization". */
 INLINE void NAME(adam_piece)(const cg_adam_args *a, cg_piece piece, int amsgrad) {
     const real beta1 = R(a->beta1), rest1 = R(1 - a->beta1), beta2 = R(a->beta2), rest2 = R(1 - a->beta2);
-    const real eps = R(a->eps), step_size = R(a->step_size), root_scale = R(a->root_scale), sign = R(a->sign);
+    const real eps = R(a->eps), sign = R(a->sign), step_size = R(a->lr / (1 - cg_power(a->beta1, a->step)));
+    const real root_scale = R(1 / sqrt(1 - cg_power(a->beta2, a->step)));
     const real coupled = a->decoupled ? 0 : R(a->weight_decay);
     const real keep = a->decoupled ? R(1 - a->lr * a->weight_decay) : 1;
     const real *restrict g = a->g[piece.tensor];
@@ -72,10 +73,11 @@ KERNEL_BODY(rmsprop) {
     }
 }
 
-/* s ← s + d², p ← p − lr·d/(√s + eps), lr already decayed. J. Duchi, E. Hazan, Y. Singer (2011), "Adaptive
+/* s ← s + d², p ← p − lr·d/((1 + (step − 1)·lr_decay)·(√s + eps)). J. Duchi, E. Hazan, Y. Singer (2011), "Adaptive
  * subgradient methods". */
 KERNEL_BODY(adagrad) {
-    const real lr = R(a->lr), eps = R(a->eps), decay = R(a->weight_decay), sign = R(a->sign);
+    const real lr = R(a->lr / (1 + (double)(a->step - 1) * a->lr_decay)), eps = R(a->eps);
+    const real decay = R(a->weight_decay), sign = R(a->sign);
     CG_EACH_PIECE(piece, a, share) {
         const real *restrict g = a->g[piece.tensor];
         real *restrict p = a->p[piece.tensor], *restrict s = a->s[piece.tensor];

@@ -165,7 +165,23 @@ static void sum_partials_twin(const void *args) {
     put(a->y, 0, sum * a->scale);
 }
 
+static int copy_build(void *args, int variant) {
+    if (variant >= COUNT(SIZES)) return 0;
+    *(cg_copy_args *)args = (cg_copy_args){bytes_output(9 * SIZES[variant]), flags(9 * SIZES[variant]), 9 * SIZES[variant]};
+    return 1;
+}
+static void copy_twin(const void *args) {
+    const cg_copy_args *a = args;
+    for (int64_t i = 0; i < a->bytes; i++) ((char *)a->y)[i] = ((const char *)a->x)[i];
+}
+static int count_build(void *args, int variant) {
+    *(cg_count_args *)args = (cg_count_args){integers_output(1)};
+    return variant < 1;
+}
+static void count_twin(const void *args) { *(int64_t *)((const cg_count_args *)args)->y += 1; }
+
 static const test tests[] = {
+    {CG_copy, copy_build, copy_twin, 0}, {CG_count, count_build, count_twin, 0},
     PAIR(relu), PAIR(leaky_relu), PAIR(elu), {CG_gelu, gelu_build, gelu_twin, 16},
     {CG_gelu_tanh, gelu_tanh_build, gelu_tanh_twin, 16}, {CG_silu, silu_build, silu_twin, 16}, PAIR(sigmoid), PAIR(tanh),
     PAIR(softplus), PAIR(exp), PAIR(log), PAIR(erf),

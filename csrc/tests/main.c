@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "../program.h"
+
 int precision;
 
 enum { MOST_ARRAYS = 64 };
@@ -79,7 +81,7 @@ uint8_t *bytes_output(int64_t n) {
     return p;
 }
 
-int64_t *integers_output(int64_t n) { return (int64_t *)(void *)bytes_output(8 * n); }
+int64_t *integers_output(int64_t n) { return (int64_t *)bytes_output(8 * n); }
 
 uint8_t *flags(int64_t n) {
     uint8_t *p = new_array(n, 0);
@@ -227,6 +229,43 @@ static void test_runner(void) {
     free_arrays();
 }
 
+/* A program: y = relu(x) and z = y + y in steps that wait for each other, and a fault that ends it. */
+static void test_program(void) {
+    const int64_t n = 100003;
+    precision = CG_FLOAT32;
+    void *x = numbers(n, -1, 1), *y = output(n), *z = output(n);
+    int64_t *target = integers(1, 9, 10), *checked = integers_output(1), *fault = integers_output(1);
+    cg_relu_args first = {y, x, n, 0, 0};
+    cg_add_args second = {z, y, y, 1, n, 0, 1, 0, 1};
+    cg_classes_args third = {checked, fault, NULL, target, NULL, 1, 5, 0, 0};
+    cg_count_args last = {integers_output(1)};
+    const cg_step steps[] = {{cg_find(CG_relu, precision), &first, 1e9, 0, NULL},
+                             {cg_find(CG_add, precision), &second, 1e9, 1, NULL},
+                             {cg_find(CG_classes, precision), &third, 1, 0, fault},
+                             {cg_find(CG_count, precision), &last, 1, 0, NULL}};
+    for (int threads = 1; threads <= 5; threads++) {
+        cg_set_num_threads(threads);
+        reset_outputs();
+        const int64_t count = *(int64_t *)last.y;
+        if (cg_run_steps(steps, 4) != 2 || *fault != 0 || *(int64_t *)last.y != count) {
+            printf("%d threads: the program did not end at its fault\n", threads);
+            exit(1);
+        }
+        for (int64_t i = 0; i < n; i++)
+            if (get(z, i) != 2 * fmax(get(x, i), 0)) {
+                printf("%d threads: element %lld of the program's result is wrong\n", threads, (long long)i);
+                exit(1);
+            }
+        *target = 4;
+        if (cg_run_steps(steps, 4) != 4 || *(int64_t *)last.y != count + 1) {
+            printf("%d threads: the program did not run to its end\n", threads);
+            exit(1);
+        }
+        *target = 9;
+    }
+    free_arrays();
+}
+
 int main(void) {
     const test_list *lists[] = {&elementwise_tests, &matrix_tests, &row_tests, &norm_tests, &many_tests,
                                 &image_tests, &token_tests};
@@ -243,6 +282,7 @@ int main(void) {
             return 1;
         }
     test_runner();
+    test_program();
     printf("%d kernels, %d calls, %d threads\n", CG_KERNEL_COUNT, calls, cg_num_threads());
     return 0;
 }

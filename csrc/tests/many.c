@@ -102,7 +102,7 @@ static int sgd_build(void *args, int variant) {
     if (variant >= 6) return 0;
     const double momentum = variant ? 0.9 : 0;
     *(cg_sgd_args *)args = (cg_sgd_args){results(-1, 1), momentum != 0 ? results(-1, 1) : NULL,
-        (const void *const *)inputs(-1, 1), lengths(), TENSORS, BLOCKS, variant == 2, variant == 3, 0.1, momentum,
+        (const void *const *)inputs(-1, 1), lengths(), TENSORS, BLOCKS, 1 + (variant != 2), variant == 3, 0.1, momentum,
         variant == 4 ? 0.2 : 0, 0.01, variant == 5 ? -1 : 1};
     return 1;
 }
@@ -113,7 +113,7 @@ static void sgd_twin(const void *args) {
             const double p = get(a->p[t], i);
             double d = a->sign * get(a->g[t], i) + a->weight_decay * p;
             if (a->momentum != 0) {
-                const double b = a->first ? d : a->momentum * get(a->b[t], i) + (1 - a->dampening) * d;
+                const double b = a->step == 1 ? d : a->momentum * get(a->b[t], i) + (1 - a->dampening) * d;
                 put(a->b[t], i, b);
                 d = a->nesterov ? d + a->momentum * b : b;
             }
@@ -123,8 +123,8 @@ static void sgd_twin(const void *args) {
 static int adam_build(void *args, int variant) {
     if (variant >= 4) return 0;
     *(cg_adam_args *)args = (cg_adam_args){results(-1, 1), results(-1, 1), results(0, 1), variant % 2 ? results(0, 1) : NULL,
-        (const void *const *)inputs(-1, 1), lengths(), TENSORS, BLOCKS, variant % 2, variant / 2, 0.1, 0.9, 0.999, 1e-8, 0.05,
-        0.2, 1.5, variant == 3 ? -1 : 1};
+        (const void *const *)inputs(-1, 1), lengths(), TENSORS, BLOCKS, 1 + 5 * variant, variant % 2, variant / 2, 0.1, 0.9, 0.999, 1e-8, 0.05,
+        variant == 3 ? -1 : 1};
     return 1;
 }
 static void adam_twin(const void *args) {
@@ -138,7 +138,8 @@ static void adam_twin(const void *args) {
             const double u = a->amsgrad ? fmax(v, get(a->largest[t], i)) : v;
             put(a->m[t], i, m), put(a->v[t], i, v);
             if (a->amsgrad) put(a->largest[t], i, u);
-            put(a->p[t], i, p - a->step_size * m / (sqrt(u) * a->root_scale + a->eps));
+            const double first = 1 - pow(a->beta1, (double)a->step), second = 1 - pow(a->beta2, (double)a->step);
+            put(a->p[t], i, p - a->lr / first * m / (sqrt(u / second) + a->eps));
         }
 }
 static int rmsprop_build(void *args, int variant) {
@@ -167,9 +168,9 @@ static void rmsprop_twin(const void *args) {
         }
 }
 static int adagrad_build(void *args, int variant) {
-    if (variant >= 1) return 0;
+    if (variant >= 2) return 0;
     *(cg_adagrad_args *)args = (cg_adagrad_args){results(-1, 1), results(1, 2), (const void *const *)inputs(-1, 1), lengths(),
-                                                 TENSORS, BLOCKS, 0.1, 1e-10, 0.05, 1};
+                                                 TENSORS, BLOCKS, 1 + 3 * variant, 0.1, 0.5, 1e-10, 0.05, 1};
     return 1;
 }
 static void adagrad_twin(const void *args) {
@@ -178,7 +179,8 @@ static void adagrad_twin(const void *args) {
         for (int64_t i = 0; i < LENGTHS[t]; i++) {
             const double p = get(a->p[t], i), d = a->sign * get(a->g[t], i) + a->weight_decay * p;
             const double s = get(a->s[t], i) + d * d;
-            put(a->s[t], i, s), put(a->p[t], i, p - a->lr * d / (sqrt(s) + a->eps));
+            const double lr = a->lr / (1 + (double)(a->step - 1) * a->lr_decay);
+            put(a->s[t], i, s), put(a->p[t], i, p - lr * d / (sqrt(s) + a->eps));
         }
 }
 

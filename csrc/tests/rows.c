@@ -77,12 +77,13 @@ static void cross_entropy_twin(const void *args) {
         put(a->lse, i, l), put(a->loss, i, loss);
     }
 }
+static double sum_of(const void *total) { return total ? get(total, 0) : 1; }
 static int cross_entropy_backward_build(void *args, int variant) {
     if (variant >= 2 * COUNT(ROWS)) return 0;
     const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1], step = variant % 2;
     *(cg_cross_entropy_backward_args *)args = (cg_cross_entropy_backward_args){
         output(r * c), numbers(step ? r : 1, 1, 2), numbers(r * c, -5, 5), integers(r, -1, c),
-        step ? numbers(c, 0.5, 2) : NULL, numbers(r, 5, 6), r, c, step, 0.5, step ? 0.1 : 0};
+        step ? numbers(c, 0.5, 2) : NULL, numbers(r, 5, 6), step ? NULL : numbers(1, 2, 3), r, c, step, step ? 0.1 : 0};
     return 1;
 }
 static void cross_entropy_backward_twin(const void *args) {
@@ -97,7 +98,7 @@ static void cross_entropy_backward_twin(const void *args) {
                 if (c == j) q = share * weight_of(a->weight, c);
             }
             const double p = exp(get(a->x, i * a->cols + j) - get(a->lse, i));
-            put(a->dx, i * a->cols + j, t < 0 ? 0 : get(a->dy, i * a->dy_step) * a->scale * (p * total - q));
+            put(a->dx, i * a->cols + j, t < 0 ? 0 : get(a->dy, i * a->dy_step) / sum_of(a->total) * (p * total - q));
         }
 }
 
@@ -163,7 +164,7 @@ static int nll_loss_backward_build(void *args, int variant) {
     if (variant >= 2 * COUNT(ROWS)) return 0;
     const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1], step = variant % 2;
     *(cg_nll_loss_backward_args *)args = (cg_nll_loss_backward_args){
-        output(r * c), numbers(step ? r : 1, 1, 2), integers(r, -1, c), step ? numbers(c, 0.5, 2) : NULL, r, c, step, 0.5};
+        output(r * c), numbers(step ? r : 1, 1, 2), integers(r, -1, c), step ? numbers(c, 0.5, 2) : NULL, step ? NULL : numbers(1, 2, 3), r, c, step};
     return 1;
 }
 static void nll_loss_backward_twin(const void *args) {
@@ -171,9 +172,39 @@ static void nll_loss_backward_twin(const void *args) {
     for (int64_t i = 0; i < a->rows; i++)
         for (int64_t j = 0; j < a->cols; j++)
             put(a->dx, i * a->cols + j,
-                j == a->target[i] ? -weight_of(a->weight, j) * get(a->dy, i * a->dy_step) * a->scale : 0);
+                j == a->target[i] ? -weight_of(a->weight, j) * get(a->dy, i * a->dy_step) / sum_of(a->total) : 0);
 }
 
 #define PAIR(name) {CG_##name, name##_build, name##_twin, 64}, {CG_##name##_backward, name##_backward_build, name##_backward_twin, 64}
-static const test tests[] = {PAIR(softmax), PAIR(log_softmax), PAIR(cross_entropy), PAIR(soft_cross_entropy), PAIR(nll_loss)};
+static int classes_build(void *args, int variant) {
+    if (variant >= 3 * COUNT(SIZES)) return 0;
+    const int64_t n = SIZES[variant / 3], bad = variant % 3 == 2; /* the last variant has targets that are no class */
+    *(cg_classes_args *)args = (cg_classes_args){integers_output(n), integers_output(1), variant % 3 ? output(1) : NULL,
+        integers(n, bad ? -1 : 0, bad ? 8 : 7), variant % 3 == 1 ? numbers(7, 0.5, 2) : NULL, n, 7, variant % 3 > 0, bad ? -1 : 2};
+    return 1;
+}
+static void classes_twin(const void *args) {
+    const cg_classes_args *a = args;
+    int64_t *y = a->y, *fault = a->fault;
+    double total = 0;
+    *fault = -1;
+    for (int64_t i = a->n - 1; i >= 0; i--) {
+        const int64_t t = a->target[i];
+        const int ignored = a->ignores && t == a->ignored;
+        y[i] = ignored || t < 0 || t >= a->limit ? -1 : t;
+        if (!ignored && y[i] < 0) *fault = i;
+        if (y[i] >= 0) total += weight_of(a->weight, t);
+    }
+    if (a->total) put(a->total, 0, total);
+}
+static int divide_build(void *args, int variant) {
+    *(cg_divide_args *)args = (cg_divide_args){output(1), numbers(1, 2, 3)};
+    return variant < 1;
+}
+static void divide_twin(const void *args) {
+    const cg_divide_args *a = args;
+    put(a->y, 0, get(a->y, 0) / get(a->total, 0));
+}
+
+static const test tests[] = {{CG_classes, classes_build, classes_twin, 16}, {CG_divide, divide_build, divide_twin, 1}, PAIR(softmax), PAIR(log_softmax), PAIR(cross_entropy), PAIR(soft_cross_entropy), PAIR(nll_loss)};
 TESTS(row_tests, tests);

@@ -428,13 +428,18 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
+    from cygrad import compiler as compiler
     from cygrad import train as train
+    from cygrad.compiler import compile as compile
 else:
 
     def __getattr__(name):
-        """``cygrad.train``, which is imported when it is first used."""
-        if name == "train":
-            import importlib
+        """``cygrad.train``, ``cygrad.compiler`` and ``cygrad.compile``, which are imported when they are first used."""
+        import importlib
 
-            return importlib.import_module("cygrad.train")
+        if name in ("compiler", "train"):
+            return importlib.import_module(f"cygrad.{name}")
+        if name == "compile":
+            globals()[name] = function = importlib.import_module("cygrad.compiler").compile
+            return function
         raise AttributeError(f"module 'cygrad' has no attribute {name!r}")

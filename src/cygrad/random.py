@@ -10,6 +10,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
+from cygrad.autograd import engine
 from cygrad.tensor import Tensor
 
 __all__ = [
@@ -55,6 +56,13 @@ class Generator:
         self._seed = 67280421310721  # PyTorch's default
         self._offset = 0
 
+    def __getstate__(self) -> tuple[int, int]:
+        return self._seed, self._offset
+
+    def __setstate__(self, state: tuple[int, int]) -> None:
+        self._lock = threading.Lock()
+        self._seed, self._offset = state
+
     def manual_seed(self, seed: int) -> Generator:
         """Begins anew at a seed, an integer of up to 64 bits; negative ones count from 2⁶⁴."""
         number = seed.__index__()
@@ -99,6 +107,7 @@ class Generator:
 
     def numpy(self) -> np.random.Generator:
         """A NumPy generator for one use: everything that no kernel draws."""
+        engine.reading("Generator.numpy")
         seed, offset = self.advance(1)
         # The key tells it from the counters of the kernels, which have key (seed, 0).
         return np.random.Generator(np.random.Philox(key=[seed, offset + 1]))
@@ -144,14 +153,19 @@ def source(generator: Generator | None) -> np.random.Generator:
     return (default_generator if generator is None else generator).numpy()
 
 
+def drawn(generator: Generator | None, method: str, *args: Any) -> Array:
+    """What a method of NumPy's generator draws."""
+    return np.asarray(kernels.pooled(getattr(source(generator), method), *args))
+
+
 def uniform_array(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
     """Numbers uniform in [0, 1)."""
-    return np.asarray(kernels.pooled(source(generator).random, shape, np.dtype(dtype or np.float32).type))
+    return engine.produced(drawn, generator, "random", shape, np.dtype(dtype or np.float32).type)
 
 
 def normal_array(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
     """Numbers from N(0, 1)."""
-    return np.asarray(kernels.pooled(source(generator).standard_normal, shape, np.dtype(dtype or np.float32).type))
+    return engine.produced(drawn, generator, "standard_normal", shape, np.dtype(dtype or np.float32).type)
 
 
 def sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -196,38 +210,52 @@ def randint(
         low, high, size = 0, low, high
     if not low < high:
         raise RuntimeError(f"randint: low must be below high, got {low} and {high}")
-    return Tensor(source(generator).integers(low, high, tuple(size or ())).astype(dtype or np.int64))
+    return Tensor(engine.produced(drawn, generator, "integers", low, high, tuple(size or ()), dtype or np.int64))
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
     """0..n − 1 in random order."""
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
-    return Tensor(source(generator).permutation(n).astype(dtype or np.int64))
+    order = engine.produced(drawn, generator, "permutation", n)
+    return Tensor(order.astype(dtype or np.int64, copy=False))
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that input gives, else 0."""
-    if input.array.size and not ((input.array >= 0) & (input.array <= 1)).all():
+    return Tensor(engine.produced(bernoulli_array, input.array, generator))
+
+
+def bernoulli_array(p: Array, generator: Generator | None) -> Array:
+    if p.size and not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError("bernoulli: input must lie in [0, 1]")
-    return Tensor((uniform_array(input.shape, np.float64, generator) < input.array).astype(input.dtype))
+    return np.asarray(uniform_array(p.shape, np.float64, generator) < p).astype(p.dtype)
 
 
 def normal(mean: Any, std: Any, size: Sequence[int] | None = None, *, generator: Generator | None = None) -> Tensor:
     """Numbers from N(mean, std²); mean and std are numbers or tensors, broadcast."""
     centre, spread = (getattr(v, "array", v) for v in (mean, std))
-    if np.any(np.asarray(spread) < 0):
-        raise RuntimeError("normal: std must not be negative")
     shape = np.broadcast_shapes(np.shape(centre), np.shape(spread)) if size is None else tuple(size)
-    dtype = next((v.dtype for v in (centre, spread) if isinstance(v, np.ndarray)), np.dtype(np.float32))
-    return Tensor(np.asarray(centre + spread * normal_array(shape, dtype, generator), dtype))
+    return Tensor(engine.produced(scaled_normal_array, centre, spread, shape, generator))
+
+
+def scaled_normal_array(mean: Any, std: Any, shape: tuple[int, ...], generator: Generator | None) -> Array:
+    if np.any(np.asarray(std) < 0):
+        raise RuntimeError("normal: std must not be negative")
+    dtype = next((v.dtype for v in (mean, std) if isinstance(v, np.ndarray)), np.dtype(np.float32))
+    return np.asarray(mean + std * normal_array(shape, dtype, generator), dtype)
 
 
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Numbers of columns, drawn with the weights in the rows of input."""
-    weights = np.atleast_2d(input.array).astype(np.float64)
+    return Tensor(engine.produced(multinomial_array, input.array, num_samples, replacement, generator))
+
+
+def multinomial_array(weights: Array, num_samples: int, replacement: bool, generator: Generator | None) -> Array:
+    shape = weights.shape
+    weights = np.atleast_2d(weights).astype(np.float64)
     if weights.ndim != 2 or not np.isfinite(weights).all() or (weights < 0).any() or (weights.sum(1) <= 0).any():
         raise RuntimeError("multinomial: input must be rows of weights that are not negative, not all zero and finite")
     if not replacement and num_samples > (weights > 0).sum(1).min():
@@ -241,4 +269,4 @@ def multinomial(
         with np.errstate(divide="ignore"):
             keys = source(generator).standard_exponential(weights.shape) / weights
         draws = np.argsort(keys, 1)[:, :num_samples]
-    return Tensor(draws.reshape(*input.shape[:-1], num_samples).astype(np.int64))
+    return draws.reshape(*shape[:-1], num_samples).astype(np.int64)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad import autograd, functions
 from cygrad._typing import Array
 from cygrad.autograd import engine
@@ -131,6 +132,7 @@ class Tensor(autograd.Value):
 
     def data_ptr(self) -> int:
         """The address of its memory."""
+        engine.reading("data_ptr")
         return self.array.ctypes.data
 
     def is_contiguous(self) -> bool:
@@ -172,6 +174,9 @@ class Tensor(autograd.Value):
     @property
     def grad(self) -> Tensor | None:
         """What backward has added up, for a leaf."""
+        recorder = engine.recorder()
+        if recorder is not None:
+            recorder.touch([self])
         return self.grad_value
 
     @grad.setter
@@ -184,11 +189,12 @@ class Tensor(autograd.Value):
                     f"grad: the gradient is {value.dtype} of shape {value.shape}, "
                     f"but the tensor is {self.dtype} of shape {self.shape}"
                 )
+        engine.zero_gradients([self], True)
         self.grad_value = value
 
     @grad.deleter
     def grad(self) -> None:
-        self.grad_value = None
+        engine.zero_gradients([self], True)
 
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
@@ -253,6 +259,7 @@ class Tensor(autograd.Value):
         """The ndarray itself, not a copy. Raises RuntimeError where a gradient is required."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires a gradient; use tensor.detach().numpy()")
+        engine.reading("numpy")
         return self.array
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
@@ -273,10 +280,12 @@ class Tensor(autograd.Value):
         """Its one number as a Python number. Raises RuntimeError where it has not just one."""
         if self.array.size != 1:
             raise RuntimeError(f"item: the tensor has shape {self.shape}, not one number")
+        engine.reading("item")
         return self.array.item()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
+        engine.reading("tolist")
         return self.array.tolist()
 
     def __len__(self) -> int:
@@ -292,6 +301,7 @@ class Tensor(autograd.Value):
     def __bool__(self) -> bool:
         if self.array.size != 1:
             raise RuntimeError(f"bool: whether a tensor of shape {self.shape} is true is ambiguous; use any() or all()")
+        engine.reading("bool")
         return bool(self.array.item())
 
     def __int__(self) -> int:
@@ -306,12 +316,14 @@ class Tensor(autograd.Value):
         return int(self.item())
 
     def __contains__(self, value: Any) -> bool:
+        engine.reading("in")
         return bool((self.array == getattr(value, "array", value)).any())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self.array.ndim else format(str(self), spec)
 
     def __repr__(self) -> str:
+        engine.reading("repr")
         return show(self)
 
     def __copy__(self) -> Tensor:
@@ -347,7 +359,7 @@ class Tensor(autograd.Value):
         if recording or not self.array.flags.writeable:
             engine.rewrite(self, index_ops.index_put(self, value, key=key))
         else:
-            self.array[key] = getattr(value, "array", value)
+            engine.call_again(assign, self.array, key, getattr(value, "array", value))
             self.version.value += 1
 
     def _is_own_part(self, key: Any, value: Tensor) -> bool:
@@ -549,6 +561,7 @@ class Tensor(autograd.Value):
 
     def nonzero(self, as_tuple: bool = False) -> Any:
         """Where it is not zero: a row of indices for each place, or one tensor an axis."""
+        engine.reading("nonzero")
         places = np.nonzero(self.array) if self.array.ndim else np.nonzero(self.array.reshape(1))
         if as_tuple:
             return tuple([Tensor(p) for p in places])
@@ -556,11 +569,13 @@ class Tensor(autograd.Value):
 
     def unique(self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
         """The different numbers, in order; with them where each came from, and how often."""
+        engine.reading("unique")
         found: Any = np.unique(self.array, False, return_inverse, return_counts)  # type: ignore[call-overload]
         return tuple([Tensor(f) for f in found]) if isinstance(found, tuple) else Tensor(found)
 
     def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
         """How often each of 0, 1, … occurs, or the weights of its places added up."""
+        engine.reading("bincount")
         if self.array.ndim != 1 or self.array.dtype.kind not in "iu" or (self.array < 0).any():
             raise RuntimeError("bincount: the tensor must be a 1-D tensor of integers that are not negative")
         return Tensor(np.bincount(self.array, None if weights is None else weights.numpy(), minlength))
@@ -599,15 +614,15 @@ class Tensor(autograd.Value):
 
     def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:
         """Zeros in this tensor's dtype."""
-        return Tensor(np.zeros(sizes(size), dtype or self.dtype))
+        return Tensor(kernels.pooled(np.zeros, sizes(size), dtype or self.dtype))
 
     def new_ones(self, *size: Any, dtype: Any = None) -> Tensor:
         """Ones in this tensor's dtype."""
-        return Tensor(np.ones(sizes(size), dtype or self.dtype))
+        return Tensor(kernels.pooled(np.ones, sizes(size), dtype or self.dtype))
 
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
         """One number everywhere, in this tensor's dtype."""
-        return Tensor(np.full(size, fill_value, dtype or self.dtype))
+        return Tensor(kernels.pooled(np.full, size, fill_value, dtype or self.dtype))
 
     # Dtypes and devices
 
@@ -685,7 +700,9 @@ def plain_part(part: Any) -> Any:
         array = part.array
         if array.dtype.kind == "f":
             raise IndexError(f"index: a tensor that indexes must hold integers or booleans, got {array.dtype}")
-        return array.item() if array.ndim == 0 and array.dtype.kind in "iu" else array.copy()
+        if array.dtype.kind == "b" or not array.ndim:
+            engine.reading("an index")
+        return array.item() if array.ndim == 0 and array.dtype.kind in "iu" else engine.copied(array)
     if isinstance(part, list):
         return np.asarray(part, None if part else np.int64)
     if isinstance(part, np.ndarray):
@@ -693,6 +710,11 @@ def plain_part(part: Any) -> Any:
     if isinstance(part, slice):
         return slice(*[v if v is None else v.__index__() for v in (part.start, part.stop, part.step)])
     return part
+
+
+def assign(target: Array, key: Any, value: Any) -> None:
+    """target[key] = value"""
+    target[key] = value
 
 
 autograd.use_value_type(Tensor)

@@ -49,6 +49,35 @@ def moving_reference(x, running_mean, running_var, weight, bias, training, momen
     return reference.batch_norm(x, weight, bias, running_mean, running_var, momentum, 1e-5)[0]
 
 
+def counted(library, tensor):
+    """What a layer without a momentum remembers of three batches: their mean, and how many they were."""
+
+    def call(x):
+        layer = library.nn.BatchNorm1d(x.shape[1], momentum=None).to(x.dtype)
+        for batch in (x, x * 2, x - 1):
+            layer(batch)
+        return layer.running_mean, layer.running_var, layer.num_batches_tracked
+
+    return call
+
+
+def counted_reference(x):
+    batches = [x, x * 2, x - 1]
+    axes = (0, *range(2, x.ndim))
+    n = x.size // x.shape[1]
+    return (
+        np.mean([b.mean(axes, np.float64) for b in batches], 0).astype(x.dtype),
+        np.mean([b.astype(np.float64).var(axes) * n / (n - 1) for b in batches], 0).astype(x.dtype),
+        np.array(3),
+    )
+
+
+def counted_samples(rng, dtype):
+    for shape in SHAPES:
+        if len(shape) < 4 and np.prod(shape) // shape[1] >= 3:
+            yield Sample(rng.normal(3, 2, shape).astype(dtype))
+
+
 def samples(at_least, centre=0.0):
     """Batches with at_least numbers a channel: the rest of two that happen to be close is all rounding."""
 
@@ -120,6 +149,16 @@ ROWS = [
         torch=lambda torch: moving(torch.nn.functional.batch_norm, torch.tensor),
         reference=moving(moving_reference, np.array),
         kernels=("batch_norm",),
+        differentiable=False,
+        atol={np.float32: 1e-5, np.float64: 1e-12},
+    ),
+    Row(
+        "batch_norm_counted",
+        counted(cg, cg.tensor),
+        counted_samples,
+        torch=lambda torch: counted(torch, torch.tensor),
+        reference=counted_reference,
+        kernels=("batch_norm", "count"),
         differentiable=False,
         atol={np.float32: 1e-5, np.float64: 1e-12},
     ),

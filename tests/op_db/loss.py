@@ -279,7 +279,7 @@ ROWS = [
         kl_div_reference, ("kl_div_log", "kl_div_log_backward")),
     row("cross_entropy", F.cross_entropy, classes_of(smooth=True),
         of_classes(reference.cross_entropy, reference.soft_cross_entropy),
-        ("cross_entropy", "cross_entropy_backward"),
+        ("cross_entropy", "cross_entropy_backward", "classes", "divide"),
         bad=(*bad_classes(F.cross_entropy),
              Bad(lambda cg: F.cross_entropy(cg.ones(1, 2), cg.tensor([0]), label_smoothing=1.5), ValueError,
                  r"cross_entropy: label_smoothing must lie in \[0, 1\], got 1.5"))),

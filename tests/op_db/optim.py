@@ -70,7 +70,7 @@ def row(name, reference_step, state, *choices, kernel=None, bad=()):
 
 
 def sgd(p, g, b, *, step, lr, momentum=0, dampening=0, weight_decay=0, nesterov=False, maximize=False):
-    reference.sgd(p, g, b, step == 1, lr, momentum, dampening, weight_decay, nesterov, maximize)
+    reference.sgd(p, g, b, step, lr, momentum, dampening, weight_decay, nesterov, maximize)
 
 
 def adam(decoupled, decay):
@@ -103,7 +103,7 @@ def rmsprop(
 def adagrad(
     p, g, s, *, step, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10, maximize=False
 ):
-    reference.adagrad(p, g, s, lr / (1 + (step - 1) * lr_decay), eps, weight_decay, maximize)
+    reference.adagrad(p, g, s, step, lr, lr_decay, eps, weight_decay, maximize)
 
 
 def zeros(p, *wanted):

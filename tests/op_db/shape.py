@@ -71,7 +71,10 @@ def with_nothing(rng, dtype):
 
 
 ROWS = [
-    *[same(name, form, X, bad=BAD.get(name, ()), dtypes=(np.float32, np.float64)) for name, form in FORMS.items()],
+    *[
+        same(name, form, X, bad=BAD.get(name, ()), dtypes=(np.float32, np.float64), kernels=("copy",) if name == "clone" else ())
+        for name, form in FORMS.items()
+    ],
     same("cat", lambda library, x, y: (library.cat([x, y], 1), library.cat((y, x), -2), library.concat([x, x])), XY, bad=CAT_BAD),
     same("cat_with_nothing", lambda library, x, y: library.cat([x, y]), with_nothing),
     same("tril", lambda library, x: (library.tril(x), x.tril(1), x.tril(-1)), M),

@@ -41,13 +41,27 @@ cdef class Op:
     cdef public Py_ssize_t inputs, required
     cdef public tuple names
     cdef public object __doc__, __name__
-    cdef public bint materialize
+    cdef public bint materialize, opaque
 
 
 cdef tuple arrange(Op op, tuple args, dict options)
 
 
 cpdef materialized(Node node, upstream)
+
+cpdef recorder()
+
+cdef long long _changes
+
+cpdef note_change()
+
+cpdef reading(str what)
+
+cdef plus(a, b)
+
+cpdef copied(array)
+
+cpdef overwrite(target, source)
 
 cdef int check_guard(Op op, Version version, long long value) except -1
 
@@ -61,7 +75,7 @@ cdef int place(Value value, array, Version version) except -1
 cpdef Value wrap(array)
 
 @cython.locals(node=Node)
-cdef Node new_node(Op op)
+cpdef Node new_node(Op op)
 
 cdef root(array)
 
@@ -100,6 +114,9 @@ cpdef accumulate(Value leaf, array, bint owned)
 
 @cython.locals(value=Value, found=list)
 cpdef list with_gradient(list values)
+
+@cython.locals(value=Value)
+cpdef zero_gradients(list values, bint set_to_none)
 
 @cython.locals(value=Value, arrays=list)
 cpdef list arrays_of(list values)

@@ -10,6 +10,7 @@ This file is plain Python. The build compiles it with the C types that engine.px
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
@@ -140,7 +141,8 @@ class Node:
             raise NotImplementedError(f"{self.op.name}: this op has no gradient rule")
         if self.op.materialize:
             upstream = materialized(self, upstream)
-        results = rule(self, upstream[0]) if len(upstream) == 1 else rule(self, *upstream)
+        present = recorder()
+        results = rule(self, *upstream) if present is None else present.rule(self, upstream)
         if not isinstance(results, tuple):
             results = (results,)
         if len(results) != len(self.edges):
@@ -189,6 +191,7 @@ class Op:
         self.forward = forward
         self.rule: Rule | None = None
         self.materialize = True  # whether the rule receives zeros, not None, for outputs without a gradient
+        self.opaque = False  # whether it may do what no recorder sees, so that recorded steps call it again
         self.inputs = -1 if takes_any_number else code.co_argcount - 1
         self.required = code.co_argcount - 1 - len(forward.__defaults__ or ())
         self.names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
@@ -279,6 +282,90 @@ def set_anomaly_enabled(enabled: bool) -> bool:
     return before
 
 
+# Recording
+
+_recorder: Any = None
+_changes = 0
+
+
+def use_recorder(new: Any) -> Any:
+    """Tells `new`, or nobody where it is None, of what the engine does, and returns the recorder before.
+
+    A recorder (``cygrad.compiler.recorder``) runs ops and rules in the engine's place, and copies, additions and
+    writes of arrays; it is ``active`` in one thread.
+    """
+    global _recorder
+    before = _recorder
+    _recorder = new
+    return before
+
+
+def recorder() -> Any:
+    """The recorder of this thread, or None."""
+    return _recorder if _recorder is not None and _recorder.active else None
+
+
+def note_change() -> None:
+    """Counts a change that recorded steps may depend on: of a module's attributes, of hooks."""
+    global _changes
+    _changes += 1
+
+
+def changes() -> int:
+    """How many such changes there were."""
+    return _changes
+
+
+def reading(what: str) -> None:
+    """Says that numbers of a tensor are about to be read into Python, where a recorded step can't follow them."""
+    present = recorder()
+    if present is not None:
+        present.refuse(what)
+
+
+def call_again(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """function(*args, **options), for its effects: a recorded step calls it again."""
+    present = recorder()
+    return function(*args, **options) if present is None else present.call_again(function, args, options)
+
+
+def produced(function: Callable[..., Array], *args: Any) -> Array:
+    """function(*args), a new array: a recorded step makes it again, in the same memory."""
+    present = recorder()
+    return function(*args) if present is None else present.produce(function, args)
+
+
+def replayed(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: a recorded step calls the function again, as it was called."""
+
+    @functools.wraps(method)
+    def call(*args: Any, **options: Any) -> Any:
+        return method(*args, **options) if _recorder is None else call_again(method, *args, **options)
+
+    return call
+
+
+def plus(a: Array, b: Array) -> Array:
+    """a + b"""
+    present = recorder()
+    return a + b if present is None else present.plus(a, b)
+
+
+def copied(array: Array) -> Array:
+    """A copy in C order."""
+    present = recorder()
+    return np.array(array, order="C") if present is None else present.copy(array)
+
+
+def overwrite(target: Array, source: Array) -> None:
+    """target ← source, of one shape."""
+    present = recorder()
+    if present is None:
+        np.copyto(target, source, casting="same_kind")
+    else:
+        present.overwrite(target, source)
+
+
 # Forward
 
 _value_type = Value
@@ -326,7 +413,11 @@ def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
             operands.append(value.array)
         else:
             operands.append(arg)
-    result = op.forward(*operands, **options) if options else op.forward(*operands)
+    present = recorder()
+    if present is not None:
+        result = present.forward(op, operands, options, args, recording)
+    else:
+        result = op.forward(*operands, **options) if options else op.forward(*operands)
     if isinstance(result, tuple):
         outputs = tuple([output_of(array, args) for array in result])
         if recording:
@@ -445,7 +536,7 @@ def rewrite(value: Any, result: Any) -> Any:
     if result.node is not None:
         keep_saved(result.node, value)
     if result.array is not value.array:
-        np.copyto(value.array, result.array, casting="same_kind")
+        overwrite(value.array, result.array)
     value.version.value += 1
     if result.node is not None:
         value.version.rewrites += 1
@@ -459,7 +550,7 @@ def rewrite(value: Any, result: Any) -> Any:
 def keep_saved(node: Node, value: Value) -> None:
     """Copies what the node saved of the value's memory, which is about to be overwritten."""
     memory = root(value.array)
-    saved = [np.array(a) if isinstance(a, np.ndarray) and root(a) is memory else a for a in node.saved]
+    saved = [copied(a) if isinstance(a, np.ndarray) and root(a) is memory else a for a in node.saved]
     node.saved = tuple(saved)
     node.guards = [pair for pair in node.guards if pair[0] is not value.version]
 
@@ -469,6 +560,9 @@ def keep_saved(node: Node, value: Value) -> None:
 
 def with_gradient(values: list[Any]) -> list[Any]:
     """Those that have a gradient."""
+    present = recorder()
+    if present is not None:
+        present.touch(values)
     found = []
     for value in values:
         if value.grad_value is not None:
@@ -490,6 +584,18 @@ def gradients_of(values: list[Any]) -> list[Any]:
     for value in values:
         gradients.append(value.grad_value)
     return gradients
+
+
+def zero_gradients(values: list[Any], set_to_none: bool) -> None:
+    """Forgets their gradients, or sets those that there are to zero."""
+    present = recorder()
+    if present is not None:
+        present.forget(values) if set_to_none else present.touch(values)
+    for value in values:
+        if set_to_none:
+            value.grad_value = None
+        elif value.grad_value is not None:
+            value.grad_value = value.grad_value.detach().zero_()
 
 
 def note_writes(values: list[Any]) -> None:
@@ -514,12 +620,18 @@ def backward(outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: 
 
 def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it."""
+    present = recorder()
+    if present is not None:
+        present.touch([leaf])
     if leaf.grad_value is None:
         keep = owned and array.flags.c_contiguous
-        leaf.grad_value = wrap(array if keep else np.array(array, leaf.array.dtype, order="C"))
+        leaf.grad_value = wrap(array if keep else copied(array))
     else:
         total = leaf.grad_value
-        np.add(total.array, array, out=total.array)
+        if present is None:
+            np.add(total.array, array, out=total.array)
+        else:
+            overwrite(total.array, plus(total.array, array))
         total.version.value += 1
 
 
@@ -538,7 +650,7 @@ def gradients(
             array, owned = leaves.get(value, (None, True))
         else:
             array, owned = found.get((value.node, value.index)), False
-        results.append(array if array is None or owned else np.array(array))
+        results.append(array if array is None or owned else copied(array))
     return results
 
 
@@ -620,11 +732,11 @@ def deposit(
             pending[target] = received
             heappush(heap, target)
         present = received[index]
-        received[index] = array if present is None else present + array
+        received[index] = array if present is None else plus(present, array)
     else:
         entry = leaves.get(target)
         if entry is not None:
-            array, owned = entry[0] + array, True
+            array, owned = plus(entry[0], array), True
         leaves[target] = (array, owned)
 
 

@@ -98,6 +98,7 @@ def op_of(cls: type[Function]) -> Op:
 
         made = Op(cls.__name__, forward)
         made.materialize = False  # the context decides
+        made.opaque = True
         made.gradient(lambda node, *upstream: run_backward(cls, node, upstream))
         cls._op = made  # type: ignore[attr-defined]
     return made

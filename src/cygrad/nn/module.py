@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.autograd import engine
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device
 from cygrad.nn.hooks import Hooks
@@ -61,6 +62,9 @@ class Module:
         self.__dict__.update(training=True, _buffer_names={})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        recorder = engine.recorder()
+        if recorder is not None:
+            recorder.called(self)
         if self._hooks is None:
             return self.forward(*args, **kwargs)
         return self._hooks.call(self, args, kwargs)
@@ -78,6 +82,7 @@ class Module:
             self._buffer_names.pop(name, None)
         elif value is not None and name in self.__dict__:
             self._check_replacement(name, value)
+        engine.note_change()
         object.__setattr__(self, name, value)
 
     def _check_replacement(self, name: str, value: Any) -> None:
@@ -96,6 +101,7 @@ class Module:
         )
 
     def __delattr__(self, name: str) -> None:
+        engine.note_change()
         object.__delattr__(self, name)
         self._buffer_names.pop(name, None)
 
@@ -338,12 +344,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets the gradients of all parameters, or fills them with zeros where they exist."""
-        for parameter in self.parameters():
-            gradient = parameter.grad_value
-            if set_to_none or gradient is None:
-                parameter.grad_value = None
-            else:
-                parameter.grad_value = Tensor(np.zeros_like(gradient.array))
+        engine.zero_gradients(list(self.parameters()), set_to_none)
 
     def apply(self: Self, fn: Callable[[Module], None]) -> Self:
         """Calls `fn` on every module below, then on this one."""

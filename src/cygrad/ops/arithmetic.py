@@ -48,7 +48,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 def multiply(x: Array, factor: float) -> Array:
     """x·factor, in x's dtype where that is a float."""
-    return kernels.mul(x, np.array(factor, x.dtype)) if is_real(x) else x * as_array(factor)
+    return kernels.mul(x, kernels.number(factor, x.dtype)) if is_real(x) else x * as_array(factor)
 
 
 @op

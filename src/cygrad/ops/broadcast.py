@@ -72,8 +72,10 @@ def promoted(x: Any, y: Any) -> tuple[Array, Array]:
         if isinstance(y, np.ndarray):
             if x.dtype == y.dtype:
                 return x, y
-        elif isinstance(y, float) and x.dtype.kind == "f":
-            return x, np.array(y, x.dtype)
+        elif type(y) in (float, int) and is_real(x):
+            return x, kernels.number(y, x.dtype)
+    elif type(x) in (float, int) and isinstance(y, np.ndarray) and is_real(y):
+        return kernels.number(x, y.dtype), y
     dtype = result_type(x, y)
     return as_array(x, dtype), as_array(y, dtype)
 

@@ -40,6 +40,8 @@ def sum(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtyp
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy, repeated"""
     shape, dtype, axes = ctx.saved
+    if is_real(dy) and dy.dtype == dtype:
+        return kernels.repeated(dy.reshape(kept(shape, axes)), shape)
     return np.array(spread(dy, shape, axes), dtype)
 
 
@@ -59,6 +61,8 @@ def mean(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dty
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy/n, repeated"""
     shape, dtype, axes, count = ctx.saved
+    if dy.dtype == dtype:
+        return kernels.repeated(dy.reshape(kept(shape, axes)), shape, max(count, 1))
     return np.array(spread(dy / max(count, 1), shape, axes), dtype)
 
 

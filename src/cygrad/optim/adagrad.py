@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from cygrad import _kernels as kernels
-from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients, state_arrays
+from cygrad._typing import Array
+from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients
 from cygrad.tensor import Tensor
 
 __all__ = ["Adagrad"]
@@ -38,14 +37,15 @@ class Adagrad(Optimizer):
             },
         )  # fmt: skip
 
-    def update(self, group: Group, params: list[Tensor]) -> None:
-        for p in params:
-            if p not in self.state:
-                start = np.full(p.array.shape, group["initial_accumulator_value"], p.array.dtype)
-                self.state[p] = {"step": 0, "sum": Tensor(start)}
-        for step, batch, own in self.batches(params, [self.state[p] for p in params]):
-            rate = group["lr"] / (1 + (step - 1) * group["lr_decay"])
-            kernels.adagrad(
-                arrays(batch), gradients(batch), state_arrays(own, "sum"), rate, group["eps"], group["weight_decay"],
-                group["maximize"],
-            )  # fmt: skip
+    number_names = ("lr", "lr_decay", "eps", "weight_decay")
+
+    def state_names(self, group: Group) -> tuple[str, ...]:
+        return ("sum",)
+
+    def first_state(self, group: Group) -> float:
+        return float(group["initial_accumulator_value"])
+
+    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
+        kernels.adagrad(
+            arrays(params), gradients(params), *states, step, maximize=group["maximize"], **self.numbers(group)
+        )

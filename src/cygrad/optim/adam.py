@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from cygrad import _kernels as kernels
-from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients, state_arrays
+from cygrad._typing import Array
+from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients
 from cygrad.tensor import Tensor
 
 __all__ = ["Adam", "AdamW"]
@@ -26,6 +27,7 @@ class Adam(Optimizer):
     """
 
     decoupled = False
+    number_names = ("lr", "eps", "weight_decay")
 
     def __init__(
         self,
@@ -46,17 +48,19 @@ class Adam(Optimizer):
             },
         )  # fmt: skip
 
-    def update(self, group: Group, params: list[Tensor]) -> None:
-        amsgrad = group["amsgrad"]
-        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq")
-        states = self.states(params, names)
+    def state_names(self, group: Group) -> tuple[str, ...]:
+        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
+
+    def numbers(self, group: Group) -> dict[str, float]:
         beta1, beta2 = group["betas"]
-        for step, batch, own in self.batches(params, states):
-            kernels.adam(
-                arrays(batch), gradients(batch), state_arrays(own, "exp_avg"), state_arrays(own, "exp_avg_sq"),
-                state_arrays(own, "max_exp_avg_sq") if amsgrad else None, step, group["lr"], beta1, beta2,
-                group["eps"], group["weight_decay"], self.decoupled, group["maximize"],
-            )  # fmt: skip
+        return {**super().numbers(group), "beta1": beta1, "beta2": beta2}
+
+    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
+        m, v, largest = states if group["amsgrad"] else (*states, None)
+        kernels.adam(
+            arrays(params), gradients(params), m, v, largest, step, decoupled=self.decoupled,
+            maximize=group["maximize"], **self.numbers(group),
+        )  # fmt: skip
 
 
 class AdamW(Adam):

@@ -19,6 +19,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from cygrad.autograd import engine
+
 __all__ = [
     "CosineAnnealingLR",
     "ExponentialLR",
@@ -86,6 +88,7 @@ class LRScheduler:
         """The rates last set, one for each parameter group."""
         return list(self._last_lr)
 
+    @engine.replayed
     def step(self) -> None:
         """Goes on to the next epoch, and sets its rates."""
         self._advance(self.get_lr)
@@ -508,6 +511,7 @@ class SequentialLR(LRScheduler):
             scheduler._undo()
         super().__init__(optimizer, last_epoch)
 
+    @engine.replayed
     def step(self) -> None:
         """Goes on to the next epoch, and sets its rates."""
         epoch = self.last_epoch + 1
@@ -608,7 +612,8 @@ class ReduceLROnPlateau(LRScheduler):
         self.num_bad_epochs = 0
         self._last_lr = self._rates()
 
-    def step(self, metrics: Any) -> None:  # type: ignore[override]
+    @engine.replayed
+    def step(self, metrics: Any) -> None:
         """Goes on to the next epoch, whose metric is given: a number, or a tensor of one."""
         value = float(np.asarray(getattr(metrics, "array", metrics)).item())
         self.last_epoch += 1

@@ -28,8 +28,8 @@ class Optimizer:
     defaults. ``param_groups`` lists the groups; ``state`` holds what is remembered of each parameter.
     """
 
-    # The keys of a parameter's state that are tensors.
-    state_names: tuple[str, ...] = ()
+    # Options that numbers() takes from a group, in the order in which numbers() gives them unless it says otherwise.
+    number_names: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Any], defaults: Group) -> None:
         self.defaults = defaults
@@ -101,11 +101,7 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets all gradients, or sets them to zero."""
         for group in self.param_groups:
-            for p in group["params"]:
-                if set_to_none:
-                    p.grad_value = None
-                elif p.grad_value is not None:
-                    p.grad_value = p.grad_value.detach().zero_()
+            engine.zero_gradients(group["params"], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step: every parameter that has a gradient moves. A closure computes the loss anew, which is returned."""
@@ -115,15 +111,35 @@ class Optimizer:
                 loss = closure()
         for group in self.param_groups:
             ready = engine.with_gradient(group["params"])
-            if ready:
+            if ready and type(self).update is Optimizer.update:
                 self.update(group, ready)
+            elif ready:
+                engine.call_again(self.update, group, ready)
         for hook in tuple(self._hooks.values()):
-            hook(self)
+            engine.call_again(hook, self)
         return loss
 
     def update(self, group: Group, params: list[Tensor]) -> None:
-        """Moves the parameters, all of which have gradients."""
-        raise NotImplementedError(f"{self.name}: update is not defined")
+        """Moves the parameters, all of which have gradients: one launch for those of one dtype and one step count. An
+        optimizer that has its own is called again by recorded steps, in Python."""
+        names = self.state_names(group)
+        recorder = engine.recorder()
+        for step, batch, own in self.batches(params, self.states(group, params, names)):
+            self.launch(group, step, batch, *[engine.arrays_of([s[name] for s in own]) for name in names])
+            if recorder is not None:
+                recorder.optimized(self, group, batch, own, names)
+
+    def state_names(self, group: Group) -> tuple[str, ...]:
+        """The names of the tensors that are remembered of each parameter."""
+        return ()
+
+    def numbers(self, group: Group) -> dict[str, float]:
+        """The numbers of a group that the kernel takes, by the names it has for them."""
+        return {name: group[name] for name in self.number_names}
+
+    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
+        """Moves parameters of one dtype, in step number `step`; `states` are what `state_names` names."""
+        raise NotImplementedError(f"{self.name}: launch is not defined")
 
     def register_step_post_hook(self, hook: Callable[[Optimizer], None]) -> RemovableHandle:
         """Calls hook(optimizer) after every step."""
@@ -131,8 +147,8 @@ class Optimizer:
 
     # What updates share
 
-    def states(self, params: list[Tensor], names: tuple[str, ...]) -> list[dict[str, Any]]:
-        """The state of each parameter, begun with a step count of 0 and zeros under each name."""
+    def states(self, group: Group, params: list[Tensor], names: tuple[str, ...]) -> list[dict[str, Any]]:
+        """The state of each parameter, begun with a step count of 0 and `first_state` under each name."""
         result = []
         for p in params:
             state = self.state.get(p)
@@ -140,9 +156,13 @@ class Optimizer:
                 state = self.state[p] = {"step": 0}
             for name in names:
                 if name not in state:
-                    state[name] = Tensor(kernels.pooled(np.zeros, p.array.shape, p.array.dtype))
+                    state[name] = Tensor(kernels.pooled(np.full, p.array.shape, self.first_state(group), p.array.dtype))
             result.append(state)
         return result
+
+    def first_state(self, group: Group) -> float:
+        """What the tensors of a state begin with."""
+        return 0.0
 
     def batches(
         self, params: list[Tensor], states: list[dict[str, Any]]
@@ -221,8 +241,3 @@ def arrays(params: list[Tensor]) -> list[Array]:
 def gradients(params: list[Tensor]) -> list[Array]:
     """The gradient of each parameter."""
     return engine.arrays_of(engine.gradients_of(params))
-
-
-def state_arrays(states: list[dict[str, Any]], name: str) -> list[Array]:
-    """One of the things that are remembered of each parameter."""
-    return engine.arrays_of([s[name] for s in states])

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from cygrad import _kernels as kernels
-from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients, state_arrays
+from cygrad._typing import Array
+from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients
 from cygrad.tensor import Tensor
 
 __all__ = ["RMSprop"]
@@ -37,14 +38,15 @@ class RMSprop(Optimizer):
             },
         )  # fmt: skip
 
-    def update(self, group: Group, params: list[Tensor]) -> None:
+    number_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
+
+    def state_names(self, group: Group) -> tuple[str, ...]:
         centered, momentum = group["centered"], group["momentum"]
-        names = ["square_avg", *(["grad_avg"] if centered else []), *(["momentum_buffer"] if momentum else [])]
-        states = self.states(params, tuple(names))
-        for _, batch, own in self.batches(params, states):
-            kernels.rmsprop(
-                arrays(batch), gradients(batch), state_arrays(own, "square_avg"),
-                state_arrays(own, "grad_avg") if centered else None,
-                state_arrays(own, "momentum_buffer") if momentum else None,
-                group["lr"], group["alpha"], group["eps"], group["weight_decay"], momentum, group["maximize"],
-            )  # fmt: skip
+        return ("square_avg", *(["grad_avg"] if centered else []), *(["momentum_buffer"] if momentum else []))
+
+    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
+        found = dict(zip(self.state_names(group), states))
+        kernels.rmsprop(
+            arrays(params), gradients(params), found["square_avg"], found.get("grad_avg"), found.get("momentum_buffer"),
+            maximize=group["maximize"], **self.numbers(group),
+        )  # fmt: skip

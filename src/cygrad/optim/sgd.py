@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from cygrad import _kernels as kernels
-from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients, state_arrays
+from cygrad._typing import Array
+from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients
 from cygrad.tensor import Tensor
 
 __all__ = ["SGD"]
@@ -49,12 +50,13 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
 
-    def update(self, group: Group, params: list[Tensor]) -> None:
-        momentum = group["momentum"]
-        states = self.states(params, ("momentum_buffer",) if momentum else ())
-        for step, batch, own in self.batches(params, states):
-            buffers = state_arrays(own, "momentum_buffer") if momentum else None
-            kernels.sgd(
-                arrays(batch), gradients(batch), buffers, step == 1, group["lr"], momentum, group["dampening"],
-                group["weight_decay"], group["nesterov"], group["maximize"],
-            )  # fmt: skip
+    number_names = ("lr", "momentum", "dampening", "weight_decay")
+
+    def state_names(self, group: Group) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] else ()
+
+    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
+        kernels.sgd(
+            arrays(params), gradients(params), *(states or [None]), step, nesterov=group["nesterov"],
+            maximize=group["maximize"], **self.numbers(group),
+        )  # fmt: skip

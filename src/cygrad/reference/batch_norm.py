@@ -20,8 +20,11 @@ def affine(x: Any, mean: Any, rstd: Any, weight: Any, bias: Any) -> Any:
     return (y if bias is None else y + along_channels(bias, x)).astype(x.dtype)
 
 
-def batch_norm(x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, momentum: Any, eps: Any) -> Any:
+def batch_norm(
+    x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, momentum: Any, eps: Any, batches: Any = None
+) -> Any:
     """(y, mean, rstd) in training; running ← (1 − momentum)·running + momentum·batch, the variance with n − 1."""
+    momentum = momentum if batches is None else 1 / (int(batches) + 1)
     axes, n = (0, *range(2, x.ndim)), x.size // max(1, x.shape[1])
     mean, var = x.mean(axes, dtype=np.float64), x.astype(np.float64).var(axes)
     rstd = 1 / np.sqrt(var + eps)

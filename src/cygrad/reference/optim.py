@@ -19,7 +19,7 @@ def sgd(
     p: Any,
     g: Any,
     b: Any,
-    first: Any,
+    step: Any,
     lr: Any,
     momentum: Any,
     dampening: Any,
@@ -27,10 +27,10 @@ def sgd(
     nesterov: Any,
     maximize: Any,
 ) -> Any:
-    """b ← momentum·b + (1 − dampening)·d, b = d at first; p ← p − lr·(d + momentum·b or b)"""
+    """b ← momentum·b + (1 − dampening)·d, b = d in step 1; p ← p − lr·(d + momentum·b or b)"""
     for i, d in enumerate(directions(p, g, weight_decay, maximize)):
         if b is not None:
-            b[i][...] = d if first else momentum * b[i] + (1 - dampening) * d
+            b[i][...] = d if step == 1 else momentum * b[i] + (1 - dampening) * d
             d = d + momentum * b[i] if nesterov else b[i]
         p[i][...] = p[i] - lr * d
 
@@ -88,8 +88,11 @@ def rmsprop(
         p[i][...] = p[i] - lr * move
 
 
-def adagrad(p: Any, g: Any, s: Any, lr: Any, eps: Any, weight_decay: Any, maximize: Any) -> Any:
-    """s ← s + d², p ← p − lr·d/(√s + eps)"""
+def adagrad(
+    p: Any, g: Any, s: Any, step: Any, lr: Any, lr_decay: Any, eps: Any, weight_decay: Any, maximize: Any
+) -> Any:
+    """s ← s + d², p ← p − lr/(1 + (step − 1)·lr_decay)·d/(√s + eps)"""
+    lr = lr / (1 + (step - 1) * lr_decay)
     for i, d in enumerate(directions(p, g, weight_decay, maximize)):
         s[i][...] = s[i] + d * d
         p[i][...] = p[i] - lr * d / (np.sqrt(s[i].astype(np.float64)) + eps)

@@ -19,6 +19,7 @@ from cygrad.train.metrics import F1, MAE, R2, Accuracy, FunctionMetric, Metric, 
 from cygrad.train.models import mlp
 from cygrad.train.progress import Progress
 from cygrad.train.run import Config, Run, load_run, prepare_folder, save_run
+from cygrad.train.saved_model import load_model, save_model
 from cygrad.train.tasks import Task, digits, mnist
 from cygrad.train.trainer import SWA, Trainer
 
@@ -53,11 +54,13 @@ __all__ = [
     "evaluate",
     "find_lr",
     "fingerprint",
+    "load_model",
     "load_run",
     "mlp",
     "mnist",
     "predict",
     "prepare_folder",
     "read_checkpoint",
+    "save_model",
     "save_run",
 ]

@@ -13,16 +13,16 @@ Clip = float | tuple[str, float]
 KINDS = ("norm", "value", "adaptive")
 
 
-def kind_and_bound(clip: Clip | None) -> tuple[str, float]:
-    """The kind and the bound: of the norm, and infinite, unless given. Raises ValueError for another kind, or where
-    the bound is not above 0."""
+def kind_and_bound(clip: Clip | None, op: str = "Trainer") -> tuple[str, float]:
+    """The kind and the bound: of the norm, and infinite, unless given. Raises ValueError, in the name of `op`, for
+    another kind, or where the bound is not above 0."""
     if clip is None:
         return "norm", math.inf
     kind, bound = clip if isinstance(clip, (tuple, list)) and len(clip) == 2 else ("norm", clip)
     if kind not in KINDS or isinstance(bound, (tuple, list, str)):
-        raise ValueError(f"Trainer: clip must be a number, or a pair of {', '.join(KINDS)} and one, got {clip!r}")
+        raise ValueError(f"{op}: clip must be a number, or a pair of {', '.join(KINDS)} and one, got {clip!r}")
     if not bound > 0:
-        raise ValueError(f"Trainer: clip must be above 0, got {bound}")
+        raise ValueError(f"{op}: clip must be above 0, got {bound}")
     return kind, bound
 
 

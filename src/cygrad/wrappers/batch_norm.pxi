@@ -29,15 +29,16 @@ cdef ndarray one_a_channel(ndarray x):
     return empty(1, &count, cnp.PyArray_TYPE(x))
 
 
-def batch_norm(x, weight, bias, running_mean, running_var, double momentum, double eps):
-    """(y, mean, rstd) in training; running_mean and running_var, where given, are moved in place."""
+def batch_norm(x, weight, bias, running_mean, running_var, double momentum, double eps, batches=None):
+    """(y, mean, rstd) in training; running_mean and running_var, where given, are moved in place. With `batches`, an int64
+    array of one number, the batches so far, the momentum is 1/(batches + 1)."""
     cdef ndarray source = batch_input(x)
     cdef ndarray w = channels("batch_norm", "weight", weight, source), b = channels("batch_norm", "bias", bias, source)
     cdef int64_t inner = inner_of(source)
     if source.shape[0] * inner < 2 and source.shape[1]:
         raise ValueError("batch_norm: training needs more than one value a channel, "
                          f"got an input of shape {shape_of(source)}")
-    cdef ndarray m = None, v = None
+    cdef ndarray m = None, v = None, counted = None if batches is None else counter("batch_norm", batches)
     for name, statistic in (("running_mean", running_mean), ("running_var", running_var)):
         if statistic is not None:
             written("batch_norm", name, channels("batch_norm", name, statistic, source))
@@ -46,8 +47,8 @@ def batch_norm(x, weight, bias, running_mean, running_var, double momentum, doub
     cdef ndarray y = empty_like(source), mean = one_a_channel(source), rstd = one_a_channel(source)
     cdef cg_batch_norm_args args = cg_batch_norm_args(
         y=data(y), mean=data(mean), rstd=data(rstd), running_mean=optional(m), running_var=optional(v), x=data(source),
-        weight=optional(w), bias=optional(b), rows=source.shape[0], channels=source.shape[1], inner=inner,
-        momentum=momentum, eps=eps)
+        weight=optional(w), bias=optional(b), batches=<int64_t *>optional(counted), rows=source.shape[0],
+        channels=source.shape[1], inner=inner, momentum=momentum, eps=eps)
     if size(source):
         launch(CG_batch_norm, dtype_of(y), &args, 0.6 * size(y))
     return y, mean, rstd

@@ -91,6 +91,8 @@ cdef int launch(int kernel, int dtype, const void *args, double cost) except -1:
             status = cg_run(run, args, cost)
     if status:
         raise MemoryError(f"{cg_kernel_names[kernel].decode()}: no memory for a thread to work in")
+    if tape is not None and tape.here():
+        tape.events.append(kept(kernel, dtype, args, cost))
     return 0
 
 

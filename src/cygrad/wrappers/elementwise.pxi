@@ -69,6 +69,82 @@ cdef ndarray arithmetic(int kernel, str op, object x, object y):
     return out
 
 
+cdef ndarray number_of(double value, int type_number):
+    """A constant: a new 0-d array of a float type."""
+    cdef ndarray x = empty(0, NULL, type_number)
+    if type_number == cnp.NPY_FLOAT32:
+        (<float *>data(x))[0] = value
+    else:
+        (<double *>data(x))[0] = value
+    return x
+
+
+def number(double value, dtype):
+    """A constant as a 0-d array of dtype float32 or float64."""
+    return number_of(value, cnp.NPY_FLOAT32 if dtype == np.float32 else cnp.NPY_FLOAT64)
+
+
+def repeated(x, shape, double divisor=1.0):
+    """x/divisor, broadcast to `shape`, written out."""
+    cdef ndarray u = real("expand", "input", x), wide = np.broadcast_to(u, shape), out
+    cdef int split, ndim = cnp.PyArray_NDIM(wide), i
+    cdef Layout layout
+    for split in range(ndim + 1):
+        if read_as(u, ndim, cnp.PyArray_DIMS(wide), split, &layout):
+            break
+    else:
+        u = cnp.PyArray_FROMANY(wide, cnp.PyArray_TYPE(u), 0, 0, cnp.NPY_ARRAY_CARRAY_RO)
+        split = 0
+        layout = Layout(0, 1)
+    out = empty(ndim, cnp.PyArray_DIMS(wide), cnp.PyArray_TYPE(u))
+    cdef int64_t rows = 1, cols = 1
+    for i in range(ndim):
+        if i < split:
+            rows *= out.shape[i]
+        else:
+            cols *= out.shape[i]
+    cdef ndarray by = number_of(divisor, cnp.PyArray_TYPE(u))
+    cdef cg_div_args args = cg_div_args(
+        out=data(out), x=data(u), y=data(by), rows=rows, cols=cols, x_row=layout.row, x_col=layout.col, y_row=0, y_col=0)
+    if rows and cols:
+        launch(CG_div, dtype_of(out), &args, 0.3 * rows * cols)
+    return out
+
+
+def copy_into(y, x):
+    """y ← x, both contiguous, of one size in bytes."""
+    cdef ndarray to = <ndarray?>y, source = <ndarray?>x
+    if not cnp.PyArray_ISCARRAY(to) or not cnp.PyArray_ISCARRAY_RO(source) or to.nbytes != source.nbytes:
+        raise ValueError(f"copy_into: arrays of {source.nbytes} and {to.nbytes} bytes must be contiguous and equally large")
+    cdef cg_copy_args args = cg_copy_args(y=data(to), x=data(source), bytes=to.nbytes)
+    launch(CG_copy, CG_FLOAT32, &args, 0.05 * args.bytes)
+
+
+def copied(x):
+    """A copy of x in C order."""
+    cdef ndarray source = <ndarray?>x, y
+    if not cnp.PyArray_ISCARRAY_RO(source) or source.dtype.kind not in "biuf" or cnp.PyArray_ITEMSIZE(source) > 8:
+        return np.array(source, order="C")
+    y = empty_like(source)
+    copy_into(y, source)
+    return y
+
+
+cdef ndarray counter(str op, object x):
+    """x as an int64 array of one number, which a kernel reads or counts up."""
+    if not isinstance(x, cnp.ndarray) or cnp.PyArray_TYPE(<ndarray>x) != cnp.NPY_INT64 or size(<ndarray>x) != 1:
+        raise TypeError(f"{op}: a count must be an int64 array of one number, got {getattr(x, 'dtype', type(x).__name__)}")
+    if not cnp.PyArray_ISCARRAY(<ndarray>x):
+        raise ValueError(f"{op}: a count must be writeable")
+    return <ndarray>x
+
+
+def count(x):
+    """x ← x + 1, an int64 array of one number."""
+    cdef cg_count_args args = cg_count_args(y=data(counter("count", x)))
+    launch(CG_count, CG_FLOAT32, &args, 1)
+
+
 def add(x, y):
     """x + y, broadcast."""
     return arithmetic(CG_add, "add", x, y)

@@ -4,14 +4,7 @@ cdef ndarray row_numbers(str op, object index, int64_t rows):
     """A copy of the index as int64, every number in 0..rows − 1."""
     if not isinstance(index, cnp.ndarray) or (<ndarray>index).dtype.kind not in "iu":
         raise TypeError(f"{op}: index must be an array of integers, got {getattr(index, 'dtype', type(index).__name__)}")
-    cdef ndarray numbers = cnp.PyArray_FROMANY(
-        index, cnp.NPY_INT64, 0, 0, cnp.NPY_ARRAY_CARRAY | cnp.NPY_ARRAY_ENSURECOPY | cnp.NPY_ARRAY_FORCECAST)
-    cdef int64_t *values = <int64_t *>data(numbers)
-    cdef int64_t i
-    for i in range(size(numbers)):
-        if values[i] < 0 or values[i] >= rows:
-            raise IndexError(f"{op}: index {values[i]} is not one of the {rows} rows")
-    return numbers
+    return checked_numbers(op, "index", index, rows, False, 0, None, None)
 
 
 def gather_rows(x, index):

@@ -149,29 +149,39 @@ cdef ndarray class_weight(str op, object weight, ndarray scores):
     return w
 
 
-cdef ndarray classes(str op, object target, ndarray scores, int64_t ignore_index, ndarray weight, double *total):
+cdef ndarray checked_numbers(str op, str name, ndarray t, int64_t limit, bint ignores, int64_t ignored, ndarray weight,
+                             ndarray total):
+    """A copy of t, integers, all checked to lie in 0..limit − 1, but −1 for `ignored` where there is such a number. `total`,
+    where given, receives the sum of their weights."""
+    cdef ndarray target = t, y = empty(cnp.PyArray_NDIM(t), cnp.PyArray_DIMS(t), cnp.NPY_INT64)
+    cdef ndarray fault = empty(0, NULL, cnp.NPY_INT64)
+    if cnp.PyArray_TYPE(t) != cnp.NPY_INT64 or not cnp.PyArray_ISCARRAY_RO(t):
+        target = cnp.PyArray_FROMANY(t, cnp.NPY_INT64, 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_FORCECAST)
+    cdef cg_classes_args args = cg_classes_args(
+        y=data(y), fault=data(fault), total=optional(total), target=<int64_t *>data(target), weight=optional(weight),
+        n=size(y), limit=limit, ignores=ignores, ignored=ignored)
+    launch(CG_classes, CG_FLOAT32 if total is None else dtype_of(total), &args, size(y))
+    if tape is not None:
+        tape.watch(<const int64_t *>data(fault), (op, name, target, limit))
+    cdef int64_t row = (<int64_t *>data(fault))[0]
+    if row >= 0:
+        raise wrong_number(op, name, target, limit, row)
+    return y
+
+
+def wrong_number(op, name, target, limit, row):
+    """The error of number `row` of a target that does not lie in 0..limit − 1."""
+    what = f"target {target.flat[row]} at row {row}" if name == "target" else f"{name} {target.flat[row]}"
+    return IndexError(f"{op}: {what} is not one of the {limit} {'classes' if name == 'target' else 'rows'}")
+
+
+cdef ndarray classes(str op, object target, ndarray scores, int64_t ignore_index, ndarray weight, ndarray total):
     """A copy of the target with −1 for what is ignored, every class checked; `total` receives the sum of the weights."""
     if not isinstance(target, cnp.ndarray) or (<ndarray>target).dtype.kind not in "iu":
         raise TypeError(f"{op}: target must be an array of integers, got {getattr(target, 'dtype', type(target).__name__)}")
-    cdef ndarray t = cnp.PyArray_FROMANY(
-        target, cnp.NPY_INT64, 0, 0, cnp.NPY_ARRAY_CARRAY | cnp.NPY_ARRAY_ENSURECOPY | cnp.NPY_ARRAY_FORCECAST)
-    cdef int64_t rows = scores.shape[0], count = scores.shape[1], i
-    if cnp.PyArray_NDIM(t) != 1 or t.shape[0] != rows:
-        raise ValueError(f"{op}: target has shape {shape_of(t)}, but there are {rows} rows of scores")
-    cdef int64_t *values = <int64_t *>data(t)
-    total[0] = 0
-    for i in range(rows):
-        if values[i] == ignore_index:
-            values[i] = -1
-        elif values[i] < 0 or values[i] >= count:
-            raise IndexError(f"{op}: target {values[i]} at row {i} is not one of the {count} classes")
-        elif weight is None:
-            total[0] += 1
-        elif dtype_of(weight) == CG_FLOAT32:
-            total[0] += (<float *>data(weight))[values[i]]
-        else:
-            total[0] += (<double *>data(weight))[values[i]]
-    return t
+    if cnp.PyArray_NDIM(<ndarray>target) != 1 or (<ndarray>target).shape[0] != scores.shape[0]:
+        raise ValueError(f"{op}: target has shape {shape_of(target)}, but there are {scores.shape[0]} rows of scores")
+    return checked_numbers(op, "target", target, scores.shape[1], True, ignore_index, weight, total)
 
 
 cdef ndarray rows_like(ndarray scores):
@@ -179,11 +189,20 @@ cdef ndarray rows_like(ndarray scores):
     return empty(1, &rows, cnp.PyArray_TYPE(scores))
 
 
-cdef ndarray reduced(ndarray losses, int reduction, double total):
+cdef ndarray divisor_of(ndarray scores, int reduction):
+    """Where the sum of the weights is kept, None where nothing is divided by it."""
+    return scalar(cnp.PyArray_TYPE(scores)) if reduction == MEAN else None
+
+
+cdef ndarray reduced(ndarray losses, int reduction, ndarray total):
+    """The losses, their sum, or their sum over `total`."""
     if reduction == NONE:
         return losses
     cdef ndarray y = scalar(cnp.PyArray_TYPE(losses))
-    add_up(y, losses, 1 / total if reduction == MEAN else 1.0)
+    add_up(y, losses, 1.0)
+    cdef cg_divide_args args = cg_divide_args(y=data(y), total=optional(total))
+    if total is not None:
+        launch(CG_divide, dtype_of(y), &args, 1)
     return y
 
 
@@ -195,10 +214,11 @@ cdef int check_upstream(str op, ndarray dy, ndarray scores, int reduction) excep
 
 
 def cross_entropy(x, target, weight, int64_t ignore_index, double smoothing, int reduction):
-    """(loss, lse, classes, total): what cross_entropy_backward needs beside x comes behind the loss."""
+    """(loss, lse, classes, total): what cross_entropy_backward needs beside x comes behind the loss. total is the sum of the
+    weights, a 0-d array, for a mean; else None."""
     cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
-    cdef double total
-    cdef ndarray t = classes("cross_entropy", target, scores, ignore_index, w, &total)
+    cdef ndarray total = divisor_of(scores, reduction)
+    cdef ndarray t = classes("cross_entropy", target, scores, ignore_index, w, total)
     cdef ndarray losses = rows_like(scores), lse = rows_like(scores)
     cdef cg_cross_entropy_args args = cg_cross_entropy_args(
         loss=data(losses), lse=data(lse), x=data(scores), target=<int64_t *>data(t), weight=optional(w),
@@ -207,15 +227,14 @@ def cross_entropy(x, target, weight, int64_t ignore_index, double smoothing, int
     return reduced(losses, reduction, total), lse, t, total
 
 
-def cross_entropy_backward(dy, x, classes, weight, lse, double total, double smoothing, int reduction):
+def cross_entropy_backward(dy, x, classes, weight, lse, total, double smoothing, int reduction):
     """dx of cross_entropy."""
     cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
     cdef ndarray g = real("cross_entropy", "gradient", dy), t = classes, l = lse, dx = empty_like(scores)
     check_upstream("cross_entropy", g, scores, reduction)
     cdef cg_cross_entropy_backward_args args = cg_cross_entropy_backward_args(
         dx=data(dx), dy=data(g), x=data(scores), target=<int64_t *>data(t), weight=optional(w), lse=data(l),
-        rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE,
-        scale=1 / total if reduction == MEAN else 1.0, smoothing=smoothing)
+        total=optional(total), rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE, smoothing=smoothing)
     launch(CG_cross_entropy_backward, dtype_of(scores), &args, size(scores))
     return dx
 
@@ -229,7 +248,8 @@ def soft_cross_entropy(x, target, weight, double smoothing, int reduction):
         loss=data(losses), lse=data(lse), x=data(scores), target=data(t), weight=optional(w),
         rows=scores.shape[0], cols=scores.shape[1], smoothing=smoothing)
     launch(CG_soft_cross_entropy, dtype_of(scores), &args, size(scores))
-    return reduced(losses, reduction, scores.shape[0]), lse
+    cdef ndarray rows = number_of(scores.shape[0], cnp.PyArray_TYPE(scores)) if reduction == MEAN else None
+    return reduced(losses, reduction, rows), lse
 
 
 def soft_cross_entropy_backward(dy, x, target, weight, lse, double smoothing, int reduction, bint want_x, bint want_t):
@@ -249,8 +269,8 @@ def soft_cross_entropy_backward(dy, x, target, weight, lse, double smoothing, in
 def nll_loss(x, target, weight, int64_t ignore_index, int reduction):
     """(loss, classes, total) of log-probabilities x[rows, classes]."""
     cdef ndarray scores = class_scores("nll_loss", x), w = class_weight("nll_loss", weight, scores)
-    cdef double total
-    cdef ndarray t = classes("nll_loss", target, scores, ignore_index, w, &total), losses = rows_like(scores)
+    cdef ndarray total = divisor_of(scores, reduction)
+    cdef ndarray t = classes("nll_loss", target, scores, ignore_index, w, total), losses = rows_like(scores)
     cdef cg_nll_loss_args args = cg_nll_loss_args(
         loss=data(losses), x=data(scores), target=<int64_t *>data(t), weight=optional(w),
         rows=scores.shape[0], cols=scores.shape[1])
@@ -258,14 +278,13 @@ def nll_loss(x, target, weight, int64_t ignore_index, int reduction):
     return reduced(losses, reduction, total), t, total
 
 
-def nll_loss_backward(dy, x, classes, weight, double total, int reduction):
+def nll_loss_backward(dy, x, classes, weight, total, int reduction):
     """dx of nll_loss."""
     cdef ndarray scores = class_scores("nll_loss", x), w = class_weight("nll_loss", weight, scores)
     cdef ndarray g = real("nll_loss", "gradient", dy), t = classes, dx = empty_like(scores)
     check_upstream("nll_loss", g, scores, reduction)
     cdef cg_nll_loss_backward_args args = cg_nll_loss_backward_args(
-        dx=data(dx), dy=data(g), target=<int64_t *>data(t), weight=optional(w),
-        rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE,
-        scale=1 / total if reduction == MEAN else 1.0)
+        dx=data(dx), dy=data(g), target=<int64_t *>data(t), weight=optional(w), total=optional(total),
+        rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE)
     launch(CG_nll_loss_backward, dtype_of(scores), &args, 0.2 * size(scores))
     return dx

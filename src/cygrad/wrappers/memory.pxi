@@ -63,22 +63,27 @@ pool_handler.allocator = PyDataMemAllocator(NULL, pool_malloc, pool_calloc, pool
 cdef object pool_capsule = PyCapsule_New(&pool_handler, "mem_handler", NULL)
 
 # Smaller arrays are malloc's to reuse: it does so without a system call.
-cdef int64_t POOL_BYTES = 32768
+cdef int64_t POOL_BYTES = 8192
 
 
 cdef ndarray empty(int ndim, cnp.npy_intp *shape, int type_number):
     """A new contiguous array, not filled. `type_number` is that of a float or integer type."""
     cdef int64_t bytes = 8
     cdef int i
+    cdef ndarray array
     for i in range(ndim):
         bytes *= shape[i]
     if bytes < POOL_BYTES:
-        return cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
-    before = PyDataMem_SetHandler(pool_capsule)
-    try:
-        return cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
-    finally:
-        PyDataMem_SetHandler(before)
+        array = cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
+    else:
+        before = PyDataMem_SetHandler(pool_capsule)
+        try:
+            array = cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
+        finally:
+            PyDataMem_SetHandler(before)
+    if tape is not None and tape.here():
+        tape.arrays.append(array)
+    return array
 
 
 cdef inline ndarray empty_like(ndarray x):
@@ -90,9 +95,12 @@ def pooled(make, *args):
     """make(*args), its arrays from the pool: aligned to 64 bytes, which vectors of that size want, and reused."""
     before = PyDataMem_SetHandler(pool_capsule)
     try:
-        return make(*args)
+        result = make(*args)
     finally:
         PyDataMem_SetHandler(before)
+    if tape is not None and tape.here():
+        tape.created.append(result)
+    return result
 
 
 def memory_stats():

@@ -1,13 +1,13 @@
 # Optimizer steps, in place: one launch for all parameters of a group. The formulas stand in csrc/kernels/optim.h.
 
-def sgd(p, g, b, bint first, double lr, double momentum, double dampening, double weight_decay, bint nesterov,
+def sgd(p, g, b, int64_t step, double lr, double momentum, double dampening, double weight_decay, bint nesterov,
         bint maximize):
-    """p −= lr·d; b, the momentum, is None where momentum is 0."""
+    """Step number `step` (from 1): p −= lr·d; b, the momentum, is None where momentum is 0."""
     cdef Many many = Many("SGD", len(p), 3)
     cdef cg_sgd_args args = cg_sgd_args(
         p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g, False),
         b=many.take(2, "momenta", b), sizes=many.sizes, tensors=many.tensors, blocks=many.blocks,
-        first=first, nesterov=nesterov, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
+        step=step, nesterov=nesterov, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
         sign=-1.0 if maximize else 1.0)
     launch(CG_sgd, many.dtype(), &args, 0.4 * many.numbers())
 
@@ -20,9 +20,9 @@ def adam(p, g, m, v, largest, int64_t step, double lr, double beta1, double beta
         p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g, False),
         m=many.take(2, "first moments", m), v=many.take(3, "second moments", v),
         largest=many.take(4, "largest moments", largest),
-        sizes=many.sizes, tensors=many.tensors, blocks=many.blocks, amsgrad=largest is not None, decoupled=decoupled,
-        lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay, step_size=lr / (1 - beta1 ** step),
-        root_scale=1 / (1 - beta2 ** step) ** 0.5, sign=-1.0 if maximize else 1.0)
+        sizes=many.sizes, tensors=many.tensors, blocks=many.blocks, step=step, amsgrad=largest is not None,
+        decoupled=decoupled, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay,
+        sign=-1.0 if maximize else 1.0)
     launch(CG_adam, many.dtype(), &args, 0.7 * many.numbers())
 
 
@@ -38,11 +38,11 @@ def rmsprop(p, g, s, c, b, double lr, double alpha, double eps, double weight_de
     launch(CG_rmsprop, many.dtype(), &args, 0.7 * many.numbers())
 
 
-def adagrad(p, g, s, double lr, double eps, double weight_decay, bint maximize):
-    """lr is the rate of this step, already decayed."""
+def adagrad(p, g, s, int64_t step, double lr, double lr_decay, double eps, double weight_decay, bint maximize):
+    """Step number `step` (from 1), whose rate is lr/(1 + (step − 1)·lr_decay)."""
     cdef Many many = Many("Adagrad", len(p), 3)
     cdef cg_adagrad_args args = cg_adagrad_args(
         p=many.take(0, "parameters", p), g=<const void **>many.take(1, "gradients", g, False), s=many.take(2, "sums", s),
-        sizes=many.sizes, tensors=many.tensors, blocks=many.blocks, lr=lr, eps=eps, weight_decay=weight_decay,
-        sign=-1.0 if maximize else 1.0)
+        sizes=many.sizes, tensors=many.tensors, blocks=many.blocks, step=step, lr=lr, lr_decay=lr_decay, eps=eps,
+        weight_decay=weight_decay, sign=-1.0 if maximize else 1.0)
     launch(CG_adagrad, many.dtype(), &args, 0.6 * many.numbers())

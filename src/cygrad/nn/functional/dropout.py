@@ -38,4 +38,7 @@ def dropout(
     source = random.default_generator if generator is None else generator
     seed, offset = source.advance(kernels.dropout_draws(input.array))
     result = dropout_at(input, p=p, seed=seed, offset=offset)
+    recorder = engine.recorder()
+    if recorder is not None:
+        recorder.drew(source, kernels.dropout_draws(input.array))
     return engine.rewrite(input, result) if inplace else result

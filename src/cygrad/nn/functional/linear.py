@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cygrad._typing import Array
+from cygrad.autograd import engine
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.embedding import embedding_rows
 from cygrad.ops.linear import linear
@@ -38,10 +40,17 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     numbers = tensor.array
     if numbers.dtype.kind not in "iu":
         raise TypeError(f"one_hot: input must hold integers, got {numbers.dtype}")
-    largest = int(numbers.max()) if numbers.size else -1
     if numbers.size == 0 and num_classes <= 0:
         raise RuntimeError("one_hot: num_classes must be given for an empty input")
-    classes = largest + 1 if num_classes == -1 else num_classes
-    if numbers.size and (numbers.min() < 0 or largest >= classes):
-        raise RuntimeError(f"one_hot: class numbers must lie in 0 to {classes - 1}, got {numbers.min()} to {largest}")
-    return type(tensor)((numbers[..., None] == np.arange(classes)).astype(np.int64))
+    if num_classes == -1:
+        engine.reading("one_hot without num_classes")
+    classes = int(numbers.max()) + 1 if num_classes == -1 else num_classes
+    return type(tensor)(engine.produced(one_hot_rows, numbers, classes))
+
+
+def one_hot_rows(numbers: Array, classes: int) -> Array:
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= classes):
+        raise RuntimeError(
+            f"one_hot: class numbers must lie in 0 to {classes - 1}, got {numbers.min()} to {numbers.max()}"
+        )
+    return (numbers[..., None] == np.arange(classes)).astype(np.int64)

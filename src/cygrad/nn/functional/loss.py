@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cygrad._typing import Array
+from cygrad.autograd import engine
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops import loss as ops
 
@@ -71,12 +73,15 @@ def binary_cross_entropy(
     name = "binary_cross_entropy"
     check_same_shape(name, input, target)
     ops.reduction_number(name, reduction)
-    x = input.array
-    if x.size and not ((x >= 0) & (x <= 1) | (x != x)).all():
-        raise RuntimeError(f"{name}: input must lie in [0, 1], got {x.min()} to {x.max()}")
+    engine.call_again(check_probabilities, name, input.array)
     if weight is None:
         return ops.bce_loss(input, target, reduction=reduction)
     return reduced(ops.bce_loss(input, target, reduction="none") * weight, reduction, name)
+
+
+def check_probabilities(name: str, x: Array) -> None:
+    if x.size and not ((x >= 0) & (x <= 1) | (x != x)).all():
+        raise RuntimeError(f"{name}: input must lie in [0, 1], got {x.min()} to {x.max()}")
 
 
 def binary_cross_entropy_with_logits(

@@ -22,11 +22,13 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    batches: Tensor | None = None,
 ) -> Tensor:
     """y = (x − mean)/√(var + eps)·weight + bias for x of shape (N, C, …), one mean and variance a channel.
 
     In training they are the batch's own, and the running ones, where given, are moved in place:
     running ← (1 − momentum)·running + momentum·batch, the variance with n − 1. Otherwise they are the running ones.
+    With batches, an int64 tensor that counts the batches so far, the momentum is 1/(batches + 1): the mean of all.
     S. Ioffe, C. Szegedy (2015), "Batch normalization".
 
     Raises ValueError in training where there is but one value a channel.
@@ -41,7 +43,10 @@ def batch_norm(
     var = None if running_var is None else running_var.array
     if not training:
         return batch_norm_evaluation(input, weight, bias, running_mean=mean, running_var=var, eps=eps)
-    y = batch_norm_training(input, weight, bias, running_mean=mean, running_var=var, momentum=momentum, eps=eps)
+    counted = None if batches is None else batches.array
+    y = batch_norm_training(
+        input, weight, bias, running_mean=mean, running_var=var, momentum=momentum, eps=eps, batches=counted
+    )
     for statistic in running_mean, running_var:
         if statistic is not None:
             statistic.version.value += 1

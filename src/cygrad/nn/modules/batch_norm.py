@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad.nn import functional as F
 from cygrad.nn import init
 from cygrad.nn.module import Module
@@ -101,11 +102,10 @@ class _BatchNorm(Module):
         if not self.track_running_stats:
             mean = var = None
         tracked = self.num_batches_tracked if self.track_running_stats else None
-        if momentum is None:
-            momentum = 0.0 if tracked is None else 1 / (int(tracked.array) + 1)
-        y = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum, self.eps)
+        batches = tracked if momentum is None else None
+        y = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum or 0.0, self.eps, batches)
         if tracked is not None:
-            np.add(tracked.array, 1, out=tracked.array)
+            kernels.count(tracked.array)
         return y
 
     def extra_repr(self) -> str:

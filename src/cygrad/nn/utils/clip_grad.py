@@ -50,6 +50,8 @@ def clip_grad_norm_(
     params = with_gradient(parameters)
     if not params:
         return engine.wrap(np.zeros((), np.float32))
+    if error_if_nonfinite:
+        engine.reading("clip_grad_norm_ with error_if_nonfinite")
     return engine.wrap(kernels.clip_grad_norm(gradients(params), float(max_norm), order, error_if_nonfinite))
 
 
@@ -92,6 +94,8 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_n
     if not arrays:
         return engine.wrap(np.zeros((), np.float32))
     norm = kernels.grad_norm(arrays, float(norm_type))
+    if error_if_nonfinite:
+        engine.reading("get_total_norm with error_if_nonfinite")
     if error_if_nonfinite and not np.isfinite(norm):
         raise RuntimeError(f"get_total_norm: the norm of order {norm_type} is {norm}")
     return engine.wrap(norm)

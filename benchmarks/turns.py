@@ -1,4 +1,4 @@
-"""What the benchmarks share: one thread everywhere, and rounds that take turns."""
+"""Scripts of one process: threads limited everywhere, and rounds that take turns."""
 
 from __future__ import annotations
 

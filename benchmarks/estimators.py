@@ -1,0 +1,100 @@
+"""cygrad.sklearn's estimators against scikit-learn's own, at equal settings and in float64: the score on a test part,
+mean and spread over random states, and the time of a fit, in turns. The last columns are cygrad in float32."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import warnings
+
+from turns import limit_threads
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--seeds", type=int, default=10)
+parser.add_argument("--only", help="a part of the names of the tasks to run")
+options = parser.parse_args()
+limit_threads(options.threads)
+
+import numpy as np  # noqa: E402
+import sklearn.neural_network as theirs  # noqa: E402
+from sklearn.datasets import load_breast_cancer, load_digits, make_friedman1, make_regression  # noqa: E402
+from sklearn.exceptions import ConvergenceWarning  # noqa: E402
+from sklearn.model_selection import train_test_split  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
+
+import cygrad.sklearn as ours  # noqa: E402
+
+warnings.simplefilter("ignore", ConvergenceWarning)
+
+
+def scaled(x, y):
+    """Columns of mean 0 and variance 1, and numbers to predict alike."""
+    return StandardScaler().fit_transform(x), (y if y.dtype.kind == "i" else (y - y.mean()) / y.std())
+
+
+def housing(samples=5000):
+    """Like the Californian houses: eight columns, some of them skewed, and a price that is capped."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((samples, 8))
+    x[:, 1:5] = np.exp(0.5 * x[:, 1:5])
+    y = 2 * np.tanh(x[:, 0]) + x[:, 1] / x[:, 2] - np.sin(x[:, 6]) * x[:, 7] + 0.3 * rng.standard_normal(samples)
+    return x, np.minimum(y, 5)
+
+
+TASKS = {
+    "digits": ("MLPClassifier", load_digits(return_X_y=True), {"max_iter": 60}),
+    "digits, (256, 128)": (
+        "MLPClassifier", load_digits(return_X_y=True), {"max_iter": 20, "hidden_layer_sizes": (256, 128)},
+    ),
+    "breast cancer": ("MLPClassifier", load_breast_cancer(return_X_y=True), {"max_iter": 100}),
+    "breast cancer, sgd": (
+        "MLPClassifier", load_breast_cancer(return_X_y=True),
+        {"max_iter": 100, "solver": "sgd", "learning_rate_init": 0.05, "early_stopping": True},
+    ),
+    "housing": ("MLPRegressor", housing(), {"max_iter": 30}),
+    "friedman1": ("MLPRegressor", make_friedman1(2000, noise=1.0, random_state=0), {"max_iter": 100}),
+    "make_regression": (
+        "MLPRegressor", make_regression(2000, 20, noise=5.0, random_state=0), {"max_iter": 60, "batch_size": 64},
+    ),
+    "friedman1, lbfgs": (
+        "MLPRegressor", make_friedman1(1000, noise=1.0, random_state=0), {"max_iter": 100, "solver": "lbfgs"},
+    ),
+}  # fmt: skip
+
+
+def fit(library, kind, settings, seed, parts, dtype):
+    """(seconds, score on the test part)"""
+    x, x_test, y, y_test = parts
+    model = getattr(library, kind)(random_state=seed, **settings)
+    x, x_test = x.astype(dtype), x_test.astype(dtype)
+    begin = time.perf_counter()
+    model.fit(x, y)
+    return time.perf_counter() - begin, model.score(x_test, y_test)
+
+
+def spread(values):
+    return f"{np.mean(values):.4f} ± {np.std(values):.4f}"
+
+
+print(f"{options.seeds} random states, {options.threads} thread(s); seconds are medians\n")
+print("| task | scikit-learn | cygrad | scikit-learn s | cygrad s | ratio | float32 | float32 s | ratio |")
+print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+for name, (kind, data, settings) in TASKS.items():
+    if options.only and options.only not in name:
+        continue
+    parts = train_test_split(*scaled(*data), test_size=0.3, random_state=0)
+    runs = {key: [] for key in ("theirs", "ours", "float32")}
+    for seed in range(options.seeds):
+        runs["theirs"].append(fit(theirs, kind, settings, seed, parts, np.float64))
+        runs["ours"].append(fit(ours, kind, settings, seed, parts, np.float64))
+        runs["float32"].append(fit(ours, kind, settings, seed, parts, np.float32))
+    seconds = {key: statistics.median(run[0] for run in of) for key, of in runs.items()}
+    scores = {key: spread([run[1] for run in of]) for key, of in runs.items()}
+    print(
+        f"| {name} | {scores['theirs']} | {scores['ours']} | {seconds['theirs']:.3f} | {seconds['ours']:.3f} | "
+        f"{seconds['theirs'] / seconds['ours']:.1f} | {scores['float32']} | {seconds['float32']:.3f} | "
+        f"{seconds['theirs'] / seconds['float32']:.1f} |",
+        flush=True,
+    )

@@ -1,0 +1,92 @@
+/* A program is one launch to the threads: every share walks all the steps, does its part of each, and waits for the
+ * others only where a step needs what another share wrote. */
+#include "program.h"
+
+#include <stddef.h>
+#include <time.h>
+
+#define FIELD(kind, name) {#name, kind, offsetof(block, name)},
+#define OUT(p) FIELD(CG_OUT, p)
+#define IN(p) FIELD(CG_IN, p)
+#define OUTS(p) FIELD(CG_OUTS, p)
+#define INS(p) FIELD(CG_INS, p)
+#define IDX(p) FIELD(CG_IDX, p)
+#define N(n) FIELD(CG_N, n)
+#define S(s) FIELD(CG_S, s)
+#define SEED(s) FIELD(CG_SEED, s)
+#define KERNEL(name, fields_)                                                                    \
+    case CG_##name: {                                                                            \
+        typedef cg_##name##_args block;                                                          \
+        static const cg_field fields[] = {fields_};                                              \
+        static const cg_layout layout = {sizeof(block), sizeof fields / sizeof *fields, fields}; \
+        return &layout;                                                                          \
+    }
+
+const cg_layout *cg_layout_of(int kernel) {
+    switch (kernel) {
+#include "kernels.def"
+    }
+    return 0;
+}
+
+#undef KERNEL
+#undef OUT
+#undef IN
+#undef OUTS
+#undef INS
+#undef IDX
+#undef N
+#undef S
+#undef SEED
+
+#include "threads.h"
+
+typedef struct {
+    const cg_step *steps;
+    int64_t count;
+    int64_t arrived; /* shares that came to a barrier, through all barriers */
+    int64_t ended;   /* the step after which the run ends */
+} run;
+
+static void wait_for_all(run *r, int64_t arrivals) {
+    __atomic_add_fetch(&r->arrived, 1, __ATOMIC_ACQ_REL);
+    for (int spin = 0; __atomic_load_n(&r->arrived, __ATOMIC_ACQUIRE) < arrivals; spin++)
+        if (spin < 2000) cg_pause(); else cg_yield();
+}
+
+/* Steps too small to be shared all run on share 0, in order: a barrier between them is owed to the next shared step. */
+static void run_share(const void *args, cg_share share) {
+    run *r = (run *)args;
+    int64_t barriers = 0, owed = 0, shared = 0;
+    for (int64_t i = 0; i < r->count; i++) {
+        const cg_step *step = r->steps + i;
+        const int64_t shares = cg_shares(step->cost, (int)share.count);
+        owed |= step->barrier;
+        if (owed && (shares > 1 || shared)) {
+            wait_for_all(r, ++barriers * share.count);
+            owed = shared = 0;
+        }
+        if (share.index < shares) step->run(step->args, (cg_share){share.index, shares, share.scratch});
+        shared |= shares > 1;
+        if (!step->fault) continue;
+        if (share.count > 1) wait_for_all(r, ++barriers * share.count);
+        owed = shared = 0;
+        if (*step->fault >= 0) {
+            if (share.index == 0) r->ended = i;
+            return;
+        }
+    }
+}
+
+int64_t cg_run_steps(const cg_step *steps, int64_t count) {
+    run r = {.steps = steps, .count = count, .ended = count};
+    double largest = 0; /* a program takes the threads that its largest step pays for */
+    for (int64_t i = 0; i < count; i++) largest = steps[i].cost > largest ? steps[i].cost : largest;
+    return cg_run(run_share, &r, largest) ? -1 : r.ended;
+}
+
+double cg_now(void) {
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
+}

@@ -1,0 +1,81 @@
+"""Runs the workflows of .github/workflows on this machine: every ``run:`` of theirs, in order, in a fresh clone of the
+project for each job, with a folder in the place of GitHub's artifacts.
+
+    python local.py [FOLDER]
+
+FOLDER, a new temporary one unless given, is where it happens; nothing here changes. The packages of requirements.txt
+must be installed, for steps named "install" are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+HERE = Path(__file__).resolve().parent
+WORKFLOWS = ("reproduce.yml", "deploy.yml")
+LEFT_OUT = ("__pycache__", ".pytest_cache", "data", "run", "live", "evaluation", "tmp", "cache", "dvc.lock")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="mlops-")).resolve()
+    project = folder / "project"
+    shutil.copytree(HERE, project, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    names = ["-c", "user.name=local", "-c", "user.email=local@localhost"]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*names, "commit", "-qm", "The project as it is"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+    for name in WORKFLOWS:
+        workflow = YAML(typ="safe").load(project / ".github" / "workflows" / name)
+        for job, content in workflow["jobs"].items():
+            Job(folder, f"{Path(name).stem}-{job}").run(content["steps"])
+    print(f"\nall of it is in {folder}")
+
+
+class Job:
+    """One job in a folder of its own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.origin = folder / "project"
+        self.artifacts = folder / "artifacts"
+        self.place = folder / name
+        self.name = name
+        paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+        self.environment = {**os.environ, "PATH": os.pathsep.join(paths)}
+        self.environment["GITHUB_STEP_SUMMARY"] = str(folder / f"{name}.md")
+
+    def run(self, steps: list[dict[str, Any]]) -> None:
+        """All steps; the first that fails ends the program."""
+        for step in steps:
+            if step.get("name") == "install":
+                continue
+            if "run" in step:
+                print(f"\n== {self.name}: {step.get('name', step['run'])}", flush=True)
+                command = ["bash", "-euo", "pipefail", "-c", step["run"]]
+                done = subprocess.run(command, cwd=self.place, env=self.environment, check=False)
+                if done.returncode:
+                    raise SystemExit(f"local: {self.name} failed in {step['run']!r}")
+            else:
+                self.use(step["uses"].partition("@")[0], step.get("with", {}))
+
+    def use(self, action: str, options: dict[str, Any]) -> None:
+        """What GitHub's own actions do, as far as the workflows need it."""
+        if action == "actions/checkout":
+            subprocess.run(["git", "clone", "-q", str(self.origin), str(self.place)], check=True)
+        elif action == "actions/upload-artifact":
+            for path in options["path"].split():
+                shutil.copytree(self.place / path, self.artifacts / options["name"] / path)
+        elif action == "actions/download-artifact":
+            shutil.copytree(self.artifacts / options["name"], self.place, dirs_exist_ok=True)
+        elif action != "actions/setup-python":
+            raise SystemExit(f"local: it can't do what {action} does")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+# What compiled modules of cygrad use of the kernels' module without going through Python.
+
+from libc.stdint cimport int64_t
+
+cdef extern from "program.h":
+    ctypedef void (*cg_any_kernel "cg_kernel")(const void *args, ...) noexcept nogil
+    ctypedef struct cg_layout
+    ctypedef struct cg_step:
+        cg_any_kernel run
+        const void *args
+        double cost
+        int64_t barrier
+        const int64_t *fault
+    int64_t cg_run_steps(const cg_step *steps, int64_t count) nogil
+
+
+cdef class Launch:
+    cdef readonly int kernel, dtype
+    cdef public double cost
+    cdef readonly object message
+    cdef readonly list tables
+    cdef void *args
+    cdef const cg_layout *layout
+    cdef const int64_t *fault
+
+    cdef void *place(self, str name) except NULL
+    cdef int keep_table(self, void **place, int64_t count) except -1
+
+
+cdef class Tape:
+    cdef public list events, arrays, created
+    cdef unsigned long thread
+    cdef int paused
+
+    cdef bint here(self)
+    cdef int watch(self, const int64_t *fault, message) except -1
+
+
+cdef class Segment:
+    cdef readonly list launches
+    cdef cg_step *steps
+    cdef readonly int64_t count
+    cdef readonly double cost
+
+    cdef int64_t run(self) except -1
+    cdef int fail(self, int64_t number) except -1

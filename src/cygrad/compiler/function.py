@@ -1,0 +1,214 @@
+"""``cg.compile``: which program a call runs, and when a new one is recorded."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad.autograd import Value, engine, no_grad
+from cygrad.compiler.program import Program
+from cygrad.compiler.recorder import Recorder, Refused, address, owner_of
+from cygrad.compiler.replay import Dispatcher
+from cygrad.compiler.structure import flatten, unflatten
+from cygrad.nn.module import Module
+from cygrad.tensor import Tensor
+
+__all__ = ["CompiledFunction", "compile"]
+
+MOST_PROGRAMS = 16  # of one function; beyond them it runs eagerly
+
+_recording = threading.Lock()
+
+
+class CompiledFunction(Dispatcher):
+    """What :func:`compile` makes of a function."""
+
+    def __init__(self, function: Callable[..., Any], fullgraph: bool) -> None:
+        super().__init__()
+        self.function = function
+        self.fullgraph = fullgraph
+        self.name = getattr(function, "__qualname__", None) or type(function).__name__
+        self._programs: list[Program] = []
+        self._seen: dict[Any, int] = {}  # calls of each signature
+        self._eager: set[Any] = set()  # signatures that can't be recorded
+        self._told: set[str] = set()
+        functools.update_wrapper(self, function, updated=())
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.name}: {len(self._programs)} programs>"
+
+    def programs(self) -> list[Program]:
+        """The programs that there are, the last recorded one last."""
+        return list(self._programs)
+
+    # A call that no program was found for at once
+
+    def miss(self, args: Any, kwargs: Any) -> Any:
+        """Runs a call eagerly, or records it."""
+        if engine.recorder() is not None or engine.anomaly_enabled():
+            return self.call(*args, **kwargs)  # a part of another recorded step, or a search for NaN
+        flat, structure = flatten((args, kwargs)) if kwargs or has_containers(args) else (list(args), None)
+        for program in self._programs:
+            if program.replay.structure == structure and program.replay.fits(flat):
+                return program.replay(flat)
+        key = self.signature(flat, structure)
+        if key in self._eager:
+            return self.call(*args, **kwargs)
+        # What happens only once, such as the first step of an optimizer, is over after the first call.
+        self._seen[key] = self._seen.get(key, 0) + 1
+        if self._seen[key] == 1 or not _recording.acquire(blocking=False):
+            return self.call(*args, **kwargs)
+        try:
+            return self.record(key, flat, structure, args, kwargs)
+        finally:
+            _recording.release()
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The function itself. A module in evaluation is called without gradients."""
+        if isinstance(self.function, Module) and not self.function.training:
+            with no_grad():
+                return self.function(*args, **kwargs)
+        return self.function(*args, **kwargs)
+
+    def signature(self, flat: Sequence[Any], structure: Any) -> Any:
+        """What a call looks like from outside."""
+        parts: list[Any] = [engine.grad_enabled(), repr(structure)]
+        for value in flat:
+            if isinstance(value, Value):
+                parts.append((value.array.dtype.str, value.array.shape, value.array.strides, value.requires_grad))
+            elif isinstance(value, (int, float, str, bytes, bool)) or value is None:
+                parts.append((type(value), value))
+            else:
+                parts.append(id(value))
+        if isinstance(self.function, Module):
+            parts.append(self.function.training)
+        return tuple(parts)
+
+    def record(self, key: Any, flat: list[Any], structure: Any, args: Any, kwargs: Any) -> Any:
+        """Runs a call under the recorder, and keeps the program if there is one."""
+        reason = unfit(flat)
+        if reason is None and len(self._programs) >= MOST_PROGRAMS:
+            reason = f"there are {MOST_PROGRAMS} programs already, each for other arguments, tensors or modes"
+        if reason is not None:
+            return self.give_up(key, reason, lambda: self.call(*args, **kwargs))
+        recorder = Recorder(self.fullgraph)
+        given = [buffer_of(value) if isinstance(value, Value) else value for value in flat]
+        for value in given:
+            if isinstance(value, Value):
+                recorder.made.add(address(owner_of(value.array)))
+        if structure is None:
+            own_args, own_kwargs = tuple(given), {}
+        else:
+            own_args, own_kwargs = unflatten(structure, iter(given))
+        grad_mode = engine.grad_enabled()
+        recorder.start()
+        try:
+            result = self.call(*own_args, **own_kwargs)
+        except Refused as error:
+            raise RuntimeError(str(error)) from None
+        finally:
+            recorder.stop()
+        live = recorder.refusal or live_graph(result)
+        if live is not None:
+            return self.give_up(key, live, lambda: result)
+        program = Program(self.name, recorder, structure, flat, given, result)
+        program.replay.grad_mode = grad_mode
+        program.replay.changes = engine.changes()
+        self._programs.append(program)
+        self.replays = [program.replay, *self.replays]
+        return program.replay.result_now()
+
+    def give_up(self, key: Any, reason: str, run: Callable[[], Any]) -> Any:
+        """Warns once, and stays eager for such calls."""
+        if self.fullgraph:
+            raise RuntimeError(f"compile: {self.name} can't be recorded: {reason}")
+        self._eager.add(key)
+        if reason not in self._told:
+            self._told.add(reason)
+            warnings.warn(f"compile: {self.name} runs eagerly: {reason}", RuntimeWarning, stacklevel=4)
+        return run()
+
+
+def has_containers(args: Any) -> bool:
+    return any([isinstance(arg, (list, tuple, dict)) for arg in args])
+
+
+def unfit(flat: Sequence[Any]) -> str | None:
+    """What keeps arguments from being a program's, or None."""
+    for value in flat:
+        if isinstance(value, np.ndarray):
+            return "an argument is an array, whose numbers Python can read unseen; pass a tensor"
+        if isinstance(value, Value) and value.requires_grad and engine.grad_enabled():
+            return "an argument requires a gradient; let the function find it as a variable of its own"
+    return None
+
+
+def live_graph(result: Any) -> str | None:
+    """What keeps a result from being a program's, or None."""
+    for value in flatten(result)[0]:
+        if isinstance(value, Value) and value.node is not None and not value.node.freed:
+            return (
+                "its result has a graph that backward could still walk; compile the whole step, detach the result, "
+                "or call it under no_grad()"
+            )
+        if isinstance(value, np.ndarray):
+            return "it returns an array, not a tensor"
+    return None
+
+
+def buffer_of(value: Value) -> Tensor:
+    """A tensor in memory of the program's own."""
+    array = value.array
+    own = kernels.pooled(np.empty, array.shape, array.dtype)
+    np.copyto(own, array)
+    return Tensor(own)
+
+
+def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = False) -> Any:
+    """The function, or module, as one that records a call and from then on replays it as one program in C: forward
+    only, loss and backward, or a whole training step. Also a decorator. After ``torch.compile``.
+
+    A program stands for calls that look alike: shapes, dtypes and strides of the tensors among the arguments (at any
+    depth of tuples, lists and dicts), values of all other arguments, the attributes and hooks of the modules that are
+    called, the tensors that they and the optimizers hold, and the grad mode. The first call of a kind runs as it is,
+    so that what happens only once is over; the second is recorded; later ones are replayed, with the numbers of eager
+    mode bit for bit. Learning rates, step counts and random offsets are read at every call. An op that NumPy computes
+    is called again in Python.
+
+    Of Python, only what goes through this library is repeated: a print, or a counter of your own, is not. Gradients
+    lie in memory of the program, which the next call overwrites; results are new tensors. A module in evaluation is
+    run without gradients.
+
+    Where numbers are read into Python (``item()``, ``bool()``, printing), or the result could still be walked back, a
+    RuntimeWarning names the line and calls run eagerly; with ``fullgraph=True`` that raises RuntimeError. A function
+    has at most 16 programs.
+
+    >>> layer = cg.nn.Linear(2, 1)
+    >>> optimizer = cg.optim.SGD(layer.parameters(), lr=0.1)
+    >>> @cg.compile
+    ... def step(x, y):
+    ...     optimizer.zero_grad()
+    ...     loss = cg.nn.functional.mse_loss(layer(x), y)
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> losses = [step(cg.ones(4, 2), cg.ones(4, 1)).item() for _ in range(20)]
+    >>> losses[-1] < losses[0]
+    True
+    >>> len(step.programs())
+    1
+    """
+    if function is None:
+        return functools.partial(compile, fullgraph=fullgraph)
+    if not callable(function):
+        raise TypeError(f"compile: a function is needed, got {type(function).__name__}")
+    return CompiledFunction(function, fullgraph)

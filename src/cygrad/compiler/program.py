@@ -1,0 +1,247 @@
+"""A recorded step as a program: launches in segments that run without the GIL, and calls of Python between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+from cygrad.autograd import Value
+from cygrad.compiler.explain import measure, table, trace
+from cygrad.compiler.launches import reads_and_writes
+from cygrad.compiler.recorder import Recorder, address, owner_of
+from cygrad.compiler.replay import Draws, Form, Replay, Update, commit, prepare
+from cygrad.compiler.structure import flatten, unflatten
+
+__all__ = ["Program"]
+
+
+class Program:
+    """One recorded step, for arguments of one form.
+
+    ``launches`` lists what it runs; ``explain()`` prints it.
+    """
+
+    def __init__(
+        self, name: str, recorder: Recorder, structure: Any, flat: Sequence[Any], buffers: Sequence[Any], result: Any
+    ):
+        self.name = name
+        self.recorder = recorder
+        self.events = list(recorder.events)
+        self.replay = replay = Replay()
+        replay.structure = structure
+        replay.forms = [Form(given.array) if isinstance(given, Value) else None for given in flat]
+        replay.buffers = [b.array if isinstance(b, Value) else None for b in buffers]
+        replay.constants = [None if isinstance(given, Value) else given for given in flat]
+        self.guard()
+        self.keep_result(result)
+        self.arrange()
+
+    @property
+    def launches(self) -> list[Any]:
+        """Launches, and calls of Python, in order."""
+        return list(self.events)
+
+    def __repr__(self) -> str:
+        shapes = [
+            f"{f.dtype}{list(f.shape)}" if f is not None else repr(c)
+            for f, c in zip(self.replay.forms, self.replay.constants)
+        ]
+        calls = sum([not isinstance(event, kernels.Launch) for event in self.events])
+        return f"<program of {self.name}({', '.join(shapes)}): {len(self.events) - calls} launches, {calls} calls>"
+
+    def explain(self, sort: str = "order", rounds: int = 20) -> None:
+        """Prints every launch with its sizes, the bytes that it reads and writes, the floating-point operations of
+        products, and the median time of `rounds` runs of it alone on the last inputs; nothing is changed by that.
+        ``sort`` is "order" or "time", the longest first.
+        """
+        if sort not in ("order", "time"):
+            raise ValueError(f"explain: sort must be order or time, got {sort!r}")
+        rows = measure(self, rounds)
+        if sort == "time":
+            rows.sort(key=lambda row: -row.nanoseconds if row.nanoseconds == row.nanoseconds else 0.0)
+        print(table(rows))
+
+    def save_trace(self, path: str | Path, rounds: int = 20) -> None:
+        """Writes the launches and their times as a trace that Perfetto and Chrome's tracing page show."""
+        trace(measure(self, rounds), self.name, path)
+
+    # What it stands on
+
+    def guard(self) -> None:
+        """Tells the replay what has to be as it was."""
+        recorder, replay = self.recorder, self.replay
+        leaves = dict(recorder.leaves)
+        for module in recorder.modules.values():
+            for tensor in tensors_of(module):
+                leaves.setdefault(id(tensor), tensor)
+        found = list(leaves.values())
+        replay.leaves, replay.arrays = found, [leaf.array for leaf in found]
+        replay.flags = [leaf.requires_grad for leaf in found]
+        written = {address(owner) for event in self.events for owner in self.written_by(event)}
+        replay.versions = [leaf.version for leaf in found if address(owner_of(leaf.array)) in written]
+        gradients = list(recorder.gradients.values())
+        replay.grad_leaves = [g.leaf for g in gradients]
+        replay.grads_before = [
+            Ellipsis if g.forgotten else None if g.before is None else g.before.array for g in gradients
+        ]
+        replay.grads_after = [g.after for g in gradients]
+        replay.modules_fit = Modules(list(recorder.modules.values())).fit
+
+    def written_by(self, event: Any) -> list[Array]:
+        """The arrays that an event writes to."""
+        if not isinstance(event, kernels.Launch):
+            return [owner_of(a) for a in event.arrays()]
+        _, writes = reads_and_writes(event)
+        owners = [self.recorder.known.find(pointer) for pointer in writes]
+        return [owner for owner in owners if owner is not None]
+
+    def keep_result(self, result: Any) -> None:
+        """Notes which arrays the result is made of. Tensors that were there before the step are handed out
+        themselves."""
+        flat, structure = flatten(result)
+        arrays: list[Array] = []
+        places: list[int | None] = []
+        for value in flat:
+            fresh = isinstance(value, Value) and address(owner_of(value.array)) in self.recorder.made
+            places.append(len(arrays) if fresh else None)
+            if fresh:
+                arrays.append(value.array)
+        self.replay.results = arrays
+        single = len(flat) == 1 and len(arrays) == 1 and isinstance(result, Value)
+
+        def build(tensors: list[Value]) -> Any:
+            values = [own if place is None else tensors[place] for own, place in zip(flat, places)]
+            return unflatten(structure, iter(values))
+
+        self.replay.build = None if single else build
+
+    # How it runs
+
+    def arrange(self) -> None:
+        """Cuts the events into parts: segments of launches, and calls. Step counts of optimizers and counters of
+        generators are written before everything else if no call can come between."""
+        recorder, replay = self.recorder, self.replay
+        updates = {id(moved.event): Update(moved, tuple(moved.tensors[0])) for moved in recorder.moves}
+        states = [id(state) for moved in recorder.moves for state in moved.states]
+        calls = [event for event in self.events if not isinstance(event, kernels.Launch)]
+        replay.updates = list(updates.values())
+        replay.draws = []
+        if not calls and len(set(states)) == len(states):
+            by_generator: dict[int, list[Any]] = {}
+            for draw in recorder.draws:
+                by_generator.setdefault(id(draw.generator), []).append(draw)
+            replay.draws = [Draws(draws[0].generator, draws) for draws in by_generator.values()]
+            replay.parts = [self.segment(self.events)]
+            replay.writes_at = 0
+        else:
+            self.arrange_in_order(updates)
+        replay.seal()
+
+    def arrange_in_order(self, updates: dict[int, Update]) -> None:
+        replay = self.replay
+        draws = {id(draw.event): Draws(draw.generator, [draw]) for draw in self.recorder.draws}
+        parts: list[Any] = []
+        run: list[Any] = []
+
+        def close() -> None:
+            if run:
+                parts.append(self.segment(run))
+                run.clear()
+
+        replay.writes_at = None
+        for event in self.events:
+            update = updates.get(id(event))
+            if id(event) in draws:
+                close()
+                parts.append(draws[id(event)])
+            if update is not None:
+                close()
+                parts.append(prepare(update))
+            if isinstance(event, kernels.Launch):
+                run.append(event)
+            else:
+                close()
+                parts.append(event)
+            if update is not None:
+                close()
+                if replay.writes_at is None:
+                    replay.writes_at = len(parts) - 1
+                parts.append(commit(update))
+        close()
+        replay.parts = parts
+        if replay.writes_at is None:
+            replay.writes_at = len(parts)
+
+    def segment(self, launches: Sequence[Any]) -> Any:
+        """Launches as one part, with a barrier before each that needs what is not finished."""
+        return kernels.Segment(list(launches), barriers(launches, self.recorder.known))
+
+
+def barriers(launches: Sequence[Any], known: Any) -> list[bool]:
+    """Before which launches all threads must have finished those since the last barrier: two launches may run beside
+    each other if neither writes what the other uses."""
+    result = []
+    read: set[int] = set()
+    written: set[int] = set()
+    for launch in launches:
+        reads, writes = [{owner_address(p, known) for p in pointers} for pointers in reads_and_writes(launch)]
+        needed = bool((reads | writes) & written or writes & read)
+        if needed:
+            read, written = set(), set()
+        read |= reads
+        written |= writes
+        result.append(needed)
+    return result
+
+
+def owner_address(pointer: int, known: Any) -> int:
+    owner = known.find(pointer)
+    return pointer if owner is None else address(owner)
+
+
+def tensors_of(module: Any) -> list[Any]:
+    """A module's own parameters and buffers."""
+    return [value for value in vars(module).values() if isinstance(value, Value)]
+
+
+class Modules:
+    """The attributes and hooks of modules, as they were."""
+
+    def __init__(self, modules: list[Any]) -> None:
+        self.modules = modules
+        self.before = [snapshot(module) for module in modules]
+
+    def fit(self) -> bool:
+        """Whether they are still the same."""
+        return all([equal(snapshot(module), before) for module, before in zip(self.modules, self.before)])
+
+
+def snapshot(module: Any) -> dict[str, Any]:
+    found = dict(vars(module))
+    hooks = found.get("_hooks")
+    if hooks is not None:
+        found["_hooks"] = [tuple(part.items()) for part in vars(hooks).values() if isinstance(part, dict)]
+    return found
+
+
+def equal(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    if now.keys() != before.keys():
+        return False
+    for name, value in now.items():
+        other = before[name]
+        plain = isinstance(value, (int, float, str, bool, tuple, list, dict)) and not isinstance(value, np.ndarray)
+        if value is not other and not (plain and type(value) is type(other) and same_plain(value, other)):
+            return False
+    return True
+
+
+def same_plain(a: Any, b: Any) -> bool:
+    try:
+        return bool(a == b)
+    except (ValueError, RuntimeError):
+        return False

@@ -1,0 +1,469 @@
+"""What a step does, written down while it runs: launches of kernels, and calls of Python where an op is not all
+kernels.
+
+While a recorder is in use, the engine lets it run ops, gradient rules, copies and additions. The launches that an op
+makes are the record of it if they work on memory that the recorder knows: operands, what was recorded before, and
+arrays that the wrappers made. An op that computes anything in NumPy has results elsewhere; then its launches are
+dropped and the record is the call itself, whose results are copied to where they were the first time. So a replay
+needs the same arrays, and nothing of the graph.
+"""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+from cygrad.autograd import Node, Op, Value, engine
+
+__all__ = ["Call", "Draw", "Gradient", "Moved", "Recorder", "Refused"]
+
+PACKAGE = str(Path(__file__).parents[1])
+
+
+class Refused(RuntimeError):
+    """A step that can't be recorded."""
+
+
+class Memory:
+    """Arrays by address: which of them an address lies in."""
+
+    def __init__(self) -> None:
+        self.starts: list[int] = []
+        self.arrays: dict[int, Array] = {}
+
+    def add(self, array: Array) -> None:
+        """Adds the array that owns the memory of `array`."""
+        owner = owner_of(array)
+        start = address(owner)
+        present = self.arrays.get(start)
+        if present is None or present.nbytes < owner.nbytes:
+            if present is None:
+                self.starts.insert(bisect_right(self.starts, start), start)
+            self.arrays[start] = owner
+
+    def find(self, pointer: int) -> Array | None:
+        """The array that the address lies in, None where none of them has it."""
+        place = bisect_right(self.starts, pointer) - 1
+        if place < 0:
+            return None
+        start = self.starts[place]
+        owner = self.arrays[start]
+        return owner if pointer < start + max(owner.nbytes, 1) else None
+
+
+def owner_of(array: Array) -> Array:
+    """The array that owns the memory of a view."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def copy_result(target: Any, fresh: Any, name: str) -> None:
+    """Writes what a call gave to where it was the first time: arrays, or tuples of them."""
+    if isinstance(target, tuple):
+        for own, new in zip(target, fresh if isinstance(fresh, tuple) else (fresh,)):
+            copy_result(own, new, name)
+    elif isinstance(target, np.ndarray):
+        fresh = np.asarray(fresh)
+        if fresh.shape != target.shape:
+            raise RuntimeError(
+                f"{name}: a recorded step gave shape {target.shape} when it was recorded and {fresh.shape} now; "
+                "its shapes must not depend on the numbers"
+            )
+        if fresh is not target:
+            np.copyto(target, fresh)
+
+
+class Call:
+    """A call back into Python. What it returns is copied to `result`, the arrays of the first time."""
+
+    def __init__(
+        self, name: str, function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any], result: Any
+    ):
+        self.name = name
+        self.function = function
+        self.args = args
+        self.options = options
+        self.result = result
+
+    def __call__(self) -> None:
+        fresh = self.function(*self.args, **self.options)
+        if self.result is not None:
+            copy_result(self.result, fresh, self.name)
+
+    def __repr__(self) -> str:
+        return f"<call of {self.name}>"
+
+    def arrays(self) -> list[Array]:
+        """The arrays that the call reads or writes, as far as its arguments tell."""
+        return list(arrays_in([self.args, self.options, self.result]))
+
+
+class ForwardCall(Call):
+    """The forward of an op, called again: what it saves is copied too."""
+
+    def __init__(self, op: Op, operands: Sequence[Any], options: dict[str, Any], result: Any, saved: tuple[Any, ...]):
+        super().__init__(op.name, op.forward, operands, options, result)
+        self.saved = saved
+        self.shadow = shadow_of(operands[0], saved)
+
+    def __call__(self) -> None:
+        node = self.shadow
+        fresh = self.function(node, *self.args[1:], **self.options)
+        copy_result(self.result, fresh, self.name)
+        kept = []
+        for own, new in zip(self.saved, node.saved):
+            if is_own(own) and isinstance(new, np.ndarray):
+                copy_result(own, new, self.name)
+                kept.append(own)
+            else:
+                kept.append(new)
+        node.saved = tuple(kept)
+
+    def arrays(self) -> list[Array]:
+        return [*super().arrays(), *arrays_in(self.saved)]
+
+
+class RuleCall(Call):
+    """The gradient rule of an op, called again. It reads the arrays that were saved the first time, and everything
+    else that the forward, where it is a call too, has saved anew."""
+
+    def __init__(self, node: Node, forward: ForwardCall | None, upstream: Sequence[Any], result: Any):
+        self.saved = node.saved
+        self.forward = forward
+        shadow = shadow_of(node, node.saved)
+        super().__init__(f"{node.op.name} backward", node.op.rule, (shadow, *upstream), {}, result)
+
+    def __call__(self) -> None:
+        if self.forward is not None:
+            fresh = self.forward.shadow.saved
+            self.args[0].saved = tuple([own if is_own(own) else new for own, new in zip(self.saved, fresh)])
+        super().__call__()
+
+    def arrays(self) -> list[Array]:
+        return [*super().arrays(), *arrays_in(self.saved)]
+
+
+def is_own(saved: Any) -> bool:
+    """Whether what a node saved is an array that a replay can write to."""
+    return isinstance(saved, np.ndarray) and bool(saved.flags.writeable)
+
+
+def shadow_of(node: Node, saved: tuple[Any, ...]) -> Node:
+    """A node that is in no graph, for an op that is called again."""
+    shadow = engine.new_node(node.op)
+    shadow.needs = list(node.needs)
+    shadow.saved = saved
+    shadow.outputs = node.outputs
+    return shadow
+
+
+def arrays_in(value: Any) -> list[Array]:
+    """All arrays in nested tuples, lists and dicts."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    if isinstance(value, Value):
+        return [value.array]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return [array for part in value for array in arrays_in(part)]
+    return []
+
+
+class Draw(NamedTuple):
+    """Counters that a dropout takes from a generator: its launch, or the call in its place."""
+
+    generator: Any
+    draws: int
+    event: Any
+
+
+class Moved(NamedTuple):
+    """One launch of an optimizer."""
+
+    optimizer: Any
+    group: dict[str, Any]
+    params: list[Value]
+    states: list[dict[str, Any]]
+    tensors: list[dict[str, Value]]  # what the states held
+    event: Any
+
+
+class Gradient:
+    """What a step finds in a leaf's ``grad``, unless it forgets it first, and what it leaves there."""
+
+    def __init__(self, leaf: Value, forgotten: bool):
+        self.leaf = leaf
+        self.forgotten = forgotten
+        self.before = None if forgotten else leaf.grad_value
+        self.after: Value | None = None
+
+
+class Recorder:
+    """Writes down what happens in this thread between ``start`` and ``stop``."""
+
+    def __init__(self, fullgraph: bool = False) -> None:
+        self.tape = kernels.Tape()
+        self.fullgraph = fullgraph
+        self.known = Memory()
+        self.calls: dict[int, ForwardCall] = {}  # of the nodes whose forward is a call
+        self.nodes: list[Node] = []  # alive, so that their numbers stay theirs
+        self.made: set[int] = set()  # addresses of what ops made
+        self.leaves: dict[int, Value] = {}
+        self.modules: dict[int, Any] = {}
+        self.gradients: dict[int, Gradient] = {}
+        self.draws: list[Draw] = []
+        self.moves: list[Moved] = []
+        self.restored: set[int] = set()
+        self.kept: list[Any] = []
+        self.refusal: str | None = None
+        self.scanned = [0, 0]  # arrays and created ones that are known already
+
+    # The life of a recording
+
+    @property
+    def active(self) -> bool:
+        """Whether this thread is the one that is recorded, and not inside a call that will be made again."""
+        return bool(self.tape.active)
+
+    @property
+    def events(self) -> list[Any]:
+        """Launches and calls, in order."""
+        return self.tape.events
+
+    def start(self) -> None:
+        """Records from now on. Raises RuntimeError where another recording is under way."""
+        if engine.use_recorder(self) is not None:
+            raise RuntimeError("compile: a step is being recorded already")
+        kernels.use_tape(self.tape)
+
+    def stop(self) -> None:
+        """Records no more."""
+        kernels.use_tape(None)
+        engine.use_recorder(None)
+        for gradient in self.gradients.values():
+            gradient.after = gradient.leaf.grad_value
+
+    def refuse(self, what: str) -> None:
+        """Notes that the step can't be recorded, and where."""
+        if self.refusal is None:
+            self.refusal = f"{what} reads numbers into Python, at {place_in_user_code()}"
+        if self.fullgraph:
+            raise Refused(f"compile: {self.refusal}")
+
+    # Memory
+
+    def learn(self, values: Any) -> None:
+        """Makes the memory of arrays known: operands, and results of calls."""
+        for array in arrays_in(values):
+            self.known.add(array)
+
+    def learn_new(self) -> None:
+        """Makes known what the wrappers allocated since the last time."""
+        first, created = self.scanned
+        for array in self.tape.arrays[first:]:
+            self.known.add(array)
+        self.scanned = [len(self.tape.arrays), created]
+
+    def is_known(self, array: Array) -> bool:
+        return not array.nbytes or self.known.find(address(array)) is not None
+
+    def is_native(self, mark: int, results: Any) -> bool:
+        """Whether the events since `mark` are all that is needed to make the results again."""
+        self.learn_new()
+        for event in self.events[mark:]:
+            if isinstance(event, kernels.Launch):
+                for pointer in pointers_of(event):
+                    if pointer and self.known.find(pointer) is None:
+                        return False
+        return all([self.is_known(array) for array in arrays_in(results)])
+
+    def drop(self, mark: int) -> None:
+        """Forgets the events since `mark`."""
+        del self.events[mark:]
+        self.draws = [draw for draw in self.draws if draw.event in self.events]
+
+    # What the engine does
+
+    def forward(self, op: Op, operands: list[Any], options: dict[str, Any], args: tuple[Any, ...], wanted: bool) -> Any:
+        """Runs the forward of an op, and records it."""
+        for value in args:
+            if isinstance(value, Value):
+                self.operand(value)
+        for array in arrays_in(options):
+            self.before_write(array)
+        self.learn(operands[1:])
+        node, mark = operands[0], len(self.events)
+        self.nodes.append(node)
+        result = self.run(op.opaque, op.forward, operands, options)
+        result = tuple([np.asarray(r) for r in result]) if isinstance(result, tuple) else np.asarray(result)
+        saved = node.saved if wanted else ()
+        if op.opaque or not self.is_native(mark, (result, saved)):
+            self.drop(mark)
+            self.calls[id(node)] = ForwardCall(op, list(operands), dict(options), result, tuple(saved))
+            self.events.append(self.calls[id(node)])
+            self.learn([result, saved])
+        self.made.update([address(owner_of(array)) for array in arrays_in(result)])
+        return result
+
+    def rule(self, node: Node, upstream: Sequence[Any]) -> Any:
+        """Runs the gradient rule of a node's op, and records it."""
+        self.learn([upstream])
+        mark, forward = len(self.events), self.calls.get(id(node))
+        opaque = node.op.opaque or forward is not None
+        result = self.run(opaque, node.op.rule, (node, *upstream), {})
+        result = tuple(
+            [None if r is None else np.asarray(r) for r in (result if isinstance(result, tuple) else (result,))]
+        )
+        if opaque or not self.is_native(mark, result):
+            self.drop(mark)
+            self.events.append(RuleCall(node, forward, list(upstream), result))
+            self.learn(result)
+        return result
+
+    def run(self, opaque: bool, function: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
+        if not opaque:
+            return function(*args, **options)
+        self.tape.pause()
+        try:
+            return function(*args, **options)
+        finally:
+            self.tape.resume()
+
+    def operand(self, value: Value) -> None:
+        """Notes a tensor that was there before the step: a program holds only as long as it keeps its memory."""
+        if address(owner_of(value.array)) not in self.made:
+            self.leaves.setdefault(id(value), value)
+
+    def plus(self, a: Array, b: Array) -> Array:
+        """a + b"""
+        plain = a.flags.c_contiguous and b.flags.c_contiguous and a.shape == b.shape and a.dtype == b.dtype
+        if plain and a.dtype.char in "fd" and self.is_known(a) and self.is_known(b):
+            return kernels.add(a, b)
+        return self.produce(np.add, (a, b))
+
+    def copy(self, array: Array) -> Array:
+        """A copy in C order."""
+        self.learn_new()
+        if array.flags.c_contiguous and self.is_known(array):
+            return kernels.copied(array)
+        return self.produce(in_order, (array,))
+
+    def overwrite(self, target: Array, source: Array) -> None:
+        """target ← source"""
+        self.before_write(target)
+        self.learn_new()
+        both = target.flags.carray and source.flags.c_contiguous and target.dtype == source.dtype
+        if both and self.is_known(target) and self.is_known(source):
+            kernels.copy_into(target, source)
+        else:
+            self.call_again(np.copyto, (target, source), {"casting": "same_kind"})
+
+    def before_write(self, target: Array) -> None:
+        """Lets a replay begin with what an array held that this step created and now writes to."""
+        for array in self.tape.created[self.scanned[1] :]:
+            if isinstance(array, np.ndarray):
+                self.kept.append(array)
+                self.restored.add(address(owner_of(array)))
+        self.scanned[1] = len(self.tape.created)
+        owner = owner_of(target)
+        if address(owner) in self.restored:
+            self.restored.discard(address(owner))
+            self.learn(owner)
+            self.events.append(Call("restore", np.copyto, (owner, owner.copy()), {}, None))
+        self.learn(target)
+
+    def produce(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """function(*args), made again by replays, in the same memory."""
+        result = self.run(True, function, args, {})
+        result = result if isinstance(result, np.ndarray) else np.asarray(result)
+        self.learn([args, result])
+        self.made.add(address(owner_of(result)))
+        self.events.append(Call(function.__name__, function, tuple(args), {}, result))
+        return result
+
+    def call_again(self, function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any]) -> Any:
+        """function(*args), called again by replays, for its effects."""
+        arrays = arrays_in([args[:1]])
+        if arrays:
+            self.before_write(arrays[0])
+        name = getattr(function, "__qualname__", None) or type(function).__name__
+        self.events.append(Call(name, function, tuple(args), dict(options), None))
+        return self.run(True, function, args, options)
+
+    # What modules, generators and optimizers do
+
+    def called(self, module: Any) -> None:
+        """Notes a module: a program holds as long as its attributes are the same."""
+        if id(module) not in self.modules:
+            self.modules[id(module)] = module
+            self.learn(list(vars(module).values()))
+
+    def touch(self, leaves: list[Value]) -> None:
+        """Notes that the gradients of leaves are about to be used."""
+        for leaf in leaves:
+            if id(leaf) not in self.gradients:
+                self.gradients[id(leaf)] = Gradient(leaf, False)
+                if leaf.grad_value is not None:
+                    self.learn(leaf.grad_value.array)
+
+    def forget(self, leaves: list[Value]) -> None:
+        """Notes that the gradients of leaves are about to be forgotten."""
+        for leaf in leaves:
+            if id(leaf) not in self.gradients:
+                self.gradients[id(leaf)] = Gradient(leaf, True)
+
+    def drew(self, generator: Any, draws: int) -> None:
+        """Notes that the last event took counters from a generator."""
+        self.draws.append(Draw(generator, draws, self.events[-1]))
+
+    def optimized(
+        self,
+        optimizer: Any,
+        group: dict[str, Any],
+        params: list[Value],
+        states: list[dict[str, Any]],
+        names: Sequence[str],
+    ) -> None:
+        """Notes that the last event is an optimizer's launch."""
+        tensors = [{name: state[name] for name in names} for state in states]
+        for p, own in zip(params, tensors):
+            self.leaves.setdefault(id(p), p)
+            self.learn([p, p.grad_value, own])
+        self.moves.append(Moved(optimizer, group, list(params), list(states), tensors, self.events[-1]))
+
+
+def in_order(array: Array) -> Array:
+    return np.array(array, order="C")
+
+
+def pointers_of(launch: Any) -> list[int]:
+    """Every address in an argument block, but those of tables of sizes, which the launch owns."""
+    fields, many = launch.fields, dict(launch.fields)
+    own_sizes = "tensors" in many
+    return [
+        pointer
+        for name, kind in fields
+        if kind in ("OUT", "IN", "OUTS", "INS") or (kind == "IDX" and not own_sizes)
+        for pointer in launch.addresses(name)
+    ]
+
+
+def place_in_user_code() -> str:
+    """file:line of the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -1,0 +1,115 @@
+"""TensorBoard as a callback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from cygrad.integrations.tensorboard.summary import histogram, scalar
+from cygrad.integrations.tensorboard.writer import SummaryWriter
+from cygrad.integrations.tracker import FirstInputs, Row, Tracker, TrackerWarning, check_every, sentence, settings_of
+
+if TYPE_CHECKING:
+    from cygrad.train.trainer import Trainer
+
+__all__ = ["TensorBoard"]
+
+BUCKETS = 30  # as many as TensorBoard draws
+
+
+class TensorBoard(Tracker):
+    """Shows a training in TensorBoard: the records of epochs (``epoch/loss`` over the epochs), the numbers of each
+    `every`-th step (``batch/loss`` over the steps), histograms of the weights after each `histograms`-th epoch, with
+    `gradients` also those of the last gradients, the graph of the model, and at the end its row in the table of
+    hyperparameters: the settings of the training and `hparams`, and the last record.
+
+    >>> import tempfile
+    >>> from cygrad.integrations.tensorboard import TensorBoard
+    >>> model = cg.nn.Linear(2, 1)
+    >>> trainer = cg.train.Trainer(
+    ...     model, cg.nn.functional.mse_loss, cg.optim.SGD(model.parameters(), lr=0.1), progress=False,
+    ...     callbacks=[TensorBoard(tempfile.mkdtemp(), gradients=True)],
+    ... )
+    >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))], epochs=2)
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] | None = None,
+        every: int | None = 50,
+        *,
+        histograms: int | None = 1,
+        gradients: bool = False,
+        graph: bool = True,
+        hparams: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(every)
+        self.log_dir = log_dir
+        self.histograms = check_every("TensorBoard", histograms)
+        self.gradients = gradients
+        self.graph = graph
+        self.hparams = hparams or {}
+        self.writer: SummaryWriter | None = None
+        self._first: FirstInputs | None = None
+
+    def place(self) -> str:
+        return os.fspath(self.writer.log_dir if self.writer is not None else self.log_dir or "runs")
+
+    def begin(self, trainer: Trainer) -> None:
+        resumed = trainer.step + 1 if trainer.step else None
+        self.writer = SummaryWriter(self.log_dir, purge_step=resumed)
+        self._first = FirstInputs(trainer.model) if self.graph else None
+
+    def take(self, row: Row, trainer: Trainer) -> None:
+        writer = self.writer
+        if writer is None:
+            return
+        at = row.step if row.kind == "batch" else row.epoch
+        numbers = [scalar(f"{row.kind}/{name}", value) for name, value in row.values.items() if name != "epoch"]
+        writer.add_values(numbers, at, row.time)
+        if row.kind == "epoch":
+            self._add_histograms(writer, trainer)
+            self._add_graph(writer, trainer)
+
+    def _add_histograms(self, writer: SummaryWriter, trainer: Trainer) -> None:
+        if self.histograms is None or trainer.epoch % self.histograms:
+            return
+        arrays = {f"weights/{name}": p.array for name, p in trainer.model.named_parameters()}
+        if self.gradients:
+            found = trainer.model.named_parameters()
+            arrays |= {f"gradients/{name}": p.grad.array for name, p in found if p.grad is not None}
+        histograms = []
+        for tag, array in arrays.items():
+            with contextlib.suppress(ValueError):  # an array without a finite number has no histogram
+                histograms.append(histogram(tag, array, BUCKETS))
+        writer.add_values(histograms, trainer.epoch)
+
+    def _add_graph(self, writer: SummaryWriter, trainer: Trainer) -> None:
+        if self._first is None or not self._first.tensors:
+            return
+        first, self._first = self._first, None
+        try:
+            writer.add_graph(trainer.model, first.tensors)
+        except OSError:
+            raise
+        except Exception as error:  # whatever a user's model raises when it is copied and called once more
+            message = f"TensorBoard: the model has no graph to show ({sentence(error)}); the training goes on"
+            warnings.warn(message, TrackerWarning, stacklevel=6)
+
+    def end(self, trainer: Trainer) -> None:
+        if self._first is not None:
+            self._first.remove()
+        if self.writer is None:
+            return
+        records = trainer.history.records
+        last = records[-1] if records else {}
+        results = {f"epoch/{name}": value for name, value in last.items() if name != "epoch"}
+        try:
+            if results:
+                hparams = {**settings_of(trainer), **self.hparams}
+                self.writer.add_hparams(hparams, results, run_name=".", global_step=trainer.epoch)
+        finally:
+            self.writer.close()
+            self.writer = None

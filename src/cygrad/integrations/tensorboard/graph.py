@@ -1,0 +1,168 @@
+"""The computation graph of a model, as TensorBoard's plugin for graphs draws it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cygrad.autograd import Node, enable_grad
+from cygrad.integrations.tensorboard.protobuf import data, integer
+from cygrad.integrations.tracker import tensors_in
+from cygrad.nn.module import Module
+from cygrad.random import get_rng_state, set_rng_state
+from cygrad.tensor import Tensor
+
+__all__ = ["Box", "graph_def", "trace"]
+
+
+class Box(NamedTuple):
+    """A node of the drawing. Slashes in its name are nested modules; inputs are names of others."""
+
+    name: str
+    op: str
+    inputs: list[str]
+    shape: tuple[int, ...] | None
+
+
+def graph_def(boxes: list[Box]) -> bytes:
+    """A GraphDef: tensorflow/core/framework/graph.proto."""
+    return b"".join(data(1, node_def(box)) for box in boxes) + data(4, integer(1, 22))
+
+
+def node_def(box: Box) -> bytes:
+    inputs = b"".join(data(3, name) for name in box.inputs)
+    return data(1, box.name) + data(2, box.op) + inputs + (b"" if box.shape is None else shape_attribute(box.shape))
+
+
+def shape_attribute(shape: tuple[int, ...]) -> bytes:
+    """The attribute from which the drawing takes the sizes at its edges."""
+    dimensions = b"".join(data(2, integer(1, size)) for size in shape)
+    return data(5, data(1, "_output_shapes") + data(2, data(1, data(7, dimensions))))
+
+
+def trace(model: Module, inputs: tuple[Any, ...]) -> list[Box]:
+    """Every operation of one forward pass under the module that does it, with parameters and inputs, from the first
+    to the last.
+
+    The pass is that of a copy, in the mode in which the model is: the model and the random numbers stay as they are.
+
+    >>> [box.name for box in trace(cg.nn.Linear(2, 1), (cg.zeros(4, 2),))]
+    ['input', 'Linear/weight', 'Linear/bias', 'Linear/linear', 'output']
+    """
+    copied, state = copy.deepcopy(model), get_rng_state()
+    try:
+        with enable_grad():
+            return Tracer(copied).trace(inputs)
+    finally:
+        set_rng_state(state)
+
+
+class Tracer:
+    """Follows one forward pass."""
+
+    def __init__(self, model: Module) -> None:
+        self.model = model
+        self.scopes = scopes_of(model)
+        self.owners: dict[Node, str] = {}
+        self.shapes: dict[Node, tuple[int, ...]] = {}
+        self.before: list[set[Any]] = []  # of each module that is running: the nodes of its inputs
+        self.titles: dict[int, tuple[str, str]] = {}  # of leaves: name and kind
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad = True
+            owner, _, own = name.rpartition(".")
+            self.titles[id(parameter)] = f"{self.scopes[owner]}/{own}", "Parameter"
+        for name, module in model.named_modules():
+            module.register_forward_pre_hook(self._enter)
+            module.register_forward_hook(self._leaver(self.scopes[name]))
+
+    def _enter(self, module: Module, args: tuple[Any, ...]) -> None:
+        self.before.append({x.node for x in tensors_in(args)})
+
+    def _leaver(self, scope: str) -> Any:
+        def leave(module: Module, args: tuple[Any, ...], result: Any) -> None:
+            before = self.before.pop()
+            waiting: list[Any] = []
+            for x in tensors_in(result):
+                if x.node is not None:
+                    self.shapes.setdefault(x.node, x.array.shape)
+                    waiting.append(x.node)
+            while waiting:
+                node = waiting.pop()
+                if isinstance(node, Node) and node not in before and node not in self.owners:
+                    self.owners[node] = scope
+                    waiting += [edge[0] for edge in node.edges if edge is not None]
+
+        return leave
+
+    def trace(self, inputs: tuple[Any, ...]) -> list[Box]:
+        """The boxes of a call of the model."""
+        given = [x if isinstance(x, Tensor) else Tensor(np.asarray(x)) for x in inputs]
+        # A clone has a node, and may be written to in place.
+        watched = [Tensor(x.array).requires_grad_().clone() if x.array.dtype.kind == "f" else x for x in given]
+        names = ["input" if len(watched) == 1 else f"input_{i}" for i in range(len(watched))]
+        boxes = [Box(name, "Input", [], x.array.shape) for name, x in zip(names, watched, strict=True)]
+        known: dict[Any, str] = {x.node: name for name, x in zip(names, watched, strict=True) if x.node is not None}
+        results = [x for x in tensors_in(self.model(*watched)) if x.node is not None]
+        if not results:
+            raise ValueError("add_graph: the model's output does not depend on a parameter or an input of floats")
+        taken = set(names)
+        for source in sources([x.node for x in results], known):
+            box = self._box(source, known, taken)
+            known[source] = box.name
+            boxes.append(box)
+        for number, x in enumerate(results):
+            name = "output" if len(results) == 1 else f"output_{number}"
+            boxes.append(Box(name, "Output", [reference(known, (x.node, x.index))], x.array.shape))
+        return boxes
+
+    def _box(self, source: Any, known: dict[Any, str], taken: set[str]) -> Box:
+        if not isinstance(source, Node):
+            name, kind = self.titles.get(id(source), ("constant", "Constant"))
+            return Box(free(name, taken), kind, [], source.array.shape)
+        name = free(f"{self.owners.get(source, self.scopes[''])}/{source.name}", taken)
+        inputs = [reference(known, edge) for edge in source.edges if edge is not None]
+        return Box(name, source.name, inputs, self.shapes.get(source))
+
+
+def scopes_of(model: Module) -> dict[str, str]:
+    """Where each module stands in the drawing, under its dotted name: "Sequential/Linear[0]"."""
+    result = {"": type(model).__name__}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if name:
+            parent, _, own = name.rpartition(".")
+            result[name] = f"{result[parent]}/{type(module).__name__}[{own}]"
+    return result
+
+
+def sources(ends: list[Any], known: dict[Any, str]) -> Iterator[Any]:
+    """The nodes and leaves behind some, each after those that it uses; a loop, for graphs of any depth."""
+    seen = set(known)
+    waiting = [(end, False) for end in reversed(ends)]
+    while waiting:
+        source, ready = waiting.pop()
+        if ready:
+            yield source
+        elif source not in seen:
+            seen.add(source)
+            waiting.append((source, True))
+            if isinstance(source, Node):
+                waiting += [(edge[0], False) for edge in reversed(source.edges) if edge is not None]
+
+
+def reference(known: dict[Any, str], edge: tuple[Any, int]) -> str:
+    """How an input is named; of an operation with several results also which of them."""
+    name = known[edge[0]]
+    return f"{name}:{edge[1]}" if edge[1] else name
+
+
+def free(name: str, taken: set[str]) -> str:
+    """`name`, with a number behind it if it is taken."""
+    result, number = name, 0
+    while result in taken:
+        number += 1
+        result = f"{name}_{number}"
+    taken.add(result)
+    return result

@@ -1,0 +1,11 @@
+"""Estimators for scikit-learn: multi-layer perceptrons with its parameters, trained by cygrad."""
+
+try:
+    import sklearn as _sklearn  # noqa: F401
+except ImportError:
+    raise ImportError("cygrad.sklearn: it needs scikit-learn: pip install 'cygrad[sklearn]'") from None
+
+from cygrad.sklearn.classifier import MLPClassifier
+from cygrad.sklearn.regressor import MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

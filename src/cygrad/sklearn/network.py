@@ -1,0 +1,125 @@
+"""The network of an estimator: its layers, its first weights, its losses, and what its outputs mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+import cygrad as cg
+from cygrad import nn
+from cygrad.nn import functional as F
+from cygrad.random import Generator
+from cygrad.tensor import Tensor
+
+__all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "initialise", "linear_layers"]
+
+Loss = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]
+
+# The first four are scikit-learn's.
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "softplus": nn.Softplus,
+    "softsign": nn.Softsign,
+}
+NORMS: dict[str, Callable[..., nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+def build(
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    dropout: Sequence[float],
+    norm: str | None,
+    dtype: Any,
+    generator: Generator | None,
+) -> nn.Sequential:
+    """A perceptron of the given sizes, inputs and outputs included. A hidden layer is Linear, norm, activation,
+    Dropout, which draws from `generator`; of what is left out there is no module."""
+    layers: list[nn.Module] = []
+    for (fan_in, width), activation, p in zip(pairwise(sizes[:-1]), activations, dropout, strict=True):
+        layers.append(nn.Linear(fan_in, width, dtype=dtype))
+        if norm is not None:
+            layers.append(NORMS[norm](width, dtype=dtype))
+        if activation != "identity":
+            layers.append(ACTIVATIONS[activation]())
+        if p > 0:
+            layers.append(nn.Dropout(p, generator=generator))
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1], dtype=dtype))
+
+
+def linear_layers(model: nn.Module) -> Iterator[nn.Linear]:
+    """The linear layers, from the input on."""
+    return (module for module in model.modules() if isinstance(module, nn.Linear))
+
+
+def initialise(model: nn.Sequential, activations: Sequence[str], random: np.random.RandomState) -> None:
+    """Draws weights and biases as scikit-learn does, in its order: U(±√(c/(fan_in + fan_out))), c = 2 for logistic
+    layers and 6 for others. X. Glorot, Y. Bengio (2010), "Understanding the difficulty of training deep feedforward
+    neural networks"."""
+    of_layers = [*activations, activations[-1] if activations else "identity"]
+    for layer, activation in zip(linear_layers(model), of_layers, strict=True):
+        fan_in, fan_out = layer.in_features, layer.out_features
+        bound = math.sqrt((2 if activation == "logistic" else 6) / (fan_in + fan_out))
+        layer.weight.array[...] = random.uniform(-bound, bound, (fan_in, fan_out)).T
+        if layer.bias is not None:
+            layer.bias.array[...] = random.uniform(-bound, bound, fan_out)
+
+
+# Losses of scores z (N, C): the sum over the outputs, the mean over the samples. A weight, (N) as class numbers or
+# (N, 1) as columns, has the sum 1, so that Σ w·l is the weighted mean.
+
+
+def log_loss(z: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    """−log softmax(z)[y] for class numbers y (N)."""
+    if weight is None:
+        return F.cross_entropy(z, y)
+    return (F.cross_entropy(z, y, reduction="none") * weight).sum()
+
+
+def binary_log_loss(z: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    """Σ −y·log σ(z) − (1 − y)·log(1 − σ(z)) for labels y (N, C), each 0 or 1."""
+    if weight is None:
+        mean = F.binary_cross_entropy_with_logits(z, y)
+        return mean if z.shape[1] == 1 else mean * z.shape[1]
+    return (F.binary_cross_entropy_with_logits(z, y, reduction="none") * weight).sum()
+
+
+def squared_error(z: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    """½ Σ (z − y)²"""
+    if weight is None:
+        return F.mse_loss(z, y) * (0.5 * z.shape[1])
+    return (F.mse_loss(z, y, reduction="none") * weight).sum() * 0.5
+
+
+def poisson(z: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    """Half the Poisson deviance of eᶻ: Σ y·(log y − z) − y + eᶻ, for y ≥ 0."""
+    log_y = y.clamp(min=float(np.finfo(y.dtype).tiny)).log()
+    losses = z.exp() - y * (z - log_y + 1)
+    return losses.sum() / z.shape[0] if weight is None else (losses * weight).sum()
+
+
+LOSSES: dict[str, Loss] = {
+    "softmax": log_loss,
+    "logistic": binary_log_loss,
+    "identity": squared_error,
+    "exp": poisson,
+}
+OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "softmax": partial(F.softmax, dim=1),
+    "logistic": F.sigmoid,
+    "identity": lambda z: z,
+    "exp": cg.exp,
+}

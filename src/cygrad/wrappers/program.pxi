@@ -1,0 +1,233 @@
+# Launches kept on a tape, and programs of them that run without the GIL. What the launches mean to each other is
+# cygrad.compiler's to know.
+
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.pythread cimport PyThread_get_thread_ident
+
+cdef extern from "program.h":
+    enum: CG_OUT
+    enum: CG_IN
+    enum: CG_OUTS
+    enum: CG_INS
+    enum: CG_IDX
+    enum: CG_N
+    enum: CG_S
+    enum: CG_SEED
+    ctypedef struct cg_field:
+        const char *name
+        int kind
+        int64_t offset
+    ctypedef struct cg_layout:
+        int64_t bytes, count
+        const cg_field *fields
+    const cg_layout *cg_layout_of(int kernel)
+    double cg_now() nogil
+
+ctypedef void *pointer
+
+
+cdef class Launch:
+    """A kernel and a copy of its argument block, tables of arrays included."""
+
+    def __cinit__(self, int kernel, int dtype):
+        self.kernel = kernel
+        self.dtype = dtype
+        self.layout = cg_layout_of(kernel)
+        self.args = PyMem_Calloc(1, self.layout.bytes)
+        if not self.args:
+            raise MemoryError(f"{self.name}: no memory for its argument block")
+        self.tables = []
+
+    def __dealloc__(self):
+        PyMem_Free(self.args)
+
+    def __repr__(self):
+        return f"<launch of {self.name}>"
+
+    @property
+    def name(self):
+        """The kernel's name."""
+        return cg_kernel_names[self.kernel].decode()
+
+    @property
+    def fields(self):
+        """(name, kind) of each argument; kinds are those of csrc/kernels.def."""
+        kinds = ("OUT", "IN", "OUTS", "INS", "IDX", "N", "S", "SEED")
+        return [(self.layout.fields[i].name.decode(), kinds[self.layout.fields[i].kind]) for i in range(self.layout.count)]
+
+    cdef void *place(self, str name) except NULL:
+        """Where argument `name` lies in the block."""
+        cdef int64_t i
+        for i in range(self.layout.count):
+            if self.layout.fields[i].name.decode() == name:
+                return <char *>self.args + self.layout.fields[i].offset
+        raise KeyError(f"{self.name}: it has no argument {name!r}")
+
+    def number(self, str name):
+        """Argument `name`, a size."""
+        return (<int64_t *>self.place(name))[0]
+
+    def set_number(self, str name, int64_t value):
+        """Changes argument `name`, a size."""
+        (<int64_t *>self.place(name))[0] = value
+
+    def set_scalar(self, str name, double value):
+        """Changes argument `name`, a double."""
+        (<double *>self.place(name))[0] = value
+
+    def addresses(self, str name):
+        """The addresses that argument `name` holds, 0 for none: one, or those of a list."""
+        cdef pointer *p = <pointer *>self.place(name)
+        cdef int64_t i, count
+        kind = dict(self.fields)[name]
+        if kind in ("OUT", "IN", "IDX"):
+            return [<size_t>p[0]]
+        count = self.number("tensors")
+        return [<size_t>(<pointer *>p[0])[i] for i in range(count)] if p[0] else []
+
+    def move(self, str name, int64_t index, size_t address):
+        """Makes argument `name`, or number `index` of its list, another address."""
+        cdef pointer *p = <pointer *>self.place(name)
+        if dict(self.fields)[name] in ("OUT", "IN", "IDX"):
+            p[0] = <void *>address
+        else:
+            (<pointer *>p[0])[index] = <void *>address
+
+    def watch(self, size_t fault, message):
+        """Ends a program after this launch where the int64 at `fault` is not negative; message tells of what."""
+        self.fault = <const int64_t *>fault
+        self.message = message
+
+    cdef int keep_table(self, void **place, int64_t count) except -1:
+        """Replaces a table of `count` pointers or sizes by a copy that this launch owns."""
+        cdef bytes table
+        if place[0] and count:
+            table = (<char *>place[0])[: count * sizeof(void *)]
+            self.tables.append(table)
+            place[0] = <void *><char *>table
+
+
+cdef Launch kept(int kernel, int dtype, const void *args, double cost):
+    """A launch with a copy of the block and of its tables."""
+    cdef Launch launch = Launch.__new__(Launch, kernel, dtype)
+    cdef int64_t i, tensors = -1
+    cdef const cg_field *field
+    memcpy(launch.args, args, launch.layout.bytes)
+    launch.cost = cost
+    for i in range(launch.layout.count):
+        if launch.layout.fields[i].name.decode() == "tensors":
+            tensors = (<int64_t *>(<char *>args + launch.layout.fields[i].offset))[0]
+    for i in range(launch.layout.count):
+        field = launch.layout.fields + i
+        if tensors >= 0 and field.kind in (CG_OUTS, CG_INS, CG_IDX):
+            launch.keep_table(<void **>(<char *>launch.args + field.offset), tensors)
+    return launch
+
+
+cdef class Tape:
+    """What happens in this thread from now on: launches, and whatever else is appended to `events`. `arrays` are those
+    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did."""
+
+    def __init__(self):
+        self.events = []
+        self.arrays = []
+        self.created = []
+        self.thread = PyThread_get_thread_ident()
+        self.paused = 0
+
+    cdef bint here(self):
+        """Whether this thread is the one that is recorded, and not paused."""
+        return not self.paused and self.thread == PyThread_get_thread_ident()
+
+    @property
+    def active(self):
+        """Whether this thread is the one that is recorded, and not paused."""
+        return self.here()
+
+    def pause(self):
+        """Records nothing until resume() is called as often."""
+        self.paused += 1
+
+    def resume(self):
+        """Takes one pause() back."""
+        self.paused -= 1
+
+    cdef int watch(self, const int64_t *fault, message) except -1:
+        if self.here():
+            (<Launch>self.events[len(self.events) - 1]).watch(<size_t>fault, message)
+
+
+cdef Tape tape = None
+
+
+def use_tape(Tape new):
+    """Records on `new`, or nothing where it is None; returns the tape that was in use."""
+    global tape
+    before = tape
+    tape = new
+    return before
+
+
+def fault_error(message, row):
+    """The error of a launch that was watched."""
+    op, name, target, limit = message
+    return wrong_number(op, name, target, limit, row)
+
+
+cdef class Segment:
+    """Launches that run one after the other, in one call to C without the GIL. `barriers` tells of each whether it needs what
+    a launch since the last barrier wrote, or writes what that one used."""
+
+    def __init__(self, list launches, list barriers):
+        cdef Launch launch
+        cdef int64_t i
+        self.launches = launches
+        self.count = len(launches)
+        self.steps = <cg_step *>PyMem_Calloc(self.count + 1, sizeof(cg_step))
+        if not self.steps:
+            raise MemoryError(f"a program of {self.count} launches: no memory for it")
+        for i in range(self.count):
+            launch = launches[i]
+            self.steps[i] = cg_step(cg_find(launch.kernel, launch.dtype), launch.args, launch.cost, barriers[i], launch.fault)
+            self.cost += launch.cost
+
+    def __dealloc__(self):
+        PyMem_Free(self.steps)
+
+    cdef int64_t run(self) except -1:
+        """Runs all launches; returns how many were run before a fault, or `count`."""
+        cdef int64_t done
+        if self.cost < GIL_COST:
+            done = cg_run_steps(self.steps, self.count)
+        else:
+            with nogil:
+                done = cg_run_steps(self.steps, self.count)
+        if done < 0:
+            raise MemoryError("a program: no memory for a thread to work in")
+        return done
+
+    cdef int fail(self, int64_t number) except -1:
+        """Raises the error of launch `number`."""
+        cdef Launch launch = self.launches[number]
+        raise fault_error(launch.message, launch.fault[0])
+
+    def __call__(self):
+        """Runs all launches; raises what a fault among them means."""
+        cdef int64_t done = self.run()
+        if done < self.count:
+            self.fail(done)
+
+    def times(self):
+        """Runs all launches one by one; returns the nanoseconds of each."""
+        cdef int64_t i, done
+        cdef double before
+        result = []
+        for i in range(self.count):
+            with nogil:
+                before = cg_now()
+                done = cg_run_steps(self.steps + i, 1)
+                before = cg_now() - before
+            if done < 1:
+                self.fail(i)
+            result.append(before)
+        return result

@@ -1,0 +1,60 @@
+"""Servers of other packages, on this machine, for as long as a test takes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+@contextlib.contextmanager
+def server(command, address, log, seconds=90, **environment):
+    """Runs a command, whose program is one of this environment's, until the block ends; the block begins when
+    `address` answers."""
+    paths = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PATH": paths, **environment},
+            start_new_session=True,
+        )
+    try:
+        ends = time.monotonic() + seconds
+        while not answers(address):
+            assert process.poll() is None and time.monotonic() < ends, log.read_text(errors="replace")[-3000:]
+            time.sleep(0.2)
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+
+
+def answers(address):
+    """Whether a GET of the address succeeds."""
+    try:
+        return request(address)[0] == 200
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def request(address, body=None, kind="application/json"):
+    """The status and the content of what a server answers, errors too."""
+    asked = urllib.request.Request(address, body, {"Content-Type": kind})
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()

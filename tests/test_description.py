@@ -1,0 +1,185 @@
+"""Networks as plain values, and saved models: what is described is built again, and nothing else is."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import nn
+from cygrad.nn.description import build, classes, describe
+
+SAMPLES = [
+    nn.Linear(3, 2),
+    nn.Linear(3, 2, bias=False, dtype=cg.float64),
+    nn.BatchNorm1d(4),
+    nn.BatchNorm1d(4, eps=1e-3, momentum=None, affine=False),
+    nn.BatchNorm1d(4, bias=False, track_running_stats=False),
+    nn.BatchNorm2d(4, momentum=0.2),
+    nn.LayerNorm(4),
+    nn.LayerNorm((2, 4), elementwise_affine=False),
+    nn.LayerNorm((2, 4), bias=False),
+    nn.Embedding(5, 3),
+    nn.Embedding(5, 3, padding_idx=-1),
+    nn.Dropout(0.25),
+    nn.Dropout(0.25, inplace=True),
+    nn.Flatten(0, 1),
+    nn.Unflatten(1, (2, 2)),
+    nn.LeakyReLU(0.2),
+    nn.Softplus(2.0, 10.0),
+    nn.Hardtanh(-2.0, 3.0),
+    nn.Softmax(1),
+    nn.GELU("tanh"),
+    nn.ELU(0.5),
+    nn.CrossEntropyLoss(label_smoothing=0.1),
+    nn.KLDivLoss(reduction="batchmean"),
+    nn.HuberLoss(delta=2.0),
+    nn.Sequential(),
+    nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU(), nn.Linear(2, 1))),
+    nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.ModuleList([nn.ReLU()])}),
+    cg.train.mlp((4, 8, 2), 0.1, flatten=True),
+]
+
+
+def assert_same(one, other):
+    assert repr(one) == repr(other)
+    states = one.state_dict(), other.state_dict()
+    kinds = [{name: (t.array.shape, t.array.dtype) for name, t in state.items()} for state in states]
+    assert kinds[0] == kinds[1]
+
+
+@pytest.mark.parametrize("module", SAMPLES, ids=lambda module: " ".join(repr(module).split())[:60])
+def test_what_is_described_is_built_again(module):
+    text = json.dumps(describe(module))
+    assert_same(build(json.loads(text)), module)
+
+
+def test_every_module_without_arguments_is_described():
+    made = []
+    for name, cls in classes().items():
+        required = [p for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
+        if not required and cls is not nn.Module and cls is not nn.ParameterList:
+            assert_same(build(describe(cls())), cls())
+            made.append(name)
+    missing = set(classes()) - set(made) - {type(module).__name__ for module in SAMPLES}
+    assert missing <= {"Module", "ParameterList"}, f"no sample of {missing}"
+
+
+def test_a_module_in_two_places_is_described_in_both():
+    relu = nn.ReLU()
+    assert len(build(describe(nn.Sequential(nn.Linear(2, 2), relu, nn.Linear(2, 2), relu)))) == 4
+
+
+class Own(nn.Module):
+    pass
+
+
+class OwnLinear(nn.Linear):
+    pass
+
+
+SHARED = nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (Own(), "describe: Own is no module of cygrad.nn, and its code is not saved"),
+        (nn.Sequential(nn.ReLU(), nn.Sequential(OwnLinear(2, 2))), "describe: OwnLinear at 1.0 is no module"),
+        (nn.Sequential(SHARED, SHARED), "describe: 1.weight is the same parameter as 0.weight"),
+        (nn.CrossEntropyLoss(cg.ones(3)), "describe: CrossEntropyLoss has a Tensor for its option weight"),
+    ],
+)
+def test_what_cannot_be_described_is_named(module, message):
+    with pytest.raises(TypeError, match=message):
+        describe(module)
+
+
+def nested(depth):
+    description = {"type": "ReLU", "options": {}}
+    for _ in range(depth):
+        description = {"type": "Sequential", "modules": {"0": description}}
+    return description
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        (None, "a description must be a dict"),
+        ({}, "cygrad.nn has no module None"),
+        ({"type": "functional"}, "cygrad.nn has no module 'functional'"),
+        ({"type": "init"}, "no module 'init'"),
+        ({"type": "os.system", "options": {"command": "true"}}, "no module 'os.system'"),
+        ({"type": ["Linear"]}, "no module"),
+        ({"type": "Linear"}, "Linear does not take the options None"),
+        ({"type": "Linear", "options": {"in_features": 3}}, "Linear can't be made of"),
+        ({"type": "Linear", "options": {"in_features": "3", "out_features": 2}}, "Linear can't be made of"),
+        ({"type": "Linear", "options": {"in_features": 3, "out_features": 2, "device": "cpu"}}, "does not take the options"),
+        ({"type": "Linear", "options": {"in_features": 2**60, "out_features": 2**60}}, "Linear can't be made of"),
+        ({"type": "ReLU", "options": {"evil": 1}}, "does not take the options"),
+        ({"type": "Sequential", "modules": ["ReLU"]}, "Sequential wants a dict of modules"),
+        ({"type": "Sequential", "modules": {"forward": {"type": "ReLU", "options": {}}}}, "can't hold a module 'forward'"),
+        ({"type": "Sequential", "modules": {"a.b": {"type": "ReLU", "options": {}}}}, "can't hold a module 'a.b'"),
+        (nested(100), "nested at most 64 deep"),
+    ],
+)
+def test_other_descriptions_are_refused(description, message):
+    with pytest.raises(ValueError, match=message):
+        build(description)
+
+
+# Saved models
+
+
+@pytest.fixture
+def saved(tmp_path):
+    pytest.importorskip("safetensors")
+    model = cg.train.mlp((4, 8, 2), 0.1).double()
+    model(cg.randn(16, 4, dtype=cg.float64))  # moves the running statistics
+    cg.train.save_model(tmp_path / "model", model)
+    return tmp_path / "model", model.eval()
+
+
+def test_a_saved_model_computes_the_same(saved):
+    folder, model = saved
+    loaded, x = cg.train.load_model(folder), cg.randn(5, 4, dtype=cg.float64)
+    np.testing.assert_array_equal(loaded(x).array, model(x).array)
+    assert cg.train.fingerprint(loaded) == cg.train.fingerprint(model) and not loaded.training
+
+
+def test_nothing_is_written_for_a_model_that_cannot_be_described(tmp_path):
+    with pytest.raises(TypeError, match="Own is no module"):
+        cg.train.save_model(tmp_path / "model", Own())
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("model.json", b"{", "model.json is no JSON"),
+        ("model.json", b"\xff\xfe", "model.json is no JSON"),
+        ("model.json", b"[]", "describes no model"),
+        ("model.json", b'{"network": {}}', "has format None, wanted 1"),
+        ("model.json", b'{"format": 1, "network": {"type": "exec"}}', "no module 'exec'"),
+        ("model.json", b'{"format": 1, "network": {"type": "ReLU", "options": {}}}', "unexpected keys"),
+        ("weights.safetensors", b"", "truncated or corrupt"),
+        ("weights.safetensors", pickle.dumps({"0.weight": 1}), "truncated or corrupt"),
+    ],
+)
+def test_a_corrupt_model_is_refused(saved, name, content, message):
+    folder, _ = saved
+    (folder / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        cg.train.load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_a_missing_file_is_named(saved, name):
+    folder, _ = saved
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f"is no saved model, it has no {name}"):
+        cg.train.load_model(folder)

@@ -1,0 +1,244 @@
+"""MLflow on a SQLite store: what a training leaves there, the model's flavour, serving it, and a server that is away."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad.integrations.loggers import read_jsonl
+from cygrad.integrations.tracker import TrackerWarning
+from tests.served import request, server
+from tests.tracked import STEPS, Stop, fit, trainer
+
+mlflow = pytest.importorskip("mlflow")
+pytest.importorskip("safetensors")
+
+from cygrad.integrations import mlflow as flavour  # noqa: E402
+from cygrad.integrations.mlflow import MLflow  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and what it imports warn of their own future
+
+
+class Everything:
+    """A training logged to a database in a folder."""
+
+    def __init__(self, folder):
+        os.chdir(folder)
+        self.uri = f"sqlite:///{folder}/mlflow.db"
+        (folder / "note.txt").write_text("a note")
+        (folder / "notes").mkdir()
+        (folder / "notes" / "other.txt").write_text("another")
+        artifacts = ["note.txt", "notes", "missing.txt"]
+        callback = MLflow(
+            "digits", "first", 4, params={"mine": "yes"}, tags={"a": "b"}, artifacts=artifacts, tracking_uri=self.uri
+        )
+        self.trainer, self.history = fit(callback)
+        self.run_id = callback.run_id
+        self.client = mlflow.MlflowClient(self.uri)
+        self.run = self.client.get_run(self.run_id)
+        self.left = [path for path in os.listdir(folder) if "unsent" in path]
+        mlflow.set_tracking_uri(self.uri)
+
+    def values(self, name):
+        return [(m.step, m.value) for m in self.client.get_metric_history(self.run_id, name)]
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory):
+    before = os.getcwd()
+    yield Everything(tmp_path_factory.mktemp("mlflow"))
+    os.chdir(before)
+
+
+X = np.random.default_rng(5).standard_normal((6, 4)).astype(np.float32)
+
+
+def test_parameters_metrics_and_status(logged):
+    assert logged.run.info.status == "FINISHED" and logged.run.info.run_name == "first"
+    assert logged.client.get_experiment(logged.run.info.experiment_id).name == "digits"
+    params = logged.run.data.params
+    assert params["optimizer"] == "AdamW" and params["lr"] == "0.01" and params["mine"] == "yes"
+    assert logged.run.data.tags["a"] == "b"
+    assert logged.values("val_loss") == [(i + 1, v) for i, v in enumerate(logged.history["val_loss"])]
+    assert [step for step, _ in logged.values("batch/loss")] == [4, 8, 12, 16, 20, 24]
+    assert logged.left == []
+
+
+def test_artifacts_that_exist_are_there(logged):
+    assert [item.path for item in logged.client.list_artifacts(logged.run_id)] == ["note.txt", "notes"]
+    assert [item.path for item in logged.client.list_artifacts(logged.run_id, "notes")] == ["notes/other.txt"]
+
+
+def test_the_model_is_one_of_the_runs(logged):
+    (found,) = mlflow.search_logged_models([logged.run.info.experiment_id], output_format="list")
+    assert found.source_run_id == logged.run_id and found.name == "model"
+    model = flavour.load_model(found.model_uri)
+    np.testing.assert_array_equal(cg.train.predict(model, X), logged.trainer.predict(X))
+
+
+def as_frame(x):
+    import pandas
+
+    return pandas.DataFrame(x.astype(np.float64), columns=list("abcd"))
+
+
+@pytest.mark.parametrize("form", [lambda x: x, as_frame, lambda x: {"x": x}, lambda x: x.tolist()])
+def test_pyfunc_predicts(logged, form):
+    wrapper = flavour._load_pyfunc(saved(logged))
+    np.testing.assert_array_equal(wrapper.predict(form(X)), logged.trainer.predict(X))
+
+
+def saved(logged):
+    return os.path.join(mlflow.artifacts.download_artifacts(f"runs:/{logged.run_id}/model"), "data")
+
+
+def test_pyfunc_has_the_signature(logged):
+    loaded = mlflow.pyfunc.load_model(f"runs:/{logged.run_id}/model")
+    np.testing.assert_array_equal(loaded.predict(X), logged.trainer.predict(X))
+    (column,) = loaded.metadata.signature.inputs.inputs
+    assert column.shape == (-1, 4) and column.type == np.float32
+    assert loaded.metadata.signature.outputs.inputs[0].shape == (-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"a": X, "b": X}, "the model has one input, got 2"),
+        (np.array([["a"]]), "wanted numbers"),
+        ([[1.0, math.nan, 0.0, 0.0]], "a number is not finite"),
+    ],
+)
+def test_pyfunc_refuses(logged, given, message):
+    with pytest.raises(ValueError, match=message):
+        flavour._load_pyfunc(saved(logged)).predict(given)
+
+
+def test_integers_stay_integers_before_an_embedding():
+    model = cg.nn.Sequential(cg.nn.Embedding(9, 2), cg.nn.Flatten())
+    rows = np.array([[1.0, 2.0]])
+    assert flavour.PythonModel(model).predict(rows).shape == (1, 4)
+
+
+def test_the_model_is_served(logged, tmp_path, unused_port):
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--host", "127.0.0.1"]
+    command += ["--port", str(unused_port), "-m", f"runs:/{logged.run_id}/model"]
+    address = f"http://127.0.0.1:{unused_port}"
+    wanted = logged.trainer.predict(X)
+    with server(command, f"{address}/ping", tmp_path / "log", MLFLOW_TRACKING_URI=logged.uri):
+        for name in ("inputs", "instances"):
+            status, answer = request(f"{address}/invocations", json.dumps({name: X.tolist()}).encode())
+            assert status == 200, answer
+            np.testing.assert_allclose(json.loads(answer)["predictions"], wanted, rtol=1e-6)
+        status, _ = request(f"{address}/invocations", b'{"inputs": [["a", 1, 2, 3]]}')
+        assert status == 400
+
+
+# The flavour
+
+
+def test_an_example_gives_the_signature(tmp_path):
+    flavour.save_model(cg.train.mlp((4, 3)), tmp_path / "m", input_example=as_frame(X), metadata={"k": 1})
+    found = mlflow.models.Model.load(str(tmp_path / "m"))
+    assert found.signature.inputs.input_names() == list("abcd") and found.metadata == {"k": 1}
+    assert found.flavors["cygrad"]["cygrad_version"] == cg.__version__
+    assert mlflow.pyfunc.load_model(str(tmp_path / "m")).predict(as_frame(X)).shape == (6, 3)
+    requirements = (tmp_path / "m" / "requirements.txt").read_text().split()
+    assert f"cygrad=={cg.__version__}" in requirements
+    names = {name for _, _, files in os.walk(tmp_path / "m") for name in files}
+    assert names == {"MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt", "model.json", "weights.safetensors"}
+
+
+def test_log_model_in_an_active_run(logged):
+    with mlflow.start_run() as run:
+        info = flavour.log_model(cg.train.mlp((4, 3)), "net", registered_model_name="nets")
+    assert info.run_id == run.info.run_id
+    assert isinstance(flavour.load_model("models:/nets/1"), cg.nn.Sequential)
+
+
+def test_other_models_and_folders_are_refused(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("")
+    with pytest.raises(ValueError, match="is there already, and not empty"):
+        flavour.save_model(cg.nn.ReLU(), tmp_path / "full")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "MLmodel").write_text("flavors: {sklearn: {}}\n")
+    with pytest.raises(ValueError, match="has the flavours sklearn, wanted cygrad"):
+        flavour.load_model(tmp_path / "other")
+
+
+def test_a_model_that_cannot_be_saved_is_named_before_the_training(tmp_path):
+    class Own(cg.nn.Sequential):
+        pass
+
+    made = trainer(MLflow(tracking_uri=f"sqlite:///{tmp_path}/m.db"), model=Own(cg.nn.Linear(4, 2)))
+    with pytest.raises(cg.train.CallbackError, match="Own is no module of"):
+        made.fit([])
+
+
+# A server that is away
+
+
+def test_nothing_is_lost_where_the_server_is_away(tmp_path, monkeypatch, unused_port):
+    monkeypatch.chdir(tmp_path)
+    address = f"http://127.0.0.1:{unused_port}"
+    callback = MLflow("away", every=4, tracking_uri=address, seconds=0.01)
+    with pytest.warns(TrackerWarning, match=rf"MLflow: {address} takes nothing .* does not answer") as caught:
+        made, history = fit(callback)
+    assert len([one for one in caught if one.category is TrackerWarning]) == 1 and len(history) == 3
+    (path,) = tmp_path.glob("*.jsonl")
+    assert str(path) in str(caught[0].message)
+    assert [row["kind"] for row in read_jsonl(path)][-2:] == ["model", "end"]
+
+    later = MLflow("away", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+    run_id = later.replay(path)
+    client = mlflow.MlflowClient(later.tracking_uri)
+    found = client.get_run(run_id)
+    assert found.info.status == "FINISHED" and found.data.params["optimizer"] == "AdamW"
+    assert [m.value for m in client.get_metric_history(run_id, "val_loss")] == history["val_loss"]
+    assert [m.step for m in client.get_metric_history(run_id, "batch/lr")] == [4, 8, 12, 16, 20, 24]
+    assert found.info.end_time - found.info.start_time < 60_000
+    (model,) = client.search_logged_models([found.info.experiment_id])
+    mlflow.set_tracking_uri(later.tracking_uri)
+    np.testing.assert_array_equal(cg.train.predict(flavour.load_model(model.model_uri), X), made.predict(X))
+
+
+def test_a_store_that_raises_ends_no_training(tmp_path, monkeypatch):
+    """MLflow's store of files is no more: it raises."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(TrackerWarning, match="the training goes on") as caught:
+        _, history = fit(MLflow(tracking_uri=(tmp_path / "mlruns").as_uri(), model=False))
+    assert len([one for one in caught if one.category is TrackerWarning]) == 1 and len(history) == 3
+    assert len(read_jsonl(next(tmp_path.glob("*.jsonl")))) >= 3
+
+
+def test_a_resumed_training_goes_on_in_its_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for stop in (2 * STEPS + 3, 10**9):
+        callback = MLflow(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
+        wait = Wait(callback)
+        fit(callback, wait, Stop(stop), checkpoint=cg.train.Checkpoint(tmp_path / "run.npz", every_steps=2))
+        found.append(callback.run_id)
+    assert found[0] == found[1] is not None
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    assert [m.step for m in client.get_metric_history(found[0], "loss")] == [1, 2, 3]
+
+
+class Wait(cg.train.Callback):
+    """Gives the thread the time to open a run."""
+
+    def __init__(self, tracker):
+        self.tracker = tracker
+
+    def on_epoch_end(self, trainer, metrics):
+        import time
+
+        ends = time.monotonic() + 60
+        while self.tracker.run_id is None and time.monotonic() < ends:
+            time.sleep(0.02)
