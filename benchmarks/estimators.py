@@ -4,18 +4,18 @@ mean and spread over random states, and the time of a fit, in turns. The last co
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 import warnings
+
+from turns import limit_threads
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--seeds", type=int, default=10)
 parser.add_argument("--only", help="a part of the names of the tasks to run")
 options = parser.parse_args()
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CYGRAD_NUM_THREADS"):
-    os.environ[name] = str(options.threads)  # read once, when NumPy is imported
+limit_threads(options.threads)
 
 import numpy as np  # noqa: E402
 import sklearn.neural_network as theirs  # noqa: E402

@@ -78,6 +78,8 @@ def writes_its_input(function: Callable[..., Any], *args: Any, **kwargs: Any) ->
             array *= 2
         elif array.flags.writeable and array.dtype.kind == "b":
             np.logical_not(array, out=array)
+        elif array.flags.writeable and array.dtype.kind in "iu":
+            array += 1
     return result
 
 

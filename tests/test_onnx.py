@@ -160,7 +160,7 @@ NO_TRANSLATION = {
 }  # fmt: skip
 # Rows that only some inputs suit, or whose result depends on the input in a way that no graph tells.
 OUTSIDE = {
-    "getitem_mask", "masked_select", "nonzero", "one_hot", "setitem", "in_place", "batch_norm_running", "batch_norm_far",
+    "getitem_mask", "masked_select", "nonzero", "one_hot", "setitem", "in_place", "batch_norm_running", "batch_norm_counted", "batch_norm_far",
 }  # fmt: skip
 
 

@@ -16,5 +16,8 @@
 #include "embedding.h"
 #include "grad_norm.h"
 #include "optim.h"
+#include "warp.h"
+#include "augment.h"
+#include "tokens.h"
 
 #include "real_end.h"

@@ -31,12 +31,13 @@ void *output(int64_t n);
 void *output_from(int64_t n, double low, double high);
 void *doubles_output(int64_t n);
 uint8_t *bytes_output(int64_t n);
-int64_t *integers_output(int64_t n);
 uint8_t *flags(int64_t n);
+int64_t *integers_output(int64_t n);
 int64_t *integers(int64_t n, int64_t low, int64_t limit);
 int64_t *listed(int64_t n, const int64_t *values);
 void **list(int64_t n, void *const *arrays);
 double uniform(double low, double high);
+void philox(uint64_t seed, uint64_t counter, uint32_t x[4]); /* Philox 4×32-10 for one counter, word by word */
 
 /* A test: `build` fills the argument block for variant 0, 1, …, and returns 0 when there is no such variant; `twin` does what
  * the kernel does, plainly. Results may differ by `tolerance` float32 roundings of their largest number. */
@@ -53,7 +54,7 @@ typedef struct {
     int count;
 } test_list;
 
-extern const test_list elementwise_tests, matrix_tests, row_tests, norm_tests, many_tests;
+extern const test_list elementwise_tests, matrix_tests, row_tests, norm_tests, many_tests, image_tests, token_tests;
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define TESTS(name, array) const test_list name = {array, COUNT(array)}

@@ -24,6 +24,16 @@ double uniform(double low, double high) { /* xorshift64*: S. Vigna (2016) */
     return low + (high - low) * (double)((state * 2685821657736338717u) >> 11) / 9007199254740992.0;
 }
 
+void philox(uint64_t seed, uint64_t counter, uint32_t x[4]) {
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    x[0] = (uint32_t)counter, x[1] = (uint32_t)(counter >> 32), x[2] = x[3] = 0;
+    for (int round = 0; round < 10; round++, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) {
+        const uint64_t p = (uint64_t)x[0] * 0xd2511f53u, q = (uint64_t)x[2] * 0xcd9e8d57u;
+        const uint32_t y[] = {(uint32_t)(q >> 32) ^ x[1] ^ k0, (uint32_t)q, (uint32_t)(p >> 32) ^ x[3] ^ k1, (uint32_t)p};
+        memcpy(x, y, sizeof y);
+    }
+}
+
 static void *new_array(int64_t bytes, int is_output) {
     if (array_count == MOST_ARRAYS) abort();
     void *data = malloc(bytes ? bytes : 1), *first = malloc(bytes ? bytes : 1);
@@ -257,7 +267,8 @@ static void test_program(void) {
 }
 
 int main(void) {
-    const test_list *lists[] = {&elementwise_tests, &matrix_tests, &row_tests, &norm_tests, &many_tests};
+    const test_list *lists[] = {&elementwise_tests, &matrix_tests, &row_tests, &norm_tests, &many_tests,
+                                &image_tests, &token_tests};
     int calls = 0;
     for (int level = 0; level < cg_level_count(); level++) {
         if (!cg_level_supported(level)) continue;

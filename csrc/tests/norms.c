@@ -144,16 +144,6 @@ static void layer_norm_backward_twin(const void *args) {
     }
 }
 
-/* Philox 4×32-10 for one counter, word by word. */
-static void philox(uint64_t seed, uint64_t counter, uint32_t x[4]) {
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    x[0] = (uint32_t)counter, x[1] = (uint32_t)(counter >> 32), x[2] = x[3] = 0;
-    for (int round = 0; round < 10; round++, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) {
-        const uint64_t p = (uint64_t)x[0] * 0xd2511f53u, q = (uint64_t)x[2] * 0xcd9e8d57u;
-        const uint32_t y[] = {(uint32_t)(q >> 32) ^ x[1] ^ k0, (uint32_t)q, (uint32_t)(p >> 32) ^ x[3] ^ k1, (uint32_t)p};
-        memcpy(x, y, sizeof y);
-    }
-}
 static int dropout_build(void *args, int variant) {
     const double rates[] = {0, 0.3, 1};
     if (variant >= 3 * COUNT(SIZES)) return 0;

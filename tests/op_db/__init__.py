@@ -10,6 +10,7 @@ from __future__ import annotations
 from tests.op_db import (
     activation,
     arithmetic,
+    augment,
     batch_norm,
     dropout,
     embedding,
@@ -23,6 +24,8 @@ from tests.op_db import (
     reduce,
     shape,
     softmax,
+    tokens,
+    warp,
 )  # fmt: skip
 from tests.op_db.row import Bad, Row, Sample
 
@@ -44,4 +47,7 @@ ROWS: list[Row] = [
     *embedding.ROWS,
     *grad_norm.ROWS,
     *optim.ROWS,
+    *warp.ROWS,
+    *augment.ROWS,
+    *tokens.ROWS,
 ]

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cygrad import Tensor
+
 # Sizes around what the kernels cut by: registers of 4 to 16 lanes, blocks of 4,096.
 EDGE_SIZES = [0, 1, 3, 4, 5, 15, 16, 17, 31, 33, 63, 65, 4095, 4096, 4097]
 
@@ -24,6 +26,16 @@ class Sample:
         show = [f"{x.dtype}{list(x.shape)}" if isinstance(x, np.ndarray) else repr(x) for x in self.args]
         show += [f"{k}={v.dtype}{list(v.shape)}" if isinstance(v, np.ndarray) else f"{k}={v!r}" for k, v in self.kwargs.items()]
         return f"Sample({', '.join(show)})"
+
+
+def on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays as one of tensors: what is of floats comes back as a tensor without a gradient."""
+
+    def call(*args: Any) -> Any:
+        result = function(*(a.array if isinstance(a, Tensor) else a for a in args))
+        return tuple(map(Tensor, result)) if isinstance(result, tuple) else Tensor(result)
+
+    return call
 
 
 @dataclass
@@ -48,6 +60,7 @@ class Row:
     bad: tuple[Bad, ...] = ()
     dtypes: tuple[Any, ...] = (np.float32, np.float64)
     differentiable: bool = True
+    bare: bool = False  # it calls kernels itself, without an op of cygrad.ops
     in_place: bool = False  # the op copies its arrays and gives the copies to kernels that write into them
     rtol: dict[Any, float] = field(default_factory=lambda: {np.float32: 2e-5, np.float64: 1e-11})
     atol: dict[Any, float] = field(default_factory=lambda: {np.float32: 1e-6, np.float64: 1e-12})

@@ -1,5 +1,7 @@
 """Data: datasets, batches, and files of numbers."""
 
+from typing import TYPE_CHECKING
+
 from cygrad.data.dataset import Dataset, Subset, TensorDataset, random_split
 from cygrad.data.digits import load_digits
 from cygrad.data.idx import MNIST, load_mnist, read_idx
@@ -12,6 +14,7 @@ __all__ = [
     "Dataset",
     "Subset",
     "TensorDataset",
+    "augment",
     "default_collate",
     "load_digits",
     "load_mnist",
@@ -19,3 +22,15 @@ __all__ = [
     "read_idx",
     "read_table",
 ]
+
+if TYPE_CHECKING:
+    from cygrad.data import augment as augment
+else:
+
+    def __getattr__(name):
+        """``cygrad.data.augment``, which is imported when it is first used."""
+        if name == "augment":
+            import importlib
+
+            return importlib.import_module("cygrad.data.augment")
+        raise AttributeError(f"module 'cygrad.data' has no attribute {name!r}")

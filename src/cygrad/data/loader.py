@@ -13,6 +13,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.data.dataset import Shuffler, Subset, TensorDataset, shuffler
+from cygrad.random import Generator
 from cygrad.tensor import Tensor
 
 __all__ = ["DataLoader", "default_collate"]
@@ -28,6 +29,9 @@ class DataLoader:
     A batch is what `collate_fn` makes of the list of its items, ``default_collate`` unless given. The batches
     of a TensorDataset, or of a Subset of one, are cut from the whole arrays: a list of one tensor for each,
     new memory, or a view of the dataset's where the rows stand side by side in order.
+
+    With `transform` every batch is what that makes of it: a transform of ``cygrad.data.augment``, or any function of
+    the batch's parts. What is random in a transform is drawn from `generator` by the epoch and the batch's number.
 
     With `num_workers` so many threads make batches ahead of time, `prefetch_factor` each; the batches come in the
     same order. The numbers are the same too, unless the dataset or `collate_fn` draw from a generator that others
@@ -56,6 +60,7 @@ class DataLoader:
         generator: Shuffler | None = None,
         num_workers: int = 0,
         prefetch_factor: int = 2,
+        transform: Callable[..., Any] | None = None,
     ) -> None:
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be an integer of at least 1, got {batch_size!r}")
@@ -75,6 +80,7 @@ class DataLoader:
         self.generator = generator
         self.num_workers = num_workers
         self.prefetch_factor = prefetch_factor
+        self.transform = transform
 
     def __len__(self) -> int:
         """The number of batches: n / batch_size, rounded up, or down with ``drop_last``."""
@@ -109,25 +115,56 @@ class DataLoader:
             return partial(cut, arrays), rows
         return partial(collect, self.dataset, self.collate_fn or default_collate), range(len(self.dataset))
 
+    def jobs(self, make: Callable[[Any], Any], rows: range | Array) -> Iterator[Callable[[], Any]]:
+        """What makes each batch of an epoch. What is random in them is fixed here, so that it makes no difference
+        which thread does a job, and when."""
+        order = self.order(rows)
+        if self.transform is None:
+            return (partial(make, batch) for batch in order)
+        seed, transform = epoch_seed(self.generator), self.transform
+        return (
+            partial(changed, transform, make, batch, (seed + number) % 2**64) for number, batch in enumerate(order)
+        )
+
     def in_turn(self, make: Callable[[Any], Any], rows: range | Array) -> Iterator[Any]:
         """The batches of an epoch, each made when it is asked for."""
-        for batch in self.order(rows):
-            yield make(batch)
+        for job in self.jobs(make, rows):
+            yield job()
 
     def ahead(self, make: Callable[[Any], Any], rows: range | Array) -> Iterator[Any]:
         """The batches of an epoch, made by threads ahead of time."""
         from concurrent.futures import ThreadPoolExecutor
 
-        order = self.order(rows)
+        jobs = self.jobs(make, rows)
         threads = ThreadPoolExecutor(self.num_workers, "cygrad-loader")
         try:
-            waiting = deque(threads.submit(make, b) for b in islice(order, self.num_workers * self.prefetch_factor))
+            waiting = deque(threads.submit(job) for job in islice(jobs, self.num_workers * self.prefetch_factor))
             while waiting:
                 batch = waiting.popleft().result()
-                waiting.extend(threads.submit(make, b) for b in islice(order, 1))
+                waiting.extend(threads.submit(job) for job in islice(jobs, 1))
                 yield batch
         finally:
             threads.shutdown(cancel_futures=True)
+
+
+def epoch_seed(generator: Shuffler | None) -> int:
+    """A number of 64 bits."""
+    source: Any = shuffler(generator)
+    numpy = source.numpy() if isinstance(source, Generator) else source
+    return int(numpy.integers(2**64, dtype=np.uint64))
+
+
+def changed(transform: Callable[..., Any], make: Callable[[Any], Any], rows: Any, seed: int) -> Any:
+    """A batch made and transformed, by random numbers of a seed."""
+    from cygrad.data.augment.transform import Transform
+
+    batch = make(rows)
+    parts = batch if isinstance(batch, (list, tuple)) else (batch,)
+    if isinstance(transform, Transform):
+        result = transform(*parts, generator=Generator().manual_seed(seed))
+    else:
+        result = transform(*parts)
+    return list(result) if isinstance(result, tuple) else result
 
 
 def cut(arrays: list[Array], rows: range | Array) -> list[Tensor]:

@@ -1,0 +1,145 @@
+/* Samples changed in their values, covered and mixed: x is [n, …], every sample with parameters of its own. */
+
+#if CG_REAL_BITS == 32
+enum { COLOR_CHUNK = 256 };
+#endif
+
+INLINE real NAME(clamp)(real v, real low, real high) { return v < low ? low : v > high ? high : v; }
+
+/* What a channel counts in the grey of a pixel: ITU-R BT.601 for red, green and blue, else all alike. */
+INLINE real NAME(grey_weight)(int64_t channel, int64_t channels) {
+    static const double rgb[] = {0.2989, 0.587, 0.114};
+    return channels == 3 ? R(rgb[channel]) : R(1.0 / (double)channels);
+}
+
+/* Brightness, contrast, saturation (b, c, s) = factors[i], each followed by a clamp to [low, high]: v = b·x;
+ * v ← c·v + (1 − c)·mean of the grey of v; y = s·v + (1 − s)·grey of the pixel. */
+KERNEL_BODY(color) {
+    const int64_t channels = a->channels, pixels = a->pixels;
+    const real low = R(a->low), high = R(a->high);
+    cg_range r = cg_part(a->n, 1, share);
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const real *factors = (const real *)a->factors + 3 * i, b = factors[0], c = factors[1], s = factors[2];
+        const real *x = (const real *)a->x + i * channels * pixels;
+        real *y = (real *)a->y + i * channels * pixels;
+        double mean = 0;
+        for (int64_t k = 0; k < channels && c != 1; k++) {
+            const real *restrict from = x + k * pixels;
+            double sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (int64_t j = 0; j < pixels; j++) sum += (double)NAME(clamp)(b * from[j], low, high);
+            mean += (double)NAME(grey_weight)(k, channels) * sum / (double)pixels;
+        }
+        const real shift = c != 1 ? R((1 - (double)c) * mean) : 0;
+        for (int64_t j = 0; j < pixels; j += COLOR_CHUNK) {
+            const int64_t n = cg_min(COLOR_CHUNK, pixels - j);
+            real grey[COLOR_CHUNK] = {0};
+            for (int64_t k = 0; k < channels; k++) {
+                const real *restrict from = x + k * pixels + j, weight = NAME(grey_weight)(k, channels);
+                real *restrict to = y + k * pixels + j;
+                for (int64_t q = 0; q < n; q++) {
+                    to[q] = NAME(clamp)(c * NAME(clamp)(b * from[q], low, high) + shift, low, high);
+                    grey[q] += weight * to[q];
+                }
+            }
+            for (int64_t k = 0; k < channels && s != 1; k++) {
+                real *restrict to = y + k * pixels + j;
+                for (int64_t q = 0; q < n; q++) to[q] = NAME(clamp)(s * to[q] + (1 - s) * grey[q], low, high);
+            }
+        }
+    }
+}
+
+/* cos and sin of an angle between −π/4 and π/4, by Taylor's series. */
+INLINE real NAME(cos_small)(real x) {
+    const real z = x * x;
+    real p = 1;
+#if CG_REAL_BITS == 64
+    p = 1 - z / (17 * 18), p = 1 - z / (15 * 16) * p, p = 1 - z / (13 * 14) * p, p = 1 - z / (11 * 12) * p;
+#endif
+    p = 1 - z * R(1.0 / (9 * 10)) * p, p = 1 - z * R(1.0 / (7 * 8)) * p, p = 1 - z * R(1.0 / (5 * 6)) * p;
+    return 1 - z * R(0.5) * (1 - z * R(1.0 / (3 * 4)) * p);
+}
+INLINE real NAME(sin_small)(real x) {
+    const real z = x * x;
+    real p = 1;
+#if CG_REAL_BITS == 64
+    p = 1 - z / (16 * 17), p = 1 - z / (14 * 15) * p, p = 1 - z / (12 * 13) * p, p = 1 - z / (10 * 11) * p;
+#endif
+    p = 1 - z * R(1.0 / (8 * 9)) * p, p = 1 - z * R(1.0 / (6 * 7)) * p, p = 1 - z * R(1.0 / (4 * 5)) * p;
+    return x * (1 - z * R(1.0 / (2 * 3)) * p);
+}
+
+/* 32 numbers from N(0, 1) of one group of words: for words p and q, √(−2 ln((p + ½)/2³²)) times the cosine and the sine of
+ * 2π·q/2³², which the two high bits of q turn by quarters. G. E. P. Box, M. E. Muller (1958). */
+INLINE void NAME(normal_group)(real *restrict z, const uint32_t *restrict words) {
+    enum { HALF = PHILOX_GROUP / 2 };
+    for (int64_t j = 0; j < HALF; j++) {
+        const uint32_t q = words[j + HALF];
+        const real u = ((real)(int32_t)(words[j] >> 1) + R(0.25)) * R(1.0 / 2147483648.0);
+        const real length = NAME(sqrt)(-2 * NAME(log)(u < 1 ? u : 1));
+        const real angle = ((real)(int32_t)(q & 0x3fffffff) - R(536870912.0)) * R(1.4629180792671596e-9); /* π/2³¹ */
+        const real c = length * NAME(cos_small)(angle), s = length * NAME(sin_small)(angle);
+        const int turned = (q >> 30 & 1) != 0, flipped = (q >> 31) != 0;
+        const real first = NAME(select)(turned, -s, c), second = NAME(select)(turned, c, s);
+        z[j] = NAME(select)(flipped, -first, first);
+        z[j + HALF] = NAME(select)(flipped, -second, second);
+    }
+}
+
+/* y = clamp(x + mean + sigmas[i]·z), z from N(0, 1): number j of sample i is a function of (seed, offset, i, j). A sample
+ * uses up a counter for four numbers, in whole groups of 8. */
+KERNEL_BODY(gaussian_noise) {
+    const int64_t size = a->size;
+    const real mean = R(a->mean), low = R(a->low), high = R(a->high);
+    const uint64_t draws = (uint64_t)cg_ceil_div(size, PHILOX_GROUP) * PHILOX_WIDTH;
+    cg_range r = cg_part(a->n, 1, share);
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const real *restrict x = (const real *)a->x + i * size, sigma = ((const real *)a->sigmas)[i];
+        real *restrict y = (real *)a->y + i * size;
+        for (int64_t j = 0; j < size; j += PHILOX_GROUP) {
+            const int64_t n = cg_min(PHILOX_GROUP, size - j);
+            uint32_t words[PHILOX_GROUP];
+            real z[PHILOX_GROUP];
+            cg_philox(words, a->seed, a->offset + (uint64_t)i * draws + (uint64_t)(j / 4));
+            NAME(normal_group)(z, words);
+            for (int64_t q = 0; q < n; q++) y[j + q] = NAME(clamp)(x[j + q] + (mean + sigma * z[q]), low, high);
+        }
+    }
+}
+
+/* y[i] = x[i], but in box (top, left, height, width) = boxes[i], which lies in the image, `from(i, channel, place)` */
+#undef BOXES
+#define BOXES(from)                                                                                        \
+    const int64_t w = a->width, plane = a->height * w;                                                     \
+    cg_range r = cg_part(a->n * a->channels, cg_max(1, CG_BLOCK / cg_max(1, plane)), share);               \
+    for (int64_t p = r.begin; p < r.end; p++) {                                                            \
+        const int64_t i = p / a->channels, *box = a->boxes + 4 * i;                                        \
+        real *restrict to = (real *)a->y + p * plane;                                                      \
+        memcpy(to, (const real *)a->x + p * plane, plane * sizeof(real));                                  \
+        for (int64_t v = box[0]; v < box[0] + box[2]; v++)                                                 \
+            for (int64_t u = box[1]; u < box[1] + box[3]; u++) to[v * w + u] = from;                       \
+    }
+
+/* Cutout: values[channel]. T. DeVries, G. W. Taylor (2017), "Improved regularization of convolutional neural networks
+ * with cutout". */
+KERNEL_BODY(erase) { BOXES(((const real *)a->values)[p % a->channels]) }
+
+/* CutMix: what stands there in other[index[i]]. S. Yun et al. (2019), "CutMix: regularization strategy to train strong
+ * classifiers with localizable features". */
+KERNEL_BODY(paste) {
+    BOXES(((const real *)a->other)[(a->index[i] * a->channels + p % a->channels) * plane + v * w + u])
+}
+
+/* Mixup: y[i] = w·x[i] + (1 − w)·x[index[i]], w = weights[i]. H. Zhang et al. (2018), "mixup: beyond empirical risk
+ * minimization". */
+KERNEL_BODY(mix) {
+    const int64_t size = a->size;
+    cg_range r = cg_part(a->n, cg_max(1, CG_BLOCK / cg_max(1, size)), share);
+    for (int64_t i = r.begin; i < r.end; i++) {
+        const real w = ((const real *)a->weights)[i];
+        const real *restrict x = (const real *)a->x + i * size, *restrict other = (const real *)a->x + a->index[i] * size;
+        real *restrict y = (real *)a->y + i * size;
+        for (int64_t j = 0; j < size; j++) y[j] = w * x[j] + (1 - w) * other[j];
+    }
+}
