@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.autograd import engine
 from cygrad.random import Generator, default_generator
 from cygrad.tensor import Tensor
 
@@ -33,6 +34,7 @@ class Transform:
         """The batch changed: its first part, and for some transforms the labels behind it."""
         if not batch:
             raise TypeError(f"{type(self).__name__}: got no batch to change")
+        engine.reading("augmentation")
         parts = [part.array if isinstance(part, Tensor) else part for part in batch]
         changed = self.apply(parts, default_generator if generator is None else generator)
         result = tuple(
