@@ -29,7 +29,11 @@ class Request(NamedTuple):
 
 
 def read_request(body: bytes, content_type: str, max_rows: int) -> Request:
-    """The table in a request's body. Raises Refusal with 400, 413 or 415."""
+    """The table in a request's body. Raises Refusal with 400, 413 or 415.
+
+    >>> read_request(b'{"dataframe_records": [{"a": 1, "b": 2.5}]}', "application/json", max_rows=10)
+    Request(rows=[[1, 2.5]], columns=['a', 'b'], params={})
+    """
     kind, _, parameters = content_type.partition(";")
     kind = kind.strip().lower()
     if kind not in KINDS:
