@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +47,14 @@ WEIGHT = np.random.default_rng(1).uniform(0.5, 1.5, 1000)
 SHORT = {"max_iter": 3, "random_state": 0}
 
 
-@parametrize_with_checks([MLPClassifier(), MLPRegressor()])
+def with_checks(*estimators):
+    """``parametrize_with_checks`` with its checks in a list, which pytest wants and older scikit-learns don't give."""
+    mark = parametrize_with_checks(list(estimators))
+    names, checks = mark.args
+    return pytest.mark.parametrize(names, list(checks), **mark.kwargs)
+
+
+@with_checks(MLPClassifier(), MLPRegressor())
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 
@@ -59,7 +68,7 @@ VARIANTS = [
 ]
 
 
-@parametrize_with_checks(VARIANTS)
+@with_checks(*VARIANTS)
 def test_the_checks_hold_with_our_options(estimator, check):
     name = getattr(check, "func", check).__name__
     if name.startswith("check_sample_weight_equivalence") and estimator.norm == "batch":
@@ -630,6 +639,17 @@ def test_without_scikit_learn_one_sentence_says_what_to_install():
     code = "import sys; sys.modules['sklearn'] = None; import cygrad; import cygrad.sklearn"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == "ImportError: cygrad.sklearn: it needs scikit-learn: pip install 'cygrad[sklearn]'"
+
+
+PAGE = Path(__file__).parent.parent / "docs" / "estimators.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the page is not beside the tests")
+def test_the_page_about_estimators_runs():
+    script = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(float(line.split()[place]) > 0.95 for line, place in zip(done.stdout.splitlines(), (0, 2), strict=True))
 
 
 # Bad input
