@@ -187,6 +187,13 @@ def test_balanced_weights_are_scikit_learns(y):
     np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-12)
 
 
+def test_balanced_weights_count_a_sample_as_often_as_it_weighs():
+    times, y = np.where(CLASSES == 2, 1, np.arange(60) % 4), CLASSES**2 // 2
+    one = MLPClassifier(class_weight="balanced", **SHORT).fit(SMALL, y, sample_weight=times)
+    other = MLPClassifier(class_weight="balanced", **SHORT).fit(SMALL.repeat(times, 0), y.repeat(times))
+    np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-9)
+
+
 def test_a_sample_of_weight_zero_is_not_there():
     weight = np.where(np.arange(60) < 40, 1.0, 0.0)
     one = MLPClassifier(early_stopping=True, **SHORT).fit(SMALL, CLASSES, sample_weight=weight)
@@ -532,6 +539,11 @@ def test_lbfgs_has_callbacks_too():
     model = MLPRegressor(solver="lbfgs", callbacks=[log], random_state=0).fit(SMALL, TARGET)
     assert model.n_iter_ == len(model.loss_curve_) == 3 and log.calls[-1] == "end False 3"
     assert model.loss_curve_ == sorted(model.loss_curve_, reverse=True)
+
+
+def test_lbfgs_tells_the_loss_where_there_is_nothing_to_gain():
+    model = MLPRegressor(solver="lbfgs", tol=1e9, alpha=0.0, random_state=0).fit(SMALL, TARGET)
+    assert model.n_iter_ == 1 and model.loss_ == pytest.approx(0.5 * np.mean((model.predict(SMALL) - TARGET) ** 2))
 
 
 def test_lbfgs_leaves_batch_norm_the_statistics_of_all_samples():
