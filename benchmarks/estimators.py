@@ -1,5 +1,5 @@
-"""cygrad.sklearn's estimators against scikit-learn's own, at equal settings and in float64: the score on a test part,
-mean and spread over random states, and the time of a fit, in turns. The last columns are cygrad in float32."""
+"""cygrad.sklearn's estimators against scikit-learn's own, at equal settings and with equal numbers: the score on a test
+part, mean and spread over random states, and the time of a fit, in turns."""
 
 from __future__ import annotations
 
@@ -78,23 +78,24 @@ def spread(values):
     return f"{np.mean(values):.4f} ± {np.std(values):.4f}"
 
 
-print(f"{options.seeds} random states, {options.threads} thread(s); seconds are medians\n")
-print("| task | scikit-learn | cygrad | scikit-learn s | cygrad s | ratio | float32 | float32 s | ratio |")
-print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+print(f"{options.seeds} random states, {options.threads} thread(s); seconds and ratios are medians\n")
+print("| task | numbers | scikit-learn | cygrad | scikit-learn s | cygrad s | ratio |")
+print("| --- | --- | --- | --- | --- | --- | --- |")
 for name, (kind, data, settings) in TASKS.items():
     if options.only and options.only not in name:
         continue
     parts = train_test_split(*scaled(*data), test_size=0.3, random_state=0)
-    runs = {key: [] for key in ("theirs", "ours", "float32")}
-    for seed in range(options.seeds):
-        runs["theirs"].append(fit(theirs, kind, settings, seed, parts, np.float64))
-        runs["ours"].append(fit(ours, kind, settings, seed, parts, np.float64))
-        runs["float32"].append(fit(ours, kind, settings, seed, parts, np.float32))
-    seconds = {key: statistics.median(run[0] for run in of) for key, of in runs.items()}
-    scores = {key: spread([run[1] for run in of]) for key, of in runs.items()}
-    print(
-        f"| {name} | {scores['theirs']} | {scores['ours']} | {seconds['theirs']:.3f} | {seconds['ours']:.3f} | "
-        f"{seconds['theirs'] / seconds['ours']:.1f} | {scores['float32']} | {seconds['float32']:.3f} | "
-        f"{seconds['theirs'] / seconds['float32']:.1f} |",
-        flush=True,
-    )
+    for dtype in ("float64", "float32"):
+        runs = [
+            [fit(library, kind, settings, seed, parts, dtype) for library in (theirs, ours)]
+            for seed in range(options.seeds)
+        ]
+        one, other = ([run[library] for run in runs] for library in (0, 1))
+        scores = [spread([score for _, score in of]) for of in (one, other)]
+        seconds = [statistics.median(time for time, _ in of) for of in (one, other)]
+        ratio = statistics.median(a / b for (a, _), (b, _) in zip(one, other))
+        print(
+            f"| {name} | {dtype} | {scores[0]} | {scores[1]} | {seconds[0]:.3f} | {seconds[1]:.3f} | "
+            f"{ratio:.1f} |",
+            flush=True,
+        )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +47,14 @@ WEIGHT = np.random.default_rng(1).uniform(0.5, 1.5, 1000)
 SHORT = {"max_iter": 3, "random_state": 0}
 
 
-@parametrize_with_checks([MLPClassifier(), MLPRegressor()])
+def with_checks(*estimators):
+    """``parametrize_with_checks`` with its checks in a list, which pytest wants and older scikit-learns don't give."""
+    mark = parametrize_with_checks(list(estimators))
+    names, checks = mark.args
+    return pytest.mark.parametrize(names, list(checks), **mark.kwargs)
+
+
+@with_checks(MLPClassifier(), MLPRegressor())
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 
@@ -59,7 +68,7 @@ VARIANTS = [
 ]
 
 
-@parametrize_with_checks(VARIANTS)
+@with_checks(*VARIANTS)
 def test_the_checks_hold_with_our_options(estimator, check):
     name = getattr(check, "func", check).__name__
     if name.startswith("check_sample_weight_equivalence") and estimator.norm == "batch":
@@ -176,6 +185,13 @@ def test_balanced_weights_are_scikit_learns(y):
     one = MLPClassifier(class_weight="balanced", **SHORT).fit(SMALL, y)
     other = MLPClassifier(**SHORT).fit(SMALL, y, sample_weight=compute_sample_weight("balanced", y))
     np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-12)
+
+
+def test_balanced_weights_count_a_sample_as_often_as_it_weighs():
+    times, y = np.where(CLASSES == 2, 1, np.arange(60) % 4), CLASSES**2 // 2
+    one = MLPClassifier(class_weight="balanced", **SHORT).fit(SMALL, y, sample_weight=times)
+    other = MLPClassifier(class_weight="balanced", **SHORT).fit(SMALL.repeat(times, 0), y.repeat(times))
+    np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-9)
 
 
 def test_a_sample_of_weight_zero_is_not_there():
@@ -525,6 +541,11 @@ def test_lbfgs_has_callbacks_too():
     assert model.loss_curve_ == sorted(model.loss_curve_, reverse=True)
 
 
+def test_lbfgs_tells_the_loss_where_there_is_nothing_to_gain():
+    model = MLPRegressor(solver="lbfgs", tol=1e9, alpha=0.0, random_state=0).fit(SMALL, TARGET)
+    assert model.n_iter_ == 1 and model.loss_ == pytest.approx(0.5 * np.mean((model.predict(SMALL) - TARGET) ** 2))
+
+
 def test_lbfgs_leaves_batch_norm_the_statistics_of_all_samples():
     model = MLPRegressor(hidden_layer_sizes=(8,), norm="batch", solver="lbfgs", alpha=0.0, max_iter=50, random_state=0).fit(SMALL, TARGET)
     # The running variance is unbiased, the one in training is not.
@@ -630,6 +651,17 @@ def test_without_scikit_learn_one_sentence_says_what_to_install():
     code = "import sys; sys.modules['sklearn'] = None; import cygrad; import cygrad.sklearn"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == "ImportError: cygrad.sklearn: it needs scikit-learn: pip install 'cygrad[sklearn]'"
+
+
+PAGE = Path(__file__).parent.parent / "docs" / "estimators.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the page is not beside the tests")
+def test_the_page_about_estimators_runs():
+    script = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(float(line.split()[place]) > 0.95 for line, place in zip(done.stdout.splitlines(), (0, 2), strict=True))
 
 
 # Bad input
