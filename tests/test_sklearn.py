@@ -565,6 +565,26 @@ def test_ctrl_c_ends_the_training_with_what_there_is():
     assert model.loss_curve_ == MLPRegressor(max_iter=2, random_state=0).fit(SMALL, TARGET).loss_curve_
 
 
+def test_ctrl_c_leaves_lbfgs_where_it_was():
+    class Interrupt(cg.train.Callback):
+        def on_epoch_end(self, trainer, metrics):
+            if trainer.epoch == 4:
+                raise KeyboardInterrupt
+
+    settings = {"solver": "lbfgs", "random_state": 0, "alpha": 0.0}
+    with pytest.warns(UserWarning, match="interrupted in epoch 4"):
+        model = MLPRegressor(callbacks=[Interrupt()], **settings).fit(SMALL, TARGET)
+    assert 0.5 * np.mean((model.predict(SMALL) - TARGET) ** 2) == pytest.approx(model.loss_curve_[-1])
+    assert model.loss_curve_ == MLPRegressor(max_iter=4, **settings).fit(SMALL, TARGET).loss_curve_
+
+
+def test_options_may_change_between_partial_fits():
+    log = Log()
+    model = MLPRegressor(batch_size=30, callbacks=[log], random_state=0).partial_fit(SMALL, TARGET)
+    model.set_params(batch_size=20, clip=1e-9).partial_fit(SMALL, TARGET)
+    assert [call for call in log.calls if call.startswith("begin")] == ["begin 1 2", "begin 2 3"]
+
+
 # Among scikit-learn's things
 
 

@@ -174,6 +174,7 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
             self._check_layers(sizes)
         if not first and not incremental:
             self._training.random = check_random_state(self.random_state)
+        self._training.adopt(self)
         if first or not incremental:
             self._training.begin(self)
         return self._training

@@ -58,10 +58,12 @@ def fit_lbfgs(training: Training, train: Samples, options: BaseMLP) -> int:
     limits = {"maxfun": options.max_fun, "maxiter": options.max_iter, "gtol": options.tol}
     begun, status = len(training.history), 0
     with training.session(options.callbacks or (), options.max_iter):
-        status = minimize(
-            loss_and_gradient, accepted[0], method="L-BFGS-B", jac=True, callback=end_iteration, options=limits
-        ).status
-        loss, _ = loss_and_gradient(accepted[0])
+        try:
+            status = minimize(
+                loss_and_gradient, accepted[0], method="L-BFGS-B", jac=True, callback=end_iteration, options=limits
+            ).status
+        finally:
+            loss, _ = loss_and_gradient(accepted[0])  # the last one tried may be another
         if len(training.history) == begun:  # nothing to gain from the start on
             training.end_iteration(loss)
     iterations = len(training.history) - begun

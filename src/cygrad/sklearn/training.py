@@ -89,8 +89,8 @@ class Training:
         self.held_keys: Counter[bytes] = Counter()
         self._latest: dict[str, Array] | None = None
 
-    def begin(self, options: BaseMLP) -> None:
-        """A new optimizer and new patience, with the estimator's options."""
+    def adopt(self, options: BaseMLP) -> None:
+        """Takes over the estimator's options, as far as they may change on the way."""
         self.name = type(options).__name__
         self.options = {
             name: getattr(options, name)
@@ -99,9 +99,12 @@ class Training:
                 "norm", "verbose",
             )
         }  # fmt: skip
+        self.clip = None if options.clip is None else kind_and_bound(options.clip)
+
+    def begin(self, options: BaseMLP) -> None:
+        """A new optimizer and new patience."""
         self.optimizer = new_optimizer(options, self.weights, self.params)
         self.schedule = options.learning_rate if options.solver == "sgd" else "constant"
-        self.clip = None if options.clip is None else kind_and_bound(options.clip)
         self.patience = Patience(options.tol, options.n_iter_no_change)
         self.order: Array | None = None
         self.best: dict[str, Array] | None = None
