@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +19,8 @@ from cygrad.integrations.packages import demand_answer, required
 from cygrad.integrations.sender import Sender
 from cygrad.integrations.tracker import FirstInputs, Tracker, TrackerWarning, settings_of
 from tests.tracked import STEPS, Stop, fit, trainer
+
+PAGE = Path(__file__).parents[1] / "docs" / "trackers.md"
 
 
 def table(path):
@@ -103,6 +109,15 @@ def test_read_jsonl_names_a_broken_line(tmp_path):
 
 
 # What trackers share
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the page is not beside the tests")
+def test_the_page_about_trackers_runs(tmp_path):
+    script = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+    command = [sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.csv", "log.jsonl", "runs", "dvclive"}
 
 
 @pytest.mark.parametrize("logger", [CSVLogger, JSONLLogger])

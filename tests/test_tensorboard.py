@@ -313,38 +313,36 @@ def test_default_folder_is_below_runs(tmp_path, monkeypatch):
         assert writer.get_logdir().startswith("runs") and writer.get_logdir().endswith("-mine")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_leaves_whole_records(tmp_path):
-    writer = SummaryWriter(tmp_path)
-    writer.add_scalar("a", 1, 1)
-    whole = writer._file
-    with open("/dev/full", "wb", buffering=0) as full:
-        writer._file = Full(full)
-        with pytest.raises(OSError, match="No space left"):
-            writer.flush()
-    writer._file = whole
-    writer.close()
-    assert scalars(tmp_path) == {("a", 1): 1.0}
+class FullDisk:
+    """A file whose disk takes half of what is written, and no more until there is room."""
 
-
-class Full:
-    """A file on a full disk, which has no place to go back to."""
-
-    closed = False
+    closed = room = False
 
     def __init__(self, file):
         self.file = file
 
     def write(self, data):
-        return self.file.write(data)
+        if self.room:
+            return self.file.write(data)
+        self.room = True
+        self.file.write(data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
 
-    def tell(self):
-        return 0
+    def __getattr__(self, name):
+        return getattr(self.file, name)
 
-    def truncate(self, end):
-        pass
 
-    seek = truncate
+def test_a_full_disk_leaves_whole_records_and_loses_none(tmp_path):
+    writer = SummaryWriter(tmp_path)
+    writer._file = FullDisk(writer._file)
+    writer.add_scalar("a", 1, 1)
+    with pytest.raises(OSError, match="No space left"):
+        writer.flush()
+    assert len(events(tmp_path)) == 1
+    writer.add_scalar("a", 2, 2)
+    writer.close()
+    writer._file.file.close()
+    assert scalars(tmp_path) == {("a", 1): 1.0, ("a", 2): 2.0}
 
 
 # The graph
