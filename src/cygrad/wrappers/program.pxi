@@ -136,7 +136,8 @@ cdef Launch kept(int kernel, int dtype, const void *args, double cost):
 
 cdef class Tape:
     """What happens in this thread from now on: launches, and whatever else is appended to `events`. `arrays` are those
-    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did."""
+    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did. `observer`, if it is
+    not None, is called with every launch when it has run."""
 
     def __init__(self):
         self.events = []
