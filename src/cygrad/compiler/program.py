@@ -13,9 +13,11 @@ from cygrad._typing import Array
 from cygrad.autograd import Value
 from cygrad.compiler.explain import measure, table, trace
 from cygrad.compiler.launches import reads_and_writes
+from cygrad.compiler.loop import Loop
 from cygrad.compiler.recorder import Recorder, address, owner_of
 from cygrad.compiler.replay import Draws, Form, Replay, Update, commit, prepare
 from cygrad.compiler.structure import flatten, unflatten
+from cygrad.random import current_generator
 
 __all__ = ["Program"]
 
@@ -30,6 +32,7 @@ class Program:
         self, name: str, recorder: Recorder, structure: Any, flat: Sequence[Any], buffers: Sequence[Any], result: Any
     ):
         self.name = name
+        self.loop: Loop | None = None  # made when it is wanted
         self.recorder = recorder
         self.events = list(recorder.events)
         self.replay = replay = Replay()
@@ -83,7 +86,8 @@ class Program:
         replay.leaves, replay.arrays = found, [leaf.array for leaf in found]
         replay.flags = [leaf.requires_grad for leaf in found]
         written = {address(owner) for event in self.events for owner in self.written_by(event)}
-        replay.versions = [leaf.version for leaf in found if address(owner_of(leaf.array)) in written]
+        self.written = [leaf for leaf in found if address(owner_of(leaf.array)) in written]
+        replay.versions = [leaf.version for leaf in self.written]
         gradients = list(recorder.gradients.values())
         replay.grad_leaves = [g.leaf for g in gradients]
         replay.grads_before = [
@@ -91,6 +95,12 @@ class Program:
         ]
         replay.grads_after = [g.after for g in gradients]
         replay.modules_fit = Modules(list(recorder.modules.values())).fit
+
+    def moved(self) -> list[Any]:
+        """What a run changes and another run would find changed: the memory of parameters and statistics, and
+        generators that have a name."""
+        named = [draws.generator for draws in self.replay.draws if draws.generator is not None]
+        return [owner_of(leaf.array) for leaf in self.written] + named
 
     def written_by(self, event: Any) -> list[Array]:
         """The arrays that an event writes to."""
@@ -112,6 +122,7 @@ class Program:
             if fresh:
                 arrays.append(value.array)
         self.replay.results = arrays
+        self.returns_fresh = len(arrays) == sum([isinstance(value, Value) for value in flat])
         single = len(flat) == 1 and len(arrays) == 1 and isinstance(result, Value)
 
         def build(tensors: list[Value]) -> Any:
@@ -131,7 +142,7 @@ class Program:
         calls = [event for event in self.events if not isinstance(event, kernels.Launch)]
         replay.updates = list(updates.values())
         replay.draws = []
-        if not calls and len(set(states)) == len(states):
+        if not calls and len(set(states)) == len(states) and not self.draws_in_turn():
             by_generator: dict[int, list[Any]] = {}
             for draw in recorder.draws:
                 by_generator.setdefault(id(draw.generator), []).append(draw)
@@ -141,6 +152,11 @@ class Program:
         else:
             self.arrange_in_order(updates)
         replay.seal()
+
+    def draws_in_turn(self) -> bool:
+        """Whether the default generator is drawn from by itself and under its name, so that draws must be in order."""
+        generators = [draw.generator for draw in self.recorder.draws]
+        return None in generators and current_generator() in generators
 
     def arrange_in_order(self, updates: dict[int, Update]) -> None:
         replay = self.replay
