@@ -158,8 +158,10 @@ class Claims:
                 if known is None or known() is not thing:
                     self._owners[id(thing)] = weakref.ref(thing), job
                 elif owner != job:
-                    what = "draw from the same generator" if isinstance(thing, Generator) else "train the same parameters"
-                    raise RuntimeError(f"parallel_map: jobs {owner} and {job} {what}; each needs its own")
+                    share = (
+                        "draw from the same generator" if isinstance(thing, Generator) else "train the same parameters"
+                    )
+                    raise RuntimeError(f"parallel_map: jobs {owner} and {job} {share}; each needs its own")
 
 
 _job: ContextVar[Job | None] = ContextVar("job", default=None)

@@ -51,7 +51,8 @@ class Loop:
         self.copies = [copy(result) for result in replay.results]
         words = [(launch, "index", 8 * self.rows) for launch in self.gathers]
         words += [(launch, "y", launch.number("bytes")) for launch in self.copies]
-        words += [word for part in (*replay.updates, *replay.draws) for word in part.words()]
+        words += [word for update in replay.updates for word in update.words()]
+        words += [word for draws in replay.draws for word in draws.words()]
         parts = [False] * len(self.gathers), segment.barriers, [False] * len(self.copies)
         barriers = [flag for part in parts for flag in [True, *part[1:]][: len(part)]]
         self.launches = kernels.Loop([*self.gathers, *segment.launches, *self.copies], barriers, words)
@@ -60,8 +61,8 @@ class Loop:
     def run(
         self, data: Sequence[Array], order: Array, results: Sequence[Array], times: int
     ) -> tuple[int, Exception | None]:
-        """Runs the program `times` times, on the rows of `data` whose numbers are in `order`, one batch after the other;
-        writes what it returns to the rows of `results`. Returns how many runs there were before an error, and that."""
+        """Runs the program `times` times, each time on the next rows of `data`, whose numbers are in `order`; writes
+        what it returns to the rows of `results`. Returns how many runs there were before an error, and that."""
         with self.program.replay.lock:
             for launch, array in zip(self.gathers, data):
                 launch.move("x", 0, address(array))
