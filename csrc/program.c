@@ -106,6 +106,15 @@ int64_t cg_run_loop(const cg_step *steps, int64_t count, int64_t times, const cg
     return times;
 }
 
+/* Share b of as many shares as there are blocks is block b. */
+void cg_run_chain(const void *chain, cg_share share) {
+    const cg_chain *c = chain;
+    const int64_t first = c->blocks * share.index / share.count, last = c->blocks * (share.index + 1) / share.count;
+    for (int64_t block = first; block < last; block++)
+        for (int64_t i = 0; i < c->count; i++)
+            c->steps[i].run(c->steps[i].args, (cg_share){block, c->blocks, share.scratch});
+}
+
 double cg_now(void) {
     struct timespec t;
     timespec_get(&t, TIME_UTC);

@@ -11,6 +11,7 @@ needs the same arrays, and nothing of the graph.
 from __future__ import annotations
 
 import sys
+import weakref
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -228,6 +229,8 @@ class Recorder:
         self.moves: list[Moved] = []
         self.restored: set[int] = set()
         self.kept: list[Any] = []
+        self.zeros: set[int] = set()  # addresses of arrays that stay zero
+        self.shown: list[weakref.ref[Value]] = []  # what the step's own code could keep
         self.refusal: str | None = None
         self.scanned = [0, 0]  # arrays and created ones that are known already
 
@@ -253,6 +256,7 @@ class Recorder:
         """Records no more."""
         kernels.use_tape(None)
         engine.use_recorder(None)
+        self.learn_new()
         for gradient in self.gradients.values():
             gradient.after = gradient.leaf.grad_value
 
@@ -371,6 +375,21 @@ class Recorder:
         else:
             self.call_again(np.copyto, (target, source), {"casting": "same_kind"})
 
+    def fill(self, target: Array, value: Any) -> None:
+        """target[...] = value, a number or an array"""
+        if isinstance(value, np.ndarray):
+            if value.shape == target.shape and value.dtype == target.dtype:
+                self.overwrite(target, value)
+                return
+        elif isinstance(value, (bool, int, float)) and target.dtype.kind in "biuf":
+            constant = np.full(target.shape, value, target.dtype)
+            self.learn(constant)
+            if not value:
+                self.zeros.add(address(constant))
+            self.overwrite(target, constant)
+            return
+        self.call_again(assign, (target, value), {})
+
     def before_write(self, target: Array) -> None:
         """Lets a replay begin with what an array held that this step created and now writes to."""
         for array in self.tape.created[self.scanned[1] :]:
@@ -404,6 +423,16 @@ class Recorder:
         return self.run(True, function, args, options)
 
     # What modules, generators and optimizers do
+
+    def handed_out(self, value: Value) -> None:
+        """Notes a tensor, which whoever has it can look at after the step."""
+        self.shown.append(weakref.ref(value))
+
+    def visible(self) -> list[Array]:
+        """The arrays of tensors that still exist, and of gradients."""
+        values = [value for value in [reference() for reference in self.shown] if value is not None]
+        values += [gradient.after for gradient in self.gradients.values() if gradient.after is not None]
+        return [value.array for value in values]
 
     def called(self, module: Any) -> None:
         """Notes a module: a program holds as long as its attributes are the same."""
@@ -443,6 +472,10 @@ class Recorder:
             self.leaves.setdefault(id(p), p)
             self.learn([p, p.grad_value, own])
         self.moves.append(Moved(optimizer, group, list(params), list(states), tensors, self.events[-1]))
+
+
+def assign(target: Array, value: Any) -> None:
+    target[...] = value
 
 
 def in_order(array: Array) -> Array:
