@@ -156,8 +156,10 @@ static void dropout_twin(const void *args) {
     const cg_dropout_args *a = args;
     for (int64_t i = 0; i < a->n; i++) {
         uint32_t words[4];
-        philox(a->seed, a->offset + (uint64_t)(i / 32 * 8 + i % 16 / 2), words);
-        const int dropped = a->p >= 1 || words[i % 32 / 16 * 2 + i % 2] < (uint32_t)(a->p * 4294967296.0);
+        const int64_t word = i / 2;
+        philox(a->seed, a->offset + (uint64_t)(word / 32 * 8 + word % 16 / 2), words);
+        const uint32_t half = words[word % 32 / 16 * 2 + word % 2] >> (i % 2 ? 16 : 0) & 0xffff;
+        const int dropped = half < (uint32_t)(a->p * 65536 + 0.5);
         put(a->y, i, dropped ? 0 : get(a->x, i) / (1 - a->p));
         if (a->mask) ((uint8_t *)a->mask)[i] = !dropped;
     }

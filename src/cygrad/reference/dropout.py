@@ -24,12 +24,13 @@ def philox(seed: Any, counters: Any) -> Any:
 
 
 def dropout(x: Any, p: Any, seed: Any, offset: Any, want_mask: Any = True) -> Any:
-    """(y, mask): y = x·mask/(1 − p), mask 0 where a word is below p·2³². A group of 8 counters gives 32 words: first
-    words 0 and 1 of each, then words 2 and 3."""
+    """(y, mask): y = x·mask/(1 − p), mask 0 where 16 bits are below p·2¹⁶, rounded. A group of 8 counters gives 32
+    words: first words 0 and 1 of each, then words 2 and 3; a word gives its low half, then its high one."""
     draws = dropout_draws(x)
     counters = np.arange(draws, dtype=np.uint64) + np.uint64(offset)
-    words = philox(seed, counters).reshape(2, 2, -1, 8).transpose(2, 0, 3, 1).reshape(-1)[: x.size].reshape(x.shape)
-    mask = (words >= np.uint64(p * 2**32)).astype(np.uint8)
+    words = philox(seed, counters).reshape(2, 2, -1, 8).transpose(2, 0, 3, 1).reshape(-1)
+    halves = np.stack([words & np.uint64(0xFFFF), words >> np.uint64(16)], 1).reshape(-1)[: x.size].reshape(x.shape)
+    mask = (halves >= np.uint64(p * 2**16 + 0.5)).astype(np.uint8)
     return dropout_backward(x, mask, p), mask if want_mask else None
 
 
@@ -40,4 +41,4 @@ def dropout_backward(dy: Any, mask: Any, p: Any) -> Any:
 
 def dropout_draws(x: Any) -> Any:
     """The counters that one dropout of x uses up."""
-    return (x.size + 31) // 32 * 8
+    return (x.size + 63) // 64 * 8

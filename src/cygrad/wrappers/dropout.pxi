@@ -14,7 +14,7 @@ def dropout(x, double p, uint64_t seed, uint64_t offset, bint want_mask=True):
         mask = empty(cnp.PyArray_NDIM(y), cnp.PyArray_DIMS(y), cnp.NPY_UINT8)
     cdef cg_dropout_args args = cg_dropout_args(
         y=data(y), mask=optional(mask), x=data(source), n=size(y), p=p, seed=seed, offset=offset)
-    launch(CG_dropout, dtype_of(y), &args, 0.5 * args.n)
+    launch(CG_dropout, dtype_of(y), &args, 0.4 * args.n)
     return y, mask
 
 
@@ -30,5 +30,5 @@ def dropout_backward(dy, mask, double p):
 
 
 def dropout_draws(x):
-    """How far one dropout of x moves the offset: a counter for four numbers, in whole groups of 8."""
-    return (size(<ndarray?>x) + 31) // 32 * 8
+    """How far one dropout of x moves the offset: a counter for eight numbers, in whole groups of 8."""
+    return (size(<ndarray?>x) + 63) // 64 * 8
