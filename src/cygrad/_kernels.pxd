@@ -45,6 +45,7 @@ cdef class Chain:
 
 cdef class Tape:
     cdef public list events, arrays, created
+    cdef public object observer
     cdef unsigned long thread
     cdef int paused
 

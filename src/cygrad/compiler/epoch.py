@@ -82,9 +82,9 @@ class Epoch:
         return [Tensor(next(tensors)) if isinstance(value, Value) else value for value in self.flat]
 
     def program_for(self, size: int) -> Program | None:
-        """The program of a batch of so many rows, if there is one."""
+        """The program of a batch of so many rows, if there is one that need not be checked."""
         programs = self.function.programs()
-        if not programs:
+        if not programs or self.function.check:
             return None
         flat = self.with_arrays([np.empty((size, *x.shape[1:]), x.dtype) for x in self.data])
         structure = None if self.plain else self.structure

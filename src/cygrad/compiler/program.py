@@ -127,6 +127,14 @@ class Program:
 
         self.replay.build = None if single else build
 
+    def roots(self) -> list[Any]:
+        """What leads to everything that a run of it may change."""
+        replay = self.replay
+        calls = [part for event in self.events if not launches_of(event) for part in event.reaches()]
+        generators = [part.generator for part in [*replay.draws, *replay.parts] if isinstance(part, Draws)]
+        optimizers = [update.optimizer for update in replay.updates]
+        return [replay.leaves, replay.grad_leaves, replay.grads_after, self.memory, optimizers, generators, calls]
+
     # How it runs
 
     def arrange(self, recorder: Recorder) -> None:
@@ -140,6 +148,8 @@ class Program:
         self.places = optimize(plan, in_order)
         self.events = plan.events
         self.memory = plan.memory()
+        self.recorded = [event.name for event in recorder.events]
+        self.numbers, self.stands_for = plan.numbers, plan.stands_for
         replay.updates = list(updates.values())
         replay.draws = []
         if not in_order:

@@ -3,6 +3,8 @@
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
+from cpython.unicode cimport PyUnicode_AsUTF8
+from libc.string cimport strcmp
 
 cdef extern from "program.h":
     enum: CG_OUT
@@ -57,9 +59,10 @@ cdef class Launch:
 
     cdef void *place(self, str name) except NULL:
         """Where argument `name` lies in the block."""
+        cdef const char *wanted = PyUnicode_AsUTF8(name)
         cdef int64_t i
         for i in range(self.layout.count):
-            if self.layout.fields[i].name.decode() == name:
+            if strcmp(self.layout.fields[i].name, wanted) == 0:
                 return <char *>self.args + self.layout.fields[i].offset
         raise KeyError(f"{self.name}: it has no argument {name!r}")
 
@@ -136,7 +139,8 @@ cdef Launch kept(int kernel, int dtype, const void *args, double cost):
 
 cdef class Tape:
     """What happens in this thread from now on: launches, and whatever else is appended to `events`. `arrays` are those
-    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did."""
+    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did. `observer`, if it is
+    not None, is called with every launch when it has run."""
 
     def __init__(self):
         self.events = []
