@@ -1,4 +1,4 @@
-"""The scripts in the README and on the pages about training and shipping do what they say."""
+"""The scripts in the README and on the pages about training, recorded steps and shipping do what they say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 README = Path(__file__).parent.parent / "README.md"
 TRAINING = README.parent / "docs" / "training.md"
+COMPILE = README.parent / "docs" / "compile.md"
 SHIPPING = README.parent / "docs" / "shipping.md"
 
 
@@ -32,6 +33,17 @@ def test_the_page_about_training_runs(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split()[0]) > 0.9 and (tmp_path / "digits.npz").exists()
+
+
+@pytest.mark.skipif(not COMPILE.exists(), reason="the page is not beside the tests")
+def test_the_page_about_recorded_steps_runs(tmp_path):
+    script = "\n".join(re.findall(r"```python\n(.*?)```", COMPILE.read_text(encoding="utf-8"), re.DOTALL))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script + "\nprint(len(results))"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "gemm" in done.stdout and done.stdout.split()[-1] == "4"
 
 
 @pytest.mark.skipif(not SHIPPING.exists(), reason="the page is not beside the tests")

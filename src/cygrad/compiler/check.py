@@ -54,7 +54,7 @@ def checked(
     something else now than when it was recorded; then everything is as it was before.
     """
     with program.replay.lock:
-        before = Snapshot([program.roots(), random.default_generator, function])
+        before = Snapshot([program.roots(), random.current_generator(), function])
         try:
             witness = Witness()
             witness.start()

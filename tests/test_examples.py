@@ -1,0 +1,61 @@
+"""The small examples run, and say what they promise."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+if not EXAMPLES.exists():
+    pytest.skip("the examples are not beside the tests", allow_module_level=True)
+
+
+def load(name):
+    """An example as a module."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(name, *options):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / f"{name}.py", *options], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_policy_learns_and_eager_mode_gives_the_same_numbers():
+    cartpole = load("cartpole")
+    learners = []
+    for compiled in True, False:
+        learners.append(cartpole.Learner(seed=0, compiled=compiled))
+        learners[-1].train(12)
+    compiled, eager = ([p.array.tobytes() for p in learner.params] for learner in learners)
+    assert compiled == eager
+    returns = [learner.average_return() for learner in learners]
+    assert returns[0] == returns[1] > 60, "an untrained policy gets about 20"
+    (program,) = learners[0].learn.programs()
+    assert program.loop is not None, "the step runs without Python"
+
+
+def test_the_cart_pole_prints_both_times():
+    printed = run("cartpole", "--updates", "2")
+    assert re.fullmatch(
+        r"seed 0: an average return of (\d+\.\d) over 100 episodes after \d+\.\d\d s compiled; \1 after \d+\.\d\d s in eager mode, "
+        r"\d+\.\d times as long\n", printed,
+    )  # fmt: skip
+
+
+def test_the_sweep_prints_a_line_for_each_job():
+    printed = run("sweep", "--epochs", "3")
+    accuracies = [float(word) for word in re.findall(r"accuracy (\d\.\d+) in 3 epochs", printed)]
+    assert len(accuracies) == 8 and min(accuracies) > 0.5
+    assert "the same results" in printed
