@@ -590,7 +590,7 @@ def test_options_may_change_between_partial_fits():
 
 def test_in_a_pipeline_and_a_search():
     x, y = DIGITS
-    pipeline = make_pipeline(StandardScaler(), MLPClassifier(learning_rate_init=0.01, max_iter=15, random_state=1))
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier(learning_rate_init=0.01, max_iter=15, random_state=2))
     search = GridSearchCV(
         pipeline,
         {"mlpclassifier__dropout": [0.0, 0.2], "mlpclassifier__norm": [None, "batch"], "mlpclassifier__clip": [("adaptive", 0.01)]},
