@@ -6,13 +6,16 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad.autograd import engine
 from cygrad.random import Generator, current_generator, use_generator
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["claim", "in_a_job", "parallel_map"]
 
@@ -75,8 +78,9 @@ def run(jobs: list[Job], threads: int, return_exceptions: bool) -> list[Any]:
     from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     pool = ThreadPoolExecutor(threads, "cygrad-job", kernels.use_one_thread, (True,))
-    futures = [pool.submit(copy_context().run, job) for job in jobs]
+    futures: list[Future[Any]] = []
     try:
+        futures += [pool.submit(copy_context().run, job) for job in jobs]
         until = ALL_COMPLETED if return_exceptions else FIRST_EXCEPTION
         done, waiting = wait(futures, 0, until)
         while waiting and (return_exceptions or not any([future.exception() for future in done])):
