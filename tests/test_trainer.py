@@ -657,7 +657,7 @@ def test_numbers_that_are_not_finite_end_a_recorded_step_before_it_moves_weights
     trainer.fit(batches, epochs=2)
     before = state(model)
     batches[4] = (batches[4][0] * 1e30, batches[4][1])
-    with pytest.raises(train.NonFiniteError, match="epoch 1, batch 5: the (loss|norm of the gradient) is"):
+    with pytest.raises(train.NonFiniteError, match=r"epoch 1, batch 5: the (loss|norm of the gradient) is"):
         trainer.fit(batches, epochs=2)
     model_, loader_, optimizer_ = setting()
     plain = trainer_of(model_, optimizer_, compile=False)

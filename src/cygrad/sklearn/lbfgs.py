@@ -39,7 +39,8 @@ def fit_lbfgs(training: Training, train: Samples, options: BaseMLP) -> int:
         if size is None:
             return loss.item(), flat(gradients)
         for weight in training.weights:
-            weight.grad.array[...] += decay * weight.array
+            if weight.grad is not None:
+                weight.grad.array[...] += decay * weight.array
         return loss.item() + 0.5 * decay * size.item() ** 2, flat(gradients)
 
     accepted = [flat(params)]

@@ -72,8 +72,8 @@ def detached(output: Any) -> Any:
 
 
 def is_own(model: Module, loss: Loss, optimizer: Optimizer) -> bool:
-    """Whether a step runs no Python but that of this library, which can be left out of a recorded one: modules, the loss
-    and the optimizer are its own, and nobody hung a hook on them."""
+    """Whether a step runs no Python but this library's, which can be left out where the step is recorded: modules, loss
+    and optimizer are its own, and nobody hung a hook on them."""
     if isinstance(loss, functools.partial):
         loss = loss.func
     modules = [*model.modules(), *(loss.modules() if isinstance(loss, Module) else ())]

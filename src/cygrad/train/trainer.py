@@ -142,10 +142,10 @@ class Trainer:
     - `callbacks`, see ``Callback``. With `progress`, a line an epoch is printed, and a bar shown on terminals.
     - `checkpoint`: a ``Checkpoint``, or the path of one. See ``resume``.
     - `seed` seeds everything random at the beginning of ``fit``.
-    - `compile`: whether steps are recorded (``cg.compile``), with the same bits. None, the default: where model, loss and
-      optimizer are of this library, and nobody hung a hook on them. True: always; of Python of your own that they run
-      only calls of the library are repeated, and where it reads numbers a warning tells that steps run eagerly. A
-      callback that looks at gradients has to copy what it keeps.
+    - `compile`: whether steps are recorded (``cg.compile``), with the same bits. None, the default: where model, loss
+      and optimizer are of this library, and nobody hung a hook on them. True: always; of Python of your own that they
+      run only calls of the library are repeated, and where it reads numbers a warning tells that steps run eagerly.
+      A callback that looks at gradients has to copy what it keeps.
 
     Raises ValueError or TypeError for options that make no sense.
 
