@@ -373,7 +373,7 @@ class Trainer:
         length = norm.item()
         if not math.isfinite(length):
             raise NonFiniteError(f"{place}: the norm of the gradient is {length}")
-        # What a callback made of the gradients is known to no recording.
+        # A callback may have put other gradients in their place, each of which would want a program of its own.
         update = learning.step.update if self._watched_gradients else learning.update
         update()
         return mean, length
