@@ -18,3 +18,20 @@ def unused_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture
+def recordings(monkeypatch):
+    """The programs recorded in a test, as they come."""
+    from cygrad.compiler import CompiledFunction
+
+    found, record = [], CompiledFunction.record
+
+    def noted(self, *args):
+        before = self.programs()
+        result = record(self, *args)
+        found.extend(self.programs()[len(before) :])
+        return result
+
+    monkeypatch.setattr(CompiledFunction, "record", noted)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 import warnings
@@ -293,12 +294,31 @@ CHANGES = {
     "evaluation": lambda t: t.model.eval(), "dropout rate": lambda t: setattr(t.model[0], "p", 0.9), "loaded state": reload,
     "maximize": weigh, "seed": lambda t: cg.manual_seed(77), "gradients forgotten": lambda t: t.model.zero_grad(),
     "hook": lambda t: t.model[0].register_forward_hook(lambda module, args, output: output * 2),
+    "hook on a gradient": lambda t: t.model[2].weight.register_hook(lambda gradient: gradient * 2),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_program_notices(change):
     compare(CHANGES[change])
+
+
+def test_a_search_for_nan_runs_eagerly():
+    training = Training()
+    step = cg.compile(training.step)
+    training.run(step, range(3))
+    training.model[2].weight.array[0] = np.inf
+    with pytest.raises(RuntimeError, match="gave NaN"), cg.autograd.detect_anomaly():
+        training.run(step, [3])
+
+
+def test_a_copy_records_programs_of_its_own():
+    training = Training()
+    step = cg.compile(training.step)
+    training.run(step)
+    other = copy.deepcopy(step)
+    assert other.programs() == [] and len(step.programs()) == 1
+    assert other.function.__self__ is not training and other.function.__self__.run(other) == training.run(step)
 
 
 def test_a_smaller_last_batch_has_a_program_of_its_own():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -583,6 +584,96 @@ def test_options_may_change_between_partial_fits():
     model = MLPRegressor(batch_size=30, callbacks=[log], random_state=0).partial_fit(SMALL, TARGET)
     model.set_params(batch_size=20, clip=1e-9).partial_fit(SMALL, TARGET)
     assert [call for call in log.calls if call.startswith("begin")] == ["begin 1 2", "begin 2 3"]
+
+
+# Recorded steps
+
+
+class Halving(cg.train.Callback):
+    """Changes gradients, and sees the numbers of steps."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_backward_end(self, trainer):
+        trainer.params[0].grad.array[...] *= 0.5
+
+    def on_batch_end(self, trainer, metrics):
+        self.seen.append(metrics)
+
+
+class Rates(cg.train.Callback):
+    """Changes the learning rate in the middle of epochs."""
+
+    def on_batch_end(self, trainer, metrics):
+        trainer.optimizer.param_groups[0]["lr"] = 0.01 / (trainer.step + 1)
+
+
+RECORDED = {
+    "plain": {},
+    "no penalty": {"alpha": 0.0},
+    "decay": {"weight_decay": 0.05, "solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.1},
+    "decay, adam": {"weight_decay": 0.05},
+    "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 1, "max_iter": 12},
+    "plain sgd": {"solver": "sgd", "momentum": 0.0},
+    "clip norm": {"clip": 0.1},
+    "clip value": {"clip": ("value", 0.01)},
+    "clip adaptive": {"clip": ("adaptive", 0.01)},
+    "dropout and batch norm": {"dropout": 0.3, "norm": "batch", "hidden_layer_sizes": (9, 7), "activation": ("gelu", "tanh")},
+    "layer norm": {"norm": "layer", "dtype": "float32"},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 2},
+    "in order": {"shuffle": False},
+    "gradients": {"callbacks": Halving, "clip": 0.1},
+    "rates": {"callbacks": Rates},
+    "lbfgs": {"solver": "lbfgs", "max_iter": 30},
+    "lbfgs, float32": {"solver": "lbfgs", "max_iter": 30, "dtype": "float32", "norm": "batch", "alpha": 0.0},
+}
+TARGETS = {
+    "classes": (MLPClassifier, CLASSES, None),
+    "two classes": (MLPClassifier, CLASSES > 0, None),
+    "labels": (MLPClassifier, np.stack([CLASSES > 0, CLASSES > 1], 1), None),
+    "numbers": (MLPRegressor, TARGET, None),
+    "weighted": (MLPRegressor, TARGET, WEIGHT[:60]),
+    "weighted classes": (MLPClassifier, CLASSES, WEIGHT[:60]),
+    "counts": (partial(MLPRegressor, loss="poisson"), CLASSES, None),
+}
+
+
+def fitted(kind, y, weight, options):
+    """Everything that a fit, one more and two partial ones leave behind."""
+    callbacks = [options["callbacks"]()] if "callbacks" in options else []
+    model = kind(**{"batch_size": 16, "max_iter": 6, "random_state": 0, **options, "callbacks": callbacks})
+    left = []
+    model.fit(SMALL, y, weight)
+    left += [a.copy() for a in (*model.coefs_, *model.intercepts_)]
+    if model.solver != "lbfgs":
+        for count in (60, 60, 50):
+            part = None if weight is None else weight[:count]
+            model.partial_fit(SMALL[:count], y[:count], part)
+            left += [a.copy() for a in model.coefs_]
+        model = pickle.loads(pickle.dumps(model)).partial_fit(SMALL, y, weight)
+    model.set_params(warm_start=True).fit(SMALL, y, weight)
+    seen = [c.seen for c in callbacks if isinstance(c, Halving)]
+    return [a.tobytes() for a in (*left, *model.coefs_, *model.intercepts_)], model.history_.records, seen
+
+
+@pytest.mark.parametrize(("target", "name"), [("numbers", name) for name in RECORDED] + [(target, "plain") for target in TARGETS])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_recorded_steps_have_the_bits_of_eager_ones(target, name, recordings, monkeypatch):
+    ends = []
+    for after in (10**9, 1):
+        monkeypatch.setattr("cygrad.sklearn.training.EAGER_STEPS", after)
+        ends.append(fitted(*TARGETS[target], RECORDED[name]))
+        assert bool(recordings) == (after == 1)
+    assert ends[0] == ends[1]
+
+
+def test_many_batch_sizes_cause_no_warning(recordings, monkeypatch):
+    monkeypatch.setattr("cygrad.sklearn.training.EAGER_STEPS", 1)
+    model = MLPRegressor(random_state=0)
+    for count in [*range(5, 25)] * 3:
+        model.partial_fit(SMALL[:count], TARGET[:count])
+    assert len(recordings) == 16
 
 
 # Among scikit-learn's things

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -487,3 +489,192 @@ def test_fits_that_make_no_sense_are_named(options, arguments, message):
         train.SWA(0)
     with pytest.raises(ValueError, match="Checkpoint: every_steps must be at least 1, got 0"):
         train.Checkpoint("a.npz", 0)
+
+
+# Recorded steps
+
+
+class Small(train.Metric):
+    """Keeps the outputs that it is given, which must stay as they were."""
+
+    name, state = "small", ()
+
+    def reset(self):
+        self.kept = []
+
+    def update(self, output, target):
+        self.kept.append((output, output.copy()))
+
+    def compute(self):
+        return float(all((one == other).all() for one, other in self.kept))
+
+
+class Gradients(train.Callback):
+    """Changes the gradients of every third step, and adds up what it sees."""
+
+    def __init__(self):
+        self.sums = []
+
+    def on_backward_end(self, trainer):
+        for p in trainer.model.parameters():
+            if trainer.step % 3 == 0:
+                p.grad = p.grad * 0.5
+            self.sums.append(float(p.grad.array.sum()))
+
+
+def recorded_setting(options, dropout=0.3):
+    """What is trained with options that may need the model or the optimizer, on batches of two sizes."""
+    cg.manual_seed(0)
+    model = train.mlp((2, 8, 4, 2), dropout)
+    optimizer = optim.AdamW(optim.decay_groups(model, 0.1), lr=0.02)
+    made = {name: value(model, optimizer) if callable(value) else value for name, value in options.items()}
+    return model, optimizer, made
+
+
+RECORDED = {
+    "plain": {},
+    "accumulate": {"accumulate": 3},
+    "clip norm": {"clip": 0.1},
+    "clip value": {"clip": ("value", 0.01)},
+    "clip adaptive": {"clip": ("adaptive", 0.01)},
+    "scheduler": {"scheduler": lambda m, o: optim.lr_scheduler.ExponentialLR(o, 0.8)},
+    "one cycle": {"scheduler": lambda m, o: optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=60)},
+    "ema": {"ema": 0.9},
+    "swa": {"swa": lambda m, o: train.SWA(2, lr=0.01)},
+    "early stopping": {"early_stopping": lambda m, o: train.EarlyStopping(m, 2)},
+    "health": {"callbacks": lambda m, o: [train.GradientHealth(every=2)]},
+    "gradients": {"callbacks": lambda m, o: [Gradients()], "accumulate": 2, "clip": 0.1},
+    "metrics": {"metrics": lambda m, o: ["accuracy", "f1", "roc_auc", Small()]},
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_steps_have_the_bits_of_eager_ones(name, recordings):
+    ends = []
+    for compile in (False, None):
+        model, optimizer, options = recorded_setting(RECORDED[name])
+        trainer = trainer_of(model, optimizer, compile=compile, **options)
+        history = trainer.fit(DataLoader(two_classes(61), 8, shuffle=True), HELD, epochs=5)
+        records = [{k: v for k, v in r.items() if k != "samples_per_second"} for r in history.records]
+        seen = [c.sums for c in trainer.callbacks if isinstance(c, Gradients)]
+        ends.append((train.fingerprint(model), records, seen, optimizer.state_dict()["param_groups"], cg.get_rng_state().tolist()))
+        assert bool(recordings) == (compile is None)
+    assert ends[0] == ends[1]
+
+
+class Counting(cg.nn.Module):
+    """A model of one's own, which counts its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.calls = cg.nn.Linear(2, 2), []
+
+    def forward(self, x):
+        self.calls.append(len(x))
+        return self.layer(x)
+
+
+def hooked():
+    model = train.mlp((2, 4, 2))
+    model[0].register_forward_hook(lambda module, args, output: None)
+    return model
+
+
+def patched():
+    model = train.mlp((2, 4, 2))
+    model[0].forward = model[0].forward
+    return model
+
+
+def watched():
+    model = train.mlp((2, 4, 2))
+    model[0].weight.register_hook(lambda gradient: None)
+    return model
+
+
+def of_ones_own(output, target):
+    return F.cross_entropy(output, target)
+
+
+def reading(output, target):
+    loss = F.cross_entropy(output, target)
+    return loss if loss.item() > 0 else loss * 2
+
+
+LABELS = partial(F.cross_entropy, label_smoothing=0.1)
+MLP = partial(train.mlp, (2, 4, 2))
+
+
+@pytest.mark.parametrize(
+    ("make", "loss", "compile", "wanted"),
+    [
+        (MLP, F.cross_entropy, None, True), (MLP, cg.nn.CrossEntropyLoss(), None, True), (MLP, LABELS, None, True),
+        (MLP, F.cross_entropy, False, False), (MLP, of_ones_own, None, False), (MLP, of_ones_own, True, True),
+        (MLP, reading, None, False), (Counting, F.cross_entropy, None, False), (Counting, F.cross_entropy, True, True),
+        (hooked, F.cross_entropy, None, False), (watched, F.cross_entropy, None, False), (patched, F.cross_entropy, None, False),
+    ],
+)  # fmt: skip
+def test_steps_are_recorded_where_no_python_of_the_users_is_lost(make, loss, compile, wanted, recordings):
+    model, loader, optimizer = setting(model=make())
+    trainer_of(model, optimizer, loss, compile=compile).fit(loader, epochs=3)
+    assert bool(recordings) == wanted
+    if isinstance(model, Counting):
+        assert len(model.calls) == (2 if wanted else 24)
+
+
+def test_compile_says_why_a_step_runs_eagerly():
+    model, loader, optimizer = setting()
+    with pytest.warns(RuntimeWarning, match="item reads numbers"):
+        trainer_of(model, optimizer, reading, compile=True).fit(loader, epochs=1)
+    with pytest.raises(TypeError, match="compile must be True, False or None, got 'no'"):
+        trainer_of(model, optimizer, compile="no")
+
+
+def test_batches_of_many_sizes_cause_no_warning(recordings):
+    model, _, optimizer = setting()
+    x = cg.randn(20, 2)
+    batches = [(x[:size], (x[:size, 0] > 0).long()) for size in range(2, 21)]
+    trainer_of(model, optimizer).fit(batches, epochs=3)
+    assert len(recordings) > 16
+
+
+def test_a_hook_that_comes_later_is_called(recordings):
+    model, loader, optimizer = setting()
+    calls = []
+
+    def add(trainer, metrics):
+        if trainer.epoch == 2:
+            model[0].register_forward_hook(lambda module, args, output: calls.append(1))
+
+    trainer_of(model, optimizer, callbacks=[Each(add)]).fit(loader, epochs=3)
+    assert recordings and len(calls) == 8
+
+
+def test_numbers_that_are_not_finite_end_a_recorded_step_before_it_moves_weights(recordings):
+    model, loader, optimizer = setting()
+    batches = [*loader][:6]
+    trainer = trainer_of(model, optimizer)
+    trainer.fit(batches, epochs=2)
+    before = state(model)
+    batches[4] = (batches[4][0] * 1e30, batches[4][1])
+    with pytest.raises(train.NonFiniteError, match=r"epoch 1, batch 5: the (loss|norm of the gradient) is"):
+        trainer.fit(batches, epochs=2)
+    model_, loader_, optimizer_ = setting()
+    plain = trainer_of(model_, optimizer_, compile=False)
+    plain.fit([*loader_][:6], epochs=2)
+    assert_same(before, state(model_))
+    with pytest.raises(train.NonFiniteError):
+        plain.fit(batches, epochs=2)
+    assert_same(state(model), state(model_))
+    assert len(recordings) == 4
+
+
+def test_a_trainer_can_be_copied_and_holds_no_programs_after_fit():
+    model, loader, optimizer = setting()
+    trainer = trainer_of(model, optimizer)
+    trainer.fit(loader, epochs=2)
+    assert trainer._learning.gradient.programs() == []
+    other = copy.deepcopy(trainer)
+    other.fit(loader, epochs=1)
+    trainer.fit(loader, epochs=1)
+    assert train.fingerprint(other.model) == train.fingerprint(model)

@@ -33,6 +33,7 @@ cdef class Launch:
     cdef const cg_layout *layout
     cdef const int64_t *fault
 
+    cdef int64_t find(self, str name) except -1
     cdef void *place(self, str name) except NULL
     cdef int keep_table(self, void **place, int64_t count) except -1
 

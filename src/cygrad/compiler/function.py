@@ -33,11 +33,21 @@ _recorded_in = 0  # the thread that holds it
 class CompiledFunction(Dispatcher):
     """What :func:`compile` makes of a function."""
 
-    def __init__(self, function: Callable[..., Any], fullgraph: bool, check: bool = False) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        fullgraph: bool = False,
+        check: bool = False,
+        *,
+        quiet: bool = False,
+        after: int = 1,
+    ) -> None:
         super().__init__()
         self.function = function
         self.fullgraph = fullgraph
         self.check = check
+        self.quiet = quiet  # whether it says nothing where it runs eagerly
+        self.after = after  # so many calls of a kind run as they are before one is recorded
         self.name = getattr(function, "__qualname__", None) or type(function).__name__
         self._programs: list[Program] = []
         self._seen: dict[Any, int] = {}  # calls of each signature
@@ -50,6 +60,10 @@ class CompiledFunction(Dispatcher):
 
     def __repr__(self) -> str:
         return f"<compiled {self.name}: {len(self._programs)} programs>"
+
+    def __reduce__(self) -> Any:
+        # A copy records programs of its own.
+        return functools.partial(CompiledFunction, quiet=self.quiet, after=self.after), (self.function, self.fullgraph)
 
     def programs(self) -> list[Program]:
         """The programs that there are, the last recorded one last."""
@@ -70,7 +84,7 @@ class CompiledFunction(Dispatcher):
             return self.call(*args, **kwargs)
         # What happens only once, such as the first step of an optimizer, is over after the first call.
         self._seen[key] = self._seen.get(key, 0) + 1
-        if self._seen[key] == 1 or not begin_recording():
+        if self._seen[key] <= self.after or not begin_recording():
             return self.call(*args, **kwargs)
         try:
             return self.record(key, flat, structure, args, kwargs)
@@ -170,7 +184,7 @@ class CompiledFunction(Dispatcher):
         if self.fullgraph:
             raise RuntimeError(f"compile: {self.name} can't be recorded: {reason}")
         self._eager.add(key)
-        if reason not in self._told:
+        if not self.quiet and reason not in self._told:
             self._told.add(reason)
             warnings.warn(f"compile: {self.name} runs eagerly: {reason}", RuntimeWarning, stacklevel=4)
         return run()

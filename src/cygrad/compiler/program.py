@@ -98,7 +98,7 @@ class Program:
             Ellipsis if g.forgotten else None if g.before is None else g.before.array for g in gradients
         ]
         replay.grads_after = [g.after for g in gradients]
-        replay.modules_fit = Modules(list(recorder.modules.values())).fit
+        replay.modules_fit = World(list(recorder.modules.values()), found).fit
 
     def moved(self) -> list[Any]:
         """What a run changes and another run would find changed: the memory of parameters and statistics, and
@@ -221,16 +221,24 @@ def tensors_of(module: Any) -> list[Any]:
     return [value for value in vars(module).values() if isinstance(value, Value)]
 
 
-class Modules:
-    """The attributes and hooks of modules, as they were."""
+class World:
+    """The attributes and hooks of modules, and the hooks of leaves, as they were."""
 
-    def __init__(self, modules: list[Any]) -> None:
+    def __init__(self, modules: list[Any], leaves: list[Value]) -> None:
         self.modules = modules
+        self.leaves = leaves
         self.before = [snapshot(module) for module in modules]
+        self.hooks = hooks_of(leaves)
 
     def fit(self) -> bool:
         """Whether they are still the same."""
-        return all([equal(snapshot(module), before) for module, before in zip(self.modules, self.before)])
+        same = all([equal(snapshot(module), before) for module, before in zip(self.modules, self.before)])
+        return same and hooks_of(self.leaves) == self.hooks
+
+
+def hooks_of(leaves: list[Value]) -> list[list[int]]:
+    """The numbers of the hooks of each leaf, which are given once."""
+    return [list(leaf.hooks or ()) for leaf in leaves]
 
 
 def snapshot(module: Any) -> dict[str, Any]:

@@ -405,7 +405,7 @@ cdef class Dispatcher:
     def __call__(self, *args, **kwargs):
         cdef Replay replay
         cdef Py_ssize_t i
-        if not kwargs and engine_module_recorder() is None and is_flat(args):
+        if not kwargs and engine_module_recorder() is None and not anomaly_enabled() and is_flat(args):
             for i in range(len(self.replays)):
                 replay = self.replays[i]
                 if replay.structure is None and replay.fits(args):

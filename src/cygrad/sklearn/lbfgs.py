@@ -12,9 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from cygrad import nn
 from cygrad._typing import Array
-from cygrad.nn.utils import get_total_norm, vector_to_parameters
+from cygrad.nn.utils import vector_to_parameters
 from cygrad.sklearn.samples import Samples
-from cygrad.sklearn.training import Training, gradients
+from cygrad.sklearn.training import Training
 from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def fit_lbfgs(training: Training, train: Samples, options: BaseMLP) -> int:
 
     def loss_and_gradient(vector: Array) -> tuple[float, Array]:
         vector_to_parameters(Tensor(vector.astype(params[0].dtype)), params)
-        for p in params:
-            p.grad = None
-        loss = training.loss(model(batch[0]), *batch[1:])
-        loss.backward()
-        for weight, gradient in zip(training.weights, gradients(training.weights)):
-            gradient.array[...] += decay * weight.array
-        penalty = 0.5 * decay * float(get_total_norm(training.weights).array) ** 2
-        return float(loss.array) + penalty, flat(gradients(params))
+        loss, size = training.recorded_gradient(*batch, decay > 0)
+        gradients = [p.grad for p in params]
+        if size is None:
+            return loss.item(), flat(gradients)
+        for weight in training.weights:
+            if weight.grad is not None:
+                weight.grad.array[...] += decay * weight.array
+        return loss.item() + 0.5 * decay * size.item() ** 2, flat(gradients)
 
     accepted = [flat(params)]
 

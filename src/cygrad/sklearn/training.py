@@ -15,13 +15,14 @@ from sklearn.utils import gen_batches
 
 from cygrad import nn, optim
 from cygrad._typing import Array
-from cygrad.autograd import engine, no_grad
-from cygrad.nn.utils import clip_grad_adaptive_, clip_grad_norm_, clip_grad_value_, get_total_norm
+from cygrad.autograd import no_grad
+from cygrad.compiler import CompiledFunction
 from cygrad.optim.optimizer import Optimizer
 from cygrad.sklearn.network import Loss, linear_layers
 from cygrad.sklearn.samples import Samples
+from cygrad.sklearn.step import Step
 from cygrad.tensor import Tensor
-from cygrad.train.callbacks import Callback, CallbackError
+from cygrad.train.callbacks import Callback, CallbackError, listens
 from cygrad.train.clipping import kind_and_bound
 from cygrad.train.early_stopping import copied
 from cygrad.train.evaluation import NonFiniteError
@@ -32,12 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Patience", "Training"]
 
+EAGER_STEPS = 16  # to record one takes as long as it saves in some 30
 Score = Callable[[Tensor, Samples], float]
-CLIPS: dict[str, Callable[[list[Tensor], float], Any]] = {
-    "norm": clip_grad_norm_,
-    "value": clip_grad_value_,
-    "adaptive": clip_grad_adaptive_,
-}
 
 
 class Patience:
@@ -99,11 +96,14 @@ class Training:
                 "norm", "verbose",
             )
         }  # fmt: skip
-        self.clip = None if options.clip is None else kind_and_bound(options.clip)
+        self.clip = (None, math.inf) if options.clip is None else kind_and_bound(options.clip)
 
     def begin(self, options: BaseMLP) -> None:
         """A new optimizer and new patience."""
         self.optimizer = new_optimizer(options, self.weights, self.params)
+        self._step = Step(self.model, self.loss, self.optimizer, self.weights)
+        self.recorded_step = recorded(self._step)
+        self.recorded_gradient = recorded(self._step.gradient)
         self.schedule = options.learning_rate if options.solver == "sgd" else "constant"
         self.patience = Patience(options.tol, options.n_iter_no_change)
         self.order: Array | None = None
@@ -131,7 +131,8 @@ class Training:
     def session(self, callbacks: Sequence[Callback], epochs: int) -> Iterator[None]:
         """A block in which the network is trained and callbacks are called. Ctrl-C ends it without an error."""
         self.callbacks = [checked(callback, self.name) for callback in callbacks]
-        self._watches_batches = any(type(c).on_batch_end is not Callback.on_batch_end for c in self.callbacks)
+        self._watches_batches = any(listens(callback, "on_batch_end") for callback in self.callbacks)
+        self._watches_gradients = any(listens(callback, "on_backward_end") for callback in self.callbacks)
         self.epochs = len(self.history) + epochs
         self.stopped = self.history.stopped = self.history.interrupted = False
         self.model.train()
@@ -167,15 +168,15 @@ class Training:
         self._notify("on_epoch_begin")
         order = self._shuffled(len(train)) if self.options["shuffle"] else None
         mean_weight = 1.0 if train.weight is None else float(train.weight.mean())
-        total, groups = 0.0, self.optimizer.param_groups
-        rate = groups[0]["lr"]
+        total, group = 0.0, self.optimizer.param_groups[0]
+        rate = group["lr"]
         for number, rows in enumerate(batches, 1):
             n = rows.stop - rows.start
-            groups[0]["weight_decay"] = penalty = self.options["alpha"] / (n * mean_weight)
-            if penalty:
-                total += 0.5 * n * penalty * float(get_total_norm(self.weights).array) ** 2
-            loss, norm = self._step(*train.batch(rows if order is None else order[rows]))
-            value = float(loss.array)
+            group["weight_decay"] = penalty = self.options["alpha"] / (n * mean_weight)
+            loss, size, norm = self._learn(*train.batch(rows if order is None else order[rows]))
+            if size is not None:
+                total += 0.5 * n * penalty * size.item() ** 2
+            value = loss.item()
             if not math.isfinite(value):
                 raise NonFiniteError(
                     f"{self.name}: the loss of epoch {self.epoch}, batch {number}, is {value}; scale the data, or "
@@ -184,7 +185,7 @@ class Training:
             total += n * value
             self.step += 1
             if self._watches_batches:
-                self._notify("on_batch_end", {"loss": value, "grad_norm": float(norm), "lr": rate})
+                self._notify("on_batch_end", {"loss": value, "grad_norm": norm.item(), "lr": rate})
         self.samples += len(train)
         record = {"epoch": self.epoch, "loss": total / len(train), "lr": rate}
         if held is not None:
@@ -200,29 +201,17 @@ class Training:
         self.order = self.order[permutation]
         return self.order
 
-    def _step(self, x: Tensor, y: Tensor, weight: Tensor | None) -> tuple[Tensor, Any]:
-        """One update of the weights: the loss before it, without the penalty, and the norm of its gradient, where that
-        is asked for."""
-        self.optimizer.zero_grad()
-        loss = self.loss(self.model(x), y, weight)
-        loss.backward()
-        if self.callbacks:
-            self._notify("on_backward_end")
-        norm = get_total_norm(gradients(self.params)).item() if self._watches_batches else math.nan
-        if self.clip is not None:
-            kind, bound = self.clip
-            CLIPS[kind](self.params, bound)
-        if self.options["weight_decay"]:
-            self._decay()
-        self.optimizer.step()
-        return loss, norm
-
-    def _decay(self) -> None:
-        """W ← W·(1 − lr·weight_decay). I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization"."""
-        factor = 1 - self.optimizer.param_groups[0]["lr"] * self.options["weight_decay"]
-        engine.note_writes(self.weights)
-        for array in engine.arrays_of(self.weights):
-            array *= factor
+    def _learn(self, x: Tensor, y: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor | None, Any]:
+        """One update of the weights: the loss before it, without the penalty; ‖W‖ before it, where that is penalised;
+        and the norm of the gradient, where that is asked for. Recorded, up to where a callback looks at the gradients.
+        """
+        penalised = self.options["alpha"] > 0
+        update = (*self.clip, self.options["weight_decay"], self._watches_batches)
+        if not self._watches_gradients:
+            return self.recorded_step(x, y, weight, penalised, *update)
+        loss, size = self.recorded_gradient(x, y, weight, penalised)
+        self._notify("on_backward_end")
+        return loss, size, self._step.update(*update)
 
     def _validate(self, held: Samples) -> dict[str, float]:
         """The loss and the score of samples that the network does not learn from."""
@@ -320,9 +309,9 @@ def new_optimizer(options: BaseMLP, weights: list[Tensor], params: list[Tensor])
     return optim.Adam(groups, lr=rate, betas=(options.beta_1, options.beta_2), eps=options.epsilon)
 
 
-def gradients(params: list[Tensor]) -> list[Tensor]:
-    """The gradients of the parameters."""
-    return [p.grad for p in params if p.grad is not None]
+def recorded(step: Callable[..., Any]) -> CompiledFunction:
+    """A step that is recorded once it has run often enough to be worth it."""
+    return CompiledFunction(step, quiet=True, after=EAGER_STEPS)
 
 
 def checked(callback: Any, name: str) -> Callback:

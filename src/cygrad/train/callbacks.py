@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cygrad.train.trainer import Trainer
 
-__all__ = ["Callback", "CallbackError"]
+__all__ = ["Callback", "CallbackError", "listens"]
 
 
 class CallbackError(RuntimeError):
@@ -59,3 +59,8 @@ class Callback:
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """At the end, whatever ended the training; the model has its final weights."""
+
+
+def listens(callback: Callback, moment: str) -> bool:
+    """Whether a callback has a method of its own for a moment."""
+    return getattr(getattr(callback, moment), "__func__", None) is not getattr(Callback, moment)

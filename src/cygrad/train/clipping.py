@@ -26,12 +26,12 @@ def kind_and_bound(clip: Clip | None, op: str = "Trainer") -> tuple[str, float]:
     return kind, bound
 
 
-def clip_gradients(params: list[Tensor], kind: str, bound: float) -> float:
+def clip_gradients(params: list[Tensor], kind: str, bound: float) -> Tensor:
     """Clips the gradients in place, and returns the norm of all together before."""
     if kind == "norm":
-        return float(clip_grad_norm_(params, bound).item())
+        return clip_grad_norm_(params, bound)
     if kind == "adaptive":
-        return float(clip_grad_adaptive_(params, bound).item())
-    norm = get_total_norm([p.grad for p in params if p.grad is not None]).item()
+        return clip_grad_adaptive_(params, bound)
+    norm = get_total_norm([p.grad for p in params if p.grad is not None])
     clip_grad_value_(params, bound)
-    return float(norm)
+    return norm

@@ -316,8 +316,10 @@ def classes(op: str, output: Array, target: Array) -> tuple[Array, Array, int]:
         wanted = target.argmax(1) if target.shape == output.shape else target
     if wanted.shape != predicted.shape:
         raise ValueError(f"{op}: an output of shape {output.shape} does not fit targets of shape {target.shape}")
-    whole = wanted.astype(np.int64)
-    if wanted.size and ((whole != wanted).any() or whole.min() < 0 or whole.max() >= n):
+    whole = wanted.astype(np.int64, copy=False)
+    fraction = wanted.dtype.kind not in "iub" and (whole != wanted).any()
+    # As unsigned numbers, negative ones are the largest.
+    if wanted.size and (fraction or whole.view(np.uint64).max() >= n):
         raise ValueError(f"{op}: targets must be class numbers from 0 to {n - 1}, got {wanted.min()} to {wanted.max()}")
     return predicted, whole, n
 

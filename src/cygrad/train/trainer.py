@@ -19,9 +19,9 @@ from cygrad.optim.optimizer import Optimizer
 from cygrad.optim.swa_utils import SWALR, AveragedModel, get_ema_multi_avg_fn, update_bn
 from cygrad.random import manual_seed
 from cygrad.tensor import Tensor
-from cygrad.train.callbacks import Callback, CallbackError
+from cygrad.train.callbacks import Callback, CallbackError, listens
 from cygrad.train.checkpoint import Checkpoint, read_checkpoint, remove_leftovers, write_checkpoint
-from cygrad.train.clipping import Clip, clip_gradients, kind_and_bound
+from cygrad.train.clipping import Clip, kind_and_bound
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import (
     Batches,
@@ -38,10 +38,12 @@ from cygrad.train.history import History, Record
 from cygrad.train.metrics import Function, Metric, named_metrics
 from cygrad.train.progress import Progress
 from cygrad.train.random_state import RandomState
+from cygrad.train.step import RecordedStep
 
 __all__ = ["SWA", "Trainer"]
 
 Path = str | os.PathLike[str]
+UNCLIPPED = (None, math.inf)
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,10 @@ class Trainer:
     - `callbacks`, see ``Callback``. With `progress`, a line an epoch is printed, and a bar shown on terminals.
     - `checkpoint`: a ``Checkpoint``, or the path of one. See ``resume``.
     - `seed` seeds everything random at the beginning of ``fit``.
+    - `compile`: whether steps are recorded (``cg.compile``), with the same bits. None, the default: where model, loss
+      and optimizer are of this library, and nobody hung a hook on them. True: always; of Python of your own that they
+      run only calls of the library are repeated, and where it reads numbers a warning tells that steps run eagerly.
+      A callback that looks at gradients has to copy what it keeps.
 
     Raises ValueError or TypeError for options that make no sense.
 
@@ -175,6 +181,7 @@ class Trainer:
         checkpoint: Checkpoint | Path | None = None,
         seed: int | None = None,
         progress: bool = True,
+        compile: bool | None = None,
     ) -> None:
         self.model = model
         self.loss = loss
@@ -191,6 +198,7 @@ class Trainer:
         self.callbacks = [*callbacks, *([Progress()] if progress else [])]
         self.checkpoint = Checkpoint(checkpoint) if isinstance(checkpoint, (str, os.PathLike)) else checkpoint
         self.seed = seed
+        self.compile = compile
         check_options(self)
         self.swa_scheduler = None if swa is None else swa.scheduler(optimizer)
         self.averaged: AveragedModel | None = None
@@ -198,6 +206,8 @@ class Trainer:
         self.epoch = self.epochs = self.step = 0
         self.steps_per_epoch: int | None = None
         self._stop = False
+        self._learning = RecordedStep(model, loss, optimizer, compile)
+        self._watched_gradients = False
         self._running = Epoch(self.metrics)
         self._random = RandomState([])
         self._resumed: dict[str, Any] | None = None  # the states of the generators, until the loaders are known
@@ -248,6 +258,7 @@ class Trainer:
         except KeyboardInterrupt:
             self.history.interrupted = True
         finally:
+            self._learning = RecordedStep(self.model, self.loss, self.optimizer, self.compile)  # lets go of memory
             self._keep_best()
             self._notify("on_fit_end")
         return self.history
@@ -288,6 +299,8 @@ class Trainer:
         running = self._running
         running.begun = time.perf_counter()
         self.model.train()
+        self._learning = self._learning.now(self.model, self.loss, self.optimizer, self.compile)
+        self._watched_gradients = any(listens(callback, "on_backward_end") for callback in self.callbacks)
         for group in self._groups(train):
             self._train_group(group)
         if not running.steps:
@@ -299,13 +312,15 @@ class Trainer:
 
     def _groups(self, train: Batches) -> Iterator[list[Any]]:
         """The batches of each update; in an epoch that is resumed, those after the position."""
-        running, now = self._running, self._random.get()
-        self._notify("on_epoch_begin")
+        running = self._running
         if running.random is None:
+            self._notify("on_epoch_begin")
             running.random = self._random.get()
             batches = iter(train)
         else:
             # The order is drawn once more, and what has been learnt from is passed over.
+            now = self._random.get()
+            self._notify("on_epoch_begin")
             self._random.set(running.random)
             batches = iter(train)
             passed = sum(1 for _ in islice(batches, running.batches))
@@ -337,7 +352,7 @@ class Trainer:
     def _step(self, group: list[Any]) -> tuple[float, float]:
         """One update of the weights from the batches of a group. Returns the mean loss and the gradient's norm
         before clipping."""
-        self.optimizer.zero_grad()
+        learning, meter = self._learning, self._running.meter
         pairs = [pair_of(batch, "fit") for batch in group]
         sizes = [samples_of(inputs) for inputs, _ in pairs]
         mean = 0.0
@@ -345,20 +360,23 @@ class Trainer:
             share = 1.0 if len(group) == 1 else size / max(sum(sizes), 1)
             place = f"fit: epoch {self.epoch}, batch {self._running.batches + number}"
             demand_finite(inputs, place)
-            output = self.model(inputs)
-            error = self.loss(output, target)
+            clip = self.clip if number == len(group) and not self._watched_gradients else UNCLIPPED
+            error, output, norm = learning.gradient(inputs, target, share, number == 1, bool(meter.metrics), *clip)
             value = error.item()
             if not math.isfinite(value):
                 raise NonFiniteError(f"{place}: the loss is {value}")
-            (error if share == 1.0 else error * share).backward()
             mean += share * value
-            self._running.meter.add(value, output, target, size)
-        self._notify("on_backward_end")
-        norm = clip_gradients([p for g in self.optimizer.param_groups for p in g["params"]], *self.clip)
-        if not math.isfinite(norm):
-            raise NonFiniteError(f"{place}: the norm of the gradient is {norm}")
-        self.optimizer.step()
-        return mean, norm
+            meter.add(value, output, target, size)
+        if self._watched_gradients:
+            self._notify("on_backward_end")
+            norm = learning.step.clip(*self.clip)
+        length = norm.item()
+        if not math.isfinite(length):
+            raise NonFiniteError(f"{place}: the norm of the gradient is {length}")
+        # A callback may have put other gradients in their place, each of which would want a program of its own.
+        update = learning.step.update if self._watched_gradients else learning.update
+        update()
+        return mean, length
 
     def _validate(self, valid: Batches) -> Record:
         return evaluate(self._judged(), valid, self.loss, self.metrics, where=f"validation in epoch {self.epoch}, ")
@@ -519,6 +537,8 @@ def check_options(trainer: Trainer) -> None:
         raise ValueError("Trainer: the scheduler is of another optimizer")
     if not isinstance(t.accumulate, int) or t.accumulate < 1:
         raise ValueError(f"Trainer: accumulate must be an integer of at least 1, got {t.accumulate!r}")
+    if t.compile not in (None, True, False):
+        raise TypeError(f"Trainer: compile must be True, False or None, got {t.compile!r}")
     if t.ema is not None and not 0 <= t.ema < 1:
         raise ValueError(f"Trainer: ema must lie in [0, 1), got {t.ema}")
     if t.swa is not None and (t.ema is not None or t.early_stopping is not None):

@@ -3,8 +3,6 @@
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
-from cpython.unicode cimport PyUnicode_AsUTF8
-from libc.string cimport strcmp
 
 cdef extern from "program.h":
     enum: CG_OUT
@@ -26,6 +24,14 @@ cdef extern from "program.h":
     double cg_now() nogil
 
 ctypedef void *pointer
+
+cdef tuple KINDS = ("OUT", "IN", "OUTS", "INS", "IDX", "N", "S", "SEED")
+cdef dict _fields = {}  # of each kernel: names and kinds of its arguments
+
+
+def address(ndarray array):
+    """Where the numbers of an array begin."""
+    return <size_t>cnp.PyArray_DATA(array)
 
 
 cdef class Launch:
@@ -54,17 +60,24 @@ cdef class Launch:
     @property
     def fields(self):
         """(name, kind) of each argument; kinds are those of csrc/kernels.def."""
-        kinds = ("OUT", "IN", "OUTS", "INS", "IDX", "N", "S", "SEED")
-        return [(self.layout.fields[i].name.decode(), kinds[self.layout.fields[i].kind]) for i in range(self.layout.count)]
+        found = _fields.get(self.kernel)
+        if found is None:
+            found = _fields[self.kernel] = tuple(
+                [(self.layout.fields[i].name.decode(), KINDS[self.layout.fields[i].kind]) for i in range(self.layout.count)])
+        return found
+
+    cdef int64_t find(self, str name) except -1:
+        """The number of argument `name`."""
+        cdef int64_t i = 0
+        for own, _ in self.fields:
+            if own == name:
+                return i
+            i += 1
+        raise KeyError(f"{self.name}: it has no argument {name!r}")
 
     cdef void *place(self, str name) except NULL:
         """Where argument `name` lies in the block."""
-        cdef const char *wanted = PyUnicode_AsUTF8(name)
-        cdef int64_t i
-        for i in range(self.layout.count):
-            if strcmp(self.layout.fields[i].name, wanted) == 0:
-                return <char *>self.args + self.layout.fields[i].offset
-        raise KeyError(f"{self.name}: it has no argument {name!r}")
+        return <char *>self.args + self.layout.fields[self.find(name)].offset
 
     def number(self, str name):
         """Argument `name`, a size."""
@@ -87,8 +100,7 @@ cdef class Launch:
         """The addresses that argument `name` holds, 0 for none: one, or those of a list."""
         cdef pointer *p = <pointer *>self.place(name)
         cdef int64_t i, count
-        kind = dict(self.fields)[name]
-        if kind in ("OUT", "IN", "IDX"):
+        if self.layout.fields[self.find(name)].kind in (CG_OUT, CG_IN, CG_IDX):
             return [<size_t>p[0]]
         count = self.number("tensors")
         return [<size_t>(<pointer *>p[0])[i] for i in range(count)] if p[0] else []
@@ -96,7 +108,7 @@ cdef class Launch:
     def move(self, str name, int64_t index, size_t address):
         """Makes argument `name`, or number `index` of its list, another address."""
         cdef pointer *p = <pointer *>self.place(name)
-        if dict(self.fields)[name] in ("OUT", "IN", "IDX"):
+        if self.layout.fields[self.find(name)].kind in (CG_OUT, CG_IN, CG_IDX):
             p[0] = <void *>address
         else:
             (<pointer *>p[0])[index] = <void *>address
