@@ -194,7 +194,9 @@ INLINE real NAME(tanh)(real x) {
     p = p * square + 0.13333333333326559931;
     p = p * square - 0.33333333333333322427;
 #endif
-    const real e = NAME(exp_negative)(-2 * z), far = 1 - 2 * e / (1 + e);
+    /* what 1 + e lost in rounding is taken off the quotient q: 1/(1 + e) = 1 − q */
+    const real e = NAME(exp_negative)(-2 * z), d = 1 + e, q = e / d, lost = e - (d - 1);
+    const real far = 1 - 2 * (q - q * (lost * (1 - q)));
     return z < R(0.625) ? x * square * p + x : x < 0 ? -far : far;
 }
 

@@ -593,6 +593,15 @@ def arrays_of(values: list[Any]) -> list[Array]:
     return arrays
 
 
+def same_dtype(values: list[Any]) -> bool:
+    """Whether their arrays have one dtype, the same object."""
+    dtype = values[0].array.dtype
+    for value in values:
+        if value.array.dtype is not dtype:
+            return False
+    return True
+
+
 def gradients_of(values: list[Any]) -> list[Any]:
     """Their gradients, values themselves."""
     gradients = []
