@@ -51,21 +51,13 @@ KERNEL_BODY(grad_norm) {
     *(real *)a->factor = R(factor > 1 ? 1 : factor);
 }
 
-/* g ← g·factor for all arrays; a factor of 1 writes nothing. From the last block to the first: the last ones are those
- * that grad_norm_blocks has left in the caches. */
+/* g ← g·factor for all arrays; a factor of 1 writes nothing */
 KERNEL_BODY(scale_all) {
     const real factor = *(const real *)a->factor;
     if (factor == 1) return;
-    const cg_range r = cg_part(a->blocks, 1, share);
-    int64_t before = a->blocks;
-    for (int64_t t = a->tensors - 1; t >= 0; t--) {
-        const int64_t own = cg_ceil_div(a->sizes[t], CG_BLOCK);
-        before -= own;
-        for (int64_t b = cg_min(r.end - before, own) - 1; b >= cg_max(r.begin - before, 0); b--) {
-            real *g = (real *)a->g[t] + b * CG_BLOCK;
-            const int64_t n = cg_min(CG_BLOCK, a->sizes[t] - b * CG_BLOCK);
-            for (int64_t i = 0; i < n; i++) g[i] *= factor;
-        }
+    CG_EACH_PIECE(piece, a, share) {
+        real *g = a->g[piece.tensor];
+        for (int64_t i = piece.begin; i < piece.end; i++) g[i] *= factor;
     }
 }
 

@@ -595,11 +595,10 @@ def arrays_of(values: list[Any]) -> list[Array]:
 
 def same_dtype(values: list[Any]) -> bool:
     """Whether their arrays have one dtype, the same object."""
-    dtype = values[0].array.dtype
+    dtype, same = values[0].array.dtype, True
     for value in values:
-        if value.array.dtype is not dtype:
-            return False
-    return True
+        same = same and value.array.dtype is dtype
+    return same
 
 
 def gradients_of(values: list[Any]) -> list[Any]:

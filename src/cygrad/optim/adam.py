@@ -53,7 +53,8 @@ class Adam(Optimizer):
     def numbers(self, group: Group) -> dict[str, float]:
         beta1, beta2 = group["betas"]
         return {
-            "lr": group["lr"], "eps": group["eps"], "weight_decay": group["weight_decay"], "beta1": beta1, "beta2": beta2
+            "lr": group["lr"], "eps": group["eps"], "weight_decay": group["weight_decay"],
+            "beta1": beta1, "beta2": beta2,
         }  # fmt: skip
 
     def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
