@@ -15,6 +15,10 @@ enum { STEPS_LOG2 = 2, SMALLEST_LOG2 = 6, CLASSES = (62 - SMALLEST_LOG2) << STEP
 /* Where the system maps pages of 2 MiB, a block that can fill one asks for it. */
 static const size_t HUGE_PAGE = 2 << 20;
 
+/* Blocks of pages begin at different places in their first page, one after the other: rows of several matrices, which
+ * kernels walk side by side, would else fall into the same few sets of a cache. */
+enum { PAGE = 4096, STAGGER = 9 * CG_ALIGNMENT, STAGGERS = 7 };
+
 /* Stands before every block, and takes one alignment unit. */
 typedef struct header {
     struct header *next; /* while it is free */
@@ -28,6 +32,7 @@ static struct {
     header *free[CLASSES];
     cg_memory_stats stats;
     int64_t limit;
+    size_t large; /* blocks of pages so far */
     int watched;
 } memory = {.lock = CG_MUTEX_INIT, .limit = (int64_t)1 << 30};
 
@@ -67,12 +72,13 @@ static header *take_free(int size_class) {
 }
 
 static header *from_system(size_t bytes, int size_class) {
-    size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : CG_ALIGNMENT;
-    void *origin = malloc(bytes + CG_ALIGNMENT + alignment);
+    size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : bytes >= PAGE ? PAGE : CG_ALIGNMENT;
+    size_t offset = bytes >= PAGE ? memory.large++ % STAGGERS * STAGGER : 0;
+    void *origin = malloc(bytes + CG_ALIGNMENT + alignment + offset);
     if (!origin) return 0;
-    uintptr_t start = ((uintptr_t)origin + alignment - 1) & ~(uintptr_t)(alignment - 1);
+    uintptr_t start = (((uintptr_t)origin + alignment - 1) & ~(uintptr_t)(alignment - 1)) + offset;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (bytes >= HUGE_PAGE) madvise((void *)start, bytes & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
+    if (bytes >= HUGE_PAGE) madvise((void *)(start - offset), bytes & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
 #endif
     header *head = (header *)start;
     *head = (header){.origin = origin, .bytes = bytes, .size_class = size_class};

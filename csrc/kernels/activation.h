@@ -62,7 +62,7 @@ ACTIVATION_BACKWARD(elu, NAME(select)(v > 0, q * g, q * p * NAME(exp)(v) * g))
 
 /* x·Φ(x), slope Φ(x) + x·φ(x); Φ(−|x|) = ½·erfc(|x|/√2), φ(x) = e^(−x²/2)/√(2π) */
 INLINE real NAME(gelu_of)(real v, real *slope) {
-    const real z = (v < 0 ? -v : v) * R(0.70710678118654752440), e = NAME(exp_negative)(R(-0.5) * v * v, 0);
+    const real z = (v < 0 ? -v : v) * R(0.70710678118654752440), e = NAME(exp_negative)(R(-0.5) * v * v);
     const real tail = R(0.5) * e * NAME(erfcx)(z), cdf = v < 0 ? tail : 1 - tail;
     *slope = cdf + v * e * R(0.39894228040143267794);
     return v * cdf;

@@ -23,11 +23,11 @@ static moments NAME(line_moments)(moments m, const real *x, int64_t n) {
     for (int64_t i = 0; i < n; i += CG_BLOCK) {
         const int64_t k = cg_min(CG_BLOCK, n - i), head = cg_min(2 * LANES, k);
         const real shift = NAME(sum_line)(x + i, head) / (real)head, *run = x + i;
-        vec s[2] = {{0}, {0}}, q[2] = {{0}, {0}};
+        vec s[4] = {{0}, {0}, {0}, {0}}, q[4] = {{0}, {0}, {0}, {0}};
         int64_t j = 0;
-        for (; j + 2 * LANES <= k; j += 2 * LANES)
-#pragma GCC unroll 2
-            for (int v = 0; v < 2; v++) {
+        for (; j + 4 * LANES <= k; j += 4 * LANES)
+#pragma GCC unroll 4
+            for (int v = 0; v < 4; v++) {
                 const vec d = LOAD(run + j + v * LANES) - shift;
                 s[v] += d, q[v] += d * d;
             }
@@ -35,7 +35,8 @@ static moments NAME(line_moments)(moments m, const real *x, int64_t n) {
             const vec d = (j + LANES <= k ? LOAD(run + j) : NAME(load_part)(run + j, k - j, shift)) - shift;
             s[0] += d, q[0] += d * d;
         }
-        m = NAME(join)(m, (real)k, shift, NAME(lane_sum)(s[0] + s[1]), NAME(lane_sum)(q[0] + q[1]));
+        m = NAME(join)(m, (real)k, shift, NAME(lane_sum)((s[0] + s[1]) + (s[2] + s[3])),
+                       NAME(lane_sum)((q[0] + q[1]) + (q[2] + q[3])));
     }
     return m;
 }
@@ -59,7 +60,8 @@ INLINE vec NAME(load_columns)(const real *x, int v, int64_t cols) {
 }
 
 INLINE void NAME(store_columns)(real *x, vec y, int v, int64_t cols) {
-    memcpy(x + v * LANES, &y, cg_min(LANES, cols - v * LANES) * sizeof(real));
+    if ((v + 1) * LANES <= cols) STORE(x + v * LANES, y);
+    else NAME(store_part)(x + v * LANES, y, cols - v * LANES);
 }
 
 /* mean[j] and m2[j] of a few columns x[·, j], in one pass; shift is the first row of each run of rows, for which

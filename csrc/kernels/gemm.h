@@ -34,7 +34,7 @@
 #endif
 
 /* Numbers of k in a block, at most; bytes of a packed block of A (half of a second-level cache) and of B. */
-enum { GEMM_K = 320, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20 };
+enum { GEMM_K = 1024, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20 };
 
 /* A tile asks for its part of C before it sums, where the sums take longer than memory. */
 enum { GEMM_PREFETCH_K = 128 };

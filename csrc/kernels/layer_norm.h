@@ -1,6 +1,19 @@
 /* Layer norm of the rows of x[rows, cols]: y = (x − mean)·rstd·weight + bias, rstd = 1/√(var + eps).
  * J. L. Ba, J. R. Kiros, G. E. Hinton (2016), "Layer normalization". weight and bias may be NULL. */
 
+/* y = (x − mean)·rstd·weight + bias of one row */
+INLINE void NAME(layer_norm_line)(real *restrict y, const real *restrict x, const real *restrict weight,
+                                  const real *restrict bias, real mean, real rstd, int64_t n) {
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) {
+        vec v = (LOAD(x + j) - mean) * rstd;
+        if (weight) v *= LOAD(weight + j);
+        if (bias) v += LOAD(bias + j);
+        STORE(y + j, v);
+    }
+    for (; j < n; j++) y[j] = (x[j] - mean) * rstd * (weight ? weight[j] : 1) + (bias ? bias[j] : 0);
+}
+
 /* y, and each row's mean and rstd */
 KERNEL_BODY(layer_norm) {
     const real *restrict weight = a->weight, *restrict bias = a->bias;
@@ -13,69 +26,89 @@ KERNEL_BODY(layer_norm) {
         moments m = NAME(line_moments)((moments){0, 0, 0}, x, a->cols);
         const real centre = m.mean, scale = 1 / NAME(sqrt)(m.m2 / (real)a->cols + R(a->eps));
         mean[i] = centre, rstd[i] = scale;
-        if (weight && bias)
-            for (int64_t j = 0; j < a->cols; j++) y[j] = (x[j] - centre) * scale * weight[j] + bias[j];
-        else if (weight)
-            for (int64_t j = 0; j < a->cols; j++) y[j] = (x[j] - centre) * scale * weight[j];
-        else
-            for (int64_t j = 0; j < a->cols; j++) y[j] = (x[j] - centre) * scale + (bias ? bias[j] : 0);
+        if (weight && bias) NAME(layer_norm_line)(y, x, weight, bias, centre, scale, a->cols);
+        else if (weight) NAME(layer_norm_line)(y, x, weight, 0, centre, scale, a->cols);
+        else NAME(layer_norm_line)(y, x, 0, bias, centre, scale, a->cols);
     }
 }
 
-/* Of one row, with g = dy·weight: sum = Σ g and dot = Σ g·(x − mean); and dw += dy·x̂, db += dy, unless they are NULL */
-INLINE void NAME(layer_norm_sums)(real *restrict dw, real *restrict db, real *sum, real *dot, const real *restrict dy,
-                                  const real *restrict x, const real *restrict weight, real mean, real rstd, int64_t n) {
+/* Rows whose gradients are made together, so that each sum of a column is read and written once for all of them. */
+#define NORM_ROWS 4
+
+/* lift = Σg/n and tilt = Σ g·(x − mean)·rstd²/n of one row, g = dy·weight */
+INLINE void NAME(layer_norm_sums)(real *lift, real *tilt, const real *dy, const real *x, const real *weight, real mean,
+                                  real rstd, int64_t n) {
     vec sums[2] = {{0}, {0}}, dots[2] = {{0}, {0}};
-    real sum_rest = 0, dot_rest = 0;
+    real sum = 0, dot = 0;
     int64_t j = 0;
     for (; j + 2 * LANES <= n; j += 2 * LANES)
 #pragma GCC unroll 2
         for (int v = 0; v < 2; v++) {
             const int64_t at = j + v * LANES;
-            const vec d = LOAD(dy + at), t = d * (LOAD(x + at) - mean);
-            vec w = (vec){0} + 1;
-            if (weight) w = LOAD(weight + at);
-            sums[v] += d * w, dots[v] += t * w;
-            if (dw) STORE(dw + at, LOAD(dw + at) + t * rstd), STORE(db + at, LOAD(db + at) + d);
+            vec g = LOAD(dy + at);
+            if (weight) g *= LOAD(weight + at);
+            sums[v] += g, dots[v] += g * (LOAD(x + at) - mean);
         }
     for (; j < n; j++) {
-        const real t = dy[j] * (x[j] - mean);
-        sum_rest += weight ? dy[j] * weight[j] : dy[j];
-        dot_rest += weight ? t * weight[j] : t;
-        if (dw) dw[j] += t * rstd, db[j] += dy[j];
+        const real g = weight ? dy[j] * weight[j] : dy[j];
+        sum += g, dot += g * (x[j] - mean);
     }
-    *sum = NAME(lane_sum)(sums[0] + sums[1]) + sum_rest;
-    *dot = NAME(lane_sum)(dots[0] + dots[1]) + dot_rest;
+    *lift = (NAME(lane_sum)(sums[0] + sums[1]) + sum) / (real)n;
+    *tilt = (NAME(lane_sum)(dots[0] + dots[1]) + dot) * rstd * rstd / (real)n;
 }
 
-/* One row: dx = rstd·(g − Σg/n − x̂·Σ(g·x̂)/n), g = dy·weight, x̂ = (x − mean)·rstd; any of dx and dw with db may be NULL */
-INLINE void NAME(layer_norm_row)(real *restrict dx, real *restrict dw, real *restrict db, const real *restrict dy,
-                                 const real *restrict x, const real *restrict weight, real mean, real rstd, int64_t n) {
-    real sum, dot;
-    NAME(layer_norm_sums)(dw, db, &sum, &dot, dy, x, weight, mean, rstd, n);
-    if (!dx) return;
-    const real lift = sum / (real)n, tilt = dot * rstd * rstd / (real)n;
-    for (int64_t j = 0; j < n; j++)
-        dx[j] = rstd * ((weight ? dy[j] * weight[j] : dy[j]) - lift - (x[j] - mean) * tilt);
+/* Of `rows` rows: dx = rstd·(g − lift − (x − mean)·tilt), dw += dy·x̂, db += dy. dx, or dw and db, may be NULL. */
+INLINE void NAME(layer_norm_rows)(int rows, real *dx, real *dw, real *db, const real *dy, const real *x,
+                                  const real *weight, const real *mean, const real *rstd, int64_t n) {
+    real lift[NORM_ROWS] = {0}, tilt[NORM_ROWS] = {0};
+    for (int i = 0; dx && i < rows; i++)
+        NAME(layer_norm_sums)(lift + i, tilt + i, dy + i * n, x + i * n, weight, mean[i], rstd[i], n);
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) {
+        vec w_sum = {0}, b_sum = {0}, w = (vec){0} + 1;
+        if (weight) w = LOAD(weight + j);
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++) {
+            const vec g = LOAD(dy + i * n + j), centred = LOAD(x + i * n + j) - mean[i];
+            if (dx) STORE(dx + i * n + j, rstd[i] * (g * w - lift[i] - centred * tilt[i]));
+            w_sum += g * (centred * rstd[i]), b_sum += g;
+        }
+        if (dw) STORE(dw + j, LOAD(dw + j) + w_sum), STORE(db + j, LOAD(db + j) + b_sum);
+    }
+    for (; j < n; j++) {
+        real w_sum = 0, b_sum = 0;
+        for (int i = 0; i < rows; i++) {
+            const real g = dy[i * n + j], centred = x[i * n + j] - mean[i];
+            if (dx) dx[i * n + j] = rstd[i] * ((weight ? g * weight[j] : g) - lift[i] - centred * tilt[i]);
+            w_sum += g * (centred * rstd[i]), b_sum += g;
+        }
+        if (dw) dw[j] += w_sum, db[j] += b_sum;
+    }
 }
 
-/* dx, and sums over blocks of `block` rows for dw = Σ dy·x̂ and db = Σ dy: partial[blocks, 2, cols]. dx and partial may
- * be NULL; sum adds the partials. */
+/* dx, and for dw = Σ dy·x̂ and db = Σ dy the sums over each block of `block` rows: dw[blocks, cols], db[blocks, cols].
+ * dx, or dw and db, may be NULL. */
 KERNEL_BODY(layer_norm_backward) {
     const int64_t cols = a->cols;
     const real *weight = a->weight;
     cg_range r = cg_part(a->rows, a->block, share);
-    for (int64_t i = r.begin; i < r.end; i++) {
+    for (int64_t i = r.begin; i < r.end;) {
         const real *x = (const real *)a->x + i * cols, *dy = (const real *)a->dy + i * cols;
-        const real mean = ((const real *)a->mean)[i], rstd = ((const real *)a->rstd)[i];
+        const real *mean = (const real *)a->mean + i, *rstd = (const real *)a->rstd + i;
+        const int64_t block = i / a->block, end = cg_min((block + 1) * a->block, a->rows);
         real *dx = a->dx ? (real *)a->dx + i * cols : 0;
-        real *dw = a->partial ? (real *)a->partial + i / a->block * 2 * cols : 0, *db = dw + (dw ? cols : 0);
-        if (dw && i % a->block == 0) memset(dw, 0, 2 * cols * sizeof(real));
-        if (dw && weight) NAME(layer_norm_row)(dx, dw, db, dy, x, weight, mean, rstd, cols);
-        else if (dw) NAME(layer_norm_row)(dx, dw, db, dy, x, 0, mean, rstd, cols);
-        else if (weight) NAME(layer_norm_row)(dx, 0, 0, dy, x, weight, mean, rstd, cols);
-        else NAME(layer_norm_row)(dx, 0, 0, dy, x, 0, mean, rstd, cols);
+        real *dw = a->dw ? (real *)a->dw + block * cols : 0, *db = a->dw ? (real *)a->db + block * cols : 0;
+        if (dw && i % a->block == 0) {
+            memset(dw, 0, cols * sizeof(real));
+            memset(db, 0, cols * sizeof(real));
+        }
+        const int many = dw && end - i >= NORM_ROWS;
+        if (many && weight) NAME(layer_norm_rows)(NORM_ROWS, dx, dw, db, dy, x, weight, mean, rstd, cols);
+        else if (many) NAME(layer_norm_rows)(NORM_ROWS, dx, dw, db, dy, x, 0, mean, rstd, cols);
+        else NAME(layer_norm_rows)(1, dx, dw, db, dy, x, weight, mean, rstd, cols);
+        i += many ? NORM_ROWS : 1;
     }
 }
 
+#undef NORM_ROWS
 #undef moments

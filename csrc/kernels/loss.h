@@ -116,7 +116,7 @@ KERNEL_BODY(cross_entropy) {
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *from = x + i * a->cols;
         const int64_t t = a->target[i];
-        real m = NAME(max_line)(from, a->cols);
+        real m = NAME(top_of_line)(from, a->cols);
         real rest = NAME(log)(NAME(sum_exp)(0, from, m, a->cols)), all = 0;
         lse[i] = m + rest;
         if (t < 0) {
@@ -163,7 +163,7 @@ KERNEL_BODY(soft_cross_entropy) {
     cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *from = x + i * a->cols, *t = target + i * a->cols;
-        real m = NAME(max_line)(from, a->cols);
+        real m = NAME(top_of_line)(from, a->cols);
         real rest = NAME(log)(NAME(sum_exp)(0, from, m, a->cols)), sum = 0;
         for (int64_t j = 0; j < a->cols; j++)
             sum += ((1 - smooth) * t[j] + each) * (weight ? weight[j] : 1) * ((m - from[j]) + rest);

@@ -3,29 +3,58 @@
 /* Rows that are dealt to shares as one. */
 #define ROW_BLOCK(cols) cg_max(1, CG_BLOCK / cg_max(1, cols))
 
+/* The larger of x and y lane by lane: y where x is NaN. */
+INLINE vec NAME(larger)(vec x, vec y) {
+    real z[LANES];
+#pragma omp simd
+    for (int64_t q = 0; q < LANES; q++) z[q] = x[q] > y[q] ? x[q] : y[q];
+    return LOAD(z);
+}
+
+/* The largest of x[0..n), NaN left out: where there is one, it makes the sum of powers NaN. */
+INLINE real NAME(top_of_line)(const real *x, int64_t n) {
+    vec top[4];
+    for (int v = 0; v < 4; v++) top[v] = (vec){0} - INFINITY;
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; v++) top[v] = NAME(larger)(LOAD(x + i + v * LANES), top[v]);
+    for (; i < n; i += LANES)
+        top[0] = NAME(larger)(i + LANES <= n ? LOAD(x + i) : NAME(load_part)(x + i, n - i, -INFINITY), top[0]);
+    vec all = NAME(larger)(NAME(larger)(top[0], top[1]), NAME(larger)(top[2], top[3]));
+#pragma GCC unroll 4
+    for (int64_t lanes = LANES; lanes > 1; lanes /= 2) all = NAME(larger)(ZIP_LOW(all, all), ZIP_HIGH(all, all));
+    return all[0];
+}
+
 /* e[0..LANES) = e^(x − m) */
-INLINE vec NAME(exp_lanes)(const real *x, real m) {
+INLINE vec NAME(exp_lanes)(vec x, real m) {
     real e[LANES];
 #pragma omp simd
-    for (int64_t q = 0; q < LANES; q++) e[q] = NAME(exp_negative)(x[q] - m, 0);
+    for (int64_t q = 0; q < LANES; q++) e[q] = NAME(exp_negative)(x[q] - m);
     return LOAD(e);
 }
 
-/* y = e^(x − m), m the largest x; returns Σ y. y may be NULL. Lanes behind the end hold −∞, whose power is 0. */
+/* y = e^(x − m), m the largest x; returns Σ y. y may be NULL. Lanes behind the end hold −∞, whose power is 0. The next
+ * line, whose largest number is wanted next, is asked for meanwhile. */
 INLINE real NAME(sum_exp)(real *y, const real *x, real m, int64_t n) {
-    vec sum = {0};
+    vec sums[2] = {{0}, {0}};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        const vec e = NAME(exp_lanes)(x + i, m);
-        if (y) STORE(y + i, e);
-        sum += e;
+    for (; i + 2 * LANES <= n; i += 2 * LANES)
+#pragma GCC unroll 2
+        for (int v = 0; v < 2; v++) {
+            __builtin_prefetch(x + n + i + v * LANES);
+            const vec e = NAME(exp_lanes)(LOAD(x + i + v * LANES), m);
+            if (y) STORE(y + i + v * LANES, e);
+            sums[v] += e;
+        }
+    for (; i < n; i += LANES) {
+        const int64_t count = cg_min(LANES, n - i);
+        const vec e = NAME(exp_lanes)(count == LANES ? LOAD(x + i) : NAME(load_part)(x + i, count, -INFINITY), m);
+        if (y) NAME(store_part)(y + i, e, count);
+        sums[0] += e;
     }
-    if (i < n) {
-        const vec rest = NAME(load_part)(x + i, n - i, -INFINITY), e = NAME(exp_lanes)((const real *)&rest, m);
-        if (y) memcpy(y + i, &e, (n - i) * sizeof(real));
-        sum += e;
-    }
-    return NAME(lane_sum)(sum);
+    return NAME(lane_sum)(sums[0] + sums[1]);
 }
 
 /* y = e^(x − max)/Σ e^(x − max) */
@@ -35,7 +64,7 @@ KERNEL_BODY(softmax) {
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *restrict x = (const real *)a->x + i * a->cols;
         real *restrict y = (real *)a->y + i * a->cols;
-        const real scale = 1 / NAME(sum_exp)(y, x, NAME(max_line)(x, a->cols), a->cols);
+        const real scale = 1 / NAME(sum_exp)(y, x, NAME(top_of_line)(x, a->cols), a->cols);
         for (int64_t j = 0; j < a->cols; j++) y[j] *= scale;
     }
 }
@@ -58,7 +87,7 @@ KERNEL_BODY(log_softmax) {
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *restrict x = (const real *)a->x + i * a->cols;
         real *restrict y = (real *)a->y + i * a->cols;
-        const real m = NAME(max_line)(x, a->cols), rest = NAME(log)(NAME(sum_exp)(0, x, m, a->cols));
+        const real m = NAME(top_of_line)(x, a->cols), rest = NAME(log)(NAME(sum_exp)(0, x, m, a->cols));
         for (int64_t j = 0; j < a->cols; j++) y[j] = (x[j] - m) - rest;
     }
 }
@@ -71,6 +100,6 @@ KERNEL_BODY(log_softmax_backward) {
         real *restrict dx = (real *)a->dx + i * a->cols;
         const real sum = NAME(sum_line)(dy, a->cols);
 #pragma omp simd
-        for (int64_t j = 0; j < a->cols; j++) dx[j] = dy[j] - NAME(exp_negative)(y[j], 0) * sum;
+        for (int64_t j = 0; j < a->cols; j++) dx[j] = dy[j] - NAME(exp_negative)(y[j]) * sum;
     }
 }

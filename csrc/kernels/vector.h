@@ -18,12 +18,21 @@
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 1, 3)
 #endif
 
-/* x[0..n) and then `rest`, n < LANES */
+/* x[0..n) and then `rest`, n ≤ LANES: a masked load where the level has one. */
 INLINE vec NAME(load_part)(const real *x, int64_t n, real rest) {
     real y[LANES];
-    for (int64_t q = 0; q < LANES; q++) y[q] = rest;
-    memcpy(y, x, n * sizeof(real));
+    const bits count = (bits)n;
+#pragma omp simd
+    for (bits q = 0; q < LANES; q++) y[q] = q < count ? x[q] : rest;
     return LOAD(y);
+}
+
+/* x[0..n) = y, n ≤ LANES */
+INLINE void NAME(store_part)(real *x, vec y, int64_t n) {
+    const bits count = (bits)n;
+#pragma omp simd
+    for (bits q = 0; q < LANES; q++)
+        if (q < count) x[q] = y[q];
 }
 
 /* Σ of the lanes, as a tree: in each round the halves of the vector are added, every sum then standing twice. */

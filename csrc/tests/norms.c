@@ -117,24 +117,24 @@ static int layer_norm_backward_build(void *args, int variant) {
     const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1], block = 32;
     const int plain = variant % 2;
     *(cg_layer_norm_backward_args *)args = (cg_layer_norm_backward_args){
-        output(r * c), plain ? NULL : output((r + block - 1) / block * 2 * c), numbers(r * c, -1, 1),
-        numbers(r * c, -1, 1), plain ? NULL : numbers(c, 0.5, 2), numbers(r, -0.1, 0.1), numbers(r, 1, 2), r, c, block};
+        output(r * c), plain ? NULL : output((r + block - 1) / block * c),
+        plain ? NULL : output((r + block - 1) / block * c), numbers(r * c, -1, 1), numbers(r * c, -1, 1), plain ? NULL : numbers(c, 0.5, 2), numbers(r, -0.1, 0.1), numbers(r, 1, 2), r, c, block};
     return 1;
 }
 static void layer_norm_backward_twin(const void *args) {
     const cg_layer_norm_backward_args *a = args;
     const int64_t n = a->cols;
-    for (int64_t k = 0; a->partial && k < (a->rows + a->block - 1) / a->block * 2 * n; k++) put(a->partial, k, 0);
+    for (int64_t k = 0; a->dw && k < (a->rows + a->block - 1) / a->block * n; k++) put(a->dw, k, 0), put(a->db, k, 0);
     for (int64_t i = 0; i < a->rows; i++) {
         const double mean = get(a->mean, i), rstd = get(a->rstd, i);
         double sum = 0, dot = 0;
         for (int64_t j = 0; j < n; j++) {
             const double dy = get(a->dy, i * n + j), xhat = (get(a->x, i * n + j) - mean) * rstd;
             sum += dy * affine(a->weight, j, 1), dot += dy * affine(a->weight, j, 1) * xhat;
-            if (!a->partial) continue;
-            const int64_t w = i / a->block * 2 * n + j;
-            put(a->partial, w, get(a->partial, w) + dy * xhat);
-            put(a->partial, w + n, get(a->partial, w + n) + dy);
+            if (!a->dw) continue;
+            const int64_t k = i / a->block * n + j;
+            put(a->dw, k, get(a->dw, k) + dy * xhat);
+            put(a->db, k, get(a->db, k) + dy);
         }
         for (int64_t j = 0; j < n; j++) {
             const double g = get(a->dy, i * n + j) * affine(a->weight, j, 1);

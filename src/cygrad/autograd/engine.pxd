@@ -125,6 +125,9 @@ cpdef zero_gradients(list values, bint set_to_none)
 @cython.locals(value=Value, arrays=list)
 cpdef list arrays_of(list values)
 
+@cython.locals(value=Value)
+cpdef bint same_dtype(list values)
+
 @cython.locals(value=Value, gradients=list)
 cpdef list gradients_of(list values)
 

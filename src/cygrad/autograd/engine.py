@@ -605,6 +605,14 @@ def arrays_of(values: list[Any]) -> list[Array]:
     return arrays
 
 
+def same_dtype(values: list[Any]) -> bool:
+    """Whether their arrays have one dtype, the same object."""
+    dtype, same = values[0].array.dtype, True
+    for value in values:
+        same = same and value.array.dtype is dtype
+    return same
+
+
 def gradients_of(values: list[Any]) -> list[Any]:
     """Their gradients, values themselves."""
     gradients = []

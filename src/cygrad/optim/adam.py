@@ -27,7 +27,6 @@ class Adam(Optimizer):
     """
 
     decoupled = False
-    number_names = ("lr", "eps", "weight_decay")
 
     def __init__(
         self,
@@ -53,7 +52,10 @@ class Adam(Optimizer):
 
     def numbers(self, group: Group) -> dict[str, float]:
         beta1, beta2 = group["betas"]
-        return {**super().numbers(group), "beta1": beta1, "beta2": beta2}
+        return {
+            "lr": group["lr"], "eps": group["eps"], "weight_decay": group["weight_decay"],
+            "beta1": beta1, "beta2": beta2,
+        }  # fmt: skip
 
     def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
         m, v, largest = states if group["amsgrad"] else (*states, None)

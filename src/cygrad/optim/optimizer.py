@@ -149,15 +149,15 @@ class Optimizer:
 
     def states(self, group: Group, params: list[Tensor], names: tuple[str, ...]) -> list[dict[str, Any]]:
         """The state of each parameter, begun with a step count of 0 and `first_state` under each name."""
-        result = []
-        for p in params:
-            state = self.state.get(p)
-            if state is None:
-                state = self.state[p] = {"step": 0}
-            for name in names:
+        known = self.state
+        try:
+            result = [known[p] for p in params]
+        except KeyError:
+            result = [known.setdefault(p, {"step": 0}) for p in params]
+        for name in names:
+            for p, state in zip(params, result):
                 if name not in state:
                     state[name] = Tensor(kernels.pooled(np.full, p.array.shape, self.first_state(group), p.array.dtype))
-            result.append(state)
         return result
 
     def first_state(self, group: Group) -> float:
@@ -173,11 +173,10 @@ class Optimizer:
         for state in states:
             state["step"] = step = state["step"] + 1
             steps.append(step)
-        dtypes = [array.dtype for array in engine.arrays_of(params)]
-        if steps.count(steps[0]) == dtypes.count(dtypes[0]) == len(params):
+        if steps.count(steps[0]) == len(params) and engine.same_dtype(params):
             yield steps[0], params, states
             return
-        keys = list(zip(steps, dtypes))
+        keys = [(step, p.array.dtype) for step, p in zip(steps, params)]
         for key in dict.fromkeys(keys):
             chosen = [i for i, k in enumerate(keys) if k == key]
             yield key[0], [params[i] for i in chosen], [states[i] for i in chosen]

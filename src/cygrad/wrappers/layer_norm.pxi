@@ -1,55 +1,70 @@
-# Layer norm of x[rows, cols]; the op has joined the axes.
+# Layer norm of x[rows…, cols…]: each row, all of the last `axes` axes, by itself.
 
-cdef ndarray rows_of(object x):
+cdef ndarray norm_input(object x, int axes, int64_t *rows, int64_t *cols):
     cdef ndarray source = real("layer_norm", "input", x)
-    if cnp.PyArray_NDIM(source) != 2:
-        raise ValueError(f"layer_norm: input must have shape (rows, cols), got {shape_of(source)}")
+    cdef int ndim = cnp.PyArray_NDIM(source), i
+    if not 0 < axes <= ndim:
+        raise ValueError(f"layer_norm: input has shape {shape_of(source)}, but the last {axes} axes are wanted")
+    rows[0] = cols[0] = 1
+    for i in range(ndim):
+        (rows if i < ndim - axes else cols)[0] *= source.shape[i]
     return source
 
 
-cdef ndarray one_a_column(str name, object x, ndarray source):
+cdef ndarray one_a_column(str name, object x, ndarray source, int64_t cols):
     """One number a column of `source`, or None."""
     if x is None:
         return None
     cdef ndarray array = real("layer_norm", name, x)
     check_same_dtype("layer_norm", name, array, "input", source)
-    if size(array) != source.shape[1]:
-        raise ValueError(f"layer_norm: {name} has shape {shape_of(array)}, but rows have {source.shape[1]} numbers")
+    if size(array) != cols:
+        raise ValueError(f"layer_norm: {name} has shape {shape_of(array)}, but rows have {cols} numbers")
     return array
 
 
-def layer_norm(x, weight, bias, double eps):
-    """(y, mean, rstd)"""
-    cdef ndarray source = rows_of(x)
-    cdef ndarray w = one_a_column("weight", weight, source), b = one_a_column("bias", bias, source)
-    cdef ndarray y = empty_like(source), mean = rows_like(source), rstd = rows_like(source)
+def layer_norm(x, weight, bias, double eps, int axes=1):
+    """(y, mean, rstd): y in the shape of x, mean and rstd one a row."""
+    cdef int64_t rows = 0, cols = 0
+    cdef ndarray source = norm_input(x, axes, &rows, &cols)
+    cdef ndarray w = one_a_column("weight", weight, source, cols), b = one_a_column("bias", bias, source, cols)
+    cdef int type_number = cnp.PyArray_TYPE(source)
+    cdef cnp.npy_intp count = rows
+    cdef ndarray y = empty_like(source), mean = empty(1, &count, type_number), rstd = empty(1, &count, type_number)
     cdef cg_layer_norm_args args = cg_layer_norm_args(
         y=data(y), mean=data(mean), rstd=data(rstd), x=data(source), weight=optional(w), bias=optional(b),
-        rows=source.shape[0], cols=source.shape[1], eps=eps)
+        rows=rows, cols=cols, eps=eps)
     launch(CG_layer_norm, dtype_of(y), &args, 0.5 * size(y))
     return y, mean, rstd
 
 
-def layer_norm_backward(dy, x, weight, mean, rstd, bint want_x, bint want_w):
-    """(dx, dwb): dwb[2, cols] holds dw and db; None for what is not wanted."""
-    cdef ndarray source = rows_of(x), g = like("layer_norm", "gradient", dy, "input", source)
-    cdef ndarray w = one_a_column("weight", weight, source), m = mean, s = rstd
-    cdef ndarray dx = empty_like(source) if want_x else None, partial = None, total = None
+def layer_norm_backward(dy, x, weight, mean, rstd, bint want_x, bint want_w, int axes=1):
+    """(dx, dw, db): dx in the shape of x, dw and db in that of its last axes; None for what is not wanted, dw and db
+    together."""
+    cdef int64_t rows = 0, cols = 0
+    cdef ndarray source = norm_input(x, axes, &rows, &cols), g = like("layer_norm", "gradient", dy, "input", source)
+    cdef ndarray w = one_a_column("weight", weight, source, cols), m = mean, s = rstd
+    cdef ndarray dx = empty_like(source) if want_x else None, dw = None, db = None, w_sums = None, b_sums = None
+    cdef int type_number = cnp.PyArray_TYPE(g)
     # Rows of a partial sum: few enough sums for small inputs, and never more than 64.
-    cdef int64_t rows = source.shape[0], cols = source.shape[1], block = 32
-    if rows > 64 * block:
-        block = (rows + 63) // 64
-    cdef cnp.npy_intp shape[3]
-    shape[0], shape[1], shape[2] = (rows + block - 1) // block, 2, cols
+    cdef int64_t block = 32 if rows <= 64 * 32 else (rows + 63) // 64
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = (rows + block - 1) // block, cols
     if want_w:
-        partial = empty(3, shape, cnp.PyArray_TYPE(g))
-        total = empty(2, shape + 1, cnp.PyArray_TYPE(g))
+        dw = empty(axes, cnp.PyArray_DIMS(source) + cnp.PyArray_NDIM(source) - axes, type_number)
+        db = empty_like(dw)
+        w_sums, b_sums = (dw, db) if shape[0] == 1 else (empty(2, shape, type_number), empty(2, shape, type_number))
     cdef cg_layer_norm_backward_args args = cg_layer_norm_backward_args(
-        dx=optional(dx), partial=optional(partial), dy=data(g), x=data(source), weight=optional(w), mean=data(m),
-        rstd=data(s), rows=rows, cols=cols, block=block)
-    cdef cg_sum_args sums
+        dx=optional(dx), dw=optional(w_sums), db=optional(b_sums), dy=data(g), x=data(source), weight=optional(w),
+        mean=data(m), rstd=data(s), rows=rows, cols=cols, block=block)
     launch(CG_layer_norm_backward, dtype_of(g), &args, 0.7 * size(g))
-    if want_w:
-        sums = cg_sum_args(y=data(total), x=data(partial), outer=1, count=shape[0], inner=2 * cols, scale=1.0)
-        launch(CG_sum, dtype_of(g), &sums, 0.15 * size(partial))
-    return dx, total
+    if want_w and shape[0] != 1:
+        add_rows(dw, w_sums)
+        add_rows(db, b_sums)
+    return dx, dw, db
+
+
+cdef int add_rows(ndarray total, ndarray sums) except -1:
+    """total = Σ sums over the first axis"""
+    cdef cg_sum_args args = cg_sum_args(
+        y=data(total), x=data(sums), outer=1, count=sums.shape[0], inner=sums.shape[1], scale=1.0)
+    return launch(CG_sum, dtype_of(total), &args, 0.15 * size(sums))
