@@ -44,6 +44,7 @@ def warn_of_leakage(train: Any, validation: Any) -> int:
 
     >>> import warnings
     >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
     ...     count = cg.data.warn_of_leakage(np.array([[1.0, 2.0]]), np.array([[1.0, 2.0], [1.0, 3.0]]))
     >>> count, caught[0].category.__name__
     (1, 'LeakageWarning')
@@ -101,5 +102,7 @@ def canonical(values: Array) -> Array:
 def lines(columns: Sequence[Array]) -> list[bytes]:
     """The bytes of each row."""
     n = len(columns[0]) if columns else 0
+    if not n:
+        return []
     flat = [np.ascontiguousarray(column.reshape(n, -1)).view(np.uint8).reshape(n, -1) for column in columns]
-    return [row.tobytes() for row in np.concatenate(flat, 1)] if n else []
+    return [row.tobytes() for row in np.concatenate(flat, 1)]

@@ -62,11 +62,14 @@ class Job:
             return table_task(self.source, chosen, self.seed)
         return digits(self.seed) if self.data is None else mnist(self.data, self.seed)
 
-    def training(self, task: Task | TableTask) -> Options:
-        """The options of the training: those given, and for the others what suits the data."""
+    def training(self, task: Task | TableTask | None = None) -> Options:
+        """The options of the training: those given, and for the others what suits the data. Raises ValueError where one
+        is out of range."""
         suited = task.suited() if isinstance(task, TableTask) else {}
         given = {name: value for name, value in self.options.items() if name in TRAINING}
-        return Options(**{**suited, **given})
+        options = Options(**{**suited, **given})
+        options.check()
+        return options
 
 
 # Configurations

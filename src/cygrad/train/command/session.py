@@ -76,12 +76,12 @@ class Session:
     def __init__(self, job: Job, folder: str) -> None:
         self.job = job
         self.folder = folder
-        if job.options.get("threads") is not None:
-            set_num_threads(job.options["threads"])
-        manual_seed(job.seed)
+        given = job.training()  # refused before the data are read
+        if given.threads is not None:
+            set_num_threads(given.threads)
+        manual_seed(given.seed)
         self.task = job.load()
         self.options = job.training(self.task)
-        self.options.check()
         self.model = mlp((self.task.columns, *self.options.hidden, self.task.outputs), self.options.dropout)
         self.stopping = EarlyStopping(self.model, self.options.patience, self.options.min_delta)
         self.trainer = trainer_of(self.model, self.task, self.options, self.stopping, self.path(CHECKPOINT))
