@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_nothing_is_judged_by_what_was_earlier(times, fractions):
     parts = indices(data.time_split(range(len(times)), times, fractions))
     assert sorted(i for part in parts for i in part) == list(range(len(times)))
     moments = [[times[i] for i in part] for part in parts]
-    for earlier, later in zip(moments, moments[1:]):
+    for earlier, later in pairwise(moments):
         assert not earlier or not later or max(earlier) < min(later)
     for part in moments:
         assert part == sorted(part)

@@ -15,6 +15,7 @@ from cygrad._typing import Array
 from cygrad.data.preprocessing import Category, Classes, Number, Preprocessor, target_of
 from cygrad.data.preprocessing.target import Target
 from cygrad.data.tables import Table
+from cygrad.data.tables.delimited import MISSING
 from cygrad.nn.description import build
 from cygrad.nn.functional import softmax
 from cygrad.nn.module import Module
@@ -98,7 +99,7 @@ class TableRun:
         wanted = self.preprocessor.columns
         if columns is None and rows and len(rows[0]) != len(wanted):
             raise ValueError(f"predict: the rows have {len(rows[0])} values, but the model wants {', '.join(wanted)}")
-        absent = set(self.config.reading.get("missing_values", ()))
+        absent = set(self.config.reading.get("missing_values", MISSING))
         cells = [[None if isinstance(v, str) and v.strip() in absent else v for v in row] for row in rows]
         try:
             table = Table(dict(zip(wanted if columns is None else columns, zip(*cells, strict=True), strict=True)))

@@ -217,10 +217,11 @@ def split(table: Table, name: str, kind: str, options: TableOptions, seed: int) 
     else:
         subsets = random_split(rows, shares, generator)
     parts = [np.sort(np.asarray(subset.indices, np.int64)) for subset in subsets]
-    for part, indices, least in zip(PARTS, parts, (2, 1, options.test > 0), strict=True):
-        if len(indices) < least:
-            got = f"{len(indices)} of {len(table)} rows"
-            raise ValueError(f"train: the {part} part has {got}, where at least {int(least)} are wanted")
+    for part, indices, share in zip(PARTS, parts, shares, strict=True):
+        if not len(indices) and share:
+            raise ValueError(f"train: the {part} part is empty, for {len(table)} rows are too few for its share")
+    if len(parts[0]) == 1:
+        raise ValueError("train: there is one row to train on, but batch norm needs two")
     return parts
 
 
