@@ -85,6 +85,15 @@ int64_t cg_run_steps(const cg_step *steps, int64_t count) {
     return cg_run(run_share, &r, largest) ? -1 : r.ended;
 }
 
+/* Share b of as many shares as there are blocks is block b. */
+void cg_run_chain(const void *chain, cg_share share) {
+    const cg_chain *c = chain;
+    const int64_t first = c->blocks * share.index / share.count, last = c->blocks * (share.index + 1) / share.count;
+    for (int64_t block = first; block < last; block++)
+        for (int64_t i = 0; i < c->count; i++)
+            c->steps[i].run(c->steps[i].args, (cg_share){block, c->blocks, share.scratch});
+}
+
 double cg_now(void) {
     struct timespec t;
     timespec_get(&t, TIME_UTC);

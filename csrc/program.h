@@ -33,6 +33,17 @@ typedef struct {
  * there is no memory to work in. */
 int64_t cg_run_steps(const cg_step *steps, int64_t count);
 
+/* Steps that are cut into the same blocks, and need of each other only the block that they are at. */
+typedef struct {
+    const cg_step *steps;
+    int64_t count;
+    int64_t blocks;
+} cg_chain;
+
+/* Runs a chain block by block, all its steps on one block, which stays in the cache: a kernel whose argument block is
+ * the chain. */
+void cg_run_chain(const void *chain, cg_share share);
+
 /* Nanoseconds since some moment. */
 double cg_now(void);
 

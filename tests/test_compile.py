@@ -371,6 +371,21 @@ def test_random_numbers_in_a_step_are_those_of_eager_mode():
     assert results[0] == results[1]
 
 
+def test_arrays_that_a_step_makes_begin_anew_before_anybody_reads_them():
+    p = nn.Parameter(cg.ones(1))
+
+    def step(x):
+        z = cg.zeros(3)
+        z[0:1] = p * x
+        z += 1
+        return (z * z).sum().detach()
+
+    compiled = cg.compile(step)
+    for i in range(5):
+        x = cg.full((1,), float(i))
+        assert compiled(x).item() == step(x).item()
+
+
 # Bad input
 
 
@@ -510,10 +525,11 @@ def test_explain_prints_every_launch_and_changes_nothing(capsys, tmp_path):
     program = step.programs()[0]
     program.explain(rounds=3)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(program.launches) + 2
+    assert len(lines) == len(program.launches) + 3
+    assert "bytes of memory for what is between" in lines[-1]
     assert any("gemm" in line and "m=8 n=4 k=6" in line for line in lines)
     program.explain("time", rounds=3)
-    times = [float(line.split()[-1].replace(",", "")) for line in capsys.readouterr().out.splitlines()[1:-1]]
+    times = [float(line.split()[-1].replace(",", "")) for line in capsys.readouterr().out.splitlines()[1:-2]]
     assert times == sorted(times, reverse=True)
     program.save_trace(tmp_path / "trace.json", rounds=3)
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]

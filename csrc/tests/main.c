@@ -266,6 +266,33 @@ static void test_program(void) {
     free_arrays();
 }
 
+/* A chain: y = relu(x) and z = y + y, block by block, has the bits of the steps one after the other. */
+static void test_chain(void) {
+    const int64_t n = 50001;
+    precision = CG_FLOAT32;
+    void *x = numbers(n, -1, 1), *y = output(n), *z = output(n);
+    cg_relu_args first = {y, x, n, 0, 0};
+    cg_add_args second = {z, y, y, 1, n, 0, 1, 0, 1};
+    const cg_step steps[] = {{cg_find(CG_relu, precision), &first, 1e9, 0, NULL},
+                             {cg_find(CG_add, precision), &second, 1e9, 0, NULL}};
+    const cg_chain chain = {steps, 2, (n + 4095) / 4096};
+    const cg_step whole = {cg_run_chain, &chain, 2e9, 0, NULL};
+    for (int threads = 1; threads <= 5; threads++) {
+        cg_set_num_threads(threads);
+        reset_outputs();
+        if (cg_run_steps(&whole, 1) != 1) {
+            printf("%d threads: the chain did not run\n", threads);
+            exit(1);
+        }
+        for (int64_t i = 0; i < n; i++)
+            if (get(z, i) != 2 * fmax(get(x, i), 0)) {
+                printf("%d threads: element %lld of the chain's result is wrong\n", threads, (long long)i);
+                exit(1);
+            }
+    }
+    free_arrays();
+}
+
 int main(void) {
     const test_list *lists[] = {&elementwise_tests, &matrix_tests, &row_tests, &norm_tests, &many_tests,
                                 &image_tests, &token_tests};
@@ -283,6 +310,7 @@ int main(void) {
         }
     test_runner();
     test_program();
+    test_chain();
     printf("%d kernels, %d calls, %d threads\n", CG_KERNEL_COUNT, calls, cg_num_threads());
     return 0;
 }

@@ -11,6 +11,10 @@ cdef extern from "program.h":
         double cost
         int64_t barrier
         const int64_t *fault
+    ctypedef struct cg_chain:
+        const cg_step *steps
+        int64_t count, blocks
+    void cg_run_chain(const void *chain, ...) noexcept nogil
     int64_t cg_run_steps(const cg_step *steps, int64_t count) nogil
 
 
@@ -27,8 +31,15 @@ cdef class Launch:
     cdef int keep_table(self, void **place, int64_t count) except -1
 
 
+cdef class Chain:
+    cdef readonly list launches
+    cdef readonly double cost
+    cdef cg_chain chain
+
+
 cdef class Tape:
     cdef public list events, arrays, created
+    cdef public object observer
     cdef unsigned long thread
     cdef int paused
 

@@ -358,6 +358,9 @@ class Tensor(autograd.Value):
         recording = engine.grad_enabled() and (self.requires_grad or getattr(value, "requires_grad", False))
         if recording or not self.array.flags.writeable:
             engine.rewrite(self, index_ops.index_put(self, value, key=key))
+        elif key is Ellipsis:
+            engine.fill(self.array, getattr(value, "array", value))
+            self.version.value += 1
         else:
             engine.call_again(assign, self.array, key, getattr(value, "array", value))
             self.version.value += 1

@@ -44,7 +44,7 @@ cdef class Op:
     cdef public bint materialize, opaque
 
 
-cdef object _tracer
+cdef object _tracer, _recorder
 
 cdef tuple arrange(Op op, tuple args, dict options)
 
@@ -64,6 +64,8 @@ cdef plus(a, b)
 cpdef copied(array)
 
 cpdef overwrite(target, source)
+
+cpdef fill(target, value)
 
 cdef int check_guard(Op op, Version version, long long value) except -1
 

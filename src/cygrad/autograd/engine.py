@@ -81,6 +81,9 @@ def place(value: Value, array: Array, version: Version) -> None:
     value.version = version
     value.seen_rewrites = version.rewrites
     value.hooks = None
+    present = _recorder
+    if present is not None:
+        present.handed_out(value)
 
 
 class Node:
@@ -364,6 +367,15 @@ def overwrite(target: Array, source: Array) -> None:
         np.copyto(target, source, casting="same_kind")
     else:
         present.overwrite(target, source)
+
+
+def fill(target: Array, value: Any) -> None:
+    """target[...] = value, a number or an array."""
+    present = recorder()
+    if present is None:
+        target[...] = value
+    else:
+        present.fill(target, value)
 
 
 # Forward

@@ -13,8 +13,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._files import atomic_write
-from cygrad._typing import Array
-from cygrad.compiler.launches import reads_and_writes
+from cygrad.compiler.passes.plan import launches_of
 
 if TYPE_CHECKING:
     from cygrad.compiler.program import Program
@@ -23,7 +22,7 @@ __all__ = ["Measured", "measure", "table", "trace"]
 
 
 class Measured(NamedTuple):
-    """One launch or call: its number in the program, name, sizes, bytes of the arrays that it reads and writes,
+    """One launch, chain or call: its number in the program, name, sizes, bytes of the arrays that it reads and writes,
     floating-point operations of a product (0 of anything else), and nanoseconds (NaN for a call of Python, which is
     not made)."""
 
@@ -36,24 +35,31 @@ class Measured(NamedTuple):
 
 
 def measure(program: Program, rounds: int) -> list[Measured]:
-    """Every launch, timed alone on the program's last inputs; everything that a launch writes to is put back."""
-    launches = [event for event in program.events if isinstance(event, kernels.Launch)]
-    segment = kernels.Segment(launches, [False] * len(launches))
-    with program.replay.lock, preserved(program, launches):
+    """Every launch or chain, timed alone on the program's last inputs; everything that they write to is put back."""
+    events = [event for event in program.events if launches_of(event)]
+    segment = kernels.Segment(events, [False] * len(events))
+    with program.replay.lock, preserved(program, events):
         times = [segment.times() for _ in range(rounds)]
     typical = iter([median(own) for own in zip(*times)])
     return [described(program, number, event, typical) for number, event in enumerate(program.events)]
 
 
 def described(program: Program, number: int, event: Any, times: Iterator[float]) -> Measured:
-    if not isinstance(event, kernels.Launch):
+    launches = launches_of(event)
+    if not launches:
         return Measured(number, f"Python: {event.name}", "", sum([a.nbytes for a in event.arrays()]), 0, float("nan"))
-    sizes = {name: event.number(name) for name, kind in event.fields if kind == "N"}
-    flops = 2 * sizes["m"] * sizes["n"] * sizes["k"] * sizes["batch"] if event.name == "gemm" else 0
+    sizes = {name: launches[0].number(name) for name, kind in launches[0].fields if kind == "N"}
+    flops = 2 * sizes["m"] * sizes["n"] * sizes["k"] * sizes["batch"] if launches[0].name == "gemm" else 0
     shown = " ".join([f"{name}={size}" for name, size in sizes.items() if name in SIZES])
-    pointers = [pointer for part in reads_and_writes(event) for pointer in part]
-    arrays = [program.recorder.known.find(pointer) for pointer in pointers]
-    return Measured(number, event.name, shown, sum([a.nbytes for a in arrays if a is not None]), flops, next(times))
+    traffic = sum([array.nbytes * (o.read + o.written) for o, array in program.places.of(event)])
+    return Measured(number, name_of(launches), shown, traffic, flops, next(times))
+
+
+def name_of(launches: list[Any]) -> str:
+    """The kernels of an event; a product that does the ReLU after it is told from others."""
+    if len(launches) == 1 and launches[0].name == "gemm":
+        return "gemm, relu" if launches[0].number("activation") else "gemm"
+    return " + ".join([launch.name for launch in launches])
 
 
 # The arguments that tell how large a launch is.
@@ -64,29 +70,25 @@ SIZES = (
 
 
 @contextmanager
-def preserved(program: Program, launches: list[Any]) -> Iterator[None]:
+def preserved(program: Program, events: list[Any]) -> Iterator[None]:
     """Puts back, at the end, what launches write to."""
-    owners: dict[int, Array] = {}
-    for launch in launches:
-        for pointer in reads_and_writes(launch)[1]:
-            owner = program.recorder.known.find(pointer)
-            if owner is not None:
-                owners[id(owner)] = owner
-    before = [(owner, owner.copy()) for owner in owners.values()]
+    written = [array for event in events for operand, array in program.places.of(event) if operand.written]
+    before = [(array, array.copy()) for array in written]
     try:
         yield
     finally:
-        for owner, copy in before:
-            np.copyto(owner, copy)
+        for array, copy in before:
+            np.copyto(array, copy)
 
 
 def table(rows: list[Measured]) -> str:
     """The launches as text, one a line."""
-    lines = [f"{'#':>3}  {'kernel':<24} {'sizes':<34} {'bytes':>11} {'flops':>12} {'µs':>9}"]
+    wide = max([24, *[len(row.name) for row in rows]])
+    lines = [f"{'#':>3}  {'kernel':<{wide}} {'sizes':<34} {'bytes':>11} {'flops':>14} {'µs':>9}"]
     for row in rows:
         flops = f"{row.flops:,}" if row.flops else ""
         time = f"{row.nanoseconds / 1e3:,.2f}" if row.nanoseconds == row.nanoseconds else ""
-        lines.append(f"{row.number:>3}  {row.name:<24} {row.sizes:<34} {row.bytes:>11,} {flops:>12} {time:>9}")
+        lines.append(f"{row.number:>3}  {row.name:<{wide}} {row.sizes:<34} {row.bytes:>11,} {flops:>14} {time:>9}")
     total = sum([row.nanoseconds for row in rows if row.nanoseconds == row.nanoseconds])
     lines.append(f"{len(rows)} launches and calls, {total / 1e3:,.2f} µs in kernels")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad.autograd import Value, engine, no_grad
+from cygrad.compiler.check import checked
 from cygrad.compiler.program import Program
 from cygrad.compiler.recorder import Recorder, Refused, address, owner_of
 from cygrad.compiler.replay import Dispatcher
@@ -29,10 +30,11 @@ _recording = threading.Lock()
 class CompiledFunction(Dispatcher):
     """What :func:`compile` makes of a function."""
 
-    def __init__(self, function: Callable[..., Any], fullgraph: bool) -> None:
+    def __init__(self, function: Callable[..., Any], fullgraph: bool, check: bool = False) -> None:
         super().__init__()
         self.function = function
         self.fullgraph = fullgraph
+        self.check = check
         self.name = getattr(function, "__qualname__", None) or type(function).__name__
         self._programs: list[Program] = []
         self._seen: dict[Any, int] = {}  # calls of each signature
@@ -59,7 +61,7 @@ class CompiledFunction(Dispatcher):
         flat, structure = flatten((args, kwargs)) if kwargs or has_containers(args) else (list(args), None)
         for program in self._programs:
             if program.replay.structure == structure and program.replay.fits(flat):
-                return program.replay(flat)
+                return self.checked(program, flat, structure) if self.check else program.replay(flat)
         key = self.signature(flat, structure)
         if key in self._eager:
             return self.call(*args, **kwargs)
@@ -101,18 +103,14 @@ class CompiledFunction(Dispatcher):
         if reason is not None:
             return self.give_up(key, reason, lambda: self.call(*args, **kwargs))
         recorder = Recorder(self.fullgraph)
-        given = [buffer_of(value) if isinstance(value, Value) else value for value in flat]
+        given = own_inputs(flat)
         for value in given:
             if isinstance(value, Value):
                 recorder.made.add(address(owner_of(value.array)))
-        if structure is None:
-            own_args, own_kwargs = tuple(given), {}
-        else:
-            own_args, own_kwargs = unflatten(structure, iter(given))
         grad_mode = engine.grad_enabled()
         recorder.start()
         try:
-            result = self.call(*own_args, **own_kwargs)
+            result = self.call_flat(given, structure)
         except Refused as error:
             raise RuntimeError(str(error)) from None
         finally:
@@ -124,8 +122,21 @@ class CompiledFunction(Dispatcher):
         program.replay.grad_mode = grad_mode
         program.replay.changes = engine.changes()
         self._programs.append(program)
-        self.replays = [program.replay, *self.replays]
+        if not self.check:
+            self.replays = [program.replay, *self.replays]
         return program.replay.result_now()
+
+    def call_flat(self, flat: Sequence[Any], structure: Any) -> Any:
+        """The function itself, of arguments as ``flatten`` gives them."""
+        args, kwargs = (tuple(flat), {}) if structure is None else unflatten(structure, iter(flat))
+        return self.call(*args, **kwargs)
+
+    def checked(self, program: Program, flat: list[Any], structure: Any) -> Any:
+        """Runs a program beside the function."""
+        with _recording:
+            return checked(
+                self.name, program, self.function, lambda: self.call_flat(own_inputs(flat), structure), flat
+            )
 
     def give_up(self, key: Any, reason: str, run: Callable[[], Any]) -> Any:
         """Warns once, and stays eager for such calls."""
@@ -165,6 +176,11 @@ def live_graph(result: Any) -> str | None:
     return None
 
 
+def own_inputs(flat: Sequence[Any]) -> list[Any]:
+    """Arguments with copies of the tensors among them."""
+    return [buffer_of(value) if isinstance(value, Value) else value for value in flat]
+
+
 def buffer_of(value: Value) -> Tensor:
     """A tensor in memory of the program's own."""
     array = value.array
@@ -173,7 +189,7 @@ def buffer_of(value: Value) -> Tensor:
     return Tensor(own)
 
 
-def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = False) -> Any:
+def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = False, check: bool = False) -> Any:
     """The function, or module, as one that records a call and from then on replays it as one program in C: forward
     only, loss and backward, or a whole training step. Also a decorator. After ``torch.compile``.
 
@@ -192,6 +208,10 @@ def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = Fal
     RuntimeWarning names the line and calls run eagerly; with ``fullgraph=True`` that raises RuntimeError. A function
     has at most 16 programs.
 
+    With ``check=True``, for the search for errors, every replay runs beside eager mode, launch by launch. The first
+    one that gives other numbers raises RuntimeError, and so does a step that does something else than when it was
+    recorded; all is then as it was before the call.
+
     >>> layer = cg.nn.Linear(2, 1)
     >>> optimizer = cg.optim.SGD(layer.parameters(), lr=0.1)
     >>> @cg.compile
@@ -208,7 +228,7 @@ def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = Fal
     1
     """
     if function is None:
-        return functools.partial(compile, fullgraph=fullgraph)
+        return functools.partial(compile, fullgraph=fullgraph, check=check)
     if not callable(function):
         raise TypeError(f"compile: a function is needed, got {type(function).__name__}")
-    return CompiledFunction(function, fullgraph)
+    return CompiledFunction(function, fullgraph, check)

@@ -13,6 +13,8 @@ from cygrad._typing import Array
 from cygrad.autograd import Value
 from cygrad.compiler.explain import measure, table, trace
 from cygrad.compiler.launches import reads_and_writes
+from cygrad.compiler.passes import Plan, optimize
+from cygrad.compiler.passes.plan import is_launch, launches_of
 from cygrad.compiler.recorder import Recorder, address, owner_of
 from cygrad.compiler.replay import Draws, Form, Replay, Update, commit, prepare
 from cygrad.compiler.structure import flatten, unflatten
@@ -30,20 +32,18 @@ class Program:
         self, name: str, recorder: Recorder, structure: Any, flat: Sequence[Any], buffers: Sequence[Any], result: Any
     ):
         self.name = name
-        self.recorder = recorder
-        self.events = list(recorder.events)
         self.replay = replay = Replay()
         replay.structure = structure
         replay.forms = [Form(given.array) if isinstance(given, Value) else None for given in flat]
         replay.buffers = [b.array if isinstance(b, Value) else None for b in buffers]
         replay.constants = [None if isinstance(given, Value) else given for given in flat]
-        self.guard()
-        self.keep_result(result)
-        self.arrange()
+        self.guard(recorder)
+        self.keep_result(result, recorder)
+        self.arrange(recorder)
 
     @property
     def launches(self) -> list[Any]:
-        """Launches, and calls of Python, in order."""
+        """Launches, chains of them, and calls of Python, in order."""
         return list(self.events)
 
     def __repr__(self) -> str:
@@ -51,13 +51,15 @@ class Program:
             f"{f.dtype}{list(f.shape)}" if f is not None else repr(c)
             for f, c in zip(self.replay.forms, self.replay.constants)
         ]
-        calls = sum([not isinstance(event, kernels.Launch) for event in self.events])
-        return f"<program of {self.name}({', '.join(shapes)}): {len(self.events) - calls} launches, {calls} calls>"
+        launches = sum([len(launches_of(event)) for event in self.events])
+        calls = sum([not launches_of(event) for event in self.events])
+        return f"<program of {self.name}({', '.join(shapes)}): {launches} launches, {calls} calls>"
 
     def explain(self, sort: str = "order", rounds: int = 20) -> None:
         """Prints every launch with its sizes, the bytes that it reads and writes, the floating-point operations of
         products, and the median time of `rounds` runs of it alone on the last inputs; nothing is changed by that.
-        ``sort`` is "order" or "time", the longest first.
+        Launches that run block by block are one line. The last line tells the memory that the step takes for what it
+        computes on the way, shared and as it was recorded. ``sort`` is "order" or "time", the longest first.
         """
         if sort not in ("order", "time"):
             raise ValueError(f"explain: sort must be order or time, got {sort!r}")
@@ -65,6 +67,8 @@ class Program:
         if sort == "time":
             rows.sort(key=lambda row: -row.nanoseconds if row.nanoseconds == row.nanoseconds else 0.0)
         print(table(rows))
+        shared, apart = self.places.bytes_shared, self.places.bytes_apart
+        print(f"{shared:,} bytes of memory for what is between, {apart:,} as recorded")
 
     def save_trace(self, path: str | Path, rounds: int = 20) -> None:
         """Writes the launches and their times as a trace that Perfetto and Chrome's tracing page show."""
@@ -72,9 +76,9 @@ class Program:
 
     # What it stands on
 
-    def guard(self) -> None:
+    def guard(self, recorder: Recorder) -> None:
         """Tells the replay what has to be as it was."""
-        recorder, replay = self.recorder, self.replay
+        replay = self.replay
         leaves = dict(recorder.leaves)
         for module in recorder.modules.values():
             for tensor in tensors_of(module):
@@ -82,7 +86,7 @@ class Program:
         found = list(leaves.values())
         replay.leaves, replay.arrays = found, [leaf.array for leaf in found]
         replay.flags = [leaf.requires_grad for leaf in found]
-        written = {address(owner) for event in self.events for owner in self.written_by(event)}
+        written = {address(owner) for event in recorder.events for owner in written_by(event, recorder)}
         replay.versions = [leaf.version for leaf in found if address(owner_of(leaf.array)) in written]
         gradients = list(recorder.gradients.values())
         replay.grad_leaves = [g.leaf for g in gradients]
@@ -92,22 +96,14 @@ class Program:
         replay.grads_after = [g.after for g in gradients]
         replay.modules_fit = Modules(list(recorder.modules.values())).fit
 
-    def written_by(self, event: Any) -> list[Array]:
-        """The arrays that an event writes to."""
-        if not isinstance(event, kernels.Launch):
-            return [owner_of(a) for a in event.arrays()]
-        _, writes = reads_and_writes(event)
-        owners = [self.recorder.known.find(pointer) for pointer in writes]
-        return [owner for owner in owners if owner is not None]
-
-    def keep_result(self, result: Any) -> None:
+    def keep_result(self, result: Any, recorder: Recorder) -> None:
         """Notes which arrays the result is made of. Tensors that were there before the step are handed out
         themselves."""
         flat, structure = flatten(result)
         arrays: list[Array] = []
         places: list[int | None] = []
         for value in flat:
-            fresh = isinstance(value, Value) and address(owner_of(value.array)) in self.recorder.made
+            fresh = isinstance(value, Value) and address(owner_of(value.array)) in recorder.made
             places.append(len(arrays) if fresh else None)
             if fresh:
                 arrays.append(value.array)
@@ -120,18 +116,32 @@ class Program:
 
         self.replay.build = None if single else build
 
+    def roots(self) -> list[Any]:
+        """What leads to everything that a run of it may change."""
+        replay = self.replay
+        calls = [part for event in self.events if not launches_of(event) for part in event.reaches()]
+        generators = [part.generator for part in [*replay.draws, *replay.parts] if isinstance(part, Draws)]
+        optimizers = [update.optimizer for update in replay.updates]
+        return [replay.leaves, replay.grad_leaves, replay.grads_after, self.memory, optimizers, generators, calls]
+
     # How it runs
 
-    def arrange(self) -> None:
-        """Cuts the events into parts: segments of launches, and calls. Step counts of optimizers and counters of
-        generators are written before everything else if no call can come between."""
-        recorder, replay = self.recorder, self.replay
+    def arrange(self, recorder: Recorder) -> None:
+        """Optimizes the events, and cuts them into parts: segments of launches, and calls. Step counts of optimizers
+        and counters of generators are written before everything else if no call can come between."""
+        replay = self.replay
         updates = {id(moved.event): Update(moved, tuple(moved.tensors[0])) for moved in recorder.moves}
         states = [id(state) for moved in recorder.moves for state in moved.states]
-        calls = [event for event in self.events if not isinstance(event, kernels.Launch)]
+        in_order = len(set(states)) < len(states) or not all(map(is_launch, recorder.events))
+        plan = Plan(recorder, [*replay.results, *recorder.visible()])
+        self.places = optimize(plan, in_order)
+        self.events = plan.events
+        self.memory = plan.memory()
+        self.recorded = [event.name for event in recorder.events]
+        self.numbers, self.stands_for = plan.numbers, plan.stands_for
         replay.updates = list(updates.values())
         replay.draws = []
-        if not calls and len(set(states)) == len(states):
+        if not in_order:
             by_generator: dict[int, list[Any]] = {}
             for draw in recorder.draws:
                 by_generator.setdefault(id(draw.generator), []).append(draw)
@@ -139,12 +149,11 @@ class Program:
             replay.parts = [self.segment(self.events)]
             replay.writes_at = 0
         else:
-            self.arrange_in_order(updates)
+            self.arrange_in_order(updates, {id(draw.event): Draws(draw.generator, [draw]) for draw in recorder.draws})
         replay.seal()
 
-    def arrange_in_order(self, updates: dict[int, Update]) -> None:
+    def arrange_in_order(self, updates: dict[int, Update], draws: dict[int, Draws]) -> None:
         replay = self.replay
-        draws = {id(draw.event): Draws(draw.generator, [draw]) for draw in self.recorder.draws}
         parts: list[Any] = []
         run: list[Any] = []
 
@@ -162,7 +171,7 @@ class Program:
             if update is not None:
                 close()
                 parts.append(prepare(update))
-            if isinstance(event, kernels.Launch):
+            if launches_of(event):
                 run.append(event)
             else:
                 close()
@@ -177,31 +186,17 @@ class Program:
         if replay.writes_at is None:
             replay.writes_at = len(parts)
 
-    def segment(self, launches: Sequence[Any]) -> Any:
-        """Launches as one part, with a barrier before each that needs what is not finished."""
-        return kernels.Segment(list(launches), barriers(launches, self.recorder.known))
+    def segment(self, events: Sequence[Any]) -> Any:
+        """Launches and chains as one part, with a barrier before each that needs what is not finished."""
+        return kernels.Segment(list(events), self.places.barriers(events))
 
 
-def barriers(launches: Sequence[Any], known: Any) -> list[bool]:
-    """Before which launches all threads must have finished those since the last barrier: two launches may run beside
-    each other if neither writes what the other uses."""
-    result = []
-    read: set[int] = set()
-    written: set[int] = set()
-    for launch in launches:
-        reads, writes = [{owner_address(p, known) for p in pointers} for pointers in reads_and_writes(launch)]
-        needed = bool((reads | writes) & written or writes & read)
-        if needed:
-            read, written = set(), set()
-        read |= reads
-        written |= writes
-        result.append(needed)
-    return result
-
-
-def owner_address(pointer: int, known: Any) -> int:
-    owner = known.find(pointer)
-    return pointer if owner is None else address(owner)
+def written_by(event: Any, recorder: Recorder) -> list[Array]:
+    """The arrays that an event writes to."""
+    if not is_launch(event):
+        return [owner_of(a) for a in event.arrays()]
+    owners = [recorder.known.find(pointer) for pointer in reads_and_writes(event)[1]]
+    return [owner for owner in owners if owner is not None]
 
 
 def tensors_of(module: Any) -> list[Any]:

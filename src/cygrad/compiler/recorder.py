@@ -11,6 +11,7 @@ needs the same arrays, and nothing of the graph.
 from __future__ import annotations
 
 import sys
+import weakref
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,6 +109,10 @@ class Call:
     def arrays(self) -> list[Array]:
         """The arrays that the call reads or writes, as far as its arguments tell."""
         return list(arrays_in([self.args, self.options, self.result]))
+
+    def reaches(self) -> list[Any]:
+        """What the call may change."""
+        return [self.function, self.args, self.options, self.result]
 
 
 class ForwardCall(Call):
@@ -227,7 +232,10 @@ class Recorder:
         self.draws: list[Draw] = []
         self.moves: list[Moved] = []
         self.restored: set[int] = set()
+        self.first: list[Any] = []  # events that a replay begins with
         self.kept: list[Any] = []
+        self.zeros: set[int] = set()  # addresses of arrays that stay zero
+        self.shown: list[weakref.ref[Value]] = []  # what the step's own code could keep
         self.refusal: str | None = None
         self.scanned = [0, 0]  # arrays and created ones that are known already
 
@@ -253,6 +261,8 @@ class Recorder:
         """Records no more."""
         kernels.use_tape(None)
         engine.use_recorder(None)
+        self.events[:0] = self.first
+        self.learn_new()
         for gradient in self.gradients.values():
             gradient.after = gradient.leaf.grad_value
 
@@ -262,6 +272,10 @@ class Recorder:
             self.refusal = f"{what} reads numbers into Python, at {place_in_user_code()}"
         if self.fullgraph:
             raise Refused(f"compile: {self.refusal}")
+
+    def add(self, call: Call) -> None:
+        """Appends a call that has been made."""
+        self.events.append(call)
 
     # Memory
 
@@ -313,8 +327,8 @@ class Recorder:
         if op.opaque or not self.is_native(mark, (result, saved)):
             self.drop(mark)
             self.calls[id(node)] = ForwardCall(op, list(operands), dict(options), result, tuple(saved))
-            self.events.append(self.calls[id(node)])
             self.learn([result, saved])
+            self.add(self.calls[id(node)])
         self.made.update([address(owner_of(array)) for array in arrays_in(result)])
         return result
 
@@ -329,8 +343,8 @@ class Recorder:
         )
         if opaque or not self.is_native(mark, result):
             self.drop(mark)
-            self.events.append(RuleCall(node, forward, list(upstream), result))
             self.learn(result)
+            self.add(RuleCall(node, forward, list(upstream), result))
         return result
 
     def run(self, opaque: bool, function: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
@@ -371,6 +385,21 @@ class Recorder:
         else:
             self.call_again(np.copyto, (target, source), {"casting": "same_kind"})
 
+    def fill(self, target: Array, value: Any) -> None:
+        """target[...] = value, a number or an array"""
+        if isinstance(value, np.ndarray):
+            if value.shape == target.shape and value.dtype == target.dtype:
+                self.overwrite(target, value)
+                return
+        elif isinstance(value, (bool, int, float)) and target.dtype.kind in "biuf":
+            constant = np.full(target.shape, value, target.dtype)
+            self.learn(constant)
+            if not value:
+                self.zeros.add(address(constant))
+            self.overwrite(target, constant)
+            return
+        self.call_again(assign, (target, value), {})
+
     def before_write(self, target: Array) -> None:
         """Lets a replay begin with what an array held that this step created and now writes to."""
         for array in self.tape.created[self.scanned[1] :]:
@@ -381,9 +410,22 @@ class Recorder:
         owner = owner_of(target)
         if address(owner) in self.restored:
             self.restored.discard(address(owner))
-            self.learn(owner)
-            self.events.append(Call("restore", np.copyto, (owner, owner.copy()), {}, None))
+            self.restore(owner)
         self.learn(target)
+
+    def restore(self, array: Array) -> None:
+        """Writes to an array what it holds now, when a replay begins: somebody may read it before it is written to."""
+        constant = array.copy()
+        self.learn([array, constant])
+        mark = len(self.events)
+        if array.flags.carray:
+            kernels.copy_into(array, constant)
+            if not constant.any():
+                self.zeros.add(address(constant))
+        else:
+            self.add(Call("restore", np.copyto, (array, constant), {}, None))
+        self.first += self.events[mark:]
+        del self.events[mark:]
 
     def produce(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         """function(*args), made again by replays, in the same memory."""
@@ -391,7 +433,7 @@ class Recorder:
         result = result if isinstance(result, np.ndarray) else np.asarray(result)
         self.learn([args, result])
         self.made.add(address(owner_of(result)))
-        self.events.append(Call(function.__name__, function, tuple(args), {}, result))
+        self.add(Call(function.__name__, function, tuple(args), {}, result))
         return result
 
     def call_again(self, function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any]) -> Any:
@@ -400,10 +442,21 @@ class Recorder:
         if arrays:
             self.before_write(arrays[0])
         name = getattr(function, "__qualname__", None) or type(function).__name__
-        self.events.append(Call(name, function, tuple(args), dict(options), None))
-        return self.run(True, function, args, options)
+        result = self.run(True, function, args, options)
+        self.add(Call(name, function, tuple(args), dict(options), None))
+        return result
 
     # What modules, generators and optimizers do
+
+    def handed_out(self, value: Value) -> None:
+        """Notes a tensor, which whoever has it can look at after the step."""
+        self.shown.append(weakref.ref(value))
+
+    def visible(self) -> list[Array]:
+        """The arrays of tensors that still exist, and of gradients."""
+        values = [value for value in [reference() for reference in self.shown] if value is not None]
+        values += [gradient.after for gradient in self.gradients.values() if gradient.after is not None]
+        return [value.array for value in values]
 
     def called(self, module: Any) -> None:
         """Notes a module: a program holds as long as its attributes are the same."""
@@ -443,6 +496,10 @@ class Recorder:
             self.leaves.setdefault(id(p), p)
             self.learn([p, p.grad_value, own])
         self.moves.append(Moved(optimizer, group, list(params), list(states), tensors, self.events[-1]))
+
+
+def assign(target: Array, value: Any) -> None:
+    target[...] = value
 
 
 def in_order(array: Array) -> Array:

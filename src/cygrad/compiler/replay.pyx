@@ -248,6 +248,36 @@ cdef class Replay:
                     np.copyto(buffer, source)
         return 0
 
+    def checked(self, args, visit):
+        """Runs the program on arguments that fit, one event at a time, and visit(event) after each; returns the result."""
+        def watched(segment):
+            def part():
+                for event in segment.launches:
+                    Segment([event], [False])()
+                    visit(event)
+            return part
+
+        def visited(call):
+            def part():
+                call()
+                visit(call)
+            return part
+
+        self.take(args)
+        if self.only is not None:
+            for draws in self.draws:
+                draws()
+            for update in self.updates:
+                (<Update>update).prepare()
+            watched(self.only)()
+            for update in self.updates:
+                (<Update>update).commit()
+        else:
+            for part in self.parts:
+                (watched(part) if isinstance(part, Segment) else visited(part))()
+        self.settle()
+        return self.result()
+
     cdef int run(self) except -1:
         cdef int64_t done
         if self.only is not None:

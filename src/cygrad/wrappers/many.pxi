@@ -1,6 +1,6 @@
 # Many arrays in one launch: the pointers and sizes that a kernel walks.
 
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, malloc
 
 
 cdef class Many:
@@ -18,7 +18,7 @@ cdef class Many:
         self.copies = []
         self.tensors = tensors
         self.lists = lists
-        self.pointers = <void **>malloc((tensors * lists + 1) * sizeof(void *))
+        self.pointers = <void **>calloc(tensors * lists + 1, sizeof(void *))
         self.sizes = <int64_t *>malloc((tensors + 1) * sizeof(int64_t))
         if not self.pointers or not self.sizes:
             raise MemoryError(f"{op}: no memory for a list of {tensors} arrays")
@@ -28,7 +28,7 @@ cdef class Many:
         free(self.sizes)
 
     cdef void **take(self, int number, str name, object arrays, bint writes=True) except NULL:
-        """Notes list `number`: arrays that the kernel writes in place, or only reads; None for a list that it leaves alone."""
+        """Notes list `number`: arrays that the kernel writes in place, or only reads; None for a list of NULLs, which it leaves alone."""
         cdef void **pointers = self.pointers + number * self.tensors
         cdef ndarray array
         cdef int64_t t = 0

@@ -71,6 +71,11 @@ cdef class Launch:
         """Changes argument `name`, a size."""
         (<int64_t *>self.place(name))[0] = value
 
+    def numbers(self, str name):
+        """Argument `name`, a table of sizes."""
+        cdef const int64_t *p = (<const int64_t **>self.place(name))[0]
+        return [p[i] for i in range(self.number("tensors"))]
+
     def set_scalar(self, str name, double value):
         """Changes argument `name`, a double."""
         (<double *>self.place(name))[0] = value
@@ -92,6 +97,11 @@ cdef class Launch:
             p[0] = <void *>address
         else:
             (<pointer *>p[0])[index] = <void *>address
+
+    @property
+    def watched(self):
+        """The address that watch() was given, or 0."""
+        return <size_t>self.fault
 
     def watch(self, size_t fault, message):
         """Ends a program after this launch where the int64 at `fault` is not negative; message tells of what."""
@@ -126,7 +136,8 @@ cdef Launch kept(int kernel, int dtype, const void *args, double cost):
 
 cdef class Tape:
     """What happens in this thread from now on: launches, and whatever else is appended to `events`. `arrays` are those
-    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did."""
+    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did. `observer`, if it is
+    not None, is called with every launch when it has run."""
 
     def __init__(self):
         self.events = []
@@ -174,22 +185,57 @@ def fault_error(message, row):
     return wrong_number(op, name, target, limit, row)
 
 
+cdef cg_step *new_steps(int64_t count) except NULL:
+    """Room for steps."""
+    cdef cg_step *steps = <cg_step *>PyMem_Calloc(count + 1, sizeof(cg_step))
+    if not steps:
+        raise MemoryError(f"a program of {count} launches: no memory for it")
+    return steps
+
+
+cdef cg_step step_of_launch(Launch launch, bint barrier):
+    return cg_step(cg_find(launch.kernel, launch.dtype), launch.args, launch.cost, barrier, launch.fault)
+
+
+cdef class Chain:
+    """Launches that run block by block, all of them on one block before the next: each is cut into the same `blocks` and needs
+    of what the others write only the block that it is at."""
+
+    def __init__(self, list launches, int64_t blocks):
+        cdef Launch launch
+        cdef cg_step *steps = new_steps(len(launches))
+        cdef int64_t i
+        self.launches = launches
+        self.chain = cg_chain(steps, len(launches), blocks)
+        for i in range(self.chain.count):
+            launch = launches[i]
+            steps[i] = step_of_launch(launch, False)
+            self.cost += launch.cost
+
+    def __dealloc__(self):
+        PyMem_Free(<void *>self.chain.steps)
+
+    def __repr__(self):
+        return f"<chain of {', '.join([launch.name for launch in self.launches])}>"
+
+
 cdef class Segment:
-    """Launches that run one after the other, in one call to C without the GIL. `barriers` tells of each whether it needs what
-    a launch since the last barrier wrote, or writes what that one used."""
+    """Launches and chains that run one after the other, in one call to C without the GIL. `barriers` tells of each whether it
+    needs what a launch since the last barrier wrote, or writes what that one used."""
 
     def __init__(self, list launches, list barriers):
-        cdef Launch launch
+        cdef Chain chain
         cdef int64_t i
         self.launches = launches
         self.count = len(launches)
-        self.steps = <cg_step *>PyMem_Calloc(self.count + 1, sizeof(cg_step))
-        if not self.steps:
-            raise MemoryError(f"a program of {self.count} launches: no memory for it")
+        self.steps = new_steps(self.count)
         for i in range(self.count):
-            launch = launches[i]
-            self.steps[i] = cg_step(cg_find(launch.kernel, launch.dtype), launch.args, launch.cost, barriers[i], launch.fault)
-            self.cost += launch.cost
+            if isinstance(launches[i], Chain):
+                chain = launches[i]
+                self.steps[i] = cg_step(cg_run_chain, &chain.chain, chain.cost, barriers[i], NULL)
+            else:
+                self.steps[i] = step_of_launch(launches[i], barriers[i])
+            self.cost += self.steps[i].cost
 
     def __dealloc__(self):
         PyMem_Free(self.steps)

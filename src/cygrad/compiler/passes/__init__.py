@@ -1,0 +1,20 @@
+"""What a recording goes through before it becomes a program: passes that change its launches, and keep its numbers."""
+
+from cygrad.compiler.passes.chains import chain
+from cygrad.compiler.passes.dead import drop_dead
+from cygrad.compiler.passes.gradients import write_gradients
+from cygrad.compiler.passes.plan import Plan
+from cygrad.compiler.passes.relu import merge_relu
+from cygrad.compiler.passes.sharing import Places, share_memory
+
+__all__ = ["Places", "Plan", "optimize"]
+
+
+def optimize(plan: Plan, in_order: bool) -> Places:
+    """All passes, in order, and where the arrays of the launches lie after them. `in_order` says that what launches do
+    besides writing arrays has to be done between others, so that they can't be part of a chain."""
+    drop_dead(plan)
+    write_gradients(plan)
+    merge_relu(plan)
+    chain(plan, in_order)
+    return share_memory(plan)
