@@ -189,6 +189,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["digits", "--clip", "0"], 1, "train: clip must be above 0, got 0.0"),
         (["digits", "--clip", "nan"], 1, "train: clip must be above 0, got nan"),
         (["digits", "--min-delta", "-1"], 1, "train: min_delta must be finite and not negative, got -1.0"),
+        (["digits", "--checkpoint-seconds", "-1"], 1, "train: checkpoint_seconds must not be negative, got -1.0"),
         (["digits", "--lr", "-1"], 1, "AdamW: "),
         (["digits", "--lr", "nan"], 1, "AdamW: "),
         (["digits", "--weight-decay", "-1"], 1, "AdamW: "),

@@ -454,7 +454,7 @@ def test_the_server_itself(classifier):
 def whole(people, tmp_path_factory):
     """A run that was never stopped, and the arguments that give it."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    arguments = ["train", people, "--target", "buys", "--epochs", "60", "--patience", "60", "--batch-size", "4"]
+    arguments = ["train", people, "--target", "buys", "--epochs", "60", "--patience", "60", "--batch-size", "4", "--checkpoint-seconds", "0"]
     assert cli.main([str(a) for a in [*arguments, "--out", folder]]) == 0
     return folder, arguments
 
@@ -486,7 +486,7 @@ def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
 
 
 def test_digits_are_resumed_too(tmp_path, monkeypatch, capsys):
-    options = ["--epochs", "3", "--hidden", "16"]
+    options = ["--epochs", "3", "--hidden", "16", "--checkpoint-seconds", "0"]
     assert cli.main(["train", "digits", *options, "--out", str(tmp_path / "whole")]) == 0
     interrupt_in(monkeypatch, 2)
     assert cli.main(["train", "digits", *options, "--out", str(tmp_path / "run")]) == 130

@@ -198,6 +198,7 @@ class Trainer:
         self.epoch = self.epochs = self.step = 0
         self.steps_per_epoch: int | None = None
         self._stop = False
+        self._written = -math.inf  # when the last checkpoint was
         self._running = Epoch(self.metrics)
         self._random = RandomState([])
         self._resumed: dict[str, Any] | None = None  # the states of the generators, until the loaders are known
@@ -489,8 +490,9 @@ class Trainer:
         return {name: part for name, part in named.items() if part is not None}
 
     def _write_checkpoint(self) -> None:
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and time.monotonic() >= self._written + self.checkpoint.every_seconds:
             write_checkpoint(self.checkpoint.path, self.state_dict())
+            self._written = time.monotonic()
             self._notify("on_checkpoint", os.fspath(self.checkpoint.path))
 
     # Callbacks

@@ -25,6 +25,7 @@ class Options:
     patience: int = 15
     min_delta: float = 0.0
     seed: int = 0
+    checkpoint_seconds: float = 1.0
     threads: int | None = None
 
     def check(self) -> None:
@@ -34,6 +35,8 @@ class Options:
                 raise ValueError(f"train: {name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.min_delta < float("inf"):
             raise ValueError(f"train: min_delta must be finite and not negative, got {self.min_delta}")
+        if not self.checkpoint_seconds >= 0:
+            raise ValueError(f"train: checkpoint_seconds must not be negative, got {self.checkpoint_seconds}")
         if not self.clip > 0:
             raise ValueError(f"train: clip must be above 0, got {self.clip}")
         if not -(2**63) <= self.seed < 2**64:
@@ -81,6 +84,7 @@ TRAINING = {
     "patience": Choice(int, "epochs without a better validation loss before it stops"),
     "min_delta": Choice(float, "by how much a loss must be lower to be better"),
     "seed": Choice(int, "seed of the split, the first weights, the order and dropout"),
+    "checkpoint_seconds": Choice(float, "seconds between checkpoints, which end epochs, at least"),
     "threads": Choice(int, "threads that a kernel may use (default: all cores)"),
 }
 # Of a table; the defaults stand in TableOptions.

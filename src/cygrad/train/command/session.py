@@ -167,7 +167,7 @@ def trainer_of(
         metrics=task.metrics,
         clip=options.clip,
         early_stopping=stopping,
-        checkpoint=Checkpoint(path),
+        checkpoint=Checkpoint(path, every_seconds=options.checkpoint_seconds),
     )
 
 
