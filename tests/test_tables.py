@@ -103,6 +103,7 @@ GOOD = {
     "comma within a name": ('"a, b";c\n1;2\n', {}, {"a, b": [1], "c": [2]}),
     "missing": ("a,b\n,NA\n1,x\nnan,null\n", {}, {"a": [None, 1, None], "b": [None, "x", None]}),
     "said missing": ("a,b\n?,\n1,x\n", {"missing": ["?"]}, {"a": [None, 1], "b": [None, "x"]}),
+    "a number that says missing": ("a,b\n-999,1\n2,_\n", {"missing": ["-999", "_"]}, {"a": [None, 2], "b": [1, None]}),
     "nothing but missing": ("a,b\n,1\n", {}, {"a": [None], "b": [1]}),
     "decimal comma": ("a;b\n1,5;x\n-,5;y\n", {"decimal": ","}, {"a": [1.5, -0.5], "b": ["x", "y"]}),
     "kept as text": ("a,b\n01,1\n02,2\n", {"text": ["a"]}, {"a": ["01", "02"], "b": [1, 2]}),

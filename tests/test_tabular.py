@@ -584,6 +584,18 @@ def test_a_training_begins_anew_where_another_was_stopped(whole, tmp_path, monke
     assert files_of(out) == files_of(folder)
 
 
+def test_what_a_killed_writer_left_is_removed(whole, tmp_path, monkeypatch):
+    folder, arguments = whole
+    out = tmp_path / "run"
+    interrupt_in(monkeypatch, 3)
+    assert cli.main([*map(str, arguments), "--out", str(out)]) == 130
+    monkeypatch.undo()
+    for name in "weights.npz", "config.json", "metrics.csv", "checkpoint.npz", "training.json":
+        (out / f".{name}.7-abcdef00.tmp").write_text("half")
+    assert cli.main(["resume", str(out)]) == 0
+    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "weights.npz"] and files_of(out) == files_of(folder)
+
+
 def test_what_can_not_be_resumed(people, tmp_path, monkeypatch, capsys):
     assert failure(capsys, "resume", tmp_path) == f"resume: {tmp_path} is no run, it has neither training.json nor config.json"
     table, out = tmp_path / "people.csv", tmp_path / "run"
@@ -598,9 +610,9 @@ def test_what_can_not_be_resumed(people, tmp_path, monkeypatch, capsys):
         (out / "training.json").write_text(text if isinstance(text, str) else json.dumps(text))
         return failure(capsys, "resume", out)
 
-    assert resumed({**job, "format": 7, "version": "9.1"}) == f"resume: {out}/training.json has format 7, of cygrad '9.1', but this version reads format 1"
+    assert resumed({**job, "format": 7, "version": "9.1"}) == f"resume: {out / 'training.json'} has format 7, of cygrad '9.1', but this version reads format 1"
     for text in ("{", "[]", {**job, "options": {"epochs": "3"}}, {**job, "options": {"run": "rm"}}, {**job, "source": "x"}, {"format": 1}):
-        assert resumed(text).startswith(f"resume: {out}/training.json is corrupt (")
+        assert resumed(text).startswith(f"resume: {out / 'training.json'} is corrupt (")
     (out / "training.json").write_text(json.dumps({**job, "version": "0.0.1"}))
     lines = table.read_text().splitlines()
     table.write_text("\n".join(lines[:-1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -63,8 +64,11 @@ def read_csv(
     absent, kept = {value.strip() for value in missing}, set(text)
     columns = {}
     for column, fields in zip(names, zip(*rows, strict=True), strict=True):
-        values = [None if (stripped := field.strip()) in absent else stripped for field in fields]
-        columns[column] = texts(values) if column in kept else typed(name, column, values, decimal)
+        numbers = None if column in kept else all_numbers(fields, decimal, absent)
+        if numbers is None:
+            values = [None if (stripped := field.strip()) in absent else stripped for field in fields]
+            numbers = texts(values) if column in kept else typed(name, column, values, decimal)
+        columns[column] = numbers
     return Table(columns)
 
 
@@ -138,6 +142,17 @@ def check_names(name: str, names: Sequence[str]) -> None:
         seen.add(column)
 
 
+def all_numbers(fields: Sequence[str], decimal: str, absent: Iterable[str]) -> Array | None:
+    """A column of numbers of which none is missing, in one go; None for others."""
+    signs = [number for value in absent if (number := number_of(value)) is not None and not math.isnan(number)]
+    if signs or decimal != "." or "_" in "".join(fields):
+        return None
+    try:
+        return np.array(list(map(float, fields)))
+    except ValueError:
+        return None
+
+
 def texts(values: Sequence[str | None]) -> Array:
     """A column of text."""
     column = np.empty(len(values), object)
@@ -147,17 +162,25 @@ def texts(values: Sequence[str | None]) -> Array:
 
 def typed(name: str, column: str, values: Sequence[str | None], decimal: str) -> Array:
     """A column of numbers where all values that are there are numbers, else one of text."""
+    numbers = np.full(len(values), np.nan)
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        number = number_of(value if decimal == "." else value.replace(decimal, "."))
+        if number is None:
+            if decimal == "." and DECIMAL_COMMA.fullmatch(value):
+                demand_no_commas(name, column, values)
+            return texts(values)
+        numbers[row] = number
+    return numbers if any(value is not None for value in values) else texts(values)
+
+
+def demand_no_commas(name: str, column: str, values: Sequence[str | None]) -> None:
+    """Raises ValueError where all values would be numbers, if the comma were their decimal point."""
     there = [value for value in values if value is not None]
-    pointed = there if decimal == "." else [value.replace(decimal, ".") for value in there]
-    numbers = [number_of(value) for value in pointed]
-    if None not in numbers:
-        result = np.full(len(values), np.nan)
-        result[[value is not None for value in values]] = numbers
-        return result if there else texts(values)
-    commas = [value for value in there if DECIMAL_COMMA.fullmatch(value)]
-    if decimal == "." and commas and all(DECIMAL_COMMA.fullmatch(v) or number_of(v) is not None for v in there):
+    if all(DECIMAL_COMMA.fullmatch(value) or number_of(value) is not None for value in there):
+        comma = next(value for value in there if DECIMAL_COMMA.fullmatch(value))
         raise ValueError(
-            f"read_csv: column {column!r} of {name} has numbers with a decimal comma, such as {commas[0]!r}; "
+            f"read_csv: column {column!r} of {name} has numbers with a decimal comma, such as {comma!r}; "
             "decimal=',' reads them"
         )
-    return texts(values)

@@ -24,7 +24,7 @@ from cygrad.train.history import History
 from cygrad.train.interrupts import uninterrupted
 from cygrad.train.models import mlp
 from cygrad.train.run import prepare_folder, save_run
-from cygrad.train.run.folder import CHECKPOINT, CONFIG, JOB
+from cygrad.train.run.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS
 from cygrad.train.tasks import TableTask, Task
 from cygrad.train.trainer import Trainer
 
@@ -98,7 +98,8 @@ class Session:
 
     def clear(self) -> None:
         """Takes away what only a training that goes on needs."""
-        remove_leftovers(self.path(CHECKPOINT))
+        for name in CONFIG, METRICS, WEIGHTS, CHECKPOINT, JOB:
+            remove_leftovers(self.path(name))
         for name in JOB, CHECKPOINT:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path(name))

@@ -14,7 +14,19 @@ from cygrad.train.history import Record
 from cygrad.train.run.pixels import Config, Run
 from cygrad.train.run.table import TableConfig, TableRun
 
-__all__ = ["CHECKPOINT", "CONFIG", "JOB", "AnyRun", "load_run", "prepare_folder", "read_json", "save_run", "write_text"]
+__all__ = [
+    "CHECKPOINT",
+    "CONFIG",
+    "JOB",
+    "METRICS",
+    "WEIGHTS",
+    "AnyRun",
+    "load_run",
+    "prepare_folder",
+    "read_json",
+    "save_run",
+    "write_text",
+]
 
 WEIGHTS, CONFIG, METRICS = "weights.npz", "config.json", "metrics.csv"
 JOB, CHECKPOINT = "training.json", "checkpoint.npz"  # of a training that is not over
