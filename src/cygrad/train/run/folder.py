@@ -50,10 +50,13 @@ def prepare_folder(folder: str | os.PathLike[str]) -> None:
     strange = [entry for entry in held - {WEIGHTS, METRICS} if not entry.startswith(".")]
     if strange and not held & {CONFIG, JOB}:
         raise ValueError(f"save_run: {name} holds other things than a run, and stays as it is")
-    probe = os.path.join(name, f".probe-{os.getpid()}")
-    with atomic_write("save_run", probe) as file:
-        file.write(b"\n")
-    os.unlink(probe)
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile(dir=name) as probe:  # which a kill does not leave behind
+            probe.write(b"\n")
+    except OSError as error:
+        raise OSError(error.errno, f"save_run: {name} can't be written ({error.strerror})") from None
 
 
 def save_run(folder: str | os.PathLike[str], run: AnyRun, records: Sequence[Record] = ()) -> None:
