@@ -13,11 +13,13 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad.autograd import Value, engine, no_grad
 from cygrad.compiler.check import checked
+from cygrad.compiler.epoch import Epoch
 from cygrad.compiler.program import Program
 from cygrad.compiler.recorder import Recorder, Refused, address, owner_of
 from cygrad.compiler.replay import Dispatcher
-from cygrad.compiler.structure import flatten, unflatten
+from cygrad.compiler.structure import flatten, has_containers, unflatten
 from cygrad.nn.module import Module
+from cygrad.parallel import in_a_job
 from cygrad.tensor import Tensor
 
 __all__ = ["CompiledFunction", "compile"]
@@ -25,6 +27,7 @@ __all__ = ["CompiledFunction", "compile"]
 MOST_PROGRAMS = 16  # of one function; beyond them it runs eagerly
 
 _recording = threading.Lock()
+_recorded_in = 0  # the thread that holds it
 
 
 class CompiledFunction(Dispatcher):
@@ -67,12 +70,36 @@ class CompiledFunction(Dispatcher):
             return self.call(*args, **kwargs)
         # What happens only once, such as the first step of an optimizer, is over after the first call.
         self._seen[key] = self._seen.get(key, 0) + 1
-        if self._seen[key] == 1 or not _recording.acquire(blocking=False):
+        if self._seen[key] == 1 or not begin_recording():
             return self.call(*args, **kwargs)
         try:
             return self.record(key, flat, structure, args, kwargs)
         finally:
-            _recording.release()
+            end_recording()
+
+    def epoch(
+        self, *args: Any, batch_size: int, order: Any = None, drop_last: bool = False, **kwargs: Any
+    ) -> Any:
+        """Calls the function for one batch of rows after the other, and returns what it returned, stacked: every tensor
+        with a new first dimension, as long as there were batches; of everything else the last.
+
+        All tensors among the arguments are data of one length n, of which each call gets some rows; other arguments
+        are passed on. The rows are taken by the integers of ``order``, 0..n − 1 unless given, `batch_size` at a time;
+        the last batch may be smaller, and is left out with ``drop_last``.
+
+        Numbers and state are those of as many calls. Once there is a program for a batch, all that are like it run
+        in one call into C, without the GIL; a step with calls of Python in it is called batch by batch. Between the
+        batches nothing else happens: learning rates are those of the beginning.
+
+        Raises ValueError where lengths differ, there is no batch, or results of a smaller last batch have another
+        shape than the others; IndexError for a number of a row that there is not; TypeError for an order that is not
+        of integers, or where no tensor is given.
+
+        >>> total = cg.compile(lambda x: x.sum())
+        >>> total.epoch(cg.arange(10), batch_size=4)
+        tensor([ 6, 22, 17])
+        """
+        return Epoch(self, args, kwargs, batch_size, order, drop_last).run()
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The function itself. A module in evaluation is called without gradients."""
@@ -149,8 +176,19 @@ class CompiledFunction(Dispatcher):
         return run()
 
 
-def has_containers(args: Any) -> bool:
-    return any([isinstance(arg, (list, tuple, dict)) for arg in args])
+def begin_recording() -> bool:
+    """Whether this thread may record now. A job waits until it may, so that it does not depend on the others."""
+    global _recorded_in
+    if not _recording.acquire(blocking=in_a_job() and _recorded_in != threading.get_ident()):
+        return False
+    _recorded_in = threading.get_ident()
+    return True
+
+
+def end_recording() -> None:
+    global _recorded_in
+    _recorded_in = 0
+    _recording.release()
 
 
 def unfit(flat: Sequence[Any]) -> str | None:

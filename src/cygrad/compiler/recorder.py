@@ -188,7 +188,7 @@ def arrays_in(value: Any) -> list[Array]:
 
 
 class Draw(NamedTuple):
-    """Counters that a dropout takes from a generator: its launch, or the call in its place."""
+    """Counters that a dropout takes from a generator, None for the default one: by a launch, or a call in its place."""
 
     generator: Any
     draws: int

@@ -26,6 +26,8 @@ cdef extern from "kernels.h":
     int cg_run(cg_kernel kernel, const void *args, double cost) nogil
     int cg_num_threads()
     void cg_set_num_threads(int threads)
+    void cg_use_one_thread(bint only)
+    bint cg_uses_one_thread()
 
 ctypedef cnp.ndarray ndarray
 
@@ -71,6 +73,27 @@ def set_num_threads(int threads):
     if threads < 1:
         raise ValueError(f"set_num_threads: threads must be at least 1, got {threads}")
     cg_set_num_threads(threads)
+
+
+def use_one_thread(bint only):
+    """Whether launches of the calling thread run on it alone, from now on; returns whether they did."""
+    before = uses_one_thread()
+    cg_use_one_thread(only)
+    return before
+
+
+def uses_one_thread():
+    """Whether launches of the calling thread run on it alone."""
+    return bool(cg_uses_one_thread())
+
+
+cdef extern from "Python.h":
+    int PyThreadState_SetAsyncExc(unsigned long thread, object error)
+
+
+def interrupt_thread(unsigned long thread):
+    """Raises KeyboardInterrupt in another thread, when it next runs Python."""
+    PyThreadState_SetAsyncExc(thread, KeyboardInterrupt)
 
 
 # Launches
