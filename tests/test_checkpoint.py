@@ -55,6 +55,23 @@ def test_a_training_that_is_killed_at_any_moment_ends_with_the_same_bits(tmp_pat
     assert os.listdir(folder) == ["run.npz"]
 
 
+def test_checkpoints_are_no_nearer_than_asked(tmp_path):
+    written = []
+
+    class Counts(train.Callback):
+        def on_checkpoint(self, trainer, path):
+            written.append(trainer.epoch)
+
+    for seconds, wanted in ((0.0, [1, 2, 3, 4]), (3600.0, [1])):
+        checkpoint = train.Checkpoint(tmp_path / "run.npz", every_seconds=seconds)
+        trainer, loader = small(checkpoint, callbacks=[Counts()])
+        trainer.fit(loader, epochs=4)
+        assert written == wanted
+        written.clear()
+    with pytest.raises(ValueError, match="Checkpoint: every_seconds must not be negative, got -1"):
+        train.Checkpoint("run.npz", every_seconds=-1)
+
+
 class StopsAt(train.Callback):
     """Ctrl-C after a number of updates."""
 

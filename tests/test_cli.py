@@ -180,7 +180,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
     ("arguments", "code", "message"),
     [
         (["mnist"], 1, "train: mnist needs --data, the folder with its files"),
-        (["digits", "--data", "x"], 1, "digits come with the package"),
+        (["digits", "--data", "x"], 1, "train: mnist needs --data, the folder with its files; nothing else takes it"),
         (["mnist", "--data", "nowhere"], 1, "load_mnist: there is neither t10k-images-idx3-ubyte nor"),
         (["digits", "--epochs", "0"], 1, "train: epochs must be at least 1, got 0"),
         (["digits", "--batch-size", "0"], 1, "train: batch_size must be at least 1, got 0"),
@@ -189,6 +189,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["digits", "--clip", "0"], 1, "train: clip must be above 0, got 0.0"),
         (["digits", "--clip", "nan"], 1, "train: clip must be above 0, got nan"),
         (["digits", "--min-delta", "-1"], 1, "train: min_delta must be finite and not negative, got -1.0"),
+        (["digits", "--checkpoint-seconds", "-1"], 1, "train: checkpoint_seconds must not be negative, got -1.0"),
         (["digits", "--lr", "-1"], 1, "AdamW: "),
         (["digits", "--lr", "nan"], 1, "AdamW: "),
         (["digits", "--weight-decay", "-1"], 1, "AdamW: "),
@@ -197,7 +198,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["digits", "--seed", "1" * 30], 1, "train: the seed must have at most 64 bits, got 1"),
         (["digits", "--hidden", "3,x"], 2, "argument --hidden: sizes are integers of at least 1"),
         (["digits", "--epochs", "many"], 2, "argument --epochs: invalid int value: 'many'"),
-        (["letters"], 2, "argument task: invalid choice: 'letters'"),
+        (["letters"], 1, "train: the source must be digits, mnist, a .toml file or a table (.csv, .tsv, .npy, .npz, .parquet), got 'letters'"),
     ],
 )  # fmt: skip
 def test_wrong_options_are_named(capsys, tmp_path, monkeypatch, arguments, code, message):

@@ -16,8 +16,9 @@ from cygrad.autograd import Op
 MODULES = ["cygrad", *(m.name for m in pkgutil.walk_packages(cg.__path__, "cygrad.") if "__main__" not in m.name)]
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PUBLIC = [
-    "cygrad", "cygrad.nn", "cygrad.nn.functional", "cygrad.autograd", "cygrad.compiler", "cygrad.data", "cygrad.optim",
-    "cygrad.train", "cygrad.sklearn", "cygrad.serve", "cygrad.integrations.onnx",
+    "cygrad", "cygrad.nn", "cygrad.nn.functional", "cygrad.autograd", "cygrad.compiler", "cygrad.data",
+    "cygrad.data.preprocessing", "cygrad.optim", "cygrad.train", "cygrad.sklearn", "cygrad.serve",
+    "cygrad.integrations.onnx",
 ]  # fmt: skip
 # What must be there for a part of ours, or its examples.
 OPTIONAL = {"sklearn": "cygrad.sklearn", "onnx": "cygrad.integrations.onnx"}

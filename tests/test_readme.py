@@ -1,4 +1,4 @@
-"""The scripts in the README and on the pages about training, recorded steps and shipping do what they say."""
+"""The scripts in the README and on the pages about data, training, recorded steps and shipping do what they say."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 TRAINING = README.parent / "docs" / "training.md"
 COMPILE = README.parent / "docs" / "compile.md"
 SHIPPING = README.parent / "docs" / "shipping.md"
+DATA = README.parent / "docs" / "data.md"
 
 
 @pytest.mark.skipif(not README.exists(), reason="the README is not beside the tests")
@@ -44,6 +45,17 @@ def test_the_page_about_recorded_steps_runs(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "gemm" in done.stdout and done.stdout.split()[-1] == "4"
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the page is not beside the tests")
+def test_the_page_about_data_runs(tmp_path):
+    pytest.importorskip("safetensors", reason="safetensors is not installed")
+    script = "\n".join(re.findall(r"```python\n(.*?)```", DATA.read_text(encoding="utf-8"), re.DOTALL))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) > 0.9 and (tmp_path / "model" / "preprocessing.json").exists()
 
 
 @pytest.mark.skipif(not SHIPPING.exists(), reason="the page is not beside the tests")

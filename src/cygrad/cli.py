@@ -58,6 +58,8 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"cygrad {__version__}", help="print the version and end")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_train(commands)
+    add_resume(commands)
+    add_runs(commands)
     add_predict(commands)
     add_export(commands)
     add_serve(commands)
@@ -69,39 +71,67 @@ def parser() -> Parser:
 
 def add_train(commands: Any) -> None:
     """The options of ``cygrad train``."""
-    from cygrad.train.command import Options
+    from cygrad.train.command.options import TABLE, TRAINING, Options, defaults
 
-    default = Options()
-    command = commands.add_parser("train", help="train a classifier and save the run", description=train.__doc__)
+    command = commands.add_parser("train", help="train a network and save the run", description=train.__doc__)
     command.set_defaults(command=train)
-    command.add_argument("task", choices=("digits", "mnist"), help="digits come with the package, mnist needs --data")
+    command.add_argument("source", help="digits, mnist, a table (.csv, .npy, .npz, .parquet), or a .toml file")
     command.add_argument("--data", metavar="DIR", help="folder with the IDX files of MNIST or Fashion-MNIST")
+    command.add_argument("--out", metavar="DIR", help="folder of the run (default: runs/NAME)")
+    training = command.add_argument_group("training", "what is not given for a table is chosen by its size")
+    usual = {name: value for name, value in defaults(Options).items() if name != "threads"}
+    usual["hidden"] = ",".join(map(str, usual["hidden"]))
+    for name, choice in TRAINING.items():
+        add(training, name, choice, f" (default: {usual[name]})" if name in usual else "")
+    table = command.add_argument_group("tables")
+    for name, choice in TABLE.items():
+        add(table, name, choice, "")
 
-    def add(name: str, kind: Any, value: Any, text: str) -> None:
-        command.add_argument(f"--{name}", type=kind, default=value, help=f"{text} (default: {value})")
 
-    add("epochs", int, default.epochs, "how often to go through the training part, at most")
-    add("batch-size", int, default.batch_size, "images a step")
-    add("lr", float, default.lr, "learning rate of the first epoch; it falls along a cosine")
-    add("weight-decay", float, default.weight_decay, "decay of the weights, not of biases and norms")
-    add("dropout", float, default.dropout, "probability that an activation is dropped")
-    add("hidden", sizes, ",".join(map(str, default.hidden)), "sizes of the hidden layers")
-    add("clip", float, default.clip, "bound of the gradient's norm")
-    add("patience", int, default.patience, "epochs without a better validation loss before it stops")
-    add("min-delta", float, default.min_delta, "by how much a loss must be lower to be better")
-    add("seed", int, default.seed, "seed of the split, the first weights, the order and dropout")
-    command.add_argument("--threads", type=int, help="threads that a kernel may use (default: all cores)")
-    command.add_argument("--out", metavar="DIR", help="folder of the run (default: runs/TASK)")
+def add(group: Any, name: str, choice: Any, default: str) -> None:
+    """An option of which nothing is noted unless it is given."""
+
+    def kind(text: str) -> Any:
+        try:
+            return choice.kind(text)
+        except ValueError as error:
+            plain = choice.kind in (int, float)
+            said = f"invalid {choice.kind.__name__} value: {text!r}" if plain else str(error)
+            raise argparse.ArgumentTypeError(said) from None
+
+    flag = f"--{name.replace('_', '-')}"
+    metavar = name.rpartition("_")[2].upper()
+    group.add_argument(
+        flag, dest=name, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=choice.text + default
+    )
+
+
+def add_resume(commands: Any) -> None:
+    """The options of ``cygrad resume``."""
+    text = "go on with a training that was killed or interrupted"
+    command = commands.add_parser("resume", help=text, description=resume.__doc__)
+    command.set_defaults(command=resume)
+    command.add_argument("run", metavar="RUN", help="folder of a run")
+    command.add_argument("--threads", type=int, help="threads that a kernel may use (default: as it began)")
+
+
+def add_runs(commands: Any) -> None:
+    """The options of ``cygrad runs``."""
+    command = commands.add_parser("runs", help="compare runs in a table", description=runs.__doc__)
+    command.set_defaults(command=runs)
+    command.add_argument("folders", metavar="FOLDER", nargs="*", help="runs, or folders of them (default: runs)")
+    command.add_argument("--sort", metavar="NAME", help="column whose best value comes first, such as val_loss")
+    command.add_argument("--json", action="store_true", help="print JSON, with all results and options")
 
 
 def add_predict(commands: Any) -> None:
     """The options of ``cygrad predict``."""
     command = commands.add_parser(
-        "predict", help="print the classes of the rows of a table", description=predict.__doc__
+        "predict", help="print what a run predicts for a table", description=predict.__doc__
     )
     command.set_defaults(command=predict)
     command.add_argument("run", metavar="RUN", help="folder of a run")
-    command.add_argument("file", metavar="FILE", help="table of numbers, a row for each image, .csv or .npy")
+    command.add_argument("file", metavar="FILE", help="table, as the run was trained on; the target is not wanted")
     command.add_argument("--proba", action="store_true", help="print the probabilities of all classes")
 
 
@@ -135,60 +165,71 @@ def add_bench(commands: Any) -> None:
     command.add_argument("--quick", action="store_true", help="fewer rounds, and only the small size")
 
 
-def sizes(text: str) -> tuple[int, ...]:
-    """The sizes of hidden layers, "256,128"; none for an empty text."""
-    try:
-        numbers = tuple(int(part) for part in text.split(",")) if text.strip() else ()
-    except ValueError:
-        numbers = (0,)
-    if any(number < 1 for number in numbers):
-        raise argparse.ArgumentTypeError(f"sizes are integers of at least 1, separated by commas, got {text!r}")
-    return numbers
-
-
 # Commands
 
 
 def train(options: argparse.Namespace) -> int:
-    """Trains a perceptron with batch norm, ReLU and dropout, prints a line an epoch and the accuracy on the
-    test part, and saves the run: weights, configuration, metrics. Ctrl-C ends it early and keeps the best
-    weights."""
-    from dataclasses import fields
-    from functools import partial
-
-    from cygrad.train import tasks
-    from cygrad.train.command import Options
+    """Trains a perceptron with batch norm, ReLU and dropout, prints a line an epoch and what the test part tells, and
+    saves the run: weights, configuration, metrics. Of a table, columns and network are chosen by what it holds. Ctrl-C
+    ends it early and keeps the best weights."""
+    from cygrad.train.command import CHOICES, Job, read_config
     from cygrad.train.command import train as run
 
-    chosen = Options(**{field.name: getattr(options, field.name) for field in fields(Options)})
-    if (options.task == "mnist") != (options.data is not None):
-        raise ValueError("train: mnist needs --data, the folder with its files; digits come with the package")
-    load = tasks.digits if options.data is None else partial(tasks.mnist, options.data)
-    finished = run(load, chosen, options.out or os.path.join("runs", options.task))
+    given = {name: value for name, value in vars(options).items() if name in CHOICES}
+    said = read_config(options.source) if options.source.lower().endswith(".toml") else {"source": options.source}
+    source, data, out = said.pop("source"), options.data or said.pop("data", None), options.out or said.pop("out", None)
+    job = Job(source, data, {**{name: value for name, value in said.items() if name in CHOICES}, **given})
+    finished = run(job, out or os.path.join("runs", job.name))
     return 0 if finished else INTERRUPTED
 
 
+def resume(options: argparse.Namespace) -> int:
+    """Goes on with a training that was killed or interrupted, from the end of the last whole epoch. It ends with the
+    bits of one that was never stopped."""
+    from cygrad.train.command import resume as run
+
+    return 0 if run(options.run, options.threads) else INTERRUPTED
+
+
+def runs(options: argparse.Namespace) -> int:
+    """Prints a line a run: its state, its results, and the options in which the runs differ."""
+    import json
+
+    from cygrad.train.command.runs import found, ordered, summary, tabulated
+
+    rows, code = [], 0
+    for folder in found(options.folders or ["runs"]):
+        try:
+            rows.append(summary(folder))
+        except ValueError as error:
+            print(f"cygrad: {sentence(error)}", file=sys.stderr)
+            code = FAILED
+    rows = ordered(rows, options.sort)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print(tabulated(rows) if rows else "there are no runs")
+    return code
+
+
 def predict(options: argparse.Namespace) -> int:
-    """Prints the class of each row of a table, one a line. The rows are scaled as those that the run was
-    trained on."""
-    from cygrad.data import read_table
+    """Prints the class of each row of a table, or the number that is predicted, one a line. The rows are scaled and
+    encoded as those that the run was trained on."""
     from cygrad.train.run import load_run
 
     run = load_run(options.run)
-    rows = read_table(options.file)
-    if options.proba:
-        for row in run.probabilities(rows):
-            print(",".join(f"{value:.6f}" for value in row))
-    else:
-        for number in run.classes(rows):
-            print(number)
+    for prediction in run.predictions(run.read(options.file), options.proba):
+        if options.proba:
+            print(",".join(f"{value:.6f}" for value in prediction))
+        else:
+            print(f"{prediction:.7g}" if isinstance(prediction, float) else prediction)
     sys.stdout.flush()
     return 0
 
 
 def export(options: argparse.Namespace) -> int:
-    """Writes the model of a run as ONNX, from rows of unscaled numbers to scores and probabilities, or its weights as
-    safetensors, under PyTorch's names."""
+    """Writes the model of a run as ONNX, from rows of unscaled numbers to scores and probabilities, or predictions, or
+    its weights as safetensors, under PyTorch's names."""
     import json
 
     from cygrad.train.run import load_run
@@ -204,9 +245,15 @@ def export(options: argparse.Namespace) -> int:
     if kind == "onnx":
         from cygrad.integrations.onnx import export as write
 
-        network, example = run.network(), (1, run.columns)
-        outputs = ["scores", "probabilities"]
-        write(network, path, example, opset=options.opset, input_names=["rows"], output_names=outputs, metadata=notes)
+        write(
+            run.network(),
+            path,
+            run.example(),
+            opset=options.opset,
+            input_names=["rows"],
+            output_names=run.outputs,
+            metadata=notes,
+        )
     else:
         from cygrad.serialization import save
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -12,7 +11,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.tensor import Tensor
 
-__all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
+__all__ = ["Dataset", "Subset", "TensorDataset"]
 
 
 class Shuffler(Protocol):
@@ -96,37 +95,6 @@ class Subset(Dataset):
     def __len__(self) -> int:
         """The number of indices."""
         return len(self.indices)
-
-
-def random_split(dataset: Any, lengths: Sequence[int | float], generator: Shuffler | None = None) -> list[Subset]:
-    """Parts of the dataset, drawn at random, none overlapping another.
-
-    `lengths` are either whole numbers that add up to the dataset's length n, or fractions that add up to 1.
-    A fraction f gives ⌊f·n⌋ items; what is left goes one each to the first parts. As
-    ``torch.utils.data.random_split``. Raises ValueError for other lengths.
-
-    >>> parts = cg.data.random_split(range(10), [0.75, 0.25], np.random.default_rng(0))
-    >>> [len(part) for part in parts]
-    [8, 2]
-    """
-    sizes = split_sizes(len(dataset), list(lengths))
-    order = shuffler(generator).permutation(len(dataset))
-    ends = np.cumsum(sizes)
-    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
-
-
-def split_sizes(n: int, lengths: list[int | float]) -> list[int]:
-    """The sizes of the parts of n items."""
-    if any(not length >= 0 for length in lengths):
-        raise ValueError(f"random_split: no length may be negative, got {lengths}")
-    if lengths and math.isclose(sum(lengths), 1):
-        sizes = [math.floor(n * fraction) for fraction in lengths]
-        for i in range(n - sum(sizes)):
-            sizes[i % len(sizes)] += 1
-        return sizes
-    if any(int(length) != length for length in lengths if math.isfinite(length)) or sum(lengths) != n:
-        raise ValueError(f"random_split: lengths must add up to the {n} items of the dataset, or to 1, got {lengths}")
-    return [int(length) for length in lengths]
 
 
 def as_tensor(value: Tensor | Array) -> Tensor:

@@ -15,7 +15,7 @@ from typing import Any
 import cygrad
 from cygrad.serve.refusal import Refusal
 from cygrad.serve.request import Request, read_request
-from cygrad.train.run import Run
+from cygrad.train.run import AnyRun
 
 __all__ = ["Application", "Limits"]
 
@@ -49,7 +49,7 @@ class Application:
     ``{"error_code": …, "message": "one sentence"}``.
     """
 
-    def __init__(self, run: Run, limits: Limits | None = None) -> None:
+    def __init__(self, run: AnyRun, limits: Limits | None = None) -> None:
         self.run = run
         self.limits = limits or Limits()
         self.paths: dict[str, tuple[tuple[str, ...], Callable[..., Awaitable[tuple[str, bytes]]]]] = {
@@ -113,10 +113,10 @@ class Application:
         proba = options_of(request)
         try:
             rows = self.run.numbers(request.rows, request.columns)
-            predictions = self.run.probabilities(rows) if proba else self.run.classes(rows)
+            predictions = self.run.predictions(rows, proba)
         except ValueError as error:
             raise Refusal(400, " ".join(str(error).split())) from None
-        return as_json({"predictions": predictions.tolist()})
+        return as_json({"predictions": predictions})
 
     async def body_of(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         """The whole body. Raises Refusal with 413 for one that is too large, 408 for one that does not come."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cygrad.serve.app import Application, Limits
-from cygrad.train.run import Run
+from cygrad.train.run import AnyRun
 
 __all__ = ["serve"]
 
@@ -18,7 +18,7 @@ LAST_REQUESTS = 5  # seconds that those in progress have after Ctrl-C
 
 
 def serve(
-    run: Run,
+    run: AnyRun,
     host: str = "127.0.0.1",
     port: int = 5000,
     *,

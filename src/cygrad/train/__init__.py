@@ -18,7 +18,7 @@ from cygrad.train.lr_finder import RateTest, find_lr
 from cygrad.train.metrics import F1, MAE, R2, Accuracy, FunctionMetric, Metric, RocAuc
 from cygrad.train.models import mlp
 from cygrad.train.progress import Progress
-from cygrad.train.run import Config, Run, load_run, prepare_folder, save_run
+from cygrad.train.run import Config, Run, TableConfig, TableRun, load_run, prepare_folder, save_run
 from cygrad.train.saved_model import load_model, save_model
 from cygrad.train.tasks import Task, digits, mnist
 from cygrad.train.trainer import SWA, Trainer
@@ -47,6 +47,8 @@ __all__ = [
     "RateTest",
     "RocAuc",
     "Run",
+    "TableConfig",
+    "TableRun",
     "Task",
     "Trainer",
     "VanishingGradientWarning",

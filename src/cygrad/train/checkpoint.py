@@ -18,26 +18,30 @@ FORMAT = 1
 @dataclass(frozen=True)
 class Checkpoint:
     """Where and when a ``Trainer`` writes checkpoints: at the end of every epoch, and with `every_steps` after as
-    many updates too. `path` ends in ``.npz``, or in ``.safetensors`` where that package is installed, and belongs
+    many updates too, but none sooner than `every_seconds` after the last, so that short epochs don't wait for the disk.
+    `path` ends in ``.npz``, or in ``.safetensors`` where that package is installed, and belongs
     to one training.
 
     The file is replaced as a whole: it is written beside the old one, flushed to the disk and renamed. So
     whatever happens, and where the disk is full, the last good one stays. It holds numbers and text, and to load
     it runs no code.
 
-    Raises ValueError for another ending, or where `every_steps` is below 1.
+    Raises ValueError for another ending, `every_steps` below 1, or `every_seconds` below 0.
 
     >>> cg.train.Checkpoint("run.npz", every_steps=100)
-    Checkpoint(path='run.npz', every_steps=100)
+    Checkpoint(path='run.npz', every_steps=100, every_seconds=0.0)
     """
 
     path: str | os.PathLike[str]
     every_steps: int | None = None
+    every_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         kind_of("Checkpoint", self.path)
         if self.every_steps is not None and not self.every_steps >= 1:
             raise ValueError(f"Checkpoint: every_steps must be at least 1, got {self.every_steps}")
+        if not self.every_seconds >= 0:
+            raise ValueError(f"Checkpoint: every_seconds must not be negative, got {self.every_seconds}")
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None:

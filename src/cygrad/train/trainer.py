@@ -208,6 +208,7 @@ class Trainer:
         self._stop = False
         self._learning = RecordedStep(model, loss, optimizer, compile)
         self._watched_gradients = False
+        self._written = -math.inf  # when the last checkpoint was
         self._running = Epoch(self.metrics)
         self._random = RandomState([])
         self._resumed: dict[str, Any] | None = None  # the states of the generators, until the loaders are known
@@ -507,8 +508,9 @@ class Trainer:
         return {name: part for name, part in named.items() if part is not None}
 
     def _write_checkpoint(self) -> None:
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and time.monotonic() >= self._written + self.checkpoint.every_seconds:
             write_checkpoint(self.checkpoint.path, self.state_dict())
+            self._written = time.monotonic()
             self._notify("on_checkpoint", os.fspath(self.checkpoint.path))
 
     # Callbacks

@@ -11,7 +11,7 @@ from cygrad.compiler.recorder import address
 
 __all__ = ["write_gradients"]
 
-LONGEST_SUM = 320  # GEMM_K of csrc/kernels/gemm.h: products that sum more do it in parts, C among them
+LONGEST_SUM = 1024  # GEMM_K of csrc/kernels/gemm.h: products that sum more do it in parts, C among them
 
 
 class Addition(NamedTuple):

@@ -1,4 +1,4 @@
-"""Tables of numbers in files of text or NumPy's own."""
+"""Matrices of numbers in files of text or NumPy's own; ``cygrad.data.Table`` has columns with names and text."""
 
 from __future__ import annotations
 
@@ -89,14 +89,8 @@ def number(field: str) -> float | None:
 
 
 def read_npy(name: str) -> Array:
-    """The table of a file of NumPy's. The file is mapped, so that a header can't claim more than there is."""
-    with open(name, "rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise ValueError(f"read_table: {name} is not a .npy file")
-    try:
-        array = np.load(name, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, TypeError, OverflowError, SyntaxError, OSError) as error:
-        raise ValueError(f"read_table: {name} can't be read as an array of numbers ({error})") from None
+    """The table of a file of NumPy's."""
+    array = load_npy("read_table", name)
     if array.ndim != 2 or array.dtype.kind not in "fiub":
         raise ValueError(
             f"read_table: {name} must hold real numbers in 2 dimensions, got {array.dtype} of shape {array.shape}"
@@ -104,6 +98,18 @@ def read_npy(name: str) -> Array:
     if not array.size:
         raise ValueError(f"read_table: {name} holds no numbers, its shape is {array.shape}")
     return to_float32(array, name, None)
+
+
+def load_npy(op: str, name: str) -> Array:
+    """The array of a ``.npy`` file, never of pickled objects. The file is mapped, so that a header can't claim more
+    than there is."""
+    with open(name, "rb") as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise ValueError(f"{op}: {name} is not a .npy file")
+    try:
+        return np.load(name, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, TypeError, OverflowError, SyntaxError, OSError) as error:
+        raise ValueError(f"{op}: {name} can't be read as an array of numbers ({error})") from None
 
 
 def to_float32(table: Array, name: str, lines: list[int] | None) -> Array:

@@ -1,16 +1,22 @@
-"""The data sets that the command line trains on, in parts and scaled."""
+"""Data sets of images, in parts and scaled."""
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
+import cygrad
 from cygrad._typing import Array
-from cygrad.data import TensorDataset, load_digits, load_mnist
+from cygrad.data import TensorDataset, load_digits, load_mnist, stratified_split
+from cygrad.nn import functional as F
+from cygrad.nn.module import Module
 from cygrad.random import Generator
-from cygrad.train.run import scaled
+from cygrad.train.evaluation import Loss
+from cygrad.train.run import Config, Run
+from cygrad.train.run.pixels import scaled
 
 __all__ = ["Task", "digits", "mnist"]
 
@@ -32,6 +38,52 @@ class Task(NamedTuple):
         """The numbers in a row."""
         return int(self.train.tensors[0].array.shape[1])
 
+    @property
+    def outputs(self) -> int:
+        """The numbers that a network gives for a row."""
+        return len(self.classes)
+
+    @property
+    def loss(self) -> Loss:
+        """What is made smaller."""
+        return F.cross_entropy
+
+    @property
+    def metrics(self) -> list[str]:
+        """What is measured beside the loss."""
+        return ["accuracy"]
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be known about the data."""
+        return []
+
+    def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
+        """The run of a model that was trained on it."""
+        config = Config(
+            sizes=[self.columns, *options["hidden"], self.outputs],
+            dropout=options["dropout"],
+            mean=self.mean,
+            std=self.std,
+            classes=self.classes,
+            version=cygrad.__version__,
+            seed=options["seed"],
+            task=self.name,
+            options=dict(options),
+            results=dict(results),
+        )
+        return Run(model, config)
+
+    def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
+        """What is kept of the measures on the test part, and a sentence about them."""
+        return test_accuracy(measured)
+
+
+def test_accuracy(measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
+    """The results of a classification, and the sentence about them."""
+    kept = {"test_loss": measured["loss"], "test_accuracy": measured["accuracy"]}
+    return kept, f"test accuracy {100 * measured['accuracy']:.2f} %"
+
 
 def digits(seed: int = 0) -> Task:
     """The 1,797 digits that come with the package: 70 % to train, 10 % to validate, 20 % to test, the same
@@ -42,7 +94,7 @@ def digits(seed: int = 0) -> Task:
     (1258, 180, 359, 64)
     """
     images, labels = load_digits()
-    train, validation, test = stratified(labels, (0.7, 0.1), seed)
+    train, validation, test = stratified(labels, (0.7, 0.1, 0.2), seed)
     return task(
         "digits",
         (images[train], labels[train]),
@@ -57,7 +109,7 @@ def mnist(folder: str | os.PathLike[str], seed: int = 0) -> Task:
     """
     data = load_mnist(folder)
     images, labels = data.train_images, data.train_labels
-    train, validation = stratified(labels, (0.9,), seed)
+    train, validation = stratified(labels, (0.9, 0.1), seed)
     return task(
         "mnist",
         (images[train], labels[train]),
@@ -67,15 +119,9 @@ def mnist(folder: str | os.PathLike[str], seed: int = 0) -> Task:
 
 
 def stratified(labels: Array, fractions: tuple[float, ...], seed: int) -> list[Array]:
-    """Indices in parts: of every class these fractions, and the rest."""
-    generator = Generator().manual_seed(seed)
-    parts: list[list[Array]] = [[] for _ in range(len(fractions) + 1)]
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        ends = np.rint(np.cumsum(fractions) * len(rows)).astype(int)
-        for part, piece in zip(parts, np.split(rows[generator.permutation(len(rows))], ends), strict=True):
-            part.append(piece)
-    return [np.sort(np.concatenate(part)) if part else np.zeros(0, np.int64) for part in parts]
+    """The indices of parts with these fractions of every class."""
+    parts = stratified_split(range(len(labels)), labels, fractions, Generator().manual_seed(seed))
+    return [np.asarray(part.indices) for part in parts]
 
 
 def task(name: str, *parts: tuple[Array, Array]) -> Task:

@@ -1,29 +1,25 @@
-"""A run on the disk: a folder with the weights, the configuration and the metrics."""
+"""A run on rows of numbers that have one scale, such as pixels."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from cygrad._files import atomic_write
 from cygrad._typing import Array
+from cygrad.data import read_table
 from cygrad.nn.functional import softmax
 from cygrad.nn.module import Module
 from cygrad.nn.modules.container import Sequential
-from cygrad.serialization import load, save
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
-from cygrad.train.history import Record
 from cygrad.train.models import mlp
 
-__all__ = ["Run", "load_run", "prepare_folder", "save_run"]
-
-WEIGHTS, CONFIG, METRICS = "weights.npz", "config.json", "metrics.csv"
+__all__ = ["Config", "Run", "scaled"]
 
 
 @dataclass
@@ -40,13 +36,25 @@ class Config:
     task: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
+    format: int = 1
+
+    @staticmethod
+    def of(content: Mapping[str, Any]) -> Config:
+        """The configuration in a file's values. Raises ValueError or TypeError where they are none."""
+        config = Config(**content)
+        check(config)
+        return config
+
+    def network(self) -> Sequential:
+        """The network that it describes, with new weights."""
+        return mlp(self.sizes, self.dropout)
 
 
 @dataclass
 class Run:
     """A trained model and its configuration."""
 
-    model: Sequential
+    model: Module
     config: Config
 
     @property
@@ -68,6 +76,10 @@ class Run:
             raise ValueError(f"predict: {first_wrong(rows, columns)}")
         with np.errstate(over="ignore"):
             return table.astype(np.float32)
+
+    def read(self, path: str | os.PathLike[str]) -> Array:
+        """The rows in a file, as ``cygrad.data.read_table`` reads it."""
+        return read_table(path)
 
     def scores(self, rows: Array) -> Array:
         """One score a class, (N, classes), for rows (N, columns) of unscaled numbers.
@@ -93,9 +105,23 @@ class Run:
         powers = np.exp(scores - scores.max(1, keepdims=True))
         return powers / powers.sum(1, keepdims=True)
 
+    def predictions(self, rows: Array, proba: bool = False) -> list[Any]:
+        """The class of each row, or the probabilities of all classes."""
+        predicted: list[Any] = (self.probabilities(rows) if proba else self.classes(rows)).tolist()
+        return predicted
+
     def network(self) -> Module:
         """The model with what stands before and behind it: rows of unscaled numbers give scores and probabilities."""
         return Network(self)
+
+    def example(self) -> Array:
+        """Some rows that ``network`` takes."""
+        return np.zeros((1, self.columns), np.float32)
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of what ``network`` gives."""
+        return ["scores", "probabilities"]
 
     def metadata(self) -> dict[str, Any]:
         """What the model is and takes, for JSON."""
@@ -145,92 +171,6 @@ def is_number(value: Any) -> bool:
 def scaled(x: Array, mean: float, std: float) -> Array:
     """(x − mean)/std as float32."""
     return ((x.astype(np.float32) - np.float32(mean)) / np.float32(std)).astype(np.float32)
-
-
-def prepare_folder(folder: str | os.PathLike[str]) -> None:
-    """Makes the folder where it is missing, and sees that it takes files; OSError says in one sentence why
-    not.
-
-    A folder that holds other things than a run is refused with ValueError.
-    """
-    name = os.fspath(folder)
-    try:
-        os.makedirs(name, exist_ok=True)
-        held = set(os.listdir(name))
-    except OSError as error:
-        raise OSError(error.errno, f"save_run: {name} can't be made a folder ({error.strerror})") from None
-    strange = [entry for entry in held - {WEIGHTS, METRICS} if not entry.startswith(".")]
-    if strange and CONFIG not in held:
-        raise ValueError(f"save_run: {name} holds other things than a run, and stays as it is")
-    probe = os.path.join(name, f".probe-{os.getpid()}")
-    with atomic_write("save_run", probe) as file:
-        file.write(b"\n")
-    os.unlink(probe)
-
-
-def save_run(folder: str | os.PathLike[str], run: Run, records: Sequence[Record] = ()) -> None:
-    """Writes ``weights.npz``, ``metrics.csv``, one line an epoch, and ``config.json``; each file whole or
-    not at all.
-
-    >>> import tempfile
-    >>> folder = tempfile.mkdtemp()
-    >>> config = cg.train.Config([4, 8, 2], 0.0, mean=0.0, std=1.0, classes=[0, 1], version=cg.__version__)
-    >>> run = cg.train.Run(cg.train.mlp(config.sizes), config)
-    >>> cg.train.save_run(folder, run)
-    >>> x = np.ones((3, 4), np.float32)
-    >>> bool((cg.train.load_run(folder).scores(x) == run.scores(x)).all())
-    True
-    """
-    import json
-
-    prepare_folder(folder)
-    save(run.model.state_dict(), os.path.join(folder, WEIGHTS))
-    names = list(dict.fromkeys(name for record in records for name in record))
-    rows = [[repr(record.get(name, math.nan)) for name in names] for record in records]
-    lines = [",".join(line) + "\n" for line in ([names, *rows] if rows else [])]
-    write_text(os.path.join(folder, METRICS), "".join(lines))
-    write_text(os.path.join(folder, CONFIG), json.dumps(asdict(run.config), indent=2) + "\n")
-
-
-def write_text(path: str, text: str) -> None:
-    """A file of text, in place of the one that was there."""
-    with atomic_write("save_run", path) as file:
-        file.write(text.encode())
-
-
-def load_run(folder: str | os.PathLike[str]) -> Run:
-    """The run that ``save_run`` wrote, its model in evaluation mode.
-
-    Raises FileNotFoundError where the folder holds no run, ValueError where a file is corrupt or the
-    weights do not fit.
-    """
-    name = os.fspath(folder)
-    if not os.path.isfile(os.path.join(name, CONFIG)):
-        raise FileNotFoundError(f"load_run: {name} is no run, it has no {CONFIG}")
-    config = read_config(os.path.join(name, CONFIG))
-    path = os.path.join(name, WEIGHTS)
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"load_run: {name} is no run, it has no {WEIGHTS}")
-    model = mlp(config.sizes, config.dropout)
-    try:
-        model.load_state_dict(load(path))
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(f"load_run: {path} does not hold the weights of this model ({error})") from None
-    model.eval()
-    return Run(model, config)
-
-
-def read_config(path: str) -> Config:
-    """The configuration in a file."""
-    import json
-
-    with open(path, encoding="utf-8") as file:
-        try:
-            config = Config(**json.load(file))
-            check(config)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError(f"load_run: {path} is corrupt ({error})") from None
-    return config
 
 
 def check(config: Config) -> None:

@@ -1,0 +1,8 @@
+"""Tables: named columns of numbers and text, and the files that they are read from."""
+
+from cygrad.data.tables.arrays import read_npy, read_npz
+from cygrad.data.tables.delimited import read_csv
+from cygrad.data.tables.parquet import read_parquet
+from cygrad.data.tables.table import Table
+
+__all__ = ["Table", "read_csv", "read_npy", "read_npz", "read_parquet"]

@@ -1,0 +1,31 @@
+"""Ctrl-C, put off while files are written that belong together."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+__all__ = ["uninterrupted"]
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A block at whose end, and not before, a Ctrl-C in it raises KeyboardInterrupt. In other threads than the main
+    one, which Ctrl-C does not reach, it does nothing.
+
+    >>> with cg.train.interrupts.uninterrupted():
+    ...     pass
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if pressed:
+        raise KeyboardInterrupt

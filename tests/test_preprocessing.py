@@ -1,0 +1,281 @@
+"""Preprocessing: fitted on the training part, applied to any rows, kept as JSON, and nothing silently wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cygrad.data import Preprocessor, Table
+from cygrad.data.preprocessing import Category, Classes, Number, Quantity, fit_target, target_of
+from cygrad.data.preprocessing.target import described_target
+
+TRAIN = Table({"age": [20, 30, None, 40], "city": ["Bern", "Oslo", "Bern", None], "level": [1, 2, 1, 3]})
+
+
+def test_numbers_are_scaled_and_categories_encoded():
+    fitted = Preprocessor(categories=["level"]).fit(TRAIN)
+    assert fitted.columns == ["age", "city", "level"]
+    assert fitted.features == [
+        "age", "age is missing", "city is 'Bern'", "city is 'Oslo'", "city is a missing value",
+        "level is 1", "level is 2", "level is 3",
+    ]  # fmt: skip
+    deviation = math.sqrt(200 / 3)
+    wanted = [
+        [-10 / deviation, 0, 1, 0, 0, 1, 0, 0],
+        [0, 0, 0, 1, 0, 0, 1, 0],
+        [0, 1, 1, 0, 0, 1, 0, 0],
+        [10 / deviation, 0, 0, 0, 1, 0, 0, 1],
+    ]
+    np.testing.assert_allclose(fitted.transform(TRAIN), np.array(wanted, np.float32), rtol=1e-6)
+    assert fitted.transform(TRAIN).dtype == np.float32
+    assert fitted.notes == [
+        "column 'age' lacks 1 values: the mean stands for them, and a mark tells where",
+        "column 'city' lacks 1 values, which are a category of their own",
+    ]
+    assert repr(fitted) == "Preprocessor(3 columns to 8 numbers)"
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30), st.lists(st.floats(-1e6, 1e6), max_size=10))
+def test_only_the_training_part_is_learnt_from(train, other):
+    """As scikit-learn's StandardScaler fitted on the training part."""
+    sklearn = pytest.importorskip("sklearn.preprocessing")
+    train = np.array(train)
+    if not train.std() > 1e-6 * np.abs(train).max():
+        return
+    fitted = Preprocessor().fit(Table({"x": train}))
+    scaler = sklearn.StandardScaler().fit(train[:, None])
+    for part in train, np.array(other):
+        if len(part):
+            wanted = scaler.transform(part[:, None])
+            np.testing.assert_allclose(fitted.transform(Table({"x": part})), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_categories_are_those_of_one_hot_encoder():
+    sklearn = pytest.importorskip("sklearn.preprocessing")
+    rng = np.random.default_rng(0)
+    train, other = (rng.choice(["a", "b", "c", "d"], (n, 1)) for n in (50, 20))
+    encoder = sklearn.OneHotEncoder(sparse_output=False).fit(train)
+    fitted = Preprocessor().fit(Table({"x": train[:, 0]}))
+    np.testing.assert_array_equal(fitted.transform(Table({"x": other[:, 0]})), encoder.transform(other))
+
+
+def test_columns_are_found_by_name_and_others_passed_over():
+    fitted = Preprocessor().fit(Table({"a": [1, 2], "b": ["x", "y"]}))
+    mixed = Table({"c": ["?", "?"], "b": ["y", "x"], "a": [2, 1]})
+    np.testing.assert_array_equal(fitted.transform(mixed), [[1, 0, 1], [-1, 1, 0]])
+
+
+def test_values_are_read_as_the_columns_were():
+    """Text of numbers for numbers, and numbers for text that looks like them."""
+    fitted = Preprocessor(categories=["code", "level"]).fit(Table({"x": [0, 2], "code": ["1", "3+"], "level": [1, 2]}))
+    text = Table({"x": ["2", "0"], "code": [1, 1], "level": ["2", "1.0"]})
+    np.testing.assert_array_equal(fitted.transform(text), [[1, 1, 0, 0, 1], [-1, 1, 0, 1, 0]])
+
+
+LEFT_OUT = {
+    "constant": ([7, 7, 7], "column 'x' is left out: all its values are 7"),
+    "constant that can't be summed exactly": ([0.1] * 3, "column 'x' is left out: all its values are 0.1"),
+    "constant text": (["a", "a", "a"], "column 'x' is left out: all its values are 'a'"),
+    "nothing": ([None] * 3, "column 'x' is left out: it has no values"),
+    "names": (["a", "b", "c"], "column 'x' is left out: its 3 texts are 3 different ones"),
+}
+
+
+@pytest.mark.parametrize(("values", "note"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_what_is_left_out_is_told(values, note):
+    fitted = Preprocessor(most_categories=2).fit(Table({"x": values, "y": [1, 2, 3]}))
+    assert fitted.columns == ["y"] and fitted.notes == [note]
+    with pytest.raises(ValueError, match="Preprocessor: there is no column to learn from: column 'x' is left out"):
+        Preprocessor(most_categories=2).fit(Table({"x": values}))
+
+
+def test_a_constant_that_is_sometimes_missing_is_kept():
+    fitted = Preprocessor().fit(Table({"x": [5, None, 5]}))
+    np.testing.assert_array_equal(fitted.transform(Table({"x": [5, None]})), [[0, 0], [0, 1]])
+
+
+BAD_FITS = {
+    "mixed types": ({"x": ["1", "2", "high"]}, {}, "the column 'x' mixes numbers and text, such as '1' and 'high'"),
+    "infinity": ({"x": [1, math.inf]}, {}, "the column 'x' holds inf in row 2"),
+    "missing": ({"x": [1, None]}, {"missing": "raise"}, "column 'x' lacks 1 values, the first in row 2"),
+    "missing text": ({"x": ["a", None]}, {"missing": "raise"}, "column 'x' lacks 1 values, the first in row 2"),
+    "no such category": ({"x": [1, 2]}, {"categories": ["y"]}, "the column 'y' is missing; there is 'x'"),
+    "no such column to drop": ({"x": [1, 2]}, {"drop": ["X"]}, "the column 'X' is missing; there is 'x'"),
+    "nothing left": ({"x": [1, 2]}, {"drop": ["x"]}, "there is no column to learn from: the table has no other"),
+    "no rows": ({"x": []}, {}, "there are no rows to fit it to"),
+    "beyond float64": ({"x": [-1.7e308, 1.7e308]}, {}, "column 'x' has no deviation that float64 can hold"),
+}
+
+
+@pytest.mark.parametrize(("columns", "options", "message"), BAD_FITS.values(), ids=BAD_FITS)
+def test_what_it_can_not_be_fitted_to(columns, options, message):
+    before = Preprocessor(**options)
+    with pytest.raises(ValueError) as caught:
+        before.fit(Table(columns))
+    assert message in str(caught.value)
+    assert before.encoders == [] == before.notes
+
+
+BAD_ROWS = {
+    "unseen category": ({"city": ["Bern", "Rome"]}, "column 'city' holds 'Rome' in row 2, where training had 'Bern', 'Oslo'"),
+    "missing category": ({"level": ["a", None]}, "column 'level' lacks a value in row 2, where training had 'a', 'b'"),
+    "missing number": ({"age": [1, None]}, "column 'age' lacks a value in row 2, and lacked none in training"),
+    "infinity": ({"age": [1, -math.inf]}, "column 'age' holds -inf in row 2"),
+    "no number": ({"age": ["1", "old"]}, "column 'age' holds 'old' in row 2, which is no number"),
+    "far away": ({"age": [1, 1e300]}, "column 'age' holds 1e+300 in row 2, too far from the mean"),
+    "missing column": ({"age": None}, "the column 'age' is missing; there is 'city', 'level'"),
+}
+
+
+@pytest.mark.parametrize(("changed", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
+def test_rows_that_it_refuses(changed, message):
+    train = {"age": [20, 30], "city": ["Bern", "Oslo"], "level": ["a", "b"]}
+    fitted = Preprocessor().fit(Table(train))
+    columns = {name: values for name, values in {**train, **changed}.items() if values is not None}
+    with pytest.raises(ValueError) as caught:
+        fitted.transform(Table(columns))
+    assert message in str(caught.value)
+
+
+def test_what_training_had_not_can_be_ignored():
+    fitted = Preprocessor().fit(Table({"age": [20, 30], "city": ["Bern", "Oslo"]}))
+    strange = Table({"age": [None, 30], "city": ["Rome", "Oslo"]})
+    np.testing.assert_array_equal(fitted.transform(strange, unseen="ignore"), [[0, 0, 0], [1, 0, 1]])
+    assert fitted.unknown(strange) == {"age": 1, "city": 1}
+    with pytest.raises(ValueError, match="unseen must be raise or ignore, got 'skip'"):
+        fitted.transform(strange, unseen="skip")
+
+
+def test_wrong_options_are_named():
+    with pytest.raises(ValueError, match="missing must be fill or raise, got 'drop'"):
+        Preprocessor(missing="drop")
+    with pytest.raises(TypeError, match="categories and drop are lists of names, got a text"):
+        Preprocessor(categories="city")
+    with pytest.raises(RuntimeError, match="it must be fitted before it transforms"):
+        Preprocessor().transform(TRAIN)
+    with pytest.raises(RuntimeError, match="it must be fitted"):
+        Preprocessor().save("nowhere.json")
+
+
+# Kept as JSON
+
+columns_of_any_kind = st.lists(
+    st.one_of(
+        st.builds(Number, st.text(min_size=1), st.floats(-1e300, 1e300), st.floats(1e-300, 1e300), st.booleans()),
+        st.builds(Category, st.text(min_size=1), st.lists(st.text(), min_size=2, unique=True)),
+        st.builds(Category, st.text(min_size=1), st.lists(st.integers(-9, 9).map(float), min_size=2, unique=True)),
+    ),
+    min_size=1,
+)
+
+
+@settings(deadline=None)
+@given(columns_of_any_kind)
+def test_json_brings_it_back(encoders):
+    fitted = Preprocessor()
+    fitted.encoders = encoders
+    assert Preprocessor.from_dict(json.loads(json.dumps(fitted.to_dict()))).encoders == encoders
+
+
+def test_a_file_brings_it_back(tmp_path):
+    path = tmp_path / "preprocessing.json"
+    fitted = Preprocessor(categories=["level"]).fit(TRAIN)
+    fitted.save(path)
+    np.testing.assert_array_equal(Preprocessor.load(path).transform(TRAIN), fitted.transform(TRAIN))
+
+
+NUMBER = {"kind": "number", "name": "x", "mean": 0.0, "std": 1.0, "marked": False}
+CORRUPT = {
+    "no JSON": "{",
+    "a list": "[]",
+    "no columns": {"format": 1, "columns": []},
+    "another format": {"format": 9, "columns": [NUMBER]},
+    "no such kind": {"format": 1, "columns": [{**NUMBER, "kind": "code"}]},
+    "a kind that is no name": {"format": 1, "columns": [{**NUMBER, "kind": [1]}]},
+    "an option too much": {"format": 1, "columns": [{**NUMBER, "run": "rm"}]},
+    "an option too few": {"format": 1, "columns": [{"kind": "number", "name": "x"}]},
+    "no deviation": {"format": 1, "columns": [{**NUMBER, "std": 0}]},
+    "a deviation of text": {"format": 1, "columns": [{**NUMBER, "std": "1"}]},
+    "NaN": {"format": 1, "columns": [{**NUMBER, "mean": math.nan}]},
+    "a mark that is none": {"format": 1, "columns": [{**NUMBER, "marked": 1}]},
+    "a name that is none": {"format": 1, "columns": [{**NUMBER, "name": 3}]},
+    "mixed categories": {"format": 1, "columns": [{"kind": "category", "name": "x", "values": ["a", 1]}]},
+    "categories that are none": {"format": 1, "columns": [{"kind": "category", "name": "x", "values": "ab"}]},
+    "deep": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("content", CORRUPT.values(), ids=CORRUPT)
+def test_corrupt_files_are_named(content, tmp_path):
+    path = tmp_path / "preprocessing.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(ValueError, match=r"Preprocessor\.load: .*preprocessing\.json is corrupt \("):
+        Preprocessor.load(path)
+
+
+# Targets
+
+TARGETS = {
+    "text": (["b", "a", "b"], None, Classes("y", ["a", "b"])),
+    "two numbers": ([0, 1, 1], None, Classes("y", [0.0, 1.0])),
+    "few whole numbers": ([1, 2, 3] * 3, None, Classes("y", [1.0, 2.0, 3.0])),
+    "many whole numbers": (list(range(50)), None, Quantity("y", 24.5, math.sqrt((50**2 - 1) / 12))),
+    "parts": ([0.5, 1.5, 0.5, 1.5], None, Quantity("y", 1.0, 0.5)),
+    "whole numbers said to be quantities": ([1, 3], "regression", Quantity("y", 2.0, 1.0)),
+    "parts said to be classes": ([0.5, 1.5], "classification", Classes("y", [0.5, 1.5])),
+    "booleans": ([True, False], None, Classes("y", ["False", "True"])),
+}
+
+
+@pytest.mark.parametrize(("values", "task", "wanted"), TARGETS.values(), ids=TARGETS)
+def test_targets(values, task, wanted):
+    column = Table({"y": values})["y"]
+    target = fit_target("y", column, task)
+    assert type(target) is type(wanted)
+    if isinstance(wanted, Quantity):
+        assert (target.mean, target.std) == pytest.approx((wanted.mean, wanted.std))
+        assert target.encode(column).shape == (len(values), 1) and target.encode(column).dtype == np.float32
+        assert target.decode(target.encode(column)) == pytest.approx(values, abs=1e-5)
+    else:
+        assert target == wanted and target.encode(column).dtype == np.int64
+        assert target.decode(target.encode(column)) == [str(v) if isinstance(v, bool) else v for v in values]
+    assert target_of(json.loads(json.dumps(described_target(target)))) == target
+
+
+BAD_TARGETS = {
+    "missing": (["a", None], None, "the target 'y' lacks a value in row 2"),
+    "missing number": ([1, None], None, "the target 'y' lacks a value in row 2"),
+    "infinity": ([1, math.inf], None, "the target 'y' holds inf in row 2"),
+    "one class": (["a", "a"], None, "the target 'y' has one value only, 'a'"),
+    "one number": ([2, 2], None, "the target 'y' has one value only, 2"),
+    "text as a quantity": (["a", "b"], "regression", "the target is no quantity: column 'y' holds 'a' in row 1, which is no number"),
+    "no such task": ([1, 2], "clustering", "the task must be classification or regression, got 'clustering'"),
+    "beyond float64": ([-1.7e308, 1.7e308], "regression", "the target 'y' has no deviation that float64 can hold"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "task", "message"), BAD_TARGETS.values(), ids=BAD_TARGETS)
+def test_what_can_not_be_predicted(values, task, message):
+    with pytest.raises(ValueError) as caught:
+        fit_target("y", Table({"y": values})["y"], task)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        None, {}, {"task": "classification"}, {"task": "classification", "name": "y", "values": ["a"]},
+        {"task": "classification", "name": "y", "values": ["a", 1]}, {"task": "classification", "name": 1, "values": ["a", "b"]},
+        {"task": "regression", "name": "y", "mean": 0, "std": 0}, {"task": "regression", "name": "y", "mean": "0", "std": 1},
+        {"task": ["x"], "name": "y"},
+    ],
+)  # fmt: skip
+def test_descriptions_of_no_target(description):
+    with pytest.raises(ValueError, match="target"):
+        target_of(description)

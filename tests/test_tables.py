@@ -1,0 +1,316 @@
+"""Tables, and the files that they are read from, whole or corrupt."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import decimal
+import io
+import math
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import cygrad as cg
+from cygrad.data import Table, read_csv, read_npy, read_npz, read_parquet
+
+
+def plain(table):
+    """Names and values, NaN as None."""
+    return {
+        name: [None if isinstance(v, float) and math.isnan(v) else v for v in column.tolist()]
+        for name, column in table.items()
+    }
+
+
+# Tables
+
+VALUES = {
+    "integers": ([1, 2], [1.0, 2.0]),
+    "floats": (np.array([0.5, np.nan], np.float32), [0.5, None]),
+    "missing numbers": ([1, None, math.nan], [1.0, None, None]),
+    "booleans": ([True, False], ["True", "False"]),
+    "text": ([" a ", "b", ""], ["a", "b", None]),
+    "mixed": ([1, "a", 2.5], ["1", "a", "2.5"]),
+    "decimals": ([decimal.Decimal("1.5"), None], [1.5, None]),
+    "days": ([datetime.date(2026, 11, 24)], ["2026-11-24"]),
+    "moments": (np.array(["1970-01-02", "NaT"], "datetime64[ns]"), [86400.0, None]),
+    "spans": (np.array([1500, 20], "timedelta64[ms]"), [1.5, 0.02]),
+    "nothing": ([None, None], [None, None]),
+    "empty": ([], []),
+}
+
+
+@pytest.mark.parametrize(("values", "wanted"), VALUES.values(), ids=VALUES)
+def test_columns(values, wanted):
+    table = Table({"x": values})
+    assert plain(table) == {"x": wanted} and len(table) == len(wanted)
+    assert table["x"].dtype in (np.float64, object)
+
+
+def test_rows_and_columns_of_a_table():
+    table = Table({"a": [1, 2, 3], "b": ["x", None, "z"]})
+    assert plain(table.take([2, 0])) == {"a": [3.0, 1.0], "b": ["z", "x"]}
+    assert plain(table.drop(["a"])) == {"b": ["x", None, "z"]} and len(table.take([])) == 0
+    assert "a" in table and list(table) == ["a", "b"] and repr(table) == "Table(3 rows; a: numbers, b: text)"
+    with pytest.raises(KeyError, match="the table has no column 'c', but 'a', 'b'"):
+        table["c"]
+    with pytest.raises(KeyError, match="no column 'c'"):
+        table.drop(["c"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "message"),
+    [
+        ({"a": [1], "b": [1, 2]}, ValueError, "column 'b' has 2 values, those before it 1"),
+        ({"": [1]}, ValueError, "a column's name must be text and not empty, got ''"),
+        ({3: [1]}, ValueError, "a column's name must be text and not empty, got 3"),
+        ({"a": [[1, 2]]}, ValueError, "column 'a' must have one dimension, got shape (1, 2)"),
+        ({"a": np.array([1j])}, TypeError, "column 'a' holds complex128"),
+        ({"a": np.array([{}, []], object)}, TypeError, "column 'a' holds a dict, which is neither a number nor text"),
+        ({"a": [b"x"]}, TypeError, "column 'a' holds"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table(columns, error, message):
+    with pytest.raises(error) as caught:
+        Table(columns)
+    assert f"Table: {message}" in str(caught.value)
+
+
+def test_data_frames_are_tables():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"a": pandas.array([1, None], "Int64"), "b": ["x", None], "c": pandas.Categorical(["u", "v"])})
+    assert plain(Table(frame)) == {"a": [1.0, None], "b": ["x", None], "c": ["u", "v"]}
+
+
+# CSV
+
+GOOD = {
+    "numbers and text": ("a,b\n1,x\n2.5,y\n", {}, {"a": [1, 2.5], "b": ["x", "y"]}),
+    "windows": ("a,b\r\n1,x\r\n", {}, {"a": [1], "b": ["x"]}),
+    "no line end": ("a\n1", {}, {"a": [1]}),
+    "mark": ("\ufeffa,b\n1,2\n", {}, {"a": [1], "b": [2]}),
+    "empty lines": ("\na,b\n\n1,2\n\n", {}, {"a": [1], "b": [2]}),
+    "space": (" a , b \n 1 , x y \n", {}, {"a": [1], "b": ["x y"]}),
+    "quotes": ('a,b\n"1","x, ""y""\nz"\n', {}, {"a": [1], "b": ['x, "y"\nz']}),
+    "semicolons": ("a;b\n1;x\n", {}, {"a": [1], "b": ["x"]}),
+    "tabs": ("a\tb\n1\tx\n", {}, {"a": [1], "b": ["x"]}),
+    "bars": ("a|b\n1|x,y\n", {}, {"a": [1], "b": ["x,y"]}),
+    "other delimiter": ("a:b\n1:x\n", {"delimiter": ":"}, {"a": [1], "b": ["x"]}),
+    "comma within a name": ('"a, b";c\n1;2\n', {}, {"a, b": [1], "c": [2]}),
+    "missing": ("a,b\n,NA\n1,x\nnan,null\n", {}, {"a": [None, 1, None], "b": [None, "x", None]}),
+    "said missing": ("a,b\n?,\n1,x\n", {"missing": ["?"]}, {"a": [None, 1], "b": [None, "x"]}),
+    "a number that says missing": ("a,b\n-999,1\n2,_\n", {"missing": ["-999", "_"]}, {"a": [None, 2], "b": [1, None]}),
+    "nothing but missing": ("a,b\n,1\n", {}, {"a": [None], "b": [1]}),
+    "decimal comma": ("a;b\n1,5;x\n-,5;y\n", {"decimal": ","}, {"a": [1.5, -0.5], "b": ["x", "y"]}),
+    "kept as text": ("a,b\n01,1\n02,2\n", {"text": ["a"]}, {"a": ["01", "02"], "b": [1, 2]}),
+    "forms": ("a,b,c\n1e3,inf,1_0\n+.5,-inf,2\n", {}, {"a": [1000, 0.5], "b": [math.inf, -math.inf], "c": ["1_0", "2"]}),
+    "latin": ("a\né\n", {"encoding": "latin-1"}, {"a": ["é"]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "options", "wanted"), GOOD.values(), ids=GOOD)
+def test_csv(text, options, wanted, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(text.encode(options.get("encoding", "utf-8")))
+    assert plain(read_csv(path, **options)) == wanted == plain(Table.read(path, **options))
+
+
+BAD = {
+    "empty": (b"", {}, r"table\.csv is empty"),
+    "empty lines only": (b"\n\n", {}, "is empty"),
+    "names only": (b"a,b\n", {}, "has names, but no rows"),
+    "too few": (b"a,b\n1,2\n3\n", {}, r"line 3 of .* has 1 values, but there are 2 names"),
+    "too many": (b"a,b\n1,2,3\n", {}, "line 2 of .* has 3 values, but there are 2 names"),
+    "name twice": (b"a,b,a\n1,2,3\n", {}, "the column 'a' stands twice in"),
+    "name twice but for space": (b"a, a\n1,2\n", {}, "the column 'a' stands twice in"),
+    "no name": (b",a\n0,1\n", {}, "column 1 of .* has no name; pandas writes such a column unless told index=False"),
+    "no last name": (b"a,\n0,1\n", {}, "column 2 of .* has no name$"),
+    "no names": (b"1,2\n3,4\n", {}, "the first line of .* holds numbers, where the columns' names are wanted"),
+    "open quotes": (b'a,b\n1,"x\n', {}, "line 2 of .* is no CSV"),
+    "text behind quotes": (b'a,b\n1,"x"y\n', {}, "line 2 of .* is no CSV"),
+    "not utf-8": ("a\né\n".encode("latin-1"), {}, "is not utf-8 at byte 2; it may be encoding='latin-1'"),
+    "utf-16": ("a,b\n1,2\n".encode("utf-16"), {}, "is not utf-8 at byte 0; it may be encoding='utf-16'"),
+    "other encoding": (b"\xff", {"encoding": "ascii"}, "is not ascii at byte 0"),
+    "no such encoding": (b"a\n1\n", {"encoding": "klingon"}, "there is no encoding 'klingon'"),
+    "binary": (b"a,b\n\x00,1\n", {}, "holds zero bytes, so it is no text in utf-8"),
+    "decimal comma": (b"a;b\n1,5;x\n2;y\n", {}, "column 'a' of .* has numbers with a decimal comma, such as '1,5'"),
+    "long delimiter": (b"a\n1\n", {"delimiter": "::"}, "the delimiter must be one character, got '::'"),
+    "quote as delimiter": (b"a\n1\n", {"delimiter": '"'}, "the delimiter must be one character"),
+    "huge field": (b"a\n" + b"x" * 200_000, {}, "line 2 of .* is no CSV .*limit"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "options", "message"), BAD.values(), ids=BAD)
+def test_bad_csv(content, options, message, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"read_csv: .*{message}"):
+        read_csv(path, **options)
+
+
+fields = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8) | st.sampled_from(
+    ["1", "-2.5", " 3 ", "1e3", "inf", "nan", "NA", "1_0", '"', ",", "\n", "\r\n", "'", "٣"]
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(fields, min_size=width, max_size=width), min_size=1, max_size=5)), st.sampled_from(",;\t"))
+@example([["x"], ["1"]], ",")
+def test_csv_is_what_the_csv_module_reads(tmp_path_factory, rows, delimiter):
+    """Of whatever csv.writer writes, the fields are those of csv.reader, and numbers are float's."""
+    names = [f"column {i}" for i in range(len(rows[0]))]
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, delimiter=delimiter).writerows([names, *rows])
+    path = tmp_path_factory.getbasetemp() / "table.csv"
+    path.write_bytes(buffer.getvalue().encode())
+    with open(path, encoding="utf-8", newline="") as file:
+        read = [[field.strip() for field in line] for line in csv.reader(file, delimiter=delimiter) if line][1:]
+    table = read_csv(path, delimiter=delimiter, missing=["nan", "NA"], text=[])
+    assert len(table) == len(rows) == len(read)
+    for column, name in enumerate(names):
+        wanted = [None if line[column] in ("nan", "NA") else line[column] for line in read]
+        if table[name].dtype == object:
+            assert table[name].tolist() == [value or None for value in wanted]
+        else:
+            numbers = np.array([math.nan if value is None else float(value) for value in wanted])
+            np.testing.assert_array_equal(table[name], numbers)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(width=64), st.floats(width=32)), min_size=1, max_size=20))
+def test_csv_of_numbers_is_what_numpy_wrote(tmp_path_factory, rows):
+    array = np.array(rows)
+    path = tmp_path_factory.getbasetemp() / "numbers.csv"
+    np.savetxt(path, array, "%.17g", ",", header="a,b", comments="")
+    table = read_csv(path)
+    back = np.stack([np.array([math.nan if v is None else v for v in table[n]], np.float64) for n in "ab"], 1)
+    np.testing.assert_array_equal(back, array)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_table_or_a_sentence(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(content)
+    try:
+        table = read_csv(path)
+    except ValueError as error:
+        assert "read_csv: " in str(error) and str(path) in str(error)
+    else:
+        assert len(table) and table.names
+
+
+# NumPy's files
+
+
+def test_npy(tmp_path):
+    path = tmp_path / "table.npy"
+    np.save(path, np.array([[1, 2], [3, 4]], np.float32))
+    assert plain(Table.read(path)) == {"0": [1, 3], "1": [2, 4]}
+    np.save(path, np.array([(1, "x"), (2, "y")], [("a", "i4"), ("b", "U3")]))
+    assert plain(read_npy(path)) == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_npz(tmp_path):
+    path = tmp_path / "table.npz"
+    np.savez(path, x=np.arange(6).reshape(3, 2), y=["a", "b", "c"])
+    assert plain(Table.read(path)) == {"x 0": [0, 2, 4], "x 1": [1, 3, 5], "y": ["a", "b", "c"]}
+
+
+class Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("code of a file was run",))
+
+
+@pytest.mark.parametrize(
+    ("reader", "content", "message"),
+    [
+        (read_npy, np.zeros(3), "must hold 2 dimensions or named fields, got shape \\(3,\\)"),
+        (read_npy, np.zeros((0, 2)), "has no rows"),
+        (read_npy, np.zeros((2, 2), complex), "is no table .*holds complex128"),
+        (read_npy, np.array([[Bomb()]]), "can't be read as an array"),
+        (read_npy, b"PK", "is not a .npy file"),
+        (read_npz, {"a": np.zeros(2), "b": np.zeros(3)}, "is no table .*column 'b' has 3 values"),
+        (read_npz, {"a": np.zeros((2, 2, 2))}, "is no table .*one dimension"),
+        (read_npz, {"a": np.array([Bomb()])}, "pickled objects"),
+        (read_npz, {}, "has no rows"),
+        (read_npz, b"PK\3\4", "truncated, corrupt"),
+        (read_npz, pickle.dumps(Bomb()), "truncated, corrupt"),
+    ],
+)  # fmt: skip
+def test_bad_files_of_numpys(reader, content, message, tmp_path):
+    path = tmp_path / f"table{'.npz' if reader is read_npz else '.npy'}"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, dict):
+        np.savez(path, **content)
+    else:
+        np.save(path, content, allow_pickle=True)
+    with pytest.raises(ValueError, match=message) as caught:
+        reader(path)
+    assert str(path) in str(caught.value)
+
+
+# Parquet
+
+
+def test_parquet(tmp_path, monkeypatch):
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "table.parquet"
+    columns = {
+        "whole": pyarrow.array([1, None, 3]),
+        "part": pyarrow.array([0.5, 1.5, None], pyarrow.float32()),
+        "text": pyarrow.array(["x", None, "z"]),
+        "coded": pyarrow.array(["u", "v", "u"]).dictionary_encode(),
+        "flag": pyarrow.array([True, None, False]),
+        "day": pyarrow.array([datetime.date(1970, 1, 2), None, datetime.date(1970, 1, 1)]),
+        "price": pyarrow.array([decimal.Decimal("1.25")] * 3),
+    }
+    parquet.write_table(pyarrow.table(columns), path)
+    wanted = {
+        "whole": [1, None, 3], "part": [0.5, 1.5, None], "text": ["x", None, "z"], "coded": ["u", "v", "u"],
+        "flag": ["True", None, "False"], "day": [86400, None, 0], "price": [1.25] * 3,
+    }  # fmt: skip
+    assert plain(Table.read(path)) == wanted
+    parquet.write_table(pyarrow.table({"lists": [[1], [2]]}), path)
+    with pytest.raises(ValueError, match=r"read_parquet: .*table\.parquet is no table .*column 'lists'"):
+        read_parquet(path)
+    whole = path.read_bytes()
+    for content in (b"", b"PAR1", whole[:-20], whole[:10]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"read_parquet: .*table\.parquet can't be read \("):
+            read_parquet(path)
+
+
+def test_parquet_needs_a_package(tmp_path, monkeypatch):
+    (tmp_path / "table.parquet").write_bytes(b"PAR1")
+    for package in "pyarrow", "pyarrow.parquet", "pandas":
+        monkeypatch.setitem(__import__("sys").modules, package, None)
+    with pytest.raises(ImportError, match="read_parquet: it needs pyarrow or pandas: pip install 'cygrad\\[parquet\\]'"):
+        read_parquet(tmp_path / "table.parquet")
+
+
+def test_other_files(tmp_path):
+    with pytest.raises(ValueError, match=r"Table\.read: the file must end in \.csv, .*, got '.*table\.xlsx'"):
+        Table.read(tmp_path / "table.xlsx")
+    with pytest.raises(ValueError, match=r"a \.npy file is read without options, got delimiter"):
+        Table.read(tmp_path / "table.npy", delimiter=";")
+    for name in "table.csv", "table.npy", "table.npz", "table.parquet":
+        with pytest.raises(FileNotFoundError):
+            Table.read(tmp_path / name)
+
+
+def test_the_library_imports_them_when_needed():
+    import subprocess
+    import sys
+
+    code = "import sys, cygrad; print([m for m in sys.modules if 'tables' in m or 'preprocessing' in m or 'leakage' in m])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n" and cg.data.Table is Table
+    with pytest.raises(AttributeError, match=r"module 'cygrad\.data' has no attribute 'nothing'"):
+        cg.data.nothing  # noqa: B018

@@ -1,0 +1,704 @@
+"""The command line on tables: from a file to a run, killed and resumed, compared, used, and what it says of bad input."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import datetime
+import errno
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import cli, train
+from cygrad.train.command import session
+from cygrad.train.interrupts import uninterrupted
+
+COMMAND = [sys.executable, "-W", "error", "-m", "cygrad"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
+
+
+@pytest.fixture(autouse=True)
+def settings_kept():
+    """Threads and random numbers as they were."""
+    threads, state = cg.get_num_threads(), cg.get_rng_state()
+    yield
+    cg.set_num_threads(threads)
+    cg.set_rng_state(state)
+
+
+def rows_of_people(count=240):
+    """Rows whose last two columns, a class and a number, depend on the others."""
+    draw = random.Random(0)
+    for i in range(count):
+        age, city, member = draw.randint(18, 80), draw.choice(["Bern", "Oslo", "Rome"]), draw.random() < 0.5
+        income = "" if draw.random() < 0.1 else round(draw.gauss(50, 20), 2)
+        worth = age / 50 + (city == "Oslo") + member
+        buys = "yes" if worth + draw.gauss(0, 0.1) > 1.7 else "no"
+        day = str(datetime.date(2026, 1, 1) + datetime.timedelta(37 * i % 241))
+        yield [age, city, member, income, "Earth", day, buys, round(10 * worth + draw.gauss(0, 0.1), 3)]
+
+
+NAMES = ["age", "city", "member", "income", "planet", "day", "buys", "spends"]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "people.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=";").writerows([NAMES, *rows_of_people()])
+    return path
+
+
+@pytest.fixture(scope="module")
+def classifier(people, tmp_path_factory):
+    """A run that predicts a class."""
+    folder = tmp_path_factory.mktemp("runs") / "class"
+    arguments = ["train", people, "--target", "buys", "--drop", "spends,day", "--threads", "1", "--out", folder]
+    assert cli.main([str(a) for a in arguments]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def regressor(people, tmp_path_factory):
+    """A run that predicts a number."""
+    folder = tmp_path_factory.mktemp("runs") / "number"
+    arguments = ["train", people, "--target", "spends", "--drop", "buys", "--time", "day", "--epochs", "60", "--out", folder]
+    assert cli.main([str(a) for a in arguments]) == 0
+    return folder
+
+
+def run(*arguments, **options):
+    """The command in a process of its own."""
+    call = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def failure(capsys, *arguments, code=1):
+    """The one sentence that a command that fails prints."""
+    try:
+        assert cli.main([str(a) for a in arguments]) == code
+    except SystemExit as error:
+        assert error.code == code
+    printed = capsys.readouterr()
+    assert printed.err.startswith("cygrad: ") and printed.err.count("\n") == 1, printed.err
+    return printed.err[len("cygrad: ") : -1]
+
+
+def files_of(folder):
+    """What a run consists of, but for the seconds that an epoch took."""
+    lines = (folder / "metrics.csv").read_text().splitlines()
+    records = [line.rpartition(",")[0] for line in lines]
+    assert lines[0].endswith(",samples_per_second")
+    config = json.loads((folder / "config.json").read_text())
+    config["options"].pop("threads")
+    return (folder / "weights.npz").read_bytes(), records, config
+
+
+# train
+
+
+def test_a_class_is_learnt_and_the_table_told(people, tmp_path):
+    done = run("train", people, "--target", "buys", "--drop", "spends,day", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0] == "target 'buys': classification, 2 classes"
+    assert re.fullmatch(r"column 'income' lacks \d+ values: the mean stands for them, and a mark tells where", lines[1])
+    assert lines[2] == "column 'planet' is left out: all its values are 'Earth'"
+    assert lines[3].startswith("people: 168 to train, 36 to validate, 36 to test; MLP 8-32-16-2, ")
+    assert float(re.search(r"^test accuracy (\d+\.\d\d) %$", done.stdout, re.M).group(1)) > 85
+    assert sorted(os.listdir(tmp_path / "runs" / "people")) == ["config.json", "metrics.csv", "weights.npz"]
+
+
+def test_a_number_is_learnt_in_the_order_of_time(people, regressor):
+    run = train.load_run(regressor)
+    assert run.config.results["test_r2"] > 0.9 and run.target.task == "regression"
+    table = cg.data.Table.read(people)
+    wanted = table["spends"]
+    days = np.array([int(day.replace("-", "")) for day in table["day"]])
+    last = np.sort(np.argsort(days, kind="stable")[-36:])
+    predicted = np.array(run.predictions(run.features(table)))
+    assert np.abs(predicted - wanted)[last].mean() == pytest.approx(run.config.results["test_mae"], rel=1e-4)
+    mean, std = run.config.target["mean"], run.config.target["std"]
+    early = np.argsort(days, kind="stable")[:168]
+    assert (mean, std) == pytest.approx((wanted[early].mean(), wanted[early].std()))
+
+
+def test_preprocessing_is_fitted_on_the_training_part_alone(people):
+    options = train.tasks.TableOptions(target="buys", drop=["spends", "day"])
+    task = train.tasks.table_task(people, options, seed=3)
+    x = task.train.tensors[0].array
+    age = task.preprocessor.features.index("age")
+    assert abs(x[:, age].mean()) < 1e-6 and abs(x[:, age].std() - 1) < 1e-6
+    assert abs(task.validation.tensors[0].array[:, age].mean()) > 1e-3
+    assert [len(part) for part in (task.train, task.validation, task.test)] == [168, 36, 36]
+
+
+@pytest.mark.parametrize("ending", [".npz", ".npy", ".parquet"])
+def test_other_files(ending, tmp_path, capsys):
+    x = np.random.default_rng(0).standard_normal((60, 2))
+    y = (x[:, 0] > x[:, 1]).astype(np.int64)
+    path = tmp_path / f"table{ending}"
+    if ending == ".npz":
+        np.savez(path, x=x, y=y)
+    elif ending == ".npy":
+        np.save(path, np.column_stack([x, y]))
+    else:
+        pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table({"a": x[:, 0], "b": x[:, 1], "y": y}), path)
+    target = "2" if ending == ".npy" else "y"
+    out = str(tmp_path / "run")
+    assert cli.main(["train", str(path), "--target", target, "--epochs", "3", "--out", out]) == 0
+    capsys.readouterr()
+    assert cli.main(["predict", out, str(path)]) == 0
+    assert set(capsys.readouterr().out.split()) <= {"0", "1"}
+
+
+def test_a_file_says_what_flags_overrule(people, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    shutil.copy(people, tmp_path / "people.csv")
+    config = tmp_path / "config.toml"
+    config.write_text(
+        'source = "people.csv"\nout = "here"\ntarget = "buys"\ndrop = ["spends", "day"]\n'
+        'epochs = 2\nbatch-size = 32\nhidden = [8]\nlr = 1\ncategories = "member"\n'
+    )
+    monkeypatch.chdir("/")
+    assert cli.main(["train", str(config), "--lr", "0.01", "--hidden", "6,4"]) == 0
+    options = train.load_run(tmp_path / "here").config.options
+    assert {name: options[name] for name in ("epochs", "batch_size", "hidden", "lr")} == {
+        "epochs": 2, "batch_size": 32, "hidden": [6, 4], "lr": 0.01,
+    }  # fmt: skip
+
+
+BAD_CONFIGS = {
+    "no TOML": ("epochs = ", "is no TOML ("),
+    "not UTF-8": (b"\xff", "is no TOML ("),
+    "no source": ("epochs = 3", "has no source, such as digits or a table's path"),
+    "no such option": ('source = "digits"\nepoch = 3', "has 'epoch', which is no option; epochs is near"),
+    "twice": ('source = "digits"\nbatch-size = 3\nbatch_size = 4', "has batch_size twice"),
+    "text for a number": ('source = "digits"\nepochs = "3"', "train: epochs must be a int, got '3'"),
+    "a boolean for a number": ('source = "digits"\nlr = true', "train: lr must be a float, got True"),
+    "a number for text": ('source = "t.csv"\ntarget = 3', "train: target must be a str, got 3"),
+    "no sizes": ('source = "digits"\nhidden = [3, 0]', "train: hidden: sizes are integers of at least 1"),
+    "a section": ('source = "digits"\n[epochs]\nmany = 3', "train: epochs must be a int, got {'many': 3}"),
+    "no names": ('source = "t.csv"\ndrop = [1]', "train: drop: names are text, separated by commas, got [1]"),
+    "a source that is none": ("source = 3", "train: source must be a text, got 3"),
+    "an option of tables": ('source = "digits"\ntarget = "y"', "train: target is an option of tables, which digits is none of"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_CONFIGS.values(), ids=BAD_CONFIGS)
+def test_bad_configurations(capsys, tmp_path, text, message):
+    pytest.importorskip("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    path = tmp_path / "config.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert message in failure(capsys, "train", path)
+
+
+def test_toml_without_a_reader(capsys, tmp_path, monkeypatch):
+    for package in "tomllib", "tomli":
+        monkeypatch.setitem(sys.modules, package, None)
+    assert "needs Python 3.11, or the package tomli" in failure(capsys, "train", tmp_path / "config.toml")
+
+
+# Bad tables
+
+X = "\n".join(f"{i % 7},{i % 3},{'ab'[i % 2]}" for i in range(30))
+BAD = {
+    "empty": ("", [], "read_csv: .* is empty"),
+    "ragged": (f"x,z,y\n{X}\n1,2\n", [], "read_csv: line 32 of .* has 2 values, but there are 3 names"),
+    "name twice": (f"x,x,y\n{X}", [], "read_csv: the column 'x' stands twice"),
+    "no target": (f"x,z,y\n{X}", ["--target", "why"], "train: the target 'why' is no column of .*, which has x, z, y"),
+    "target not said": (f"x,z,y\n{X}", None, "train: .* has the columns x, z, y; say which is the target"),
+    "other delimiter": (f"x,z,y\n{X}", ["--delimiter", ";"], "train: .* has one column only, 'x,z,y'; delimiter may be another one"),
+    "other encoding": (f"x,z,y\n{X}\n1,1,é".encode("latin-1"), [], "read_csv: .* is not utf-8 at byte"),
+    "mixed types": (f"x,z,y\n{X}\nhigh,1,a", [], "the column 'x' mixes numbers and text, such as '0' and 'high'"),
+    "infinity": (f"x,z,y\n{X}\ninf,1,a", [], "the column 'x' holds inf in row 31"),
+    "missing target": (f"x,z,y\n{X}\n1,1,", [], "the target 'y' lacks a value in row 31"),
+    "missing values": (f"x,z,y\n{X}\n,1,a", ["--missing", "raise", "--test", "0", "--validation", "0.05"], "column 'x' lacks 1 values"),
+    "one class": ("x,y\n1,a\n2,a\n", [], "the target 'y' has one value only, 'a'"),
+    "only constants": ("x,y\n" + "1,a\n1,b\n" * 20, [], "there is no column to learn from: column 'x' is left out: all its values are 1"),
+    "only a target": ("y\na\nb\n", [], "train: .* has one column only, 'y'"),
+    "few rows": ("x,y\n1,a\n2,b\n3,a\n", [], "train: the test part is empty, for 3 rows are too few for its share"),
+    "one row to learn from": ("x,y\n1,a\n2,b\n", ["--split", "random", "--validation", "0.5", "--test", "0"], "train: there is one row to train on, but batch norm needs two"),
+    "no validation": (f"x,z,y\n{X}", ["--validation", "0"], "train: the validation part is empty, but early stopping needs one"),
+    "no training": (f"x,z,y\n{X}", ["--validation", "0.6", "--test", "0.5"], "train: validation and test leave no row to train on"),
+    "share": (f"x,z,y\n{X}", ["--test", "1.5"], r"train: test must lie in \[0, 1\), got 1.5"),
+    "no such split": (f"x,z,y\n{X}", ["--split", "even"], "train: split must be one of stratified, random, time, got 'even'"),
+    "time without a column": (f"x,z,y\n{X}", ["--split", "time"], "train: a split in the order of time needs time"),
+    "time and another split": (f"x,z,y\n{X}", ["--split", "random", "--time", "x"], "train: time orders the rows, which a random split does not keep"),
+    "no such time": (f"x,z,y\n{X}", ["--time", "when"], "train: the time 'when' is no column of"),
+    "no time": (f"x,z,y\n{X}", ["--time", "y", "--target", "x"], "train: the time 'y' holds 'a' in row 1, where a number or a date such as 2026-11-24 is wanted"),
+    "no such category": (f"x,z,y\n{X}", ["--categories", "q"], "the column 'q' is missing; there is"),
+    "target dropped": (f"x,z,y\n{X}", ["--drop", "y"], "train: 'y' is the target, and can't be among the categories or those to drop"),
+    "no such task": (f"x,z,y\n{X}", ["--task", "ranking"], "the task must be classification or regression, got 'ranking'"),
+    "no such choice": (f"x,z,y\n{X}", ["--missing", "guess"], "missing must be fill or raise, got 'guess'"),
+    "text as a quantity": (f"x,z,y\n{X}", ["--task", "regression"], "the target is no quantity: column 'y' holds 'a' in row 1"),
+    "strata of numbers": (f"x,z,y\n{X}", ["--target", "x", "--task", "regression", "--split", "stratified"], "train: a stratified split needs classes, but 'x' is a number"),
+    "a class that is not learnt": (f"x,z,y\n{X}\n9,1,c", ["--time", "x"], "train: the test part can't be used: column 'y' holds 'c'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "options", "message"), BAD.values(), ids=BAD)
+def test_bad_tables(capsys, tmp_path, content, options, message):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    target = [] if options is None or "--target" in options else ["--target", "y"]
+    got = failure(capsys, "train", path, "--out", tmp_path / "run", *target, *(options or []))
+    assert re.search(message, got), got
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_learnt_all_the_same_is_told(capsys, tmp_path):
+    lines = [f"{i},{'abc'[i % 3]},{'pq'[i % 2]}" for i in range(100)]
+    lines += ["50,rare,p", ",a,q", "7,a,single"]  # each of them once
+    lines += lines[:40]
+    (tmp_path / "table.csv").write_text("x,z,y\n" + "\n".join(lines))
+    arguments = ["train", str(tmp_path / "table.csv"), "--target", "y", "--epochs", "1", "--seed", "8"]
+    assert cli.main([*arguments, "--out", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().out
+    assert "class 'single' has one row, so that what is learnt of it is never checked\n" in told
+    assert re.search(r"^LeakageWarning: \d+ of the \d+ rows of the validation part \(row \d+ is the first\) also stand", told, re.M)
+    assert re.search(r"^LeakageWarning: \d+ of the \d+ rows of the test part", told, re.M)
+    unseen = []
+    for seed in range(12):  # in some split they are not in the training part
+        assert cli.main([*arguments[:-1], str(seed), "--out", str(tmp_path / "run")]) == 0
+        told = capsys.readouterr().out
+        unseen += re.findall(r"^column '(\w)' of the (?:validation|test) part has in 1 rows what the training part has not$", told, re.M)
+    assert set(unseen) == {"x", "z"}
+
+
+# predict
+
+
+def test_predict_finds_columns_by_name(people, classifier, tmp_path, capsys):
+    saved = train.load_run(classifier)
+    lines = [dict(zip(NAMES, row)) for row in rows_of_people(20)]
+    with open(tmp_path / "new.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, ["member", "income", "city", "age"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(lines)
+    assert cli.main(["predict", str(classifier), str(tmp_path / "new.csv")]) == 0
+    got = capsys.readouterr().out.split()
+    assert got == saved.predictions(saved.features(cg.data.Table.read(people).take(range(20))))
+    assert sum(a == b["buys"] for a, b in zip(got, lines)) >= 16
+    assert cli.main(["predict", str(classifier), str(tmp_path / "new.csv"), "--proba"]) == 0
+    shares = np.array([[float(v) for v in line.split(",")] for line in capsys.readouterr().out.split()])
+    assert shares.shape == (20, 2) and [["no", "yes"][i] for i in shares.argmax(1)] == got
+
+
+def test_predict_says_what_is_wrong(people, classifier, regressor, tmp_path, capsys):
+    table = tmp_path / "new.csv"
+    for text, message in [
+        ("age,city,member,income\n30,Paris,True,3\n", "predict: column 'city' holds 'Paris' in row 1, where training had 'Bern', 'Oslo', 'Rome'"),
+        ("age,city,income\n30,Bern,3\n", "predict: the column 'member' is missing; there is 'age', 'city', 'income'"),
+        ("age,city,member,income\nold,Bern,True,3\n", "predict: column 'age' holds 'old' in row 1, which is no number"),
+        ("age,city,member,income\n,Bern,True,3\n", "predict: column 'age' lacks a value in row 1, and lacked none in training"),
+    ]:  # fmt: skip
+        table.write_text(text)
+        assert failure(capsys, "predict", classifier, table) == message
+    assert failure(capsys, "predict", regressor, people, "--proba") == "predict: 'spends' is a number, and has no probabilities"
+
+
+def test_codes_that_look_like_numbers_stay_what_they_were(tmp_path, capsys):
+    path = tmp_path / "codes.csv"
+    path.write_text("code,y\n" + "".join(f"{c},{c}!\n" for c in ["01", "1", "1A"] * 20))
+    out = str(tmp_path / "run")
+    assert cli.main(["train", str(path), "--target", "y", "--categories", "code", "--epochs", "60", "--out", out]) == 0
+    (tmp_path / "new.csv").write_text("code,other\n01,5\n1,6\n")
+    capsys.readouterr()
+    assert cli.main(["predict", out, str(tmp_path / "new.csv")]) == 0
+    assert capsys.readouterr().out == "01!\n1!\n"
+
+
+# export
+
+
+@pytest.mark.parametrize("name", ["classifier", "regressor"])
+def test_onnx_has_the_preprocessing_in_it(name, people, tmp_path, request):
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    folder = request.getfixturevalue(name)
+    path = tmp_path / "model.onnx"
+    assert cli.main(["export", str(folder), "--out", str(path)]) == 0
+    saved, table = train.load_run(folder), cg.data.Table.read(people)
+    notes = json.loads({entry.key: entry.value for entry in onnx.load(path).metadata_props}["cygrad"])
+    rows = []
+    for column in notes["columns"]:  # as the page tells
+        values = table[column["name"]].tolist()
+        places = {value: place for place, value in enumerate(column.get("values", []))}
+        rows.append(values if column["kind"] == "number" else [places[value] for value in values])
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    outputs = session.run(None, {"rows": np.array(rows, np.float64).T})
+    scores = saved.scores(saved.features(table))
+    if name == "classifier":
+        np.testing.assert_allclose(outputs[0], scores, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(outputs[1].sum(1), 1, rtol=1e-5)
+        assert [notes["classes"][i] for i in outputs[1].argmax(1)] == saved.predictions(saved.features(table))
+    else:
+        assert [output.name for output in session.get_outputs()] == ["predictions"]
+        np.testing.assert_allclose(outputs[0][:, 0], saved.predictions(saved.features(table)), rtol=1e-4)
+
+
+# serve
+
+
+def answer(run, body, kind="application/json"):
+    """What the application answers to a body, in this process."""
+    from cygrad.serve import Application
+
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": body if isinstance(body, bytes) else json.dumps(body).encode()}
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-type", kind.encode())]
+    scope = {"type": "http", "path": "/invocations", "method": "POST", "headers": headers}
+    asyncio.run(Application(run)(scope, receive, send))
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+ROW = {"age": 70, "city": "Oslo", "member": True, "income": 50.5}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"dataframe_records": [ROW]}, "application/json"),
+        ({"dataframe_records": [{**ROW, "planet": "Mars"}]}, "application/json"),
+        ({"dataframe_records": [{**ROW, "income": None}]}, "application/json"),
+        ({"dataframe_records": [{**ROW, "age": "70"}]}, "application/json"),
+        ({"dataframe_split": {"columns": list(ROW)[::-1], "data": [list(ROW.values())[::-1]]}}, "application/json"),
+        ({"instances": [ROW]}, "application/json"),
+        ({"instances": [list(ROW.values())]}, "application/json"),
+        ({"inputs": {name: [value] for name, value in ROW.items()}}, "application/json"),
+        (b"city,age,income,member\nOslo,70,,True\n", "text/csv"),
+        (b"city,age,income,member\nOslo,70, NA,True\n", "text/csv"),
+    ],
+)  # fmt: skip
+def test_serve_takes_named_columns(classifier, body, kind):
+    assert answer(train.load_run(classifier), body, kind) == (200, {"predictions": ["yes"]})
+
+
+def test_serve_gives_probabilities_and_numbers(classifier, regressor):
+    status, content = answer(train.load_run(classifier), {"instances": [ROW, ROW], "params": {"proba": True}})
+    assert status == 200 and np.array(content["predictions"]).shape == (2, 2)
+    status, content = answer(train.load_run(regressor), {"instances": [ROW]})
+    assert status == 200 and abs(content["predictions"][0] - 34) < 2
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"city": "Paris"}, "predict: column 'city' holds 'Paris' in row 1, where training had 'Bern', 'Oslo', 'Rome'"),
+        ({"city": None}, "predict: column 'city' lacks a value in row 1, where training had 'Bern', 'Oslo', 'Rome'"),
+        ({"city": 7}, "predict: column 'city' holds 7 in row 1, where training had 'Bern', 'Oslo', 'Rome'"),
+        ({"age": None}, "predict: column 'age' lacks a value in row 1, and lacked none in training"),
+        ({"age": "old"}, "predict: column 'age' holds 'old' in row 1, which is no number"),
+        ({"age": True}, "predict: column 'age' holds 'True' in row 1, which is no number"),
+        ({"age": 10**400}, "predict: Table: column 'age' holds a int, which is neither a number nor text"),
+        ({"age": 1e300}, "predict: column 'age' holds 1e+300 in row 1, too far from the mean"),
+        ({"age": "DROP"}, "predict: the column 'age' is missing; there is 'city', 'member', 'income'"),
+    ],
+)  # fmt: skip
+def test_serve_refuses_with_a_sentence(classifier, record, message):
+    row = {name: value for name, value in {**ROW, **record}.items() if value != "DROP"}
+    status, content = answer(train.load_run(classifier), {"dataframe_records": [row]})
+    assert (status, content) == (400, {"error_code": "BAD_REQUEST", "message": message})
+
+
+def test_serve_refuses_other_widths_and_probabilities_of_numbers(classifier, regressor):
+    status, content = answer(train.load_run(classifier), {"instances": [[1, 2]]})
+    assert status == 400
+    assert content["message"] == "predict: the rows have 2 values, but the model wants age, city, member, income"
+    status, content = answer(train.load_run(regressor), {"instances": [ROW], "params": {"proba": True}})
+    assert (status, content["message"]) == (400, "predict: 'spends' is a number, and has no probabilities")
+
+
+def test_the_server_itself(classifier):
+    pytest.importorskip("uvicorn", reason="uvicorn is not installed")
+    from .served import request
+
+    command = [*COMMAND, "serve", str(classifier), "--port", "0"]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            address = re.search(r"http://\S+(?=,)", process.stdout.readline()).group()
+            status, body = request(f"{address}/invocations", json.dumps({"dataframe_records": [ROW]}).encode())
+            assert (status, json.loads(body)) == (200, {"predictions": ["yes"]})
+            status, body = request(f"{address}/metadata")
+            names = [column["name"] for column in json.loads(body)["columns"]]
+            assert names == list(ROW) and json.loads(body)["classes"] == ["no", "yes"]
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+# resume
+
+
+@pytest.fixture(scope="module")
+def whole(people, tmp_path_factory):
+    """A run that was never stopped, and the arguments that give it."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    arguments = ["train", people, "--target", "buys", "--epochs", "60", "--patience", "60", "--batch-size", "4", "--checkpoint-seconds", "0"]
+    assert cli.main([str(a) for a in [*arguments, "--out", folder]]) == 0
+    return folder, arguments
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is not there on Windows")
+def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
+    folder, arguments = whole
+    draw, kills = random.Random(), 0
+    command = [*COMMAND, *map(str, arguments), "--out", "run"]
+    while True:
+        with subprocess.Popen(command, env=ENVIRONMENT, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                if kills < 4:
+                    for _ in range(draw.randint(4, 18)):
+                        process.stdout.readline()
+                    time.sleep(draw.random() * 0.05)
+                    process.kill()
+                    process.communicate()
+                    kills += 1
+                else:
+                    out, errors = process.communicate(timeout=60)
+                    break
+            finally:
+                process.kill()
+        command = [*COMMAND, "resume", "run", "--threads", str(1 + kills % 2)]
+    assert (process.returncode, errors) == (0, "") and "saved in run" in out
+    assert files_of(tmp_path / "run") == files_of(folder)
+    assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "metrics.csv", "weights.npz"]
+
+
+def test_digits_are_resumed_too(tmp_path, monkeypatch, capsys):
+    options = ["--epochs", "3", "--hidden", "16", "--checkpoint-seconds", "0"]
+    assert cli.main(["train", "digits", *options, "--out", str(tmp_path / "whole")]) == 0
+    interrupt_in(monkeypatch, 2)
+    assert cli.main(["train", "digits", *options, "--out", str(tmp_path / "run")]) == 130
+    monkeypatch.undo()
+    assert cli.main(["resume", str(tmp_path / "run")]) == 0
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
+
+
+def interrupt_in(monkeypatch, epoch):
+    """Ctrl-C in an epoch."""
+
+    def step(trainer, group, original=train.Trainer._step):
+        if trainer.epoch == epoch:
+            raise KeyboardInterrupt
+        return original(trainer, group)
+
+    monkeypatch.setattr(train.Trainer, "_step", step)
+
+
+def test_an_interrupted_run_is_there_and_goes_on(whole, tmp_path, monkeypatch, capsys):
+    folder, arguments = whole
+    out = tmp_path / "run"
+    interrupt_in(monkeypatch, 3)
+    assert cli.main([*map(str, arguments), "--out", str(out)]) == 130
+    told = capsys.readouterr().out
+    assert "interrupted: the weights of epoch" in told and told.endswith(f"cygrad resume {out} goes on with it\n")
+    assert train.load_run(out).config.results["epochs"] == 2
+    interrupt_in(monkeypatch, 3)
+    assert cli.main(["resume", str(out)]) == 130  # in the first epoch of the process
+    monkeypatch.undo()
+    assert cli.main(["resume", str(out)]) == 0
+    assert files_of(out) == files_of(folder)
+    capsys.readouterr()
+    assert cli.main(["resume", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out} is complete\n"
+
+
+def test_a_second_ctrl_c_in_the_test_loses_nothing(whole, tmp_path, monkeypatch, capsys):
+    folder, arguments = whole
+    out = tmp_path / "run"
+    interrupt_in(monkeypatch, 3)
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "evaluate", interrupt)
+    assert failure(capsys, *arguments, "--out", out, code=130) == "interrupted"
+    results = train.load_run(out).config.results
+    assert results["epochs"] == 2 and "test_accuracy" not in results
+    monkeypatch.undo()
+    assert cli.main(["resume", str(out)]) == 0
+    assert files_of(out) == files_of(folder)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT can't be sent to one process on Windows")
+def test_ctrl_c_waits_until_files_are_written():
+    done = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        done.append(1)
+    assert done == [1] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(ZeroDivisionError), uninterrupted():
+        raise ZeroDivisionError
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(whole, tmp_path, monkeypatch, capsys):
+    folder, arguments = whole
+    out, flush, written = tmp_path / "run", os.fsync, []
+
+    def fill(descriptor):
+        written.append(descriptor)
+        if len(written) > 9:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fill)
+    message = failure(capsys, *arguments, "--out", out)
+    assert re.fullmatch(r"save: .*checkpoint\.npz can't be written \(No space left on device\)", message)
+    monkeypatch.undo()
+    assert sorted(os.listdir(out)) == ["checkpoint.npz", "training.json"]
+    assert failure(capsys, "predict", out, "x.csv") == f"load_run: {out} is no run, it has no config.json; cygrad resume {out} ends the training"
+    assert cli.main(["resume", str(out)]) == 0
+    assert files_of(out) == files_of(folder)
+
+
+def test_a_training_begins_anew_where_another_was_stopped(whole, tmp_path, monkeypatch, capsys):
+    folder, arguments = whole
+    out = tmp_path / "run"
+    interrupt_in(monkeypatch, 3)
+    assert cli.main(["train", "digits", "--out", str(out)]) == 130
+    monkeypatch.undo()
+    assert cli.main([*map(str, arguments), "--out", str(out)]) == 0
+    assert files_of(out) == files_of(folder)
+
+
+def test_what_a_killed_writer_left_is_removed(whole, tmp_path, monkeypatch):
+    folder, arguments = whole
+    out = tmp_path / "run"
+    interrupt_in(monkeypatch, 3)
+    assert cli.main([*map(str, arguments), "--out", str(out)]) == 130
+    monkeypatch.undo()
+    for name in "weights.npz", "config.json", "metrics.csv", "checkpoint.npz", "training.json":
+        (out / f".{name}.7-abcdef00.tmp").write_text("half")
+    assert cli.main(["resume", str(out)]) == 0
+    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "weights.npz"] and files_of(out) == files_of(folder)
+
+
+def test_what_can_not_be_resumed(people, tmp_path, monkeypatch, capsys):
+    assert failure(capsys, "resume", tmp_path) == f"resume: {tmp_path} is no run, it has neither training.json nor config.json"
+    table, out = tmp_path / "people.csv", tmp_path / "run"
+    shutil.copy(people, table)
+    interrupt_in(monkeypatch, 2)
+    assert cli.main(["train", str(table), "--target", "buys", "--out", str(out)]) == 130
+    monkeypatch.undo()
+    job = json.loads((out / "training.json").read_text())
+    capsys.readouterr()
+
+    def resumed(text):
+        (out / "training.json").write_text(text if isinstance(text, str) else json.dumps(text))
+        return failure(capsys, "resume", out)
+
+    assert resumed({**job, "format": 7, "version": "9.1"}) == f"resume: {out / 'training.json'} has format 7, of cygrad '9.1', but this version reads format 1"
+    for text in ("{", "[]", {**job, "options": {"epochs": "3"}}, {**job, "options": {"run": "rm"}}, {**job, "source": "x"}, {"format": 1}):
+        assert resumed(text).startswith(f"resume: {out / 'training.json'} is corrupt (")
+    (out / "training.json").write_text(json.dumps({**job, "version": "0.0.1"}))
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join(lines[:-1]))
+    assert failure(capsys, "resume", out) == f"resume: the data of {table} are not those that the training began with"
+    table.write_text("\n".join(lines))
+    checkpoint = out / "checkpoint.npz"
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content[:100])
+    assert "checkpoint.npz is truncated" in failure(capsys, "resume", out)
+    checkpoint.write_bytes(content)
+    assert cli.main(["resume", str(out)]) == 0
+    assert "note: begun by cygrad 0.0.1" in capsys.readouterr().out
+
+
+# Runs
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"layers": {}}, {"layers": {"type": "Linear", "options": {"in_features": 3, "out_features": 2}}},
+        {"preprocessing": {"format": 1, "columns": []}}, {"target": {"task": "regression", "name": "y", "mean": 0, "std": 1}},
+        {"reading": 3}, {"extra": 1}, {"target": None},
+    ],
+)  # fmt: skip
+def test_a_corrupt_run_is_named(classifier, tmp_path, changed):
+    folder = shutil.copytree(classifier, tmp_path / "run")
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    with pytest.raises(ValueError) as caught:
+        train.load_run(folder)
+    assert str(caught.value).startswith(f"load_run: {path} is corrupt (")
+
+
+@pytest.mark.parametrize("name", ["classifier", "pixels"])
+def test_a_run_of_another_version_is_named(name, tmp_path, classifier):
+    folder = tmp_path / "run"
+    if name == "classifier":
+        shutil.copytree(classifier, folder)
+    else:
+        config = train.Config([4, 3], 0.0, mean=0.0, std=1.0, classes=[0, 1, 2], version=cg.__version__)
+        train.save_run(folder, train.Run(config.network(), config))
+    path = folder / "config.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "format": 2, "version": "9.1", "new": True}))
+    with pytest.raises(ValueError) as caught:
+        train.load_run(folder)
+    assert str(caught.value) == f"load_run: {path} has format 2, of cygrad '9.1', but this version reads format 1"
+    del content["format"]  # as before there were formats
+    path.write_text(json.dumps(content))
+    assert train.load_run(folder).config.format == 1
+
+
+def test_runs_are_compared(classifier, regressor, tmp_path, capsys, monkeypatch):
+    shutil.copytree(classifier, tmp_path / "runs" / "a")
+    shutil.copytree(regressor, tmp_path / "runs" / "more" / "b")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["runs"]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert {"run", "task", "state", "epochs", "val_loss", "test_accuracy", "test_r2", "patience"} > set(head.split()) - {
+        "best_epoch", "test_loss", "test_mae", "threads",
+    }  # fmt: skip
+    assert first.split()[:3] == [os.path.join("runs", "a"), "people", "complete"] and second.split()[0].endswith("b")
+    assert cli.main(["runs", "runs", "--sort", "test_r2", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [os.path.basename(row["run"]) for row in rows] == ["b", "a"] and rows[1]["hidden"] == [32, 16]
+    assert failure(capsys, "runs", "--sort", "nothing").startswith("runs: no run has 'nothing', but run, task, state")
+    assert failure(capsys, "runs", "nowhere") == "runs: there is no folder nowhere"
+    (tmp_path / "runs" / "a" / "config.json").write_text("{")
+    assert failure(capsys, "runs").startswith(f"runs: {os.path.join('runs', 'a', 'config.json')} is corrupt (")
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["runs", "empty"]) == 0 and capsys.readouterr().out == "there are no runs\n"
+
+
+def test_the_best_run_comes_first():
+    from cygrad.train.command.runs import ordered
+
+    rows = [{"run": "a", "val_loss": 2.0}, {"run": "b", "val_loss": 1.0, "test_accuracy": 0.5}, {"run": "c", "val_loss": None, "test_accuracy": 0.9}]
+    assert [row["run"] for row in ordered(rows, "val_loss")] == ["b", "a", "c"]
+    assert [row["run"] for row in ordered(rows, "test_accuracy")] == ["c", "b", "a"]
+    assert ordered(rows, None) == rows
+
+
+def test_a_run_that_is_not_over_is_told(people, tmp_path, monkeypatch, capsys):
+    interrupt_in(monkeypatch, 2)
+    assert cli.main(["train", str(people), "--target", "buys", "--out", str(tmp_path / "run")]) == 130
+    capsys.readouterr()
+    assert cli.main(["runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[1:3] == ["people", "unfinished"]
