@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -19,40 +18,16 @@ import cygrad as cg
 from cygrad import nn, optim, train
 from cygrad.data import DataLoader, TensorDataset
 from tests import resumable
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
-KILLS = int(os.environ.get("CYGRAD_KILLS", "4"))
-
-
-def learn(folder, every, seconds=None):
-    """Runs the training, and kills it so many seconds after it began to learn, if it is given some; its result where
-    it ended, and how long it learned."""
-    command = [sys.executable, resumable.__file__, str(folder), str(every)]
-    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "begun\n"
-        begun = time.perf_counter()
-        if seconds is not None:
-            time.sleep(seconds)
-            process.kill()
-        return process.stdout.read().strip(), time.perf_counter() - begun
+from tests.killed import ENVIRONMENT, EVERY, killed, learn
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
-@pytest.mark.parametrize("every", [0, 1, 5])
+@pytest.mark.parametrize("every", EVERY)
 def test_a_training_that_is_killed_at_any_moment_ends_with_the_same_bits(tmp_path, every):
-    folder, other = tmp_path / "killed", tmp_path / "whole"
-    folder.mkdir()
+    other = tmp_path / "whole"
     other.mkdir()
-    wanted, whole = learn(other, every)
-    draw = random.Random(every)
-    for _ in range(KILLS):
-        result, _ = learn(folder, every, draw.uniform(0, 0.5 * whole))
-        if (folder / "run.npz").exists():
-            train.read_checkpoint(folder / "run.npz")
-        if result:
-            break
-    assert (result or learn(folder, every)[0]) == wanted
-    assert os.listdir(folder) == ["run.npz"]
+    wanted, seconds = learn(other, every)
+    assert killed(tmp_path / "killed", every, 4, 0.5 * seconds, random.Random(every))[0] == wanted
 
 
 def test_checkpoints_are_no_nearer_than_asked(tmp_path):

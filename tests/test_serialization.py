@@ -462,6 +462,14 @@ def test_a_folder_that_is_not_there(tmp_path):
         cg.save({}, tmp_path / "nothing" / "model.npz")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "model.npz")
+    with pytest.raises(OSError, match=r"save: .*model.npz can't be written \(it is no regular file\)"):
+        cg.save({}, tmp_path / "model.npz")
+    assert (tmp_path / "model.npz").is_fifo() and os.listdir(tmp_path) == ["model.npz"]
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_can_not_be_written(tmp_path):
     tmp_path.chmod(0o500)

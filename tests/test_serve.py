@@ -278,6 +278,11 @@ def test_other_content_types(port, kind, message):
     assert status == 415 and message in answer["message"]
 
 
+def test_a_compressed_body_is_refused(port):
+    status, _, body = ask(port, "POST", "/invocations", b"\x1f\x8b", JSON, **{"Content-Encoding": "gzip"})
+    assert status == 415 and json.loads(body)["message"] == "the body must come as it is, got the content encoding gzip"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "message"),
     [

@@ -428,7 +428,7 @@ def test_a_loader_without_batches_is_refused():
         trainer_of(model, optimizer).fit([])
     with pytest.raises(ValueError, match="evaluate: the loader gives no batches"):
         train.evaluate(model, [])
-    with pytest.raises(ValueError, match="evaluate: validation in epoch 1, the loader gives no batches"):
+    with pytest.raises(ValueError, match="fit: the validation part is empty"):
         trainer_of(model, optimizer).fit(LOADER, [])
     for batch, got in (cg.ones(2, 2), "a Tensor"), ((1, 2, 3), "3 parts"):
         for call in trainer_of(model, optimizer).fit, lambda data: train.evaluate(model, data):
@@ -474,7 +474,9 @@ def test_options_that_make_no_sense_are_named(options, message):
 @pytest.mark.parametrize(
     ("options", "arguments", "message"),
     [
-        ({}, {"epochs": -1}, "fit: epochs must not be negative, got -1"),
+        ({}, {"epochs": -1}, "fit: epochs must be an integer of at least 0, got -1"),
+        ({}, {"epochs": 2.5}, "fit: epochs must be an integer of at least 0, got 2.5"),
+        ({}, {"valid": cg.data.DataLoader(range(0))}, "fit: the validation part is empty"),
         ({}, {"resume": True}, "fit: resume=True needs a trainer with a checkpoint"),
         ({"swa": train.SWA(3)}, {"epochs": 2}, "fit: swa starts with epoch 3, but there are only 2"),
         ({"monitor": "val_loss"}, {}, "fit: val_loss is monitored, but there is no validation part"),

@@ -109,6 +109,11 @@ def test_the_server_is_not_waited_for_at_the_end(tmp_path):
         release.set()
 
 
+def test_another_mode_is_named():
+    with pytest.raises(ValueError, match="WandB: mode must be one of online, offline, shared, disabled, got 'of'"):
+        WandB("project", mode="of")
+
+
 def test_a_model_that_cannot_be_saved_is_named_before_the_training():
     class Own(cg.nn.Sequential):
         pass

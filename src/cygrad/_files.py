@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from typing import IO
@@ -15,9 +16,11 @@ def atomic_write(op: str, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A new file, open for bytes, that takes the place of `path` when the block ends, and only then.
 
     The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed. Whatever
-    happens before that, the file that was there stays as it is.
+    happens before that, the file that was there stays as it is. What is no file, such as a device, is not replaced.
     """
     target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
+        raise OSError(errno.EINVAL, f"{op}: {os.fspath(path)} can't be written (it is no regular file)")
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:

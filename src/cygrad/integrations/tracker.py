@@ -90,11 +90,16 @@ class Tracker(Callback):
         except self.failures as error:
             self._lost = True
             warnings.warn(
-                f"{type(self).__name__}: {self.place()} can't be written ({sentence(error)}); the training goes on "
-                "without it, and its history has the numbers of every epoch",
+                f"{self._problem(error)}; the training goes on without it, and its history has the numbers of every "
+                "epoch",
                 TrackerWarning,
                 stacklevel=4,
             )
+
+    def _problem(self, error: Exception) -> str:
+        """What went wrong, in the words of the error where they are a sentence already."""
+        name, said = type(self).__name__, getattr(error, "strerror", None) or ""
+        return said if said.startswith(f"{name}: ") else f"{name}: {self.place()} can't be written ({sentence(error)})"
 
 
 def check_every(name: str, every: int | None) -> int | None:

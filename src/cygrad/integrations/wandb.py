@@ -21,20 +21,22 @@ if TYPE_CHECKING:
 
 __all__ = ["WandB"]
 
+MODES = ("online", "offline", "shared", "disabled")
+
 
 class WandB(Tracker):
     """Logs a training to Weights & Biases: its settings and `config` as the configuration; the records of the epochs,
     over ``epoch``, and the numbers of each `every`-th step under ``batch/``, over ``step``; and with `model` at the
     end the model as an artifact, see ``cygrad.train.save_model``. A run that is active already is used, and not ended.
 
-    `mode` is "online", "offline" or W&B's own setting; `options` are others of ``wandb.init``. A run that is offline is
+    `mode` is "online", "offline", "shared" or "disabled", W&B's own setting unless given; `options` are others of ``wandb.init``. A run that is offline is
     in a folder below `folder`, and ``wandb sync`` sends it later; so is one whose server is away, after one
     ``TrackerWarning`` that names it. At the end the callback waits at most `patience` seconds for the server. The run
     is a new one, or that of `run_id`, which checkpoints hold, so that a training that is resumed goes on in its run.
 
     A thread hands the rows to W&B every `seconds`, since each takes it up to a millisecond.
 
-    Raises ImportError without the package.
+    Raises ImportError without the package, ValueError for another mode.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class WandB(Tracker):
         **options: Any,
     ) -> None:
         super().__init__(every)
+        if mode is not None and mode not in MODES:
+            raise ValueError(f"WandB: mode must be one of {', '.join(MODES)}, got {mode!r}")
         required("WandB", "wandb")
         if model:
             required("WandB", "safetensors")

@@ -119,7 +119,8 @@ class Application:
         return as_json({"predictions": predictions})
 
     async def body_of(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        """The whole body. Raises Refusal with 413 for one that is too large, 408 for one that does not come."""
+        """The whole body. Raises Refusal with 413 for one that is too large, 408 for one that does not come, 415 for one
+        that is compressed."""
         body = Body(self.limits.body)
         length = headers.get("content-length", "")
         if "expect" in headers and length.isdigit() and int(length) > self.limits.body:
@@ -131,6 +132,8 @@ class Application:
                 raise Refusal(408, f"the body did not arrive within {self.limits.seconds:g} seconds") from None
         if body.size > self.limits.body:
             raise body.refusal
+        if (coding := headers.get("content-encoding", "identity").lower()) != "identity":
+            raise Refusal(415, f"the body must come as it is, got the content encoding {coding[:100]}")
         return b"".join(body.parts)
 
 

@@ -237,8 +237,10 @@ class Trainer:
         finite, in the data, the loss or the gradient, raise NonFiniteError, a ValueError, with the epoch and the
         batch, both counted from 1, before any weight has changed.
         """
-        if not epochs >= 0:
-            raise ValueError(f"fit: epochs must not be negative, got {epochs}")
+        if not isinstance(epochs, int) or epochs < 0:
+            raise ValueError(f"fit: epochs must be an integer of at least 0, got {epochs!r}")
+        if isinstance(valid, Sized) and not len(valid):
+            raise ValueError("fit: the validation part is empty")
         if self.swa is not None and self.swa.start > epochs:
             raise ValueError(f"fit: swa starts with epoch {self.swa.start}, but there are only {epochs}")
         self._watched(valid)

@@ -1,0 +1,79 @@
+"""Clipping by norm and adaptive clipping in a recurrent network at a rate at which it does not learn without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from setting import Run, accuracy, curves, digits, learn, over_seeds, table
+
+import cygrad as cg
+from cygrad import nn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Clip = float | tuple[str, float] | None
+Results = dict[str, list[tuple[Run, list[float]]]]  # with the norm of every step
+
+EPOCHS, RATE, MOMENTUM = 15, 0.1, 0.9
+CLIPS: dict[str, Clip] = {"without": None, "by norm, λ = 1": 1.0, "adaptive, λ = 0.05": ("adaptive", 0.05)}
+
+
+class Reader(nn.Module):
+    """Reads a digit four pixels at a time: h ← tanh(U·x + V·h), 16 times, then scores."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.enter, self.carry, self.leave = nn.Linear(4, width), nn.Linear(width, width), nn.Linear(width, 10)
+        nn.init.orthogonal_(self.carry.weight)
+
+    def forward(self, x: cg.Tensor) -> cg.Tensor:
+        h = cg.zeros(len(x), self.carry.in_features)
+        for pixels in x.reshape(len(x), -1, 4).unbind(1):
+            h = (self.enter(pixels) + self.carry(h)).tanh()
+        return self.leave(h)
+
+
+class Norms(cg.train.Callback):
+    """The norm of the gradient in every step, before it is clipped."""
+
+    def __init__(self) -> None:
+        self.norms: list[float] = []
+
+    def on_batch_end(self, trainer: cg.train.Trainer, metrics: dict[str, float]) -> None:
+        self.norms.append(metrics["grad_norm"])
+
+
+def run(seed: int, clip: Clip) -> tuple[Run, list[float]]:
+    model, norms = Reader(), Norms()
+    optimizer = cg.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM)
+    parts = digits(seed, rows=1000, wrong=0.0)
+    return learn(model, optimizer, parts, EPOCHS, clip=clip, callbacks=[norms]), norms.norms
+
+
+def measure() -> Results:
+    return {name: over_seeds(run, clip) for name, clip in CLIPS.items()}
+
+
+def report(results: Results) -> str:
+    rows = []
+    for name, found in results.items():
+        norms = np.array([norms for _, norms in found])
+        rows.append([name, f"{np.median(norms):.1f}", f"{norms.max():.1f}", accuracy(run for run, _ in found)])
+    return table(["clipping", "median ‖g‖", "largest ‖g‖", "test accuracy"], rows)
+
+
+def picture(results: Results) -> Figure:
+    from drawing import curve, figure
+
+    made, (losses, norms) = figure("loss in training", "norm of the gradient before clipping, one seed")
+    for name, found in results.items():
+        curve(losses, curves((run for run, _ in found), "loss"), name)
+        norms.plot(range(1, 1 + len(found[0][1])), found[0][1], linewidth=0.8)
+    norms.axhline(CLIPS["by norm, λ = 1"], color="black", linestyle="--", linewidth=1, label="λ: no longer by norm")
+    losses.set(xlabel="epoch", ylabel="loss", ylim=0)
+    norms.set(xlabel="step", ylabel="‖g‖", yscale="log")
+    losses.legend(fontsize=8)
+    norms.legend(fontsize=8)
+    return made
