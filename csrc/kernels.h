@@ -75,6 +75,8 @@ cg_kernel cg_find(int kernel, int dtype);
  * memory to work in. */
 int cg_run(cg_kernel kernel, const void *args, double cost);
 int64_t cg_shares(double cost, int threads); /* how many shares that cost pays for, at least one */
+void cg_use_one_thread(int only); /* whether launches of the calling thread run on it alone */
+int cg_uses_one_thread(void);
 CG_PUBLIC int cg_num_threads(void);
 CG_PUBLIC void cg_set_num_threads(int threads);
 

@@ -2,7 +2,8 @@
  *
  * The caller does share 0, worker i does share i. Workers spin briefly after a launch, then
  * sleep. They are started by the first launch that pays for them. One caller at a time owns
- * them; a launch from another thread meanwhile runs on that thread alone, with the same bits.
+ * them; a launch from another thread meanwhile runs on that thread alone, with the same bits, and
+ * so do all launches of a thread that asked for it.
  * After fork the child has no workers, and starts its own when it needs them. */
 #include "kernels.h"
 
@@ -48,6 +49,9 @@ static void free_scratch_at_exit(void *block) {
     pthread_setspecific(scratch_key, block);
 }
 #endif
+
+/* Whether this thread's launches leave the workers alone. */
+static _Thread_local int on_its_own;
 
 static void *thread_scratch(void) {
     if (!scratch.aligned) {
@@ -153,7 +157,7 @@ int64_t cg_shares(double cost, int threads) {
 int cg_run(cg_kernel kernel, const void *args, double cost) {
     void *memory = thread_scratch();
     if (!memory) return -1;
-    int64_t shares = cg_shares(cost, __atomic_load_n(&pool.threads, __ATOMIC_RELAXED));
+    int64_t shares = on_its_own ? 1 : cg_shares(cost, __atomic_load_n(&pool.threads, __ATOMIC_RELAXED));
     if (shares > 1 && cg_try_lock(&pool.owner)) {
         start_workers((int)shares - 1);
         if (shares > pool.workers + 1) shares = pool.workers + 1;
@@ -164,6 +168,9 @@ int cg_run(cg_kernel kernel, const void *args, double cost) {
     }
     return 0;
 }
+
+void cg_use_one_thread(int only) { on_its_own = only; }
+int cg_uses_one_thread(void) { return on_its_own; }
 
 int cg_num_threads(void) { return __atomic_load_n(&pool.threads, __ATOMIC_RELAXED); }
 

@@ -3,6 +3,7 @@
 #include "program.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
 
 #define FIELD(kind, name) {#name, kind, offsetof(block, name)},
@@ -83,6 +84,26 @@ int64_t cg_run_steps(const cg_step *steps, int64_t count) {
     double largest = 0; /* a program takes the threads that its largest step pays for */
     for (int64_t i = 0; i < count; i++) largest = steps[i].cost > largest ? steps[i].cost : largest;
     return cg_run(run_share, &r, largest) ? -1 : r.ended;
+}
+
+static void move_on(const cg_advance *words, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t value; /* whatever the word's type is */
+        memcpy(&value, words[i].word, sizeof value);
+        value += words[i].by;
+        memcpy(words[i].word, &value, sizeof value);
+    }
+}
+
+int64_t cg_run_loop(const cg_step *steps, int64_t count, int64_t times, const cg_advance *words, int64_t word_count,
+                    int64_t *ended) {
+    for (int64_t time = 0; time < times; time++) {
+        *ended = cg_run_steps(steps, count);
+        if (*ended < 0) return -1;
+        if (*ended < count) return time;
+        move_on(words, word_count);
+    }
+    return times;
 }
 
 /* Share b of as many shares as there are blocks is block b. */

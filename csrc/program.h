@@ -33,6 +33,17 @@ typedef struct {
  * there is no memory to work in. */
 int64_t cg_run_steps(const cg_step *steps, int64_t count);
 
+/* A word that moves on from one run of a program to the next: an address in an argument block, a count, an offset. */
+typedef struct {
+    void *word; /* 64 bits */
+    uint64_t by;
+} cg_advance;
+
+/* Runs the steps in order, `times` times, and moves all words on after each time. Returns how often they ran to their end:
+ * fewer times where a fault ended the last run, `*ended` being its step; −1 where there is no memory to work in. */
+int64_t cg_run_loop(const cg_step *steps, int64_t count, int64_t times, const cg_advance *words, int64_t word_count,
+                    int64_t *ended);
+
 /* Steps that are cut into the same blocks, and need of each other only the block that they are at. */
 typedef struct {
     const cg_step *steps;

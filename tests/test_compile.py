@@ -391,6 +391,21 @@ def test_random_numbers_in_a_step_are_those_of_eager_mode():
     assert results[0] == results[1]
 
 
+def test_arrays_that_a_step_makes_begin_anew_before_anybody_reads_them():
+    p = nn.Parameter(cg.ones(1))
+
+    def step(x):
+        z = cg.zeros(3)
+        z[0:1] = p * x
+        z += 1
+        return (z * z).sum().detach()
+
+    compiled = cg.compile(step)
+    for i in range(5):
+        x = cg.full((1,), float(i))
+        assert compiled(x).item() == step(x).item()
+
+
 # Bad input
 
 

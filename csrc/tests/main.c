@@ -293,6 +293,46 @@ static void test_chain(void) {
     free_arrays();
 }
 
+/* A loop: batches of two rows are gathered and kept one after the other, until a class number is wrong. */
+static void test_loop(void) {
+    enum { ROWS = 5, COLS = 3001, RUNS = 4 };
+    precision = CG_FLOAT32;
+    void *x = numbers(ROWS * COLS, -1, 1), *batch = output(2 * COLS), *kept = output(RUNS * 2 * COLS);
+    int64_t *index = integers(RUNS * 2, 0, ROWS), *target = integers(RUNS, 0, 3);
+    int64_t *checked = integers_output(1), *fault = integers_output(1);
+    cg_gather_rows_args gather;
+    cg_classes_args classes;
+    cg_copy_args copy;
+    const cg_step steps[] = {{cg_find(CG_gather_rows, precision), &gather, 1e9, 0, NULL},
+                             {cg_find(CG_classes, precision), &classes, 1, 0, fault},
+                             {cg_find(CG_copy, precision), &copy, 1e9, 1, NULL}};
+    const int64_t bytes = 2 * COLS * sizeof(float);
+    const cg_advance words[] = {{&gather.index, 2 * sizeof *index}, {&classes.target, sizeof *target}, {&copy.y, bytes}};
+    for (int64_t wrong = 0; wrong <= RUNS; wrong++)
+        for (int threads = 1; threads <= 5; threads++) {
+            cg_set_num_threads(threads);
+            cg_use_one_thread(threads == 4);
+            reset_outputs();
+            if (wrong < RUNS) target[wrong] = 3;
+            gather = (cg_gather_rows_args){batch, x, index, 2, COLS * sizeof(float)};
+            classes = (cg_classes_args){checked, fault, NULL, target, NULL, 1, 3, 0, 0};
+            copy = (cg_copy_args){kept, batch, bytes};
+            int64_t ended = -1;
+            if (cg_run_loop(steps, 3, RUNS, words, 3, &ended) != wrong || (ended != (wrong < RUNS ? 1 : 3))) {
+                printf("%d threads: the loop did not end at run %lld\n", threads, (long long)wrong);
+                exit(1);
+            }
+            for (int64_t i = 0; i < wrong * 2 * COLS; i++)
+                if (get(kept, i) != get(x, index[i / COLS] * COLS + i % COLS)) {
+                    printf("%d threads: number %lld that the loop kept is wrong\n", threads, (long long)i);
+                    exit(1);
+                }
+            if (wrong < RUNS) target[wrong] = 0;
+        }
+    cg_use_one_thread(0);
+    free_arrays();
+}
+
 int main(void) {
     const test_list *lists[] = {&elementwise_tests, &matrix_tests, &row_tests, &norm_tests, &many_tests,
                                 &image_tests, &token_tests};
@@ -311,6 +351,7 @@ int main(void) {
     test_runner();
     test_program();
     test_chain();
+    test_loop();
     printf("%d kernels, %d calls, %d threads\n", CG_KERNEL_COUNT, calls, cg_num_threads());
     return 0;
 }

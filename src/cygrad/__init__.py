@@ -185,6 +185,7 @@ from cygrad.ops.shape import (
     unsqueeze,
 )
 from cygrad.ops.softmax import log_softmax, softmax
+from cygrad.parallel import parallel_map
 from cygrad.random import (
     Generator,
     bernoulli,
@@ -357,6 +358,7 @@ __all__ = [
     "ones_like",
     "optim",
     "outer",
+    "parallel_map",
     "permute",
     "pow",
     "prod",

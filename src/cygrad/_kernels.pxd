@@ -1,6 +1,6 @@
 # What compiled modules of cygrad use of the kernels' module without going through Python.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef extern from "program.h":
     ctypedef void (*cg_any_kernel "cg_kernel")(const void *args, ...) noexcept nogil
@@ -16,6 +16,12 @@ cdef extern from "program.h":
         int64_t count, blocks
     void cg_run_chain(const void *chain, ...) noexcept nogil
     int64_t cg_run_steps(const cg_step *steps, int64_t count) nogil
+    ctypedef struct cg_advance:
+        void *word
+        uint64_t by
+    int64_t cg_run_loop(
+        const cg_step *steps, int64_t count, int64_t times, const cg_advance *words, int64_t word_count, int64_t *ended
+    ) nogil
 
 
 cdef class Launch:
@@ -40,6 +46,7 @@ cdef class Chain:
 
 cdef class Tape:
     cdef public list events, arrays, created
+    cdef public object observer
     cdef unsigned long thread
     cdef int paused
 
@@ -55,3 +62,11 @@ cdef class Segment:
 
     cdef int64_t run(self) except -1
     cdef int fail(self, int64_t number) except -1
+
+
+cdef class Loop(Segment):
+    cdef cg_advance *words
+    cdef readonly int64_t word_count
+    cdef int64_t ended
+
+    cdef int64_t repeat(self, int64_t times) except -1

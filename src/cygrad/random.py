@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,17 @@ class Generator:
 
 
 default_generator = Generator()
+_in_use: ContextVar[Generator] = ContextVar("default_generator", default=default_generator)
+
+
+def current_generator() -> Generator:
+    """The default generator of where this runs: ``default_generator``, or in a job of ``parallel_map`` its own."""
+    return _in_use.get()
+
+
+def use_generator(generator: Generator) -> None:
+    """Makes a generator the default one of this context."""
+    _in_use.set(generator)
 
 
 def manual_seed(seed: int) -> Generator:
@@ -125,32 +137,32 @@ def manual_seed(seed: int) -> Generator:
 
     >>> _ = cg.manual_seed(0)
     """
-    return default_generator.manual_seed(seed)
+    return current_generator().manual_seed(seed)
 
 
 def seed() -> int:
     """Seeds the default generator from the system's own source of randomness, and returns the seed."""
-    return default_generator.seed()
+    return current_generator().seed()
 
 
 def initial_seed() -> int:
     """The seed of the default generator."""
-    return default_generator.initial_seed()
+    return current_generator().initial_seed()
 
 
 def get_rng_state() -> Tensor:
     """The state of the default generator."""
-    return default_generator.get_state()
+    return current_generator().get_state()
 
 
 def set_rng_state(state: Any) -> None:
     """Sets the state of the default generator."""
-    default_generator.set_state(state)
+    current_generator().set_state(state)
 
 
 def source(generator: Generator | None) -> np.random.Generator:
     """NumPy's generator behind ours."""
-    return (default_generator if generator is None else generator).numpy()
+    return (current_generator() if generator is None else generator).numpy()
 
 
 def drawn(generator: Generator | None, method: str, *args: Any) -> Array:

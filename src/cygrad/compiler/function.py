@@ -12,11 +12,14 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad.autograd import Value, engine, no_grad
+from cygrad.compiler.check import checked
+from cygrad.compiler.epoch import Epoch
 from cygrad.compiler.program import Program
 from cygrad.compiler.recorder import Recorder, Refused, address, owner_of
 from cygrad.compiler.replay import Dispatcher
-from cygrad.compiler.structure import flatten, unflatten
+from cygrad.compiler.structure import flatten, has_containers, unflatten
 from cygrad.nn.module import Module
+from cygrad.parallel import in_a_job
 from cygrad.tensor import Tensor
 
 __all__ = ["CompiledFunction", "compile"]
@@ -24,17 +27,25 @@ __all__ = ["CompiledFunction", "compile"]
 MOST_PROGRAMS = 16  # of one function; beyond them it runs eagerly
 
 _recording = threading.Lock()
+_recorded_in = 0  # the thread that holds it
 
 
 class CompiledFunction(Dispatcher):
     """What :func:`compile` makes of a function."""
 
     def __init__(
-        self, function: Callable[..., Any], fullgraph: bool = False, *, quiet: bool = False, after: int = 1
+        self,
+        function: Callable[..., Any],
+        fullgraph: bool = False,
+        check: bool = False,
+        *,
+        quiet: bool = False,
+        after: int = 1,
     ) -> None:
         super().__init__()
         self.function = function
         self.fullgraph = fullgraph
+        self.check = check
         self.quiet = quiet  # whether it says nothing where it runs eagerly
         self.after = after  # so many calls of a kind run as they are before one is recorded
         self.name = getattr(function, "__qualname__", None) or type(function).__name__
@@ -52,7 +63,8 @@ class CompiledFunction(Dispatcher):
 
     def __reduce__(self) -> Any:
         # A copy records programs of its own.
-        return functools.partial(CompiledFunction, quiet=self.quiet, after=self.after), (self.function, self.fullgraph)
+        make = functools.partial(CompiledFunction, quiet=self.quiet, after=self.after)
+        return make, (self.function, self.fullgraph, self.check)
 
     def programs(self) -> list[Program]:
         """The programs that there are, the last recorded one last."""
@@ -67,18 +79,42 @@ class CompiledFunction(Dispatcher):
         flat, structure = flatten((args, kwargs)) if kwargs or has_containers(args) else (list(args), None)
         for program in self._programs:
             if program.replay.structure == structure and program.replay.fits(flat):
-                return program.replay(flat)
+                return self.checked(program, flat, structure) if self.check else program.replay(flat)
         key = self.signature(flat, structure)
         if key in self._eager:
             return self.call(*args, **kwargs)
         # What happens only once, such as the first step of an optimizer, is over after the first call.
         self._seen[key] = self._seen.get(key, 0) + 1
-        if self._seen[key] <= self.after or not _recording.acquire(blocking=False):
+        if self._seen[key] <= self.after or not begin_recording():
             return self.call(*args, **kwargs)
         try:
             return self.record(key, flat, structure, args, kwargs)
         finally:
-            _recording.release()
+            end_recording()
+
+    def epoch(
+        self, *args: Any, batch_size: int, order: Any = None, drop_last: bool = False, **kwargs: Any
+    ) -> Any:
+        """Calls the function for one batch of rows after the other, and returns what it returned, stacked: every tensor
+        with a new first dimension, as long as there were batches; of everything else the last.
+
+        All tensors among the arguments are data of one length n, of which each call gets some rows; other arguments
+        are passed on. The rows are taken by the integers of ``order``, 0..n − 1 unless given, `batch_size` at a time;
+        the last batch may be smaller, and is left out with ``drop_last``.
+
+        Numbers and state are those of as many calls. Once there is a program for a batch, all that are like it run
+        in one call into C, without the GIL; a step with calls of Python in it is called batch by batch. Between the
+        batches nothing else happens: learning rates are those of the beginning.
+
+        Raises ValueError where lengths differ, there is no batch, or results of a smaller last batch have another
+        shape than the others; IndexError for a number of a row that there is not; TypeError for an order that is not
+        of integers, or where no tensor is given.
+
+        >>> total = cg.compile(lambda x: x.sum())
+        >>> total.epoch(cg.arange(10), batch_size=4)
+        tensor([ 6, 22, 17])
+        """
+        return Epoch(self, args, kwargs, batch_size, order, drop_last).run()
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The function itself. A module in evaluation is called without gradients."""
@@ -109,18 +145,14 @@ class CompiledFunction(Dispatcher):
         if reason is not None:
             return self.give_up(key, reason, lambda: self.call(*args, **kwargs))
         recorder = Recorder(self.fullgraph)
-        given = [buffer_of(value) if isinstance(value, Value) else value for value in flat]
+        given = own_inputs(flat)
         for value in given:
             if isinstance(value, Value):
                 recorder.made.add(address(owner_of(value.array)))
-        if structure is None:
-            own_args, own_kwargs = tuple(given), {}
-        else:
-            own_args, own_kwargs = unflatten(structure, iter(given))
         grad_mode = engine.grad_enabled()
         recorder.start()
         try:
-            result = self.call(*own_args, **own_kwargs)
+            result = self.call_flat(given, structure)
         except Refused as error:
             raise RuntimeError(str(error)) from None
         finally:
@@ -132,8 +164,21 @@ class CompiledFunction(Dispatcher):
         program.replay.grad_mode = grad_mode
         program.replay.changes = engine.changes()
         self._programs.append(program)
-        self.replays = [program.replay, *self.replays]
+        if not self.check:
+            self.replays = [program.replay, *self.replays]
         return program.replay.result_now()
+
+    def call_flat(self, flat: Sequence[Any], structure: Any) -> Any:
+        """The function itself, of arguments as ``flatten`` gives them."""
+        args, kwargs = (tuple(flat), {}) if structure is None else unflatten(structure, iter(flat))
+        return self.call(*args, **kwargs)
+
+    def checked(self, program: Program, flat: list[Any], structure: Any) -> Any:
+        """Runs a program beside the function."""
+        with _recording:
+            return checked(
+                self.name, program, self.function, lambda: self.call_flat(own_inputs(flat), structure), flat
+            )
 
     def give_up(self, key: Any, reason: str, run: Callable[[], Any]) -> Any:
         """Warns once, and stays eager for such calls."""
@@ -146,8 +191,19 @@ class CompiledFunction(Dispatcher):
         return run()
 
 
-def has_containers(args: Any) -> bool:
-    return any([isinstance(arg, (list, tuple, dict)) for arg in args])
+def begin_recording() -> bool:
+    """Whether this thread may record now. A job waits until it may, so that it does not depend on the others."""
+    global _recorded_in
+    if not _recording.acquire(blocking=in_a_job() and _recorded_in != threading.get_ident()):
+        return False
+    _recorded_in = threading.get_ident()
+    return True
+
+
+def end_recording() -> None:
+    global _recorded_in
+    _recorded_in = 0
+    _recording.release()
 
 
 def unfit(flat: Sequence[Any]) -> str | None:
@@ -173,6 +229,11 @@ def live_graph(result: Any) -> str | None:
     return None
 
 
+def own_inputs(flat: Sequence[Any]) -> list[Any]:
+    """Arguments with copies of the tensors among them."""
+    return [buffer_of(value) if isinstance(value, Value) else value for value in flat]
+
+
 def buffer_of(value: Value) -> Tensor:
     """A tensor in memory of the program's own."""
     array = value.array
@@ -181,7 +242,7 @@ def buffer_of(value: Value) -> Tensor:
     return Tensor(own)
 
 
-def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = False) -> Any:
+def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = False, check: bool = False) -> Any:
     """The function, or module, as one that records a call and from then on replays it as one program in C: forward
     only, loss and backward, or a whole training step. Also a decorator. After ``torch.compile``.
 
@@ -200,6 +261,10 @@ def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = Fal
     RuntimeWarning names the line and calls run eagerly; with ``fullgraph=True`` that raises RuntimeError. A function
     has at most 16 programs.
 
+    With ``check=True``, for the search for errors, every replay runs beside eager mode, launch by launch. The first
+    one that gives other numbers raises RuntimeError, and so does a step that does something else than when it was
+    recorded; all is then as it was before the call.
+
     >>> layer = cg.nn.Linear(2, 1)
     >>> optimizer = cg.optim.SGD(layer.parameters(), lr=0.1)
     >>> @cg.compile
@@ -216,7 +281,7 @@ def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = Fal
     1
     """
     if function is None:
-        return functools.partial(compile, fullgraph=fullgraph)
+        return functools.partial(compile, fullgraph=fullgraph, check=check)
     if not callable(function):
         raise TypeError(f"compile: a function is needed, got {type(function).__name__}")
-    return CompiledFunction(function, fullgraph)
+    return CompiledFunction(function, fullgraph, check)

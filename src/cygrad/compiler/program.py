@@ -13,11 +13,13 @@ from cygrad._typing import Array
 from cygrad.autograd import Value
 from cygrad.compiler.explain import measure, table, trace
 from cygrad.compiler.launches import reads_and_writes
+from cygrad.compiler.loop import Loop
 from cygrad.compiler.passes import Plan, optimize
 from cygrad.compiler.passes.plan import is_launch, launches_of
 from cygrad.compiler.recorder import Recorder, address, owner_of
 from cygrad.compiler.replay import Draws, Form, Replay, Update, commit, prepare
 from cygrad.compiler.structure import flatten, unflatten
+from cygrad.random import current_generator
 
 __all__ = ["Program"]
 
@@ -32,6 +34,7 @@ class Program:
         self, name: str, recorder: Recorder, structure: Any, flat: Sequence[Any], buffers: Sequence[Any], result: Any
     ):
         self.name = name
+        self.loop: Loop | None = None  # made when it is wanted
         self.replay = replay = Replay()
         replay.structure = structure
         replay.forms = [Form(given.array) if isinstance(given, Value) else None for given in flat]
@@ -87,7 +90,8 @@ class Program:
         replay.leaves, replay.arrays = found, [leaf.array for leaf in found]
         replay.flags = [leaf.requires_grad for leaf in found]
         written = {address(owner) for event in recorder.events for owner in written_by(event, recorder)}
-        replay.versions = [leaf.version for leaf in found if address(owner_of(leaf.array)) in written]
+        self.written = [leaf for leaf in found if address(owner_of(leaf.array)) in written]
+        replay.versions = [leaf.version for leaf in self.written]
         gradients = list(recorder.gradients.values())
         replay.grad_leaves = [g.leaf for g in gradients]
         replay.grads_before = [
@@ -95,6 +99,12 @@ class Program:
         ]
         replay.grads_after = [g.after for g in gradients]
         replay.modules_fit = World(list(recorder.modules.values()), found).fit
+
+    def moved(self) -> list[Any]:
+        """What a run changes and another run would find changed: the memory of parameters and statistics, and
+        generators that have a name."""
+        named = [draws.generator for draws in self.replay.draws if draws.generator is not None]
+        return [owner_of(leaf.array) for leaf in self.written] + named
 
     def keep_result(self, result: Any, recorder: Recorder) -> None:
         """Notes which arrays the result is made of. Tensors that were there before the step are handed out
@@ -108,6 +118,7 @@ class Program:
             if fresh:
                 arrays.append(value.array)
         self.replay.results = arrays
+        self.returns_fresh = len(arrays) == sum([isinstance(value, Value) for value in flat])
         single = len(flat) == 1 and len(arrays) == 1 and isinstance(result, Value)
 
         def build(tensors: list[Value]) -> Any:
@@ -115,6 +126,14 @@ class Program:
             return unflatten(structure, iter(values))
 
         self.replay.build = None if single else build
+
+    def roots(self) -> list[Any]:
+        """What leads to everything that a run of it may change."""
+        replay = self.replay
+        calls = [part for event in self.events if not launches_of(event) for part in event.reaches()]
+        generators = [part.generator for part in [*replay.draws, *replay.parts] if isinstance(part, Draws)]
+        optimizers = [update.optimizer for update in replay.updates]
+        return [replay.leaves, replay.grad_leaves, replay.grads_after, self.memory, optimizers, generators, calls]
 
     # How it runs
 
@@ -124,11 +143,13 @@ class Program:
         replay = self.replay
         updates = {id(moved.event): Update(moved, tuple(moved.tensors[0])) for moved in recorder.moves}
         states = [id(state) for moved in recorder.moves for state in moved.states]
-        in_order = len(set(states)) < len(states) or not all(map(is_launch, recorder.events))
+        in_order = len(set(states)) < len(states) or not all(map(is_launch, recorder.events)) or draws_in_turn(recorder)
         plan = Plan(recorder, [*replay.results, *recorder.visible()])
         self.places = optimize(plan, in_order)
         self.events = plan.events
         self.memory = plan.memory()
+        self.recorded = [event.name for event in recorder.events]
+        self.numbers, self.stands_for = plan.numbers, plan.stands_for
         replay.updates = list(updates.values())
         replay.draws = []
         if not in_order:
@@ -179,6 +200,12 @@ class Program:
     def segment(self, events: Sequence[Any]) -> Any:
         """Launches and chains as one part, with a barrier before each that needs what is not finished."""
         return kernels.Segment(list(events), self.places.barriers(events))
+
+
+def draws_in_turn(recorder: Recorder) -> bool:
+    """Whether the default generator is drawn from by itself and under its name: then draws have to keep their order."""
+    generators = [draw.generator for draw in recorder.draws]
+    return None in generators and current_generator() in generators
 
 
 def written_by(event: Any, recorder: Recorder) -> list[Array]:

@@ -109,6 +109,10 @@ class Call:
         """The arrays that the call reads or writes, as far as its arguments tell."""
         return list(arrays_in([self.args, self.options, self.result]))
 
+    def reaches(self) -> list[Any]:
+        """What the call may change."""
+        return [self.function, self.args, self.options, self.result]
+
 
 class ForwardCall(Call):
     """The forward of an op, called again: what it saves is copied too."""
@@ -183,7 +187,7 @@ def arrays_in(value: Any) -> list[Array]:
 
 
 class Draw(NamedTuple):
-    """Counters that a dropout takes from a generator: its launch, or the call in its place."""
+    """Counters that a dropout takes from a generator, None for the default one: by a launch, or a call in its place."""
 
     generator: Any
     draws: int
@@ -227,6 +231,7 @@ class Recorder:
         self.draws: list[Draw] = []
         self.moves: list[Moved] = []
         self.restored: set[int] = set()
+        self.first: list[Any] = []  # events that a replay begins with
         self.kept: list[Any] = []
         self.zeros: set[int] = set()  # addresses of arrays that stay zero
         self.shown: list[weakref.ref[Value]] = []  # what the step's own code could keep
@@ -255,6 +260,7 @@ class Recorder:
         """Records no more."""
         kernels.use_tape(None)
         engine.use_recorder(None)
+        self.events[:0] = self.first
         self.learn_new()
         for gradient in self.gradients.values():
             gradient.after = gradient.leaf.grad_value
@@ -265,6 +271,10 @@ class Recorder:
             self.refusal = f"{what} reads numbers into Python, at {place_in_user_code()}"
         if self.fullgraph:
             raise Refused(f"compile: {self.refusal}")
+
+    def add(self, call: Call) -> None:
+        """Appends a call that has been made."""
+        self.events.append(call)
 
     # Memory
 
@@ -316,8 +326,8 @@ class Recorder:
         if op.opaque or not self.is_native(mark, (result, saved)):
             self.drop(mark)
             self.calls[id(node)] = ForwardCall(op, list(operands), dict(options), result, tuple(saved))
-            self.events.append(self.calls[id(node)])
             self.learn([result, saved])
+            self.add(self.calls[id(node)])
         self.made.update([address(owner_of(array)) for array in arrays_in(result)])
         return result
 
@@ -332,8 +342,8 @@ class Recorder:
         )
         if opaque or not self.is_native(mark, result):
             self.drop(mark)
-            self.events.append(RuleCall(node, forward, list(upstream), result))
             self.learn(result)
+            self.add(RuleCall(node, forward, list(upstream), result))
         return result
 
     def run(self, opaque: bool, function: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
@@ -399,9 +409,22 @@ class Recorder:
         owner = owner_of(target)
         if address(owner) in self.restored:
             self.restored.discard(address(owner))
-            self.learn(owner)
-            self.events.append(Call("restore", np.copyto, (owner, owner.copy()), {}, None))
+            self.restore(owner)
         self.learn(target)
+
+    def restore(self, array: Array) -> None:
+        """Writes to an array what it holds now, when a replay begins: somebody may read it before it is written to."""
+        constant = array.copy()
+        self.learn([array, constant])
+        mark = len(self.events)
+        if array.flags.carray:
+            kernels.copy_into(array, constant)
+            if not constant.any():
+                self.zeros.add(address(constant))
+        else:
+            self.add(Call("restore", np.copyto, (array, constant), {}, None))
+        self.first += self.events[mark:]
+        del self.events[mark:]
 
     def produce(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         """function(*args), made again by replays, in the same memory."""
@@ -409,7 +432,7 @@ class Recorder:
         result = result if isinstance(result, np.ndarray) else np.asarray(result)
         self.learn([args, result])
         self.made.add(address(owner_of(result)))
-        self.events.append(Call(function.__name__, function, tuple(args), {}, result))
+        self.add(Call(function.__name__, function, tuple(args), {}, result))
         return result
 
     def call_again(self, function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any]) -> Any:
@@ -418,8 +441,9 @@ class Recorder:
         if arrays:
             self.before_write(arrays[0])
         name = getattr(function, "__qualname__", None) or type(function).__name__
-        self.events.append(Call(name, function, tuple(args), dict(options), None))
-        return self.run(True, function, args, options)
+        result = self.run(True, function, args, options)
+        self.add(Call(name, function, tuple(args), dict(options), None))
+        return result
 
     # What modules, generators and optimizers do
 

@@ -7,7 +7,7 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
-from cygrad._kernels cimport Launch, Segment
+from cygrad._kernels cimport Launch, Loop, Segment
 from cygrad.autograd cimport engine
 from cygrad.autograd.engine cimport Value, Version
 
@@ -16,6 +16,7 @@ import threading
 import numpy as np
 
 from cygrad.autograd import engine as engine_module
+from cygrad.random import current_generator
 
 cnp.import_array()
 
@@ -116,11 +117,15 @@ cdef class Update:
             self.step[0] = self.next
         return 0
 
-    cdef int commit(self) except -1:
-        """Counts the step."""
+    cdef int commit(self, int64_t times=1) except -1:
+        """Counts the step, or as many as were made since the count was written."""
         for state in self.states:
-            (<dict>state)["step"] = self.next
+            (<dict>state)["step"] = self.next + (times - 1)
         return 0
+
+    def words(self):
+        """What moves on from step to step: (launch, argument, by how much)."""
+        return [(self.launch, "step", 1)] if self.step else []
 
 
 cdef class Draws:
@@ -140,9 +145,17 @@ cdef class Draws:
 
     def __call__(self):
         """Takes them, and tells the launches."""
+        self.take(1)
+
+    cdef object source(self):
+        """The generator; of draws from the default one, that of this thread."""
+        return current_generator() if self.generator is None else self.generator
+
+    cdef int take(self, int64_t times) except -1:
+        """Takes those of as many runs, and tells the launches of the first."""
         cdef Launch launch
         cdef uint64_t seed, offset
-        seed, offset = self.generator.advance(self.total)
+        seed, offset = self.source().advance(self.total * times)
         for event, before in zip(self.launches, self.offsets):
             if isinstance(event, Launch):
                 launch = event
@@ -150,6 +163,16 @@ cdef class Draws:
                 (<uint64_t *>launch.place("offset"))[0] = offset + <uint64_t>before
             else:
                 event.options = {**event.options, "seed": seed, "offset": (offset + <uint64_t>before)}
+        return 0
+
+    cdef int give_back(self, int64_t times) except -1:
+        """Gives back what as many runs would have taken."""
+        self.source().advance(-self.total * times)
+        return 0
+
+    def words(self):
+        """What moves on from step to step: (launch, argument, by how much)."""
+        return [(launch, "offset", self.total) for launch in self.launches]
 
 
 cdef class Replay:
@@ -248,6 +271,36 @@ cdef class Replay:
                     np.copyto(buffer, source)
         return 0
 
+    def checked(self, args, visit):
+        """Runs the program on arguments that fit, one event at a time, and visit(event) after each; returns the result."""
+        def watched(segment):
+            def part():
+                for event in segment.launches:
+                    Segment([event], [False])()
+                    visit(event)
+            return part
+
+        def visited(call):
+            def part():
+                call()
+                visit(call)
+            return part
+
+        self.take(args)
+        if self.only is not None:
+            for draws in self.draws:
+                draws()
+            for update in self.updates:
+                (<Update>update).prepare()
+            watched(self.only)()
+            for update in self.updates:
+                (<Update>update).commit()
+        else:
+            for part in self.parts:
+                (watched(part) if isinstance(part, Segment) else visited(part))()
+        self.settle()
+        return self.result()
+
     cdef int run(self) except -1:
         cdef int64_t done
         if self.only is not None:
@@ -280,14 +333,32 @@ cdef class Replay:
                 ) from error
             raise
 
-    cdef int settle(self) except -1:
-        """Leaves behind what the recorded step left: gradients, and counts of writes."""
+    def repeat(self, Loop loop, int64_t times):
+        """Runs the program again and again, as `loop`, and leaves behind what as many calls do. Returns how many there
+        were, fewer where there was a fault. The lock is the caller's."""
+        cdef int64_t done
+        for draws in self.draws:
+            (<Draws>draws).take(times)
+        for update in self.updates:
+            (<Update>update).prepare()
+        done = loop.repeat(times)
+        if done:
+            for update in self.updates:
+                (<Update>update).commit(done)
+            self.settle(done)
+        if done < times:
+            for draws in self.draws:
+                (<Draws>draws).give_back(times - done - 1)
+        return done
+
+    cdef int settle(self, int64_t times=1) except -1:
+        """Leaves behind what the recorded step left, run so many times: gradients, and counts of writes."""
         cdef Py_ssize_t i
         for i in range(len(self.grad_leaves)):
             (<Value>self.grad_leaves[i]).grad_value = self.grads_after[i]
         for version in self.versions:
-            (<Version>version).value += 1
-        self.runs += 1
+            (<Version>version).value += times
+        self.runs += times
         return 0
 
     def result_now(self):

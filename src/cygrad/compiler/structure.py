@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["flatten", "unflatten"]
+__all__ = ["flatten", "has_containers", "unflatten"]
 
 LEAF = object()  # where a flat value goes
 
@@ -36,3 +36,8 @@ def unflatten(structure: Any, values: Iterator[Any]) -> Any:
         return {key: unflatten(part, values) for key, part in parts}
     made = [unflatten(part, values) for part in parts]
     return kind(*made) if hasattr(kind, "_fields") else kind(made)
+
+
+def has_containers(args: Any) -> bool:
+    """Whether there are any in which tensors may be."""
+    return any([isinstance(arg, (list, tuple, dict)) for arg in args])

@@ -140,4 +140,4 @@ def shuffler(generator: Shuffler | None) -> Shuffler:
         return generator
     from cygrad import random
 
-    return random.default_generator
+    return random.current_generator()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.random import Generator, default_generator
+from cygrad.random import Generator, current_generator
 
 __all__ = ["RandomState"]
 
@@ -28,7 +28,7 @@ class RandomState:
     """
 
     def __init__(self, loaders: Iterable[Any]) -> None:
-        self.generators: list[Any] = [default_generator]
+        self.generators: list[Any] = [current_generator()]
         for loader in loaders:
             for owner in loader, getattr(loader, "sampler", None):
                 generator = getattr(owner, "generator", None)

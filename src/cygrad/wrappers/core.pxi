@@ -26,6 +26,8 @@ cdef extern from "kernels.h":
     int cg_run(cg_kernel kernel, const void *args, double cost) nogil
     int cg_num_threads()
     void cg_set_num_threads(int threads)
+    void cg_use_one_thread(bint only)
+    bint cg_uses_one_thread()
 
 ctypedef cnp.ndarray ndarray
 
@@ -73,6 +75,27 @@ def set_num_threads(int threads):
     cg_set_num_threads(threads)
 
 
+def use_one_thread(bint only):
+    """Whether launches of the calling thread run on it alone, from now on; returns whether they did."""
+    before = uses_one_thread()
+    cg_use_one_thread(only)
+    return before
+
+
+def uses_one_thread():
+    """Whether launches of the calling thread run on it alone."""
+    return bool(cg_uses_one_thread())
+
+
+cdef extern from "Python.h":
+    int PyThreadState_SetAsyncExc(unsigned long thread, object error)
+
+
+def interrupt_thread(unsigned long thread):
+    """Raises KeyboardInterrupt in another thread, when it next runs Python."""
+    PyThreadState_SetAsyncExc(thread, KeyboardInterrupt)
+
+
 # Launches
 
 # Below this many nanoseconds of work the GIL is kept: releasing it costs more than it frees.
@@ -93,6 +116,8 @@ cdef int launch(int kernel, int dtype, const void *args, double cost) except -1:
         raise MemoryError(f"{cg_kernel_names[kernel].decode()}: no memory for a thread to work in")
     if tape is not None and tape.here():
         tape.events.append(kept(kernel, dtype, args, cost))
+        if tape.observer is not None:
+            tape.observer(tape.events[len(tape.events) - 1])
     return 0
 
 

@@ -3,6 +3,8 @@
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
+from cpython.unicode cimport PyUnicode_AsUTF8
+from libc.string cimport strcmp
 
 cdef extern from "program.h":
     enum: CG_OUT
@@ -68,11 +70,11 @@ cdef class Launch:
 
     cdef int64_t find(self, str name) except -1:
         """The number of argument `name`."""
-        cdef int64_t i = 0
-        for own, _ in self.fields:
-            if own == name:
+        cdef const char *wanted = PyUnicode_AsUTF8(name)
+        cdef int64_t i
+        for i in range(self.layout.count):
+            if strcmp(self.layout.fields[i].name, wanted) == 0:
                 return i
-            i += 1
         raise KeyError(f"{self.name}: it has no argument {name!r}")
 
     cdef void *place(self, str name) except NULL:
@@ -151,7 +153,8 @@ cdef Launch kept(int kernel, int dtype, const void *args, double cost):
 
 cdef class Tape:
     """What happens in this thread from now on: launches, and whatever else is appended to `events`. `arrays` are those
-    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did."""
+    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did. `observer`, if it is
+    not None, is called with every launch when it has run."""
 
     def __init__(self):
         self.events = []
@@ -277,6 +280,11 @@ cdef class Segment:
         if done < self.count:
             self.fail(done)
 
+    @property
+    def barriers(self):
+        """Of each launch, whether it needs those since the last barrier to be over."""
+        return [bool(self.steps[i].barrier) for i in range(self.count)]
+
     def times(self):
         """Runs all launches one by one; returns the nanoseconds of each."""
         cdef int64_t i, done
@@ -291,3 +299,37 @@ cdef class Segment:
                 self.fail(i)
             result.append(before)
         return result
+
+
+cdef class Loop(Segment):
+    """Launches that run again and again, in one call to C without the GIL. From one time to the next, words move on: `words`
+    lists (launch, the name of an argument, by how much), of addresses and whole numbers."""
+
+    def __init__(self, list launches, list barriers, list words):
+        cdef Launch launch
+        cdef int64_t i
+        Segment.__init__(self, launches, barriers)
+        self.word_count = len(words)
+        self.words = <cg_advance *>PyMem_Calloc(self.word_count + 1, sizeof(cg_advance))
+        if not self.words:
+            raise MemoryError(f"a program of {self.count} launches: no memory for it")
+        for i in range(self.word_count):
+            launch, name, by = words[i]
+            self.words[i] = cg_advance(launch.place(name), by)
+
+    def __dealloc__(self):
+        PyMem_Free(self.words)
+
+    cdef int64_t repeat(self, int64_t times) except -1:
+        """Runs all launches `times` times; returns how often they ran to their end, less where there was a fault."""
+        cdef int64_t done
+        with nogil:
+            done = cg_run_loop(self.steps, self.count, times, self.words, self.word_count, &self.ended)
+        if done < 0:
+            raise MemoryError("a program: no memory for a thread to work in")
+        return done
+
+    def error(self):
+        """The error of the launch at which the last run ended."""
+        cdef Launch launch = self.launches[self.ended]
+        return fault_error(launch.message, launch.fault[0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import engine
-from cygrad.random import Generator, default_generator
+from cygrad.random import Generator, current_generator
 from cygrad.tensor import Tensor
 
 __all__ = ["Compose", "RandomApply", "Transform"]
@@ -36,7 +36,7 @@ class Transform:
             raise TypeError(f"{type(self).__name__}: got no batch to change")
         engine.reading("augmentation")
         parts = [part.array if isinstance(part, Tensor) else part for part in batch]
-        changed = self.apply(parts, default_generator if generator is None else generator)
+        changed = self.apply(parts, current_generator() if generator is None else generator)
         result = tuple(
             Tensor(np.asarray(new)) if isinstance(old, Tensor) and not isinstance(new, Tensor) else new
             for old, new in zip(batch, changed, strict=True)

@@ -35,10 +35,10 @@ def dropout(
         raise ValueError(f"dropout: p must lie in [0, 1], got {p}")
     if not training or p == 0:
         return input
-    source = random.default_generator if generator is None else generator
+    source = random.current_generator() if generator is None else generator
     seed, offset = source.advance(kernels.dropout_draws(input.array))
     result = dropout_at(input, p=p, seed=seed, offset=offset)
     recorder = engine.recorder()
     if recorder is not None:
-        recorder.drew(source, kernels.dropout_draws(input.array))
+        recorder.drew(generator, kernels.dropout_draws(input.array))
     return engine.rewrite(input, result) if inplace else result
