@@ -63,7 +63,8 @@ class CompiledFunction(Dispatcher):
 
     def __reduce__(self) -> Any:
         # A copy records programs of its own.
-        return functools.partial(CompiledFunction, quiet=self.quiet, after=self.after), (self.function, self.fullgraph)
+        make = functools.partial(CompiledFunction, quiet=self.quiet, after=self.after)
+        return make, (self.function, self.fullgraph, self.check)
 
     def programs(self) -> list[Program]:
         """The programs that there are, the last recorded one last."""

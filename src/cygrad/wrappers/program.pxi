@@ -3,6 +3,8 @@
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pythread cimport PyThread_get_thread_ident
+from cpython.unicode cimport PyUnicode_AsUTF8
+from libc.string cimport strcmp
 
 cdef extern from "program.h":
     enum: CG_OUT
@@ -68,11 +70,11 @@ cdef class Launch:
 
     cdef int64_t find(self, str name) except -1:
         """The number of argument `name`."""
-        cdef int64_t i = 0
-        for own, _ in self.fields:
-            if own == name:
+        cdef const char *wanted = PyUnicode_AsUTF8(name)
+        cdef int64_t i
+        for i in range(self.layout.count):
+            if strcmp(self.layout.fields[i].name, wanted) == 0:
                 return i
-            i += 1
         raise KeyError(f"{self.name}: it has no argument {name!r}")
 
     cdef void *place(self, str name) except NULL:
