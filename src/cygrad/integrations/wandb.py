@@ -29,10 +29,11 @@ class WandB(Tracker):
     over ``epoch``, and the numbers of each `every`-th step under ``batch/``, over ``step``; and with `model` at the
     end the model as an artifact, see ``cygrad.train.save_model``. A run that is active already is used, and not ended.
 
-    `mode` is "online", "offline", "shared" or "disabled", W&B's own setting unless given; `options` are others of ``wandb.init``. A run that is offline is
-    in a folder below `folder`, and ``wandb sync`` sends it later; so is one whose server is away, after one
-    ``TrackerWarning`` that names it. At the end the callback waits at most `patience` seconds for the server. The run
-    is a new one, or that of `run_id`, which checkpoints hold, so that a training that is resumed goes on in its run.
+    `mode` is "online", "offline", "shared" or "disabled", W&B's own setting unless given; `options` are others of
+    ``wandb.init``. A run that is offline is in a folder below `folder`, and ``wandb sync`` sends it later; so is one
+    whose server is away, after one ``TrackerWarning`` that names it. At the end the callback waits at most `patience`
+    seconds for the server. The run is a new one, or that of `run_id`, which checkpoints hold, so that a training that
+    is resumed goes on in its run.
 
     A thread hands the rows to W&B every `seconds`, since each takes it up to a millisecond.
 

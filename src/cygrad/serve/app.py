@@ -119,8 +119,8 @@ class Application:
         return as_json({"predictions": predictions})
 
     async def body_of(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        """The whole body. Raises Refusal with 413 for one that is too large, 408 for one that does not come, 415 for one
-        that is compressed."""
+        """The whole body. Raises Refusal with 413 for one that is too large, 408 for one that does not come, 415 for
+        one that is compressed."""
         body = Body(self.limits.body)
         length = headers.get("content-length", "")
         if "expect" in headers and length.isdigit() and int(length) > self.limits.body:
