@@ -321,6 +321,69 @@ def test_a_copy_records_programs_of_its_own():
     assert other.function.__self__ is not training and other.function.__self__.run(other) == training.run(step)
 
 
+def test_a_program_notices_other_tensors_modules_and_optimizers_under_its_names():
+    layers = [nn.Linear(3, 2), nn.Linear(3, 2)]
+    optimizers = [cg.optim.SGD(layer.parameters(), 0.1) for layer in layers]
+    layer, optimizer, scale = layers[0], optimizers[0], cg.ones(1)
+
+    def helper(x):
+        return layer(x) * scale
+
+    @cg.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = helper(x).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for i in range(6):
+        step(cg.ones(1, 3))
+        if i == 2:
+            before = layers[0].weight.tolist()
+            layer, optimizer = layers[1], optimizers[1]
+    assert layers[0].weight.tolist() == before
+    assert layers[1].weight.grad is not None
+    scale = cg.full((1,), 5.0)
+    assert step(cg.ones(1, 3)).item() == pytest.approx(5 * (layer(cg.ones(1, 3)).sum().item() + 0.1 * 2 * 5 * 4), rel=1e-5)
+
+
+class Holder:
+    def __init__(self):
+        self.layer = nn.Linear(2, 2)
+        self.last = None
+
+    def step(self, x):
+        y = self.layer(x).detach()
+        self.last = y.sum()
+        return y
+
+
+def test_methods_of_plain_objects_notice_too():
+    holder = Holder()
+    step = cg.compile(holder.step)
+    for _ in range(4):
+        step(cg.ones(1, 2))
+    assert len(step.programs()) == 1, "what it only binds is no part of a program"
+    holder.layer = nn.Linear(2, 2)
+    with cg.no_grad():
+        assert step(cg.ones(1, 2)).tolist() == holder.layer(cg.ones(1, 2)).tolist()
+
+
+def test_a_tensor_that_is_carried_on_under_a_name_runs_eagerly():
+    state = cg.zeros(2)
+
+    @cg.compile
+    def step(x):
+        nonlocal state
+        state = state + x
+        return state * 1
+
+    with pytest.warns(RuntimeWarning, match="it reads a tensor under a name that it then binds to another one"):
+        results = [step(cg.ones(2)).tolist() for _ in range(5)]
+    assert results == [[float(i + 1)] * 2 for i in range(5)]
+
+
 def test_a_smaller_last_batch_has_a_program_of_its_own():
     eager, compiled = Training(), Training()
     step = cg.compile(compiled.step)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad.autograd import Value, engine, no_grad
+from cygrad.compiler.bindings import Binding, bindings_of
 from cygrad.compiler.check import checked
 from cygrad.compiler.epoch import Epoch
 from cygrad.compiler.program import Program
@@ -149,7 +150,7 @@ class CompiledFunction(Dispatcher):
         for value in given:
             if isinstance(value, Value):
                 recorder.made.add(address(owner_of(value.array)))
-        grad_mode = engine.grad_enabled()
+        grad_mode, bindings = engine.grad_enabled(), bindings_of(self.function)
         recorder.start()
         try:
             result = self.call_flat(given, structure)
@@ -157,11 +158,12 @@ class CompiledFunction(Dispatcher):
             raise RuntimeError(str(error)) from None
         finally:
             recorder.stop()
-        live = recorder.refusal or live_graph(result)
+        live = recorder.refusal or live_graph(result) or rebound(bindings, recorder)
         if live is not None:
             return self.give_up(key, live, lambda: result)
         program = Program(self.name, recorder, structure, flat, given, result)
         program.replay.grad_mode = grad_mode
+        program.replay.bindings = [binding for binding in bindings if binding.holds()]
         program.replay.changes = engine.changes()
         self._programs.append(program)
         if not self.check:
@@ -226,6 +228,16 @@ def live_graph(result: Any) -> str | None:
             )
         if isinstance(value, np.ndarray):
             return "it returns an array, not a tensor"
+    return None
+
+
+def rebound(bindings: Sequence[Binding], recorder: Recorder) -> str | None:
+    """What keeps a step from being a program that carries a tensor on under a name of its own, or None."""
+    if any([id(binding.value) in recorder.leaves and not binding.holds() for binding in bindings]):
+        return (
+            "it reads a tensor under a name that it then binds to another one; pass it as an argument and return the "
+            "new one, or write to it in place"
+        )
     return None
 
 

@@ -28,6 +28,7 @@ class Replay:
     leaves: list[Any]
     arrays: list[Any]
     flags: list[bool]
+    bindings: list[Any]
     versions: list[Any]
     grad_leaves: list[Any]
     grads_before: list[Any]

@@ -180,6 +180,7 @@ cdef class Replay:
 
     cdef public list forms, constants, buffers  # one each argument: of tensors a Form and a buffer, of others the value
     cdef public list leaves, arrays, flags  # tensors that it was recorded with, their memory, whether they want gradients
+    cdef public list bindings  # names outside of the function: (cell or dict, name, value)
     cdef public list versions  # of those of them that it writes to
     cdef public list grad_leaves, grads_before, grads_after
     cdef public list updates, draws, parts
@@ -196,6 +197,7 @@ cdef class Replay:
 
     def __init__(self):
         self.lock = threading.Lock()
+        self.bindings = []
 
     def seal(self):
         """Called when everything is in its place."""
@@ -237,6 +239,9 @@ cdef class Replay:
                         return False
                 elif leaf.grad_value is None or (<Value>leaf.grad_value).array is not before:
                     return False
+        for binding in self.bindings:
+            if bound(<tuple>binding) is not (<tuple>binding)[2]:
+                return False
         if self.changes != engine._changes:
             if not self.modules_fit():
                 return False
@@ -369,6 +374,17 @@ cdef class Replay:
         if self.build is None:
             return engine.wrap(cnp.PyArray_NewCopy(<ndarray>self.results[0], cnp.NPY_KEEPORDER))
         return self.build([engine.wrap(cnp.PyArray_NewCopy(<ndarray>x, cnp.NPY_KEEPORDER)) for x in self.results])
+
+
+cdef object bound(tuple binding):
+    """What a name is bound to now, None where it is gone."""
+    place, name, value = binding
+    if name is None:
+        try:
+            return place.cell_contents
+        except ValueError:  # the name was deleted
+            return None
+    return (<dict>place).get(name)
 
 
 cdef bint same(recorded, given):
