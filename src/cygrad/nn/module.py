@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -24,6 +25,9 @@ __all__ = ["IncompatibleKeys", "Module"]
 
 Kind = TypeVar("Kind")
 Self = TypeVar("Self", bound="Module")
+
+# The parameters of modules that were asked for them, and how many changes of modules there were by then.
+_parameters: WeakKeyDictionary[Module, tuple[int, list[Parameter]]] = WeakKeyDictionary()
 
 
 class IncompatibleKeys(NamedTuple):
@@ -219,15 +223,19 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters, a shared one once."""
-        found: dict[int, Parameter] = {}
-        if recurse:
+        if not recurse:
+            return iter({id(value): value for _, value in self._own(Parameter)}.values())
+        # Training loops ask in every step, and the answer is the same as long as no module has changed.
+        changes = engine.changes()
+        present = _parameters.get(self)
+        if present is None or present[0] != changes:
+            found: dict[int, Parameter] = {}
             self._collect_parameters(found, set())
-        else:
-            found = {id(value): value for _, value in self._own(Parameter)}
-        return iter(found.values())
+            present = _parameters[self] = changes, list(found.values())
+        return iter(present[1])
 
     def _collect_parameters(self, found: dict[int, Parameter], visited: set[int]) -> None:
-        """Training loops ask for the parameters in every step: this is named_parameters without the names."""
+        """What named_parameters gives, without the names."""
         visited.add(id(self))
         children = []
         for value in self.__dict__.values():
