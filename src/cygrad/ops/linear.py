@@ -42,12 +42,16 @@ def matmul(ctx: Node, input: Array, other: Array) -> Array:
     """
     if not (isinstance(input, np.ndarray) and isinstance(other, np.ndarray)):
         raise TypeError(f"matmul: both operands must be tensors, got {type(input).__name__} and {type(other).__name__}")
+    dtype, needs = input.dtype, ctx.needs
+    if dtype != other.dtype:
+        raise RuntimeError(f"matmul: input is {dtype}, but other is {other.dtype}")
+    if needs[0] or needs[1]:
+        ctx.save(input if needs[1] else None, other if needs[0] else None, input.shape, other.shape)
+    if input.ndim == other.ndim == 2 and dtype.kind == "f":
+        return kernels.matmul(input, other)
     if not input.ndim or not other.ndim:
         raise RuntimeError(f"matmul: operands need at least 1 dimension, got shapes {input.shape} and {other.shape}")
-    if input.dtype != other.dtype:
-        raise RuntimeError(f"matmul: input is {input.dtype}, but other is {other.dtype}")
-    ctx.save(input if ctx.needs[1] else None, other if ctx.needs[0] else None, input.shape, other.shape)
-    if input.dtype.kind in "biu":
+    if dtype.kind in "biu":
         return np.asarray(np.matmul(input, other))
     if input.shape[-1] != other.shape[-2 if other.ndim > 1 else 0]:
         raise ValueError(f"matmul: shapes {input.shape} and {other.shape} do not fit")
