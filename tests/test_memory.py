@@ -95,3 +95,20 @@ def test_the_public_names_speak_of_the_pool(empty_pool):
     cg.set_cache_limit(0)
     cg.zeros(512, 512)
     assert cg.memory_stats().cached == 0
+
+
+def test_results_own_their_memory_and_are_aligned():
+    for shape in (3, 700), (5, 1024), (1 << 20,):
+        y = kernels.relu(np.ones(shape, np.float32))
+        assert y.flags.owndata and y.base is None
+        assert y.nbytes < 8192 or y.ctypes.data % 64 == 0
+        y.resize(2 * y.size, refcheck=False)  # NumPy reallocates it with what allocated it
+        assert y[: y.size // 2].all()
+
+
+def test_a_result_that_no_memory_holds_is_refused():
+    column = cg.zeros(1, 1).expand(2**33, 1)
+    with pytest.raises((ValueError, MemoryError)):
+        column @ column.T
+    with pytest.raises((ValueError, MemoryError)):
+        cg.zeros(1, 1).expand(2**22, 1) @ cg.zeros(1, 1).expand(1, 2**22)

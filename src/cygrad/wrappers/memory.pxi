@@ -2,6 +2,7 @@
 # (NEP 49), so that they are ordinary arrays that own their memory.
 
 from cpython.pycapsule cimport PyCapsule_New
+from cpython.ref cimport Py_INCREF, PyObject
 from libc.string cimport memcpy, memset
 
 cdef extern from "memory.h":
@@ -26,6 +27,9 @@ cdef extern from "numpy/ndarraytypes.h":
         char name[127]
         unsigned char version
         PyDataMemAllocator allocator
+
+    ctypedef struct PyArrayObject_fields:
+        PyObject *mem_handler
 
 cdef extern from "numpy/arrayobject.h":
     object PyDataMem_SetHandler(object handler)
@@ -64,25 +68,37 @@ cdef object pool_capsule = PyCapsule_New(&pool_handler, "mem_handler", NULL)
 
 # Smaller arrays are malloc's to reuse: it does so without a system call.
 cdef int64_t POOL_BYTES = 8192
+cdef int64_t MOST_BYTES = 1 << 62
 
 
 cdef ndarray empty(int ndim, cnp.npy_intp *shape, int type_number):
     """A new contiguous array, not filled. `type_number` is that of a float or integer type."""
-    cdef int64_t bytes = 8
+    cdef int64_t bytes = cnp.PyArray_DescrFromType(type_number).itemsize
     cdef int i
     cdef ndarray array
     for i in range(ndim):
-        bytes *= shape[i]
+        bytes = bytes * shape[i] if not shape[i] or bytes <= MOST_BYTES // shape[i] else -1
+        if bytes < 0:
+            break  # more than there can be: NumPy says so
     if bytes < POOL_BYTES:
         array = cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
     else:
-        before = PyDataMem_SetHandler(pool_capsule)
-        try:
-            array = cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
-        finally:
-            PyDataMem_SetHandler(before)
+        array = from_pool(ndim, shape, type_number, bytes)
     if tape is not None and tape.here():
         tape.arrays.append(array)
+    return array
+
+
+cdef ndarray from_pool(int ndim, cnp.npy_intp *shape, int type_number, int64_t bytes):
+    """An array that owns a block of the pool: what NumPy makes where the pool is its allocator, without the price of
+    making it that and not."""
+    cdef void *block = cg_allocate(bytes)
+    if not block:
+        raise MemoryError(f"an array of {bytes} bytes: no memory for it")
+    cdef ndarray array = cnp.PyArray_SimpleNewFromData(ndim, shape, type_number, block)
+    cnp.PyArray_ENABLEFLAGS(array, cnp.NPY_ARRAY_OWNDATA)
+    Py_INCREF(pool_capsule)
+    (<PyArrayObject_fields *>array).mem_handler = <PyObject *>pool_capsule
     return array
 
 
