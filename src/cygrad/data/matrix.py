@@ -62,7 +62,7 @@ def parse(file: IO[str], name: str) -> tuple[list[list[float]], list[int]]:
     for fields in reader:
         if not fields:
             continue
-        numbers = [number(field) for field in fields]
+        numbers = [number_of(field) for field in fields]
         if width and len(fields) != width:
             raise ValueError(
                 f"read_table: line {reader.line_num} of {name} has {len(fields)} fields, the lines before it {width}"
@@ -80,7 +80,7 @@ def parse(file: IO[str], name: str) -> tuple[list[list[float]], list[int]]:
     return rows, lines
 
 
-def number(field: str) -> float | None:
+def number_of(field: str) -> float | None:
     """The number that a field holds, if it holds one; Python's 1_000 is none."""
     try:
         return None if "_" in field else float(field)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.data.matrix import number_of
 
 __all__ = ["as_column", "number_of", "numbers_of", "text_of"]
 
@@ -60,14 +61,6 @@ def seconds(array: Array) -> Array:
     kind = "datetime64[us]" if array.dtype.kind == "M" else "timedelta64[us]"
     micros = array.astype(kind)
     return np.where(np.isnat(micros), np.nan, micros.astype(np.int64) / 1e6)
-
-
-def number_of(text: str) -> float | None:
-    """The number that a text is, if it is one; Python's 1_000 is none."""
-    try:
-        return None if "_" in text else float(text)
-    except ValueError:
-        return None
 
 
 def text_of(number: float) -> str:
