@@ -547,3 +547,31 @@ def test_names_are_pytorchs():
     ours.load_state_dict(theirs.state_dict())
     for name, value in theirs.state_dict().items():
         np.testing.assert_array_equal(ours.state_dict()[name].array, value.numpy())
+
+
+def test_parameters_are_those_of_now():
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    assert len(list(net.parameters())) == 2
+    assert next(net.parameters()) is net[0].weight
+    net[0].weight = nn.Parameter(cg.ones(3, 2))
+    assert next(net.parameters()) is net[0].weight
+    net.append(nn.Linear(3, 1))
+    assert len(list(net.parameters())) == 4
+    del net[0]
+    assert len(list(net.parameters())) == 2
+
+
+def test_modules_that_are_equal_have_parameters_of_their_own():
+    class Equal(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(cg.ones(1))
+
+        def __eq__(self, other):
+            return True
+
+        __hash__ = None
+
+    one, other = Equal(), Equal()
+    assert [p is one.weight for p in one.parameters()] == [True]
+    assert [p is other.weight for p in other.parameters()] == [True]

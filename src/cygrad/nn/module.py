@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import numpy as np
 
@@ -26,8 +26,9 @@ __all__ = ["IncompatibleKeys", "Module"]
 Kind = TypeVar("Kind")
 Self = TypeVar("Self", bound="Module")
 
-# The parameters of modules that were asked for them, and how many changes of modules there were by then.
-_parameters: WeakKeyDictionary[Module, tuple[int, list[Parameter]]] = WeakKeyDictionary()
+# Modules that were asked for their parameters, by their ids, for a module may have an equality of its own: the module,
+# how many changes of modules there were by then, and the answer.
+_parameters: dict[int, tuple[ref[Module], int, list[Parameter]]] = {}
 
 
 class IncompatibleKeys(NamedTuple):
@@ -226,13 +227,14 @@ class Module:
         if not recurse:
             return iter({id(value): value for _, value in self._own(Parameter)}.values())
         # Training loops ask in every step, and the answer is the same as long as no module has changed.
-        changes = engine.changes()
-        present = _parameters.get(self)
-        if present is None or present[0] != changes:
+        changes, key = engine.changes(), id(self)
+        present = _parameters.get(key)
+        if present is None or present[0]() is not self or present[1] != changes:
             found: dict[int, Parameter] = {}
             self._collect_parameters(found, set())
-            present = _parameters[self] = changes, list(found.values())
-        return iter(present[1])
+            own = ref(self, lambda _: _parameters.pop(key, None))
+            present = _parameters[key] = own, changes, list(found.values())
+        return iter(present[2])
 
     def _collect_parameters(self, found: dict[int, Parameter], visited: set[int]) -> None:
         """What named_parameters gives, without the names."""
