@@ -51,7 +51,7 @@ def run(*arguments, **options):
 def failure(capsys, *arguments, code=1):
     """The one sentence that a command that fails prints."""
     try:
-        assert cli.main(arguments) == code
+        assert cli.main([str(a) for a in arguments]) == code
     except SystemExit as error:
         assert error.code == code
     printed = capsys.readouterr()

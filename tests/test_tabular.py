@@ -24,6 +24,7 @@ import cygrad as cg
 from cygrad import cli, train
 from cygrad.train.command import session
 from cygrad.train.interrupts import uninterrupted
+from tests.test_cli import failure
 
 COMMAND = [sys.executable, "-W", "error", "-m", "cygrad"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
@@ -83,17 +84,6 @@ def run(*arguments, **options):
     """The command in a process of its own."""
     call = [*COMMAND, *map(str, arguments)]
     return subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options)
-
-
-def failure(capsys, *arguments, code=1):
-    """The one sentence that a command that fails prints."""
-    try:
-        assert cli.main([str(a) for a in arguments]) == code
-    except SystemExit as error:
-        assert error.code == code
-    printed = capsys.readouterr()
-    assert printed.err.startswith("cygrad: ") and printed.err.count("\n") == 1, printed.err
-    return printed.err[len("cygrad: ") : -1]
 
 
 def files_of(folder):

@@ -229,6 +229,15 @@ static void test_runner(void) {
     free_arrays();
 }
 
+/* z = 2·relu(x), or the tests end. */
+static void expect_doubled_relu(const void *z, const void *x, int64_t n, int threads, const char *what) {
+    for (int64_t i = 0; i < n; i++)
+        if (get(z, i) != 2 * fmax(get(x, i), 0)) {
+            printf("%d threads: element %lld of the %s's result is wrong\n", threads, (long long)i, what);
+            exit(1);
+        }
+}
+
 /* A program: y = relu(x) and z = y + y in steps that wait for each other, and a fault that ends it. */
 static void test_program(void) {
     const int64_t n = 100003;
@@ -251,11 +260,7 @@ static void test_program(void) {
             printf("%d threads: the program did not end at its fault\n", threads);
             exit(1);
         }
-        for (int64_t i = 0; i < n; i++)
-            if (get(z, i) != 2 * fmax(get(x, i), 0)) {
-                printf("%d threads: element %lld of the program's result is wrong\n", threads, (long long)i);
-                exit(1);
-            }
+        expect_doubled_relu(z, x, n, threads, "program");
         *target = 4;
         if (cg_run_steps(steps, 4) != 4 || *(int64_t *)last.y != count + 1) {
             printf("%d threads: the program did not run to its end\n", threads);
@@ -284,11 +289,7 @@ static void test_chain(void) {
             printf("%d threads: the chain did not run\n", threads);
             exit(1);
         }
-        for (int64_t i = 0; i < n; i++)
-            if (get(z, i) != 2 * fmax(get(x, i), 0)) {
-                printf("%d threads: element %lld of the chain's result is wrong\n", threads, (long long)i);
-                exit(1);
-            }
+        expect_doubled_relu(z, x, n, threads, "chain");
     }
     free_arrays();
 }
