@@ -62,9 +62,9 @@ ACTIVATION_BACKWARD(elu, NAME(select)(v > 0, q * g, q * p * NAME(exp)(v) * g))
 
 /* x·Φ(x), slope Φ(x) + x·φ(x); Φ(−|x|) = ½·erfc(|x|/√2), φ(x) = e^(−x²/2)/√(2π) */
 INLINE real NAME(gelu_of)(real v, real *slope) {
-    const real z = (v < 0 ? -v : v) * R(0.70710678118654752440), e = NAME(exp_negative)(R(-0.5) * v * v);
-    const real tail = R(0.5) * e * NAME(erfcx)(z), cdf = v < 0 ? tail : 1 - tail;
-    *slope = cdf + v * e * R(0.39894228040143267794);
+    const real half = NAME(exp2_negative)(R(-0.72134752044448170368) * (v * v) - 1); /* ½·e^(−x²/2) */
+    const real tail = half * NAME(erfcx)((v < 0 ? -v : v) * R(0.70710678118654752440)), cdf = v < 0 ? tail : 1 - tail;
+    *slope = cdf + v * half * R(0.79788456080286535588);
     return v * cdf;
 }
 SLOPED(gelu)
