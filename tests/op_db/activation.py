@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 import cygrad as cg
@@ -47,8 +49,15 @@ def composite(name, function, **options):
                 rtol={np.float32: 1e-4, np.float64: 1e-10}, atol={np.float32: 2e-6, np.float64: 1e-11})  # fmt: skip
 
 
+def large(rng, dtype):
+    """Of which ReLU keeps a mask."""
+    x = rng.uniform(0.1, 3.0, (257, 259)) * rng.choice([-1, 1], (257, 259))
+    yield Sample(np.asarray(x, dtype))
+
+
 ROWS = [
     row("relu", "relu"),
+    replace(row("relu_large", "relu", "relu"), samples=large, kernels=("relu_masked", "relu_masked_backward"), bad=()),
     row("leaky_relu", "leaky_relu", None, 0.01),
     row("leaky_relu_steep", "leaky_relu", "leaky_relu", 0.5, negative_slope=0.5),
     row("elu", "elu", None, 1.0, 1.0),
