@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 import cygrad as cg
+from cygrad import _kernels as kernels
 from cygrad import reference
 from tests.op_db.row import EDGE_SIZES, Bad, Sample
 from tests.op_db.samples import same
@@ -57,7 +58,15 @@ def large(rng, dtype):
 
 ROWS = [
     row("relu", "relu"),
-    replace(row("relu_large", "relu", "relu"), samples=large, kernels=("relu_masked", "relu_masked_backward"), bad=()),
+    replace(
+        row("relu_large", "relu", "relu"), samples=large, kernels=("relu_masked", "relu_masked_backward"),
+        bad=(
+            Bad(
+                lambda cg: kernels.relu_masked_backward(np.ones(3, np.float32), np.ones(8, np.uint64)), ValueError,
+                r"relu: gradient is float32 of shape \(3,\), but the mask is uint64 of \(8,\)",
+            ),
+        ),
+    ),
     row("leaky_relu", "leaky_relu", None, 0.01),
     row("leaky_relu_steep", "leaky_relu", "leaky_relu", 0.5, negative_slope=0.5),
     row("elu", "elu", None, 1.0, 1.0),
