@@ -135,7 +135,7 @@ class Session:
         # Batch norm can't learn from a single row.
         loader = DataLoader(train, batch_size, shuffle=True, drop_last=len(train) % batch_size == 1)
         valid = DataLoader(self.task.validation, EVALUATION_ROWS)
-        return self.trainer.fit(loader, valid, self.options.epochs, resume=True)
+        return self.trainer.fit(loader, valid, self.options.epochs, resume=True, check_leakage=False)  # the notes tell
 
     def test(self) -> dict[str, float]:
         """What the test part, if there is one, tells of the model."""
