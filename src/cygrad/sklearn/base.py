@@ -288,8 +288,11 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
             raise ValueError(f"{name}: X_val and y_val go together, got {'y_val' if X is None else 'X_val'} alone")
         if self.solver == "lbfgs":
             raise ValueError(f"{name}: solver='lbfgs' has no epochs in which to measure X_val")
-        X, y = self._validated(X, y, self._training.params[0].dtype, False)
-        held = Samples(contiguous(X), self._encoded(y, X.dtype), self._checked_weight(weight, X, "sample_weight_val"))
+        try:
+            X, y = self._validated(X, y, self._training.params[0].dtype, False)
+            held = Samples(contiguous(X), self._encoded(y, X.dtype), self._checked_weight(weight, X, "sample_weight"))
+        except ValueError as error:
+            raise ValueError(f"{name}: X_val and y_val: {str(error).removeprefix(f'{name}: ')}") from error
         if check_leakage:
             warn_of_repeated(train, held, stacklevel=7)
         return held

@@ -118,10 +118,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         `X_val`, `y_val`, or else what the first call held out, which later calls do not train on. `check_leakage`: see
         ``fit``.
 
-        Raises ValueError for a class that is not among `classes`.
+        Raises ValueError for a class that is not among `classes`, or for other `classes` than at first.
         """
+        if classes is not None and "_training" in vars(self) and not self._multilabel:
+            self._demand_same(classes)
         validation = X_val, y_val, sample_weight_val, check_leakage
         return self._fit(X, y, sample_weight, validation, incremental=True, classes=classes)
+
+    def _demand_same(self, classes: Any) -> None:
+        if not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"MLPClassifier: classes must be those of the first call, {self.classes_.tolist()[:10]}, "
+                f"got {np.unique(classes).tolist()[:10]}"
+            )
 
     def predict(self, X: Any) -> Array:
         """The class of each row of X (N, D), or its labels (N, C), each 0 or 1."""
