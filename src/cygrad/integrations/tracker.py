@@ -15,7 +15,7 @@ from cygrad.train.callbacks import Callback
 if TYPE_CHECKING:
     from cygrad.train.trainer import Trainer
 
-__all__ = ["FirstInputs", "Row", "Tracker", "TrackerWarning", "check_every", "settings_of"]
+__all__ = ["FirstInputs", "Row", "Tracker", "TrackerWarning", "check_every", "outcome", "settings_of"]
 
 Setting = bool | int | float | str | None
 
@@ -113,6 +113,15 @@ def sentence(error: BaseException) -> str:
     """What an error says, on one line of a bearable length."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:297] + "…"
+
+
+def outcome(trainer: Trainer) -> str:
+    """How a training ended: "interrupted" by Ctrl-C, "failed" with an error before its epochs were done, else
+    "finished"."""
+    history = trainer.history
+    if history.interrupted:
+        return "interrupted"
+    return "finished" if history.stopped or len(history) >= trainer.epochs else "failed"
 
 
 # What a training is made of
