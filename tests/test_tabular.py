@@ -470,7 +470,8 @@ def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
             finally:
                 process.kill()
         command = [*COMMAND, "resume", "run", "--threads", str(1 + kills % 2)]
-    assert (process.returncode, errors) == (0, "") and "saved in run" in out
+    assert (process.returncode, errors) == (0, "")
+    assert "saved in run" in out or out == "run is complete\n"  # where the last kill came too late
     assert files_of(tmp_path / "run") == files_of(folder)
     assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "metrics.csv", "weights.npz"]
 
