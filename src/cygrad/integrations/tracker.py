@@ -129,7 +129,7 @@ def outcome(trainer: Trainer) -> str:
 
 def settings_of(trainer: Trainer) -> dict[str, Setting]:
     """The options of a training as plain values: the optimizer's of its first group, the trainer's, the size of the
-    model.
+    model; of an estimator's training the estimator's parameters.
 
     >>> from cygrad.integrations.tracker import settings_of
     >>> model = cg.nn.Linear(2, 1)
@@ -140,6 +140,9 @@ def settings_of(trainer: Trainer) -> dict[str, Setting]:
     ('Linear', 3, 'SGD', 0.1, 'norm 1.0', 'mse_loss')
     """
     t = trainer
+    if hasattr(t, "settings"):
+        size = sum(p.array.size for p in t.model.parameters())
+        return {name: value for name, value in plain({"parameters": size, **t.settings}).items() if value is not None}
     group = {name: value for name, value in t.optimizer.param_groups[0].items() if name != "params"}
     kind, bound = t.clip
     found: dict[str, Any] = {
