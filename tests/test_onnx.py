@@ -152,9 +152,6 @@ def test_layers_agree_over_1000_inputs(tmp_path, name, opset):
 NO_TRANSLATION = {
     # random
     "dropout_at",
-    # losses
-    "bce_logits_loss", "bce_loss", "cross_entropy_classes", "cross_entropy_soft", "huber_loss", "kl_div", "kl_div_log",
-    "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss",
     # without a counterpart
     "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",
 }  # fmt: skip
