@@ -136,6 +136,16 @@ def test_what_can_not_be_compared_is_passed_over(held):
     assert not data.leakage.comparable([(X, Y)], held) and not data.leakage.comparable(held, [(X, Y)])
 
 
+def test_pictures_that_stand_in_two_parts_are_noted():
+    images = np.arange(10 * 4, dtype=np.uint8).reshape(10, 2, 2)
+    parts = (images[:6], images[5:8], images[8:])
+    made = train.tasks.pixels.task("small", *[(part, np.arange(len(part)) % 2) for part in parts])
+    assert made.notes == []  # picture 5 has another class in the validation part
+    made = train.tasks.pixels.task("small", *[(part, np.zeros(len(part), int)) for part in parts])
+    (note,) = made.notes
+    assert note.startswith("LeakageWarning: 1 of the 3 rows of the validation part (row 1 is the first) also stand in")
+
+
 # Estimators
 
 
