@@ -136,6 +136,14 @@ def test_what_can_not_be_compared_is_passed_over(held):
     assert not data.leakage.comparable([(X, Y)], held) and not data.leakage.comparable(held, [(X, Y)])
 
 
+def test_a_file_that_is_mapped_is_not_read_through(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((4, 3), np.float32))
+    mapped = data.TensorDataset(np.load(tmp_path / "x.npy", mmap_mode="r")[1:])
+    there = data.TensorDataset(np.zeros((2, 3), np.float32))
+    assert not data.leakage.comparable(mapped, there) and not data.leakage.comparable(there, mapped)
+    assert data.repeated_rows(there, mapped).tolist() == [0, 1]
+
+
 def test_pictures_that_stand_in_two_parts_are_noted():
     images = np.arange(10 * 4, dtype=np.uint8).reshape(10, 2, 2)
     parts = (images[:6], images[5:8], images[8:])

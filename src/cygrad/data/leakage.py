@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,19 @@ def warn_of_leakage(train: Any, validation: Any, *, stacklevel: int = 2) -> int:
 
 
 def comparable(train: Any, validation: Any) -> bool:
-    """Whether ``repeated_rows`` can compare the two: the rows of both are in memory, and have the same columns."""
+    """Whether ``repeated_rows`` can compare the two, and cheaply: the rows of both are in memory, not in a file that is
+    mapped, and have the same columns."""
     known, rows = rows_of(train), rows_of(validation)
-    return known is not None and rows is not None and rows.like(known)
+    if known is None or rows is None or not rows.like(known):
+        return False
+    return not any(is_mapped(column) for column in (*known.columns, *rows.columns))
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether an array lies in a file."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return isinstance(array, mmap)
 
 
 def both(part: Any, train: Any) -> tuple[Rows, Rows]:
