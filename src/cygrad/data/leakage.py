@@ -33,7 +33,7 @@ def repeated_rows(part: Any, train: Any) -> Array:
     lists of batches. A loader's rows are those of its dataset, before its transform. NaN equals NaN.
 
     Rows are compared by a hash of 64 bits of all their values, a few columns first, by which nearly all rows differ.
-    On one thread 10,000 rows among 60,000 of 784 float32 take about 4 ms, a hundredth of an epoch.
+    To look for 10,000 rows among 60,000 of 784 float32 takes about a hundredth of an epoch of a 784-256-128-10 network.
 
     Raises ValueError where they do not have the same columns, TypeError for other things.
 
