@@ -27,6 +27,9 @@ INLINE vec NAME(load_part)(const real *x, int64_t n, real rest) {
     return LOAD(y);
 }
 
+/* A vector of x[0..n), and zeros where there are fewer. */
+INLINE vec NAME(load_some)(const real *x, int64_t n) { return n >= LANES ? LOAD(x) : NAME(load_part)(x, n, 0); }
+
 /* x[0..n) = y, n ≤ LANES */
 INLINE void NAME(store_part)(real *x, vec y, int64_t n) {
     const bits count = (bits)n;
