@@ -4,12 +4,48 @@
 enum { COLOR_CHUNK = 256 };
 #endif
 
-INLINE real NAME(clamp)(real v, real low, real high) { return v < low ? low : v > high ? high : v; }
+INLINE real NAME(clamp)(real v, real low, real high) {
+    v = NAME(select)(v < low, low, v);
+    return NAME(select)(v > high, high, v);
+}
 
 /* What a channel counts in the grey of a pixel: ITU-R BT.601 for red, green and blue, else all alike. */
-INLINE real NAME(grey_weight)(int64_t channel, int64_t channels) {
+static real NAME(grey_weight)(int64_t channel, int64_t channels) {
     static const double rgb[] = {0.2989, 0.587, 0.114};
     return channels == 3 ? R(rgb[channel]) : R(1.0 / (double)channels);
+}
+
+/* Σ clamp(b·x), in lanes for a chunk, in double for all chunks */
+static double NAME(bright_sum)(const real *restrict x, int64_t n, real b, real low, real high) {
+    double total = 0;
+    for (int64_t j = 0; j < n; j += COLOR_CHUNK) {
+        const int64_t end = cg_min(j + COLOR_CHUNK, n);
+        real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t q = j; q < end; q++) sum += NAME(clamp)(b * x[q], low, high);
+        total += (double)sum;
+    }
+    return total;
+}
+
+/* y = clamp(c·clamp(b·x) + shift) */
+static void NAME(brighten)(real *restrict y, const real *restrict x, int64_t n, real b, real c, real shift, real low, real high) {
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++) y[j] = NAME(clamp)(c * NAME(clamp)(b * x[j], low, high) + shift, low, high);
+}
+
+/* v = clamp(s·v + (1 − s)·grey of the pixel) for n pixels */
+static void NAME(saturate)(real *restrict v, int64_t n, int64_t channels, int64_t pixels, real s, real low, real high) {
+    real grey[COLOR_CHUNK];
+    for (int64_t j = 0; j < n; j++) grey[j] = 0;
+    for (int64_t k = 0; k < channels; k++) {
+        const real weight = NAME(grey_weight)(k, channels);
+        for (int64_t j = 0; j < n; j++) grey[j] += weight * v[k * pixels + j];
+    }
+    for (int64_t k = 0; k < channels; k++)
+#pragma omp simd
+        for (int64_t j = 0; j < n; j++)
+            v[k * pixels + j] = NAME(clamp)(s * v[k * pixels + j] + (1 - s) * grey[j], low, high);
 }
 
 /* Brightness, contrast, saturation (b, c, s) = factors[i], each followed by a clamp to [low, high]: v = b·x;
@@ -23,29 +59,18 @@ KERNEL_BODY(color) {
         const real *x = (const real *)a->x + i * channels * pixels;
         real *y = (real *)a->y + i * channels * pixels;
         double mean = 0;
-        for (int64_t k = 0; k < channels && c != 1; k++) {
-            const real *restrict from = x + k * pixels;
-            double sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (int64_t j = 0; j < pixels; j++) sum += (double)NAME(clamp)(b * from[j], low, high);
-            mean += (double)NAME(grey_weight)(k, channels) * sum / (double)pixels;
-        }
+        for (int64_t k = 0; k < channels && c != 1; k++)
+            mean += (double)NAME(grey_weight)(k, channels) * NAME(bright_sum)(x + k * pixels, pixels, b, low, high) / (double)pixels;
         const real shift = c != 1 ? R((1 - (double)c) * mean) : 0;
+        if (s == 1) {
+            NAME(brighten)(y, x, channels * pixels, b, c, shift, low, high);
+            continue;
+        }
         for (int64_t j = 0; j < pixels; j += COLOR_CHUNK) {
             const int64_t n = cg_min(COLOR_CHUNK, pixels - j);
-            real grey[COLOR_CHUNK] = {0};
-            for (int64_t k = 0; k < channels; k++) {
-                const real *restrict from = x + k * pixels + j, weight = NAME(grey_weight)(k, channels);
-                real *restrict to = y + k * pixels + j;
-                for (int64_t q = 0; q < n; q++) {
-                    to[q] = NAME(clamp)(c * NAME(clamp)(b * from[q], low, high) + shift, low, high);
-                    grey[q] += weight * to[q];
-                }
-            }
-            for (int64_t k = 0; k < channels && s != 1; k++) {
-                real *restrict to = y + k * pixels + j;
-                for (int64_t q = 0; q < n; q++) to[q] = NAME(clamp)(s * to[q] + (1 - s) * grey[q], low, high);
-            }
+            for (int64_t k = 0; k < channels; k++)
+                NAME(brighten)(y + k * pixels + j, x + k * pixels + j, n, b, c, shift, low, high);
+            NAME(saturate)(y + j, n, channels, pixels, s, low, high);
         }
     }
 }

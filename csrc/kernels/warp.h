@@ -5,7 +5,7 @@
 enum { WARP_TILE = 96 };                         /* the most rows and columns of the output that are made together */
 enum { WARP_CHUNK = 32 };                        /* the most pixels of a row that are placed together */
 enum { WARP_CONSTANT, WARP_EDGE, WARP_REFLECT }; /* the argument `padding` */
-enum { BLUR_STRIP = 16384 };                     /* numbers in a strip, margins included, where it can be so small */
+enum { BLUR_ROWS = 128 };                        /* rows of the output that are blurred one after the other, at most */
 
 /* A part of an image. */
 typedef struct { int64_t top, left, height, width; } cg_box;
@@ -220,15 +220,15 @@ INLINE int NAME(is_whole)(const real *m) {
     return sides && m[2] == (real)(bits)m[2] && m[5] == (real)(bits)m[5];
 }
 
-/* n numbers that begin at `from`, or that end there, backward */
-INLINE void NAME(copy_run)(real *restrict to, const real *restrict from, int64_t n, int forward) {
-    int64_t j = 0;
+/* n numbers that begin at `from`, or those that end there, backward */
+INLINE void NAME(copy_run)(real *restrict to, const real *restrict from, int64_t n, int64_t forward) {
     if (forward) {
-        for (; j + LANES <= n; j += LANES) STORE(to + j, LOAD(from + j));
-        for (; j < n; j++) to[j] = from[j];
-    } else {
-        for (; j < n; j++) to[j] = from[-j];
+        for (int64_t j = 0; j < n; j++) to[j] = from[j];
+        return;
     }
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) STORE(to + j, REVERSE(LOAD(from - j - (LANES - 1))));
+    for (; j < n; j++) to[j] = from[-j];
 }
 
 /* A tile of pixels that come from whole places, with `fill` outside. */
@@ -266,51 +266,58 @@ KERNEL_BODY(warp) {
     }
 }
 
-/* y[j] = Σₖ w[k]·x[j + k·step], for all j < n, and up to a vector more */
-INLINE void NAME(correlate)(real *restrict y, const real *restrict x, int64_t n, const real *restrict w, int64_t taps,
-                            int64_t step) {
+/* y[j] = Σₖ w[k]·lines[k][j] for n numbers */
+INLINE void NAME(weigh_lines)(real *restrict y, const real *const *restrict lines, int64_t n, const real *restrict w,
+                              int64_t taps) {
     int64_t j = 0;
-    for (; j + 4 * LANES <= n; j += 4 * LANES) {
-        vec s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-        for (int64_t k = 0; k < taps; k++) {
-            const real *from = x + j + k * step;
-            s0 += w[k] * LOAD(from), s1 += w[k] * LOAD(from + LANES);
-            s2 += w[k] * LOAD(from + 2 * LANES), s3 += w[k] * LOAD(from + 3 * LANES);
-        }
-        STORE(y + j, s0), STORE(y + j + LANES, s1), STORE(y + j + 2 * LANES, s2), STORE(y + j + 3 * LANES, s3);
+    for (; j + 2 * LANES <= n; j += 2 * LANES) {
+        vec s = {0}, t = {0};
+        for (int64_t k = 0; k < taps; k++) s += w[k] * LOAD(lines[k] + j), t += w[k] * LOAD(lines[k] + j + LANES);
+        STORE(y + j, s), STORE(y + j + LANES, t);
     }
     for (; j < n; j += LANES) {
         vec s = {0};
-        for (int64_t k = 0; k < taps; k++) s += w[k] * LOAD(x + j + k * step);
-        STORE(y + j, s);
+        for (int64_t k = 0; k < taps; k++) s += w[k] * NAME(load_some)(lines[k] + j, n - j);
+        NAME(store_part)(y + j, s, cg_min(LANES, n - j));
     }
 }
 
 /* k mirrored into 0 … n − 1 */
 static inline int64_t NAME(mirrored)(int64_t k, int64_t n) { return k < 0 ? -k : k > n - 1 ? 2 * (n - 1) - k : k; }
 
-/* y[i, c] = x[i, c] convolved with w along the rows, then down the columns, w = weights[i] of 2·radius + 1 numbers; beyond
- * the edges lies the mirror. The radius is below height and width. A strip of rows is copied with its margins, so that both
- * passes are over one long line; one of 1 + 2·radius rows takes at most 2⁻⁴ of the scratch's bytes in numbers. */
+/* Rows first … end − 1 of y. A row is convolved down the columns, continued by its mirror, and convolved along when the next
+ * one is there: a load waits for stores that it spans. */
+INLINE void NAME(blur_rows)(real *restrict y, const real *restrict x, int64_t h, int64_t w, int64_t first, int64_t end,
+                            const real *restrict weights, int64_t taps, real *restrict scratch) {
+    const int64_t radius = taps / 2, margin = cg_ceil_div(radius, LANES) * LANES, width = w + 2 * margin;
+    const real **lines = (const real **)(scratch + 2 * cg_ceil_div(width, LANES) * LANES);
+    for (int64_t v = first; v <= end; v++) {
+        if (v < end) {
+            real *restrict row = scratch + v % 2 * width + margin;
+            for (int64_t k = 0; k < taps; k++) lines[k] = x + NAME(mirrored)(v + k - radius, h) * w;
+            NAME(weigh_lines)(row, lines, w, weights, taps);
+            for (int64_t k = 1; k <= radius; k++) row[-k] = row[k], row[w - 1 + k] = row[w - 1 - k];
+        }
+        if (v > first) {
+            const real *before = scratch + (v - 1) % 2 * width + margin;
+            for (int64_t k = 0; k < taps; k++) lines[k] = before + k - radius;
+            NAME(weigh_lines)(y + (v - 1) * w, lines, w, weights, taps);
+        }
+    }
+}
+
+/* y[i, c] = x[i, c] convolved with w down the columns, then along the rows, w = weights[i] of 2·radius + 1 numbers; beyond the
+ * edges lies the mirror. The radius is below height and width; taps·(taps + width) is at most 2⁻⁴ of the scratch's bytes. The
+ * common numbers of taps are unrolled. */
 KERNEL_BODY(blur) {
-    const int64_t h = a->height, w = a->width, taps = a->taps, radius = taps / 2, wide = w + 2 * radius;
-    const int64_t rows = cg_min(cg_max(1, BLUR_STRIP / wide - 2 * radius), cg_max(1, h));
-    const int64_t strips = cg_ceil_div(h, rows), slack = taps + 2 * LANES;
-    real *restrict copy = share.scratch, *restrict across = copy + (rows + 2 * radius) * wide + slack;
+    const int64_t h = a->height, w = a->width, taps = a->taps, strips = cg_ceil_div(h, BLUR_ROWS);
     cg_range r = cg_part(a->n * a->channels * strips, 1, share);
     for (int64_t strip = r.begin; strip < r.end; strip++) {
-        const int64_t plane = strip / strips, first = strip % strips * rows, count = cg_min(rows, h - first);
-        const real *weights = (const real *)a->weights + plane / a->channels * taps;
-        const real *restrict x = (const real *)a->x + plane * h * w;
-        for (int64_t v = 0; v < count + 2 * radius; v++) {
-            real *restrict line = copy + v * wide + radius;
-            memcpy(line, x + NAME(mirrored)(first + v - radius, h) * w, w * sizeof(real));
-            for (int64_t k = 1; k <= radius; k++) line[-k] = line[k], line[w - 1 + k] = line[w - 1 - k];
-        }
-        memset(copy + (count + 2 * radius) * wide, 0, slack * sizeof(real));
-        NAME(correlate)(across, copy, (count + 2 * radius) * wide, weights, taps, 1);
-        NAME(correlate)(copy, across, count * wide, weights, taps, wide);
-        for (int64_t v = 0; v < count; v++)
-            memcpy((real *)a->y + (plane * h + first + v) * w, copy + v * wide, w * sizeof(real));
+        const int64_t plane = strip / strips, first = strip % strips * BLUR_ROWS, end = cg_min(first + BLUR_ROWS, h);
+        const real *weights = (const real *)a->weights + plane / a->channels * taps, *x = (const real *)a->x + plane * h * w;
+        real *y = (real *)a->y + plane * h * w;
+        if (taps == 3) NAME(blur_rows)(y, x, h, w, first, end, weights, 3, share.scratch);
+        else if (taps == 5) NAME(blur_rows)(y, x, h, w, first, end, weights, 5, share.scratch);
+        else NAME(blur_rows)(y, x, h, w, first, end, weights, taps, share.scratch);
     }
 }
