@@ -299,6 +299,12 @@ def test_soft_labels_and_targets_of_a_regression_are_mixed_too():
     assert targets.shape == (3,)
 
 
+@each_mixing
+def test_an_empty_batch_stays_empty(transform):
+    images, labels = seeded(transform, np.zeros((0, 3, 4, 4)), np.zeros(0, int))
+    assert images.shape == (0, 3, 4, 4) and labels.shape == (0, 5)
+
+
 # In a loader
 
 
@@ -369,7 +375,8 @@ BAD = [
     (lambda: augment.RandomCrop((3, 9), padding=2)(X), ValueError, "RandomCrop: a width of 9 does not fit into 8, padding included"),
     (lambda: augment.RandomHorizontalFlip(2), ValueError, "RandomHorizontalFlip: p must lie in [0, 1], got 2"),
     (lambda: augment.RandomRotation(9)(X[0]), ValueError, "RandomRotation: images must be an array (N, C, H, W), got shape (3, 4, 4)"),
-    (lambda: augment.RandomRotation(9)(X.astype(np.uint8)), TypeError, "warp: input must be float32 or float64, got uint8"),
+    (lambda: augment.RandomRotation(9)(X.astype(np.uint8)), TypeError, "RandomRotation: images must be float32 or float64, which ToDtype makes of others, got uint8"),
+    (lambda: augment.Normalize(0.5, 0.5)(X.astype(int)), TypeError, "Normalize: images must be float32 or float64, which ToDtype makes of others, got int64"),
     (lambda: augment.RandomRotation(9)([1]), ValueError, "RandomRotation: images must be an array (N, C, H, W), got a list"),
     (lambda: augment.RandomRotation(9)(), TypeError, "RandomRotation: got no batch to change"),
     (lambda: augment.ColorJitter(-1), ValueError, "ColorJitter: brightness must not be negative, got -1"),

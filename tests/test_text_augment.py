@@ -117,6 +117,8 @@ def test_in_a_loader():
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
+        (lambda: augment.DropTokens(0.5)([[2**70]]), OverflowError, "DropTokens: tokens must fit into 64 bits, got [1180591620717411303424]"),
+        (lambda: augment.InsertTokens({3: [300]})(np.array([[3]], np.uint8)), OverflowError, "InsertTokens: synonyms from 300 to 300 do not fit into tokens of uint8"),
         (lambda: augment.DropTokens(1.5), ValueError, "DropTokens: p must lie in [0, 1], got 1.5"),
         (lambda: augment.DropTokens(0.5)(np.zeros(3, int)), TypeError, "DropTokens: tokens must be integers (N, L), or a list of lists of integers, got int64 of shape (3,)"),
         (lambda: augment.DropTokens(0.5)(np.zeros((2, 3))), TypeError, "DropTokens: tokens must be integers (N, L), or a list of lists of integers, got float64 of shape (2, 3)"),

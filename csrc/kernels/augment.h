@@ -2,14 +2,51 @@
 
 #if CG_REAL_BITS == 32
 enum { COLOR_CHUNK = 256 };
+enum { NOISE_NUMBERS = 8 * PHILOX_GROUP }; /* made at once */
 #endif
 
-INLINE real NAME(clamp)(real v, real low, real high) { return v < low ? low : v > high ? high : v; }
+INLINE real NAME(clamp)(real v, real low, real high) {
+    v = NAME(select)(v < low, low, v);
+    return NAME(select)(v > high, high, v);
+}
 
 /* What a channel counts in the grey of a pixel: ITU-R BT.601 for red, green and blue, else all alike. */
-INLINE real NAME(grey_weight)(int64_t channel, int64_t channels) {
+static real NAME(grey_weight)(int64_t channel, int64_t channels) {
     static const double rgb[] = {0.2989, 0.587, 0.114};
     return channels == 3 ? R(rgb[channel]) : R(1.0 / (double)channels);
+}
+
+/* Σ clamp(b·x), in lanes for a chunk, in double for all chunks */
+static double NAME(bright_sum)(const real *restrict x, int64_t n, real b, real low, real high) {
+    double total = 0;
+    for (int64_t j = 0; j < n; j += COLOR_CHUNK) {
+        const int64_t end = cg_min(j + COLOR_CHUNK, n);
+        real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t q = j; q < end; q++) sum += NAME(clamp)(b * x[q], low, high);
+        total += (double)sum;
+    }
+    return total;
+}
+
+/* y = clamp(c·clamp(b·x) + shift) */
+static void NAME(brighten)(real *restrict y, const real *restrict x, int64_t n, real b, real c, real shift, real low, real high) {
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++) y[j] = NAME(clamp)(c * NAME(clamp)(b * x[j], low, high) + shift, low, high);
+}
+
+/* v = clamp(s·v + (1 − s)·grey of the pixel) for n pixels */
+static void NAME(saturate)(real *restrict v, int64_t n, int64_t channels, int64_t pixels, real s, real low, real high) {
+    real grey[COLOR_CHUNK];
+    for (int64_t j = 0; j < n; j++) grey[j] = 0;
+    for (int64_t k = 0; k < channels; k++) {
+        const real weight = NAME(grey_weight)(k, channels);
+        for (int64_t j = 0; j < n; j++) grey[j] += weight * v[k * pixels + j];
+    }
+    for (int64_t k = 0; k < channels; k++)
+#pragma omp simd
+        for (int64_t j = 0; j < n; j++)
+            v[k * pixels + j] = NAME(clamp)(s * v[k * pixels + j] + (1 - s) * grey[j], low, high);
 }
 
 /* Brightness, contrast, saturation (b, c, s) = factors[i], each followed by a clamp to [low, high]: v = b·x;
@@ -23,29 +60,18 @@ KERNEL_BODY(color) {
         const real *x = (const real *)a->x + i * channels * pixels;
         real *y = (real *)a->y + i * channels * pixels;
         double mean = 0;
-        for (int64_t k = 0; k < channels && c != 1; k++) {
-            const real *restrict from = x + k * pixels;
-            double sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (int64_t j = 0; j < pixels; j++) sum += (double)NAME(clamp)(b * from[j], low, high);
-            mean += (double)NAME(grey_weight)(k, channels) * sum / (double)pixels;
-        }
+        for (int64_t k = 0; k < channels && c != 1; k++)
+            mean += (double)NAME(grey_weight)(k, channels) * NAME(bright_sum)(x + k * pixels, pixels, b, low, high) / (double)pixels;
         const real shift = c != 1 ? R((1 - (double)c) * mean) : 0;
+        if (s == 1) {
+            NAME(brighten)(y, x, channels * pixels, b, c, shift, low, high);
+            continue;
+        }
         for (int64_t j = 0; j < pixels; j += COLOR_CHUNK) {
             const int64_t n = cg_min(COLOR_CHUNK, pixels - j);
-            real grey[COLOR_CHUNK] = {0};
-            for (int64_t k = 0; k < channels; k++) {
-                const real *restrict from = x + k * pixels + j, weight = NAME(grey_weight)(k, channels);
-                real *restrict to = y + k * pixels + j;
-                for (int64_t q = 0; q < n; q++) {
-                    to[q] = NAME(clamp)(c * NAME(clamp)(b * from[q], low, high) + shift, low, high);
-                    grey[q] += weight * to[q];
-                }
-            }
-            for (int64_t k = 0; k < channels && s != 1; k++) {
-                real *restrict to = y + k * pixels + j;
-                for (int64_t q = 0; q < n; q++) to[q] = NAME(clamp)(s * to[q] + (1 - s) * grey[q], low, high);
-            }
+            for (int64_t k = 0; k < channels; k++)
+                NAME(brighten)(y + k * pixels + j, x + k * pixels + j, n, b, c, shift, low, high);
+            NAME(saturate)(y + j, n, channels, pixels, s, low, high);
         }
     }
 }
@@ -70,21 +96,27 @@ INLINE real NAME(sin_small)(real x) {
     return x * (1 - z * R(1.0 / (2 * 3)) * p);
 }
 
-/* 32 numbers from N(0, 1) of one group of words: for words p and q, √(−2 ln((p + ½)/2³²)) times the cosine and the sine of
- * 2π·q/2³², which the two high bits of q turn by quarters. G. E. P. Box, M. E. Muller (1958). */
-INLINE void NAME(normal_group)(real *restrict z, const uint32_t *restrict words) {
+/* n numbers from N(0, 1), whole groups of them, made of words: of each group of 32 the first 16 give lengths, the others angles, and cosines come
+ * before sines. Words p and q give √(−2 ln((p + ½)/2³²)) times the cosine and the sine of 2π·q/2³², which the two high bits
+ * of q turn by quarters. G. E. P. Box, M. E. Muller (1958). Several groups at once keep the processor from waiting for one
+ * chain of operations after the other. */
+INLINE void NAME(normal_groups)(real *restrict z, const uint32_t *restrict words, int64_t n) {
     enum { HALF = PHILOX_GROUP / 2 };
-    for (int64_t j = 0; j < HALF; j++) {
-        const uint32_t q = words[j + HALF];
-        const real u = ((real)(int32_t)(words[j] >> 1) + R(0.25)) * R(1.0 / 2147483648.0);
-        const real length = NAME(sqrt)(-2 * NAME(log)(u < 1 ? u : 1));
-        const real angle = ((real)(int32_t)(q & 0x3fffffff) - R(536870912.0)) * R(1.4629180792671596e-9); /* π/2³¹ */
-        const real c = length * NAME(cos_small)(angle), s = length * NAME(sin_small)(angle);
-        const int turned = (q >> 30 & 1) != 0, flipped = (q >> 31) != 0;
-        const real first = NAME(select)(turned, -s, c), second = NAME(select)(turned, c, s);
-        z[j] = NAME(select)(flipped, -first, first);
-        z[j + HALF] = NAME(select)(flipped, -second, second);
-    }
+    for (int64_t g = 0; g < n; g += PHILOX_GROUP)
+        for (int64_t j = g; j < g + HALF; j++) {
+            const real u = ((real)(int32_t)(words[j] >> 1) + R(0.25)) * R(1.0 / 2147483648.0);
+            z[j] = NAME(sqrt)(-2 * NAME(log)(u < 1 ? u : 1));
+        }
+    for (int64_t g = 0; g < n; g += PHILOX_GROUP)
+        for (int64_t j = g; j < g + HALF; j++) {
+            const uint32_t q = words[j + HALF];
+            const real angle = ((real)(int32_t)(q & 0x3fffffff) - R(536870912.0)) * R(1.4629180792671596e-9); /* π/2³¹ */
+            const real c = z[j] * NAME(cos_small)(angle), s = z[j] * NAME(sin_small)(angle);
+            const int turned = (q >> 30 & 1) != 0, flipped = (q >> 31) != 0;
+            const real first = NAME(select)(turned, -s, c), second = NAME(select)(turned, c, s);
+            z[j] = NAME(select)(flipped, -first, first);
+            z[j + HALF] = NAME(select)(flipped, -second, second);
+        }
 }
 
 /* y = clamp(x + mean + sigmas[i]·z), z from N(0, 1): number j of sample i is a function of (seed, offset, i, j). A sample
@@ -97,12 +129,14 @@ KERNEL_BODY(gaussian_noise) {
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *restrict x = (const real *)a->x + i * size, sigma = ((const real *)a->sigmas)[i];
         real *restrict y = (real *)a->y + i * size;
-        for (int64_t j = 0; j < size; j += PHILOX_GROUP) {
-            const int64_t n = cg_min(PHILOX_GROUP, size - j);
-            uint32_t words[PHILOX_GROUP];
-            real z[PHILOX_GROUP];
-            cg_philox(words, a->seed, a->offset + (uint64_t)i * draws + (uint64_t)(j / 4));
-            NAME(normal_group)(z, words);
+        for (int64_t j = 0; j < size; j += NOISE_NUMBERS) {
+            const int64_t n = cg_min(NOISE_NUMBERS, size - j), drawn = cg_ceil_div(n, PHILOX_GROUP) * PHILOX_GROUP;
+            uint32_t words[NOISE_NUMBERS];
+            real z[NOISE_NUMBERS];
+            for (int64_t g = 0; g < drawn; g += PHILOX_GROUP)
+                cg_philox(words + g, a->seed, a->offset + (uint64_t)i * draws + (uint64_t)((j + g) / 4));
+            NAME(normal_groups)(z, words, drawn);
+#pragma omp simd
             for (int64_t q = 0; q < n; q++) y[j + q] = NAME(clamp)(x[j + q] + (mean + sigma * z[q]), low, high);
         }
     }

@@ -13,3 +13,4 @@
 #undef STORE
 #undef ZIP_LOW
 #undef ZIP_HIGH
+#undef REVERSE

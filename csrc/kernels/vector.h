@@ -3,19 +3,23 @@
 #define LOAD(p) (*(const vec *)(p))
 #define STORE(p, v) (*(vec *)(p) = (v))
 
-/* Interleaved halves of two vectors: x0 y0 x1 y1 … */
+/* Interleaved halves of two vectors, x0 y0 x1 y1 …, and a vector backward. */
 #if CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 16
 #define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define REVERSE(x) __builtin_shufflevector(x, x, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #elif CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 8
 #define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11)
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15)
+#define REVERSE(x) __builtin_shufflevector(x, x, 7, 6, 5, 4, 3, 2, 1, 0)
 #elif CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 4
 #define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 4, 1, 5)
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 2, 6, 3, 7)
+#define REVERSE(x) __builtin_shufflevector(x, x, 3, 2, 1, 0)
 #else
 #define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 2)
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 1, 3)
+#define REVERSE(x) __builtin_shufflevector(x, x, 1, 0)
 #endif
 
 /* x[0..n) and then `rest`, n ≤ LANES: a masked load where the level has one. */
@@ -26,6 +30,9 @@ INLINE vec NAME(load_part)(const real *x, int64_t n, real rest) {
     for (bits q = 0; q < LANES; q++) y[q] = q < count ? x[q] : rest;
     return LOAD(y);
 }
+
+/* A vector of x[0..n), and zeros where there are fewer. */
+INLINE vec NAME(load_some)(const real *x, int64_t n) { return n >= LANES ? LOAD(x) : NAME(load_part)(x, n, 0); }
 
 /* x[0..n) = y, n ≤ LANES */
 INLINE void NAME(store_part)(real *x, vec y, int64_t n) {

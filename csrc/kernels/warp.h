@@ -2,17 +2,40 @@
  * The centre of the pixel in column j and row i lies at (j, i). */
 
 #if CG_REAL_BITS == 32
-enum { WARP_CHUNK = 64 };
+enum { WARP_TILE = 96 };                         /* the most rows and columns of the output that are made together */
+enum { WARP_CHUNK = 32 };                        /* the most pixels of a row that are placed together */
 enum { WARP_CONSTANT, WARP_EDGE, WARP_REFLECT }; /* the argument `padding` */
-enum { BLUR_STRIP = 16384 };                     /* numbers in a strip, margins included, where it can be so small */
+enum { BLUR_ROWS = 128 };                        /* rows of the output that are blurred one after the other, at most */
+
+/* A part of an image. */
+typedef struct { int64_t top, left, height, width; } cg_box;
+
+/* The pixels of an axis that coordinates between a and b are interpolated from, and a few more. There are at least two. */
+static inline cg_range cg_reach(double a, double b, int64_t size, int64_t padding) {
+    const double last = (double)(size - 1), low = fmin(a, b), high = fmax(a, b);
+    if (padding == WARP_REFLECT && (low < 0 || high > last)) return (cg_range){0, size};
+    const int64_t begin = (int64_t)fmin(fmax(low - 2, 0), last - 1), end = (int64_t)fmin(fmax(high + 3, 1), last) + 1;
+    return (cg_range){begin, end};
+}
 #endif
 
-/* Where a stretch of an output row stands along one axis of the input: between the pixels `at` and `at` + 1, with their
- * weights, which leave out what lies outside. */
+/* Where WARP_CHUNK pixels of an output row stand along one axis of the input: between the pixels `at` and `at` + 1, with
+ * their weights, which leave out what lies outside. */
 typedef struct {
     bits at[WARP_CHUNK];
     real weight[2][WARP_CHUNK];
 } NAME(axis);
+
+/* Where they stand in the input: the row and the column of the neighbour above left, and the weights of the four neighbours,
+ * above left, above right, below left and below right. */
+typedef struct {
+    bits row[WARP_CHUNK], column[WARP_CHUNK];
+    real weight[4][WARP_CHUNK];
+} NAME(places);
+
+/* The four channels of one pixel, and of two that lie side by side. */
+typedef real NAME(pixel) __attribute__((vector_size(4 * sizeof(real)), aligned(CG_REAL_BITS / 8), may_alias));
+typedef real NAME(pixels) __attribute__((vector_size(8 * sizeof(real)), aligned(CG_REAL_BITS / 8), may_alias));
 
 /* t mirrored at 0 and at `last`, without repeating what lies there. */
 INLINE real NAME(mirror)(real t, real last) {
@@ -23,25 +46,172 @@ INLINE real NAME(mirror)(real t, real last) {
     return NAME(select)(t > last, period - t, t);
 }
 
-/* n places at x, x + dx, … on an axis of `size` pixels. On an axis of one pixel the second weight is 0. */
-INLINE void NAME(find_places)(NAME(axis) *restrict p, int64_t n, real x, real dx, bits size, int64_t padding) {
+/* Places at x, x + dx, … on an axis of `size` pixels. The weight of a pixel is 1 less its distance, if that is positive; on
+ * an axis of one pixel the second weight is 0. */
+INLINE void NAME(find_on_axis)(NAME(axis) *restrict p, real x, real dx, bits size, int64_t padding) {
     const bits last = size - 1, most = last > 1 ? last - 1 : 0;
     const real low = padding == WARP_CONSTANT ? -1 : 0, high = (real)(padding == WARP_CONSTANT ? size : last);
+    const real second = last > 0 ? 1 : 0;
     real t[WARP_CHUNK];
-    for (int64_t j = 0; j < n; j++) t[j] = x + (real)(bits)j * dx;
-    for (int64_t j = 0; padding == WARP_REFLECT && j < n; j++) t[j] = NAME(mirror)(t[j], (real)last);
-#pragma omp simd
-    for (int64_t j = 0; j < n; j++) {
+    for (bits j = 0; j < WARP_CHUNK; j++) t[j] = x + (real)j * dx;
+    for (bits j = 0; padding == WARP_REFLECT && j < WARP_CHUNK; j++) t[j] = NAME(mirror)(t[j], (real)last);
+    for (bits j = 0; j < WARP_CHUNK; j++) {
         real u = t[j];
         u = NAME(select)(u > low, u, low), u = NAME(select)(u < high, u, high);
-        const bits c = (bits)(u + 1) - 1; /* the floor: u is at least −1 */
-        const real rest = u - (real)c;
-        const real left = NAME(select)((c >= 0) & (c <= last), 1 - rest, 0), right = NAME(select)(c < last, rest, 0);
-        const bits at = c < 0 ? 0 : c > most ? most : c;
+        const bits c = (bits)u, at = c < 0 ? 0 : c > most ? most : c;
+        const real right = u - (real)at, left = right - 1;
+        const real first = 1 - NAME(select)(right < 0, -right, right), next = second - NAME(select)(left < 0, -left, left);
         p->at[j] = at;
-        p->weight[0][j] = NAME(select)(c == at, left, NAME(select)(c < at, right, 0));
-        p->weight[1][j] = NAME(select)(c == at, right, NAME(select)(c > at, left, 0));
+        p->weight[0][j] = NAME(select)(first > 0, first, 0), p->weight[1][j] = NAME(select)(next > 0, next, 0);
     }
+}
+
+/* The places of output row v from column u on. */
+INLINE void NAME(find_places)(NAME(places) *restrict p, const cg_warp_args *a, const real *m, int64_t v, int64_t u) {
+    const double x = (double)m[0] * (double)u + (double)m[1] * (double)v + m[2];
+    const double y = (double)m[3] * (double)u + (double)m[4] * (double)v + m[5];
+    NAME(axis) across, down;
+    NAME(find_on_axis)(&across, R(x), m[0], (bits)a->width, a->padding);
+    NAME(find_on_axis)(&down, R(y), m[3], (bits)a->height, a->padding);
+    for (bits j = 0; j < WARP_CHUNK; j++) {
+        p->row[j] = down.at[j], p->column[j] = across.at[j];
+        p->weight[0][j] = down.weight[0][j] * across.weight[0][j];
+        p->weight[1][j] = down.weight[0][j] * across.weight[1][j];
+        p->weight[2][j] = down.weight[1][j] * across.weight[0][j];
+        p->weight[3][j] = down.weight[1][j] * across.weight[1][j];
+    }
+}
+
+/* `fill` as far as n pixels lie outside, which the rounding of weights does not count as. */
+static void NAME(add_outside)(real *restrict to, int64_t plane, int64_t channels, const NAME(places) *restrict p, int64_t n,
+                              real fill) {
+    real share[WARP_CHUNK];
+    for (bits j = 0; j < WARP_CHUNK; j++) {
+        const real outside = 1 - (p->weight[0][j] + p->weight[1][j] + p->weight[2][j] + p->weight[3][j]);
+        share[j] = outside > 4 * REAL_EPS ? outside * fill : 0;
+    }
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t j = 0; j < n; j++) to[c * plane + j] += share[j];
+}
+
+/* n pixels from a plane of the input, whose rows have `w`. */
+INLINE void NAME(from_plane)(real *restrict to, const real *restrict plane, const NAME(places) *restrict p, int64_t n,
+                             int64_t h, int64_t w) {
+    real top[WARP_CHUNK][2], bottom[WARP_CHUNK][2]; /* neighbours side by side: one load for two */
+    bits at[WARP_CHUNK];
+    const int64_t below = h > 1 ? w : 0;
+    for (bits j = 0; j < WARP_CHUNK; j++) at[j] = p->row[j] * (bits)w + p->column[j];
+    for (int64_t j = 0; w > 1 && j < n; j++) {
+        memcpy(top[j], plane + at[j], sizeof top[j]);
+        memcpy(bottom[j], plane + at[j] + below, sizeof bottom[j]);
+    }
+    for (int64_t j = 0; w == 1 && j < n; j++) {
+        top[j][0] = plane[at[j]], bottom[j][0] = plane[at[j] + below];
+        top[j][1] = bottom[j][1] = 0;
+    }
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++)
+        to[j] = p->weight[0][j] * top[j][0] + p->weight[1][j] * top[j][1] + p->weight[2][j] * bottom[j][0] +
+                p->weight[3][j] * bottom[j][1];
+}
+
+/* to[4·j + k] = number j of n of line k, for four lines, of which the last may be missing (NULL); up to LANES − 1 groups of
+ * four more are written. */
+INLINE void NAME(interleave)(real *restrict to, const real *const lines[4], int64_t n) {
+    for (int64_t j = 0; j < n; j += LANES, to += 4 * LANES) {
+        const vec a = NAME(load_some)(lines[0] + j, n - j), b = NAME(load_some)(lines[1] + j, n - j);
+        const vec c = NAME(load_some)(lines[2] + j, n - j), d = lines[3] ? NAME(load_some)(lines[3] + j, n - j) : (vec){0};
+        const vec low = ZIP_LOW(a, c), low_odd = ZIP_LOW(b, d), high = ZIP_HIGH(a, c), high_odd = ZIP_HIGH(b, d);
+        STORE(to, ZIP_LOW(low, low_odd)), STORE(to + LANES, ZIP_HIGH(low, low_odd));
+        STORE(to + 2 * LANES, ZIP_LOW(high, high_odd)), STORE(to + 3 * LANES, ZIP_HIGH(high, high_odd));
+    }
+}
+
+/* Four vectors as four vectors of their first, second, third and fourth numbers. */
+INLINE void NAME(turn)(NAME(pixel) *q) {
+    const NAME(pixel) a = __builtin_shufflevector(q[0], q[1], 0, 4, 1, 5), b = __builtin_shufflevector(q[2], q[3], 0, 4, 1, 5);
+    const NAME(pixel) c = __builtin_shufflevector(q[0], q[1], 2, 6, 3, 7), d = __builtin_shufflevector(q[2], q[3], 2, 6, 3, 7);
+    q[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5), q[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    q[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5), q[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+}
+
+/* n pixels of `count` channels, three or four, from a window of the input where the four numbers of a pixel lie together;
+ * channel k goes to to + k·plane. */
+INLINE void NAME(from_window)(real *restrict to, int64_t plane, const real *restrict window, cg_box box,
+                              const NAME(places) *restrict p, int64_t n, int64_t count) {
+    real weights[WARP_CHUNK][4];
+    bits at[WARP_CHUNK];
+    const bits width = (bits)box.width, origin = (bits)(box.top * box.width + box.left);
+    const bits most = width * (bits)(box.height - 1) - 2;
+    for (bits j = 0; j < WARP_CHUNK; j++) {
+        const bits place = p->row[j] * width + p->column[j] - origin;
+        at[j] = 4 * (place < 0 ? 0 : place > most ? most : place); /* pixels from n on may lie elsewhere */
+    }
+    const real *const w[] = {p->weight[0], p->weight[1], p->weight[2], p->weight[3]};
+    NAME(interleave)(weights[0], w, WARP_CHUNK);
+    for (int64_t j = 0; j < n; j += 4) {
+        NAME(pixel) lines[4];
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) {
+            const NAME(pixel) v = *(const NAME(pixel) *)weights[j + k];
+            const real *top = window + at[j + k], *bottom = top + 4 * width;
+            const NAME(pixels) sum = __builtin_shufflevector(v, v, 0, 0, 0, 0, 1, 1, 1, 1) * *(const NAME(pixels) *)top +
+                                     __builtin_shufflevector(v, v, 2, 2, 2, 2, 3, 3, 3, 3) * *(const NAME(pixels) *)bottom;
+            lines[k] = __builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
+        }
+        NAME(turn)(lines);
+        if (n - j >= 4) {
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++)
+                if (k < count) *(NAME(pixel) *)(to + k * plane + j) = lines[k];
+        } else {
+            for (int64_t k = 0; k < count; k++)
+                for (int64_t r = 0; r < n - j; r++) to[k * plane + j + r] = lines[k][r];
+        }
+    }
+}
+
+/* The window of the input that a tile of the output is made from. */
+static cg_box NAME(window_of)(const cg_warp_args *a, const real *m, cg_box tile) {
+    double low[2], high[2]; /* the coordinates of the corners */
+    for (int k = 0; k < 2; k++) {
+        const double across = (double)m[3 * k] * (double)(tile.width - 1), down = (double)m[3 * k + 1] * (double)(tile.height - 1);
+        const double corner = (double)m[3 * k] * (double)tile.left + (double)m[3 * k + 1] * (double)tile.top + m[3 * k + 2];
+        low[k] = corner + fmin(across, 0) + fmin(down, 0), high[k] = corner + fmax(across, 0) + fmax(down, 0);
+    }
+    const cg_range columns = cg_reach(low[0], high[0], a->width, a->padding);
+    const cg_range rows = cg_reach(low[1], high[1], a->height, a->padding);
+    return (cg_box){rows.begin, columns.begin, rows.end - rows.begin, columns.end - columns.begin};
+}
+
+/* A tile of image i, between pixels. Of three or four channels the window that it is made from is first laid together, so that
+ * two neighbours are one load, unless it is far larger than the tile. */
+static void NAME(warp_tile)(const cg_warp_args *a, int64_t i, cg_box tile, real *scratch) {
+    const int64_t h = a->height, w = a->width, channels = a->channels, plane = a->out_height * a->out_width;
+    const real *m = (const real *)a->maps + 6 * i, *x = (const real *)a->x + i * channels * h * w;
+    const cg_box box = NAME(window_of)(a, m, tile);
+    const int64_t area = box.height * box.width, window = 4 * (area + LANES), groups = (channels + 1) / 4;
+    const int laid = h > 1 && w > 1 && area <= 3 * tile.height * tile.width + 64 &&
+                     groups * window <= CG_SCRATCH_BYTES / (int64_t)sizeof(real);
+    const int64_t together = laid ? cg_min(4 * groups, channels) : 0;
+    for (int64_t c = 0; c < together; c += 4)
+        for (int64_t v = 0; v < box.height; v++) {
+            const real *line = x + (c * h + box.top + v) * w + box.left;
+            const real *const lines[] = {line, line + h * w, line + 2 * h * w, channels - c > 3 ? line + 3 * h * w : 0};
+            NAME(interleave)(scratch + c / 4 * window + 4 * v * box.width, lines, box.width);
+        }
+    for (int64_t v = tile.top; v < tile.top + tile.height; v++)
+        for (int64_t u = tile.left; u < tile.left + tile.width; u += WARP_CHUNK) {
+            const int64_t n = cg_min(WARP_CHUNK, tile.left + tile.width - u);
+            real *to = (real *)a->y + i * channels * plane + v * a->out_width + u;
+            NAME(places) places;
+            NAME(find_places)(&places, a, m, v, u);
+            for (int64_t c = 0; c < together; c += 4)
+                NAME(from_window)(to + c * plane, plane, scratch + c / 4 * window, box, &places, n, cg_min(4, channels - c));
+            for (int64_t c = together; c < channels; c++) NAME(from_plane)(to + c * plane, x + c * h * w, &places, n, h, w);
+            if (a->padding == WARP_CONSTANT && a->fill != 0)
+                NAME(add_outside)(to, plane, channels, &places, n, R(a->fill));
+        }
 }
 
 /* Whether a map takes whole pixels to whole pixels, side by side or mirrored. */
@@ -50,113 +220,104 @@ INLINE int NAME(is_whole)(const real *m) {
     return sides && m[2] == (real)(bits)m[2] && m[5] == (real)(bits)m[5];
 }
 
-/* A row of pixels v that come from whole places, with `fill` outside. */
-INLINE void NAME(copy_row)(real *restrict to, const real *restrict plane, const real *m, int64_t v, int64_t ow, int64_t h,
-                           int64_t w, real fill) {
-    const int64_t left = (int64_t)m[2], row = (int64_t)m[4] * v + (int64_t)m[5], forward = m[0] > 0;
+/* n numbers that begin at `from`, or those that end there, backward */
+INLINE void NAME(copy_run)(real *restrict to, const real *restrict from, int64_t n, int64_t forward) {
+    if (forward) {
+        for (int64_t j = 0; j < n; j++) to[j] = from[j];
+        return;
+    }
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) STORE(to + j, REVERSE(LOAD(from - j - (LANES - 1))));
+    for (; j < n; j++) to[j] = from[-j];
+}
+
+/* A tile of pixels that come from whole places, with `fill` outside. */
+static void NAME(copy_tile)(const cg_warp_args *a, int64_t i, cg_box tile) {
+    const int64_t h = a->height, w = a->width, ow = a->out_width;
+    const real *m = (const real *)a->maps + 6 * i, fill = R(a->fill);
+    const int64_t left = (int64_t)m[2], forward = m[0] > 0, right = tile.left + tile.width;
     int64_t begin = forward ? -left : left - (w - 1), end = forward ? w - left : left + 1;
-    begin = cg_min(cg_max(begin, 0), ow), end = cg_min(cg_max(end, begin), ow);
-    if (row < 0 || row >= h) begin = end = ow;
-    const real *from = plane + row * w + left;
-    for (int64_t u = 0; u < begin; u++) to[u] = fill;
-    if (forward && begin < end) memcpy(to + begin, from + begin, (end - begin) * sizeof(real));
-    for (int64_t u = begin; !forward && u < end; u++) to[u] = from[-u];
-    for (int64_t u = end; u < ow; u++) to[u] = fill;
+    begin = cg_min(cg_max(begin, tile.left), right), end = cg_min(cg_max(end, begin), right);
+    for (int64_t c = 0; c < a->channels; c++)
+        for (int64_t v = tile.top; v < tile.top + tile.height; v++) {
+            const int64_t row = (int64_t)m[4] * v + (int64_t)m[5], outside = row < 0 || row >= h;
+            const int64_t first = outside ? right : begin, last = outside ? right : end;
+            real *to = (real *)a->y + ((i * a->channels + c) * a->out_height + v) * ow;
+            const real *from = (const real *)a->x + ((i * a->channels + c) * h + row) * w + left;
+            for (int64_t u = tile.left; u < first; u++) to[u] = fill;
+            if (first < last) NAME(copy_run)(to + first, from + (forward ? first : -first), last - first, forward);
+            for (int64_t u = last; u < right; u++) to[u] = fill;
+        }
 }
 
 /* y[i, c, v, u] = x[i, c] at (m₀u + m₁v + m₂, m₃u + m₄v + m₅), m = maps[i], between pixels by bilinear interpolation.
  * Outside the image lies `fill` (padding 0), its edge (1) or its mirror (2). A plane has fewer than 2³¹ numbers, and the
  * maps stay below 2³⁰. */
 KERNEL_BODY(warp) {
-    const int64_t h = a->height, w = a->width, oh = a->out_height, ow = a->out_width;
-    const real fill = R(a->fill);
-    cg_range r = cg_part(a->n * oh, cg_max(1, CG_BLOCK / cg_max(1, ow * a->channels)), share);
-    for (int64_t row = r.begin; row < r.end; row++) {
-        const int64_t i = row / oh, v = row % oh;
-        const real *m = (const real *)a->maps + 6 * i, *planes = (const real *)a->x + i * a->channels * h * w;
-        real *out = (real *)a->y + (i * a->channels * oh + v) * ow;
-        if (a->padding == WARP_CONSTANT && NAME(is_whole)(m)) {
-            for (int64_t c = 0; c < a->channels; c++)
-                NAME(copy_row)(out + c * oh * ow, planes + c * h * w, m, v, ow, h, w, fill);
-            continue;
-        }
-        for (int64_t u = 0; u < ow; u += WARP_CHUNK) {
-            const int64_t n = cg_min(WARP_CHUNK, ow - u), below = h > 1 ? w : 0;
-            const double x = (double)m[0] * (double)u + (double)m[1] * (double)v + m[2];
-            const double y = (double)m[3] * (double)u + (double)m[4] * (double)v + m[5];
-            NAME(axis) across, down;
-            NAME(find_places)(&across, n, R(x), m[0], (bits)w, a->padding);
-            NAME(find_places)(&down, n, R(y), m[3], (bits)h, a->padding);
-            for (int64_t j = 0; j < n; j++) across.at[j] += down.at[j] * (bits)w;
-            for (int64_t c = 0; c < a->channels; c++) {
-                const real *restrict from = planes + c * h * w;
-                real *restrict to = out + c * oh * ow + u;
-                real top[WARP_CHUNK][2], bottom[WARP_CHUNK][2]; /* neighbours side by side: one load for two */
-                for (int64_t j = 0; w > 1 && j < n; j++) {
-                    memcpy(top[j], from + across.at[j], sizeof top[j]);
-                    memcpy(bottom[j], from + across.at[j] + below, sizeof bottom[j]);
-                }
-                for (int64_t j = 0; w == 1 && j < n; j++) {
-                    top[j][0] = from[across.at[j]], bottom[j][0] = from[across.at[j] + below];
-                    top[j][1] = bottom[j][1] = 0;
-                }
-#pragma omp simd
-                for (int64_t j = 0; j < n; j++) {
-                    const real s = across.weight[0][j], t = across.weight[1][j];
-                    const real inside = (s + t) * (down.weight[0][j] + down.weight[1][j]);
-                    to[j] = down.weight[0][j] * (s * top[j][0] + t * top[j][1]) +
-                            down.weight[1][j] * (s * bottom[j][0] + t * bottom[j][1]) + (1 - inside) * fill;
-                }
-            }
-        }
+    const int64_t oh = a->out_height, ow = a->out_width;
+    const int64_t down = cg_ceil_div(oh, WARP_TILE), across = cg_ceil_div(ow, WARP_TILE);
+    cg_range r = cg_part(a->n * down * across, 1, share);
+    for (int64_t k = r.begin; k < r.end; k++) {
+        const int64_t i = k / (down * across), row = k / across % down, column = k % across;
+        const int64_t top = oh * row / down, left = ow * column / across;
+        const cg_box tile = {top, left, oh * (row + 1) / down - top, ow * (column + 1) / across - left};
+        if (a->padding == WARP_CONSTANT && NAME(is_whole)((const real *)a->maps + 6 * i)) NAME(copy_tile)(a, i, tile);
+        else NAME(warp_tile)(a, i, tile, share.scratch);
     }
 }
 
-/* y[j] = Σₖ w[k]·x[j + k·step], for all j < n, and up to a vector more */
-INLINE void NAME(correlate)(real *restrict y, const real *restrict x, int64_t n, const real *restrict w, int64_t taps,
-                            int64_t step) {
+/* y[j] = Σₖ w[k]·lines[k][j] for n numbers */
+INLINE void NAME(weigh_lines)(real *restrict y, const real *const *restrict lines, int64_t n, const real *restrict w,
+                              int64_t taps) {
     int64_t j = 0;
-    for (; j + 4 * LANES <= n; j += 4 * LANES) {
-        vec s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-        for (int64_t k = 0; k < taps; k++) {
-            const real *from = x + j + k * step;
-            s0 += w[k] * LOAD(from), s1 += w[k] * LOAD(from + LANES);
-            s2 += w[k] * LOAD(from + 2 * LANES), s3 += w[k] * LOAD(from + 3 * LANES);
-        }
-        STORE(y + j, s0), STORE(y + j + LANES, s1), STORE(y + j + 2 * LANES, s2), STORE(y + j + 3 * LANES, s3);
+    for (; j + 2 * LANES <= n; j += 2 * LANES) {
+        vec s = {0}, t = {0};
+        for (int64_t k = 0; k < taps; k++) s += w[k] * LOAD(lines[k] + j), t += w[k] * LOAD(lines[k] + j + LANES);
+        STORE(y + j, s), STORE(y + j + LANES, t);
     }
     for (; j < n; j += LANES) {
         vec s = {0};
-        for (int64_t k = 0; k < taps; k++) s += w[k] * LOAD(x + j + k * step);
-        STORE(y + j, s);
+        for (int64_t k = 0; k < taps; k++) s += w[k] * NAME(load_some)(lines[k] + j, n - j);
+        NAME(store_part)(y + j, s, cg_min(LANES, n - j));
     }
 }
 
 /* k mirrored into 0 … n − 1 */
 static inline int64_t NAME(mirrored)(int64_t k, int64_t n) { return k < 0 ? -k : k > n - 1 ? 2 * (n - 1) - k : k; }
 
-/* y[i, c] = x[i, c] convolved with w along the rows, then down the columns, w = weights[i] of 2·radius + 1 numbers; beyond
- * the edges lies the mirror. The radius is below height and width. A strip of rows is copied with its margins, so that both
- * passes are over one long line; one of 1 + 2·radius rows takes at most 2⁻⁴ of the scratch's bytes in numbers. */
+/* Rows first … end − 1 of y. A row is convolved down the columns, continued by its mirror, and convolved along when the next
+ * one is there: a load waits for stores that it spans. */
+INLINE void NAME(blur_rows)(real *restrict y, const real *restrict x, int64_t h, int64_t w, int64_t first, int64_t end,
+                            const real *restrict weights, int64_t taps, real *restrict scratch) {
+    const int64_t radius = taps / 2, margin = cg_ceil_div(radius, LANES) * LANES, width = w + 2 * margin;
+    const real **lines = (const real **)(scratch + 2 * cg_ceil_div(width, LANES) * LANES);
+    for (int64_t v = first; v <= end; v++) {
+        if (v < end) {
+            real *restrict row = scratch + v % 2 * width + margin;
+            for (int64_t k = 0; k < taps; k++) lines[k] = x + NAME(mirrored)(v + k - radius, h) * w;
+            NAME(weigh_lines)(row, lines, w, weights, taps);
+            for (int64_t k = 1; k <= radius; k++) row[-k] = row[k], row[w - 1 + k] = row[w - 1 - k];
+        }
+        if (v > first) {
+            const real *before = scratch + (v - 1) % 2 * width + margin;
+            for (int64_t k = 0; k < taps; k++) lines[k] = before + k - radius;
+            NAME(weigh_lines)(y + (v - 1) * w, lines, w, weights, taps);
+        }
+    }
+}
+
+/* y[i, c] = x[i, c] convolved with w down the columns, then along the rows, w = weights[i] of 2·radius + 1 numbers; beyond the
+ * edges lies the mirror. The radius is below height and width; taps·(taps + width) is at most 2⁻⁴ of the scratch's bytes. The
+ * common numbers of taps are unrolled. */
 KERNEL_BODY(blur) {
-    const int64_t h = a->height, w = a->width, taps = a->taps, radius = taps / 2, wide = w + 2 * radius;
-    const int64_t rows = cg_min(cg_max(1, BLUR_STRIP / wide - 2 * radius), cg_max(1, h));
-    const int64_t strips = cg_ceil_div(h, rows), slack = taps + 2 * LANES;
-    real *restrict copy = share.scratch, *restrict across = copy + (rows + 2 * radius) * wide + slack;
+    const int64_t h = a->height, w = a->width, taps = a->taps, strips = cg_ceil_div(h, BLUR_ROWS);
     cg_range r = cg_part(a->n * a->channels * strips, 1, share);
     for (int64_t strip = r.begin; strip < r.end; strip++) {
-        const int64_t plane = strip / strips, first = strip % strips * rows, count = cg_min(rows, h - first);
-        const real *weights = (const real *)a->weights + plane / a->channels * taps;
-        const real *restrict x = (const real *)a->x + plane * h * w;
-        for (int64_t v = 0; v < count + 2 * radius; v++) {
-            real *restrict line = copy + v * wide + radius;
-            memcpy(line, x + NAME(mirrored)(first + v - radius, h) * w, w * sizeof(real));
-            for (int64_t k = 1; k <= radius; k++) line[-k] = line[k], line[w - 1 + k] = line[w - 1 - k];
-        }
-        memset(copy + (count + 2 * radius) * wide, 0, slack * sizeof(real));
-        NAME(correlate)(across, copy, (count + 2 * radius) * wide, weights, taps, 1);
-        NAME(correlate)(copy, across, count * wide, weights, taps, wide);
-        for (int64_t v = 0; v < count; v++)
-            memcpy((real *)a->y + (plane * h + first + v) * w, copy + v * wide, w * sizeof(real));
+        const int64_t plane = strip / strips, first = strip % strips * BLUR_ROWS, end = cg_min(first + BLUR_ROWS, h);
+        const real *weights = (const real *)a->weights + plane / a->channels * taps, *x = (const real *)a->x + plane * h * w;
+        real *y = (real *)a->y + plane * h * w;
+        if (taps == 3) NAME(blur_rows)(y, x, h, w, first, end, weights, 3, share.scratch);
+        else if (taps == 5) NAME(blur_rows)(y, x, h, w, first, end, weights, 5, share.scratch);
+        else NAME(blur_rows)(y, x, h, w, first, end, weights, taps, share.scratch);
     }
 }

@@ -2,7 +2,7 @@
 #include "harness.h"
 
 /* n, channels, height, width */
-static const int64_t IMAGES[][4] = {{0, 1, 3, 3}, {1, 1, 1, 1}, {3, 1, 5, 4}, {2, 3, 28, 28}, {1, 2, 7, 130}, {5, 3, 64, 65}};
+static const int64_t IMAGES[][4] = {{0, 1, 3, 3}, {1, 1, 1, 1}, {3, 1, 5, 4}, {2, 3, 28, 28}, {1, 2, 7, 130}, {1, 7, 9, 30}, {5, 3, 64, 65}};
 static int64_t volume(const int64_t *s) { return s[0] * s[1] * s[2] * s[3]; }
 
 /* Warp */
@@ -105,7 +105,7 @@ static void color_twin(const void *args) {
                 mean += grey_weight(k, a->channels) * clamped(b * get(a->x, first + k * a->pixels + j), a->low, a->high) /
                         (double)a->pixels;
         for (int64_t j = 0; j < a->pixels; j++) {
-            double grey = 0, v[3];
+            double grey = 0, v[7];
             for (int64_t k = 0; k < a->channels; k++) {
                 v[k] = clamped(b * get(a->x, first + k * a->pixels + j), a->low, a->high);
                 v[k] = clamped(c * v[k] + (1 - c) * mean, a->low, a->high);

@@ -34,8 +34,7 @@ class Mixing(Transform):
         targets = self.targets(op, np.asarray(labels), x)
         index = generator.permutation(len(x))
         x, weights = self.mixed(x, index, generator)
-        flat = kernels.mix(targets.reshape(len(targets), -1), index, weights.astype(targets.dtype))
-        return [x, flat.reshape(targets.shape)]
+        return [x, kernels.mix(targets, index, weights.astype(targets.dtype))]
 
     def targets(self, op: str, labels: Array, x: Any) -> Array:
         """Labels as numbers that can be mixed: class numbers as a 1 in the place of the class."""

@@ -60,7 +60,10 @@ def padded(op: str, rows: Sequence[Any], padding: int) -> tuple[Array, Array]:
     for line, row in zip(tokens, rows, strict=True):
         if any(not isinstance(token, (int, np.integer)) for token in row):
             raise TypeError(f"{op}: tokens must be integers, got {row!r:.60}")
-        line[: len(row)] = row
+        try:
+            line[: len(row)] = row
+        except OverflowError:
+            raise OverflowError(f"{op}: tokens must fit into 64 bits, got {row!r:.60}") from None
     return tokens, lengths
 
 
@@ -121,7 +124,15 @@ class ReplaceTokens(TokenTransform):
         self.table = table_of(type(self).__name__, synonyms)
 
     def tokens(self, x: Array, lengths: Array, seed: int, offset: int) -> tuple[Array, Array]:
-        return kernels.replace_tokens(x, lengths, *self.table, self.p, seed, offset), lengths
+        return kernels.replace_tokens(x, lengths, *self.table_for(x), self.p, seed, offset), lengths
+
+    def table_for(self, x: Array) -> tuple[Array, Array]:
+        """The table, whose synonyms must fit into the dtype of x."""
+        every, limits = self.table[1], np.iinfo(x.dtype)
+        if every.size and not limits.min <= every.min() <= every.max() <= limits.max:
+            op, least, most = type(self).__name__, every.min(), every.max()
+            raise OverflowError(f"{op}: synonyms from {least} to {most} do not fit into tokens of {x.dtype}")
+        return self.table
 
 
 class InsertTokens(ReplaceTokens):
@@ -139,7 +150,7 @@ class InsertTokens(ReplaceTokens):
         self.max_length = max_length
 
     def tokens(self, x: Array, lengths: Array, seed: int, offset: int) -> tuple[Array, Array]:
-        changed, kept = kernels.insert_tokens(x, lengths, *self.table, self.p, seed, offset, self.padding)
+        changed, kept = kernels.insert_tokens(x, lengths, *self.table_for(x), self.p, seed, offset, self.padding)
         width = max(x.shape[1], int(kept.max(initial=0)))
         width = width if self.max_length is None else min(width, self.max_length)
         return np.ascontiguousarray(changed[:, :width]), np.minimum(kept, width)

@@ -130,10 +130,12 @@ class RandomApply(Transform):
 
 
 def demand_images(op: str, x: Any) -> Array:
-    """x, which must be an array of images."""
+    """x, which must be an array of images, float32 or float64."""
     if not isinstance(x, np.ndarray) or x.ndim != 4:
         got = f"shape {x.shape}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
         raise ValueError(f"{op}: images must be an array (N, C, H, W), got {got}")
+    if x.dtype.kind != "f" or x.dtype.itemsize not in (4, 8):
+        raise TypeError(f"{op}: images must be float32 or float64, which ToDtype makes of others, got {x.dtype}")
     return x
 
 
