@@ -27,7 +27,7 @@ cdef int check_share(str op, double p) except -1:
 cdef tuple synonym_table(str op, object starts, object synonyms):
     """Where each token's synonyms begin, and all of them: starts rises from 0 to their number."""
     cdef ndarray s = np.ascontiguousarray(starts, np.int64), all_ = np.ascontiguousarray(synonyms, np.int64)
-    if s.ndim != 1 or all_.ndim != 1 or not size(s) or s[0] != 0 or s[-1] != size(all_) or (np.diff(s) < 0).any():
+    if s.ndim != 1 or all_.ndim != 1 or not size(s) or s[0] != 0 or s[size(s) - 1] != size(all_) or (np.diff(s) < 0).any():
         raise ValueError(f"{op}: starts must rise from 0 to the {size(all_)} synonyms")
     return s, all_
 
