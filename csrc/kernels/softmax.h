@@ -3,14 +3,6 @@
 /* Rows that are dealt to shares as one. */
 #define ROW_BLOCK(cols) cg_max(1, CG_BLOCK / cg_max(1, cols))
 
-/* The larger of x and y lane by lane: y where x is NaN. */
-INLINE vec NAME(larger)(vec x, vec y) {
-    real z[LANES];
-#pragma omp simd
-    for (int64_t q = 0; q < LANES; q++) z[q] = x[q] > y[q] ? x[q] : y[q];
-    return LOAD(z);
-}
-
 /* The largest of x[0..n), NaN left out: where there is one, it makes the sum of powers NaN. */
 INLINE real NAME(top_of_line)(const real *x, int64_t n) {
     vec top[4];

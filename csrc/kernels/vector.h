@@ -41,3 +41,11 @@ INLINE real NAME(lane_sum)(vec x) {
     for (int64_t n = LANES; n > 1; n /= 2) x = ZIP_LOW(x, x) + ZIP_HIGH(x, x);
     return x[0];
 }
+
+/* The larger of x and y lane by lane: y where x is NaN. */
+INLINE vec NAME(larger)(vec x, vec y) {
+    real z[LANES];
+#pragma omp simd
+    for (int64_t q = 0; q < LANES; q++) z[q] = x[q] > y[q] ? x[q] : y[q];
+    return LOAD(z);
+}
