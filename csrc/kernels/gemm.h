@@ -83,8 +83,8 @@ INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_v
         EACH_SUM(sum[i][j] += a_p[i * a.row] * b_p[j])
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
-        real *c = to.c + i * to.ldc;
+    for (int i = 0; i < rows; i++, to.c += to.ldc) {
+        real *c = to.c;
         if (to.accumulate)
             for (int j = 0; j < vecs; j++) sum[i][j] += PART_OF(c);
         if (to.bias)
