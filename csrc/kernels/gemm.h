@@ -54,9 +54,17 @@ static inline gemm_view NAME(gemm_part)(gemm_view x, int64_t i, int64_t j) {
 }
 #define gemm_part NAME(gemm_part)
 
-/* Where a tile goes: C = sum (+ C) (+ bias), then the activation. */
-typedef struct { real *c; int64_t ldc; const real *bias; int accumulate, relu; } NAME(gemm_target);
+/* Where a tile goes: C = sum (+ C) (+ bias), then the activation, then 0 where the mask is not positive. */
+typedef struct { real *c; int64_t ldc; const real *bias, *mask; int accumulate, relu; } NAME(gemm_target);
 #define gemm_target NAME(gemm_target)
+
+/* The same from row i and column j on. */
+INLINE gemm_target NAME(gemm_target_at)(gemm_target to, int64_t i, int64_t j) {
+    to.c += i * to.ldc + j;
+    if (to.bias) to.bias += j;
+    if (to.mask) to.mask += i * to.ldc + j;
+    return to;
+}
 
 /* The columns of B that a strip takes: number j of row p of tile t is p[t·step + p·row + j]. The last vector of columns,
  * where it is not full, is at `edge`, filled up. */
@@ -82,15 +90,20 @@ INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_v
         for (int j = 0; j < vecs; j++) b_p[j] = LOAD(b + j * LANES);
         EACH_SUM(sum[i][j] += a_p[i * a.row] * b_p[j])
     }
+    real *c = to.c;
+    const real *mask = to.mask;
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++, to.c += to.ldc) {
-        real *c = to.c;
+    for (int i = 0; i < rows; i++, c += to.ldc) {
         if (to.accumulate)
             for (int j = 0; j < vecs; j++) sum[i][j] += PART_OF(c);
         if (to.bias)
             for (int j = 0; j < vecs; j++) sum[i][j] += PART_OF(to.bias);
         if (to.relu)
             for (int j = 0; j < vecs; j++) sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(sum[i][j] < 0));
+        if (mask) {
+            for (int j = 0; j < vecs; j++) sum[i][j] = (vec)((ivec)sum[i][j] & (ivec)(PART_OF(mask) > 0));
+            mask += to.ldc;
+        }
         for (int j = 0; j < vecs; j++)
             if (j + 1 < vecs || lanes == LANES) STORE(c + j * LANES, sum[i][j]);
             else NAME(store_part)(c + j * LANES, sum[i][j], lanes);
@@ -104,15 +117,13 @@ INLINE void NAME(gemm_strip)(int rows, int64_t cols, int64_t k, gemm_view a, gem
     int64_t col = 0;
     for (; col + GEMM_COLS <= cols; col += GEMM_COLS, b.p += b.step) {
         NAME(gemm_tile)(rows, 2, LANES, k, a, b.p, b.row, to);
-        to.c += GEMM_COLS;
-        if (to.bias) to.bias += GEMM_COLS;
+        to = NAME(gemm_target_at)(to, 0, GEMM_COLS);
     }
     for (; col < cols; col += LANES, b.p += LANES) {
         const int64_t lanes = cg_min(LANES, cols - col);
         const int whole = lanes == LANES;
         NAME(gemm_tile)(rows, 1, lanes, k, a, whole ? b.p : b.edge, whole ? b.row : b.edge_row, to);
-        to.c += LANES;
-        if (to.bias) to.bias += LANES;
+        to = NAME(gemm_target_at)(to, 0, LANES);
     }
 }
 
@@ -188,15 +199,12 @@ static void NAME(gemm_block)(gemm_span i, int64_t cols, int64_t k, gemm_view a, 
         for (int64_t row = i.begin; row < i.end; row += i.step) {
             const int64_t rows = cg_min(i.step, i.end - row);
             gemm_view x = gemm_part(a, row - i.begin, 0);
-            gemm_target y = to;
-            y.c += row * to.ldc + col;
-            if (to.bias) y.bias += col;
             if (a_packed) {
                 real *panel = a_packed + (row - i.begin) * k;
                 if (!col) NAME(gemm_pack)(panel, rows, (gemm_view){x.p, x.col, x.row}, rows, k);
                 x = (gemm_view){panel, 1, rows};
             }
-            NAME(gemm_rows)(rows, cg_min(tiles * GEMM_COLS, cols - col), k, x, b, y);
+            NAME(gemm_rows)(rows, cg_min(tiles * GEMM_COLS, cols - col), k, x, b, NAME(gemm_target_at)(to, row, col));
         }
     }
 }
@@ -212,8 +220,41 @@ static void NAME(gemm_sum_rows)(real *sums, gemm_view a, int64_t rows, int64_t k
     }
 }
 
+/* Columns of C as dot products of rows of A and columns of B, both contiguous: LANES rows at a time, whose sums become one
+ * vector. It pays for columns so few that most of a vector of them would be empty. */
+static int NAME(gemm_dots_pay)(gemm_view a, gemm_view b, int64_t cols, int64_t k) {
+    return a.col == 1 && b.row == 1 && 2 * cols * (k + 4 * LANES) <= k * LANES;
+}
+
+static void NAME(gemm_dots)(int64_t rows, int64_t cols, int64_t k, gemm_view a, gemm_view b, gemm_target to) {
+    for (int64_t i = 0; i < rows; i += LANES)
+        for (int64_t j = 0; j < cols; j++) {
+            const int64_t n = cg_min(LANES, rows - i);
+            const real *b_p = b.p + j * b.col, *a_p[LANES];
+            vec sum[LANES];
+#pragma GCC unroll 16
+            for (int64_t q = 0; q < LANES; q++) a_p[q] = a.p + (i + cg_min(q, n - 1)) * a.row, sum[q] = (vec){0};
+            int64_t p = 0;
+            for (; p + LANES <= k; p += LANES)
+#pragma GCC unroll 16
+                for (int64_t q = 0; q < LANES; q++) sum[q] += LOAD(a_p[q] + p) * LOAD(b_p + p);
+            if (p < k)
+#pragma GCC unroll 16
+                for (int64_t q = 0; q < LANES; q++)
+                    sum[q] += NAME(load_part)(a_p[q] + p, k - p, 0) * NAME(load_part)(b_p + p, k - p, 0);
+            const vec sums = NAME(lane_sums)(sum);
+            for (int64_t q = 0; q < n; q++) {
+                real *c = to.c + (i + q) * to.ldc + j, y = sums[q];
+                if (to.accumulate) y += *c;
+                if (to.bias) y += to.bias[j];
+                if (to.relu && y < 0) y = 0;
+                *c = to.mask && !(to.mask[(i + q) * to.ldc + j] > 0) ? 0 : y;
+            }
+        }
+}
+
 /* Rows i and columns j of one product: blocks of B, within them of k, within them of A. */
-static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, real *c, gemm_span i, gemm_span j,
+static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, gemm_target c, gemm_span i, gemm_span j,
                               void *scratch) {
     real *a_panels = scratch, *b_panels = a_panels + (GEMM_A_BYTES + 1024) / sizeof(real);
     int64_t k_blocks = cg_max(1, cg_ceil_div(g->k, GEMM_K)), k_step = cg_max(1, cg_ceil_div(g->k, k_blocks));
@@ -225,11 +266,13 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, r
     int pack_b = b.col != 1 || i.end - i.begin > 4 * GEMM_ROWS;
     for (int64_t col = j.begin; col < j.end; col += j_step)
         for (int64_t p = 0; p == 0 || p < g->k; p += k_step) {
-            const int64_t cols = cg_min(j_step, j.end - col), whole = cols / LANES * LANES, k = cg_min(k_step, g->k - p);
+            const int64_t all = cg_min(j_step, j.end - col), whole = all / LANES * LANES, k = cg_min(k_step, g->k - p);
+            const int64_t cols = NAME(gemm_dots_pay)(a, b, all - whole, k_step) ? whole : all;
             const int last = p + k == g->k;
             gemm_view from = gemm_part(b, p, col);
-            gemm_target to = {c + col, g->ldc, last && g->bias ? (const real *)g->bias + col : 0, p > 0 || g->accumulate,
-                              last && g->activation == GEMM_RELU};
+            gemm_target to = NAME(gemm_target_at)(c, 0, col);
+            to.accumulate |= p > 0;
+            if (!last) to.bias = to.mask = 0, to.relu = 0;
             gemm_columns columns = {from.p, b_panels, GEMM_COLS, from.row, LANES};
             if (pack_b) {
                 for (int64_t q = 0; q < cols; q += GEMM_COLS)
@@ -244,12 +287,16 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, r
                     NAME(gemm_sum_rows)((real *)g->row_sums + row, a_block, rows.end - row, k, p > 0);
                 NAME(gemm_block)(rows, cols, k, a_block, pack_a ? a_panels : 0, columns, to);
             }
+            if (cols < all)
+                NAME(gemm_dots)(i.end - i.begin, all - cols, k, gemm_part(a, i.begin, p), gemm_part(from, 0, cols),
+                                NAME(gemm_target_at)(to, i.begin, cols));
         }
 }
 
-/* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; `batch` such products, `…_batch` apart.
- * Strides of A and B are in elements, of any sign or zero; rows of C are contiguous, ldc apart. row_sums[m] = Σ A over
- * k, unless it is NULL: then a_row and batch are 1. */
+/* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; with a mask[m, n], which lies as C does, 0 where that is
+ * not positive, as the gradient of a ReLU is. `batch` such products, `…_batch` apart. Strides of A and B are in elements, of
+ * any sign or zero; rows of C are contiguous, ldc apart. row_sums[m] = Σ A over k, unless it is NULL: then a_row and batch
+ * are 1. */
 KERNEL_BODY(gemm) {
     if (a->m == 0 || a->n == 0) return;
     int64_t row_tiles = cg_ceil_div(a->m, GEMM_ROWS), col_tiles = cg_ceil_div(a->n, GEMM_COLS);
@@ -264,7 +311,9 @@ KERNEL_BODY(gemm) {
         else j.begin = first * col_step, j.end = cg_min(last * col_step, a->n);
         gemm_view x = {(const real *)a->a + batch * a->a_batch, a->a_row, a->a_col};
         gemm_view y = {(const real *)a->b + batch * a->b_batch, a->b_row, a->b_col};
-        NAME(gemm_region)(a, x, y, (real *)a->c + batch * a->c_batch, i, j, share.scratch);
+        gemm_target z = {(real *)a->c + batch * a->c_batch, a->ldc, a->bias, a->mask, a->accumulate, a->activation == GEMM_RELU};
+        if (z.mask) z.mask += batch * a->c_batch;
+        NAME(gemm_region)(a, x, y, z, i, j, share.scratch);
         r.begin += last - first;
     }
 }

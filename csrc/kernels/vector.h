@@ -42,6 +42,15 @@ INLINE real NAME(lane_sum)(vec x) {
     return x[0];
 }
 
+/* Σ of the lanes of each of LANES vectors, likewise: one vector of the sums, in order. x is used up. */
+INLINE vec NAME(lane_sums)(vec x[]) {
+#pragma GCC unroll 4
+    for (int64_t n = LANES / 2; n > 0; n /= 2)
+#pragma GCC unroll 8
+        for (int64_t i = 0; i < n; i++) x[i] = ZIP_LOW(x[i], x[i + n]) + ZIP_HIGH(x[i], x[i + n]);
+    return x[0];
+}
+
 /* The larger of x and y lane by lane: y where x is NaN. */
 INLINE vec NAME(larger)(vec x, vec y) {
     real z[LANES];
