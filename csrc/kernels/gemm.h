@@ -33,8 +33,10 @@
 #define GEMM_EACH_ROWS_14(X)
 #endif
 
-/* Numbers of k in a block, at most; bytes of a packed block of A (half of a second-level cache) and of B. */
-enum { GEMM_K = 1024, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20, GEMM_GROUP_BYTES = 256 << 10 };
+/* Numbers of k in a block, at most; bytes of a packed block of A (half of a second-level cache), of B, of the part of B
+ * that strips take in turns, and of a product made the other way round. */
+enum { GEMM_K = 1024, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20, GEMM_GROUP_BYTES = 256 << 10,
+       GEMM_SWAPPED_BYTES = 1 << 20 };
 
 /* A tile asks for its part of C before it sums, where the sums take longer than memory. */
 enum { GEMM_PREFETCH_K = 128 };
@@ -132,21 +134,6 @@ static void NAME(gemm_rows)(int64_t rows, int64_t cols, int64_t k, gemm_view a, 
 #define GEMM_CASE(r) case r: NAME(gemm_strip)(r, cols, k, a, b, to); break;
     GEMM_EACH_ROWS(GEMM_CASE)
 #undef GEMM_CASE
-    }
-}
-
-/* Transposes LANES × LANES numbers: log2(LANES) perfect shuffles of the rows. */
-static inline __attribute__((always_inline)) void NAME(transpose)(vec x[]) {
-#pragma GCC unroll 4
-    for (int64_t round = 1; round < LANES; round *= 2) {
-        vec y[LANES];
-#pragma GCC unroll 8
-        for (int64_t i = 0; i < LANES / 2; i++) {
-            y[2 * i] = ZIP_LOW(x[i], x[i + LANES / 2]);
-            y[2 * i + 1] = ZIP_HIGH(x[i], x[i + LANES / 2]);
-        }
-#pragma GCC unroll 16
-        for (int64_t i = 0; i < LANES; i++) x[i] = y[i];
     }
 }
 
@@ -293,12 +280,42 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, g
         }
 }
 
+/* Whether Cᵀ = Bᵀ·Aᵀ fills its vectors better, by a tenth at least: as the gradient of a weight of few inputs does. */
+static int NAME(gemm_swap_pays)(const cg_gemm_args *g) {
+    const int plain = g->batch == 1 && !g->bias && !g->mask && g->activation == GEMM_LINEAR && g->a_row == 1;
+    return plain && g->k >= 16 && g->k <= GEMM_K && g->m * g->n * (int64_t)sizeof(real) <= GEMM_SWAPPED_BYTES &&
+           11 * g->n * cg_ceil_div(g->m, LANES) <= 10 * g->m * cg_ceil_div(g->n, LANES);
+}
+
+/* The share's rows of C by way of columns of Cᵀ, in working memory. The bits are the same. */
+static void NAME(gemm_swapped)(const cg_gemm_args *g, cg_share share) {
+    const cg_range r = cg_part(g->m, GEMM_COLS, share);
+    const int64_t width = r.end - r.begin;
+    if (!width) return;
+    const cg_gemm_args plain = {.k = g->k};
+    real *swapped = (real *)((char *)share.scratch + CG_SCRATCH_BYTES - GEMM_SWAPPED_BYTES);
+    gemm_view a = {(const real *)g->a + r.begin, 1, g->a_col}, b = {g->b, g->b_row, g->b_col};
+    gemm_span i = {0, g->n, cg_ceil_div(g->n, cg_ceil_div(g->n, GEMM_ROWS))}, j = {0, width, GEMM_COLS};
+    NAME(gemm_region)(&plain, (gemm_view){b.p, b.col, b.row}, (gemm_view){a.p, a.col, a.row},
+                      (gemm_target){swapped, width, 0, 0, 0, 0}, i, j, share.scratch);
+    if (g->row_sums) NAME(gemm_sum_rows)((real *)g->row_sums + r.begin, a, width, g->k, 0);
+    for (int64_t row = 0; row < width; row++) {
+        real *c = (real *)g->c + (r.begin + row) * g->ldc;
+        for (int64_t col = 0; col < g->n; col++)
+            c[col] = swapped[col * width + row] + (g->accumulate ? c[col] : 0);
+    }
+}
+
 /* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; with a mask[m, n], which lies as C does, 0 where that is
  * not positive, as the gradient of a ReLU is. `batch` such products, `…_batch` apart. Strides of A and B are in elements, of
  * any sign or zero; rows of C are contiguous, ldc apart. row_sums[m] = Σ A over k, unless it is NULL: then a_row and batch
  * are 1. */
 KERNEL_BODY(gemm) {
     if (a->m == 0 || a->n == 0) return;
+    if (NAME(gemm_swap_pays)(a)) {
+        NAME(gemm_swapped)(a, share);
+        return;
+    }
     int64_t row_tiles = cg_ceil_div(a->m, GEMM_ROWS), col_tiles = cg_ceil_div(a->n, GEMM_COLS);
     int64_t row_step = cg_ceil_div(a->m, row_tiles), col_step = GEMM_COLS;
     int by_rows = row_tiles >= col_tiles;
