@@ -16,7 +16,10 @@ def merge_relu(plan: Plan) -> None:
     uses = plan.uses()
     merged = []
     for relu in plan.events:
-        if is_launch(relu, "relu") and can_do(plan, uses, product := maker_of(plan, uses, relu, "x"), relu, "x", "y"):
+        if not is_launch(relu, "relu"):
+            continue
+        product = maker_of(plan, uses, relu, "x").event
+        if can_do(plan, uses, product, relu, "x", "y"):
             product.set_number("activation", RELU)
             plan.replace(product, "c", relu.addresses("y")[0], (relu, "y"))
             merged.append(relu)
@@ -24,33 +27,29 @@ def merge_relu(plan: Plan) -> None:
 
 
 def merge_relu_backward(plan: Plan) -> None:
-    """dx = dy where y > 0, else 0, with dy = A·B: likewise. y must be the same when the product is made."""
+    """dx = dy where y > 0, else 0, with dy = A·B: likewise. y has to be there when the product is made."""
     uses = plan.uses()
     merged = []
-    for relu in plan.events:
+    for place, relu in enumerate(plan.events):
         if not is_launch(relu, "relu_backward"):
             continue
-        product, saved = maker_of(plan, uses, relu, "dy"), relu.addresses("saved")[0]
-        written = [use.event for use in uses[plan.owner(saved)] if use.operand is None or use.operand.written]
-        places = [next(i for i, event in enumerate(plan.events) if event is own) for own in (product, relu)]
-        between = plan.events[places[0] : places[1]]
-        if can_do(plan, uses, product, relu, "dy", "dx") and not any(
-            [event is own for event in between for own in written]
-        ):
-            product.move("mask", 0, saved)
-            plan.replace(product, "c", relu.addresses("dx")[0], (relu, "dx"))
+        maker, saved = maker_of(plan, uses, relu, "dy"), relu.addresses("saved")[0]
+        changes = [use.place for use in uses[plan.owner(saved)] if use.operand is None or use.operand.written]
+        if can_do(plan, uses, maker.event, relu, "dy", "dx") and not any([maker.place < c < place for c in changes]):
+            maker.event.move("mask", 0, saved)
+            plan.replace(maker.event, "c", relu.addresses("dx")[0], (relu, "dx"))
             merged.append(relu)
     plan.remove(merged)
 
 
-def maker_of(plan: Plan, uses: dict[int, list[Use]], relu: Any, operand: str) -> Any:
-    """What uses an operand of the ReLU first."""
-    return uses[plan.owner(relu.addresses(operand)[0])][0].event
+def maker_of(plan: Plan, uses: dict[int, list[Use]], relu: Any, operand: str) -> Use:
+    """The first use of an operand of the ReLU."""
+    return uses[plan.owner(relu.addresses(operand)[0])][0]
 
 
 def can_do(plan: Plan, uses: dict[int, list[Use]], product: Any, relu: Any, source: str, result: str) -> bool:
-    """Whether the product can do the ReLU too: it makes all of what that reads, which nobody else needs, and nobody uses
-    the result before."""
+    """Whether the product can do the ReLU too: it makes all of what that reads, which nobody else needs, and nobody
+    uses the result before."""
     c, y = relu.addresses(source)[0], relu.addresses(result)[0]
     return (
         is_launch(product, "gemm")
