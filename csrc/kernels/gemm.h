@@ -1,5 +1,7 @@
-/* Matrix products. C is cut into tiles of GEMM_ROWS × GEMM_COLS numbers, which a loop over k sums in registers;
- * operands are read from packed panels that stay in the caches, or in place where packing would not pay.
+/* Matrix products. C is cut into tiles of GEMM_ROWS × GEMM_COLS numbers, which a loop over k sums in registers; a strip is
+ * the tiles of the same rows, one after the other, so that what they share is worked out once. B is read from packed panels
+ * that stay in the caches, A in place; either the other way where it pays. Where columns are too few to fill a vector, they
+ * are dot products (gemm_dots), or C is made transposed (gemm_swapped).
  * Structure: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008. */
 
 #ifndef CYGRAD_GEMM_H
@@ -170,8 +172,10 @@ INLINE void NAME(gemm_pack_rows)(real *to, int64_t width, gemm_view x, int64_t c
  * with zeros, may reach into the next row: so it is written before the others. */
 static void NAME(gemm_pack)(real *to, int64_t width, gemm_view x, int64_t count, int64_t k) {
     for (int64_t i = (count - 1) / LANES * LANES; i >= 0; i -= LANES)
-        if (x.row == 1 && x.col != 1) NAME(gemm_pack_transposed)(to + i, width, gemm_part(x, 0, i), cg_min(LANES, count - i), k);
-        else NAME(gemm_pack_rows)(to + i, width, gemm_part(x, 0, i), cg_min(LANES, count - i), k);
+        if (x.row == 1 && x.col != 1)
+            NAME(gemm_pack_transposed)(to + i, width, gemm_part(x, 0, i), cg_min(LANES, count - i), k);
+        else
+            NAME(gemm_pack_rows)(to + i, width, gemm_part(x, 0, i), cg_min(LANES, count - i), k);
 }
 
 typedef struct { int64_t begin, end, step; } NAME(gemm_span);
@@ -328,7 +332,8 @@ KERNEL_BODY(gemm) {
         else j.begin = first * col_step, j.end = cg_min(last * col_step, a->n);
         gemm_view x = {(const real *)a->a + batch * a->a_batch, a->a_row, a->a_col};
         gemm_view y = {(const real *)a->b + batch * a->b_batch, a->b_row, a->b_col};
-        gemm_target z = {(real *)a->c + batch * a->c_batch, a->ldc, a->bias, a->mask, a->accumulate, a->activation == GEMM_RELU};
+        gemm_target z = {a->c, a->ldc, a->bias, a->mask, a->accumulate, a->activation == GEMM_RELU};
+        z.c += batch * a->c_batch;
         if (z.mask) z.mask += batch * a->c_batch;
         NAME(gemm_region)(a, x, y, z, i, j, share.scratch);
         r.begin += last - first;
