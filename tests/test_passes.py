@@ -143,6 +143,35 @@ def test_a_product_does_the_relu_that_follows():
     assert kernels_in(seen) == ["gemm", "relu"]
 
 
+def test_a_product_does_the_gradient_of_the_relu_before_it():
+    def trained(run, hidden, dtype):
+        cg.manual_seed(3)
+        a, b, c = (nn.Linear(*sizes).to(dtype) for sizes in ((6, 20), (6, 20), (20, 3)))
+        params = [p for layer in (a, b, c) for p in layer.parameters()]
+        optimizer = cg.optim.SGD(params, 0.1)
+
+        def step(x):
+            optimizer.zero_grad()
+            c(hidden(a(x), b(x))).square().sum().backward()
+            optimizer.step()
+
+        step = run(step)
+        x = cg.randn(15, 6, dtype=dtype)
+        for _ in range(5):
+            step(x)
+        return step, [p.array.tobytes() for p in params]
+
+    for dtype in (cg.float32, cg.float64):
+        for count, hidden in enumerate([
+            lambda u, v: F.relu(u),
+            lambda u, v: F.relu(u) + F.relu(v),  # both read what the product makes
+            lambda u, v: F.relu(u) * v,
+        ]):  # fmt: skip
+            step, found = trained(cg.compile, hidden, dtype)
+            assert found == trained(lambda step: step, hidden, dtype)[1]
+            assert kernels_in(step).count("relu_backward") == (0, 2, 1)[count]
+
+
 @pytest.mark.parametrize("set_to_none", [True, False])
 def test_gradients_are_written_not_zeroed_and_added(set_to_none):
     results = []

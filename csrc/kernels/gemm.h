@@ -1,5 +1,7 @@
-/* Matrix products. C is cut into tiles of GEMM_ROWS × GEMM_COLS numbers, which a loop over k sums in registers;
- * operands are read from packed panels that stay in the caches, or in place where packing would not pay.
+/* Matrix products. C is cut into tiles of GEMM_ROWS × GEMM_COLS numbers, which a loop over k sums in registers; a strip is
+ * the tiles of the same rows, one after the other, so that what they share is worked out once. B is read from packed panels
+ * that stay in the caches, A in place; either the other way where it pays. Where columns are too few to fill a vector, they
+ * are dot products (gemm_dots), or C is made transposed (gemm_swapped).
  * Structure: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008. */
 
 #ifndef CYGRAD_GEMM_H
@@ -33,8 +35,10 @@
 #define GEMM_EACH_ROWS_14(X)
 #endif
 
-/* Numbers of k in a block, at most; bytes of a packed block of A (half of a second-level cache) and of B. */
-enum { GEMM_K = 1024, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20 };
+/* Numbers of k in a block, at most; bytes of a packed block of A (half of a second-level cache), of B, of the part of B
+ * that strips take in turns, and of a product made the other way round. */
+enum { GEMM_K = 1024, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20, GEMM_GROUP_BYTES = 256 << 10,
+       GEMM_SWAPPED_BYTES = 1 << 20 };
 
 /* A tile asks for its part of C before it sums, where the sums take longer than memory. */
 enum { GEMM_PREFETCH_K = 128 };
@@ -54,132 +58,144 @@ static inline gemm_view NAME(gemm_part)(gemm_view x, int64_t i, int64_t j) {
 }
 #define gemm_part NAME(gemm_part)
 
-/* Where a tile goes: C = sum (+ C) (+ bias), then the activation. */
-typedef struct { real *c; int64_t ldc; const real *bias; int accumulate, relu; } NAME(gemm_target);
+/* Where a tile goes: C = sum (+ C) (+ bias), then the activation, then 0 where the mask is not positive. */
+typedef struct { real *c; int64_t ldc; const real *bias, *mask; int accumulate, relu; } NAME(gemm_target);
 #define gemm_target NAME(gemm_target)
 
-/* One tile of `rows` × `vecs`·LANES, sums in registers. Rows of B are contiguous. */
-static inline __attribute__((always_inline)) void
-NAME(gemm_tile)(int rows, int vecs, int64_t k, gemm_view a, gemm_view b, gemm_target to) {
-    vec sum[GEMM_ROWS][2];
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-        for (int j = 0; j < vecs; j++) {
-            if (k >= GEMM_PREFETCH_K) __builtin_prefetch(to.c + i * to.ldc + j * LANES, 1);
-            sum[i][j] = (vec){0};
-        }
-    const real *a_p = a.p, *b_p = b.p;
-    for (int64_t p = 0; p < k; p++, a_p += a.col, b_p += b.row) {
-        vec b_row[2];
-#pragma GCC unroll 2
-        for (int j = 0; j < vecs; j++) b_row[j] = *(const vec *)(b_p + j * LANES);
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-            for (int j = 0; j < vecs; j++) sum[i][j] += a_p[i * a.row] * b_row[j];
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-        for (int j = 0; j < vecs; j++) {
-            vec *c = (vec *)(to.c + i * to.ldc + j * LANES), y = sum[i][j];
-            if (to.accumulate) y += *c;
-            if (to.bias) y += *(const vec *)(to.bias + j * LANES);
-            if (to.relu) y = (vec)((ivec)y & ~(ivec)(y < 0));
-            *c = y;
-        }
+/* The same from row i and column j on. */
+INLINE gemm_target NAME(gemm_target_at)(gemm_target to, int64_t i, int64_t j) {
+    to.c += i * to.ldc + j;
+    if (to.bias) to.bias += j;
+    if (to.mask) to.mask += i * to.ldc + j;
+    return to;
 }
 
-static void NAME(gemm_full_tile)(int64_t rows, int64_t vecs, int64_t k, gemm_view a, gemm_view b, gemm_target to) {
-    switch (rows * 2 + vecs) {
-#define GEMM_CASE(r)                                                  \
-    case r * 2 + 1: NAME(gemm_tile)(r, 1, k, a, b, to); break;        \
-    case r * 2 + 2: NAME(gemm_tile)(r, 2, k, a, b, to); break;
+/* The columns of B that a strip takes: number j of row p of tile t is p[t·step + p·row + j]. The last vector of columns,
+ * where it is not full, is at `edge`, filled up. */
+typedef struct { const real *p, *edge; int64_t step, row, edge_row; } NAME(gemm_columns);
+#define gemm_columns NAME(gemm_columns)
+
+/* One tile of `rows` × `vecs`·LANES, sums in registers; of the last vector only `lanes` numbers are in C. */
+INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_view a, const real *b, int64_t b_row,
+                            gemm_target to) {
+    vec sum[GEMM_ROWS][2];
+#define EACH_SUM(statement)            \
+    _Pragma("GCC unroll 16")           \
+    for (int i = 0; i < rows; i++)     \
+        _Pragma("GCC unroll 2")        \
+        for (int j = 0; j < vecs; j++) { statement; }
+#define PART_OF(p) (j + 1 < vecs || lanes == LANES ? LOAD((p) + j * LANES) : NAME(load_part)((p) + j * LANES, lanes, 0))
+    if (k >= GEMM_PREFETCH_K) EACH_SUM(__builtin_prefetch(to.c + i * to.ldc + j * LANES, 1))
+    EACH_SUM(sum[i][j] = (vec){0})
+    const real *a_p = a.p;
+    for (int64_t p = 0; p < k; p++, a_p += a.col, b += b_row) {
+        vec b_p[2];
+#pragma GCC unroll 2
+        for (int j = 0; j < vecs; j++) b_p[j] = LOAD(b + j * LANES);
+        EACH_SUM(sum[i][j] += a_p[i * a.row] * b_p[j])
+    }
+    real *c = to.c;
+    const real *mask = to.mask;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++, c += to.ldc) {
+        if (to.accumulate)
+            for (int j = 0; j < vecs; j++) sum[i][j] += PART_OF(c);
+        if (to.bias)
+            for (int j = 0; j < vecs; j++) sum[i][j] += PART_OF(to.bias);
+        if (to.relu)
+            for (int j = 0; j < vecs; j++) sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(sum[i][j] < 0));
+        if (mask) {
+            for (int j = 0; j < vecs; j++) sum[i][j] = (vec)((ivec)sum[i][j] & (ivec)(PART_OF(mask) > 0));
+            mask += to.ldc;
+        }
+        for (int j = 0; j < vecs; j++)
+            if (j + 1 < vecs || lanes == LANES) STORE(c + j * LANES, sum[i][j]);
+            else NAME(store_part)(c + j * LANES, sum[i][j], lanes);
+    }
+#undef EACH_SUM
+#undef PART_OF
+}
+
+/* `rows` rows of C, tile by tile. */
+INLINE void NAME(gemm_strip)(int rows, int64_t cols, int64_t k, gemm_view a, gemm_columns b, gemm_target to) {
+    int64_t col = 0;
+    for (; col + GEMM_COLS <= cols; col += GEMM_COLS, b.p += b.step) {
+        NAME(gemm_tile)(rows, 2, LANES, k, a, b.p, b.row, to);
+        to = NAME(gemm_target_at)(to, 0, GEMM_COLS);
+    }
+    for (; col < cols; col += LANES, b.p += LANES) {
+        const int64_t lanes = cg_min(LANES, cols - col);
+        const int whole = lanes == LANES;
+        NAME(gemm_tile)(rows, 1, lanes, k, a, whole ? b.p : b.edge, whole ? b.row : b.edge_row, to);
+        to = NAME(gemm_target_at)(to, 0, LANES);
+    }
+}
+
+static void NAME(gemm_rows)(int64_t rows, int64_t cols, int64_t k, gemm_view a, gemm_columns b, gemm_target to) {
+    switch (rows) {
+#define GEMM_CASE(r) case r: NAME(gemm_strip)(r, cols, k, a, b, to); break;
     GEMM_EACH_ROWS(GEMM_CASE)
 #undef GEMM_CASE
     }
 }
 
-/* A tile of which only `cols` columns exist in C (and bias): it is made in a full one. */
-static void NAME(gemm_edge_tile)(int64_t rows, int64_t cols, int64_t k, gemm_view a, gemm_view b, gemm_target to) {
-    real tile[GEMM_ROWS * GEMM_COLS], bias[GEMM_COLS];
-    int64_t vecs = cg_ceil_div(cols, LANES), width = vecs * LANES;
-    for (int64_t i = 0; to.accumulate && i < rows; i++)
-        for (int64_t j = 0; j < width; j++) tile[i * width + j] = j < cols ? to.c[i * to.ldc + j] : 0;
-    for (int64_t j = 0; to.bias && j < width; j++) bias[j] = j < cols ? to.bias[j] : 0;
-    gemm_target full = {tile, width, to.bias ? bias : 0, to.accumulate, to.relu};
-    NAME(gemm_full_tile)(rows, vecs, k, a, b, full);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++) to.c[i * to.ldc + j] = tile[i * width + j];
-}
-
-/* Transposes LANES × LANES numbers: log2(LANES) perfect shuffles of the rows. */
-static inline __attribute__((always_inline)) void NAME(transpose)(vec x[]) {
-#pragma GCC unroll 4
-    for (int64_t round = 1; round < LANES; round *= 2) {
+/* to[p·width + i] = x[p, i] for p < k, i < count ≤ LANES, where columns of x are contiguous; then zeros up to i = LANES. */
+INLINE void NAME(gemm_pack_transposed)(real *to, int64_t width, gemm_view x, int64_t count, int64_t k) {
+    for (int64_t p = 0; p < k; p += LANES) {
+        const int64_t n = cg_min(LANES, k - p);
         vec y[LANES];
-#pragma GCC unroll 8
-        for (int64_t i = 0; i < LANES / 2; i++) {
-            y[2 * i] = ZIP_LOW(x[i], x[i + LANES / 2]);
-            y[2 * i + 1] = ZIP_HIGH(x[i], x[i + LANES / 2]);
+#pragma GCC unroll 16
+        for (int64_t i = 0; i < LANES; i++) {
+            const real *from = x.p + i * x.col + p;
+            y[i] = (vec){0};
+            if (i < count) y[i] = n == LANES ? LOAD(from) : NAME(load_part)(from, n, 0);
         }
+        NAME(transpose)(y);
 #pragma GCC unroll 16
-        for (int64_t i = 0; i < LANES; i++) x[i] = y[i];
+        for (int64_t i = 0; i < LANES; i++)
+            if (i < n) STORE(to + (p + i) * width, y[i]);
     }
 }
 
-/* to[p·width + i] = from[i·stride + p] for p < k, i < count ≤ LANES; up to LANES numbers after i = count are
- * overwritten with anything, which is why the last strip of a panel, the only one that is not full, is filled first. */
-static void NAME(gemm_pack_transposed)(real *to, int64_t width, const real *from, int64_t stride, int64_t count, int64_t k) {
-    int64_t p = 0;
-    for (; p + LANES <= k; p += LANES) {
-        vec x[LANES];
-#pragma GCC unroll 16
-        for (int64_t i = 0; i < LANES; i++) x[i] = i < count ? *(const vec *)(from + i * stride + p) : (vec){0};
-        NAME(transpose)(x);
-#pragma GCC unroll 16
-        for (int64_t i = 0; i < LANES; i++) *(vec *)(to + (p + i) * width) = x[i];
-    }
-    for (; p < k; p++)
-        for (int64_t i = 0; i < count; i++) to[p * width + i] = from[i * stride + p];
+/* The same of any x. */
+INLINE void NAME(gemm_pack_rows)(real *to, int64_t width, gemm_view x, int64_t count, int64_t k) {
+    if (x.col == 1 && count == LANES)
+        for (int64_t p = 0; p < k; p++) STORE(to + p * width, LOAD(x.p + p * x.row));
+    else if (x.col == 1)
+        for (int64_t p = 0; p < k; p++) STORE(to + p * width, NAME(load_part)(x.p + p * x.row, count, 0));
+    else
+        for (int64_t p = 0; p < k; p++)
+            for (int64_t i = 0; i < LANES; i++) to[p * width + i] = i < count ? x.p[p * x.row + i * x.col] : 0;
 }
 
-/* Packs x (k × count numbers, count ≤ width) into rows of `width`, the rest of each row zero. */
+/* Packs x (k × count numbers, count ≤ width) into rows of `width`, vector by vector. The last vector of a row, filled up
+ * with zeros, may reach into the next row: so it is written before the others. */
 static void NAME(gemm_pack)(real *to, int64_t width, gemm_view x, int64_t count, int64_t k) {
-    if (x.row == 1 && x.col != 1) {
-        for (int64_t i = (count - 1) / LANES * LANES; i >= 0; i -= LANES)
-            NAME(gemm_pack_transposed)(to + i, width, x.p + i * x.col, x.col, cg_min(LANES, count - i), k);
-        for (int64_t p = 0; count < width && p < k; p++)
-            for (int64_t i = count; i < width; i++) to[p * width + i] = 0;
-        return;
-    }
-    for (int64_t p = 0; p < k; p++) {
-        for (int64_t i = 0; i < count; i++) to[p * width + i] = x.p[p * x.row + i * x.col];
-        for (int64_t i = count; i < width; i++) to[p * width + i] = 0;
-    }
+    for (int64_t i = (count - 1) / LANES * LANES; i >= 0; i -= LANES)
+        if (x.row == 1 && x.col != 1)
+            NAME(gemm_pack_transposed)(to + i, width, gemm_part(x, 0, i), cg_min(LANES, count - i), k);
+        else
+            NAME(gemm_pack_rows)(to + i, width, gemm_part(x, 0, i), cg_min(LANES, count - i), k);
 }
 
 typedef struct { int64_t begin, end, step; } NAME(gemm_span);
 #define gemm_span NAME(gemm_span)
 
-/* The tiles of one block of C, of A (i rows × k) and of B (k × j columns), packed or in place. */
-static void NAME(gemm_block)(gemm_span i, gemm_span j, int64_t k, gemm_view a, int a_packed, gemm_view b,
-                             const real *b_packed, gemm_target to) {
-    for (int64_t col = j.begin; col < j.end; col += j.step) {
-        int64_t cols = cg_min(j.step, j.end - col);
-        int64_t width = cg_ceil_div(cols, LANES) * LANES;
-        gemm_view b_tile = b_packed ? (gemm_view){b_packed + (col - j.begin) * k, width, 1}
-                                    : gemm_part(b, 0, col - j.begin);
+/* One block of C, of A (i rows × k), which is packed on the way where there is room for it, and of B (k × j columns):
+ * columns in groups, whose part of B stays in the second-level cache. */
+static void NAME(gemm_block)(gemm_span i, int64_t cols, int64_t k, gemm_view a, real *a_packed, gemm_columns b,
+                             gemm_target to) {
+    const int64_t tiles = cg_max(1, GEMM_GROUP_BYTES / (cg_max(1, k) * GEMM_COLS * (int64_t)sizeof(real)));
+    for (int64_t col = 0; col < cols; col += tiles * GEMM_COLS, b.p += tiles * b.step) {
         for (int64_t row = i.begin; row < i.end; row += i.step) {
-            int64_t rows = cg_min(i.step, i.end - row);
-            gemm_view a_tile = a_packed ? (gemm_view){a.p + (row - i.begin) * k, 1, rows}
-                                        : gemm_part(a, row - i.begin, 0);
-            gemm_target tile = to;
-            tile.c += row * to.ldc + col;
-            if (to.bias) tile.bias += col;
-            if (cols == width) NAME(gemm_full_tile)(rows, width / LANES, k, a_tile, b_tile, tile);
-            else NAME(gemm_edge_tile)(rows, cols, k, a_tile, b_tile, tile);
+            const int64_t rows = cg_min(i.step, i.end - row);
+            gemm_view x = gemm_part(a, row - i.begin, 0);
+            if (a_packed) {
+                real *panel = a_packed + (row - i.begin) * k;
+                if (!col) NAME(gemm_pack)(panel, rows, (gemm_view){x.p, x.col, x.row}, rows, k);
+                x = (gemm_view){panel, 1, rows};
+            }
+            NAME(gemm_rows)(rows, cg_min(tiles * GEMM_COLS, cols - col), k, x, b, NAME(gemm_target_at)(to, row, col));
         }
     }
 }
@@ -195,56 +211,115 @@ static void NAME(gemm_sum_rows)(real *sums, gemm_view a, int64_t rows, int64_t k
     }
 }
 
+/* Columns of C as dot products of rows of A and columns of B, both contiguous: LANES rows at a time, whose sums become one
+ * vector. It pays for columns so few that most of a vector of them would be empty. */
+static int NAME(gemm_dots_pay)(gemm_view a, gemm_view b, int64_t cols, int64_t k) {
+    return a.col == 1 && b.row == 1 && 2 * cols * (k + 4 * LANES) <= k * LANES;
+}
+
+static void NAME(gemm_dots)(int64_t rows, int64_t cols, int64_t k, gemm_view a, gemm_view b, gemm_target to) {
+    for (int64_t i = 0; i < rows; i += LANES)
+        for (int64_t j = 0; j < cols; j++) {
+            const int64_t n = cg_min(LANES, rows - i);
+            const real *b_p = b.p + j * b.col, *a_p[LANES];
+            vec sum[LANES];
+#pragma GCC unroll 16
+            for (int64_t q = 0; q < LANES; q++) a_p[q] = a.p + (i + cg_min(q, n - 1)) * a.row, sum[q] = (vec){0};
+            int64_t p = 0;
+            for (; p + LANES <= k; p += LANES)
+#pragma GCC unroll 16
+                for (int64_t q = 0; q < LANES; q++) sum[q] += LOAD(a_p[q] + p) * LOAD(b_p + p);
+            if (p < k)
+#pragma GCC unroll 16
+                for (int64_t q = 0; q < LANES; q++)
+                    sum[q] += NAME(load_part)(a_p[q] + p, k - p, 0) * NAME(load_part)(b_p + p, k - p, 0);
+            const vec sums = NAME(lane_sums)(sum);
+            for (int64_t q = 0; q < n; q++) {
+                real *c = to.c + (i + q) * to.ldc + j, y = sums[q];
+                if (to.accumulate) y += *c;
+                if (to.bias) y += to.bias[j];
+                if (to.relu && y < 0) y = 0;
+                *c = to.mask && !(to.mask[(i + q) * to.ldc + j] > 0) ? 0 : y;
+            }
+        }
+}
+
 /* Rows i and columns j of one product: blocks of B, within them of k, within them of A. */
-static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, real *c, gemm_span i, gemm_span j,
+static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, gemm_target c, gemm_span i, gemm_span j,
                               void *scratch) {
     real *a_panels = scratch, *b_panels = a_panels + (GEMM_A_BYTES + 1024) / sizeof(real);
     int64_t k_blocks = cg_max(1, cg_ceil_div(g->k, GEMM_K)), k_step = cg_max(1, cg_ceil_div(g->k, k_blocks));
     int64_t i_step = GEMM_A_BYTES / (k_step * (int64_t)sizeof(real)) / i.step * i.step;
     int64_t j_step = GEMM_B_BYTES / (k_step * (int64_t)sizeof(real)) / j.step * j.step;
-    int pack_a = j.end - j.begin > 4 * GEMM_COLS;
+    /* rows of A a multiple of a page apart would push each other out of the first-level cache */
+    int pages_apart = a.row && a.row * (int64_t)sizeof(real) % 4096 == 0;
+    int pack_a = j.end - j.begin > (pages_apart ? 2 : 32) * GEMM_COLS;
     int pack_b = b.col != 1 || i.end - i.begin > 4 * GEMM_ROWS;
     for (int64_t col = j.begin; col < j.end; col += j_step)
         for (int64_t p = 0; p == 0 || p < g->k; p += k_step) {
-            gemm_span cols = {col, cg_min(col + j_step, j.end), j.step};
-            int64_t k = cg_min(k_step, g->k - p);
-            int last = p + k == g->k;
-            gemm_target to = {c, g->ldc, last ? g->bias : 0, p > 0 || g->accumulate,
-                              last && g->activation == GEMM_RELU};
-            for (int64_t q = cols.begin; q < cols.end; q += j.step) {
-                int64_t count = cg_min(j.step, cols.end - q), width = cg_ceil_div(count, LANES) * LANES;
-                if (pack_b || count < width)
-                    NAME(gemm_pack)(b_panels + (q - col) * k, width, gemm_part(b, p, q), count, k);
-            }
+            const int64_t all = cg_min(j_step, j.end - col), whole = all / LANES * LANES, k = cg_min(k_step, g->k - p);
+            const int64_t cols = NAME(gemm_dots_pay)(a, b, all - whole, k_step) ? whole : all;
+            const int last = p + k == g->k;
+            gemm_view from = gemm_part(b, p, col);
+            gemm_target to = NAME(gemm_target_at)(c, 0, col);
+            to.accumulate |= p > 0;
+            if (!last) to.bias = to.mask = 0, to.relu = 0;
+            gemm_columns columns = {from.p, b_panels, GEMM_COLS, from.row, LANES};
+            if (pack_b) {
+                for (int64_t q = 0; q < cols; q += GEMM_COLS)
+                    NAME(gemm_pack)(b_panels + q * k, GEMM_COLS, gemm_part(from, 0, q), cg_min(GEMM_COLS, cols - q), k);
+                columns = (gemm_columns){b_panels, b_panels + whole / GEMM_COLS * GEMM_COLS * k + whole % GEMM_COLS,
+                                         GEMM_COLS * k, GEMM_COLS, GEMM_COLS};
+            } else if (whole < cols) NAME(gemm_pack)(b_panels, LANES, gemm_part(from, 0, whole), cols - whole, k);
             for (int64_t row = i.begin; row < i.end; row += i_step) {
                 gemm_span rows = {row, cg_min(row + i_step, i.end), i.step};
                 gemm_view a_block = gemm_part(a, row, p);
                 if (g->row_sums && col == 0)
                     NAME(gemm_sum_rows)((real *)g->row_sums + row, a_block, rows.end - row, k, p > 0);
-                for (int64_t q = row; pack_a && q < rows.end; q += i.step) {
-                    gemm_view x = gemm_part(a, q, p);
-                    int64_t count = cg_min(i.step, rows.end - q);
-                    NAME(gemm_pack)(a_panels + (q - row) * k, count, (gemm_view){x.p, x.col, x.row}, count, k);
-                }
-                if (pack_a) a_block.p = a_panels;
-                int64_t whole = (cols.end - cols.begin) / LANES * LANES + cols.begin;
-                if (pack_b || whole == cols.end) {
-                    NAME(gemm_block)(rows, cols, k, a_block, pack_a, gemm_part(b, p, col), pack_b ? b_panels : 0, to);
-                    continue;
-                }
-                int64_t edge = (cols.end - cols.begin) / j.step * j.step + cols.begin;
-                gemm_span inner = {cols.begin, edge, j.step}, outer = {edge, cols.end, j.step};
-                NAME(gemm_block)(rows, inner, k, a_block, pack_a, gemm_part(b, p, col), 0, to);
-                NAME(gemm_block)(rows, outer, k, a_block, pack_a, b, b_panels + (edge - col) * k, to);
+                NAME(gemm_block)(rows, cols, k, a_block, pack_a ? a_panels : 0, columns, to);
             }
+            if (cols < all)
+                NAME(gemm_dots)(i.end - i.begin, all - cols, k, gemm_part(a, i.begin, p), gemm_part(from, 0, cols),
+                                NAME(gemm_target_at)(to, i.begin, cols));
         }
 }
 
-/* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; `batch` such products, `…_batch` apart.
- * Strides of A and B are in elements, of any sign or zero; rows of C are contiguous, ldc apart. row_sums[m] = Σ A over
- * k, unless it is NULL: then a_row and batch are 1. */
+/* Whether Cᵀ = Bᵀ·Aᵀ fills its vectors better, by a tenth at least: as the gradient of a weight of few inputs does. */
+static int NAME(gemm_swap_pays)(const cg_gemm_args *g) {
+    const int plain = g->batch == 1 && !g->bias && !g->mask && g->activation == GEMM_LINEAR && g->a_row == 1;
+    return plain && g->k >= 16 && g->k <= GEMM_K && g->m * g->n * (int64_t)sizeof(real) <= GEMM_SWAPPED_BYTES &&
+           11 * g->n * cg_ceil_div(g->m, LANES) <= 10 * g->m * cg_ceil_div(g->n, LANES);
+}
+
+/* The share's rows of C by way of columns of Cᵀ, in working memory. The bits are the same. */
+static void NAME(gemm_swapped)(const cg_gemm_args *g, cg_share share) {
+    const cg_range r = cg_part(g->m, GEMM_COLS, share);
+    const int64_t width = r.end - r.begin;
+    if (!width) return;
+    const cg_gemm_args plain = {.k = g->k};
+    real *swapped = (real *)((char *)share.scratch + CG_SCRATCH_BYTES - GEMM_SWAPPED_BYTES);
+    gemm_view a = {(const real *)g->a + r.begin, 1, g->a_col}, b = {g->b, g->b_row, g->b_col};
+    gemm_span i = {0, g->n, cg_ceil_div(g->n, cg_ceil_div(g->n, GEMM_ROWS))}, j = {0, width, GEMM_COLS};
+    NAME(gemm_region)(&plain, (gemm_view){b.p, b.col, b.row}, (gemm_view){a.p, a.col, a.row},
+                      (gemm_target){swapped, width, 0, 0, 0, 0}, i, j, share.scratch);
+    if (g->row_sums) NAME(gemm_sum_rows)((real *)g->row_sums + r.begin, a, width, g->k, 0);
+    for (int64_t row = 0; row < width; row++) {
+        real *c = (real *)g->c + (r.begin + row) * g->ldc;
+        for (int64_t col = 0; col < g->n; col++)
+            c[col] = swapped[col * width + row] + (g->accumulate ? c[col] : 0);
+    }
+}
+
+/* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; with a mask[m, n], which lies as C does, 0 where that is
+ * not positive, as the gradient of a ReLU is. `batch` such products, `…_batch` apart. Strides of A and B are in elements, of
+ * any sign or zero; rows of C are contiguous, ldc apart. row_sums[m] = Σ A over k, unless it is NULL: then a_row and batch
+ * are 1. */
 KERNEL_BODY(gemm) {
     if (a->m == 0 || a->n == 0) return;
+    if (NAME(gemm_swap_pays)(a)) {
+        NAME(gemm_swapped)(a, share);
+        return;
+    }
     int64_t row_tiles = cg_ceil_div(a->m, GEMM_ROWS), col_tiles = cg_ceil_div(a->n, GEMM_COLS);
     int64_t row_step = cg_ceil_div(a->m, row_tiles), col_step = GEMM_COLS;
     int by_rows = row_tiles >= col_tiles;
@@ -257,7 +332,10 @@ KERNEL_BODY(gemm) {
         else j.begin = first * col_step, j.end = cg_min(last * col_step, a->n);
         gemm_view x = {(const real *)a->a + batch * a->a_batch, a->a_row, a->a_col};
         gemm_view y = {(const real *)a->b + batch * a->b_batch, a->b_row, a->b_col};
-        NAME(gemm_region)(a, x, y, (real *)a->c + batch * a->c_batch, i, j, share.scratch);
+        gemm_target z = {a->c, a->ldc, a->bias, a->mask, a->accumulate, a->activation == GEMM_RELU};
+        z.c += batch * a->c_batch;
+        if (z.mask) z.mask += batch * a->c_batch;
+        NAME(gemm_region)(a, x, y, z, i, j, share.scratch);
         r.begin += last - first;
     }
 }
@@ -266,4 +344,5 @@ KERNEL_BODY(gemm) {
 #undef gemm_view
 #undef gemm_part
 #undef gemm_target
+#undef gemm_columns
 #undef gemm_span

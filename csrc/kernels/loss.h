@@ -113,20 +113,33 @@ KERNEL_BODY(cross_entropy) {
     const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
     real *loss = a->loss, *lse = a->lse;
     cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
-    for (int64_t i = r.begin; i < r.end; i++) {
-        const real *from = x + i * a->cols;
-        const int64_t t = a->target[i];
-        real m = NAME(top_of_line)(from, a->cols);
-        real rest = NAME(log)(NAME(sum_exp)(0, from, m, a->cols)), all = 0;
-        lse[i] = m + rest;
-        if (t < 0) {
-            loss[i] = 0;
-            continue;
+    for (int64_t begin = r.begin; begin < r.end; begin += LANES) {
+        const int64_t rows = cg_min(LANES, r.end - begin);
+        real top[LANES], sum[LANES], rest[LANES];
+        NAME(sum_exp_rows)(top, sum, x + begin * a->cols, rows, a->cols);
+#pragma omp simd
+        for (int64_t q = 0; q < LANES; q++) rest[q] = NAME(log)(sum[q]);
+        for (int64_t q = 0; q < rows; q++) {
+            const real *from = x + (begin + q) * a->cols;
+            const int64_t t = a->target[begin + q];
+            real all = 0;
+            lse[begin + q] = top[q] + rest[q];
+            if (t < 0) {
+                loss[begin + q] = 0;
+                continue;
+            }
+            for (int64_t j = 0; smooth > 0 && j < a->cols; j++)
+                all += (weight ? weight[j] : 1) * ((top[q] - from[j]) + rest[q]);
+            loss[begin + q] = (1 - smooth) * (weight ? weight[t] : 1) * ((top[q] - from[t]) + rest[q]) + each * all;
         }
-        for (int64_t j = 0; smooth > 0 && j < a->cols; j++)
-            all += (weight ? weight[j] : 1) * ((m - from[j]) + rest);
-        loss[i] = (1 - smooth) * (weight ? weight[t] : 1) * ((m - from[t]) + rest) + each * all;
     }
+}
+
+/* y = x − shift, n numbers: by vectors, for lines that may be short. */
+INLINE void NAME(shift_line)(real *y, const real *x, real shift, int64_t n) {
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) STORE(y + j, LOAD(x + j) - shift);
+    if (j < n) NAME(store_part)(y + j, NAME(load_part)(x + j, n - j, 0) - shift, n - j);
 }
 
 /* dx = g[i]·((1 − s)·w[t]·(p − onehot) + s/cols·(Σw·p − w)), p = e^(x − lse), g = dy/total; zero where the class is
@@ -138,19 +151,32 @@ KERNEL_BODY(cross_entropy_backward) {
     real *dx = a->dx, all = 0;
     for (int64_t j = 0; smooth > 0 && j < a->cols; j++) all += weight ? weight[j] : 1;
     cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
-    for (int64_t i = r.begin; i < r.end; i++) {
-        const real *from = x + i * a->cols;
-        real *restrict to = dx + i * a->cols;
-        const int64_t t = a->target[i];
-        if (t < 0) {
-            memset(to, 0, a->cols * sizeof(real));
-            continue;
+    const int is_short = a->cols <= 3 * LANES;
+    for (int64_t begin = r.begin; begin < r.end; begin += LANES) {
+        const int64_t end = cg_min(begin + LANES, r.end), n = (end - begin) * a->cols;
+        if (is_short) { /* LANES rows side by side are whole vectors */
+            real *block = dx + begin * a->cols;
+            for (int64_t i = begin; i < end; i++) NAME(shift_line)(dx + i * a->cols, x + i * a->cols, lse[i], a->cols);
+#pragma omp simd
+            for (int64_t j = 0; j < n; j++) block[j] = NAME(exp)(block[j]);
         }
-        const real g = dy[i * a->dy_step] * scale, chosen = (1 - smooth) * (weight ? weight[t] : 1);
-        const real factor = g * (chosen + each * all), l = lse[i];
-        for (int64_t j = 0; j < a->cols; j++) to[j] = NAME(exp)(from[j] - l) * factor;
-        for (int64_t j = 0; smooth > 0 && j < a->cols; j++) to[j] -= g * each * (weight ? weight[j] : 1);
-        to[t] -= g * chosen;
+        for (int64_t i = begin; i < end; i++) {
+            const real *from = x + i * a->cols, l = lse[i];
+            real *restrict to = dx + i * a->cols;
+            const int64_t t = a->target[i];
+            if (t < 0) {
+                memset(to, 0, a->cols * sizeof(real));
+                continue;
+            }
+            const real g = dy[i * a->dy_step] * scale, chosen = (1 - smooth) * (weight ? weight[t] : 1);
+            const real factor = g * (chosen + each * all);
+            if (is_short)
+                for (int64_t j = 0; j < a->cols; j++) to[j] *= factor;
+            else
+                for (int64_t j = 0; j < a->cols; j++) to[j] = NAME(exp)(from[j] - l) * factor;
+            for (int64_t j = 0; smooth > 0 && j < a->cols; j++) to[j] -= g * each * (weight ? weight[j] : 1);
+            to[t] -= g * chosen;
+        }
     }
 }
 

@@ -38,25 +38,30 @@ INLINE real NAME(centred_dot_line)(const real *x, const real *y, real centre, in
 
 INLINE real NAME(dot_line)(const real *x, const real *y, int64_t n) { return NAME(centred_dot_line)(x, y, 0, n); }
 
+/* The sums of up to `vecs`·LANES columns of x, `lanes` of them in the last vector, times scale: in registers. */
+INLINE void NAME(sum_vectors)(real *y, const real *x, int64_t count, int64_t stride, int vecs, int64_t lanes, real scale) {
+    vec total[4] = {{0}, {0}, {0}, {0}};
+    for (int64_t i = 0; i < count;) {
+        vec run[4] = {{0}, {0}, {0}, {0}};
+        for (const int64_t end = cg_min(i + SUM_RUN, count); i < end; i++)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; v++) {
+                const real *from = x + i * stride + v * LANES;
+                run[v] += lanes == LANES ? LOAD(from) : NAME(load_part)(from, lanes, 0);
+            }
+        for (int v = 0; v < vecs; v++) total[v] += run[v];
+    }
+    for (int v = 0; v < vecs; v++)
+        if (lanes == LANES) STORE(y + v * LANES, total[v] * scale);
+        else NAME(store_part)(y + v * LANES, total[v] * scale, lanes);
+}
+
 /* Columns 0..cols of Σ over i < count of x[i·stride + j], times scale. */
 INLINE void NAME(sum_columns)(real *y, const real *x, int64_t count, int64_t stride, int64_t cols, real scale) {
-    enum { WIDTH = 64 };
-    for (int64_t j = 0; j < cols; j += WIDTH) {
-        int64_t n = cg_min(WIDTH, cols - j);
-        real total[WIDTH] = {0};
-        for (int64_t i = 0; i < count; i += SUM_RUN) {
-            real run[WIDTH] = {0};
-            int64_t end = cg_min(i + SUM_RUN, count);
-            if (n == WIDTH)
-                for (int64_t k = i; k < end; k++)
-                    for (int64_t q = 0; q < WIDTH; q++) run[q] += x[k * stride + j + q];
-            else
-                for (int64_t k = i; k < end; k++)
-                    for (int64_t q = 0; q < n; q++) run[q] += x[k * stride + j + q];
-            for (int64_t q = 0; q < WIDTH; q++) total[q] += run[q];
-        }
-        for (int64_t q = 0; q < n; q++) y[j + q] = total[q] * scale;
-    }
+    int64_t j = 0;
+    for (; j + 4 * LANES <= cols; j += 4 * LANES) NAME(sum_vectors)(y + j, x + j, count, stride, 4, LANES, scale);
+    for (; j + LANES <= cols; j += LANES) NAME(sum_vectors)(y + j, x + j, count, stride, 1, LANES, scale);
+    if (j < cols) NAME(sum_vectors)(y + j, x + j, count, stride, 1, cols - j, scale);
 }
 
 /* y[outer, inner] = scale·Σ x[outer, count, inner]. One line (outer, inner = 1) longer than a block is first summed

@@ -3,14 +3,6 @@
 /* Rows that are dealt to shares as one. */
 #define ROW_BLOCK(cols) cg_max(1, CG_BLOCK / cg_max(1, cols))
 
-/* The larger of x and y lane by lane: y where x is NaN. */
-INLINE vec NAME(larger)(vec x, vec y) {
-    real z[LANES];
-#pragma omp simd
-    for (int64_t q = 0; q < LANES; q++) z[q] = x[q] > y[q] ? x[q] : y[q];
-    return LOAD(z);
-}
-
 /* The largest of x[0..n), NaN left out: where there is one, it makes the sum of powers NaN. */
 INLINE real NAME(top_of_line)(const real *x, int64_t n) {
     vec top[4];
@@ -27,18 +19,19 @@ INLINE real NAME(top_of_line)(const real *x, int64_t n) {
     return all[0];
 }
 
-/* e[0..LANES) = e^(x − m) */
-INLINE vec NAME(exp_lanes)(vec x, real m) {
+/* e^(x − m), lane by lane */
+INLINE vec NAME(exp_lanes)(vec x, vec m) {
     real e[LANES];
 #pragma omp simd
-    for (int64_t q = 0; q < LANES; q++) e[q] = NAME(exp_negative)(x[q] - m);
+    for (int64_t q = 0; q < LANES; q++) e[q] = NAME(exp_negative)(x[q] - m[q]);
     return LOAD(e);
 }
 
 /* y = e^(x − m), m the largest x; returns Σ y. y may be NULL. Lanes behind the end hold −∞, whose power is 0. The next
  * line, whose largest number is wanted next, is asked for meanwhile. */
-INLINE real NAME(sum_exp)(real *y, const real *x, real m, int64_t n) {
+INLINE real NAME(sum_exp)(real *y, const real *x, real largest, int64_t n) {
     vec sums[2] = {{0}, {0}};
+    const vec m = (vec){0} + largest;
     int64_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES)
 #pragma GCC unroll 2
@@ -55,6 +48,35 @@ INLINE real NAME(sum_exp)(real *y, const real *x, real m, int64_t n) {
         sums[0] += e;
     }
     return NAME(lane_sum)(sums[0] + sums[1]);
+}
+
+/* top[i] = the largest of row i of x, as top_of_line, and sum[i] = Σ e^(x − top), as sum_exp, of `rows` ≤ LANES rows. Rows of
+ * no more than two vectors are turned into columns: a vector then holds one number of each row, none of it is empty, and
+ * nothing is added across it. The sums are those of the trees that lane_sum makes. */
+INLINE void NAME(sum_exp_rows)(real *top, real *sum, const real *x, int64_t rows, int64_t cols) {
+    if (cols > 2 * LANES || !cols) {
+        for (int64_t i = 0; i < rows; i++, x += cols) {
+            top[i] = NAME(top_of_line)(x, cols);
+            sum[i] = NAME(sum_exp)(0, x, top[i], cols);
+        }
+        for (int64_t i = rows; i < LANES; i++) top[i] = sum[i] = 1;
+        return;
+    }
+    vec e[2 * LANES], largest = (vec){0} - INFINITY;
+    for (int64_t j = 0; j < cols; j += LANES) {
+#pragma GCC unroll 16
+        for (int64_t i = 0; i < LANES; i++) {
+            const real *from = x + cg_min(i, rows - 1) * cols + j;
+            e[j + i] = j + LANES <= cols ? LOAD(from) : NAME(load_part)(from, cols - j, 0);
+        }
+        NAME(transpose)(e + j);
+    }
+    for (int64_t j = 0; j < cols; j++) largest = NAME(larger)(e[j], largest);
+    for (int64_t j = 0; j < cols; j++) e[j] = NAME(exp_lanes)(e[j], largest);
+    for (int64_t n = LANES; n > 0; n /= 2)
+        for (int64_t j = n; j < cg_min(2 * n, cols); j++) e[j - n] += e[j];
+    STORE(top, largest);
+    STORE(sum, e[0]);
 }
 
 /* y = e^(x − max)/Σ e^(x − max) */

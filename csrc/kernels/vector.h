@@ -48,3 +48,35 @@ INLINE real NAME(lane_sum)(vec x) {
     for (int64_t n = LANES; n > 1; n /= 2) x = ZIP_LOW(x, x) + ZIP_HIGH(x, x);
     return x[0];
 }
+
+/* Σ of the lanes of each of LANES vectors, likewise: one vector of the sums, in order. x is used up. */
+INLINE vec NAME(lane_sums)(vec x[]) {
+#pragma GCC unroll 4
+    for (int64_t n = LANES / 2; n > 0; n /= 2)
+#pragma GCC unroll 8
+        for (int64_t i = 0; i < n; i++) x[i] = ZIP_LOW(x[i], x[i + n]) + ZIP_HIGH(x[i], x[i + n]);
+    return x[0];
+}
+
+/* Transposes LANES × LANES numbers: log2(LANES) perfect shuffles of the rows. */
+INLINE void NAME(transpose)(vec x[]) {
+#pragma GCC unroll 4
+    for (int64_t round = 1; round < LANES; round *= 2) {
+        vec y[LANES];
+#pragma GCC unroll 8
+        for (int64_t i = 0; i < LANES / 2; i++) {
+            y[2 * i] = ZIP_LOW(x[i], x[i + LANES / 2]);
+            y[2 * i + 1] = ZIP_HIGH(x[i], x[i + LANES / 2]);
+        }
+#pragma GCC unroll 16
+        for (int64_t i = 0; i < LANES; i++) x[i] = y[i];
+    }
+}
+
+/* The larger of x and y lane by lane: y where x is NaN. */
+INLINE vec NAME(larger)(vec x, vec y) {
+    real z[LANES];
+#pragma omp simd
+    for (int64_t q = 0; q < LANES; q++) z[q] = x[q] > y[q] ? x[q] : y[q];
+    return LOAD(z);
+}

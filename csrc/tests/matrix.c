@@ -1,7 +1,8 @@
 /* Matrix products, sums and extremes over axes, rows of tables. */
 #include "harness.h"
 
-/* m, n, k, whether A and B are transposed, batch, whether B is the same in all, accumulate, bias, activation */
+/* m, n, k, whether A and B are transposed, batch, whether B is the same in all, accumulate, bias; 1 for an activation, 2 for
+ * a mask */
 static const int64_t PRODUCTS[][10] = {
     {0, 3, 2, 0, 0, 1, 0, 0, 0, 0},     {3, 0, 2, 0, 0, 1, 0, 0, 0, 0},      {2, 3, 0, 0, 0, 1, 0, 1, 1, 0},
     {1, 1, 1, 0, 0, 1, 0, 0, 0, 0},     {5, 7, 3, 0, 1, 1, 0, 0, 1, 1},      {14, 32, 16, 1, 0, 1, 0, 1, 0, 0},
@@ -9,14 +10,23 @@ static const int64_t PRODUCTS[][10] = {
     {257, 65, 257, 1, 0, 1, 0, 0, 0, 0}, {40, 300, 30, 0, 0, 1, 0, 0, 1, 1}, {300, 40, 30, 1, 1, 1, 0, 1, 0, 0},
     {4, 6, 5, 0, 1, 3, 0, 0, 0, 0},     {17, 33, 9, 1, 0, 5, 1, 0, 0, 0},    {1, 129, 64, 0, 1, 1, 0, 0, 1, 0},
     {129, 1, 64, 0, 0, 1, 0, 0, 0, 0},
+    /* columns as dot products: one, several, with all that a tile does behind the sum, in more than one block of k, batched */
+    {200, 1, 100, 0, 1, 1, 0, 0, 1, 0}, {13, 3, 130, 0, 1, 1, 0, 1, 1, 1},   {1, 2, 1100, 0, 1, 1, 0, 0, 1, 1},
+    {33, 34, 257, 0, 1, 1, 0, 1, 0, 2}, {7, 2, 129, 0, 1, 3, 1, 0, 0, 0},   {9, 3, 2050, 0, 1, 2, 0, 0, 0, 2},
+    {200, 100, 10, 0, 0, 1, 0, 0, 0, 2}, {15, 37, 1, 0, 0, 2, 0, 0, 1, 2},
+    /* the other way round: few columns, A transposed */
+    {100, 10, 200, 1, 0, 1, 0, 0, 0, 0}, {64, 4, 32, 1, 0, 1, 0, 1, 0, 0},   {31, 1, 16, 1, 0, 1, 0, 0, 0, 0},
+    {257, 20, 64, 1, 1, 1, 0, 1, 0, 0},
+    /* A packed: rows pages apart, many columns; columns in more than one group */
+    {20, 70, 1024, 0, 0, 1, 0, 0, 1, 0}, {18, 1100, 9, 0, 1, 1, 0, 0, 1, 1}, {30, 420, 160, 1, 0, 1, 0, 1, 0, 0},
 };
 static int gemm_build(void *args, int variant) {
     if (variant >= COUNT(PRODUCTS)) return 0;
     const int64_t *s = PRODUCTS[variant], m = s[0], n = s[1], k = s[2], batch = s[5];
     *(cg_gemm_args *)args = (cg_gemm_args){
         output_from(batch * m * n, -1, 1), s[3] && batch == 1 ? output(m) : NULL, numbers(batch * m * k, -1, 1), numbers((s[6] ? 1 : batch) * k * n, -1, 1),
-        s[8] ? numbers(n, -1, 1) : NULL, m, n, k, n, s[3] ? 1 : k, s[3] ? m : 1, s[4] ? 1 : n, s[4] ? k : 1,
-        batch, m * n, m * k, s[6] ? 0 : k * n, s[7], s[9]};
+        s[8] ? numbers(n, -1, 1) : NULL, s[9] > 1 ? numbers(batch * m * n, -1, 1) : NULL, m, n, k, n, s[3] ? 1 : k, s[3] ? m : 1, s[4] ? 1 : n, s[4] ? k : 1,
+        batch, m * n, m * k, s[6] ? 0 : k * n, s[7], s[9] == 1};
     return 1;
 }
 static void gemm_twin(const void *args) {
@@ -29,7 +39,7 @@ static void gemm_twin(const void *args) {
                 for (int64_t p = 0; p < a->k; p++)
                     sum += get(a->a, b * a->a_batch + i * a->a_row + p * a->a_col) *
                            get(a->b, b * a->b_batch + p * a->b_row + j * a->b_col);
-                put(a->c, at, a->activation && sum < 0 ? 0 : sum);
+                put(a->c, at, (a->activation && sum < 0) || (a->mask && get(a->mask, at) <= 0) ? 0 : sum);
             }
     for (int64_t i = 0; a->row_sums && a->n && i < a->m; i++) {
         double sum = 0;

@@ -56,8 +56,10 @@ def described(program: Program, number: int, event: Any, times: Iterator[float])
 
 
 def name_of(launches: list[Any]) -> str:
-    """The kernels of an event; a product that does the ReLU after it is told from others."""
+    """The kernels of an event; a product that does the ReLU after it, or its gradient, is told from others."""
     if len(launches) == 1 and launches[0].name == "gemm":
+        if launches[0].addresses("mask")[0]:
+            return "gemm, relu_backward"
         return "gemm, relu" if launches[0].number("activation") else "gemm"
     return " + ".join([launch.name for launch in launches])
 

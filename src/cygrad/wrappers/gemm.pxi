@@ -46,7 +46,7 @@ cdef int product(int dtype, void *c, Matrix a, Matrix b, void *bias, int64_t m, 
                  int64_t a_batch=0, int64_t b_batch=0, bint accumulate=False, void *row_sums=NULL) except -1:
     """C[m, n] = A[m, k]·B[k, n] + bias[n] (+ C), `batch` times, from one C to the next m·n apart; the sums of A's rows."""
     cdef cg_gemm_args args = cg_gemm_args(
-        c=c, row_sums=row_sums, a=a.p, b=b.p, bias=bias, m=m, n=n, k=k, ldc=n, a_row=a.row, a_col=a.col, b_row=b.row, b_col=b.col,
+        c=c, row_sums=row_sums, a=a.p, b=b.p, bias=bias, mask=NULL, m=m, n=n, k=k, ldc=n, a_row=a.row, a_col=a.col, b_row=b.row, b_col=b.col,
         batch=batch, c_batch=m * n, a_batch=a_batch, b_batch=b_batch, accumulate=accumulate, activation=LINEAR)
     cdef double cost = (GEMM_COST * k + 0.1) * m * n * batch
     return launch(CG_gemm, dtype, &args, cost if dtype == CG_FLOAT32 else 2 * cost)

@@ -4,7 +4,7 @@ from cygrad.compiler.passes.chains import chain
 from cygrad.compiler.passes.dead import drop_dead
 from cygrad.compiler.passes.gradients import write_gradients
 from cygrad.compiler.passes.plan import Plan
-from cygrad.compiler.passes.relu import merge_relu
+from cygrad.compiler.passes.relu import merge_relu, merge_relu_backward
 from cygrad.compiler.passes.sharing import Places, share_memory
 
 __all__ = ["Places", "Plan", "optimize"]
@@ -16,5 +16,6 @@ def optimize(plan: Plan, in_order: bool) -> Places:
     drop_dead(plan)
     write_gradients(plan)
     merge_relu(plan)
+    merge_relu_backward(plan)
     chain(plan, in_order)
     return share_memory(plan)
