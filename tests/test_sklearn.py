@@ -34,7 +34,7 @@ from cygrad import nn
 from cygrad.sklearn import MLPClassifier, MLPRegressor
 from cygrad.sklearn.samples import Samples, hold_out, row_keys, rows_besides
 from cygrad.sklearn.scores import accuracy, r2
-from cygrad.sklearn.training import Patience
+from cygrad.sklearn.patience import Patience
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

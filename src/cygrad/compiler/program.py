@@ -113,8 +113,9 @@ class Program:
         flat, structure = flatten(result)
         arrays: list[Array] = []
         places: list[int | None] = []
+        made = recorder.own_memory()
         for value in flat:
-            fresh = isinstance(value, Value) and address(owner_of(value.array)) in recorder.made
+            fresh = isinstance(value, Value) and address(owner_of(value.array)) in made
             places.append(len(arrays) if fresh else None)
             if fresh:
                 arrays.append(value.array)

@@ -304,6 +304,11 @@ class Recorder:
         values += [gradient.after for gradient in self.gradients.values() if gradient.after is not None]
         return [value.array for value in values]
 
+    def own_memory(self) -> set[int]:
+        """The addresses of what the step has made, but for gradients, which stay where they are."""
+        kept = {address(owner_of(g.after.array)) for g in self.gradients.values() if g.after is not None}
+        return self.made | ({address(owner_of(array)) for array in self.tape.arrays} - kept)
+
     def called(self, module: Any) -> None:
         """Notes a module: a program holds as long as its attributes are the same."""
         if id(module) not in self.modules:

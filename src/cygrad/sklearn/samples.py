@@ -33,17 +33,35 @@ class Samples:
         """Some of the rows."""
         return Samples(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
 
+    @property
+    def sparse(self) -> bool:
+        """Whether x is a CSR matrix."""
+        return not isinstance(self.x, np.ndarray)
+
     def batch(self, rows: Array | slice) -> tuple[Tensor, Tensor, Tensor | None]:
         """Some of the rows as dense tensors. The weights are divided by their sum, and have as many axes as y."""
+        x, y = Tensor(dense(self.x, rows)), Tensor(dense(self.y, rows))
         if self.weight is None:
-            return Tensor(dense(self.x, rows)), Tensor(dense(self.y, rows)), None
+            return x, y, None
         weight = self.weight[rows]
-        weight = (weight / weight.sum()).reshape(-1, *[1] * (self.y.ndim - 1))
-        return Tensor(dense(self.x, rows)), Tensor(dense(self.y, rows)), Tensor(weight)
+        return x, y, Tensor(self.beside_y(weight / weight.sum()))
 
     def whole(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """All of the rows as one batch."""
         return self.batch(slice(None))
+
+    def in_batches(self, rows: Array, size: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """All of the rows as tensors, of which batches are taken: `size` of the numbers `rows` at a time. The weights
+        are divided by their sum in a batch."""
+        if self.weight is None:
+            return Tensor(self.x), Tensor(self.y), None
+        weight, shares = self.weight[rows].reshape(-1, size), np.zeros_like(self.weight)
+        shares[rows] = (weight / weight.sum(1, keepdims=True)).ravel()
+        return Tensor(self.x), Tensor(self.y), Tensor(self.beside_y(shares))
+
+    def beside_y(self, weight: Array) -> Array:
+        """Weights with as many axes as y has."""
+        return weight.reshape(-1, *[1] * (self.y.ndim - 1))
 
 
 def dense(array: Any, rows: Array | slice) -> Array:
