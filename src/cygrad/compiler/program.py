@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cygrad._typing import Array
 from cygrad.autograd import Value
 from cygrad.compiler.explain import measure, table, trace
 from cygrad.compiler.launches import reads_and_writes
-from cygrad.compiler.loop import Loop
+from cygrad.compiler.loop import Loop, loops
 from cygrad.compiler.memory import address, owner_of
 from cygrad.compiler.passes import Plan, optimize
 from cygrad.compiler.passes.plan import is_launch, launches_of
@@ -35,7 +36,6 @@ class Program:
         self, name: str, recorder: Recorder, structure: Any, flat: Sequence[Any], buffers: Sequence[Any], result: Any
     ):
         self.name = name
-        self.loop: Loop | None = None  # made when it is wanted
         self.replay = replay = Replay()
         replay.structure = structure
         replay.forms = [Form(given.array) if isinstance(given, Value) else None for given in flat]
@@ -101,6 +101,7 @@ class Program:
         replay.grads_after = [g.after for g in gradients]
         replay.modules_fit = World(list(recorder.modules.values()), found).fit
 
+    @cached_property
     def moved(self) -> list[Any]:
         """What a run changes and another run would find changed: the memory of parameters and statistics, and
         generators that have a name."""
@@ -138,6 +139,11 @@ class Program:
         return [replay.leaves, replay.grad_leaves, replay.grads_after, self.memory, optimizers, generators, calls]
 
     # How it runs
+
+    @cached_property
+    def loop(self) -> Loop | None:
+        """The program on the rows of whole arrays, None where it needs Python between its runs."""
+        return Loop(self) if loops(self) else None
 
     def arrange(self, recorder: Recorder) -> None:
         """Optimizes the events, and cuts them into parts: segments of launches, and calls. Step counts of optimizers
