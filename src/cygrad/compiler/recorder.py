@@ -145,8 +145,8 @@ class Recorder:
         self.learn_new()
         for event in self.events[mark:]:
             if isinstance(event, kernels.Launch):
-                for pointer in pointers_of(event):
-                    if pointer and self.known.find(pointer) is None:
+                for *_, pointer in event.arrays():
+                    if self.known.find(pointer) is None:
                         return False
         return all([self.is_known(array) for array in arrays_in(results)])
 
@@ -355,18 +355,6 @@ def assign(target: Array, value: Any) -> None:
 
 def in_order(array: Array) -> Array:
     return np.array(array, order="C")
-
-
-def pointers_of(launch: Any) -> list[int]:
-    """Every address in an argument block, but those of tables of sizes, which the launch owns."""
-    fields, many = launch.fields, dict(launch.fields)
-    own_sizes = "tensors" in many
-    return [
-        pointer
-        for name, kind in fields
-        if kind in ("OUT", "IN", "OUTS", "INS") or (kind == "IDX" and not own_sizes)
-        for pointer in launch.addresses(name)
-    ]
 
 
 def place_in_user_code() -> str:

@@ -43,6 +43,7 @@ def write_gradients(plan: Plan) -> None:
         elif can_add(addition):
             plan.replace(addition.maker, "c", addition.total, (addition.copy, "y"))
             addition.maker.set_number("accumulate", 1)
+            plan.look_again(addition.maker)
             plan.remove([addition.add, addition.copy])
 
 
