@@ -50,15 +50,6 @@ class Samples:
         """All of the rows as one batch."""
         return self.batch(slice(None))
 
-    def in_batches(self, rows: Array, size: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """All of the rows as tensors, of which batches are taken: `size` of the numbers `rows` at a time. The weights
-        are divided by their sum in a batch."""
-        if self.weight is None:
-            return Tensor(self.x), Tensor(self.y), None
-        weight, shares = self.weight[rows].reshape(-1, size), np.zeros_like(self.weight)
-        shares[rows] = (weight / weight.sum(1, keepdims=True)).ravel()
-        return Tensor(self.x), Tensor(self.y), Tensor(self.beside_y(shares))
-
     def beside_y(self, weight: Array) -> Array:
         """Weights with as many axes as y has."""
         return weight.reshape(-1, *[1] * (self.y.ndim - 1))

@@ -16,7 +16,7 @@ from cygrad import nn
 from cygrad._typing import Array
 from cygrad.autograd import no_grad
 from cygrad.compiler import CompiledFunction
-from cygrad.sklearn.batches import Group, cut
+from cygrad.sklearn.batches import Batch, Group, cut
 from cygrad.sklearn.network import Loss, linear_layers
 from cygrad.sklearn.optimizer import new_optimizer, set_rate
 from cygrad.sklearn.patience import Patience
@@ -95,7 +95,7 @@ class Training(Watched):
         """Trains for `epochs` epochs, or until patience or a callback ends it, and returns how many there were. With
         early stopping the network then has the weights of the best epoch, and the next run goes on with the latest.
         """
-        groups = cut(len(train), *self._batch_sizes(len(train)))
+        groups = cut(train, *self._batch_sizes(len(train)))
         self.steps_per_epoch = sum([group.count for group in groups])
         if self._latest is not None:
             self.model.load_state_dict(self._latest)
@@ -126,7 +126,7 @@ class Training(Watched):
         total, rate = 0.0, weights["lr"]
         for group in groups:
             weights["weight_decay"] = penalty = self.options["alpha"] / (group.size * mean_weight)
-            for loss, size in self._learn(train, order[group.rows], group, rate):
+            for loss, size in self._learn(group, order, rate):
                 total += 0.5 * group.size * penalty * size**2
                 total += group.size * loss
         self.samples += len(train)
@@ -146,27 +146,25 @@ class Training(Watched):
 
     # Steps
 
-    def _learn(self, train: Samples, order: Array, group: Group, rate: float) -> Iterable[tuple[float, float]]:
-        """Updates the weights once for each batch of a group, whose rows are `order`. Of each: the loss before it, without
-        the penalty, and ‖W‖ before it, or 0 where that is not penalised.
+    def _learn(self, group: Group, order: Array, rate: float) -> Iterable[tuple[float, float]]:
+        """Updates the weights once for each batch of a group in an epoch's order. Of each: the loss before it, without the
+        penalty, and ‖W‖ before it, or 0 where that is not penalised.
 
         All batches in one call, unless a callback wants to be called between, or rows have to be made dense.
         """
-        if train.sparse or self.watches("on_batch_end") or self.watches("on_backward_end"):
-            return [self._learn_batch(train, *batch, rate) for batch in group.batches(order)]
+        if group.samples.sparse or self.watches("on_batch_end") or self.watches("on_backward_end"):
+            return [self._learn_batch(*batch, rate) for batch in group.in_turn(order)]
         planned = group.count * (self.epochs - len(self.history))
         self.recorded_step.after = 1 if planned > EAGER_STEPS else EAGER_STEPS
-        losses, sizes, _ = self.recorded_step.epoch(
-            *train.in_batches(order, group.size), *self._how(False), batch_size=group.size, order=order
-        )
+        losses, sizes, _ = group.at_once(self.recorded_step, order, *self._how(False))
         self.step += group.count
         for number, loss in enumerate(losses.tolist(), group.first):
             self._demand_finite(loss, number)
         return zip(losses.tolist(), repeat(0.0) if sizes is None else sizes.tolist())
 
-    def _learn_batch(self, train: Samples, number: int, rows: Array, rate: float) -> tuple[float, float]:
-        """One update of the weights by one batch of an epoch, of which callbacks hear."""
-        watched, batch = self.watches("on_batch_end"), train.batch(rows)
+    def _learn_batch(self, number: int, batch: Batch, rate: float) -> tuple[float, float]:
+        """One update of the weights by batch `number` of an epoch, of which callbacks hear."""
+        watched = self.watches("on_batch_end")
         penalised, *update = self._how(watched)
         if self.watches("on_backward_end"):
             loss, size = self.recorded_gradient(*batch, penalised)
