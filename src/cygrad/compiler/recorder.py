@@ -138,7 +138,7 @@ class Recorder:
         self.scanned = [len(self.tape.arrays), created]
 
     def is_known(self, array: Array) -> bool:
-        return not array.nbytes or self.known.find(address(array)) is not None
+        return not array.nbytes or self.known.start(address(array)) is not None
 
     def is_native(self, mark: int, results: Any) -> bool:
         """Whether the events since `mark` are all that is needed to make the results again."""
@@ -146,7 +146,7 @@ class Recorder:
         for event in self.events[mark:]:
             if isinstance(event, kernels.Launch):
                 for *_, pointer in event.arrays():
-                    if self.known.find(pointer) is None:
+                    if self.known.start(pointer) is None:
                         return False
         return all([self.is_known(array) for array in arrays_in(results)])
 

@@ -29,7 +29,7 @@ def chain(plan: Plan, in_order: bool) -> None:
             events += closed(plan, run, cut)
             run, cut = [], own
         run.append(event)
-    plan.events = events + closed(plan, run, cut)
+    plan.arrange(events + closed(plan, run, cut))
 
 
 def closed(plan: Plan, run: list[Any], cut: Cut | None) -> list[Any]:

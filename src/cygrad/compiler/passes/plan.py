@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,8 +68,8 @@ class Plan:
 
     def owner(self, pointer: int) -> int:
         """The address of the array that an address lies in."""
-        found = self.known.find(pointer)
-        return pointer if found is None else address(found)
+        start = self.known.start(pointer)
+        return pointer if start is None else start
 
     def array(self, pointer: int) -> Array:
         """The array that an address lies in; one byte where none is known."""
@@ -86,6 +87,7 @@ class Plan:
     def look_again(self, launch: Any) -> None:
         """Forgets the operands of a launch, which has been changed."""
         self.looked_up.pop(id(launch), None)
+        self.__dict__.pop("uses", None)
 
     def written_by(self, event: Any) -> set[int]:
         """The arrays that an event writes; of a call of Python, those that it may write."""
@@ -93,8 +95,9 @@ class Plan:
             return keys_of(event)
         return {key for operand, key in self.operands(event) if operand.written}
 
+    @cached_property
     def uses(self) -> dict[int, list[Use]]:
-        """The uses of each array, in order."""
+        """The uses of each array, in order: as they are now, for passes change them."""
         found: dict[int, list[Use]] = {}
         for place, event in enumerate(self.events):
             launches = launches_of(event)
@@ -119,7 +122,13 @@ class Plan:
     def remove(self, events: Iterable[Any]) -> None:
         """Leaves events out."""
         gone = {id(event) for event in events}
-        self.events = [event for event in self.events if id(event) not in gone]
+        if gone:
+            self.arrange([event for event in self.events if id(event) not in gone])
+
+    def arrange(self, events: list[Any]) -> None:
+        """Has these events from now on."""
+        self.events = events
+        self.__dict__.pop("uses", None)
 
 
 def keys_of(call: Any) -> set[int]:
