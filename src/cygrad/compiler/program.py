@@ -123,10 +123,11 @@ class Program:
         self.replay.results = arrays
         self.returns_fresh = len(arrays) == sum([isinstance(value, Value) for value in flat])
         single = len(flat) == 1 and len(arrays) == 1 and isinstance(result, Value)
+        plain = type(result) is tuple and len(flat) == len(result)  # the commonest structure
 
         def build(tensors: list[Value]) -> Any:
             values = [own if place is None else tensors[place] for own, place in zip(flat, places)]
-            return unflatten(structure, iter(values))
+            return tuple(values) if plain else unflatten(structure, iter(values))
 
         self.replay.build = None if single else build
 

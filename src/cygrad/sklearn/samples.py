@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from cygrad._typing import Array
 from cygrad.tensor import Tensor
@@ -76,12 +76,13 @@ def hold_out(
             f"{name}: early_stopping needs two samples or more to validate on, and one to train on, but "
             f"validation_fraction={fraction} of {n} samples are {size}"
         )
+    parts = {"n_splits": 1, "test_size": size, "train_size": n - size, "random_state": random}
     rows = np.arange(n)
     if labels is None:
-        return tuple(train_test_split(rows, test_size=size, random_state=random))
+        return next(ShuffleSplit(**parts).split(rows))
     classes, first, counts = np.unique(labels, return_index=True, return_counts=True)
     if counts.min() >= 2 and min(size, n - size) >= len(classes):
-        return tuple(train_test_split(rows, test_size=size, random_state=random, stratify=labels))
+        return next(StratifiedShuffleSplit(**parts).split(rows, labels))
     free = np.setdiff1d(rows, first)
     if len(free) < 2:
         raise ValueError(

@@ -14,10 +14,9 @@ import numpy as np
 
 from cygrad import nn
 from cygrad._typing import Array
-from cygrad.autograd import no_grad
 from cygrad.compiler import CompiledFunction
 from cygrad.sklearn.batches import Batch, Group, cut
-from cygrad.sklearn.network import Loss, linear_layers
+from cygrad.sklearn.network import Loss, evaluating, linear_layers
 from cygrad.sklearn.optimizer import new_optimizer, set_rate
 from cygrad.sklearn.patience import Patience
 from cygrad.sklearn.samples import Samples
@@ -150,12 +149,13 @@ class Training(Watched):
         """Updates the weights once for each batch of a group in an epoch's order. Of each: the loss before it, without the
         penalty, and ‖W‖ before it, or 0 where that is not penalised.
 
-        All batches in one call, unless a callback wants to be called between, or rows have to be made dense.
+        Several batches in one call, unless a callback wants to be called between, or rows have to be made dense.
         """
-        if group.samples.sparse or self.watches("on_batch_end") or self.watches("on_backward_end"):
+        # What will run often is recorded at once.
+        self.recorded_step.after = 1 if group.count * self._epochs_to_come() > EAGER_STEPS else EAGER_STEPS
+        between = self.watches("on_batch_end") or self.watches("on_backward_end")
+        if group.count == 1 or between or group.samples.sparse:
             return [self._learn_batch(*batch, rate) for batch in group.in_turn(order)]
-        planned = group.count * (self.epochs - len(self.history))
-        self.recorded_step.after = 1 if planned > EAGER_STEPS else EAGER_STEPS
         losses, sizes, _ = group.at_once(self.recorded_step, order, *self._how(False))
         self.step += group.count
         for number, loss in enumerate(losses.tolist(), group.first):
@@ -179,6 +179,11 @@ class Training(Watched):
             self.notify("on_batch_end", {"loss": value, "grad_norm": norm.item(), "lr": rate})
         return value, 0.0 if size is None else size.item()
 
+    def _epochs_to_come(self) -> float:
+        """How many more there will be, more or less."""
+        left = self.epochs - len(self.history)
+        return min(left, self.patience.epochs + 2) if self.options["early_stopping"] else left
+
     def _how(self, measured: bool) -> tuple[Any, ...]:
         """The options of a step, behind its batch; `measured` asks for the norm of the gradient."""
         return self.options["alpha"] > 0, *self.clip, self.options["weight_decay"], measured
@@ -194,12 +199,10 @@ class Training(Watched):
 
     def _validate(self, held: Samples) -> dict[str, float]:
         """The loss and the score of samples that the network does not learn from."""
-        self.model.eval()
-        with no_grad():
-            x, y, weight = held.whole()
+        x, y, weight = held.whole()
+        with evaluating(self.model):
             scores = self.model(x)
-            loss = float(self.loss(scores, y, weight).array)
-        self.model.train()
+            loss = self.loss(scores, y, weight).item()
         return {"val_loss": loss, f"val_{self.metric}": self.score(scores, held)}
 
     def _end_epoch(self, record: dict[str, float]) -> None:
