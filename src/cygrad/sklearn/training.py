@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Score", "Training"]
 
-EAGER_STEPS = 16  # to record one takes as long as it saves in as many
+EAGER_STEPS = 10  # to record one takes as long as it saves in as many
 Score = Callable[[Tensor, Samples], float]
 
 
