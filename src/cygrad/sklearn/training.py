@@ -32,7 +32,7 @@ from cygrad.train.history import History
 if TYPE_CHECKING:
     from cygrad.sklearn.base import BaseMLP
 
-__all__ = ["Score", "Training"]
+__all__ = ["Score", "Training", "eager_calls"]
 
 EAGER_STEPS = 10  # to record one takes as long as it saves in as many
 Score = Callable[[Tensor, Samples], float]
@@ -151,8 +151,7 @@ class Training(Watched):
 
         Several batches in one call, unless a callback wants to be called between, or rows have to be made dense.
         """
-        # What will run often is recorded at once.
-        self.recorded_step.after = 1 if group.count * self._epochs_to_come() > EAGER_STEPS else EAGER_STEPS
+        self.recorded_step.after = eager_calls(group.count * self._epochs_to_come())
         between = self.watches("on_batch_end") or self.watches("on_backward_end")
         if group.count == 1 or between or group.samples.sparse:
             return [self._learn_batch(*batch, rate) for batch in group.in_turn(order)]
@@ -263,3 +262,7 @@ class Training(Watched):
         self.model.load_state_dict(weights)
         self.optimizer.state.clear()
         set_rate(self.optimizer, rate)
+
+def eager_calls(planned: float) -> int:
+    """How many steps run eagerly before one is recorded: what will run often is recorded at once."""
+    return 1 if planned > EAGER_STEPS else EAGER_STEPS
