@@ -32,9 +32,9 @@ import cygrad as cg
 import cygrad.sklearn as ours
 from cygrad import nn
 from cygrad.sklearn import MLPClassifier, MLPRegressor
+from cygrad.sklearn.patience import Patience
 from cygrad.sklearn.samples import Samples, hold_out, row_keys, rows_besides
 from cygrad.sklearn.scores import accuracy, r2
-from cygrad.sklearn.patience import Patience
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -38,7 +38,8 @@ class Group:
             yield number, self.samples.batch(rows)
 
     def at_once(self, step: CompiledFunction, order: Array, *options: Any) -> Any:
-        """What step(*batch, *options) returns for each batch of an epoch, stacked; step and options are always the same."""
+        """What step(*batch, *options) returns for each batch of an epoch, stacked. Step and options are those of the
+        first call."""
         rows = order[self.places]
         if self.epochs is None:
             self.epochs = Epochs(step, (*self.data, *options), {}, self.size)

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from cygrad import nn
 from cygrad._typing import Array
 from cygrad.autograd import engine
+from cygrad.optim.optimizer import gradients
 from cygrad.sklearn.samples import Samples
 from cygrad.sklearn.training import Training, eager_calls
 
@@ -77,19 +78,20 @@ class Objective:
 
     def start(self) -> Array:
         """The parameters as they are."""
-        return self.gathered([p.array for p in self.training.params])
+        return self.gathered(engine.arrays_of(self.training.params))
 
     def __call__(self, vector: Array) -> tuple[float, Array]:
-        params, decay = self.training.params, self.decay
+        params, weights, decay = self.training.params, self.training.weights, self.decay
         engine.note_writes(params)
-        for p, place in zip(params, self.places):
-            p.array[...] = vector[place].reshape(p.array.shape)
+        for array, place in zip(engine.arrays_of(params), self.places):
+            array[...] = vector[place].reshape(array.shape)
         loss, size = self.step(*self.batch, decay > 0)
-        if size is None:
-            return loss.item(), self.gathered([p.grad.array for p in params])
-        for weight in self.training.weights:
-            weight.grad.array[...] += decay * weight.array
-        return loss.item() + 0.5 * decay * size.item() ** 2, self.gathered([p.grad.array for p in params])
+        penalty = 0.0
+        if size is not None:
+            penalty = 0.5 * decay * size.item() ** 2
+            for gradient, weight in zip(gradients(weights), engine.arrays_of(weights)):
+                gradient += decay * weight
+        return loss.item() + penalty, self.gathered(gradients(params))
 
     def gathered(self, arrays: list[Array]) -> Array:
         """All numbers, one array behind the other."""

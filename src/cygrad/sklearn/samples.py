@@ -14,7 +14,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from cygrad._typing import Array
 from cygrad.tensor import Tensor
 
-__all__ = ["Samples", "hold_out", "row_keys", "rows_besides"]
+__all__ = ["Samples", "contiguous", "dense", "hold_out", "row_keys", "rows_besides"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ def dense(array: Any, rows: Array | slice) -> Array:
     if not isinstance(array, np.ndarray):
         return np.asarray(array[rows].toarray())
     return array[rows] if isinstance(rows, slice) else array.take(rows, 0)
+
+
+def contiguous(x: Any) -> Any:
+    """The rows one behind the other; CSR stays as it is."""
+    return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x
 
 
 def hold_out(

@@ -146,10 +146,10 @@ class Training(Watched):
     # Steps
 
     def _learn(self, group: Group, order: Array, rate: float) -> Iterable[tuple[float, float]]:
-        """Updates the weights once for each batch of a group in an epoch's order. Of each: the loss before it, without the
-        penalty, and ‖W‖ before it, or 0 where that is not penalised.
+        """Updates the weights once for each batch of a group in an epoch's order, and returns of each the loss before,
+        without the penalty, and ‖W‖ before, or 0 where that is not penalised.
 
-        Several batches in one call, unless a callback wants to be called between, or rows have to be made dense.
+        Several batches are one call, unless a callback is to be called between, or rows have to be made dense.
         """
         self.recorded_step.after = eager_calls(group.count * self._epochs_to_come())
         between = self.watches("on_batch_end") or self.watches("on_backward_end")
@@ -163,8 +163,7 @@ class Training(Watched):
 
     def _learn_batch(self, number: int, batch: Batch, rate: float) -> tuple[float, float]:
         """One update of the weights by batch `number` of an epoch, of which callbacks hear."""
-        watched = self.watches("on_batch_end")
-        penalised, *update = self._how(watched)
+        penalised, *update = self._how(self.watches("on_batch_end"))
         if self.watches("on_backward_end"):
             loss, size = self.recorded_gradient(*batch, penalised)
             self.notify("on_backward_end")
@@ -174,7 +173,7 @@ class Training(Watched):
         value = loss.item()
         self._demand_finite(value, number)
         self.step += 1
-        if watched:
+        if norm is not None:
             self.notify("on_batch_end", {"loss": value, "grad_norm": norm.item(), "lr": rate})
         return value, 0.0 if size is None else size.item()
 

@@ -18,7 +18,7 @@ class Watched:
     """A training whose callbacks are told what happens. They are given it as their trainer."""
 
     name: str
-    model: nn.Module
+    model: nn.Sequential
     history: History
     epoch: int
     epochs: int
