@@ -44,7 +44,7 @@ class FittedMLP:
     def _publish(self, training: Training) -> None:
         """Sets the fitted attributes."""
         stochastic, history = self.solver != "lbfgs", training.history
-        validated = stochastic and f"val_{self._metric}" in history.records[-1]
+        validated = stochastic and len(history) > 0 and f"val_{self._metric}" in history.records[-1]
         self.history_: History = history
         self.n_layers_ = len(training.weights) + 1
         self.t_ = training.samples
