@@ -108,5 +108,3 @@ def check_options(options: BaseMLP) -> None:
             raise ValueError(
                 f"{type(options).__name__}: solver='lbfgs' goes without {name}, got {getattr(options, name)!r}"
             )
-
-

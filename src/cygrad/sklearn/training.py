@@ -262,6 +262,7 @@ class Training(Watched):
         self.optimizer.state.clear()
         set_rate(self.optimizer, rate)
 
+
 def eager_calls(planned: float) -> int:
     """How many steps run eagerly before one is recorded: what will run often is recorded at once."""
     return 1 if planned > EAGER_STEPS else EAGER_STEPS
