@@ -552,6 +552,31 @@ def test_an_exception_in_a_call_says_whether_the_step_was_begun(late):
         Failing.broken = False
 
 
+@pytest.mark.parametrize(
+    "norm",
+    [
+        nn.utils.clip_grad_norm_,
+        nn.utils.clip_grad_adaptive_,
+        lambda params, bound: nn.utils.get_total_norm([p.grad for p in params]),
+    ],
+    ids=["clip norm", "clip adaptive", "total norm"],
+)
+def test_a_norm_that_a_step_returns_is_never_overwritten(norm):
+    def step(x):
+        optimizer.zero_grad()
+        model(x).sum().backward()
+        return norm(list(model.parameters()), 1e9), None
+
+    model = nn.Linear(3, 2)
+    optimizer = cg.optim.SGD(model.parameters(), lr=0.1)
+    compiled, data = cg.compile(step), cg.randn(24, 3)
+    wanted = [step(x)[0].item() for x in data.split(4)]
+    results = [compiled(x)[0] for x in data.split(4)]
+    assert [result.item() for result in results] == wanted and len(set(wanted)) == 6
+    assert compiled.epoch(data, batch_size=4)[0].tolist() == wanted
+    assert compiled.programs()[0].loop is not None and compiled.programs()[0].replay.runs == 4 + 6
+
+
 def test_programs_are_bounded():
     scale = cg.compile(lambda x, factor: x * factor)
     with pytest.warns(RuntimeWarning, match="there are 16 programs already"):

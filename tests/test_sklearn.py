@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,10 +36,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import cygrad as cg
 import cygrad.sklearn as ours
 from cygrad import nn
+from cygrad.compiler import Epochs
 from cygrad.sklearn import MLPClassifier, MLPRegressor
+from cygrad.sklearn.patience import Patience
 from cygrad.sklearn.samples import Samples, hold_out, row_keys, rows_besides
 from cygrad.sklearn.scores import accuracy, r2
-from cygrad.sklearn.training import Patience
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -45,6 +51,7 @@ LABELS = make_multilabel_classification(300, n_classes=4, random_state=0)
 SMALL, CLASSES = np.random.default_rng(0).standard_normal((60, 5)), np.arange(60) % 3
 TARGET = 2 * SMALL[:, 0]
 WEIGHT = np.random.default_rng(1).uniform(0.5, 1.5, 1000)
+EMPTY = SimpleNamespace(state={})
 SHORT = {"max_iter": 3, "random_state": 0}
 
 
@@ -447,9 +454,9 @@ def test_a_pickle_and_a_clone():
     assert not hasattr(clone(model), "coefs_")
 
 
-def broken(x):
+def broken(x, row=0):
     x = x.copy()
-    x[0] *= 1e200
+    x[row] *= 1e200
     return x
 
 
@@ -566,6 +573,35 @@ def test_ctrl_c_ends_the_training_with_what_there_is():
     assert model.loss_curve_ == MLPRegressor(max_iter=2, random_state=0).fit(SMALL, TARGET).loss_curve_
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signals")
+def test_ctrl_c_ends_an_epoch_between_two_batches():
+    x = np.random.default_rng(0).standard_normal((200_000, 2))
+    settings = {"hidden_layer_sizes": (2,), "batch_size": 1, "shuffle": False, "random_state": 0}
+    model = MLPRegressor(**settings)  # some seconds an epoch
+
+    def updates():
+        training = vars(model).get("_training")
+        states = list(getattr(training, "optimizer", EMPTY).state.values())
+        return max([state["step"] for state in states], default=0)
+
+    def interrupt_when_it_runs():
+        while updates() < 3:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt_when_it_runs, daemon=True)
+    thread.start()
+    with pytest.warns(UserWarning, match="interrupted in epoch 1"):
+        model.fit(x, x[:, 0])
+    thread.join()
+    done = updates()
+    assert 3 <= done < 200_000 and model.history_.interrupted and model.n_iter_ == 0 and model.loss_curve_ == []
+    twin = MLPRegressor(**settings).partial_fit(x[:done], x[:done, 0])
+    for a, b in zip(model.coefs_, twin.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(model.partial_fit(x[:50], x[:50, 0]).loss_curve_) == 1
+
+
 def test_ctrl_c_leaves_lbfgs_where_it_was():
     class Interrupt(cg.train.Callback):
         def on_epoch_end(self, trainer, metrics):
@@ -666,6 +702,49 @@ def test_recorded_steps_have_the_bits_of_eager_ones(target, name, recordings, mo
         ends.append(fitted(*TARGETS[target], RECORDED[name]))
         assert bool(recordings) == (after == 1)
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"dropout": 0.3, "norm": "batch"}, {"clip": 0.1}, {"solver": "sgd", "batch_size": 10}, {"shuffle": False}],
+    ids=str,
+)
+@pytest.mark.parametrize("target", ["numbers", "weighted", "weighted classes", "two classes"])
+def test_an_epoch_in_one_call_has_the_bits_of_batches_in_turn(target, options):
+    kind, y, weight = TARGETS[target]
+    settings = {"batch_size": 16, "max_iter": 8, "random_state": 0, **options}
+    at_once, in_turn = kind(**settings), kind(callbacks=[Log()], **settings)
+    for model in (at_once, in_turn):
+        model.fit(SMALL, y, weight).partial_fit(SMALL[:50], y[:50], None if weight is None else weight[:50])
+    assert at_once.loss_curve_ == in_turn.loss_curve_
+    for a, b in zip(at_once.coefs_ + at_once.intercepts_, in_turn.coefs_ + in_turn.intercepts_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert at_once._training.step == in_turn._training.step
+
+
+def test_an_epoch_is_one_call(recordings, monkeypatch):
+    calls, call = [], Epochs.call
+    monkeypatch.setattr(Epochs, "call", lambda self, rows: calls.append(len(rows)) or call(self, rows))
+    MLPRegressor(batch_size=8, max_iter=20, random_state=0).fit(SMALL, TARGET, WEIGHT[:60])
+    assert calls == [8, 8]  # as they are, and recorded; what follows runs in C
+    of_8, of_4 = recordings
+    assert (of_8.replay.runs, of_4.replay.runs) == (7 * 20 - 2, 20 - 2) and of_8.loop is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [
+        ({"max_iter": 10}, 0),
+        ({"max_iter": 11}, 1),
+        ({"max_iter": 200, "early_stopping": True, "n_iter_no_change": 2, "tol": 1.0}, 0),
+        ({"max_iter": 3, "batch_size": 15}, 1),
+        ({"max_iter": 11, "solver": "lbfgs"}, 1),
+    ],
+    ids=str,
+)
+def test_what_will_run_often_is_recorded_at_once(settings, count, recordings):
+    MLPRegressor(random_state=0, **settings).fit(SMALL, TARGET)
+    assert len(recordings) == count
 
 
 def test_many_batch_sizes_cause_no_warning(recordings, monkeypatch):
@@ -791,6 +870,7 @@ BAD = {
     "too large": (lambda: R(dtype="float32", **SHORT).fit(changed(SMALL, 1e300), TARGET), "too large for dtype"),
     "nan predicted": (lambda: R(**SHORT).fit(SMALL, TARGET).predict(changed(SMALL, np.nan)), "Input X contains NaN"),
     "diverged": (lambda: R(**SHORT).fit(1e300 * SMALL, TARGET), r"^MLPRegressor: the loss of epoch 1, batch 1, is (inf|nan); scale the data, or lower learning_rate_init, now 0.001$"),
+    "diverged later": (lambda: R(shuffle=False, batch_size=16, **SHORT).fit(broken(SMALL, 40), TARGET), r"^MLPRegressor: the loss of epoch 1, batch 3, is (inf|nan);"),
     "unseen class": (lambda: C(**SHORT).partial_fit(SMALL, CLASSES, classes=[0, 1, 2]).partial_fit(SMALL, CLASSES + 1), r"^MLPClassifier: y has classes \[3\], which are not among the 3 that classes_ had from the first call: \[0, 1, 2\]$"),
     "class of another type": (lambda: C(**SHORT).partial_fit(SMALL, np.array(["a", "b", "c"])[CLASSES], classes=["a", "b", "c"]).partial_fit(SMALL, CLASSES), r"y has classes \[0, 1, 2\]"),
     "unseen in y_val": (lambda: C(**SHORT).fit(SMALL, CLASSES, X_val=SMALL, y_val=CLASSES + 1), r"^MLPClassifier: X_val and y_val: y has classes \[3\]"),

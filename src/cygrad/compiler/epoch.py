@@ -11,7 +11,6 @@ from cygrad import _kernels as kernels
 from cygrad import parallel
 from cygrad._typing import Array
 from cygrad.autograd import Value, engine
-from cygrad.compiler.loop import Loop, loops
 from cygrad.compiler.structure import flatten, has_containers, unflatten
 from cygrad.tensor import Tensor
 
@@ -19,62 +18,52 @@ if TYPE_CHECKING:
     from cygrad.compiler.function import CompiledFunction
     from cygrad.compiler.program import Program
 
-__all__ = ["Epoch"]
+__all__ = ["Epochs"]
 
 
-class Epoch:
-    """One call of ``epoch``: the data, in which order, and what has been returned so far."""
+class Epochs:
+    """Epochs of some data: each runs all batches, in an order of its own."""
 
-    def __init__(
-        self, function: CompiledFunction, args: Any, kwargs: Any, batch_size: int, order: Any, drop_last: bool
-    ) -> None:
+    def __init__(self, function: CompiledFunction, args: Any, kwargs: Any, batch_size: int) -> None:
         self.function = function
         self.flat, self.structure = flatten((args, kwargs))
         self.plain = not kwargs and not has_containers(args)  # a program's structure is None then
         self.data = [in_order(value) for value in self.flat if isinstance(value, Value)]
-        n = length_of(self.data)
-        self.order = row_numbers(order, n)
+        self.length = length_of(self.data)
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"epoch: batch_size must be an integer of at least 1, got {batch_size!r}")
         self.size = int(batch_size)
-        self.full, self.rest = divmod(len(self.order), self.size)
-        self.steps = self.full + (self.rest > 0 and not drop_last)
-        if not self.steps:
-            raise ValueError(f"epoch: there is no batch of {batch_size} in {len(self.order)} rows")
-        self.results = Results(self.steps)
+        self.samples: dict[int, list[Any]] = {}  # of each size, a batch's arguments, to find its program
 
-    def run(self) -> Any:
-        """Runs all batches, and returns the results."""
+    def run(self, order: Any = None, drop_last: bool = False) -> Any:
+        """Runs the batches of one epoch, and returns the results."""
         engine.reading("epoch")
-        number = 0
-        while number < self.steps:
-            size, times = (self.size, self.full - number) if number < self.full else (self.rest, 1)
+        rows = row_numbers(order, self.length)
+        full, rest = divmod(len(rows), self.size)
+        steps = full + (rest > 0 and not drop_last)
+        if not steps:
+            raise ValueError(f"epoch: there is no batch of {self.size} in {len(rows)} rows")
+        results, number = Results(steps), 0
+        while number < steps:
+            size, times = (self.size, full - number) if number < full else (rest, 1)
+            begin = number * self.size
             program = self.program_for(size)
-            if program is not None:
-                parallel.claim(program.moved())
-            if program is None or not loops(program):
-                self.call(number)
+            if program is None or program.loop is None:
+                results.put(number, self.call(rows[begin : begin + size]))
                 number += 1
-            else:
-                self.run_in_loop(program, number, times)
-                number += times
-        return self.results.stacked()
+                continue
+            targets = results.room(number, program.replay.results, program.replay.build or single)
+            done, error = program.loop.run(self.data, rows[begin:], targets, times)
+            number += done
+            if error is not None:
+                raise type(error)(f"{error}, in batch {number} of an epoch")
+        return results.stacked()
 
-    def call(self, number: int) -> None:
+    def call(self, rows: Array) -> Any:
         """One batch by a call."""
-        rows = self.order[number * self.size : (number + 1) * self.size]
         given = self.with_arrays([kernels.gather_rows(x, rows)[0] for x in self.data])
         args, kwargs = unflatten(self.structure, iter(given))
-        self.results.put(number, self.function(*args, **kwargs))
-
-    def run_in_loop(self, program: Program, number: int, times: int) -> None:
-        """Some batches by a program."""
-        replay = program.replay
-        program.loop = program.loop or Loop(program)
-        targets = self.results.room(number, replay.results, replay.build or single)
-        done, error = program.loop.run(self.data, self.order[number * self.size :], targets, times)
-        if error is not None:
-            raise type(error)(f"{error}, in batch {number + done} of an epoch")
+        return self.function(*args, **kwargs)
 
     def with_arrays(self, arrays: list[Array]) -> list[Any]:
         """The arguments of a call, flat, with these arrays in the places of the data."""
@@ -86,10 +75,12 @@ class Epoch:
         programs = self.function.programs()
         if not programs or self.function.check:
             return None
-        flat = self.with_arrays([np.empty((size, *x.shape[1:]), x.dtype) for x in self.data])
+        if size not in self.samples:
+            self.samples[size] = self.with_arrays([np.empty((size, *x.shape[1:]), x.dtype) for x in self.data])
         structure = None if self.plain else self.structure
         for program in reversed(programs):
-            if program.replay.structure == structure and program.replay.fits(flat):
+            if program.replay.structure == structure and program.replay.fits(self.samples[size]):
+                parallel.claim(program.moved)
                 return program
         return None
 
@@ -104,9 +95,10 @@ class Results:
 
     def room(self, number: int, arrays: list[Array], build: Callable[[list[Any]], Any]) -> list[Array]:
         """Where results that look like `arrays` go, from step `number` on."""
+        self.build = build
         if self.stacks is None:
             self.stacks = [kernels.pooled(np.empty, (self.steps, *array.shape), array.dtype) for array in arrays]
-        self.build = build
+            return self.stacks
         wanted = [(stack.shape[1:], stack.dtype) for stack in self.stacks]
         got = [(array.shape, array.dtype) for array in arrays]
         if got != wanted:
@@ -130,7 +122,7 @@ class Results:
 
     def stacked(self) -> Any:
         """All of it."""
-        return self.build([Tensor(stack) for stack in self.stacks or ()])
+        return self.build([engine.wrap(stack) for stack in self.stacks or ()])
 
 
 def single(tensors: list[Any]) -> Any:
@@ -161,9 +153,10 @@ def row_numbers(order: Any, n: int) -> Array:
     """The numbers of rows in a copy of their own, each in 0..n − 1."""
     if order is None:
         return np.arange(n)
-    rows = np.array(order.array if isinstance(order, Value) else order)
-    if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
-        raise TypeError(f"epoch: order must be integers in one dimension, got {rows.dtype} of shape {rows.shape}")
-    if rows.size and not 0 <= rows.min() <= rows.max() < n:
-        raise IndexError(f"epoch: order reaches from {rows.min()} to {rows.max()}, but there are {n} rows")
-    return rows.astype(np.int64, copy=False)
+    given = np.asarray(order.array if isinstance(order, Value) else order)
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise TypeError(f"epoch: order must be integers in one dimension, got {given.dtype} of shape {given.shape}")
+    rows = given.astype(np.int64)
+    if rows.size and rows.view(np.uint64).max() >= n:  # negative numbers are large ones then
+        raise IndexError(f"epoch: order reaches from {given.min()} to {given.max()}, but there are {n} rows")
+    return rows

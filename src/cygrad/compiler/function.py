@@ -14,7 +14,7 @@ from cygrad import _kernels as kernels
 from cygrad.autograd import Value, engine, no_grad
 from cygrad.compiler.bindings import Binding, bindings_of
 from cygrad.compiler.check import checked
-from cygrad.compiler.epoch import Epoch
+from cygrad.compiler.epoch import Epochs
 from cygrad.compiler.memory import address, owner_of
 from cygrad.compiler.program import Program
 from cygrad.compiler.recorder import Recorder, Refused
@@ -116,7 +116,7 @@ class CompiledFunction(Dispatcher):
         >>> total.epoch(cg.arange(10), batch_size=4)
         tensor([ 6, 22, 17])
         """
-        return Epoch(self, args, kwargs, batch_size, order, drop_last).run()
+        return Epochs(self, args, kwargs, batch_size).run(order, drop_last)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The function itself. A module in evaluation is called without gradients."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["BLOCK", "Cut", "Operand", "cut_of", "operands_of", "reads_and_writes"]
+__all__ = ["BLOCK", "Cut", "Operand", "cut_of", "operands_of"]
+
+WRITTEN = ("OUT", "OUTS")  # kinds of arguments, as in csrc/kernels.def
 
 # Results that a kernel also reads.
 UPDATED = {
@@ -34,25 +36,14 @@ class Operand(NamedTuple):
 
 def operands_of(launch: Any) -> list[Operand]:
     """The arrays of a launch, in the order of its arguments; NULL is none."""
-    fields = launch.fields
-    many = any([name == "tensors" for name, _ in fields])
     updated = UPDATED.get(launch.name, ())
     if launch.name == "gemm" and not launch.number("accumulate"):
         updated = ()
-    found: list[Operand] = []
-    for name, kind in fields:
-        if kind in ("N", "S", "SEED") or (kind == "IDX" and many):
-            continue
-        written = kind in ("OUT", "OUTS")
-        read = not written or name in updated
-        found += [Operand(name, i, p, read, written) for i, p in enumerate(launch.addresses(name)) if p]
+    found = []
+    for name, kind, number, pointer in launch.arrays():
+        written = kind in WRITTEN
+        found.append(Operand(name, number, pointer, not written or name in updated, written))
     return found
-
-
-def reads_and_writes(launch: Any) -> tuple[list[int], list[int]]:
-    """The addresses of the arrays that a launch reads, and of those that it writes."""
-    operands = operands_of(launch)
-    return [o.pointer for o in operands if o.read], [o.pointer for o in operands if o.written]
 
 
 # How work is cut

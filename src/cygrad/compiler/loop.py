@@ -21,11 +21,12 @@ AT_ONCE = 50e6
 
 
 def loops(program: Program) -> bool:
-    """Whether a program can run again and again without Python: no calls of Python, results in memory of its own, and
-    gradients found where the run before left them."""
+    """Whether a program can run again and again without Python: it has inputs to take from rows, no calls of Python,
+    results in memory of its own, and gradients where the run before left them."""
     replay = program.replay
     return (
-        len(replay.parts) == 1
+        any([buffer is not None for buffer in replay.buffers])
+        and len(replay.parts) == 1
         and isinstance(replay.parts[0], kernels.Segment)
         and program.returns_fresh
         and all([array.flags.c_contiguous for array in replay.results])

@@ -33,14 +33,20 @@ class Memory:
                 self.starts.insert(bisect_right(self.starts, start), start)
             self.arrays[start] = owner
 
-    def find(self, pointer: int) -> Array | None:
-        """The array that the address lies in, None where none of them has it."""
+    def start(self, pointer: int) -> int | None:
+        """Where the array begins that the address lies in, None where none of them has it."""
+        if pointer in self.arrays:
+            return pointer
         place = bisect_right(self.starts, pointer) - 1
         if place < 0:
             return None
         start = self.starts[place]
-        owner = self.arrays[start]
-        return owner if pointer < start + max(owner.nbytes, 1) else None
+        return start if pointer < start + self.arrays[start].nbytes else None
+
+    def find(self, pointer: int) -> Array | None:
+        """The array that the address lies in, None where none of them has it."""
+        start = self.start(pointer)
+        return None if start is None else self.arrays[start]
 
 
 def owner_of(array: Array) -> Array:

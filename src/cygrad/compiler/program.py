@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Value
 from cygrad.compiler.explain import measure, table, trace
-from cygrad.compiler.launches import reads_and_writes
-from cygrad.compiler.loop import Loop
+from cygrad.compiler.loop import Loop, loops
 from cygrad.compiler.memory import address, owner_of
 from cygrad.compiler.passes import Plan, optimize
 from cygrad.compiler.passes.plan import is_launch, launches_of
@@ -35,15 +35,15 @@ class Program:
         self, name: str, recorder: Recorder, structure: Any, flat: Sequence[Any], buffers: Sequence[Any], result: Any
     ):
         self.name = name
-        self.loop: Loop | None = None  # made when it is wanted
         self.replay = replay = Replay()
         replay.structure = structure
         replay.forms = [Form(given.array) if isinstance(given, Value) else None for given in flat]
         replay.buffers = [b.array if isinstance(b, Value) else None for b in buffers]
         replay.constants = [None if isinstance(given, Value) else given for given in flat]
-        self.guard(recorder)
         self.keep_result(result, recorder)
-        self.arrange(recorder)
+        plan = Plan(recorder, [*replay.results, *recorder.visible()])
+        self.guard(recorder, plan)
+        self.arrange(recorder, plan)
 
     @property
     def launches(self) -> list[Any]:
@@ -80,7 +80,7 @@ class Program:
 
     # What it stands on
 
-    def guard(self, recorder: Recorder) -> None:
+    def guard(self, recorder: Recorder, plan: Plan) -> None:
         """Tells the replay what has to be as it was."""
         replay = self.replay
         leaves = dict(recorder.leaves)
@@ -90,7 +90,7 @@ class Program:
         found = list(leaves.values())
         replay.leaves, replay.arrays = found, [leaf.array for leaf in found]
         replay.flags = [leaf.requires_grad for leaf in found]
-        written = {address(owner) for event in recorder.events for owner in written_by(event, recorder)}
+        written = {key for event in plan.events for key in plan.written_by(event)}
         self.written = [leaf for leaf in found if address(owner_of(leaf.array)) in written]
         replay.versions = [leaf.version for leaf in self.written]
         gradients = list(recorder.gradients.values())
@@ -101,6 +101,7 @@ class Program:
         replay.grads_after = [g.after for g in gradients]
         replay.modules_fit = World(list(recorder.modules.values()), found).fit
 
+    @cached_property
     def moved(self) -> list[Any]:
         """What a run changes and another run would find changed: the memory of parameters and statistics, and
         generators that have a name."""
@@ -113,18 +114,20 @@ class Program:
         flat, structure = flatten(result)
         arrays: list[Array] = []
         places: list[int | None] = []
+        made = recorder.own_memory()
         for value in flat:
-            fresh = isinstance(value, Value) and address(owner_of(value.array)) in recorder.made
+            fresh = isinstance(value, Value) and address(owner_of(value.array)) in made
             places.append(len(arrays) if fresh else None)
             if fresh:
                 arrays.append(value.array)
         self.replay.results = arrays
         self.returns_fresh = len(arrays) == sum([isinstance(value, Value) for value in flat])
         single = len(flat) == 1 and len(arrays) == 1 and isinstance(result, Value)
+        plain = type(result) is tuple and len(flat) == len(result)  # the commonest structure
 
         def build(tensors: list[Value]) -> Any:
             values = [own if place is None else tensors[place] for own, place in zip(flat, places)]
-            return unflatten(structure, iter(values))
+            return tuple(values) if plain else unflatten(structure, iter(values))
 
         self.replay.build = None if single else build
 
@@ -138,14 +141,18 @@ class Program:
 
     # How it runs
 
-    def arrange(self, recorder: Recorder) -> None:
+    @cached_property
+    def loop(self) -> Loop | None:
+        """The program on the rows of whole arrays, None where it needs Python between its runs."""
+        return Loop(self) if loops(self) else None
+
+    def arrange(self, recorder: Recorder, plan: Plan) -> None:
         """Optimizes the events, and cuts them into parts: segments of launches, and calls. Step counts of optimizers
         and counters of generators are written before everything else if no call can come between."""
         replay = self.replay
         updates = {id(moved.event): Update(moved, tuple(moved.tensors[0])) for moved in recorder.moves}
         states = [id(state) for moved in recorder.moves for state in moved.states]
         in_order = len(set(states)) < len(states) or not all(map(is_launch, recorder.events)) or draws_in_turn(recorder)
-        plan = Plan(recorder, [*replay.results, *recorder.visible()])
         self.places = optimize(plan, in_order)
         self.events = plan.events
         self.memory = plan.memory()
@@ -207,14 +214,6 @@ def draws_in_turn(recorder: Recorder) -> bool:
     """Whether the default generator is drawn from by itself and under its name: then draws have to keep their order."""
     generators = [draw.generator for draw in recorder.draws]
     return None in generators and current_generator() in generators
-
-
-def written_by(event: Any, recorder: Recorder) -> list[Array]:
-    """The arrays that an event writes to."""
-    if not is_launch(event):
-        return [owner_of(a) for a in event.arrays()]
-    owners = [recorder.known.find(pointer) for pointer in reads_and_writes(event)[1]]
-    return [owner for owner in owners if owner is not None]
 
 
 def tensors_of(module: Any) -> list[Any]:

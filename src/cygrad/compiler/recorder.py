@@ -138,15 +138,15 @@ class Recorder:
         self.scanned = [len(self.tape.arrays), created]
 
     def is_known(self, array: Array) -> bool:
-        return not array.nbytes or self.known.find(address(array)) is not None
+        return not array.nbytes or self.known.start(address(array)) is not None
 
     def is_native(self, mark: int, results: Any) -> bool:
         """Whether the events since `mark` are all that is needed to make the results again."""
         self.learn_new()
         for event in self.events[mark:]:
             if isinstance(event, kernels.Launch):
-                for pointer in pointers_of(event):
-                    if pointer and self.known.find(pointer) is None:
+                for *_, pointer in event.arrays():
+                    if self.known.start(pointer) is None:
                         return False
         return all([self.is_known(array) for array in arrays_in(results)])
 
@@ -304,6 +304,11 @@ class Recorder:
         values += [gradient.after for gradient in self.gradients.values() if gradient.after is not None]
         return [value.array for value in values]
 
+    def own_memory(self) -> set[int]:
+        """The addresses of what the step has made, but for gradients, which stay where they are."""
+        kept = {address(owner_of(g.after.array)) for g in self.gradients.values() if g.after is not None}
+        return self.made | ({address(owner_of(array)) for array in self.tape.arrays} - kept)
+
     def called(self, module: Any) -> None:
         """Notes a module: a program holds as long as its attributes are the same."""
         if id(module) not in self.modules:
@@ -350,18 +355,6 @@ def assign(target: Array, value: Any) -> None:
 
 def in_order(array: Array) -> Array:
     return np.array(array, order="C")
-
-
-def pointers_of(launch: Any) -> list[int]:
-    """Every address in an argument block, but those of tables of sizes, which the launch owns."""
-    fields, many = launch.fields, dict(launch.fields)
-    own_sizes = "tensors" in many
-    return [
-        pointer
-        for name, kind in fields
-        if kind in ("OUT", "IN", "OUTS", "INS") or (kind == "IDX" and not own_sizes)
-        for pointer in launch.addresses(name)
-    ]
 
 
 def place_in_user_code() -> str:

@@ -93,7 +93,7 @@ cdef class Update:
                 if state.get(name) is not tensors[name]:
                     return False
         for i in range(len(self.keys)):
-            if group.get(self.keys[i]) is not self.values[i]:
+            if not same(self.values[i], group.get(self.keys[i])):
                 return self.renew()
         return True
 
@@ -388,10 +388,14 @@ cdef object bound(tuple binding):
 
 
 cdef bint same(recorded, given):
-    """Whether a plain argument is the one that was recorded."""
+    """Whether a plain value is the one that was recorded."""
     if recorded is given:
         return True
-    return type(recorded) is type(given) and isinstance(given, (int, float, str, bytes, bool)) and recorded == given
+    if type(recorded) is not type(given):
+        return False
+    if isinstance(given, float):
+        return <double>recorded == <double>given
+    return isinstance(given, (int, str, bytes)) and recorded == given
 
 
 def prepare(Update update):

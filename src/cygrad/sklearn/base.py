@@ -1,8 +1,7 @@
-"""What the two estimators share: parameters, ``fit`` and ``partial_fit``, outputs, fitted attributes."""
+"""What the two estimators share: parameters, ``fit`` and ``partial_fit``."""
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping
@@ -15,28 +14,24 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor as ReferenceMLP
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from cygrad import nn
 from cygrad._typing import Array
-from cygrad.autograd import no_grad
 from cygrad.random import Generator
+from cygrad.sklearn.fitted import FittedMLP
+from cygrad.sklearn.layers import Layers, layers_of
 from cygrad.sklearn.lbfgs import fit_lbfgs
 from cygrad.sklearn.leakage import warn_of_repeated
-from cygrad.sklearn.network import ACTIVATIONS, LOSSES, NORMS, OUTPUTS, build, initialise, linear_layers
-from cygrad.sklearn.samples import Samples, dense, hold_out, row_keys, rows_besides
+from cygrad.sklearn.network import ACTIVATIONS, LOSSES, NORMS, build, initialise, linear_layers
+from cygrad.sklearn.samples import Samples, contiguous, hold_out, row_keys, rows_besides
 from cygrad.sklearn.training import Score, Training
-from cygrad.tensor import Tensor
-from cygrad.train.clipping import kind_and_bound
-from cygrad.train.history import History
 
 __all__ = ["BaseMLP"]
 
-ROWS = 4096  # of a prediction at a time
 Validation = tuple[Any, Any, Any, bool]  # inputs, targets, weights, and whether to look for rows that are in both parts
 
 
-class BaseMLP(MultiOutputMixin, BaseEstimator):
+class BaseMLP(FittedMLP, MultiOutputMixin, BaseEstimator):
     """A multi-layer perceptron as a scikit-learn estimator. A subclass says what targets are."""
 
     hidden_layer_sizes: Any
@@ -169,11 +164,11 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
 
     def _prepared(self, samples: Samples, first: bool, incremental: bool) -> Training:
         """A training at its start, or the one to go on with; ``fit`` begins it anew in any case."""
-        sizes, activations, dropout = self._layers(samples.x.shape[1])
+        layers = layers_of(self, samples.x.shape[1])
         if first:
-            self._training = self._new_training(sizes, activations, dropout, samples.x.dtype)
+            self._training = self._new_training(layers, samples.x.dtype)
         else:
-            self._check_layers(sizes)
+            self._check_sizes(layers.sizes)
         if not first and not incremental:
             self._training.random = check_random_state(self.random_state)
         self._training.adopt(self)
@@ -242,35 +237,17 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
         """What inputs are brought to: float32 stays, all else becomes float64, unless `dtype` says."""
         return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
 
-    def _layers(self, columns: int) -> tuple[list[int], list[str], list[float]]:
-        """Sizes, and for each hidden layer the activation and the dropout. Raises ValueError where they do not fit."""
-        name = type(self).__name__
-        hidden = list(np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)))
-        if not all(isinstance(size, (int, np.integer)) and size > 0 for size in hidden):
-            raise ValueError(f"{name}: hidden_layer_sizes must be integers > 0, got {self.hidden_layer_sizes!r}")
-        if self.clip is not None:
-            kind_and_bound(self.clip, name)
-        activations = per_layer(name, "activation", self.activation, len(hidden))
-        dropout = per_layer(name, "dropout", self.dropout, len(hidden))
-        for activation in activations:
-            if activation not in ACTIVATIONS:
-                raise ValueError(f"{name}: activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-        for p in dropout:
-            if not (isinstance(p, (int, float, np.number)) and 0 <= p < 1):
-                raise ValueError(f"{name}: dropout must lie in [0, 1), got {p!r}")
-        return [columns, *map(int, hidden), self.n_outputs_], activations, dropout
-
-    def _new_training(self, sizes: list[int], activations: list[str], dropout: list[float], dtype: Any) -> Training:
+    def _new_training(self, layers: Layers, dtype: Any) -> Training:
         """A network at its start."""
         random = check_random_state(self.random_state)
-        generator = Generator() if any(dropout) else None
-        model = build(sizes, activations, dropout, self.norm, dtype, generator)
-        initialise(model, activations, random)
+        generator = Generator() if any(layers.dropout) else None
+        model = build(*layers, self.norm, dtype, generator)
+        initialise(model, layers.activations, random)
         if generator is not None:
             generator.manual_seed(int(random.randint(2**31)))
         return Training(model, LOSSES[self.out_activation_], self._score_of_outputs(), self._metric, random)
 
-    def _check_layers(self, sizes: list[int]) -> None:
+    def _check_sizes(self, sizes: list[int]) -> None:
         layers = list(linear_layers(self._training.model))
         built = [layers[0].in_features, *(layer.out_features for layer in layers)]
         if built != sizes:
@@ -320,87 +297,7 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
             training.held_keys = Counter(row_keys(training.held))
         return samples.take(train), training.held
 
-    # What is fitted
-
-    def _check_weights(self, training: Training) -> None:
-        if not all([np.isfinite(p.array).all() for p in training.params]):
-            raise ValueError(
-                f"{type(self).__name__}: the weights are no longer finite after {len(training.history)} epochs; scale "
-                f"the data, or lower learning_rate_init, now {self.learning_rate_init}"
-            )
-
-    def _publish(self, training: Training) -> None:
-        """Sets the fitted attributes."""
-        stochastic, history = self.solver != "lbfgs", training.history
-        validated = stochastic and f"val_{self._metric}" in history.records[-1]
-        self.history_: History = history
-        self.n_layers_ = len(training.weights) + 1
-        self.t_ = training.samples
-        self.stopped_ = training.stopped
-        self.loss_ = history.records[-1]["loss"] if len(history) else math.nan
-        self.loss_curve_ = [record["loss"] for record in history.records]
-        self.validation_loss_curve_ = history["val_loss"] if validated else None
-        self.validation_scores_ = history[f"val_{self._metric}"] if validated else None
-        self.best_validation_score_ = training.patience.best if validated and self.early_stopping else None
-        self.best_loss_ = None if self.early_stopping and stochastic else min(self.loss_curve_, default=math.nan)
-
-    @property
-    def module_(self) -> nn.Sequential:
-        """The network, in evaluation mode: Linear, norm, activation and Dropout a hidden layer, and a last Linear."""
-        check_is_fitted(self)
-        return self._training.model
-
-    @property
-    def coefs_(self) -> list[Array]:
-        """The weights of each layer, (inputs, outputs), sharing memory with the network."""
-        return [layer.weight.array.T for layer in self._linear_layers("coefs_")]
-
-    @property
-    def intercepts_(self) -> list[Array]:
-        """The biases of each layer, (outputs), sharing memory with the network."""
-        return [layer.bias.array for layer in self._linear_layers("intercepts_") if layer.bias is not None]
-
-    def _linear_layers(self, name: str) -> list[nn.Linear]:
-        if "_training" not in vars(self):
-            raise AttributeError(f"{type(self).__name__}: {name} is there after fit")
-        return list(linear_layers(self._training.model))
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "_training" in vars(self)
-
-    # Outputs
-
-    def _scores(self, X: Any) -> Tensor:
-        """What the network gives, (N, C), before the output activation."""
-        check_is_fitted(self)
-        model = self._training.model
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=self._training.params[0].dtype, reset=False, ensure_min_samples=1
-        )
-        with no_grad():
-            parts = [model(Tensor(contiguous(dense(X, slice(i, i + ROWS))))).array for i in range(0, X.shape[0], ROWS)]
-        return Tensor(parts[0] if len(parts) == 1 else np.concatenate(parts))
-
-    def _outputs(self, z: Tensor) -> Array:
-        """Scores after the output activation."""
-        with no_grad():
-            return OUTPUTS[self.out_activation_](z).array
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def per_layer(estimator: str, name: str, value: Any, layers: int) -> list[Any]:
-    """A value for each hidden layer. Raises ValueError where there are given more or fewer."""
-    if isinstance(value, (str, Real)):
-        return [value] * layers
-    if len(value) != layers:
-        raise ValueError(f"{estimator}: {name} gives {len(value)} values, but there are {layers} hidden layers")
-    return list(value)
-
-
-def contiguous(X: Any) -> Any:
-    """The rows one behind the other; CSR stays as it is."""
-    return np.ascontiguousarray(X) if isinstance(X, np.ndarray) else X

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from cygrad import nn
 from cygrad._typing import Array
-from cygrad.nn.utils import vector_to_parameters
+from cygrad.autograd import engine
+from cygrad.optim.optimizer import gradients
 from cygrad.sklearn.samples import Samples
-from cygrad.sklearn.training import Training
-from cygrad.tensor import Tensor
+from cygrad.sklearn.training import Training, eager_calls
 
 if TYPE_CHECKING:
     from cygrad.sklearn.base import BaseMLP
@@ -27,23 +27,8 @@ def fit_lbfgs(training: Training, train: Samples, options: BaseMLP) -> int:
     """Minimises the loss of all samples with the L2 penalty, and returns the number of iterations. D. C. Liu,
     J. Nocedal (1989), "On the limited memory BFGS method for large scale optimization"."""
     check_options(options)
-    model, params = training.model, training.params
-    batch = train.whole()
-    total = float(len(train) if train.weight is None else train.weight.sum())
-    decay = options.alpha / total
-
-    def loss_and_gradient(vector: Array) -> tuple[float, Array]:
-        vector_to_parameters(Tensor(vector.astype(params[0].dtype)), params)
-        loss, size = training.recorded_gradient(*batch, decay > 0)
-        gradients = [p.grad for p in params]
-        if size is None:
-            return loss.item(), flat(gradients)
-        for weight in training.weights:
-            if weight.grad is not None:
-                weight.grad.array[...] += decay * weight.array
-        return loss.item() + 0.5 * decay * size.item() ** 2, flat(gradients)
-
-    accepted = [flat(params)]
+    objective = Objective(training, train, options)
+    accepted = [objective.start()]
 
     def end_iteration(intermediate_result: Any) -> None:
         accepted.append(intermediate_result.x.copy())
@@ -52,7 +37,7 @@ def fit_lbfgs(training: Training, train: Samples, options: BaseMLP) -> int:
         if training.stopped:
             raise StopIteration
 
-    for module in model.modules():
+    for module in training.model.modules():
         if isinstance(module, nn.BatchNorm1d):
             module.momentum = 1.0  # every batch is all samples: their statistics are the running ones
     limits = {"maxfun": options.max_fun, "maxiter": options.max_iter, "gtol": options.tol}
@@ -60,10 +45,10 @@ def fit_lbfgs(training: Training, train: Samples, options: BaseMLP) -> int:
     with training.session(options.callbacks or (), options.max_iter):
         try:
             status = minimize(
-                loss_and_gradient, accepted[0], method="L-BFGS-B", jac=True, callback=end_iteration, options=limits
+                objective, accepted[0], method="L-BFGS-B", jac=True, callback=end_iteration, options=limits
             ).status
         finally:
-            loss, _ = loss_and_gradient(accepted[0])  # the last one tried may be another
+            loss, _ = objective(accepted[0])  # the last one tried may be another
         if len(training.history) == begun:  # nothing to gain from the start on
             training.end_iteration(loss)
     iterations = len(training.history) - begun
@@ -77,6 +62,45 @@ def fit_lbfgs(training: Training, train: Samples, options: BaseMLP) -> int:
     return iterations
 
 
+class Objective:
+    """The loss of all samples with the L2 penalty, and its gradient, as functions of one vector in float64: all
+    parameters, one behind the other."""
+
+    def __init__(self, training: Training, train: Samples, options: BaseMLP) -> None:
+        self.training = training
+        self.batch = train.whole()
+        self.decay = options.alpha / float(len(train) if train.weight is None else train.weight.sum())
+        self.step = training.recorded_gradient
+        self.step.after = eager_calls(options.max_iter)
+        ends = np.cumsum([0, *[p.numel() for p in training.params]]).tolist()
+        self.places = [slice(begin, end) for begin, end in pairwise(ends)]
+        self.count = ends[-1]
+
+    def start(self) -> Array:
+        """The parameters as they are."""
+        return self.gathered(engine.arrays_of(self.training.params))
+
+    def __call__(self, vector: Array) -> tuple[float, Array]:
+        params, weights, decay = self.training.params, self.training.weights, self.decay
+        engine.note_writes(params)
+        for array, place in zip(engine.arrays_of(params), self.places):
+            array[...] = vector[place].reshape(array.shape)
+        loss, size = self.step(*self.batch, decay > 0)
+        penalty = 0.0
+        if size is not None:
+            penalty = 0.5 * decay * size.item() ** 2
+            for gradient, weight in zip(gradients(weights), engine.arrays_of(weights)):
+                gradient += decay * weight
+        return loss.item() + penalty, self.gathered(gradients(params))
+
+    def gathered(self, arrays: list[Array]) -> Array:
+        """All numbers, one array behind the other."""
+        vector = np.empty(self.count)
+        for array, place in zip(arrays, self.places):
+            vector[place] = array.ravel()
+        return vector
+
+
 def check_options(options: BaseMLP) -> None:
     """Raises ValueError for options under which a loss has no one value, or no one gradient."""
     for name in ("dropout", "weight_decay", "clip"):
@@ -84,8 +108,3 @@ def check_options(options: BaseMLP) -> None:
             raise ValueError(
                 f"{type(options).__name__}: solver='lbfgs' goes without {name}, got {getattr(options, name)!r}"
             )
-
-
-def flat(tensors: Iterable[Any]) -> Array:
-    """All numbers, one tensor behind the other, in float64."""
-    return np.concatenate([tensor.array.ravel() for tensor in tensors]).astype(np.float64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -12,11 +13,12 @@ import numpy as np
 
 import cygrad as cg
 from cygrad import nn
+from cygrad.autograd import no_grad
 from cygrad.nn import functional as F
 from cygrad.random import Generator
 from cygrad.tensor import Tensor
 
-__all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "initialise", "linear_layers"]
+__all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "evaluating", "initialise", "linear_layers"]
 
 Loss = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]
 
@@ -63,6 +65,21 @@ def build(
 def linear_layers(model: nn.Module) -> Iterator[nn.Linear]:
     """The linear layers, from the input on."""
     return (module for module in model.modules() if isinstance(module, nn.Linear))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """A block in which a network that is trained is evaluated, without gradients. Only layers that training makes a
+    difference to change their mode, for a recorded step looks at a network again that has changed."""
+    layers = [module for module in model.modules() if isinstance(module, (nn.Dropout, nn.BatchNorm1d))]
+    for layer in layers:
+        layer.training = False
+    try:
+        with no_grad():
+            yield
+    finally:
+        for layer in layers:
+            layer.training = True
 
 
 def initialise(model: nn.Sequential, activations: Sequence[str], random: np.random.RandomState) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from cygrad._typing import Array
 from cygrad.tensor import Tensor
 
-__all__ = ["Samples", "hold_out", "row_keys", "rows_besides"]
+__all__ = ["Samples", "contiguous", "dense", "hold_out", "row_keys", "rows_besides"]
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,26 @@ class Samples:
         """Some of the rows."""
         return Samples(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
 
+    @property
+    def sparse(self) -> bool:
+        """Whether x is a CSR matrix."""
+        return not isinstance(self.x, np.ndarray)
+
     def batch(self, rows: Array | slice) -> tuple[Tensor, Tensor, Tensor | None]:
         """Some of the rows as dense tensors. The weights are divided by their sum, and have as many axes as y."""
+        x, y = Tensor(dense(self.x, rows)), Tensor(dense(self.y, rows))
         if self.weight is None:
-            return Tensor(dense(self.x, rows)), Tensor(dense(self.y, rows)), None
+            return x, y, None
         weight = self.weight[rows]
-        weight = (weight / weight.sum()).reshape(-1, *[1] * (self.y.ndim - 1))
-        return Tensor(dense(self.x, rows)), Tensor(dense(self.y, rows)), Tensor(weight)
+        return x, y, Tensor(self.beside_y(weight / weight.sum()))
 
     def whole(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """All of the rows as one batch."""
         return self.batch(slice(None))
+
+    def beside_y(self, weight: Array) -> Array:
+        """Weights with as many axes as y has."""
+        return weight.reshape(-1, *[1] * (self.y.ndim - 1))
 
 
 def dense(array: Any, rows: Array | slice) -> Array:
@@ -51,6 +60,11 @@ def dense(array: Any, rows: Array | slice) -> Array:
     if not isinstance(array, np.ndarray):
         return np.asarray(array[rows].toarray())
     return array[rows] if isinstance(rows, slice) else array.take(rows, 0)
+
+
+def contiguous(x: Any) -> Any:
+    """The rows one behind the other; CSR stays as it is."""
+    return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x
 
 
 def hold_out(
@@ -67,12 +81,13 @@ def hold_out(
             f"{name}: early_stopping needs two samples or more to validate on, and one to train on, but "
             f"validation_fraction={fraction} of {n} samples are {size}"
         )
+    parts = {"n_splits": 1, "test_size": size, "train_size": n - size, "random_state": random}
     rows = np.arange(n)
     if labels is None:
-        return tuple(train_test_split(rows, test_size=size, random_state=random))
+        return next(ShuffleSplit(**parts).split(rows))
     classes, first, counts = np.unique(labels, return_index=True, return_counts=True)
     if counts.min() >= 2 and min(size, n - size) >= len(classes):
-        return tuple(train_test_split(rows, test_size=size, random_state=random, stratify=labels))
+        return next(StratifiedShuffleSplit(**parts).split(rows, labels))
     free = np.setdiff1d(rows, first)
     if len(free) < 2:
         raise ValueError(

@@ -107,6 +107,29 @@ cdef class Launch:
         count = self.number("tensors")
         return [<size_t>(<pointer *>p[0])[i] for i in range(count)] if p[0] else []
 
+    def arrays(self):
+        """(name, kind, number, address) of every array, in the order of the arguments; the number is the place in a list, 0
+        where there is one array. NULL is none, and tables of sizes, which the launch owns, are not among them."""
+        cdef int64_t i, j, count = 0
+        cdef bint many = False
+        cdef pointer *p
+        cdef list found = []
+        cdef tuple fields = self.fields
+        for i in range(self.layout.count):
+            if strcmp(self.layout.fields[i].name, b"tensors") == 0:
+                many, count = True, (<int64_t *>(<char *>self.args + self.layout.fields[i].offset))[0]
+        for i in range(self.layout.count):
+            kind = self.layout.fields[i].kind
+            p = <pointer *>(<char *>self.args + self.layout.fields[i].offset)
+            if kind in (CG_OUT, CG_IN) or (kind == CG_IDX and not many):
+                if p[0]:
+                    found.append((*<tuple>fields[i], 0, <size_t>p[0]))
+            elif kind in (CG_OUTS, CG_INS) and p[0]:
+                for j in range(count):
+                    if (<pointer *>p[0])[j]:
+                        found.append((*<tuple>fields[i], j, <size_t>(<pointer *>p[0])[j]))
+        return found
+
     def move(self, str name, int64_t index, size_t address):
         """Makes argument `name`, or number `index` of its list, another address."""
         cdef pointer *p = <pointer *>self.place(name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cygrad import _kernels as kernels
-from cygrad.compiler.launches import Cut, cut_of, operands_of
+from cygrad.compiler.launches import Cut, cut_of
 from cygrad.compiler.passes.plan import Plan, is_launch
 
 __all__ = ["chain"]
@@ -29,14 +29,14 @@ def chain(plan: Plan, in_order: bool) -> None:
             events += closed(plan, run, cut)
             run, cut = [], own
         run.append(event)
-    plan.events = events + closed(plan, run, cut)
+    plan.arrange(events + closed(plan, run, cut))
 
 
 def closed(plan: Plan, run: list[Any], cut: Cut | None) -> list[Any]:
     """A run of launches as a chain, where that pays."""
     if len(run) < 2 or cut is None:
         return run
-    keys = {plan.owner(o.pointer) for launch in run for o in operands_of(launch)}
+    keys = {key for launch in run for _, key in plan.operands(launch)}
     size = sum([plan.array(key).nbytes for key in keys])
     return run if size < CACHE_BYTES else [kernels.Chain(run, cut.blocks)]
 
@@ -59,6 +59,5 @@ def placed_operands(plan: Plan, launch: Any) -> list[tuple[int, tuple[int, int] 
     cut = cut_of(launch)
     assert cut is not None
     return [
-        (plan.owner(o.pointer), None if o.name in cut.whole else (o.number, o.pointer), o.written)
-        for o in operands_of(launch)
+        (key, None if o.name in cut.whole else (o.number, o.pointer), o.written) for o, key in plan.operands(launch)
     ]

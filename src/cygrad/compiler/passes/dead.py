@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cygrad.compiler.launches import reads_and_writes
 from cygrad.compiler.memory import address, owner_of
 from cygrad.compiler.passes.plan import Plan, is_launch
 
@@ -17,9 +16,9 @@ def drop_dead(plan: Plan) -> None:
         if not is_launch(event):
             wanted |= {address(owner_of(array)) for array in event.arrays()}
             continue
-        reads, writes = [{plan.owner(pointer) for pointer in part} for part in reads_and_writes(event)]
+        writes = plan.written_by(event)
         if id(event) in plan.effects or any([key in wanted or key not in plan.temporary for key in writes]):
-            wanted |= reads
+            wanted |= {key for operand, key in plan.operands(event) if operand.read}
         else:
             dead.append(event)
     plan.remove(dead)

@@ -30,7 +30,7 @@ def write_gradients(plan: Plan) -> None:
     0 + g = g, but for the sign of a zero: that is the one bit in which a program may differ from eager mode. A product
     adds what it sums to what is there, as the addition would.
     """
-    uses = plan.uses()
+    uses = plan.uses
     for addition in additions(plan, uses):
         target = uses[plan.owner(addition.total)]
         first = [use.event for use in target].index(addition.add)
@@ -43,6 +43,7 @@ def write_gradients(plan: Plan) -> None:
         elif can_add(addition):
             plan.replace(addition.maker, "c", addition.total, (addition.copy, "y"))
             addition.maker.set_number("accumulate", 1)
+            plan.look_again(addition.maker)
             plan.remove([addition.add, addition.copy])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +52,7 @@ class Plan:
         self.numbers = {id(event): number for number, event in enumerate(self.events)}  # in the recording
         self.stands_for: dict[tuple[int, str], tuple[int, str]] = {}  # operands that write what others did
         self.known = recorder.known
+        self.looked_up: dict[int, list[tuple[Operand, int]]] = {}
         # What happens besides writing arrays: counters taken, steps counted, faults found.
         self.effects = {id(draw.event) for draw in recorder.draws} | {id(moved.event) for moved in recorder.moves}
         self.temporary = {address(owner): owner for owner in map(owner_of, recorder.tape.arrays)}
@@ -66,22 +68,43 @@ class Plan:
 
     def owner(self, pointer: int) -> int:
         """The address of the array that an address lies in."""
-        found = self.known.find(pointer)
-        return pointer if found is None else address(found)
+        start = self.known.start(pointer)
+        return pointer if start is None else start
 
     def array(self, pointer: int) -> Array:
         """The array that an address lies in; one byte where none is known."""
         found = self.known.find(pointer)
         return np.ctypeslib.as_array((ctypes.c_ubyte * 1).from_address(pointer)) if found is None else found
 
+    def operands(self, launch: Any) -> list[tuple[Operand, int]]:
+        """The operands of a launch, each with the array that it lies in. They are looked up once: who changes a launch
+        otherwise than by `replace` calls `look_again`."""
+        found = self.looked_up.get(id(launch))
+        if found is None:
+            found = self.looked_up[id(launch)] = [(o, self.owner(o.pointer)) for o in operands_of(launch)]
+        return found
+
+    def look_again(self, launch: Any) -> None:
+        """Forgets the operands of a launch, which has been changed."""
+        self.looked_up.pop(id(launch), None)
+        self.__dict__.pop("uses", None)
+
+    def written_by(self, event: Any) -> set[int]:
+        """The arrays that an event writes; of a call of Python, those that it may write."""
+        if not is_launch(event):
+            return keys_of(event)
+        return {key for operand, key in self.operands(event) if operand.written}
+
+    @cached_property
     def uses(self) -> dict[int, list[Use]]:
-        """The uses of each array, in order."""
+        """The uses of each array, in order: as they are now, for passes change them."""
         found: dict[int, list[Use]] = {}
         for place, event in enumerate(self.events):
-            for launch in launches_of(event):
-                for operand in operands_of(launch):
-                    found.setdefault(self.owner(operand.pointer), []).append(Use(place, launch, operand))
-            if not launches_of(event):
+            launches = launches_of(event)
+            for launch in launches:
+                for operand, key in self.operands(launch):
+                    found.setdefault(key, []).append(Use(place, launch, operand))
+            if not launches:
                 for key in keys_of(event):
                     found.setdefault(key, []).append(Use(place, event, None))
         return found
@@ -93,12 +116,19 @@ class Plan:
     def replace(self, launch: Any, name: str, pointer: int, stands_for: tuple[Any, str]) -> None:
         """Lets a launch write to `pointer` through its operand `name`, as (event, operand) did that is left out."""
         launch.move(name, 0, pointer)
+        self.look_again(launch)
         self.stands_for[id(launch), name] = (self.numbers[id(stands_for[0])], stands_for[1])
 
     def remove(self, events: Iterable[Any]) -> None:
         """Leaves events out."""
         gone = {id(event) for event in events}
-        self.events = [event for event in self.events if id(event) not in gone]
+        if gone:
+            self.arrange([event for event in self.events if id(event) not in gone])
+
+    def arrange(self, events: list[Any]) -> None:
+        """Has these events from now on."""
+        self.events = events
+        self.__dict__.pop("uses", None)
 
 
 def keys_of(call: Any) -> set[int]:

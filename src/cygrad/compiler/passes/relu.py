@@ -13,7 +13,7 @@ RELU = 1  # GEMM_RELU of csrc/kernels/gemm.h
 
 def merge_relu(plan: Plan) -> None:
     """y = relu(c), c = A·B + bias: one launch that writes y, where nobody else needs c. The bits are the same."""
-    uses = plan.uses()
+    uses = plan.uses
     merged = []
     for relu in plan.events:
         if not is_launch(relu, "relu"):

@@ -46,8 +46,9 @@ class Places:
         read: list[tuple[int, int]] = []
         written: list[tuple[int, int]] = []
         for event in events:
-            reads = [span(array) for operand, array in self.of(event) if operand.read]
-            writes = [span(array) for operand, array in self.of(event) if operand.written]
+            spans = [(operand, span(array)) for operand, array in self.of(event)]
+            reads = [own for operand, own in spans if operand.read]
+            writes = [own for operand, own in spans if operand.written]
             needed = meet(reads + writes, written) or meet(writes, read)
             if needed:
                 read, written = [], []
@@ -64,7 +65,11 @@ def span(array: Array) -> tuple[int, int]:
 
 def meet(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> bool:
     """Whether one of some addresses lies in one of the others."""
-    return any([a < d and c < b for a, b in some for c, d in others])
+    for a, b in some:
+        for c, d in others:
+            if a < d and c < b:
+                return True
+    return False
 
 
 def share_memory(plan: Plan) -> Places:
@@ -74,7 +79,7 @@ def share_memory(plan: Plan) -> Places:
     The largest are placed first, each in the lowest gap that fits it: Y. Pisarchyk, J. Lee (2020), "Efficient memory
     management for deep neural net inference", greedy by size.
     """
-    uses, places = plan.uses(), Places()
+    uses, places = plan.uses, Places()
     lives = [life_of(plan, key, uses[key]) for key in plan.temporary if key in uses and is_made(uses[key])]
     offsets = placed(lives)
     places.bytes_apart = sum([array.nbytes for array in plan.temporary.values()])
@@ -87,14 +92,15 @@ def share_memory(plan: Plan) -> Places:
         for array in [plan.temporary[life.key]]
     }
     for key, own in uses.items():
+        home = homes.get(key)
+        array = plan.array(key) if home is None else home
+        further = 0 if home is None else address(home) - key
         for _, launch, operand in own:
             if operand is None:
                 continue
-            array = homes[key] if key in homes else plan.array(key)
-            if key in homes:
-                pointer = address(array) + operand.pointer - key
-                launch.move(operand.name, operand.number, pointer)
-                operand = operand._replace(pointer=pointer)
+            if home is not None:
+                operand = Operand(*operand[:2], operand.pointer + further, *operand[3:])
+                launch.move(*operand[:3])
             places.operands.setdefault(id(launch), []).append((operand, array))
     return places
 
