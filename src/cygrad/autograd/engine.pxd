@@ -2,9 +2,11 @@
 
 cimport cython
 cimport numpy as np
+from cygrad.autograd cimport arrays
 
 
 @cython.final
+@cython.freelist(64)
 cdef class Version:
     cdef public long long value, rewrites
 
@@ -21,6 +23,7 @@ cdef class Value:
 
 
 @cython.final
+@cython.freelist(64)
 @cython.trashcan(True)
 cdef class Node:
     cdef public Op op
@@ -81,17 +84,21 @@ cpdef Value wrap(array)
 @cython.locals(node=Node)
 cpdef Node new_node(Op op)
 
-cdef root(array)
-
-@cython.locals(node=Node, value=Value, recording=bint, operands=list, outputs=tuple, index=cython.Py_ssize_t)
+@cython.locals(node=Node, value=Value, recording=bint, outputs=tuple, index=cython.Py_ssize_t)
 cdef apply(Op op, tuple args, dict options)
+
+@cython.locals(value=Value)
+cdef operand(arg)
+
+@cython.locals(count=cython.Py_ssize_t)
+cdef forward(Op op, Node node, tuple args, dict options)
 
 @cython.locals(value=Value, depth=cython.longlong, edges=list, needs=list, found=bint, any_tensor=bint)
 cdef bint connect(Node node, tuple args) except -1
 
 cdef int check_history(Op op, Value value) except -1
 
-@cython.locals(value=Value, version=Version)
+@cython.locals(value=Value, owner=Value)
 cdef Value output_of(result, tuple args)
 
 cdef int attach(Value value, Node node, Py_ssize_t index) except -1
@@ -104,14 +111,17 @@ cdef Value owner_of(array, tuple candidates)
 
 @cython.locals(
     value=Value, node=Node, received=list, results=tuple, saved=tuple, edges=list, edge=tuple, leaves=dict,
-    found=dict, pending=dict, heap=list, index=cython.Py_ssize_t, number=cython.Py_ssize_t, anomaly=bint, owned=bint,
+    found=dict, pending=dict, waiting=list, index=cython.Py_ssize_t, number=cython.Py_ssize_t, anomaly=bint, owned=bint,
 )
 cdef tuple walk(outputs, upstream, bint retain_graph, dict places)
 
 cdef bint is_new(array, list received, tuple saved, tuple results)
 
 @cython.locals(received=list, entry=tuple)
-cdef int deposit(target, Py_ssize_t index, array, bint owned, dict leaves, dict pending, list heap) except -1
+cdef int deposit(target, Py_ssize_t index, array, bint owned, dict leaves, dict pending, list waiting) except -1
+
+@cython.locals(other=Node, low=cython.Py_ssize_t, high=cython.Py_ssize_t, middle=cython.Py_ssize_t)
+cdef int line_up(Node node, list waiting) except -1
 
 @cython.locals(total=Value)
 cpdef accumulate(Value leaf, array, bint owned)

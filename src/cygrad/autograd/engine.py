@@ -3,7 +3,7 @@
 Forward, every op that touches a value requiring a gradient leaves a :class:`Node`: what its gradient rule
 needs (``saved``) and where the gradients go (``edges``). Backward, the nodes are taken deepest first, so that
 each has received all its gradients before it is asked for those of its inputs; it is freed as soon as it has
-answered. The walk is a loop over a heap: it never recurses.
+answered. The walk is a loop over a list: it never recurses.
 
 This file is plain Python. The build compiles it with the C types that engine.pxd gives its classes.
 """
@@ -13,13 +13,13 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.autograd import arrays
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -107,16 +107,6 @@ class Node:
         can see them, and anything else. They are read back from ``ctx.saved``."""
         self.saved = values
 
-    def __lt__(self, other: Node) -> bool:
-        """Deeper nodes come first: whoever uses a node's output is deeper than it."""
-        return self.depth > other.depth
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
     def __repr__(self) -> str:
         return f"<{self.op.name} backward>"
 
@@ -145,7 +135,12 @@ class Node:
         if self.op.materialize:
             upstream = materialized(self, upstream)
         present = recorder()
-        results = rule(self, *upstream) if present is None else present.rule(self, upstream)
+        if present is not None:
+            results = present.rule(self, upstream)
+        elif len(upstream) == 1:
+            results = rule(self, upstream[0])
+        else:
+            results = rule(self, *upstream)
         if not isinstance(results, tuple):
             results = (results,)
         if len(results) != len(self.edges):
@@ -417,28 +412,15 @@ def new_node(op: Op) -> Node:
     return node
 
 
-def root(array: Array) -> Array:
-    """The array that owns the memory of `array`."""
-    base = array.base
-    return base if isinstance(base, np.ndarray) else array
-
-
 def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Computes op on values and plain arguments; records a node where a gradient is wanted."""
     node = new_node(op)
     recording = connect(node, args) and _mode.enabled
-    operands: list[Any] = [node]
-    for arg in args:
-        if isinstance(arg, Value):
-            value = arg
-            operands.append(value.array)
-        else:
-            operands.append(arg)
     present = recorder()
     if present is not None:
-        result = present.forward(op, operands, options, args, recording)
+        result = present.forward(op, [node, *[operand(arg) for arg in args]], options, args, recording)
     else:
-        result = op.forward(*operands, **options) if options else op.forward(*operands)
+        result = forward(op, node, args, options)
     if isinstance(result, tuple):
         outputs = tuple([output_of(array, args) for array in result])
         if recording:
@@ -456,6 +438,26 @@ def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     if _tracer is not None:
         _tracer.applied(op, args, options, (value,))
     return value
+
+
+def operand(arg: Any) -> Any:
+    """An argument as a forward function takes it: the array of a value, anything else as it is."""
+    if isinstance(arg, Value):
+        value = arg
+        return value.array
+    return arg
+
+
+def forward(op: Op, node: Node, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """What the op's forward function gives; a few operands go there without a tuple made of them."""
+    count = len(args)
+    if options or not 1 <= count <= 3:
+        return op.forward(node, *[operand(arg) for arg in args], **options)
+    first = operand(args[0])
+    if count == 1:
+        return op.forward(node, first)
+    second = operand(args[1])
+    return op.forward(node, first, second) if count == 2 else op.forward(node, first, second, operand(args[2]))
 
 
 def connect(node: Node, args: tuple[Any, ...]) -> bool:
@@ -499,21 +501,15 @@ def check_history(op: Op, value: Value) -> None:
 def output_of(result: Any, args: tuple[Any, ...]) -> Value:
     """The value over an op's result. One that is a view of an argument shares the argument's version."""
     array = result if isinstance(result, np.ndarray) else np.asarray(result)
-    base = array.base
-    version = None
-    for arg in args:
-        if isinstance(arg, Value):
-            value = arg
-            if value.array is array or (base is not None and root(value.array) is root(array)):
-                version = value.version
+    owner = owner_of(array, args)
     value = Value.__new__(_value_type)
-    place(value, array, new_version() if version is None else version)
+    place(value, array, new_version() if owner is None else owner.version)
     return value
 
 
 def attach(value: Value, node: Node, index: int) -> None:
     """Makes the value output `index` of the node, if its dtype can have a gradient."""
-    if value.array.dtype.kind == "f":
+    if arrays.is_float(value.array):
         value.node = node
         value.index = index
         value.requires_grad = True
@@ -534,11 +530,11 @@ def guard(node: Node, args: tuple[Any, ...], outputs: tuple[Value, ...]) -> None
 
 def owner_of(array: Array, candidates: tuple[Any, ...]) -> Value | None:
     """The first value among the candidates that lies in the same memory as the array."""
-    memory = root(array)
+    memory = arrays.root(array)
     for candidate in candidates:
         if isinstance(candidate, Value):
             value = candidate
-            if value.array is array or root(value.array) is memory:
+            if value.array is array or arrays.root(value.array) is memory:
                 return value
     return None
 
@@ -576,8 +572,8 @@ def rewrite(value: Any, result: Any) -> Any:
 
 def keep_saved(node: Node, value: Value) -> None:
     """Copies what the node saved of the value's memory, which is about to be overwritten."""
-    memory = root(value.array)
-    saved = [copied(a) if isinstance(a, np.ndarray) and root(a) is memory else a for a in node.saved]
+    memory = arrays.root(value.array)
+    saved = [copied(a) if isinstance(a, np.ndarray) and arrays.root(a) is memory else a for a in node.saved]
     node.saved = tuple(saved)
     node.guards = [pair for pair in node.guards if pair[0] is not value.version]
 
@@ -659,7 +655,7 @@ def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     if present is not None:
         present.touch([leaf])
     if leaf.grad_value is None:
-        keep = owned and array.flags.c_contiguous
+        keep = owned and arrays.is_in_order(array)
         leaf.grad_value = wrap(array if keep else copied(array))
     else:
         total = leaf.grad_value
@@ -697,13 +693,13 @@ def walk(
     leaves: dict[Value, tuple[Array, bool]] = {}
     found: dict[tuple[Node, int], Array | None] = {}
     pending: dict[Node, list[Array | None]] = {}
-    heap: list[Node] = []
+    waiting: list[Node] = []
     anomaly = _mode.anomaly
     for value, array in zip(outputs, upstream):
         target = value if value.node is None else value.node
-        deposit(target, value.index, array, False, leaves, pending, heap)
-    while heap:
-        node = heappop(heap)
+        deposit(target, value.index, array, False, leaves, pending, waiting)
+    while waiting:
+        node = waiting.pop()
         received = pending.pop(node)
         if node.hooks is not None:
             for index, hooks in node.hooks.items():
@@ -726,7 +722,7 @@ def walk(
             if edge is not None and result is not None:
                 target, index = edge
                 owned = not isinstance(target, Node) and is_new(result, received, saved, results)
-                deposit(target, index, result, owned, leaves, pending, heap)
+                deposit(target, index, result, owned, leaves, pending, waiting)
     return leaves, found
 
 
@@ -734,7 +730,7 @@ def is_new(
     array: Array, received: list[Array | None], saved: tuple[Any, ...], results: tuple[Array | None, ...]
 ) -> bool:
     """Whether a gradient's memory is held by nobody but the walk."""
-    if array.base is not None:
+    if not arrays.owns_memory(array):
         return False
     for other in received:
         if other is array:
@@ -756,7 +752,7 @@ def deposit(
     owned: bool,
     leaves: dict[Value, tuple[Array, bool]],
     pending: dict[Node, list[Array | None]],
-    heap: list[Node],
+    waiting: list[Node],
 ) -> None:
     """Adds a gradient to what has arrived at a leaf, or at output `index` of a node."""
     if isinstance(target, Node):
@@ -765,7 +761,7 @@ def deposit(
             outputs = target.outputs
             received = [None] if outputs is None else [None] * len(outputs)
             pending[target] = received
-            heappush(heap, target)
+            line_up(target, waiting)
         present = received[index]
         received[index] = array if present is None else plus(present, array)
     else:
@@ -773,6 +769,19 @@ def deposit(
         if entry is not None:
             array, owned = plus(entry[0], array), True
         leaves[target] = (array, owned)
+
+
+def line_up(node: Node, waiting: list[Node]) -> None:
+    """Inserts the node where it belongs by its depth: the deepest stands last."""
+    low, high = 0, len(waiting)
+    while low < high:
+        middle = (low + high) // 2
+        other = waiting[middle]
+        if other.depth > node.depth:
+            high = middle
+        else:
+            low = middle + 1
+    waiting.insert(low, node)
 
 
 def run_hooks(hooks: dict[int, Callable[[Any], Value | None]], array: Array) -> Array:
