@@ -28,7 +28,7 @@ cdef class Value:
 cdef class Node:
     cdef public Op op
     cdef public tuple saved
-    cdef public list needs, edges, guards, outputs
+    cdef public list needs, edges, places, guards, outputs
     cdef public dict hooks
     cdef public long long depth
     cdef public bint freed
@@ -45,6 +45,11 @@ cdef class Op:
     cdef public tuple names
     cdef public object __doc__, __name__
     cdef public bint materialize, opaque
+
+
+@cython.auto_pickle(False)
+cdef class Layer:
+    pass
 
 
 cdef object _tracer, _recorder
@@ -70,7 +75,8 @@ cpdef overwrite(target, source)
 
 cpdef fill(target, value)
 
-cdef int check_guard(Op op, Version version, long long value) except -1
+@cython.locals(version=Version, saved=cython.longlong, number=cython.Py_ssize_t)
+cdef int check_guards(Op op, list guards) except -1
 
 
 @cython.locals(version=Version)
@@ -93,7 +99,9 @@ cdef operand(arg)
 @cython.locals(count=cython.Py_ssize_t)
 cdef forward(Op op, Node node, tuple args, dict options)
 
-@cython.locals(value=Value, depth=cython.longlong, edges=list, needs=list, found=bint, any_tensor=bint)
+@cython.locals(
+    value=Value, depth=cython.longlong, edges=list, needs=list, found=bint, any_tensor=bint, any_place=bint
+)
 cdef bint connect(Node node, tuple args) except -1
 
 cdef int check_history(Op op, Value value) except -1
@@ -110,7 +118,7 @@ cdef int guard(Node node, tuple args, tuple outputs) except -1
 cdef Value owner_of(array, tuple candidates)
 
 @cython.locals(
-    value=Value, node=Node, received=list, results=tuple, saved=tuple, edges=list, edge=tuple, leaves=dict,
+    value=Value, node=Node, received=list, results=tuple, saved=tuple, edges=list, places_of_inputs=list, leaves=dict,
     found=dict, pending=dict, waiting=list, index=cython.Py_ssize_t, number=cython.Py_ssize_t, anomaly=bint, owned=bint,
 )
 cdef tuple walk(outputs, upstream, bint retain_graph, dict places)
@@ -134,6 +142,18 @@ cpdef zero_gradients(list values, bint set_to_none)
 
 @cython.locals(value=Value, arrays=list)
 cpdef list arrays_of(list values)
+
+@cython.locals(state=dict)
+cpdef list states_of(list values, dict known)
+
+@cython.locals(state=dict, number=cython.Py_ssize_t)
+cpdef list lacking(list states, str name)
+
+@cython.locals(state=dict)
+cpdef list count_step(list states)
+
+@cython.locals(state=dict, value=Value)
+cpdef list arrays_in(list states, str name)
 
 @cython.locals(value=Value)
 cpdef bint same_dtype(list values)

@@ -24,7 +24,18 @@ from cygrad.autograd import arrays
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["Node", "Op", "Value", "Version", "backward", "grad_enabled", "gradients", "op", "set_grad_enabled"]
+__all__ = [
+    "Layer",
+    "Node",
+    "Op",
+    "Value",
+    "Version",
+    "backward",
+    "grad_enabled",
+    "gradients",
+    "op",
+    "set_grad_enabled",
+]
 
 
 Forward = Callable[..., Any]
@@ -95,8 +106,9 @@ class Node:
     op: Op
     saved: tuple[Any, ...]
     needs: list[bool]
-    edges: list[tuple[Node | Value, int] | None]
-    guards: list[tuple[Version, int]]
+    edges: list[Node | Value | None]  # where the gradient of each input goes
+    places: list[int] | None  # which output of its node each input is, None where all are the first
+    guards: list[Any]  # a version and its value when it was saved, the next version and its value, …
     outputs: list[tuple[tuple[int, ...], np.dtype[Any]]] | None  # of an op with several
     hooks: dict[int, dict[int, Callable[[Any], Any]]] | None
     depth: int
@@ -118,7 +130,7 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | Value | None, int], ...]:
         """Where the gradients go: a (node or leaf, output number) for each input, None where none is needed."""
-        return tuple([edge if edge is not None else (None, 0) for edge in self.edges])
+        return tuple(zip(self.edges, self.places or [0] * len(self.edges)))
 
     def input_gradients(self, upstream: list[Array | None]) -> tuple[Array | None, ...]:
         """The gradient of each input, from the gradient of each output."""
@@ -127,8 +139,7 @@ class Node:
                 f"{self.op.name}: backward was called a second time through a graph that the first call freed; "
                 "pass retain_graph=True to the first call"
             )
-        for version, value in self.guards:
-            check_guard(self.op, version, value)
+        check_guards(self.op, self.guards)
         rule = self.op.rule
         if rule is None:
             raise NotImplementedError(f"{self.op.name}: this op has no gradient rule")
@@ -153,6 +164,7 @@ class Node:
         """Lets go of everything that backward needed."""
         self.saved = ()
         self.edges = self.guards = NOTHING
+        self.places = None
         self.freed = True
 
 
@@ -163,13 +175,15 @@ def materialized(node: Node, upstream: Sequence[Array | None]) -> Any:
     return [np.zeros(shape, dtype) if array is None else array for array, (shape, dtype) in zip(upstream, node.outputs)]
 
 
-def check_guard(op: Op, version: Version, value: int) -> None:
-    """Raises if memory that `op` saved at version `value` was written to since."""
-    if version.value != value:
-        raise RuntimeError(
-            f"{op.name}: a tensor that its backward needs was changed in place "
-            f"(it is at version {version.value}, and was saved at version {value})"
-        )
+def check_guards(op: Op, guards: list[Any]) -> None:
+    """Raises if memory that `op` saved was written to since."""
+    for number in range(0, len(guards), 2):
+        version, saved = guards[number], guards[number + 1]
+        if version.value != saved:
+            raise RuntimeError(
+                f"{op.name}: a tensor that its backward needs was changed in place "
+                f"(it is at version {version.value}, and was saved at version {saved})"
+            )
 
 
 class Op:
@@ -243,6 +257,21 @@ def arrange(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[tup
 def op(forward: Forward) -> Op:
     """Decorator that makes an op of its forward function; ``@name.gradient`` then adds the rule."""
     return Op(forward.__name__, forward)
+
+
+class Layer:
+    """What a module is to the engine: a call of it computes its ``forward``, between hooks where it has any."""
+
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        present = recorder()
+        if present is not None:
+            present.called(self)
+        hooks = self._hooks
+        if hooks is not None:
+            return hooks.call(self, args, kwargs)
+        if kwargs or len(args) != 1:
+            return self.forward(*args, **kwargs)
+        return self.forward(args[0])
 
 
 # Grad mode
@@ -406,7 +435,7 @@ def new_node(op: Op) -> Node:
     node.op = op
     node.saved = ()
     node.needs = node.edges = node.guards = NOTHING
-    node.outputs = node.hooks = None
+    node.places = node.outputs = node.hooks = None
     node.depth = 0
     node.freed = False
     return node
@@ -434,7 +463,8 @@ def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     value = output_of(result, args)
     if recording:
         attach(value, node, 0)
-        guard(node, args, (value,))
+        if node.saved:
+            guard(node, args, (value,))
     if _tracer is not None:
         _tracer.applied(op, args, options, (value,))
     return value
@@ -463,11 +493,11 @@ def forward(op: Op, node: Node, args: tuple[Any, ...], options: dict[str, Any]) 
 def connect(node: Node, args: tuple[Any, ...]) -> bool:
     """Gives the node an edge to each argument that requires a gradient; tells whether there is one."""
     depth = 0
-    edges: list[tuple[Node | Value, int] | None] = []
+    edges: list[Node | Value | None] = []
     needs = []
-    found = any_tensor = False
+    found = any_tensor = any_place = False
     for arg in args:
-        edge: tuple[Node | Value, int] | None = None
+        edge: Node | Value | None = None
         if isinstance(arg, Value):
             value = arg
             any_tensor = True
@@ -475,10 +505,11 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
                 found = True
                 check_history(node.op, value)
                 if value.node is None:
-                    edge = (value, 0)
+                    edge = value
                 else:
-                    edge = (value.node, value.index)
+                    edge = value.node
                     depth = max(depth, value.node.depth)
+                    any_place = any_place or value.index > 0
         edges.append(edge)
         needs.append(edge is not None)
     if not any_tensor and args:
@@ -486,6 +517,8 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
     node.needs = needs
     node.edges = edges
     node.depth = depth + 1
+    if any_place:
+        node.places = [arg.index if isinstance(arg, Value) else 0 for arg in args]
     return found
 
 
@@ -524,7 +557,8 @@ def guard(node: Node, args: tuple[Any, ...], outputs: tuple[Value, ...]) -> None
             if value is None:
                 value = owner_of(item, outputs)
             if value is not None:
-                guards.append((value.version, value.version.value))
+                guards.append(value.version)
+                guards.append(value.version.value)
     node.guards = guards
 
 
@@ -575,7 +609,8 @@ def keep_saved(node: Node, value: Value) -> None:
     memory = arrays.root(value.array)
     saved = [copied(a) if isinstance(a, np.ndarray) and arrays.root(a) is memory else a for a in node.saved]
     node.saved = tuple(saved)
-    node.guards = [pair for pair in node.guards if pair[0] is not value.version]
+    pairs = zip(node.guards[::2], node.guards[1::2])
+    node.guards = [part for pair in pairs if pair[0] is not value.version for part in pair]
 
 
 # Lists of values: what optimizers and clipping ask of many parameters at once
@@ -599,6 +634,43 @@ def arrays_of(values: list[Any]) -> list[Array]:
     for value in values:
         arrays.append(value.array)
     return arrays
+
+
+def states_of(values: list[Any], known: dict[Any, dict[str, Any]]) -> list[dict[str, Any]]:
+    """What an optimizer knows of each; where that is nothing yet, that no step was made."""
+    states = []
+    for value in values:
+        state = known.get(value)
+        states.append(known.setdefault(value, {"step": 0}) if state is None else state)
+    return states
+
+
+def lacking(states: list[dict[str, Any]], name: str) -> list[int]:
+    """The numbers of the states that have nothing under this name."""
+    numbers = []
+    for number, state in enumerate(states):
+        if name not in state:
+            numbers.append(number)
+    return numbers
+
+
+def count_step(states: list[dict[str, Any]]) -> list[Any]:
+    """Counts a step in each state, and returns the counts."""
+    steps = []
+    for state in states:
+        step = state["step"] + 1
+        state["step"] = step
+        steps.append(step)
+    return steps
+
+
+def arrays_in(states: list[dict[str, Any]], name: str) -> list[Array]:
+    """The array that each state has under this name."""
+    found = []
+    for state in states:
+        value = state[name]
+        found.append(value.array)
+    return found
 
 
 def same_dtype(values: list[Any]) -> bool:
@@ -710,17 +782,17 @@ def walk(
             for index, arrived in enumerate(received):
                 if (node, index) in places:
                     found[node, index] = arrived
-        edges = node.edges
+        edges, places_of_inputs = node.edges, node.places
         saved = node.saved
         results = node.input_gradients(received)
         if anomaly:
             check_for_nan(node, results)
         if not retain_graph:
             node.free()
-        for number, edge in enumerate(edges):
+        for number, target in enumerate(edges):
             result = results[number]
-            if edge is not None and result is not None:
-                target, index = edge
+            if target is not None and result is not None:
+                index = 0 if places_of_inputs is None else places_of_inputs[number]
                 owned = not isinstance(target, Node) and is_new(result, received, saved, results)
                 deposit(target, index, result, owned, leaves, pending, waiting)
     return leaves, found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def upstream_gradient(op: str, output: Any, gradient: Any) -> Array:
             raise RuntimeError(
                 f"{op}: without a gradient the output must be one number, but it has shape {array.shape}"
             )
-        return np.ones(array.shape, array.dtype)
+        return one(array.dtype) if array.ndim == 0 else np.ones(array.shape, array.dtype)
     if not isinstance(gradient, Value):
         raise TypeError(f"{op}: a gradient must be a tensor or None, got {type(gradient).__name__}")
     if gradient.array.shape != array.shape:
@@ -45,6 +46,14 @@ def upstream_gradient(op: str, output: Any, gradient: Any) -> Array:
             f"{op}: the gradient has shape {gradient.array.shape}, but the output has shape {array.shape}"
         )
     return gradient.array.astype(array.dtype, copy=False)
+
+
+@functools.cache
+def one(dtype: np.dtype[Any]) -> Array:
+    """The number 1 for all to read."""
+    array = np.ones((), dtype)
+    array.flags.writeable = False
+    return array
 
 
 def check_inputs(op: str, inputs: tuple[Any, ...]) -> None:

@@ -43,7 +43,7 @@ class IncompatibleKeys(NamedTuple):
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-class Module:
+class Module(engine.Layer):
     """Base class of everything that has parameters. As ``torch.nn.Module``.
 
     A subclass assigns parameters and modules to attributes after ``super().__init__()``, and computes in
@@ -65,14 +65,6 @@ class Module:
 
     def __init__(self) -> None:
         self.__dict__.update(training=True, _buffer_names={})
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        recorder = engine.recorder()
-        if recorder is not None:
-            recorder.called(self)
-        if self._hooks is None:
-            return self.forward(*args, **kwargs)
-        return self._hooks.call(self, args, kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass gives its own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from cygrad._typing import Array
 from cygrad.autograd import enable_grad, engine
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.tensor import Tensor
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["Optimizer"]
 
@@ -115,8 +112,9 @@ class Optimizer:
                 self.update(group, ready)
             elif ready:
                 engine.call_again(self.update, group, ready)
-        for hook in tuple(self._hooks.values()):
-            engine.call_again(hook, self)
+        if self._hooks:
+            for hook in tuple(self._hooks.values()):
+                engine.call_again(hook, self)
         return loss
 
     def update(self, group: Group, params: list[Tensor]) -> None:
@@ -125,7 +123,7 @@ class Optimizer:
         names = self.state_names(group)
         recorder = engine.recorder()
         for step, batch, own in self.batches(params, self.states(group, params, names)):
-            self.launch(group, step, batch, *[engine.arrays_of([s[name] for s in own]) for name in names])
+            self.launch(group, step, batch, *[engine.arrays_in(own, name) for name in names])
             if recorder is not None:
                 recorder.optimized(self, group, batch, own, names)
 
@@ -149,16 +147,12 @@ class Optimizer:
 
     def states(self, group: Group, params: list[Tensor], names: tuple[str, ...]) -> list[dict[str, Any]]:
         """The state of each parameter, begun with a step count of 0 and `first_state` under each name."""
-        known = self.state
-        try:
-            result = [known[p] for p in params]
-        except KeyError:
-            result = [known.setdefault(p, {"step": 0}) for p in params]
+        states = engine.states_of(params, self.state)
         for name in names:
-            for p, state in zip(params, result):
-                if name not in state:
-                    state[name] = Tensor(kernels.pooled(np.full, p.array.shape, self.first_state(group), p.array.dtype))
-        return result
+            for number in engine.lacking(states, name):
+                shape, dtype = params[number].shape, params[number].dtype
+                states[number][name] = Tensor(kernels.pooled(np.full, shape, self.first_state(group), dtype))
+        return states
 
     def first_state(self, group: Group) -> float:
         """What the tensors of a state begin with."""
@@ -166,20 +160,15 @@ class Optimizer:
 
     def batches(
         self, params: list[Tensor], states: list[dict[str, Any]]
-    ) -> Iterator[tuple[Any, list[Tensor], list[dict[str, Any]]]]:
+    ) -> list[tuple[Any, list[Tensor], list[dict[str, Any]]]]:
         """The parameters one launch can take: those of one dtype and one step count, which is counted up.
         (step, params, states)."""
-        steps = []
-        for state in states:
-            state["step"] = step = state["step"] + 1
-            steps.append(step)
+        steps = engine.count_step(states)
         if steps.count(steps[0]) == len(params) and engine.same_dtype(params):
-            yield steps[0], params, states
-            return
+            return [(steps[0], params, states)]
         keys = [(step, p.array.dtype) for step, p in zip(steps, params)]
-        for key in dict.fromkeys(keys):
-            chosen = [i for i, k in enumerate(keys) if k == key]
-            yield key[0], [params[i] for i in chosen], [states[i] for i in chosen]
+        members = [(key, [i for i, k in enumerate(keys) if k == key]) for key in dict.fromkeys(keys)]
+        return [(key[0], [params[i] for i in chosen], [states[i] for i in chosen]) for key, chosen in members]
 
     # Saving
 

@@ -47,9 +47,10 @@ def batch_norm(
     y = batch_norm_training(
         input, weight, bias, running_mean=mean, running_var=var, momentum=momentum, eps=eps, batches=counted
     )
-    for statistic in running_mean, running_var:
-        if statistic is not None:
-            statistic.version.value += 1
+    if running_mean is not None:
+        running_mean.version.value += 1
+    if running_var is not None:
+        running_var.version.value += 1
     return y
 
 
