@@ -44,7 +44,7 @@ cdef class Op:
     cdef public Py_ssize_t inputs, required
     cdef public tuple names
     cdef public object __doc__, __name__
-    cdef public bint materialize, opaque
+    cdef public bint materialize, opaque, by_position
 
 
 @cython.auto_pickle(False)
@@ -53,6 +53,7 @@ cdef class Layer:
 
 
 cdef object _tracer, _recorder
+cdef long long _paused
 
 cdef tuple arrange(Op op, tuple args, dict options)
 
@@ -91,13 +92,13 @@ cpdef Value wrap(array)
 cpdef Node new_node(Op op)
 
 @cython.locals(node=Node, value=Value, recording=bint, outputs=tuple, index=cython.Py_ssize_t)
-cdef apply(Op op, tuple args, dict options)
+cdef apply(Op op, tuple args, tuple rest, dict options)
 
 @cython.locals(value=Value)
 cdef operand(arg)
 
-@cython.locals(count=cython.Py_ssize_t)
-cdef forward(Op op, Node node, tuple args, dict options)
+@cython.locals(count=cython.Py_ssize_t, operands=list)
+cdef forward(Op op, Node node, tuple args, tuple rest)
 
 @cython.locals(
     value=Value, depth=cython.longlong, edges=list, needs=list, found=bint, any_tensor=bint, any_place=bint
@@ -112,24 +113,31 @@ cdef Value output_of(result, tuple args)
 cdef int attach(Value value, Node node, Py_ssize_t index) except -1
 
 @cython.locals(value=Value, guards=list)
-cdef int guard(Node node, tuple args, tuple outputs) except -1
+cdef int guard(Node node, tuple seen) except -1
 
 @cython.locals(value=Value)
 cdef Value owner_of(array, tuple candidates)
 
 @cython.locals(
     value=Value, node=Node, received=list, results=tuple, saved=tuple, edges=list, places_of_inputs=list, leaves=dict,
-    found=dict, pending=dict, waiting=list, index=cython.Py_ssize_t, number=cython.Py_ssize_t, anomaly=bint, owned=bint,
+    shared=set, found=dict, pending=dict, waiting=list, index=cython.Py_ssize_t, number=cython.Py_ssize_t, anomaly=bint, owned=bint,
 )
 cdef tuple walk(outputs, upstream, bint retain_graph, dict places)
 
 cdef bint is_new(array, list received, tuple saved, tuple results)
 
-@cython.locals(received=list, entry=tuple)
-cdef int deposit(target, Py_ssize_t index, array, bint owned, dict leaves, dict pending, list waiting) except -1
+@cython.locals(received=list)
+cdef int deposit(
+    target, Py_ssize_t index, array, bint owned, dict leaves, set shared, dict pending, list waiting
+) except -1
 
 @cython.locals(other=Node, low=cython.Py_ssize_t, high=cython.Py_ssize_t, middle=cython.Py_ssize_t)
 cdef int line_up(Node node, list waiting) except -1
+
+cdef dict _ones
+
+@cython.locals(value=Value)
+cpdef seed(str op, output)
 
 @cython.locals(total=Value)
 cpdef accumulate(Value leaf, array, bint owned)
@@ -147,19 +155,16 @@ cpdef list arrays_of(list values)
 cpdef list states_of(list values, dict known)
 
 @cython.locals(state=dict, number=cython.Py_ssize_t)
-cpdef list lacking(list states, str name)
+cpdef list lacking(list states, tuple names)
 
-@cython.locals(state=dict)
-cpdef list count_step(list states)
+@cython.locals(state=dict, value=Value, same=bint, number=cython.Py_ssize_t, own_values=list, own_states=list)
+cpdef list count_steps(list values, list states)
 
-@cython.locals(state=dict, value=Value)
-cpdef list arrays_in(list states, str name)
+@cython.locals(state=dict, value=Value, arrays=list)
+cpdef list arrays_in(list states, tuple names)
 
-@cython.locals(value=Value)
-cpdef bint same_dtype(list values)
-
-@cython.locals(value=Value, gradients=list)
-cpdef list gradients_of(list values)
+@cython.locals(value=Value, gradient=Value)
+cpdef list gradients_of(list values, bint written=*)
 
 @cython.locals(value=Value)
 cpdef note_writes(list values)

@@ -190,10 +190,10 @@ class Op:
     """A forward function on arrays, the rule of its gradient, and the public function that both make.
 
     ``forward(ctx, *arrays, **options)`` returns an array or a tuple of arrays; ``rule(ctx, *upstream)`` returns
-    one gradient for each positional argument: a new array, an upstream array itself, a view, or None. Called
-    with values, an op computes and, where a gradient is wanted, records. Its positional parameters after ctx are
-    tensors (or None, or numbers); its keyword-only ones are options, which a caller may pass by position too. As
-    an attribute of a class, an op is a method.
+    one gradient for each tensor: a new array, an upstream array itself, a view, or None. Called with values, an op
+    computes and, where a gradient is wanted, records. Its parameters before "/" are ctx and tensors (or None, or
+    numbers), those behind it options; without "/", options are what is keyword-only. A caller may pass both by
+    position or by name. As an attribute of a class, an op is a method.
     """
 
     def __init__(self, name: str, forward: Forward) -> None:
@@ -204,8 +204,9 @@ class Op:
         self.rule: Rule | None = None
         self.materialize = True  # whether the rule receives zeros, not None, for outputs without a gradient
         self.opaque = False  # whether it may do what no recorder sees, so that recorded steps call it again
-        self.inputs = -1 if takes_any_number else code.co_argcount - 1
+        self.inputs = -1 if takes_any_number else (code.co_posonlyargcount or code.co_argcount) - 1
         self.required = code.co_argcount - 1 - len(forward.__defaults__ or ())
+        self.by_position = code.co_posonlyargcount > 0  # whether forward takes options so
         self.names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
         self.__name__ = name
         self.__doc__ = forward.__doc__
@@ -216,9 +217,20 @@ class Op:
         return rule
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        rest: tuple[Any, ...] = ()
         if self.inputs >= 0 and len(args) != self.inputs:
-            args, options = arrange(self, args, options)
-        return apply(self, args, options)
+            if self.by_position and not options and self.inputs < len(args) <= len(self.names):
+                args, rest = args[: self.inputs], args[self.inputs :]
+            else:
+                args, options = arrange(self, args, options)
+        return apply(self, args, rest, options)
+
+    def defaults(self) -> dict[str, Any]:
+        """The options that a caller need not give, and what they then are."""
+        code, values = self.forward.__code__, self.forward.__defaults__ or ()
+        named = code.co_varnames[: code.co_argcount]
+        found = {**dict(zip(named[len(named) - len(values) :], values)), **(self.forward.__kwdefaults__ or {})}
+        return {name: value for name, value in found.items() if name not in self.names[: max(self.inputs, 0)]}
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         return self if instance is None else MethodType(self, instance)
@@ -283,6 +295,8 @@ class _Mode(threading.local):
 
 
 _mode = _Mode()
+_lock = threading.Lock()
+_paused = 0  # threads in which recording is switched off; those that ended so count too
 
 
 def grad_enabled() -> bool:
@@ -292,7 +306,11 @@ def grad_enabled() -> bool:
 
 def set_grad_enabled(enabled: bool) -> bool:
     """Switches recording in this thread and returns what it was."""
+    global _paused
     before = _mode.enabled
+    if before != enabled:
+        with _lock:
+            _paused += -1 if enabled else 1
     _mode.enabled = enabled
     return before
 
@@ -441,30 +459,34 @@ def new_node(op: Op) -> Node:
     return node
 
 
-def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Computes op on values and plain arguments; records a node where a gradient is wanted."""
+def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Computes op on values and plain arguments, with options by position or by name; records a node where a gradient
+    is wanted."""
     node = new_node(op)
-    recording = connect(node, args) and _mode.enabled
+    recording = connect(node, args) and (_paused == 0 or _mode.enabled)  # the second takes ten times as long to ask
     present = recorder()
+    if rest and (present is not None or _tracer is not None):
+        rest, options = (), dict(zip(op.names[op.inputs :], rest))
     if present is not None:
         result = present.forward(op, [node, *[operand(arg) for arg in args]], options, args, recording)
+    elif options:
+        result = op.forward(node, *[operand(arg) for arg in args], **options)
     else:
-        result = forward(op, node, args, options)
+        result = forward(op, node, args, rest)
     if isinstance(result, tuple):
         outputs = tuple([output_of(array, args) for array in result])
         if recording:
             node.outputs = [(value.array.shape, value.array.dtype) for value in outputs]
             for index, value in enumerate(outputs):
                 attach(value, node, index)
-            guard(node, args, outputs)
+            guard(node, (*args, *outputs))
         if _tracer is not None:
             _tracer.applied(op, args, options, outputs)
         return outputs
     value = output_of(result, args)
     if recording:
         attach(value, node, 0)
-        if node.saved:
-            guard(node, args, (value,))
+        guard(node, (*args, value))
     if _tracer is not None:
         _tracer.applied(op, args, options, (value,))
     return value
@@ -478,11 +500,15 @@ def operand(arg: Any) -> Any:
     return arg
 
 
-def forward(op: Op, node: Node, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def forward(op: Op, node: Node, args: tuple[Any, ...], rest: tuple[Any, ...]) -> Any:
     """What the op's forward function gives; a few operands go there without a tuple made of them."""
     count = len(args)
-    if options or not 1 <= count <= 3:
-        return op.forward(node, *[operand(arg) for arg in args], **options)
+    if rest or not 1 <= count <= 3:
+        operands: list[Any] = [node]
+        for arg in args:
+            operands.append(operand(arg))
+        operands.extend(rest)
+        return op.forward(*operands)
     first = operand(args[0])
     if count == 1:
         return op.forward(node, first)
@@ -548,14 +574,12 @@ def attach(value: Value, node: Node, index: int) -> None:
         value.requires_grad = True
 
 
-def guard(node: Node, args: tuple[Any, ...], outputs: tuple[Value, ...]) -> None:
-    """Notes the versions of the saved arrays that a user can see and write to."""
-    guards = []
+def guard(node: Node, seen: tuple[Any, ...]) -> None:
+    """Notes the versions of the saved arrays that a user can write to: those of arguments and results."""
+    guards: list[Any] = []
     for item in node.saved:
         if isinstance(item, np.ndarray):
-            value = owner_of(item, args)
-            if value is None:
-                value = owner_of(item, outputs)
+            value = owner_of(item, seen)
             if value is not None:
                 guards.append(value.version)
                 guards.append(value.version.value)
@@ -645,48 +669,61 @@ def states_of(values: list[Any], known: dict[Any, dict[str, Any]]) -> list[dict[
     return states
 
 
-def lacking(states: list[dict[str, Any]], name: str) -> list[int]:
-    """The numbers of the states that have nothing under this name."""
-    numbers = []
-    for number, state in enumerate(states):
-        if name not in state:
-            numbers.append(number)
-    return numbers
-
-
-def count_step(states: list[dict[str, Any]]) -> list[Any]:
-    """Counts a step in each state, and returns the counts."""
-    steps = []
-    for state in states:
-        step = state["step"] + 1
-        state["step"] = step
-        steps.append(step)
-    return steps
-
-
-def arrays_in(states: list[dict[str, Any]], name: str) -> list[Array]:
-    """The array that each state has under this name."""
+def lacking(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[int, str]]:
+    """What states have nothing of: (number of the state, name)."""
     found = []
-    for state in states:
-        value = state[name]
-        found.append(value.array)
+    for number, state in enumerate(states):
+        for name in names:
+            if name not in state:
+                found.append((number, name))
     return found
 
 
-def same_dtype(values: list[Any]) -> bool:
-    """Whether their arrays have one dtype, the same object."""
-    dtype, same = values[0].array.dtype, True
-    for value in values:
-        same = same and value.array.dtype is dtype
-    return same
+def count_steps(
+    values: list[Any], states: list[dict[str, Any]]
+) -> list[tuple[Any, list[Any], list[dict[str, Any]]]]:
+    """Counts a step in each state. Values of one count and one dtype come together: (step, values, states)."""
+    first: Any = states[0]["step"] + 1
+    dtype = values[0].array.dtype
+    same = True
+    for number, state in enumerate(states):
+        value = values[number]
+        step = state["step"] + 1
+        state["step"] = step
+        same = same and step == first and value.array.dtype is dtype
+    if same:
+        return [(first, values, states)]
+    groups: dict[Any, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
+    for number, state in enumerate(states):
+        value = values[number]
+        step = state["step"]
+        _, own_values, own_states = groups.setdefault((step, value.array.dtype), (step, [], []))
+        own_values.append(value)
+        own_states.append(state)
+    return list(groups.values())
 
 
-def gradients_of(values: list[Any]) -> list[Any]:
-    """Their gradients, values themselves."""
-    gradients = []
+def arrays_in(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[list[Array]]:
+    """For each name, the array that each state has under it."""
+    found = []
+    for name in names:
+        arrays = []
+        for state in states:
+            value = state[name]
+            arrays.append(value.array)
+        found.append(arrays)
+    return found
+
+
+def gradients_of(values: list[Any], written: bool = False) -> list[Array]:
+    """The arrays of their gradients; where they will be written to, that is counted."""
+    found = []
     for value in values:
-        gradients.append(value.grad_value)
-    return gradients
+        gradient = value.grad_value
+        if written:
+            gradient.version.value += 1
+        found.append(gradient.array)
+    return found
 
 
 def zero_gradients(values: list[Any], set_to_none: bool) -> None:
@@ -709,16 +746,38 @@ def note_writes(values: list[Any]) -> None:
 
 # Backward
 
+_ones: dict[Any, Array] = {}  # of each dtype the number 1, which is only read
+
 
 def backward(outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool) -> None:
     """Adds to every leaf's gradient. If anything raises, no leaf is changed."""
-    leaves, _ = walk(outputs, upstream, retain_graph, None)
-    for leaf, (array, owned) in leaves.items():
+    leaves, shared, _ = walk(outputs, upstream, retain_graph, None)
+    for leaf, array in leaves.items():
         if leaf.hooks is not None:
-            array, owned = run_hooks(leaf.hooks, array), False
-            leaves[leaf] = (array, owned)
-    for leaf, (array, owned) in leaves.items():
-        accumulate(leaf, array, owned)
+            leaves[leaf] = run_hooks(leaf.hooks, array)
+            shared.add(leaf)
+    for leaf, array in leaves.items():
+        accumulate(leaf, array, leaf not in shared)
+
+
+def seed(op: str, output: Any) -> Array:
+    """The gradient with which backward begins at an output of one number: 1."""
+    if not isinstance(output, Value):
+        raise TypeError(f"{op}: an output must be a tensor, got {type(output).__name__}")
+    value = output
+    array = value.array
+    if not value.requires_grad:
+        raise RuntimeError(f"{op}: the output of shape {array.shape} does not require a gradient")
+    if array.size != 1:
+        raise RuntimeError(f"{op}: without a gradient the output must be one number, but it has shape {array.shape}")
+    if array.ndim:
+        return np.ones(array.shape, array.dtype)
+    one = _ones.get(array.dtype)
+    if one is None:
+        one = np.ones((), array.dtype)
+        one.flags.writeable = False
+        _ones[array.dtype] = one
+    return one
 
 
 def accumulate(leaf: Value, array: Array, owned: bool) -> None:
@@ -743,14 +802,15 @@ def gradients(
 ) -> list[Array | None]:
     """The gradient of each input as an array, None where the outputs do not depend on it. No leaf is changed."""
     places = {(value.node if value.node is not None else value, value.index): None for value in inputs}
-    leaves, found = walk(outputs, upstream, retain_graph, places)
+    leaves, shared, found = walk(outputs, upstream, retain_graph, places)
     for value in dict.fromkeys(inputs):
         if value.hooks is not None and value in leaves:
-            leaves[value] = (run_hooks(value.hooks, leaves[value][0]), False)
+            leaves[value] = run_hooks(value.hooks, leaves[value])
+            shared.add(value)
     results = []
     for value in inputs:
         if value.node is None:
-            array, owned = leaves.get(value, (None, True))
+            array, owned = leaves.get(value), value not in shared
         else:
             array, owned = found.get((value.node, value.index)), False
         results.append(array if array is None or owned else copied(array))
@@ -759,17 +819,18 @@ def gradients(
 
 def walk(
     outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool, places: dict[Any, None] | None
-) -> tuple[dict[Value, tuple[Array, bool]], dict[tuple[Node, int], Array | None]]:
-    """Carries gradients from the outputs to the leaves: {leaf: (gradient, whether it is nobody else's)}.
-    The gradients that arrive at `places`, (node, output number), are returned as well."""
-    leaves: dict[Value, tuple[Array, bool]] = {}
+) -> tuple[dict[Value, Array], set[Value], dict[tuple[Node, int], Array | None]]:
+    """Carries gradients from the outputs to the leaves: {leaf: gradient}, and the leaves whose gradient somebody else
+    may have too. The gradients that arrive at `places`, (node, output number), are returned as well."""
+    leaves: dict[Value, Array] = {}
+    shared: set[Value] = set()
     found: dict[tuple[Node, int], Array | None] = {}
     pending: dict[Node, list[Array | None]] = {}
     waiting: list[Node] = []
     anomaly = _mode.anomaly
     for value, array in zip(outputs, upstream):
         target = value if value.node is None else value.node
-        deposit(target, value.index, array, False, leaves, pending, waiting)
+        deposit(target, value.index, array, False, leaves, shared, pending, waiting)
     while waiting:
         node = waiting.pop()
         received = pending.pop(node)
@@ -789,20 +850,20 @@ def walk(
             check_for_nan(node, results)
         if not retain_graph:
             node.free()
-        for number, target in enumerate(edges):
+        for number, edge in enumerate(edges):
             result = results[number]
-            if target is not None and result is not None:
+            if edge is not None and result is not None:
                 index = 0 if places_of_inputs is None else places_of_inputs[number]
-                owned = not isinstance(target, Node) and is_new(result, received, saved, results)
-                deposit(target, index, result, owned, leaves, pending, waiting)
-    return leaves, found
+                owned = not isinstance(edge, Node) and is_new(result, received, saved, results)
+                deposit(edge, index, result, owned, leaves, shared, pending, waiting)
+    return leaves, shared, found
 
 
 def is_new(
     array: Array, received: list[Array | None], saved: tuple[Any, ...], results: tuple[Array | None, ...]
 ) -> bool:
     """Whether a gradient's memory is held by nobody but the walk."""
-    if not arrays.owns_memory(array):
+    if not isinstance(array, np.ndarray) or not arrays.owns_memory(array):
         return False
     for other in received:
         if other is array:
@@ -822,7 +883,8 @@ def deposit(
     index: int,
     array: Array,
     owned: bool,
-    leaves: dict[Value, tuple[Array, bool]],
+    leaves: dict[Value, Array],
+    shared: set[Value],
     pending: dict[Node, list[Array | None]],
     waiting: list[Node],
 ) -> None:
@@ -837,10 +899,14 @@ def deposit(
         present = received[index]
         received[index] = array if present is None else plus(present, array)
     else:
-        entry = leaves.get(target)
-        if entry is not None:
-            array, owned = plus(entry[0], array), True
-        leaves[target] = (array, owned)
+        before = leaves.get(target)
+        if before is None:
+            leaves[target] = array
+            if not owned:
+                shared.add(target)
+        else:
+            leaves[target] = plus(before, array)
+            shared.discard(target)
 
 
 def line_up(node: Node, waiting: list[Node]) -> None:

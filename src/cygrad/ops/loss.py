@@ -89,7 +89,7 @@ def cross_entropy_classes(
     input: Array,
     target: Array,
     weight: Array | None = None,
-    *,
+    /,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,

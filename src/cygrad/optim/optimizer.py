@@ -25,7 +25,7 @@ class Optimizer:
     defaults. ``param_groups`` lists the groups; ``state`` holds what is remembered of each parameter.
     """
 
-    # Options that numbers() takes from a group, in the order in which numbers() gives them unless it says otherwise.
+    # Options that numbers() takes from a group, in the kernel's order.
     number_names: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Any], defaults: Group) -> None:
@@ -120,10 +120,13 @@ class Optimizer:
     def update(self, group: Group, params: list[Tensor]) -> None:
         """Moves the parameters, all of which have gradients: one launch for those of one dtype and one step count. An
         optimizer that has its own is called again by recorded steps, in Python."""
-        names = self.state_names(group)
-        recorder = engine.recorder()
-        for step, batch, own in self.batches(params, self.states(group, params, names)):
-            self.launch(group, step, batch, *[engine.arrays_in(own, name) for name in names])
+        names, recorder = self.state_names(group), engine.recorder()
+        states = engine.states_of(params, self.state)
+        for number, name in engine.lacking(states, names):
+            shape, dtype = params[number].shape, params[number].dtype
+            states[number][name] = Tensor(kernels.pooled(np.full, shape, self.first_state(group), dtype))
+        for step, batch, own in engine.count_steps(params, states):
+            self.launch(group, step, batch, *engine.arrays_in(own, names))
             if recorder is not None:
                 recorder.optimized(self, group, batch, own, names)
 
@@ -131,8 +134,12 @@ class Optimizer:
         """The names of the tensors that are remembered of each parameter."""
         return ()
 
+    def first_state(self, group: Group) -> float:
+        """What these tensors begin with."""
+        return 0.0
+
     def numbers(self, group: Group) -> dict[str, float]:
-        """The numbers of a group that the kernel takes, by the names it has for them."""
+        """The numbers of a group that the kernel takes, by the names it has for them and in its order."""
         return {name: group[name] for name in self.number_names}
 
     def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
@@ -142,33 +149,6 @@ class Optimizer:
     def register_step_post_hook(self, hook: Callable[[Optimizer], None]) -> RemovableHandle:
         """Calls hook(optimizer) after every step."""
         return add_hook(self._hooks, hook)
-
-    # What updates share
-
-    def states(self, group: Group, params: list[Tensor], names: tuple[str, ...]) -> list[dict[str, Any]]:
-        """The state of each parameter, begun with a step count of 0 and `first_state` under each name."""
-        states = engine.states_of(params, self.state)
-        for name in names:
-            for number in engine.lacking(states, name):
-                shape, dtype = params[number].shape, params[number].dtype
-                states[number][name] = Tensor(kernels.pooled(np.full, shape, self.first_state(group), dtype))
-        return states
-
-    def first_state(self, group: Group) -> float:
-        """What the tensors of a state begin with."""
-        return 0.0
-
-    def batches(
-        self, params: list[Tensor], states: list[dict[str, Any]]
-    ) -> list[tuple[Any, list[Tensor], list[dict[str, Any]]]]:
-        """The parameters one launch can take: those of one dtype and one step count, which is counted up.
-        (step, params, states)."""
-        steps = engine.count_step(states)
-        if steps.count(steps[0]) == len(params) and engine.same_dtype(params):
-            return [(steps[0], params, states)]
-        keys = [(step, p.array.dtype) for step, p in zip(steps, params)]
-        members = [(key, [i for i, k in enumerate(keys) if k == key]) for key in dict.fromkeys(keys)]
-        return [(key[0], [params[i] for i in chosen], [states[i] for i in chosen]) for key, chosen in members]
 
     # Saving
 
@@ -228,4 +208,4 @@ def arrays(params: list[Tensor]) -> list[Array]:
 
 def gradients(params: list[Tensor]) -> list[Array]:
     """The gradient of each parameter."""
-    return engine.arrays_of(engine.gradients_of(params))
+    return engine.gradients_of(params)

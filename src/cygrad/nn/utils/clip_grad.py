@@ -20,9 +20,7 @@ def with_gradient(parameters: Any) -> list[Tensor]:
 
 def gradients(params: list[Tensor]) -> list[Array]:
     """Their gradients as arrays that a kernel will write to."""
-    found = engine.gradients_of(params)
-    engine.note_writes(found)
-    return engine.arrays_of(found)
+    return engine.gradients_of(params, True)
 
 
 def clip_grad_norm_(
@@ -52,7 +50,7 @@ def clip_grad_norm_(
         return engine.wrap(np.zeros((), np.float32))
     if error_if_nonfinite:
         engine.reading("clip_grad_norm_ with error_if_nonfinite")
-    return engine.wrap(kernels.clip_grad_norm(gradients(params), float(max_norm), order, error_if_nonfinite))
+    return engine.wrap(kernels.clip_grad_norm(gradients(params), max_norm, order, error_if_nonfinite))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
