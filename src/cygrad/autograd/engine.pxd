@@ -6,7 +6,6 @@ from cygrad.autograd cimport arrays
 
 
 @cython.final
-@cython.freelist(64)
 cdef class Version:
     cdef public long long value, rewrites
 
@@ -23,7 +22,6 @@ cdef class Value:
 
 
 @cython.final
-@cython.freelist(64)
 @cython.trashcan(True)
 cdef class Node:
     cdef public Op op
@@ -53,6 +51,7 @@ cdef class Layer:
 
 
 cdef object _tracer, _recorder
+cdef type _value_type
 cdef long long _paused
 
 cdef tuple arrange(Op op, tuple args, dict options)
@@ -126,7 +125,7 @@ cdef tuple walk(outputs, upstream, bint retain_graph, dict places)
 
 cdef bint is_new(array, list received, tuple saved, tuple results)
 
-@cython.locals(received=list)
+@cython.locals(node=Node, received=list)
 cdef int deposit(
     target, Py_ssize_t index, array, bint owned, dict leaves, set shared, dict pending, list waiting
 ) except -1

@@ -422,7 +422,7 @@ def fill(target: Array, value: Any) -> None:
 
 # Forward
 
-_value_type = Value
+_value_type: Any = Value
 _tracer: Any = None  # what is told of every op, see tracing.py
 
 
@@ -442,7 +442,7 @@ def use_value_type(value_type: type[Value]) -> None:
 
 def wrap(array: Array) -> Any:
     """A new leaf over `array`."""
-    value = Value.__new__(_value_type)
+    value = _value_type.__new__(_value_type)
     place(value, array, new_version())
     return value
 
@@ -561,7 +561,7 @@ def output_of(result: Any, args: tuple[Any, ...]) -> Value:
     """The value over an op's result. One that is a view of an argument shares the argument's version."""
     array = result if isinstance(result, np.ndarray) else np.asarray(result)
     owner = owner_of(array, args)
-    value = Value.__new__(_value_type)
+    value = _value_type.__new__(_value_type)
     place(value, array, new_version() if owner is None else owner.version)
     return value
 
@@ -890,12 +890,12 @@ def deposit(
 ) -> None:
     """Adds a gradient to what has arrived at a leaf, or at output `index` of a node."""
     if isinstance(target, Node):
-        received = pending.get(target)
+        node = target
+        received = pending.get(node)
         if received is None:
-            outputs = target.outputs
-            received = [None] if outputs is None else [None] * len(outputs)
-            pending[target] = received
-            line_up(target, waiting)
+            received = [None] if node.outputs is None else [None] * len(node.outputs)
+            pending[node] = received
+            line_up(node, waiting)
         present = received[index]
         received[index] = array if present is None else plus(present, array)
     else:
@@ -919,7 +919,10 @@ def line_up(node: Node, waiting: list[Node]) -> None:
             high = middle
         else:
             low = middle + 1
-    waiting.insert(low, node)
+    if low == len(waiting):
+        waiting.append(node)
+    else:
+        waiting.insert(low, node)
 
 
 def run_hooks(hooks: dict[int, Callable[[Any], Value | None]], array: Array) -> Array:
