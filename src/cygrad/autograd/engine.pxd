@@ -50,6 +50,8 @@ cdef class Layer:
     pass
 
 
+cpdef list layers_in(dict attributes)
+
 cdef object _tracer, _recorder
 cdef type _value_type
 cdef long long _paused
@@ -161,6 +163,8 @@ cpdef list count_steps(list values, list states)
 
 @cython.locals(state=dict, value=Value, arrays=list)
 cpdef list arrays_in(list states, tuple names)
+
+cpdef list written_arrays(list values)
 
 @cython.locals(value=Value, gradient=Value)
 cpdef list gradients_of(list values, bint written=*)

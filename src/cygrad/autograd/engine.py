@@ -286,6 +286,15 @@ class Layer:
         return self.forward(args[0])
 
 
+def layers_in(attributes: dict[str, Any]) -> list[Any]:
+    """The modules among a module's attributes, in order."""
+    found = []
+    for value in attributes.values():
+        if isinstance(value, Layer):
+            found.append(value)
+    return found
+
+
 # Grad mode
 
 
@@ -679,9 +688,7 @@ def lacking(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[
     return found
 
 
-def count_steps(
-    values: list[Any], states: list[dict[str, Any]]
-) -> list[tuple[Any, list[Any], list[dict[str, Any]]]]:
+def count_steps(values: list[Any], states: list[dict[str, Any]]) -> list[tuple[Any, list[Any], list[dict[str, Any]]]]:
     """Counts a step in each state. Values of one count and one dtype come together: (step, values, states)."""
     first: Any = states[0]["step"] + 1
     dtype = values[0].array.dtype
@@ -713,6 +720,12 @@ def arrays_in(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[list
             arrays.append(value.array)
         found.append(arrays)
     return found
+
+
+def written_arrays(values: list[Any]) -> list[Array]:
+    """Their arrays, each counted as written to, for whoever saved it for backward."""
+    note_writes(values)
+    return arrays_of(values)
 
 
 def gradients_of(values: list[Any], written: bool = False) -> list[Array]:
@@ -828,9 +841,10 @@ def walk(
     pending: dict[Node, list[Array | None]] = {}
     waiting: list[Node] = []
     anomaly = _mode.anomaly
-    for value, array in zip(outputs, upstream):
+    for number in range(len(outputs)):
+        value = outputs[number]
         target = value if value.node is None else value.node
-        deposit(target, value.index, array, False, leaves, shared, pending, waiting)
+        deposit(target, value.index, upstream[number], False, leaves, shared, pending, waiting)
     while waiting:
         node = waiting.pop()
         received = pending.pop(node)

@@ -24,7 +24,8 @@ def batch_norm_training(
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
     """dx = w·rstd·(dy − (db + x̂·dw)/n), dw = Σ dy·x̂, db = Σ dy"""
     x, weight, mean, rstd = ctx.saved
-    return kernels.batch_norm_backward(dy, x, weight, mean, rstd, True, *ctx.needs)
+    want_x, want_weight, want_bias = ctx.needs
+    return kernels.batch_norm_backward(dy, x, weight, mean, rstd, True, want_x, want_weight, want_bias)
 
 
 @op

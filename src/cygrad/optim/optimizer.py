@@ -126,7 +126,8 @@ class Optimizer:
             shape, dtype = params[number].shape, params[number].dtype
             states[number][name] = Tensor(kernels.pooled(np.full, shape, self.first_state(group), dtype))
         for step, batch, own in engine.count_steps(params, states):
-            self.launch(group, step, batch, *engine.arrays_in(own, names))
+            p, g = engine.written_arrays(batch), engine.gradients_of(batch)
+            self.launch(group, step, p, g, *engine.arrays_in(own, names))
             if recorder is not None:
                 recorder.optimized(self, group, batch, own, names)
 
@@ -142,8 +143,9 @@ class Optimizer:
         """The numbers of a group that the kernel takes, by the names it has for them and in its order."""
         return {name: group[name] for name in self.number_names}
 
-    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
-        """Moves parameters of one dtype, in step number `step`; `states` are what `state_names` names."""
+    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+        """Moves parameters p of one dtype by their gradients g in step number `step`; `states` are what `state_names`
+        names."""
         raise NotImplementedError(f"{self.name}: launch is not defined")
 
     def register_step_post_hook(self, hook: Callable[[Optimizer], None]) -> RemovableHandle:
@@ -198,14 +200,3 @@ class Optimizer:
             lines.append(f"Parameter Group {number}")
             lines += [f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params"]
         return "\n".join([*lines, ")"])
-
-
-def arrays(params: list[Tensor]) -> list[Array]:
-    """The parameters as arrays that a kernel will write to."""
-    engine.note_writes(params)
-    return engine.arrays_of(params)
-
-
-def gradients(params: list[Tensor]) -> list[Array]:
-    """The gradient of each parameter."""
-    return engine.gradients_of(params)
