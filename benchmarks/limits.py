@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from cygrad.bench import cpu_name
-from cygrad.config import usable_cores
+from cygrad.cores import usable_cores
 
 __all__ = ["Unmeasured", "machine", "measure"]
 

@@ -113,8 +113,9 @@ from cygrad.ops.compare import (
     lt,
     ne,
 )
+from cygrad.ops.einsum import einsum
 from cygrad.ops.index import argsort, masked_fill, masked_select  # fmt: skip
-from cygrad.ops.linear import einsum, matmul
+from cygrad.ops.linear import matmul
 from cygrad.ops.pointwise import (
     abs,
     acos,

@@ -7,33 +7,9 @@ import sys
 from typing import Any
 
 from cygrad import _kernels as kernels
+from cygrad.cores import usable_cores
 
 __all__ = ["get_num_threads", "set_num_threads", "show_config"]
-
-
-def usable_cores() -> int:
-    """The cores that this process may use: its affinity, and its share of a container's CPU time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = container_quota()
-    return max(1, cores if quota is None else min(cores, quota))
-
-
-def container_quota() -> int | None:
-    """Whole cores that cgroups (version 2, then 1) allow, rounded up; None where there is no limit."""
-    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
-        try:
-            words = " ".join([open_text(f"/sys/fs/cgroup/{name}") for name in files]).split()
-            quota, period = int(words[0]), int(words[1])
-        except (OSError, ValueError, IndexError):
-            continue
-        if quota > 0 and period > 0:
-            return -(-quota // period)
-    return None
-
-
-def open_text(path: str) -> str:
-    with open(path) as file:
-        return file.read()
 
 
 def threads_at_start() -> int:

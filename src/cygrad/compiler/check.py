@@ -9,9 +9,10 @@ import numpy as np
 
 from cygrad import random
 from cygrad._typing import Array
+from cygrad.compiler.calls import Call
 from cygrad.compiler.launches import operands_of
 from cygrad.compiler.passes.plan import launches_of
-from cygrad.compiler.recorder import Call, Recorder
+from cygrad.compiler.recorder import Recorder
 from cygrad.compiler.snapshot import Snapshot
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from cygrad.autograd import Value, engine, no_grad
 from cygrad.compiler.bindings import Binding, bindings_of
 from cygrad.compiler.check import checked
 from cygrad.compiler.epoch import Epoch
+from cygrad.compiler.memory import address, owner_of
 from cygrad.compiler.program import Program
-from cygrad.compiler.recorder import Recorder, Refused, address, owner_of
+from cygrad.compiler.recorder import Recorder, Refused
 from cygrad.compiler.replay import Dispatcher
 from cygrad.compiler.structure import flatten, has_containers, unflatten
 from cygrad.nn.module import Module

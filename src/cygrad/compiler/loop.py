@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.compiler.recorder import address
+from cygrad.compiler.memory import address
 
 if TYPE_CHECKING:
     from cygrad.compiler.program import Program

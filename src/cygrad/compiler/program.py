@@ -14,9 +14,10 @@ from cygrad.autograd import Value
 from cygrad.compiler.explain import measure, table, trace
 from cygrad.compiler.launches import reads_and_writes
 from cygrad.compiler.loop import Loop
+from cygrad.compiler.memory import address, owner_of
 from cygrad.compiler.passes import Plan, optimize
 from cygrad.compiler.passes.plan import is_launch, launches_of
-from cygrad.compiler.recorder import Recorder, address, owner_of
+from cygrad.compiler.recorder import Recorder
 from cygrad.compiler.replay import Draws, Form, Replay, Update, commit, prepare
 from cygrad.compiler.structure import flatten, unflatten
 from cygrad.random import current_generator

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 import weakref
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,168 +21,16 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Node, Op, Value, engine
+from cygrad.compiler.calls import Call, ForwardCall, RuleCall
+from cygrad.compiler.memory import Memory, address, arrays_in, owner_of
 
-__all__ = ["Call", "Draw", "Gradient", "Moved", "Recorder", "Refused"]
+__all__ = ["Draw", "Gradient", "Moved", "Recorder", "Refused"]
 
 PACKAGE = str(Path(__file__).parents[1])
 
 
 class Refused(RuntimeError):
     """A step that can't be recorded."""
-
-
-class Memory:
-    """Arrays by address: which of them an address lies in."""
-
-    def __init__(self) -> None:
-        self.starts: list[int] = []
-        self.arrays: dict[int, Array] = {}
-
-    def add(self, array: Array) -> None:
-        """Adds the array that owns the memory of `array`."""
-        owner = owner_of(array)
-        start = address(owner)
-        present = self.arrays.get(start)
-        if present is None or present.nbytes < owner.nbytes:
-            if present is None:
-                self.starts.insert(bisect_right(self.starts, start), start)
-            self.arrays[start] = owner
-
-    def find(self, pointer: int) -> Array | None:
-        """The array that the address lies in, None where none of them has it."""
-        place = bisect_right(self.starts, pointer) - 1
-        if place < 0:
-            return None
-        start = self.starts[place]
-        owner = self.arrays[start]
-        return owner if pointer < start + max(owner.nbytes, 1) else None
-
-
-def owner_of(array: Array) -> Array:
-    """The array that owns the memory of a view."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-address = kernels.address
-
-
-def copy_result(target: Any, fresh: Any, name: str) -> None:
-    """Writes what a call gave to where it was the first time: arrays, or tuples of them."""
-    if isinstance(target, tuple):
-        for own, new in zip(target, fresh if isinstance(fresh, tuple) else (fresh,)):
-            copy_result(own, new, name)
-    elif isinstance(target, np.ndarray):
-        fresh = np.asarray(fresh)
-        if fresh.shape != target.shape:
-            raise RuntimeError(
-                f"{name}: a recorded step gave shape {target.shape} when it was recorded and {fresh.shape} now; "
-                "its shapes must not depend on the numbers"
-            )
-        if fresh is not target:
-            np.copyto(target, fresh)
-
-
-class Call:
-    """A call back into Python. What it returns is copied to `result`, the arrays of the first time."""
-
-    def __init__(
-        self, name: str, function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any], result: Any
-    ):
-        self.name = name
-        self.function = function
-        self.args = args
-        self.options = options
-        self.result = result
-
-    def __call__(self) -> None:
-        fresh = self.function(*self.args, **self.options)
-        if self.result is not None:
-            copy_result(self.result, fresh, self.name)
-
-    def __repr__(self) -> str:
-        return f"<call of {self.name}>"
-
-    def arrays(self) -> list[Array]:
-        """The arrays that the call reads or writes, as far as its arguments tell."""
-        return list(arrays_in([self.args, self.options, self.result]))
-
-    def reaches(self) -> list[Any]:
-        """What the call may change."""
-        return [self.function, self.args, self.options, self.result]
-
-
-class ForwardCall(Call):
-    """The forward of an op, called again: what it saves is copied too."""
-
-    def __init__(self, op: Op, operands: Sequence[Any], options: dict[str, Any], result: Any, saved: tuple[Any, ...]):
-        super().__init__(op.name, op.forward, operands, options, result)
-        self.saved = saved
-        self.shadow = shadow_of(operands[0], saved)
-
-    def __call__(self) -> None:
-        node = self.shadow
-        fresh = self.function(node, *self.args[1:], **self.options)
-        copy_result(self.result, fresh, self.name)
-        kept = []
-        for own, new in zip(self.saved, node.saved):
-            if is_own(own) and isinstance(new, np.ndarray):
-                copy_result(own, new, self.name)
-                kept.append(own)
-            else:
-                kept.append(new)
-        node.saved = tuple(kept)
-
-    def arrays(self) -> list[Array]:
-        return [*super().arrays(), *arrays_in(self.saved)]
-
-
-class RuleCall(Call):
-    """The gradient rule of an op, called again. It reads the arrays that were saved the first time, and everything
-    else that the forward, where it is a call too, has saved anew."""
-
-    def __init__(self, node: Node, forward: ForwardCall | None, upstream: Sequence[Any], result: Any):
-        self.saved = node.saved
-        self.forward = forward
-        shadow = shadow_of(node, node.saved)
-        super().__init__(f"{node.op.name} backward", node.op.rule, (shadow, *upstream), {}, result)
-
-    def __call__(self) -> None:
-        if self.forward is not None:
-            fresh = self.forward.shadow.saved
-            self.args[0].saved = tuple([own if is_own(own) else new for own, new in zip(self.saved, fresh)])
-        super().__call__()
-
-    def arrays(self) -> list[Array]:
-        return [*super().arrays(), *arrays_in(self.saved)]
-
-
-def is_own(saved: Any) -> bool:
-    """Whether what a node saved is an array that a replay can write to."""
-    return isinstance(saved, np.ndarray) and bool(saved.flags.writeable)
-
-
-def shadow_of(node: Node, saved: tuple[Any, ...]) -> Node:
-    """A node that is in no graph, for an op that is called again."""
-    shadow = engine.new_node(node.op)
-    shadow.needs = list(node.needs)
-    shadow.saved = saved
-    shadow.outputs = node.outputs
-    return shadow
-
-
-def arrays_in(value: Any) -> list[Array]:
-    """All arrays in nested tuples, lists and dicts."""
-    if isinstance(value, np.ndarray):
-        return [value]
-    if isinstance(value, Value):
-        return [value.array]
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (tuple, list)):
-        return [array for part in value for array in arrays_in(part)]
-    return []
 
 
 class Draw(NamedTuple):

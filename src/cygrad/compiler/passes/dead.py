@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cygrad.compiler.launches import reads_and_writes
+from cygrad.compiler.memory import address, owner_of
 from cygrad.compiler.passes.plan import Plan, is_launch
-from cygrad.compiler.recorder import address, owner_of
 
 __all__ = ["drop_dead"]
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from cygrad.compiler.launches import cut_of
+from cygrad.compiler.memory import address
 from cygrad.compiler.passes.plan import Plan, Use, is_launch, only_uses
-from cygrad.compiler.recorder import address
 
 __all__ = ["write_gradients"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.compiler.launches import Operand
+from cygrad.compiler.memory import address
 from cygrad.compiler.passes.plan import Plan, Use, launches_of
-from cygrad.compiler.recorder import address
 
 __all__ = ["Places", "share_memory"]
 
