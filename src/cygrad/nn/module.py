@@ -8,6 +8,7 @@ other, by a small set of names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from weakref import ref
 
@@ -224,7 +225,7 @@ class Module(engine.Layer):
         if present is None or present[0]() is not self or present[1] != changes:
             found: dict[int, Parameter] = {}
             self._collect_parameters(found, set())
-            own = ref(self, lambda _: _parameters.pop(key, None))
+            own = ref(self, partial(_parameters.pop, key))  # no Python runs in it, so that no Ctrl-C falls there
             present = _parameters[key] = own, changes, list(found.values())
         return iter(present[2])
 
