@@ -295,6 +295,15 @@ def test_a_write_to_a_saved_tensor_is_noticed():
         y.sum().backward()
 
 
+@pytest.mark.parametrize("size", [2, 1 << 18])
+def test_a_write_to_what_relu_gave_is_noticed_at_every_size(size):
+    """Also where its backward reads a mask and not the output."""
+    y = cg.ones(size, requires_grad=True).relu()
+    y += 1
+    with pytest.raises(RuntimeError, match="relu: a tensor that its backward needs was changed in place"):
+        y.sum().backward()
+
+
 def test_a_write_that_harms_nobody_is_allowed():
     x = leaf(1, 2)
     y = x * 2

@@ -190,7 +190,7 @@ def fits_badly():
     yield small(optimizer=optim.Adam), "its optimizer is a SGD, this one a Adam"
     yield small(ema=0.5), "it holds optimizer, this one has optimizer, averaged"
     yield small(accumulate=2), "it accumulates 1 batches, this one 2"
-    yield small(metrics=["accuracy"]), "accuracy"
+    yield small(metrics=["accuracy"]), "it measures nothing, this one accuracy"
     early = train.EarlyStopping(stopping)
     yield small(model=stopping, early_stopping=early), "it holds optimizer, this one has optimizer, early_stopping"
 
@@ -206,6 +206,34 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, number):
         other.resume(path)
     assert str(caught.value).startswith(f"resume: {path} does not fit this trainer (") and message in str(caught.value)
     assert train.fingerprint(other.model) == before and len(other.history) == 0 and other.averaged is None
+
+
+def test_a_training_that_is_resumed_with_other_options_says_so(tmp_path):
+    path = tmp_path / "run.npz"
+    steps = optim.lr_scheduler.StepLR
+    trainer, loader = small(path, seed=1)
+    trainer.fit(loader, epochs=2)
+    other, _ = small(path, clip=0.5, seed=2)
+    other.optimizer.param_groups[0]["lr"] = 0.2
+    other = train.Trainer(other.model, other.loss, other.optimizer, clip=0.5, seed=2, progress=False, checkpoint=path)
+    with pytest.warns(train.ResumeWarning) as caught:
+        other.fit(DataLoader(loader.dataset, 4), epochs=3, resume=True)
+    (warned,) = caught
+    said = "clip was None and is norm 0.5, seed was 1 and is 2, optimizer's lr was 0.1 and is 0.2"
+    assert said in str(warned.message) and "steps_per_epoch was 4 and is 2" in str(warned.message)
+    assert warned.filename == __file__ and other.history["lr"] == [0.1, 0.1, 0.1]
+    again, loader = small(path, seed=1)  # compared with what it began with
+    again.fit(loader, epochs=4, resume=True)
+
+    def scheduled(gamma):
+        made, _ = small()
+        scheduler = steps(made.optimizer, 1, gamma)
+        return train.Trainer(made.model, made.loss, made.optimizer, scheduler=scheduler, progress=False, checkpoint=path)
+
+    scheduled(0.5).fit(loader, epochs=2)
+    scheduled(0.5).fit(loader, epochs=3, resume=True)
+    with pytest.warns(train.ResumeWarning, match="scheduler's gamma was 0.5 and is 0.1"):
+        scheduled(0.1).fit(loader, epochs=4, resume=True)
 
 
 def test_files_that_are_no_checkpoints_are_named(tmp_path):
@@ -234,7 +262,8 @@ def test_a_loader_that_has_become_shorter_is_named(tmp_path):
     trainer, loader = small(train.Checkpoint(path, every_steps=3), callbacks=[StopsAt(4)])
     trainer.fit(loader)
     again, _ = small(path)
-    with pytest.raises(ValueError, match="resume: 3 batches were done, but the loader gives 2"):
+    changed = pytest.warns(train.ResumeWarning, match="steps_per_epoch was 4 and is 2")
+    with changed, pytest.raises(ValueError, match="resume: 3 batches were done, but the loader gives 2"):
         again.fit(list(loader)[:2], resume=True)
 
 

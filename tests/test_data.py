@@ -228,9 +228,15 @@ def test_a_sampler_without_a_length():
 def test_batch_sizes(size):
     with pytest.raises(ValueError, match="DataLoader: batch_size must be an integer of at least 1, got"):
         data.DataLoader(labelled(3), size)
-    for options in {"num_workers": -1}, {"prefetch_factor": 0}:
-        with pytest.raises(ValueError, match="DataLoader: num_workers must not be negative and prefetch_factor at least 1"):
+    for options in {"num_workers": -1}, {"prefetch_factor": 0}, {"num_workers": "2"}, {"num_workers": 1.5}:
+        with pytest.raises(ValueError, match="DataLoader: num_workers must be an integer of at least 0 and prefetch_factor one of"):
             data.DataLoader(labelled(3), 2, **options)
+
+
+@pytest.mark.parametrize("dataset", [None, 3, iter([1, 2])])
+def test_what_is_no_dataset(dataset):
+    with pytest.raises(TypeError, match="DataLoader: a dataset must have a length and items, got "):
+        data.DataLoader(dataset)
 
 
 def test_shuffle_or_sampler():

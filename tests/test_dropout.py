@@ -77,3 +77,10 @@ def test_inplace_writes_the_input():
     y = F.dropout(x, 0.5, inplace=True)
     assert y is x
     assert set(x.tolist()) == {0.0, 2.0}
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64 - 2])
+def test_large_seeds_are_told_apart(seed):
+    """A seed of 64 bits is no float64."""
+    orders = [cg.Generator().manual_seed(number).permutation(50).tolist() for number in (seed, seed ^ 1, seed)]
+    assert orders[0] == orders[2] != orders[1]

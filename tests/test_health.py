@@ -133,6 +133,13 @@ def test_the_range_test_leaves_everything_as_it_was(kind):
     trainer_of(model, optimizer).fit(loader)
 
 
+def test_the_first_rates_are_not_suggested():
+    """The loss of a single batch falls fastest to that of the next."""
+    losses = [2.0, *np.linspace(1.0, 0.99, 13), 0.9, *np.linspace(0.8, 2, 5)]
+    tried = train.RateTest(np.logspace(-6, 0, 20).tolist(), losses)
+    assert tried.suggestion in tried.rates[12:16]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cygrad as cg
@@ -265,3 +266,33 @@ def test_sender_needs_no_file_where_the_server_answers(tmp_path):
     sender = Sender(got.extend, str(tmp_path / "missing" / "unsent.jsonl"), seconds=60)
     sender.put({"n": 0})
     assert sender.close(10) and numbers(got) == [0]
+
+
+# Estimators
+
+
+def test_trackers_follow_an_estimator_too(tmp_path):
+    """Over calls of partial_fit as over the epochs of a fit; its parameters are the settings."""
+    pytest.importorskip("sklearn")
+    from cygrad.integrations.dvc import DVC
+    from cygrad.integrations.tensorboard import TensorBoard
+    from cygrad.sklearn import MLPRegressor
+
+    x = np.random.default_rng(0).standard_normal((40, 3))
+    trackers = [
+        CSVLogger(tmp_path / "m.csv"),
+        JSONLLogger(tmp_path / "m.jsonl", every=1),
+        DVC(tmp_path / "live", every=1),
+        TensorBoard(tmp_path / "tb", every=1),
+    ]
+    model = MLPRegressor(hidden_layer_sizes=(4, 3), batch_size=20, early_stopping=True, callbacks=trackers)
+    for _ in range(3):
+        model.partial_fit(x, x[:, 0])
+    lines = (tmp_path / "m.csv").read_text().splitlines()
+    assert [float(line.split(",")[1]) for line in lines[1:]] == model.loss_curve_ and len(lines) == 4
+    rows = read_jsonl(tmp_path / "m.jsonl")
+    assert [(row["kind"], row["step"]) for row in rows if row["kind"] == "batch"] == [("batch", n) for n in range(1, 7)]
+    assert [row["val_r2"] for row in rows if row["kind"] == "epoch"] == model.validation_scores_
+    params = json.loads((tmp_path / "live" / "params.yaml").read_text())
+    assert params["hidden_layer_sizes"] == "(4, 3)" and params["batch_size"] == 20 and params["parameters"] == 35
+    assert "callbacks" not in params

@@ -219,15 +219,48 @@ def test_a_store_that_raises_ends_no_training(tmp_path, monkeypatch):
 
 def test_a_resumed_training_goes_on_in_its_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = []
-    for stop in (2 * STEPS + 3, 10**9):
-        callback = MLflow(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
-        wait = Wait(callback)
-        fit(callback, wait, Stop(stop), checkpoint=cg.train.Checkpoint(tmp_path / "run.npz", every_steps=2))
-        found.append(callback.run_id)
-    assert found[0] == found[1] is not None
+    found, states = [], []
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    for stop in (2 * STEPS + 3, 10**9):
+        callback = MLflow(every=1, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
+        wait = Wait(callback)
+        fit(callback, wait, Stop(stop), checkpoint=cg.train.Checkpoint(tmp_path / "run.npz", every_steps=7))
+        found.append(callback.run_id)
+        states.append(client.get_run(callback.run_id).info.status)
+    assert found[0] == found[1] is not None and states == ["KILLED", "FINISHED"]
     assert [m.step for m in client.get_metric_history(found[0], "loss")] == [1, 2, 3]
+    # The checkpoint is of step 16, so that three steps are done twice.
+    assert [m.step for m in client.get_metric_history(found[0], "batch/loss")] == list(range(1, 3 * STEPS + 1))
+
+
+def test_an_error_leaves_a_run_that_failed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    callback = MLflow(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
+    with pytest.raises(cg.train.NonFiniteError):
+        trainer(callback).fit([(cg.tensor(X) * math.nan, cg.zeros(6, dtype=cg.int64))], epochs=2)
+    assert mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(callback.run_id).info.status == "FAILED"
+
+
+def test_what_is_left_of_a_run_that_has_begun_goes_to_that_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    callback = MLflow(every=1, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
+
+    class Away(cg.train.Callback):
+        """The store can't be reached from the second epoch on."""
+
+        def on_epoch_begin(self, trainer):
+            if trainer.epoch == 2:
+                callback.tracking_uri = (tmp_path / "nowhere").as_uri()
+
+    with pytest.warns(TrackerWarning, match="the training goes on"):
+        fit(callback, Wait(callback), Away())
+    (path,) = tmp_path.glob("*.jsonl")
+    later = MLflow(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+    for _ in range(2):  # sending it twice changes nothing
+        assert later.replay(path) == callback.run_id
+    client = mlflow.MlflowClient(later.tracking_uri)
+    assert [m.step for m in client.get_metric_history(callback.run_id, "batch/loss")] == list(range(1, 3 * STEPS + 1))
+    assert client.get_run(callback.run_id).info.status == "FINISHED"
 
 
 class Wait(cg.train.Callback):

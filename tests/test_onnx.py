@@ -152,9 +152,6 @@ def test_layers_agree_over_1000_inputs(tmp_path, name, opset):
 NO_TRANSLATION = {
     # random
     "dropout_at",
-    # losses
-    "bce_logits_loss", "bce_loss", "cross_entropy_classes", "cross_entropy_soft", "huber_loss", "kl_div", "kl_div_log",
-    "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss",
     # without a counterpart
     "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",
 }  # fmt: skip
@@ -218,6 +215,49 @@ def test_ops_agree(tmp_path, row):
                 assert difference(got, want) <= TOLERANCE, sample
     assert all(text.startswith("export: the op ") for text in refused)
     assert exported or not model.arrays or refused
+
+
+LOSSES = {
+    "label smoothing": (lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1), "with label smoothing"),
+    "one row": (lambda x, t: F.cross_entropy(x[0], t[0]), "for scores without an axis of rows"),
+}
+
+
+class Function(nn.Module):
+    """A function as a model."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs):
+        return self.function(*inputs)
+
+
+@each_opset
+def test_losses_and_class_numbers_agree_over_1000_rows(tmp_path, opset):
+    weight = cg.tensor([0.5, 1.0, 2.0])
+    functions = [
+        lambda x, t: F.one_hot(t, 3),
+        lambda x, t: F.cross_entropy(x, t, weight, reduction="sum"),
+        lambda x, t: F.cross_entropy(x, t, ignore_index=1),
+        lambda x, t: F.nll_loss(F.log_softmax(x, 1), t, weight, reduction="none"),
+        lambda x, t: F.cross_entropy(x, F.one_hot(t, 3).float(), weight),
+    ]
+    draw, path = np.random.default_rng(opset), tmp_path / "loss.onnx"
+    for number, function in enumerate(functions):
+        model = Function(function)
+        export(model, path, (np.zeros((4, 3), np.float32), np.arange(4) % 3), opset=opset)
+        x, t = draw.standard_normal((1000, 3)).astype(np.float32), draw.integers(0, 3, 1000)
+        (got,), (want,) = run(path, x, t), expected(model, x, t)
+        assert difference(got, want) <= TOLERANCE, number
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_without_a_translation_say_so(tmp_path, name):
+    function, said = LOSSES[name]
+    with pytest.raises(NotImplementedError, match=f"export: the op cross_entropy_classes can't be translated {said}"):
+        export(Function(function), tmp_path / "loss.onnx", (np.zeros((4, 3), np.float32), np.arange(4) % 3))
 
 
 # Models

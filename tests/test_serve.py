@@ -195,7 +195,7 @@ BAD = {
     "not UTF-8": (b"\xff\xfe", 400, "the body is not UTF-8 at byte 0"),
     "deep": ("[" * 20_000, 400, "the JSON is nested too deeply"),
     "NaN": ('{"inputs": [[1, 2, NaN, 4]]}', 400, "the body is no valid JSON (NaN is no number in JSON)"),
-    "long number": ('{"inputs": [[1, 2, 3, ' + "9" * 5000 + "]]}", 400, "the body is no valid JSON ("),
+    "long number": ('{"inputs": [[1, 2, 3, ' + "9" * 5000 + "]]}", 400, "the JSON holds an integer of too many digits"),
     "huge number": ({"inputs": [[1, 2, 3, 10**400]]}, 400, "predict: row 1, column 4 holds '1000000"),
     "beyond float32": ({"inputs": [[1, 2, 3, 4], [1, 2, 3, 1e300]]}, 400, "predict: row 2 holds a number that is not finite"),
     "infinite": ('{"inputs": [[1, 2, 3, 1e999]]}', 400, "predict: row 1 holds a number that is not finite"),
@@ -365,6 +365,53 @@ def test_a_body_that_does_not_come(folder, saved):
     asyncio.run(Application(saved, Limits(seconds=0.05))(scope, never, send))
     assert sent[0]["status"] == 408
     assert b"the body did not arrive within 0.05 seconds" in sent[1]["body"]
+
+
+def test_heads_that_do_not_come_are_cut_off(saved):
+    """Of the first request, of one that has begun, and of the next on a connection; others are answered."""
+    import asyncio
+
+    uvicorn = pytest.importorskip("uvicorn")
+    from uvicorn.server import ServerState
+
+    from cygrad.serve import Application
+    from cygrad.serve.protocol import Protocol
+
+    class Quick(Protocol):
+        seconds = 0.2
+
+    config = uvicorn.Config(Application(saved), http=Quick, ws="none", lifespan="off", log_level="warning")
+    config.load()
+    state = ServerState()
+
+    async def talk(port, *parts):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for part in parts:
+            writer.write(part)
+            await asyncio.sleep(0.15)  # each part well before the time is up
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def scenario():
+        made = lambda: Quick(config=config, server_state=state, app_state={})  # noqa: E731
+        server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            head, ask = b"GET /health HTTP/1.1\r\nHost: a\r\n", b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+            body = HEAD + b"Content-Length: 4\r\n\r\n"
+            return await asyncio.gather(
+                talk(port),
+                talk(port, head, b"A: b\r\n", b"C: d\r\n"),
+                talk(port, ask, head, b"A: b\r\n"),
+                talk(port, body, b"1", b"2", b"3", b"4"),
+            )
+
+    nothing, begun, next_one, body = asyncio.run(scenario())
+    for answer in nothing, begun:
+        assert answer.startswith(b"HTTP/1.1 408 ") and b"the head of a request did not arrive" in answer
+    assert next_one.startswith(b"HTTP/1.1 200 ") and next_one.count(b"HTTP/1.1 408 ") == 1
+    assert body.startswith(b"HTTP/1.1 400 ") and b"got a number" in body and not state.connections
 
 
 def test_a_failure_of_our_own_is_500_without_details(saved, caplog, monkeypatch):

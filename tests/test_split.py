@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import cygrad as cg
 from cygrad import data
 
 
@@ -99,57 +97,3 @@ def test_times_of_all_kinds(times):
 def test_time_split_errors(times, lengths, message):
     with pytest.raises(ValueError, match=f"time_split: .*{message}"):
         data.time_split(range(2), times, lengths)
-
-
-# Leakage
-
-TABLES = {
-    "arrays": (np.array([[1.0, -0.0], [2, 3], [np.nan, 1]]), np.array([[2.0, 4], [-np.nan, 1], [1, 0.0]]), [0, 2]),
-    "tensors": (cg.tensor([[1, 2], [3, 4]]), cg.tensor([[3, 4], [5, 6]]), [1]),
-    "datasets": (
-        data.TensorDataset(np.array([[1.0], [2], [3]]), np.array([0, 1, 0])),
-        data.TensorDataset(np.array([[1.0], [2], [3]]), np.array([0, 0, 0])),
-        [0, 2],  # the second has another target
-    ),
-    "subsets": (
-        data.Subset(data.TensorDataset(np.arange(6)), [1, 2]),
-        data.Subset(data.Subset(data.TensorDataset(np.arange(6)), [2, 5]), [0, 1]),
-        [1],
-    ),
-    "tables": (
-        data.Table({"a": [1, 2, None], "b": ["x", None, "z"]}),
-        data.Table({"a": [1, 2, None], "b": ["y", None, "z"]}),
-        [1, 2],
-    ),
-    "nothing in common": (np.array([[1]]), np.array([[2]]), []),
-    "no rows": (np.zeros((0, 2)), np.zeros((3, 2)), []),
-}
-
-
-@pytest.mark.parametrize(("part", "train", "wanted"), TABLES.values(), ids=TABLES)
-def test_rows_that_stand_in_both_parts(part, train, wanted):
-    assert data.repeated_rows(part, train).tolist() == wanted
-    if not wanted:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            assert data.warn_of_leakage(train, part) == 0
-        return
-    with pytest.warns(data.LeakageWarning) as caught:
-        assert data.warn_of_leakage(train, part) == len(wanted)
-    (warning,) = caught
-    said = f"{len(wanted)} of the {len(data.leakage.parts_of(part)[0])} rows of the validation part (row {wanted[0] + 1} is the first)"
-    assert str(warning.message).startswith(said) and warning.filename == __file__
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
-def test_they_are_those_that_python_finds(part, train):
-    found = data.repeated_rows(np.array(part).reshape(-1, 2), np.array(train).reshape(-1, 2))
-    assert found.tolist() == [i for i, row in enumerate(part) if row in train]
-
-
-def test_parts_that_can_not_be_compared():
-    with pytest.raises(ValueError, match="repeated_rows: the parts have other columns or shapes"):
-        data.repeated_rows(np.zeros((2, 3)), np.zeros((2, 4)))
-    with pytest.raises(TypeError, match="repeated_rows: wanted tables, TensorDatasets or arrays of rows, got list"):
-        data.repeated_rows([[1]], [[1]])

@@ -72,6 +72,8 @@ def test_rows_and_columns_of_a_table():
         ({"a": np.array([1j])}, TypeError, "column 'a' holds complex128"),
         ({"a": np.array([{}, []], object)}, TypeError, "column 'a' holds a dict, which is neither a number nor text"),
         ({"a": [b"x"]}, TypeError, "column 'a' holds"),
+        ({"a": [1, 10**400, "x"]}, ValueError, "column 'a' holds an integer that is too large"),
+        ([[1, 2]], TypeError, "wanted a dict of columns or a data frame, got list"),
     ],
 )  # fmt: skip
 def test_what_is_no_table(columns, error, message):

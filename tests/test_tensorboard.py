@@ -23,9 +23,10 @@ import cygrad as cg
 from cygrad.integrations.tensorboard import SummaryWriter, TensorBoard, summary
 from cygrad.integrations.tensorboard.graph import trace
 from cygrad.integrations.tensorboard.protobuf import double, doubles, integer, real, varint
+from cygrad.integrations.tensorboard.reading import last_step
 from cygrad.integrations.tensorboard.tfrecord import crc32c, masked, record
 from cygrad.integrations.tracker import TrackerWarning
-from tests.tracked import STEPS, Stop, fit, trainer
+from tests.tracked import STEPS, Stop, batches, fit, trainer
 
 # A reader
 
@@ -431,6 +432,39 @@ def test_callback_of_a_resumed_training_takes_back_what_is_done_again(tmp_path):
         time.sleep(1.1)  # TensorBoard reads files in the order of the seconds in their names
     purge = [event for event in events(tmp_path / "tb") if event[7]]
     assert [event[2] for event in purge] == [[STEPS + 3]]
+
+
+@pytest.mark.parametrize("rows", [1, STEPS])
+def test_callback_of_a_resumed_training_has_each_epoch_once(tmp_path, rows):
+    """Of which the second was logged before the training was killed, but is not in the checkpoint; with one step an
+    epoch it is purged and comes again."""
+    for last in 2, 4:
+        checkpoint = cg.train.Checkpoint(tmp_path / "run.npz", every_seconds=1e9 if last == 2 else 0)
+        made = trainer(TensorBoard(tmp_path / "tb"), checkpoint=checkpoint)
+        assert len(made.fit(batches()[:rows], batches(1), epochs=last, resume=True)) == last
+        assert cg.load(tmp_path / "run.npz")["step"] == (rows if last == 2 else 4 * rows)
+        time.sleep(1.1)
+    seen = []
+    for event in events(tmp_path / "tb"):
+        if event[7]:
+            seen = [epoch for epoch in seen if epoch < event[2][0]]
+        seen += [event[2][0] for content in event[5] for value in fields(content)[1] if b"epoch/loss" in fields(value)[1]]
+    assert seen == [1, 2, 3, 4]
+
+
+def test_reading_back_passes_over_what_is_no_event(tmp_path):
+    assert last_step(tmp_path / "none", "") == 0
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_scalar("epoch/loss", 1.0, 300)
+        writer.add_graph(cg.nn.Linear(2, 1), cg.zeros(1, 2))
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for end in range(len(whole) + 1):
+        path.write_bytes(whole[:end])
+        assert last_step(tmp_path, "epoch/") in (0, 300)
+    assert last_step(tmp_path, "epoch/") == 300
+    path.write_bytes(record(b"\xff" * 40) + whole)
+    assert last_step(tmp_path, "epoch/") == 0
 
 
 def test_callback_without_graph_and_histograms(tmp_path):

@@ -462,6 +462,8 @@ PLATEAU = optim.lr_scheduler.ReduceLROnPlateau(OPTIMIZER)
         ({"metrics": "accuracy"}, "metrics: wanted a list of metrics, got the string 'accuracy'"),
         ({"metrics": ["f1", "f1"]}, "metrics: the name 'f1' is taken twice"),
         ({"metrics": [3]}, "metric: wanted a name, a Metric or a function, got int"),
+        ({"callbacks": train.Callback()}, "Trainer: callbacks must be a list, got Callback"),
+        ({"early_stopping": True}, "Trainer: early_stopping must be an EarlyStopping, got bool"),
         ({"checkpoint": "run.pt"}, "Checkpoint: the file must end in .npz or .safetensors, got 'run.pt'"),
     ],
 )  # fmt: skip
@@ -480,7 +482,8 @@ def test_options_that_make_no_sense_are_named(options, message):
         ({}, {"resume": True}, "fit: resume=True needs a trainer with a checkpoint"),
         ({"swa": train.SWA(3)}, {"epochs": 2}, "fit: swa starts with epoch 3, but there are only 2"),
         ({"monitor": "val_loss"}, {}, "fit: val_loss is monitored, but there is no validation part"),
-        ({"monitor": "f1", "early_stopping": train.EarlyStopping(MODEL)}, {}, "fit: there is no f1 to monitor, but epoch, loss"),
+        ({"monitor": "f1", "early_stopping": train.EarlyStopping(MODEL)}, {}, "fit: there is no f1 to monitor, but loss, "),
+        ({"monitor": "val_f1"}, {"valid": LOADER, "check_leakage": False}, "fit: there is no val_f1 to monitor, but loss, grad_norm, lr, samples_per_second, val_loss"),
     ],
 )  # fmt: skip
 def test_fits_that_make_no_sense_are_named(options, arguments, message):
@@ -491,6 +494,39 @@ def test_fits_that_make_no_sense_are_named(options, arguments, message):
         train.SWA(0)
     with pytest.raises(ValueError, match="Checkpoint: every_steps must be at least 1, got 0"):
         train.Checkpoint("a.npz", 0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((print, F.cross_entropy, OPTIMIZER), "Trainer: model must be a Module, got builtin_function_or_method"),
+        ((MODEL, "cross_entropy", OPTIMIZER), "Trainer: loss must be a function of outputs and targets, got str"),
+        ((MODEL, F.cross_entropy, "sgd"), "Trainer: optimizer must be an Optimizer, got str"),
+        ((MODEL, F.cross_entropy, setting()[2]), "Trainer: the optimizer has none of the model's parameters"),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(parts, message):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        train.Trainer(*parts)
+    assert str(caught.value) == message
+
+
+def test_rows_in_the_place_of_batches_are_refused():
+    for data, said in (two_classes(), "DataLoader(dataset"), (np.zeros((4, 2)), "DataLoader(TensorDataset(x, y)"):
+        for call in (
+            lambda: trainer_of(MODEL, OPTIMIZER).fit(data),  # noqa: B023
+            lambda: trainer_of(MODEL, OPTIMIZER).fit(LOADER, data),  # noqa: B023
+            lambda: train.evaluate(MODEL, data),  # noqa: B023
+        ):
+            with pytest.raises(TypeError, match="wanted batches, got a ") as caught:
+                call()
+            assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("stream", [None, object()])
+def test_a_program_without_a_console_trains(stream, monkeypatch):
+    monkeypatch.setattr("sys.stderr", stream)
+    assert len(train.Trainer(MODEL, F.cross_entropy, OPTIMIZER).fit(LOADER)) == 1
 
 
 # Recorded steps

@@ -59,6 +59,8 @@ def test_an_offline_run_is_read_back(tmp_path):
     assert config["mine"] == "yes" and config["optimizer"] == "AdamW" and config["lr"] == 0.01
     (artifact,) = [record["artifact"] for record in records if record["type"] == "artifact"]
     assert artifact["type"] == "model"
+    (end,) = [record["exit"] for record in records if record["type"] == "exit"]
+    assert not end.get("exit_code")
     names = {entry["path"] for entry in artifact["manifest"]["contents"]}
     assert names == {"model.json", "weights.safetensors"}
 
@@ -91,6 +93,12 @@ def test_a_resumed_training_has_the_same_run(tmp_path):
     assert found[0] == found[1] is not None
 
 
+def test_an_interruption_is_told(tmp_path):
+    fit(WandB("project", mode="offline", folder=tmp_path, model=False), Stop(STEPS + 3))
+    (end,) = [record["exit"] for record in inspected(tmp_path) if record["type"] == "exit"]
+    assert end["exit_code"] == 255
+
+
 def test_the_server_is_not_waited_for_at_the_end(tmp_path):
     import threading
 
@@ -99,7 +107,7 @@ def test_the_server_is_not_waited_for_at_the_end(tmp_path):
     class Hanging:
         dir = str(tmp_path / "run" / "files")
 
-        def finish(self):
+        def finish(self, exit_code):
             release.wait(20)
 
     try:

@@ -33,6 +33,68 @@
 ACTIVATION(relu, v < 0 ? 0 : v)
 ACTIVATION_BACKWARD(relu, v > 0 ? g : 0)
 
+/* The same with a mask, one bit a number, set where x > 0: for large arrays, of which backward had else to fetch y from
+ * afar. A group of numbers has a line of words, and bit k of word w is that of number k·WORDS + w: a bit for whole
+ * vectors, as they lie. The mask has whole groups. */
+#define WORDS (64 / (int64_t)sizeof(real))
+#define GROUP (WORDS * CG_REAL_BITS)
+
+INLINE void NAME(relu_group)(real *restrict y, ubits *restrict mask, const real *restrict x) {
+    ubits word[WORDS] = {0};
+#pragma GCC unroll 64
+    for (int64_t k = 0; k < CG_REAL_BITS; k++)
+#pragma omp simd
+        for (int64_t w = 0; w < WORDS; w++) {
+            const real v = x[k * WORDS + w];
+            y[k * WORDS + w] = v < 0 ? 0 : v;
+            word[w] |= v > 0 ? (ubits)1 << k : 0;
+        }
+    memcpy(mask, word, sizeof word);
+}
+
+KERNEL_BODY(relu_masked) {
+    cg_range r = cg_part(a->n, CG_BLOCK, share);
+    for (int64_t i = r.begin; i < r.end; i += GROUP) {
+        const real *x = (const real *)a->x + i;
+        real *y = (real *)a->y + i;
+        ubits *mask = (ubits *)a->mask + i / GROUP * WORDS;
+        const int64_t n = cg_min(GROUP, r.end - i);
+        if (n == GROUP) {
+            NAME(relu_group)(y, mask, x);
+        } else {
+            real in[GROUP] = {0}, out[GROUP];
+            memcpy(in, x, n * sizeof(real));
+            NAME(relu_group)(out, mask, in);
+            memcpy(y, out, n * sizeof(real));
+        }
+    }
+}
+
+INLINE void NAME(relu_group_backward)(real *restrict dx, const real *restrict dy, const ubits *restrict mask) {
+#pragma GCC unroll 64
+    for (int64_t k = 0; k < CG_REAL_BITS; k++)
+#pragma omp simd
+        for (int64_t w = 0; w < WORDS; w++) dx[k * WORDS + w] = mask[w] & (ubits)1 << k ? dy[k * WORDS + w] : 0;
+}
+
+KERNEL_BODY(relu_masked_backward) {
+    cg_range r = cg_part(a->n, CG_BLOCK, share);
+    for (int64_t i = r.begin; i < r.end; i += GROUP) {
+        const real *dy = (const real *)a->dy + i;
+        real *dx = (real *)a->dx + i;
+        const ubits *mask = (const ubits *)a->mask + i / GROUP * WORDS;
+        const int64_t n = cg_min(GROUP, r.end - i);
+        if (n == GROUP) {
+            NAME(relu_group_backward)(dx, dy, mask);
+        } else {
+            for (int64_t k = 0; k < n; k++) dx[k] = mask[k % WORDS] >> k / WORDS & 1 ? dy[k] : 0;
+        }
+    }
+}
+
+#undef WORDS
+#undef GROUP
+
 /* x where x > 0, else p·x; v is the input */
 ACTIVATION(leaky_relu, v > 0 ? v : p * v)
 ACTIVATION_BACKWARD(leaky_relu, v > 0 ? g : p * g)
@@ -62,9 +124,9 @@ ACTIVATION_BACKWARD(elu, NAME(select)(v > 0, q * g, q * p * NAME(exp)(v) * g))
 
 /* x·Φ(x), slope Φ(x) + x·φ(x); Φ(−|x|) = ½·erfc(|x|/√2), φ(x) = e^(−x²/2)/√(2π) */
 INLINE real NAME(gelu_of)(real v, real *slope) {
-    const real z = (v < 0 ? -v : v) * R(0.70710678118654752440), e = NAME(exp_negative)(R(-0.5) * v * v);
-    const real tail = R(0.5) * e * NAME(erfcx)(z), cdf = v < 0 ? tail : 1 - tail;
-    *slope = cdf + v * e * R(0.39894228040143267794);
+    const real half = NAME(exp2_negative)(R(-0.72134752044448170368) * (v * v) - 1); /* ½·e^(−x²/2) */
+    const real tail = half * NAME(erfcx)((v < 0 ? -v : v) * R(0.70710678118654752440)), cdf = v < 0 ? tail : 1 - tail;
+    *slope = cdf + v * half * R(0.79788456080286535588);
     return v * cdf;
 }
 SLOPED(gelu)

@@ -1,10 +1,13 @@
 /* Batch norm of x[rows, channels, inner]: one mean and variance a channel, over rows and inner.
  *   y = (x − mean)·rstd·weight + bias,  rstd = 1/√(var + eps)
  * S. Ioffe, C. Szegedy (2015), "Batch normalization". weight and bias may be NULL (ones and zeros).
- * Columns (inner = 1) are taken CHANNEL_BLOCK at a time, so that a pass down the rows reads whole runs. */
+ * Columns (inner = 1) are dealt in blocks of CHANNEL_BLOCK, and taken MOST_COLUMNS at a time, so that what is kept of them
+ * stays in the first cache. */
 #define CHANNEL_BLOCK 256
+#define MOST_COLUMNS 2048
 #define STATS_ROWS 32
-#define COLUMN_VECS 4
+#define TILE_VECS 4
+#define NEAR_BYTES (512 << 10)
 
 /* Mean and sum of squared deviations M2 of n numbers, grown run by run. T. F. Chan, G. H. Golub, R. J. LeVeque
  * (1983), "Algorithms for computing the sample variance": no difference of large sums is ever taken. */
@@ -41,63 +44,88 @@ static moments NAME(line_moments)(moments m, const real *x, int64_t n) {
     return m;
 }
 
-/* A pass down the rows takes `vecs` vectors of columns at once, the last of which may be a part; what it needs of each
- * column stays in registers. It asks for rows ahead of itself, which lie too far apart for the CPU to guess. */
-#define FETCH(x, row, stride, v) __builtin_prefetch((x) + ((row) + 8) * (stride) + (v) * LANES)
-
-/* pass(…, vecs, cols) of columns j, j + …, `count` in all */
-#define EACH_FEW_COLUMNS(j, count, pass, ...)                                                     \
-    do {                                                                                          \
-        int64_t j = 0;                                                                            \
-        for (; j + COLUMN_VECS * LANES <= count; j += COLUMN_VECS * LANES)                        \
-            pass(__VA_ARGS__, COLUMN_VECS, COLUMN_VECS * LANES);                                  \
-        for (; j + LANES <= count; j += LANES) pass(__VA_ARGS__, 1, LANES);                       \
-        if (j < count) pass(__VA_ARGS__, 1, count - j);                                           \
-    } while (0)
-
-INLINE vec NAME(load_columns)(const real *x, int v, int64_t cols) {
-    return (v + 1) * LANES <= cols ? LOAD(x + v * LANES) : NAME(load_part)(x + v * LANES, cols - v * LANES, 0);
-}
-
-INLINE void NAME(store_columns)(real *x, vec y, int v, int64_t cols) {
-    if ((v + 1) * LANES <= cols) STORE(x + v * LANES, y);
-    else NAME(store_part)(x + v * LANES, y, cols - v * LANES);
-}
-
-/* mean[j] and m2[j] of a few columns x[·, j], in one pass; shift is the first row of each run of rows, for which
- * k·(shift − mean)² ≤ k·M2 */
-INLINE void NAME(few_columns_moments)(real *mean, real *m2, const real *x, int64_t rows, int64_t stride, int vecs,
-                                     int64_t cols) {
-    vec total_mean[COLUMN_VECS], total_m2[COLUMN_VECS];
-    for (int v = 0; v < vecs; v++) total_mean[v] = total_m2[v] = (vec){0};
-    for (int64_t i = 0; i < rows; i += STATS_ROWS) {
-        const int64_t end = cg_min(i + STATS_ROWS, rows);
-        const real k = (real)(end - i), before = (real)i, n = before + k;
-        vec shift[COLUMN_VECS], s[COLUMN_VECS], q[COLUMN_VECS];
-#pragma GCC unroll 4
+/* A pass down the rows goes along them, by tiles of some rows and a few vectors: memory is read as it lies, a line of the
+ * cache is used up at once, and what is kept of a column is read and written once for all rows of the tile.
+ * pass(…, i, j, rows, vecs, n): rows i … of columns j …, n of them in each vector. */
+#define EACH_TILE(first, end, tall, cols, pass, ...)                                       \
+    for (int64_t i = first; i < end; i += tall) {                                          \
+        const int64_t count = cg_min(tall, end - i);                                       \
+        int64_t j = 0;                                                                     \
+        for (; j + TILE_VECS * LANES <= cols; j += TILE_VECS * LANES)                      \
+            pass(__VA_ARGS__, i, j, count, TILE_VECS, LANES);                              \
+        for (; j + LANES <= cols; j += LANES) pass(__VA_ARGS__, i, j, count, 1, LANES);    \
+        if (j < cols) pass(__VA_ARGS__, i, j, count, 1, cols - j);                         \
+    }
+#define TILE_ARGS int64_t i, int64_t j, int64_t rows, int vecs, int64_t n
+/* for (vector v of row r of the tile) */
+#define IN_TILE(r, v)                  \
+    _Pragma("GCC unroll 4")            \
+    for (int64_t r = 0; r < rows; r++) \
+        _Pragma("GCC unroll 4")        \
         for (int v = 0; v < vecs; v++)
-            shift[v] = NAME(load_columns)(x + i * stride, v, cols), s[v] = q[v] = (vec){0};
-        for (int64_t r = i + 1; r < end; r++)
-#pragma GCC unroll 4
-            for (int v = 0; v < vecs; v++) {
-                FETCH(x, r, stride, v);
-                const vec d = NAME(load_columns)(x + r * stride, v, cols) - shift[v];
-                s[v] += d, q[v] += d * d;
-            }
-        for (int v = 0; v < vecs; v++) { /* join, of vectors */
-            const vec delta = shift[v] + s[v] / k - total_mean[v];
-            total_mean[v] += delta * (k / n);
-            total_m2[v] += q[v] - s[v] * s[v] / k + delta * delta * (before * k / n);
+
+/* Where x, of so many bytes, lies near, the rows of a tile are a whole run; few of them where many that lie apart would
+ * take each other's places in the first cache. */
+INLINE int64_t NAME(tile_rows)(int64_t bytes) { return bytes <= NEAR_BYTES ? STATS_ROWS : 4; }
+
+INLINE vec NAME(load_columns)(const real *x, int64_t n) { return n == LANES ? LOAD(x) : NAME(load_part)(x, n, 0); }
+
+INLINE void NAME(store_columns)(real *x, vec y, int64_t n) {
+    if (n == LANES) STORE(x, y);
+    else NAME(store_part)(x, y, n);
+}
+
+INLINE void NAME(load_tile)(vec *tile, const real *x, int vecs, int64_t n) {
+    for (int v = 0; v < vecs; v++) tile[v] = NAME(load_columns)(x + v * LANES, n);
+}
+
+INLINE void NAME(store_tile)(real *x, const vec *tile, int vecs, int64_t n) {
+    for (int v = 0; v < vecs; v++) NAME(store_columns)(x + v * LANES, tile[v], n);
+}
+
+/* s += Σ d, q += Σ d², d = x − shift */
+INLINE void NAME(add_deviations)(real *s, real *q, const real *shift, const real *x, int64_t stride, TILE_ARGS) {
+    vec sums[TILE_VECS], squares[TILE_VECS], centre[TILE_VECS];
+    NAME(load_tile)(sums, s + j, vecs, n);
+    NAME(load_tile)(squares, q + j, vecs, n);
+    NAME(load_tile)(centre, shift + j, vecs, n);
+    IN_TILE(r, v) {
+        const vec d = NAME(load_columns)(x + (i + r) * stride + j + v * LANES, n) - centre[v];
+        sums[v] += d, squares[v] += d * d;
+    }
+    NAME(store_tile)(s + j, sums, vecs, n);
+    NAME(store_tile)(q + j, squares, vecs, n);
+}
+
+/* mean[j] and m2[j] of columns x[·, j], in one pass; shift is the first row of each run of rows, for which
+ * k·(shift − mean)² ≤ k·M2. s and q are room for a number a column. */
+static void NAME(column_moments)(real *restrict mean, real *restrict m2, real *restrict s, real *restrict q,
+                                 const real *restrict x, int64_t rows, int64_t stride, int64_t cols, int64_t tall) {
+    for (int64_t j = 0; j < cols; j++) mean[j] = m2[j] = s[j] = q[j] = 0;
+    for (int64_t first = 0; first < rows; first += STATS_ROWS) {
+        const int64_t end = cg_min(first + STATS_ROWS, rows);
+        const real k = (real)(end - first), before = (real)first, n = before + k, *restrict shift = x + first * stride;
+        EACH_TILE(first, end, tall, cols, NAME(add_deviations), s, q, shift, x, stride);
+        for (int64_t j = 0; j < cols; j++) { /* join, of lines */
+            const real delta = shift[j] + s[j] / k - mean[j];
+            mean[j] += delta * (k / n);
+            m2[j] += q[j] - s[j] * s[j] / k + delta * delta * (before * k / n);
+            s[j] = q[j] = 0;
         }
     }
-    for (int v = 0; v < vecs; v++)
-        NAME(store_columns)(mean, total_mean[v], v, cols), NAME(store_columns)(m2, total_m2[v], v, cols);
 }
 
-/* y = (x − mean)·scale + shift, one row of some columns */
-static void NAME(normal_row)(real *restrict y, const real *restrict x, const real *restrict mean,
-                             const real *restrict scale, const real *restrict shift, int64_t cols) {
-    for (int64_t j = 0; j < cols; j++) y[j] = (x[j] - mean[j]) * scale[j] + shift[j];
+/* y = (x − mean)·scale + shift */
+INLINE void NAME(normal_tile)(real *y, const real *x, const real *mean, const real *scale, const real *shift,
+                              int64_t stride, TILE_ARGS) {
+    vec m[TILE_VECS], a[TILE_VECS], b[TILE_VECS];
+    NAME(load_tile)(m, mean + j, vecs, n);
+    NAME(load_tile)(a, scale + j, vecs, n);
+    NAME(load_tile)(b, shift + j, vecs, n);
+    IN_TILE(r, v) {
+        const int64_t at = (i + r) * stride + j + v * LANES;
+        NAME(store_columns)(y + at, (NAME(load_columns)(x + at, n) - m[v]) * a[v] + b[v], n);
+    }
 }
 
 /* The weight of this batch in the running statistics: 1/n for batch number n where batches are counted. */
@@ -105,30 +133,30 @@ INLINE double NAME(momentum_of)(const cg_batch_norm_args *a) {
     return a->batches ? 1 / (double)(*a->batches + 1) : a->momentum;
 }
 
-/* running ← (1 − momentum)·running + momentum·batch, the variance with Bessel's correction */
-INLINE void NAME(update_running)(real *running_mean, real *running_var, real mean, real m2, int64_t n, double momentum) {
-    if (running_mean) *running_mean = R((1 - momentum) * *running_mean + momentum * mean);
-    if (running_var) *running_var = R((1 - momentum) * *running_var + momentum * (m2 / (real)(n - 1)));
+/* (1 − momentum)·running + momentum·batch */
+INLINE real NAME(moved)(real running, double batch, double momentum) {
+    return R((1 - momentum) * running + momentum * batch);
 }
 
 /* Columns first..first + cols of a call with inner = 1 */
-static void NAME(batch_norm_columns)(const cg_batch_norm_args *a, int64_t first, int64_t cols) {
+static void NAME(batch_norm_columns)(const cg_batch_norm_args *a, int64_t first, int64_t cols, real *room) {
+    const int64_t tall = NAME(tile_rows)(a->rows * a->channels * (int64_t)sizeof(real));
     const real *x = (const real *)a->x + first, *weight = a->weight, *bias = a->bias;
-    real *restrict y = (real *)a->y + first, *mean = (real *)a->mean + first, *rstd = (real *)a->rstd + first;
-    real *running_mean = a->running_mean, *running_var = a->running_var;
+    real *y = (real *)a->y + first, *mean = (real *)a->mean + first, *rstd = (real *)a->rstd + first;
+    real *restrict running_mean = a->running_mean, *restrict running_var = a->running_var;
     const double momentum = NAME(momentum_of)(a);
-    real m2[CHANNEL_BLOCK], scale[CHANNEL_BLOCK], shift[CHANNEL_BLOCK];
-    EACH_FEW_COLUMNS(j, cols, NAME(few_columns_moments), mean + j, m2 + j, x + j, a->rows, a->channels);
+    real *restrict m2 = room, *restrict scale = m2 + cols, *restrict shift = scale + cols;
+    NAME(column_moments)(mean, m2, scale, shift, x, a->rows, a->channels, cols, tall);
+    const real n = (real)a->rows, rest = (real)(a->rows - 1), eps = R(a->eps);
+#pragma omp simd
     for (int64_t j = 0; j < cols; j++) {
-        rstd[j] = 1 / NAME(sqrt)(m2[j] / (real)a->rows + R(a->eps));
+        rstd[j] = 1 / NAME(sqrt)(m2[j] / n + eps);
         scale[j] = rstd[j] * (weight ? weight[first + j] : 1);
         shift[j] = bias ? bias[first + j] : 0;
+        if (running_mean) running_mean[first + j] = NAME(moved)(running_mean[first + j], mean[j], momentum);
+        if (running_var) running_var[first + j] = NAME(moved)(running_var[first + j], m2[j] / rest, momentum);
     }
-    for (int64_t j = 0; j < cols; j++)
-        NAME(update_running)(running_mean ? running_mean + first + j : 0, running_var ? running_var + first + j : 0,
-                             mean[j], m2[j], a->rows, momentum);
-    for (int64_t i = 0; i < a->rows * a->channels; i += a->channels)
-        NAME(normal_row)(y + i, x + i, mean, scale, shift, cols);
+    EACH_TILE(0, a->rows, tall, cols, NAME(normal_tile), y, x, mean, scale, shift, a->channels);
 }
 
 /* Channel c of a call with inner > 1 */
@@ -142,8 +170,9 @@ static void NAME(batch_norm_channel)(const cg_batch_norm_args *a, int64_t c) {
     const real rstd = 1 / NAME(sqrt)(m.m2 / (real)n + R(a->eps)), mean = m.mean;
     const real scale = rstd * (weight ? weight[c] : 1), shift = bias ? bias[c] : 0;
     ((real *)a->mean)[c] = mean, ((real *)a->rstd)[c] = rstd;
-    NAME(update_running)(running_mean ? running_mean + c : 0, running_var ? running_var + c : 0, mean, m.m2, n,
-                         NAME(momentum_of)(a));
+    const double momentum = NAME(momentum_of)(a);
+    if (running_mean) running_mean[c] = NAME(moved)(running_mean[c], mean, momentum);
+    if (running_var) running_var[c] = NAME(moved)(running_var[c], m.m2 / (real)(n - 1), momentum);
     for (int64_t i = 0; i < a->rows; i++)
         for (int64_t j = 0; j < a->inner; j++) y[i * step + j] = (x[i * step + j] - mean) * scale + shift;
 }
@@ -153,8 +182,8 @@ static void NAME(batch_norm_channel)(const cg_batch_norm_args *a, int64_t c) {
 KERNEL_BODY(batch_norm) {
     if (a->inner == 1) {
         cg_range r = cg_part(a->channels, CHANNEL_BLOCK, share);
-        for (int64_t c = r.begin; c < r.end; c += CHANNEL_BLOCK)
-            NAME(batch_norm_columns)(a, c, cg_min(CHANNEL_BLOCK, r.end - c));
+        for (int64_t c = r.begin; c < r.end; c += MOST_COLUMNS)
+            NAME(batch_norm_columns)(a, c, cg_min(MOST_COLUMNS, r.end - c), share.scratch);
         return;
     }
     cg_range r = cg_part(a->channels, 1, share);
@@ -182,56 +211,71 @@ KERNEL_BODY(batch_norm_eval) {
         }
 }
 
-/* db = Σ dy and dw = Σ dy·(x − mean) of a few columns, in runs of STATS_ROWS rows */
-INLINE void NAME(few_columns_slopes)(real *dw, real *db, const real *dy, const real *x, const real *mean, int64_t rows,
-                                    int64_t stride, int vecs, int64_t cols) {
-    vec w[COLUMN_VECS], b[COLUMN_VECS], centre[COLUMN_VECS];
-#pragma GCC unroll 4
-    for (int v = 0; v < vecs; v++) w[v] = b[v] = (vec){0}, centre[v] = NAME(load_columns)(mean, v, cols);
-    for (int64_t i = 0; i < rows; i += STATS_ROWS) {
-        const int64_t end = cg_min(i + STATS_ROWS, rows);
-        vec w_run[COLUMN_VECS], b_run[COLUMN_VECS];
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) w_run[v] = b_run[v] = (vec){0};
-        for (int64_t r = i; r < end; r++)
-#pragma GCC unroll 4
-            for (int v = 0; v < vecs; v++) {
-                FETCH(dy, r, stride, v);
-                FETCH(x, r, stride, v);
-                const vec g = NAME(load_columns)(dy + r * stride, v, cols);
-                b_run[v] += g;
-                w_run[v] += g * (NAME(load_columns)(x + r * stride, v, cols) - centre[v]);
-            }
-#pragma GCC unroll 4
-        for (int v = 0; v < vecs; v++) w[v] += w_run[v], b[v] += b_run[v];
+/* b += Σ dy, w += Σ dy·(x − mean) */
+INLINE void NAME(add_slopes)(real *w, real *b, const real *dy, const real *x, const real *mean, int64_t stride,
+                             TILE_ARGS) {
+    vec dots[TILE_VECS], sums[TILE_VECS], centre[TILE_VECS];
+    NAME(load_tile)(dots, w + j, vecs, n);
+    NAME(load_tile)(sums, b + j, vecs, n);
+    NAME(load_tile)(centre, mean + j, vecs, n);
+    IN_TILE(r, v) {
+        const int64_t at = (i + r) * stride + j + v * LANES;
+        const vec g = NAME(load_columns)(dy + at, n);
+        sums[v] += g, dots[v] += g * (NAME(load_columns)(x + at, n) - centre[v]);
     }
-    for (int v = 0; v < vecs; v++) NAME(store_columns)(dw, w[v], v, cols), NAME(store_columns)(db, b[v], v, cols);
+    NAME(store_tile)(w + j, dots, vecs, n);
+    NAME(store_tile)(b + j, sums, vecs, n);
 }
 
-/* dx = scale·(dy − lift − (x − mean)·tilt), one row of some columns */
-static void NAME(normal_row_backward)(real *restrict dx, const real *restrict dy, const real *restrict x,
-                                      const real *restrict mean, const real *restrict scale, const real *restrict lift,
-                                      const real *restrict tilt, int64_t cols) {
-    for (int64_t j = 0; j < cols; j++) dx[j] = scale[j] * (dy[j] - lift[j] - (x[j] - mean[j]) * tilt[j]);
+/* db = Σ dy and dw = Σ dy·(x − mean) of columns, by runs of STATS_ROWS rows. w and b are room for a number a column. */
+static void NAME(column_slopes)(real *restrict dw, real *restrict db, real *restrict w, real *restrict b, const real *dy,
+                                const real *x, const real *mean, int64_t rows, int64_t stride, int64_t cols,
+                                int64_t tall) {
+    for (int64_t j = 0; j < cols; j++) dw[j] = db[j] = w[j] = b[j] = 0;
+    for (int64_t first = 0; first < rows; first += STATS_ROWS) {
+        const int64_t end = cg_min(first + STATS_ROWS, rows);
+        EACH_TILE(first, end, tall, cols, NAME(add_slopes), w, b, dy, x, mean, stride);
+        for (int64_t j = 0; j < cols; j++) dw[j] += w[j], db[j] += b[j], w[j] = b[j] = 0;
+    }
 }
 
-static void NAME(batch_norm_columns_backward)(const cg_batch_norm_backward_args *a, int64_t first, int64_t cols) {
-    const real *restrict x = (const real *)a->x + first, *restrict dy = (const real *)a->dy + first;
+/* dx = scale·(dy − lift − (x − mean)·tilt) */
+INLINE void NAME(normal_tile_backward)(real *dx, const real *dy, const real *x, const real *mean, const real *scale,
+                                       const real *lift, const real *tilt, int64_t stride, TILE_ARGS) {
+    vec m[TILE_VECS], a[TILE_VECS], l[TILE_VECS], t[TILE_VECS];
+    NAME(load_tile)(m, mean + j, vecs, n);
+    NAME(load_tile)(a, scale + j, vecs, n);
+    NAME(load_tile)(l, lift + j, vecs, n);
+    NAME(load_tile)(t, tilt + j, vecs, n);
+    IN_TILE(r, v) {
+        const int64_t at = (i + r) * stride + j + v * LANES;
+        const vec d = NAME(load_columns)(x + at, n) - m[v];
+        NAME(store_columns)(dx + at, a[v] * (NAME(load_columns)(dy + at, n) - l[v] - d * t[v]), n);
+    }
+}
+
+static void NAME(batch_norm_columns_backward)(const cg_batch_norm_backward_args *a, int64_t first, int64_t cols,
+                                              real *room) {
+    const int64_t tall = NAME(tile_rows)(a->rows * a->channels * (int64_t)sizeof(real));
+    const real *x = (const real *)a->x + first, *dy = (const real *)a->dy + first;
     const real *weight = a->weight, *mean = (const real *)a->mean + first, *rstd = (const real *)a->rstd + first;
-    real *restrict dx = (real *)a->dx + first;
-    real dw[CHANNEL_BLOCK], db[CHANNEL_BLOCK], scale[CHANNEL_BLOCK], tilt[CHANNEL_BLOCK], lift[CHANNEL_BLOCK];
-    EACH_FEW_COLUMNS(j, cols, NAME(few_columns_slopes), dw + j, db + j, dy + j, x + j, mean + j, a->rows, a->channels);
+    real *restrict dw = room, *restrict db = dw + cols, *restrict scale = db + cols, *restrict tilt = scale + cols;
+    real *restrict lift = tilt + cols;
+    NAME(column_slopes)(dw, db, scale, tilt, dy, x, mean, a->rows, a->channels, cols, tall);
+    const real n = (real)a->rows;
+    const int training = a->training != 0;
+#pragma omp simd
     for (int64_t j = 0; j < cols; j++) {
         dw[j] *= rstd[j];
         scale[j] = rstd[j] * (weight ? weight[first + j] : 1);
-        tilt[j] = a->training ? rstd[j] * dw[j] / (real)a->rows : 0;
-        lift[j] = a->training ? db[j] / (real)a->rows : 0;
+        tilt[j] = training ? rstd[j] * dw[j] / n : 0;
+        lift[j] = training ? db[j] / n : 0;
     }
     if (a->dw) memcpy((real *)a->dw + first, dw, cols * sizeof(real));
     if (a->db) memcpy((real *)a->db + first, db, cols * sizeof(real));
     if (!a->dx) return;
-    for (int64_t i = 0; i < a->rows * a->channels; i += a->channels)
-        NAME(normal_row_backward)(dx + i, dy + i, x + i, mean, scale, lift, tilt, cols);
+    real *dx = (real *)a->dx + first;
+    EACH_TILE(0, a->rows, tall, cols, NAME(normal_tile_backward), dx, dy, x, mean, scale, lift, tilt, a->channels);
 }
 
 static void NAME(batch_norm_channel_backward)(const cg_batch_norm_backward_args *a, int64_t c) {
@@ -264,8 +308,8 @@ static void NAME(batch_norm_channel_backward)(const cg_batch_norm_backward_args 
 KERNEL_BODY(batch_norm_backward) {
     if (a->inner == 1) {
         cg_range r = cg_part(a->channels, CHANNEL_BLOCK, share);
-        for (int64_t c = r.begin; c < r.end; c += CHANNEL_BLOCK)
-            NAME(batch_norm_columns_backward)(a, c, cg_min(CHANNEL_BLOCK, r.end - c));
+        for (int64_t c = r.begin; c < r.end; c += MOST_COLUMNS)
+            NAME(batch_norm_columns_backward)(a, c, cg_min(MOST_COLUMNS, r.end - c), share.scratch);
         return;
     }
     cg_range r = cg_part(a->channels, 1, share);
@@ -273,7 +317,10 @@ KERNEL_BODY(batch_norm_backward) {
 }
 
 #undef CHANNEL_BLOCK
+#undef MOST_COLUMNS
 #undef STATS_ROWS
-#undef COLUMN_VECS
-#undef FETCH
-#undef EACH_FEW_COLUMNS
+#undef TILE_VECS
+#undef NEAR_BYTES
+#undef EACH_TILE
+#undef TILE_ARGS
+#undef IN_TILE

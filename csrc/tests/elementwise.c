@@ -180,9 +180,49 @@ static int count_build(void *args, int variant) {
 }
 static void count_twin(const void *args) { *(int64_t *)((const cg_count_args *)args)->y += 1; }
 
+/* ReLU with a mask of bits: a group of 512 numbers has 64 bytes, and bit k of word w is that of its number k·words + w. */
+static int mask_bit(const void *mask, int64_t i, int set) {
+    const int64_t words = precision == CG_FLOAT32 ? 16 : 8, word = i / 512 * words + i % words, bit = i % 512 / words;
+    if (precision == CG_FLOAT32) return (((uint32_t *)mask)[word] |= (uint32_t)set << bit) >> bit & 1;
+    return (((uint64_t *)mask)[word] |= (uint64_t)set << bit) >> bit & 1;
+}
+static int64_t mask_bytes(int64_t n) { return (n + 511) / 512 * 64; }
+static void *random_bits(int64_t bytes) {
+    uint8_t *p = flags(bytes);
+    for (int64_t i = 0; i < bytes; i++) p[i] = (uint8_t)uniform(0, 256);
+    return p;
+}
+static int relu_masked_build(void *args, int variant) {
+    if (variant >= 2 * COUNT(SIZES)) return 0;
+    const int64_t n = SIZES[variant / 2];
+    void *const x = variant % 2 ? rare_numbers(n) : numbers(n, -8, 8);
+    *(cg_relu_masked_args *)args = (cg_relu_masked_args){output(n), bytes_output(mask_bytes(n)), x, n};
+    return 1;
+}
+static void relu_masked_twin(const void *args) {
+    const cg_relu_masked_args *a = args;
+    memset(a->mask, 0, mask_bytes(a->n));
+    for (int64_t i = 0; i < a->n; i++) {
+        const double v = get(a->x, i);
+        put(a->y, i, v < 0 ? 0 : v);
+        mask_bit(a->mask, i, v > 0);
+    }
+}
+static int relu_masked_backward_build(void *args, int variant) {
+    if (variant >= COUNT(SIZES)) return 0;
+    const int64_t n = SIZES[variant];
+    *(cg_relu_masked_backward_args *)args =
+        (cg_relu_masked_backward_args){output(n), numbers(n, -2, 2), random_bits(mask_bytes(n)), n};
+    return 1;
+}
+static void relu_masked_backward_twin(const void *args) {
+    const cg_relu_masked_backward_args *a = args;
+    for (int64_t i = 0; i < a->n; i++) put(a->dx, i, mask_bit(a->mask, i, 0) ? get(a->dy, i) : 0);
+}
+
 static const test tests[] = {
     {CG_copy, copy_build, copy_twin, 0}, {CG_count, count_build, count_twin, 0},
-    PAIR(relu), PAIR(leaky_relu), PAIR(elu), {CG_gelu, gelu_build, gelu_twin, 16},
+    PAIR(relu), PAIR(relu_masked), PAIR(leaky_relu), PAIR(elu), {CG_gelu, gelu_build, gelu_twin, 16},
     {CG_gelu_tanh, gelu_tanh_build, gelu_tanh_twin, 16}, {CG_silu, silu_build, silu_twin, 16}, PAIR(sigmoid), PAIR(tanh),
     PAIR(softplus), PAIR(exp), PAIR(log), PAIR(erf),
     {CG_add, add_build, add_twin, 2}, {CG_sub, sub_build, sub_twin, 2}, {CG_mul, mul_build, mul_twin, 2},

@@ -111,7 +111,7 @@ class Generator:
         engine.reading("Generator.numpy")
         seed, offset = self.advance(1)
         # The key tells it from the counters of the kernels, which have key (seed, 0).
-        return np.random.Generator(np.random.Philox(key=[seed, offset + 1]))
+        return np.random.Generator(np.random.Philox(key=np.array([seed, (offset + 1) % WORD], np.uint64)))
 
     def permutation(self, n: int) -> Array:
         """0..n − 1 in random order, as int64."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 import cygrad as cg
+from cygrad import _kernels as kernels
 from cygrad import reference
 from tests.op_db.row import EDGE_SIZES, Bad, Sample
 from tests.op_db.samples import same
@@ -47,8 +50,23 @@ def composite(name, function, **options):
                 rtol={np.float32: 1e-4, np.float64: 1e-10}, atol={np.float32: 2e-6, np.float64: 1e-11})  # fmt: skip
 
 
+def large(rng, dtype):
+    """Of which ReLU keeps a mask."""
+    x = rng.uniform(0.1, 3.0, (257, 259)) * rng.choice([-1, 1], (257, 259))
+    yield Sample(np.asarray(x, dtype))
+
+
 ROWS = [
     row("relu", "relu"),
+    replace(
+        row("relu_large", "relu", "relu"), samples=large, kernels=("relu_masked", "relu_masked_backward"),
+        bad=(
+            Bad(
+                lambda cg: kernels.relu_masked_backward(np.ones(3, np.float32), np.ones(8, np.uint64)), ValueError,
+                r"relu: gradient is float32 of shape \(3,\), but the mask is uint64 of \(8,\)",
+            ),
+        ),
+    ),
     row("leaky_relu", "leaky_relu", None, 0.01),
     row("leaky_relu_steep", "leaky_relu", "leaky_relu", 0.5, negative_slope=0.5),
     row("elu", "elu", None, 1.0, 1.0),

@@ -66,11 +66,14 @@ class DataLoader:
             raise ValueError(f"DataLoader: batch_size must be an integer of at least 1, got {batch_size!r}")
         if shuffle and sampler is not None:
             raise ValueError("DataLoader: got both shuffle and a sampler, which fixes the order itself")
-        if not num_workers >= 0 or not prefetch_factor >= 1:
+        whole = isinstance(num_workers, (int, np.integer)) and isinstance(prefetch_factor, (int, np.integer))
+        if not whole or num_workers < 0 or prefetch_factor < 1:
             raise ValueError(
-                "DataLoader: num_workers must not be negative and prefetch_factor at least 1, "
-                f"got {num_workers} and {prefetch_factor}"
+                "DataLoader: num_workers must be an integer of at least 0 and prefetch_factor one of at least 1, "
+                f"got {num_workers!r} and {prefetch_factor!r}"
             )
+        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+            raise TypeError(f"DataLoader: a dataset must have a length and items, got {type(dataset).__name__}")
         self.dataset = dataset
         self.batch_size = int(batch_size)
         self.shuffle = bool(shuffle)

@@ -23,7 +23,7 @@ from cygrad._typing import Array
 from cygrad.integrations.loggers import read_jsonl
 from cygrad.integrations.packages import demand_answer, required
 from cygrad.integrations.sender import Sender, unsent_path
-from cygrad.integrations.tracker import FirstInputs, Row, Tracker, TrackerWarning, settings_of
+from cygrad.integrations.tracker import FirstInputs, Row, Tracker, TrackerWarning, outcome, settings_of
 from cygrad.nn.description import describe
 from cygrad.nn.module import Module
 from cygrad.nn.modules.embedding import Embedding
@@ -39,6 +39,7 @@ FLAVOR_NAME = "cygrad"
 DATA = "data"  # the folder of the model within that of MLflow
 METRICS_AT_ONCE, PARAMS_AT_ONCE = 1000, 100  # MLflow's limits of one request
 LONGEST_PARAM = 6000
+STATUS = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 
 
 class MLflow(Tracker):
@@ -47,7 +48,9 @@ class MLflow(Tracker):
     the model, with its signature.
 
     `tracking_uri` is a server or a database such as ``sqlite:///mlflow.db``; MLflow's setting unless given. The run is
-    a new one, or that of `run_id`, which checkpoints hold, so that a training that is resumed goes on in its run.
+    a new one, or that of `run_id`, which checkpoints hold, so that a training that is resumed goes on in its run; steps
+    that it does once more are not logged twice. Where Ctrl-C ended it the run's status is KILLED, where an error did,
+    FAILED.
 
     Everything is sent by a thread, every `seconds`. Where the server is away the training goes on after one
     ``TrackerWarning``, and what could not be sent is in the file that it names, for ``replay``. At the end the
@@ -88,17 +91,19 @@ class MLflow(Tracker):
         self._sender: Sender | None = None
         self._first: FirstInputs | None = None
         self._warned = False
+        self._done: dict[str, int] = {}  # the last step of each metric in the run that is gone on with
 
     # The training
 
     def begin(self, trainer: Trainer) -> None:
         self._warned = False
+        self._done = {}
         if self.model:
             describe(trainer.model)  # where it can't be, that is said now
         self._sender = Sender(self._send, unsent_path("mlflow"), self.seconds)
         self._first = FirstInputs(trainer.model) if self.model else None
-        self._sender.put({"kind": "begin", "time": time.time()})
-        self._sender.put({"kind": "params", "values": {**settings_of(trainer), **self.params}})
+        self._put(self._sender, "begin", time=time.time())
+        self._put(self._sender, "params", values={**settings_of(trainer), **self.params})
 
     def take(self, row: Row, trainer: Trainer) -> None:
         if self._sender is None:
@@ -106,7 +111,7 @@ class MLflow(Tracker):
         at = row.step if row.kind == "batch" else row.epoch
         names = {name: f"batch/{name}" if row.kind == "batch" else name for name in row.values if name != "epoch"}
         values = {names[name]: value for name, value in row.values.items() if name in names}
-        self._sender.put({"kind": "metrics", "step": at, "time": row.time, "values": values})
+        self._put(self._sender, "metrics", step=at, time=row.time, values=values)
         self._warn(self._sender)
 
     def end(self, trainer: Trainer) -> None:
@@ -115,18 +120,22 @@ class MLflow(Tracker):
             return
         for path in self.artifacts:
             if os.path.exists(path):
-                sender.put({"kind": "artifact", "path": path})
+                self._put(sender, "artifact", path=path)
         folder = sender.path.removesuffix(".jsonl") + "-model"
         try:
             if self._first is not None:
                 self._first.remove()
                 save_model(trainer.model, folder, signature=signature_of(trainer.model, self._first))
-                sender.put({"kind": "model", "path": folder})
+                self._put(sender, "model", path=folder)
         finally:
-            sender.put({"kind": "end", "time": time.time()})
+            self._put(sender, "end", time=time.time(), status=STATUS[outcome(trainer)])
             if sender.close(self.patience):
                 shutil.rmtree(folder, ignore_errors=True)
             self._warn(sender)
+
+    def _put(self, sender: Sender, kind: str, **values: Any) -> None:
+        """Gives a row to the thread, with the run that it belongs to, as soon as there is one."""
+        sender.put({"kind": kind, "run_id": self.run_id, **values})
 
     def _warn(self, sender: Sender) -> None:
         if sender.problem is not None and not self._warned:
@@ -149,9 +158,10 @@ class MLflow(Tracker):
     # The server
 
     def replay(self, path: str | os.PathLike[str]) -> str:
-        """Sends what is in a file that a training left, and returns the run's id. The file stays. Raises what
-        MLflow raises where that fails."""
+        """Sends what is in a file that a training left, and returns the run's id: that of the training's run, where the
+        server had it already. The file stays. Raises what MLflow raises where that fails."""
         rows = read_jsonl(path)
+        self.run_id = self.run_id or next((row["run_id"] for row in rows if row.get("run_id")), None)
         for first in range(0, len(rows), METRICS_AT_ONCE):
             self._send(rows[first : first + METRICS_AT_ONCE])
         return self.run_id or ""
@@ -162,9 +172,12 @@ class MLflow(Tracker):
     def _send(self, rows: list[dict[str, Any]]) -> None:
         demand_answer(self._uri())
         client = required("MLflow", "mlflow").MlflowClient(self._uri())
+        begun = next((row["time"] for row in rows if row["kind"] == "begin"), None)
         if self.run_id is None:
-            begun = next((row["time"] for row in rows if row["kind"] == "begin"), time.time())
-            self.run_id = self._new_run(client, begun)
+            self.run_id = self._new_run(client, time.time() if begun is None else begun)
+        elif begun is not None:
+            client.update_run(self.run_id, "RUNNING")
+            self._done = last_steps(client, self.run_id)
         self._send_metrics(client, rows)
         for row in rows:
             if row["kind"] == "params":
@@ -176,7 +189,7 @@ class MLflow(Tracker):
             elif row["kind"] == "model":
                 self._send_model(row["path"])
             elif row["kind"] == "end":
-                client.set_terminated(self.run_id, "FINISHED", milliseconds(row["time"]))
+                client.set_terminated(self.run_id, row.get("status", "FINISHED"), milliseconds(row["time"]))
 
     def _new_run(self, client: Any, begun: float) -> str:
         name = self.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "Default"
@@ -193,6 +206,7 @@ class MLflow(Tracker):
             for row in rows
             if row["kind"] == "metrics"
             for name, value in row["values"].items()
+            if row["step"] > self._done.get(name, -1)
         ]
         for first in range(0, len(metrics), METRICS_AT_ONCE):
             client.log_batch(self.run_id, metrics=metrics[first : first + METRICS_AT_ONCE])
@@ -217,6 +231,12 @@ class MLflow(Tracker):
                 log_model(load_model(folder), "model", signature=Model.load(folder).signature)
         finally:
             mlflow.set_tracking_uri(before)
+
+
+def last_steps(client: Any, run_id: str) -> dict[str, int]:
+    """The last step of each metric of a run."""
+    names = client.get_run(run_id).data.metrics
+    return {name: max(metric.step for metric in client.get_metric_history(run_id, name)) for name in names}
 
 
 def milliseconds(seconds: float) -> int:

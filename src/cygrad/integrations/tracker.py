@@ -15,7 +15,7 @@ from cygrad.train.callbacks import Callback
 if TYPE_CHECKING:
     from cygrad.train.trainer import Trainer
 
-__all__ = ["FirstInputs", "Row", "Tracker", "TrackerWarning", "check_every", "settings_of"]
+__all__ = ["FirstInputs", "Row", "Tracker", "TrackerWarning", "check_every", "outcome", "settings_of"]
 
 Setting = bool | int | float | str | None
 
@@ -115,12 +115,21 @@ def sentence(error: BaseException) -> str:
     return text if len(text) <= 300 else text[:297] + "…"
 
 
+def outcome(trainer: Trainer) -> str:
+    """How a training ended: "interrupted" by Ctrl-C, "failed" with an error before its epochs were done, else
+    "finished"."""
+    history = trainer.history
+    if history.interrupted:
+        return "interrupted"
+    return "finished" if history.stopped or len(history) >= trainer.epochs else "failed"
+
+
 # What a training is made of
 
 
 def settings_of(trainer: Trainer) -> dict[str, Setting]:
     """The options of a training as plain values: the optimizer's of its first group, the trainer's, the size of the
-    model.
+    model; of an estimator's training the estimator's parameters.
 
     >>> from cygrad.integrations.tracker import settings_of
     >>> model = cg.nn.Linear(2, 1)
@@ -131,6 +140,9 @@ def settings_of(trainer: Trainer) -> dict[str, Setting]:
     ('Linear', 3, 'SGD', 0.1, 'norm 1.0', 'mse_loss')
     """
     t = trainer
+    if hasattr(t, "settings"):
+        size = sum(p.array.size for p in t.model.parameters())
+        return {name: value for name, value in plain({"parameters": size, **t.settings}).items() if value is not None}
     group = {name: value for name, value in t.optimizer.param_groups[0].items() if name != "params"}
     kind, bound = t.clip
     found: dict[str, Any] = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cygrad.integrations.packages import demand_answer, required
 from cygrad.integrations.sender import Sender, unsent_path
-from cygrad.integrations.tracker import Row, Tracker, TrackerWarning, sentence, settings_of
+from cygrad.integrations.tracker import Row, Tracker, TrackerWarning, outcome, sentence, settings_of
 from cygrad.nn.description import describe
 from cygrad.train.saved_model import save_model
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["WandB"]
 
 MODES = ("online", "offline", "shared", "disabled")
+EXIT_CODE = {"finished": 0, "interrupted": 255, "failed": 1}  # W&B calls 255 crashed, as after Ctrl-C
 
 
 class WandB(Tracker):
@@ -33,7 +34,7 @@ class WandB(Tracker):
     ``wandb.init``. A run that is offline is in a folder below `folder`, and ``wandb sync`` sends it later; so is one
     whose server is away, after one ``TrackerWarning`` that names it. At the end the callback waits at most `patience`
     seconds for the server. The run is a new one, or that of `run_id`, which checkpoints hold, so that a training that
-    is resumed goes on in its run.
+    is resumed goes on in its run. Where Ctrl-C or an error ended it, W&B is told by the exit code.
 
     A thread hands the rows to W&B every `seconds`, since each takes it up to a millisecond.
 
@@ -153,12 +154,12 @@ class WandB(Tracker):
                 run.log_artifact(artifact)
         finally:
             if self._own:
-                self._finish(run)
+                self._finish(run, EXIT_CODE[outcome(trainer)])
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _finish(self, run: Any) -> None:
+    def _finish(self, run: Any, exit_code: int = 0) -> None:
         """Ends the run, in a thread, since W&B waits for a server that is away."""
-        thread = threading.Thread(target=run.finish, name="cygrad-wandb-finish", daemon=True)
+        thread = threading.Thread(target=run.finish, args=(exit_code,), name="cygrad-wandb-finish", daemon=True)
         thread.start()
         thread.join(self.patience)
         if thread.is_alive():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Node, op
@@ -20,3 +22,13 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None]:
     """dweight[index[i…]] += dy[i…]"""
     numbers, rows, padding_idx = ctx.saved
     return kernels.scatter_rows(dy, numbers, rows, padding_idx), None
+
+
+@op
+def one_hot_rows(ctx: Node, input: Array, *, classes: int) -> Array:
+    """y[i…, c] = 1 where c = input[i…], else 0, in int64."""
+    if input.size and (input.min() < 0 or input.max() >= classes):
+        raise RuntimeError(
+            f"one_hot: class numbers must lie in 0 to {classes - 1}, got {input.min()} to {input.max()}"
+        )
+    return (input[..., None] == np.arange(classes)).astype(np.int64)

@@ -73,7 +73,26 @@ def gelu_tanh_slope(x: Any) -> Any:
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
 
 
+def relu_masked(x: Any) -> Any:
+    """(y, mask) of relu: for each 512 numbers 64 bytes, of words as wide as a number; bit k of word w is 1 where number
+    k·words + w is above 0."""
+    word = np.dtype(f"u{x.itemsize}").type
+    positive = np.zeros(-(-x.size // 512) * 512, bool)
+    positive[: x.size] = x.reshape(-1) > 0
+    bits = positive.reshape(-1, 8 * x.itemsize, 64 // x.itemsize)
+    places = word(1) << np.arange(8 * x.itemsize, dtype=word)
+    return np.maximum(x, 0), (bits * places[:, None]).sum(1, dtype=word).reshape(-1)
+
+
+def relu_masked_backward(dy: Any, mask: Any) -> Any:
+    """dx of relu, from its mask."""
+    words, bits = mask.reshape(-1, 1, 64 // dy.itemsize), np.arange(8 * dy.itemsize, dtype=mask.dtype)
+    kept = (words >> bits[:, None] & mask.dtype.type(1)).reshape(-1)[: dy.size].reshape(dy.shape)
+    return np.where(kept, dy, dy.dtype.type(0))
+
+
 define("relu", lambda x: np.maximum(x, 0), lambda y: y > 0, "output")
+__all__ += ["relu_masked", "relu_masked_backward"]
 define(
     "leaky_relu", lambda x, slope: np.where(x > 0, x, slope * x), lambda x, slope: np.where(x > 0, 1, slope), "input"
 )

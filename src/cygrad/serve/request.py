@@ -107,8 +107,10 @@ def parse(text: str) -> Any:
         return json.loads(text, parse_constant=no_number, object_pairs_hook=unique_names)
     except RecursionError:
         refuse("the JSON is nested too deeply")
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         refuse(f"the body is no valid JSON ({error})")
+    except ValueError:  # CPython's limit of the digits of an integer
+        refuse("the JSON holds an integer of too many digits")
 
 
 def no_number(name: str) -> NoReturn:

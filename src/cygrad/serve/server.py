@@ -32,12 +32,14 @@ def serve(
     Raises OSError where the address can't be used, ValueError for a port out of range, ImportError without uvicorn.
     """
     uvicorn = package()
+    from cygrad.serve.protocol import Protocol
+
     with listening(host, port) as listener:
         config = uvicorn.Config(
             Application(run, limits),
             lifespan="off",
             ws="none",
-            http="h11",
+            http=Protocol,
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -22,6 +22,7 @@ from cygrad._typing import Array
 from cygrad.autograd import no_grad
 from cygrad.random import Generator
 from cygrad.sklearn.lbfgs import fit_lbfgs
+from cygrad.sklearn.leakage import warn_of_repeated
 from cygrad.sklearn.network import ACTIVATIONS, LOSSES, NORMS, OUTPUTS, build, initialise, linear_layers
 from cygrad.sklearn.samples import Samples, dense, hold_out, row_keys, rows_besides
 from cygrad.sklearn.training import Score, Training
@@ -32,6 +33,7 @@ from cygrad.train.history import History
 __all__ = ["BaseMLP"]
 
 ROWS = 4096  # of a prediction at a time
+Validation = tuple[Any, Any, Any, bool]  # inputs, targets, weights, and whether to look for rows that are in both parts
 
 
 class BaseMLP(MultiOutputMixin, BaseEstimator):
@@ -125,27 +127,27 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        check_leakage: bool = True,
     ) -> Any:
         """Trains on samples X (N, D), an array, a data frame or a sparse matrix, and targets y, and returns self.
 
         A sample's loss counts `sample_weight` times; one of weight 0 is left out. `X_val`, `y_val` and
         `sample_weight_val` are what validation measures, each epoch; with ``early_stopping`` and without them
-        `validation_fraction` of the samples is held out instead.
+        `validation_fraction` of the samples is held out instead. A ``LeakageWarning`` tells of rows of `X_val`
+        that, with their targets, also stand in X, as ``cygrad.data.repeated_rows`` finds them; ``check_leakage=False``
+        leaves that out.
 
         Raises ValueError for NaN and infinities, shapes that do not fit, a loss that is no longer finite.
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val, check_leakage), incremental=False)
 
     def _stochastic(self) -> bool:
         if self.solver == "lbfgs":
             raise AttributeError(f"{type(self).__name__}: partial_fit needs solver sgd or adam, got lbfgs")
         return True
 
-    def _partial_fit(self, X: Any, y: Any, weight: Any, validation: tuple[Any, Any, Any], classes: Any = None) -> Any:
-        return self._fit(X, y, weight, validation, incremental=True, classes=classes)
-
     def _fit(
-        self, X: Any, y: Any, weight: Any, validation: tuple[Any, Any, Any], incremental: bool, classes: Any = None
+        self, X: Any, y: Any, weight: Any, validation: Validation, incremental: bool, classes: Any = None
     ) -> Any:
         """Fits; after an error the estimator is as it was."""
         first = not hasattr(self, "_training") or not (incremental or self.warm_start)
@@ -179,9 +181,9 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
             self._training.begin(self)
         return self._training
 
-    def _train(self, training: Training, samples: Samples, validation: tuple[Any, Any, Any], incremental: bool) -> int:
+    def _train(self, training: Training, samples: Samples, validation: Validation, incremental: bool) -> int:
         """Trains, and returns the number of epochs."""
-        given = self._given_validation(*validation)
+        given = self._given_validation(samples, *validation)
         if self.solver == "lbfgs":
             return fit_lbfgs(training, samples, self)
         train, held = self._parts(training, samples, given, incremental)
@@ -278,7 +280,7 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
 
     # Validation
 
-    def _given_validation(self, X: Any, y: Any, weight: Any) -> Samples | None:
+    def _given_validation(self, train: Samples, X: Any, y: Any, weight: Any, check_leakage: bool) -> Samples | None:
         name = type(self).__name__
         if X is None and y is None and weight is None:
             return None
@@ -286,8 +288,14 @@ class BaseMLP(MultiOutputMixin, BaseEstimator):
             raise ValueError(f"{name}: X_val and y_val go together, got {'y_val' if X is None else 'X_val'} alone")
         if self.solver == "lbfgs":
             raise ValueError(f"{name}: solver='lbfgs' has no epochs in which to measure X_val")
-        X, y = self._validated(X, y, self._training.params[0].dtype, False)
-        return Samples(contiguous(X), self._encoded(y, X.dtype), self._checked_weight(weight, X, "sample_weight_val"))
+        try:
+            X, y = self._validated(X, y, self._training.params[0].dtype, False)
+            held = Samples(contiguous(X), self._encoded(y, X.dtype), self._checked_weight(weight, X, "sample_weight"))
+        except ValueError as error:
+            raise ValueError(f"{name}: X_val and y_val: {str(error).removeprefix(f'{name}: ')}") from error
+        if check_leakage:
+            warn_of_repeated(train, held, stacklevel=7)
+        return held
 
     def _parts(
         self, training: Training, samples: Samples, given: Samples | None, incremental: bool

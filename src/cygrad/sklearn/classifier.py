@@ -108,17 +108,29 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        check_leakage: bool = True,
     ) -> Any:
         """One epoch on samples X (N, D) and targets y, going on where the last call or ``fit`` ended; returns self.
         The first call must be given all `classes` that will ever come, unless y are labels (N, C).
 
         With ``early_stopping`` the estimator has, after every call, the weights of the best epoch so far, and the
         next call goes on from the latest; ``stopped_`` says whether the patience is at its end. Validation measures
-        `X_val`, `y_val`, or else what the first call held out, which later calls do not train on.
+        `X_val`, `y_val`, or else what the first call held out, which later calls do not train on. `check_leakage`: see
+        ``fit``.
 
-        Raises ValueError for a class that is not among `classes`.
+        Raises ValueError for a class that is not among `classes`, or for other `classes` than at first.
         """
-        return self._partial_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes)
+        if classes is not None and "_training" in vars(self) and not self._multilabel:
+            self._demand_same(classes)
+        validation = X_val, y_val, sample_weight_val, check_leakage
+        return self._fit(X, y, sample_weight, validation, incremental=True, classes=classes)
+
+    def _demand_same(self, classes: Any) -> None:
+        if not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"MLPClassifier: classes must be those of the first call, {self.classes_.tolist()[:10]}, "
+                f"got {np.unique(classes).tolist()[:10]}"
+            )
 
     def predict(self, X: Any) -> Array:
         """The class of each row of X (N, D), or its labels (N, C), each 0 or 1."""

@@ -87,14 +87,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        check_leakage: bool = True,
     ) -> Any:
         """One epoch on samples X (N, D) and targets y, going on where the last call or ``fit`` ended; returns self.
 
         With ``early_stopping`` the estimator has, after every call, the weights of the best epoch so far, and the
         next call goes on from the latest; ``stopped_`` says whether the patience is at its end. Validation measures
-        `X_val`, `y_val`, or else what the first call held out, which later calls do not train on.
+        `X_val`, `y_val`, or else what the first call held out, which later calls do not train on. `check_leakage`: see
+        ``fit``.
         """
-        return self._partial_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val, check_leakage), incremental=True)
 
     def predict(self, X: Any) -> Array:
         """The predictions for X (N, D): (N), or (N, C) for several outputs."""

@@ -89,6 +89,8 @@ class Training:
     def adopt(self, options: BaseMLP) -> None:
         """Takes over the estimator's options, as far as they may change on the way."""
         self.name = type(options).__name__
+        names = [name for name in options._parameter_constraints if name != "callbacks"]
+        self.settings = {name: getattr(options, name) for name in names}  # for trackers
         self.options = {
             name: getattr(options, name)
             for name in (

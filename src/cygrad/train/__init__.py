@@ -17,6 +17,7 @@ from cygrad.train.history import History
 from cygrad.train.lr_finder import RateTest, find_lr
 from cygrad.train.metrics import F1, MAE, R2, Accuracy, FunctionMetric, Metric, RocAuc
 from cygrad.train.models import mlp
+from cygrad.train.options import ResumeWarning
 from cygrad.train.progress import Progress
 from cygrad.train.run import Config, Run, TableConfig, TableRun, load_run, prepare_folder, save_run
 from cygrad.train.saved_model import load_model, save_model
@@ -45,6 +46,7 @@ __all__ = [
     "NonFiniteError",
     "Progress",
     "RateTest",
+    "ResumeWarning",
     "RocAuc",
     "Run",
     "TableConfig",

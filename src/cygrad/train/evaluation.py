@@ -11,6 +11,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import no_grad
+from cygrad.data.dataset import Dataset
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
 from cygrad.tensor import Tensor
@@ -65,6 +66,9 @@ class Meter:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on counting from a state."""
+        known, own = sorted(state["metrics"]), sorted(metric.name for metric in self.metrics)
+        if known != own:
+            raise ValueError(f"it measures {', '.join(known) or 'nothing'}, this one {', '.join(own) or 'nothing'}")
         self.samples, self.loss = state["samples"], state["loss"]
         for metric in self.metrics:
             metric.load_state_dict(state["metrics"][metric.name])
@@ -81,14 +85,15 @@ def evaluate(
     """The mean loss and the metrics over all batches of (inputs, targets), in evaluation mode and without
     a graph. The modes of all modules are afterwards as they were.
 
-    Raises ValueError, naming the batch, for inputs or a loss that are not finite; `where` stands before its
-    number.
+    Raises TypeError for data that do not come in batches, and ValueError, naming the batch, for inputs or a loss that
+    are not finite; `where` stands before its number.
 
     >>> data = cg.data.TensorDataset(cg.tensor([[2.0, 0.0], [0.0, 2.0], [3.0, 1.0]]), cg.tensor([0, 1, 1]))
     >>> result = cg.train.evaluate(cg.nn.Identity(), cg.data.DataLoader(data, batch_size=2))
     >>> round(result["accuracy"], 4)
     0.6667
     """
+    demand_batches(data, "evaluate")
     meter = Meter(named_metrics(metrics))
     with Evaluating(model):
         for number, batch in enumerate(data, 1):
@@ -151,6 +156,14 @@ class Evaluating:
 def array_of(value: Any) -> Array:
     """A tensor's array, or anything that NumPy can read as one."""
     return value.array if isinstance(value, Tensor) else np.asarray(value)
+
+
+def demand_batches(data: Any, op: str) -> None:
+    """Raises TypeError where data come as rows, not in batches."""
+    if isinstance(data, (Dataset, Tensor, np.ndarray)):
+        kind = type(data).__name__
+        made = "dataset" if isinstance(data, Dataset) else "TensorDataset(x, y)"
+        raise TypeError(f"{op}: wanted batches, got a {kind}; DataLoader({made}, batch_size) makes them")
 
 
 def pair_of(batch: Any, op: str) -> tuple[Any, Any]:

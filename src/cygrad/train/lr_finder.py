@@ -28,8 +28,10 @@ class RateTest:
 
     @property
     def suggestion(self) -> float:
-        """The rate at which the loss falls fastest over the logarithm of the rate."""
-        return self.rates[int(np.gradient(self.losses, np.log(self.rates)).argmin())]
+        """The rate at which the loss falls fastest over the logarithm of the rate; the first tenth of the rates, at
+        which it is the mean of a few batches, does not count."""
+        first = len(self.rates) // 10
+        return self.rates[first + int(np.gradient(self.losses, np.log(self.rates))[first:].argmin())]
 
 
 def find_lr(

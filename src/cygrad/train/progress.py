@@ -22,7 +22,8 @@ class Progress(Callback):
     bar: Any = None
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
-        if not sys.stderr.isatty():
+        isatty = getattr(sys.stderr, "isatty", None)  # a program without a console has no stream
+        if isatty is None or not isatty():
             return
         with contextlib.suppress(ImportError):
             from tqdm import tqdm

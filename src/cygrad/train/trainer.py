@@ -6,6 +6,7 @@ import copy
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import islice
@@ -28,6 +29,7 @@ from cygrad.train.evaluation import (
     Loss,
     Meter,
     NonFiniteError,
+    demand_batches,
     demand_finite,
     evaluate,
     pair_of,
@@ -36,6 +38,7 @@ from cygrad.train.evaluation import (
 )
 from cygrad.train.history import History, Record
 from cygrad.train.metrics import Function, Metric, named_metrics
+from cygrad.train.options import ResumeWarning, changes, options_of
 from cygrad.train.progress import Progress
 from cygrad.train.random_state import RandomState
 from cygrad.train.step import RecordedStep
@@ -44,6 +47,7 @@ __all__ = ["SWA", "Trainer"]
 
 Path = str | os.PathLike[str]
 UNCLIPPED = (None, math.inf)
+MEASURED = ("loss", "grad_norm", "lr", "samples_per_second")
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,7 @@ class Trainer:
         progress: bool = True,
         compile: bool | None = None,
     ) -> None:
+        check_parts(model, loss, optimizer, early_stopping, callbacks)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -200,6 +205,8 @@ class Trainer:
         self.seed = seed
         self.compile = compile
         check_options(self)
+        self._options = options_of(self)
+        self._begun_with = self._options  # other ones where a checkpoint was of others
         self.swa_scheduler = None if swa is None else swa.scheduler(optimizer)
         self.averaged: AveragedModel | None = None
         self.history = History()
@@ -225,7 +232,13 @@ class Trainer:
     # Training
 
     def fit(
-        self, train: Batches, valid: Batches | None = None, epochs: int = 1, *, resume: bool | Path = False
+        self,
+        train: Batches,
+        valid: Batches | None = None,
+        epochs: int = 1,
+        *,
+        resume: bool | Path = False,
+        check_leakage: bool = True,
     ) -> History:
         """Trains until `epochs` epochs are done, fewer with early stopping, and returns the history.
 
@@ -233,17 +246,25 @@ class Trainer:
         ``resume=True`` where the trainer's own checkpoint was, if there is one. Else it begins a new history, with
         the model, the optimizer and the scheduler as they are.
 
+        Where the rows of both parts are in memory, a ``LeakageWarning`` tells of those of the validation that, with
+        their targets, stand in the training too: ``cygrad.data.repeated_rows`` tells what is compared, and how. That
+        takes about a hundredth of an epoch, once; ``check_leakage=False`` leaves it out.
+
         Ctrl-C ends the training without an exception; ``history.interrupted`` tells. Numbers that are not
         finite, in the data, the loss or the gradient, raise NonFiniteError, a ValueError, with the epoch and the
         batch, both counted from 1, before any weight has changed.
         """
         if not isinstance(epochs, int) or epochs < 0:
             raise ValueError(f"fit: epochs must be an integer of at least 0, got {epochs!r}")
+        for part in (train, valid):
+            demand_batches(part, "fit")
         if isinstance(valid, Sized) and not len(valid):
             raise ValueError("fit: the validation part is empty")
         if self.swa is not None and self.swa.start > epochs:
             raise ValueError(f"fit: swa starts with epoch {self.swa.start}, but there are only {epochs}")
         self._watched(valid)
+        if check_leakage and valid is not None:
+            warn_of_repeated(train, valid)
         if resume is True:
             if self.checkpoint is None:
                 raise ValueError("fit: resume=True needs a trainer with a checkpoint")
@@ -279,11 +300,24 @@ class Trainer:
             self.epoch = self.step = 0
             self._running = Epoch(self.metrics)
             self.averaged = self._new_average()
+            self._begun_with = {**self._options, "steps_per_epoch": self.steps_per_epoch}
         else:
+            self._warn_of_changes()
             self._random.set(self._resumed)
             self._resumed = None
         if self.early_stopping is not None:
             self.early_stopping.module = self._judged()
+
+    def _warn_of_changes(self) -> None:
+        """Tells where a resumed training goes on otherwise than it began."""
+        found = changes(self._begun_with, {**self._options, "steps_per_epoch": self.steps_per_epoch})
+        if found:
+            warnings.warn(
+                f"fit: the training that is resumed began with other options: {found}; what the optimizer and the "
+                "scheduler keep is as it was, and the training does not end as it would have",
+                ResumeWarning,
+                stacklevel=4,
+            )
 
     def _new_average(self) -> AveragedModel | None:
         if self.swa is not None:
@@ -410,6 +444,10 @@ class Trainer:
         if self.monitor is not None:
             if self.monitor.startswith("val_") and valid is None:
                 raise ValueError(f"fit: {self.monitor} is monitored, but there is no validation part")
+            metrics = [metric.name for metric in self.metrics]
+            held = [] if valid is None else [f"val_{name}" for name in ("loss", *metrics)]
+            if self.monitor not in (known := [*MEASURED, *metrics, *held]):
+                raise ValueError(f"fit: there is no {self.monitor} to monitor, but {', '.join(known)}")
             return self.monitor
         return "loss" if valid is None else "val_loss"
 
@@ -445,7 +483,7 @@ class Trainer:
         callbacks that have a state, and at the next ``fit`` the random state and the position in the data. The
         training then ends with the same bits as one that never stopped, on any number of threads, where the model,
         the data and the options are the same; a loader's order must be drawn at the beginning of an epoch, or by
-        the loader's or its sampler's own ``generator``.
+        the loader's or its sampler's own ``generator``. Where options differ, ``fit`` gives a ``ResumeWarning``.
 
         Raises FileNotFoundError where there is no file, and ValueError, the trainer as it was, for one that is
         corrupt or does not fit.
@@ -468,6 +506,7 @@ class Trainer:
         return {
             "version": cygrad.__version__,
             "accumulate": self.accumulate,
+            "options": self._begun_with,
             "model": self.model.state_dict(),
             "parts": {name: saved(part) for name, part in self._parts().items()},
             "history": self.history.records,
@@ -494,6 +533,7 @@ class Trainer:
         self._running = running
         self.history = History(list(state["history"]), stopped=state["stopped"])
         self.epoch, self.step = len(self.history), state["step"]
+        self._begun_with = state.get("options", {})
         self._resumed = state["random"]
 
     def _parts(self) -> dict[str, Any]:
@@ -530,6 +570,24 @@ class Trainer:
                 ) from error
 
 
+def check_parts(model: Any, loss: Any, optimizer: Any, early_stopping: Any, callbacks: Any) -> None:
+    """Raises TypeError where a part of a trainer is of another type, ValueError where the optimizer would leave the
+    model as it is."""
+    for name, part, kind, said in (
+        ("model", model, Module, "a Module"),
+        ("optimizer", optimizer, Optimizer, "an Optimizer"),
+        ("loss", loss, Callable, "a function of outputs and targets"),
+        ("early_stopping", early_stopping, EarlyStopping | None, "an EarlyStopping"),
+        ("callbacks", callbacks, Iterable, "a list"),
+    ):
+        if not isinstance(part, kind):  # type: ignore[arg-type]
+            raise TypeError(f"Trainer: {name} must be {said}, got {type(part).__name__}")
+    moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    learned = [*model.parameters(), *(loss.parameters() if isinstance(loss, Module) else ())]
+    if not any(id(p) in moved for p in learned):
+        raise ValueError("Trainer: the optimizer has none of the model's parameters")
+
+
 def check_options(trainer: Trainer) -> None:
     """Raises ValueError or TypeError where the options of a trainer make no sense."""
     t = trainer
@@ -554,6 +612,14 @@ def check_options(trainer: Trainer) -> None:
     for callback in t.callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"Trainer: a callback must be a Callback, got {type(callback).__name__}")
+
+
+def warn_of_repeated(train: Batches, valid: Batches) -> None:
+    """Warns the caller of ``fit`` of rows of the validation that also are in the training."""
+    from cygrad.data import leakage
+
+    if leakage.comparable(train, valid):
+        leakage.warn_of_leakage(train, valid, stacklevel=4)
 
 
 def number_of(record: Record, name: str) -> float:

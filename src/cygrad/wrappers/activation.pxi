@@ -1,5 +1,5 @@
 # Activations, elementwise: a contiguous array in, one of the same shape and dtype out. The argument blocks of the whole
-# family have one layout; those of relu stand for all.
+# family but of relu_masked have one layout; those of relu stand for all.
 
 cdef ndarray activated(int kernel, str op, object x, double p, double q, double cost):
     cdef ndarray source = real(op, "input", x), y = empty_like(source)
@@ -24,6 +24,32 @@ def relu(x):
 def relu_backward(dy, y):
     """dx of relu, from its output."""
     return activated_backward(CG_relu_backward, "relu", dy, "output", y, 0, 0, 0.3)
+
+
+cdef inline cnp.npy_intp mask_words(ndarray x) noexcept:
+    """Words, as wide as x's numbers, of a mask of a bit a number: 64 bytes for each 512 numbers."""
+    return (size(x) + 511) // 512 * (64 // cnp.PyArray_ITEMSIZE(x))
+
+
+def relu_masked(x):
+    """(y, mask): y of relu, and a bit a number, 1 where x > 0, for relu_masked_backward."""
+    cdef ndarray source = real("relu", "input", x), y = empty_like(source)
+    cdef cnp.npy_intp words = mask_words(source)
+    cdef ndarray mask = empty(1, &words, cnp.NPY_UINT32 if dtype_of(source) == CG_FLOAT32 else cnp.NPY_UINT64)
+    cdef cg_relu_masked_args args = cg_relu_masked_args(y=data(y), mask=data(mask), x=data(source), n=size(y))
+    launch(CG_relu_masked, dtype_of(y), &args, 0.2 * args.n)
+    return y, mask
+
+
+def relu_masked_backward(dy, mask):
+    """dx of relu, from the mask of relu_masked."""
+    cdef ndarray g = real("relu", "gradient", dy), m = <ndarray?>mask, dx = empty_like(g)
+    if cnp.PyArray_ITEMSIZE(m) != cnp.PyArray_ITEMSIZE(g) or not cnp.PyArray_ISCARRAY_RO(m) or size(m) != mask_words(g):
+        raise ValueError(f"relu: gradient is {g.dtype} of shape {shape_of(g)}, but the mask is {m.dtype} of {shape_of(m)}")
+    cdef cg_relu_masked_backward_args args = cg_relu_masked_backward_args(
+        dx=data(dx), dy=data(g), mask=data(m), n=size(dx))
+    launch(CG_relu_masked_backward, dtype_of(dx), &args, 0.2 * args.n)
+    return dx
 
 
 def leaky_relu(x, double slope):

@@ -49,7 +49,9 @@ def plain(name: str, value: Any) -> float | str | None:
         return str(value.isoformat())
     try:
         number = float(value) if not isinstance(value, (bytes, bytearray)) else None
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:
+        raise ValueError(f"Table: column {name!r} holds an integer that is too large") from None
+    except (TypeError, ValueError):
         number = None
     if number is None:
         raise TypeError(f"Table: column {name!r} holds a {type(value).__name__}, which is neither a number nor text")

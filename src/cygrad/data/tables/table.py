@@ -34,6 +34,8 @@ class Table:
     """
 
     def __init__(self, columns: Any) -> None:
+        if not hasattr(columns, "items"):
+            raise TypeError(f"Table: wanted a dict of columns or a data frame, got {type(columns).__name__}")
         self._columns: dict[str, Array] = {}
         length = None
         for name, values in columns.items():

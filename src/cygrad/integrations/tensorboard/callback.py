@@ -7,9 +7,19 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from cygrad.integrations.tensorboard.reading import last_step
 from cygrad.integrations.tensorboard.summary import histogram, scalar
 from cygrad.integrations.tensorboard.writer import SummaryWriter
-from cygrad.integrations.tracker import FirstInputs, Row, Tracker, TrackerWarning, check_every, sentence, settings_of
+from cygrad.integrations.tracker import (
+    FirstInputs,
+    Row,
+    Tracker,
+    TrackerWarning,
+    check_every,
+    outcome,
+    sentence,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from cygrad.train.trainer import Trainer
@@ -53,18 +63,21 @@ class TensorBoard(Tracker):
         self.hparams = hparams or {}
         self.writer: SummaryWriter | None = None
         self._first: FirstInputs | None = None
+        self._done = 0
 
     def place(self) -> str:
         return os.fspath(self.writer.log_dir if self.writer is not None else self.log_dir or "runs")
 
     def begin(self, trainer: Trainer) -> None:
         resumed = trainer.step + 1 if trainer.step else None
+        # Purged is what has this step or a later one, which most epochs have not: those are not written again.
+        self._done = min(last_step(self.log_dir, "epoch/"), trainer.step) if resumed and self.log_dir else 0
         self.writer = SummaryWriter(self.log_dir, purge_step=resumed)
         self._first = FirstInputs(trainer.model) if self.graph else None
 
     def take(self, row: Row, trainer: Trainer) -> None:
         writer = self.writer
-        if writer is None:
+        if writer is None or (row.kind == "epoch" and row.epoch <= self._done):
             return
         at = row.step if row.kind == "batch" else row.epoch
         numbers = [scalar(f"{row.kind}/{name}", value) for name, value in row.values.items() if name != "epoch"]
@@ -103,13 +116,11 @@ class TensorBoard(Tracker):
             self._first.remove()
         if self.writer is None:
             return
-        records = trainer.history.records
-        last = records[-1] if records else {}
-        results = {f"epoch/{name}": value for name, value in last.items() if name != "epoch"}
+        results = [f"epoch/{name}" for name in trainer.history.names() if name != "epoch"]
         try:
             if results:
                 hparams = {**settings_of(trainer), **self.hparams}
-                self.writer.add_hparams(hparams, results, run_name=".", global_step=trainer.epoch)
+                self.writer.add_session(hparams, results, success=outcome(trainer) == "finished")
         finally:
             self.writer.close()
             self.writer = None

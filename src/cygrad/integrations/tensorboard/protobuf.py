@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 
 from cygrad._typing import Array
 
-__all__ = ["data", "double", "doubles", "integer", "real", "varint"]
+__all__ = ["data", "double", "doubles", "fields", "integer", "real", "varint"]
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
@@ -65,3 +66,42 @@ def data(number: int, value: bytes | str) -> bytes:
 def doubles(number: int, values: Array) -> bytes:
     """A repeated field of doubles, packed."""
     return data(number, np.asarray(values, "<f8").tobytes())
+
+
+def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """The numbers and values of a message's fields: an int for a varint, else bytes.
+
+    Raises ValueError where it is no message.
+
+    >>> list(fields(integer(1, 300) + data(2, "ab")))
+    [(1, 300), (2, b'ab')]
+    """
+    place = 0
+    while place < len(message):
+        tag, place = read_varint(message, place)
+        wire_type = tag & 7
+        if wire_type == VARINT:
+            value, place = read_varint(message, place)
+            yield tag >> 3, value
+            continue
+        sizes = {FIXED64: 8, FIXED32: 4}
+        if wire_type != LENGTH and wire_type not in sizes:
+            raise ValueError(f"fields: there is no wire type {wire_type}")
+        size, place = read_varint(message, place) if wire_type == LENGTH else (sizes[wire_type], place)
+        if place + size > len(message):
+            raise ValueError("fields: the message ends within a field")
+        yield tag >> 3, message[place : place + size]
+        place += size
+
+
+def read_varint(message: bytes, place: int) -> tuple[int, int]:
+    """A number, and where it ends."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if place >= len(message):
+            break
+        byte, place = message[place], place + 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, place
+    raise ValueError("fields: the message ends within a number")

@@ -21,7 +21,7 @@ __all__ = ["event", "experiment", "histogram", "image", "png", "scalar", "sessio
 DT_STRING = 7
 PART = 16384
 STRING, BOOL, FLOAT64 = 1, 2, 3  # hparams' DataType
-SUCCESS = 1  # hparams' Status
+SUCCESS, FAILURE = 1, 2  # hparams' Status
 Bins = int | str | Sequence[float] | Array
 
 
@@ -190,9 +190,10 @@ def session_start(hparams: Mapping[str, Any], started: float) -> bytes:
     return plugin_value("_hparams_/session_start_info", data(3, pairs + double(5, started)))
 
 
-def session_end(ended: float) -> bytes:
+def session_end(ended: float, success: bool = True) -> bytes:
     """That the run is over."""
-    return plugin_value("_hparams_/session_end_info", data(4, integer(1, SUCCESS) + double(2, ended)))
+    status = SUCCESS if success else FAILURE
+    return plugin_value("_hparams_/session_end_info", data(4, integer(1, status) + double(2, ended)))
 
 
 def plugin_value(tag: str, content: bytes) -> bytes:

@@ -166,17 +166,24 @@ class SummaryWriter:
         folder = os.path.join(self.log_dir, run_name or str(time.time()))
         own = os.path.realpath(folder) == os.path.realpath(self.log_dir)
         writer = self if own else SummaryWriter(folder)
-        now = time.time()
-        contents = (
-            summary.experiment(hparam_dict, metric_dict, hparam_domain_discrete),
-            summary.session_start(hparam_dict, now),
-            summary.session_end(now),
-        )
-        for content in contents:
-            writer.add_values([content])
+        writer.add_session(hparam_dict, metric_dict, hparam_domain_discrete)
         for tag, value in metric_dict.items():
             writer.add_scalar(tag, value, global_step)
         writer.flush() if own else writer.close()
+
+    def add_session(
+        self,
+        hparams: Mapping[str, Any],
+        metrics: Iterable[str],
+        domains: Mapping[str, Sequence[Any]] | None = None,
+        success: bool = True,
+    ) -> None:
+        """Adds a row to the table of hyperparameters for this run, whose metrics are scalars that it has already;
+        `success` tells whether it ended well."""
+        now = time.time()
+        self.add_values([summary.experiment(hparams, metrics, domains)])
+        self.add_values([summary.session_start(hparams, now)])
+        self.add_values([summary.session_end(now, success)])
 
     def add_values(
         self, values: Iterable[bytes], global_step: int | None = None, walltime: float | None = None

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from cygrad._typing import Array
 from cygrad.autograd import engine
 from cygrad.nn.functional.checks import check_tensor
-from cygrad.ops.embedding import embedding_rows
+from cygrad.ops.embedding import embedding_rows, one_hot_rows
 from cygrad.ops.linear import linear
 
 if TYPE_CHECKING:
@@ -45,12 +42,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if num_classes == -1:
         engine.reading("one_hot without num_classes")
     classes = int(numbers.max()) + 1 if num_classes == -1 else num_classes
-    return type(tensor)(engine.produced(one_hot_rows, numbers, classes))
-
-
-def one_hot_rows(numbers: Array, classes: int) -> Array:
-    if numbers.size and (numbers.min() < 0 or numbers.max() >= classes):
-        raise RuntimeError(
-            f"one_hot: class numbers must lie in 0 to {classes - 1}, got {numbers.min()} to {numbers.max()}"
-        )
-    return (numbers[..., None] == np.arange(classes)).astype(np.int64)
+    return one_hot_rows(tensor, classes=classes)

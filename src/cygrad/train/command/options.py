@@ -39,6 +39,8 @@ class Options:
             raise ValueError(f"train: checkpoint_seconds must not be negative, got {self.checkpoint_seconds}")
         if not self.clip > 0:
             raise ValueError(f"train: clip must be above 0, got {self.clip}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"train: dropout must lie in [0, 1), got {self.dropout}")
         if not -(2**63) <= self.seed < 2**64:
             raise ValueError(f"train: the seed must have at most 64 bits, got {self.seed}")
         if self.batch_size == 1:

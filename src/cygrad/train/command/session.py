@@ -23,7 +23,7 @@ from cygrad.train.fingerprint import fingerprint
 from cygrad.train.history import History
 from cygrad.train.interrupts import uninterrupted
 from cygrad.train.models import mlp
-from cygrad.train.run import prepare_folder, save_run
+from cygrad.train.run import load_run, prepare_folder, save_run
 from cygrad.train.run.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS
 from cygrad.train.tasks import TableTask, Task
 from cygrad.train.trainer import Trainer
@@ -57,6 +57,7 @@ def resume(folder: str, threads: int | None = None) -> bool:
     if not os.path.isfile(os.path.join(folder, JOB)):
         if not os.path.isfile(os.path.join(folder, CONFIG)):
             raise FileNotFoundError(f"resume: {folder} is no run, it has neither {JOB} nor {CONFIG}")
+        load_run(folder)  # or says what is wrong with it
         print(f"{folder} is complete")
         return True
     job, data, version = read_job(folder)
@@ -135,7 +136,7 @@ class Session:
         # Batch norm can't learn from a single row.
         loader = DataLoader(train, batch_size, shuffle=True, drop_last=len(train) % batch_size == 1)
         valid = DataLoader(self.task.validation, EVALUATION_ROWS)
-        return self.trainer.fit(loader, valid, self.options.epochs, resume=True)
+        return self.trainer.fit(loader, valid, self.options.epochs, resume=True, check_leakage=False)  # the notes tell
 
     def test(self) -> dict[str, float]:
         """What the test part, if there is one, tells of the model."""

@@ -18,7 +18,9 @@ from cygrad.train.evaluation import Loss
 from cygrad.train.run import Config, Run
 from cygrad.train.run.pixels import scaled
 
-__all__ = ["Task", "digits", "mnist"]
+__all__ = ["PARTS", "Task", "digits", "mnist"]
+
+PARTS = ("training", "validation", "test")
 
 
 class Task(NamedTuple):
@@ -55,8 +57,10 @@ class Task(NamedTuple):
 
     @property
     def notes(self) -> list[str]:
-        """What is to be known about the data."""
-        return []
+        """What is to be known about the data: whether rows stand in two parts."""
+        from cygrad.data.leakage import sentences
+
+        return sentences([self.train, self.validation, self.test], PARTS)
 
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
         """The run of a model that was trained on it."""

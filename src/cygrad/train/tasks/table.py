@@ -13,7 +13,7 @@ import numpy as np
 import cygrad
 from cygrad._typing import Array
 from cygrad.data import TensorDataset, random_split, stratified_split, time_split
-from cygrad.data.leakage import repeated_rows, sentence
+from cygrad.data.leakage import sentences
 from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
 from cygrad.data.preprocessing.preprocessor import demand_columns
 from cygrad.data.preprocessing.target import Target, described_target
@@ -25,12 +25,11 @@ from cygrad.random import Generator
 from cygrad.train.evaluation import Loss
 from cygrad.train.run import TableConfig, TableRun
 from cygrad.train.run.table import read
-from cygrad.train.tasks.pixels import test_accuracy
+from cygrad.train.tasks.pixels import PARTS, test_accuracy
 
 __all__ = ["TableOptions", "TableTask", "table_task"]
 
 SPLITS = ("stratified", "random", "time")
-PARTS = ("training", "validation", "test")
 
 
 @dataclass
@@ -173,7 +172,7 @@ def table_task(path: str | os.PathLike[str], options: TableOptions, seed: int = 
         dataset(inputs.take(rows), table[name][rows], preprocessor, target, part, notes)
         for rows, part in zip(parts, PARTS, strict=True)
     ]
-    notes += leaks([table.take(rows) for rows in parts])
+    notes += sentences([table.take(rows) for rows in parts], PARTS)
     return TableTask(
         os.path.splitext(os.path.basename(path))[0],
         datasets[0],
@@ -272,16 +271,6 @@ def lonely(target: Target, column: Array) -> list[str]:
     values, counts = np.unique(column.astype(str), return_counts=True)
     single = values[counts == 1].tolist()
     return [f"class {value!r} has one row, so that what is learnt of it is never checked" for value in single[:10]]
-
-
-def leaks(parts: Sequence[Table]) -> list[str]:
-    """A sentence for each part that has rows of the training part."""
-    found = []
-    for part, name in zip(parts[1:], PARTS[1:], strict=True):
-        repeated = repeated_rows(part, parts[0])
-        if len(repeated):
-            found.append(f"LeakageWarning: {sentence(repeated, len(part), name)}")
-    return found
 
 
 def power_of_two(number: float, least: int, most: int) -> int:

@@ -9,10 +9,22 @@ from cygrad.integrations.onnx.translations import (
     compare,
     index,
     layers,
+    loss,
     pointwise,
     reduce,
     shape,
 )
 from cygrad.integrations.onnx.translations.table import TRANSLATIONS
 
-__all__ = ["TRANSLATIONS", "activation", "arithmetic", "compare", "index", "layers", "pointwise", "reduce", "shape"]
+__all__ = [
+    "TRANSLATIONS",
+    "activation",
+    "arithmetic",
+    "compare",
+    "index",
+    "layers",
+    "loss",
+    "pointwise",
+    "reduce",
+    "shape",
+]

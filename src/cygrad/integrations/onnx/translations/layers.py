@@ -64,3 +64,9 @@ def layer_norm_rows(call: Call) -> Any:
 @translates(embedding.embedding_rows)
 def embedding_rows(call: Call) -> Any:
     return call.add("Gather", call.name(0), call.name(1, np.int64), axis=0)
+
+
+@translates(embedding.one_hot_rows)
+def one_hot_rows(call: Call) -> Any:
+    depth, values = call.number(call.options["classes"], np.int64), call.integers(0, 1)
+    return call.add("OneHot", call.name(0, np.int64), depth, values, axis=-1)
