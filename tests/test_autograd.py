@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import shutil
 import threading
 import tracemalloc
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,6 +154,90 @@ def test_matches_pytorch_on_a_graph_with_everything():
     theirs.backward()
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
     np.testing.assert_allclose(x.grad.array, y.grad.numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_matches_pytorch_on_graphs_of_any_form(seed):
+    """Sums, products and both parts of splits of earlier results: nodes of all depths wait side by side."""
+    torch = pytest.importorskip("torch")
+
+    def run(library, leaves):
+        random, values = np.random.default_rng(seed), list(leaves)
+        for _ in range(40):
+            i, j = random.integers(len(values), size=2)
+            first, second = (values[i] * values[j]).split(2)
+            values.append([values[i] + values[j], library.cat([second, first.tanh()])][random.integers(2)])
+        return library.stack(values).tanh().sum()
+
+    data = np.random.default_rng(seed).standard_normal((3, 4))
+    ours = [cg.tensor(row, requires_grad=True) for row in data]
+    theirs = [torch.tensor(row, requires_grad=True) for row in data]
+    run(cg, ours).backward()
+    run(torch, theirs).backward()
+    for x, y in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(x.grad.array, y.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_the_gradient_that_backward_begins_with_is_nobodys():
+    x = cg.tensor(2.0, requires_grad=True)
+    x.backward()
+    x.grad.array[...] = 5
+    y = cg.tensor(2.0, requires_grad=True)
+    (y + 0).backward()
+    y.grad.mul_(3)
+    (y + 0).backward()
+    assert x.grad.item() == 5 and y.grad.item() == 4
+
+
+def test_the_engine_is_plain_python_too():
+    path = Path(autograd.__file__).with_name("engine.py")
+    spec = importlib.util.spec_from_file_location("plain_engine", path)
+    engine = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(engine)
+
+    @engine.op
+    def scaled(ctx, input, /, by=2.0):
+        ctx.save(input, by)
+        return input * by
+
+    @scaled.gradient
+    def _(ctx, dy):
+        return dy * ctx.saved[1]
+
+    x = engine.Value(np.array(3.0), requires_grad=True)
+    loss = scaled(scaled(x, 5.0))
+    engine.backward((loss,), [engine.seed("backward", loss)], True)
+    assert loss.array == 30 and x.grad_value.array == 10
+    x.version.value += 1
+    with pytest.raises(RuntimeError, match="changed in place"):
+        engine.backward((loss,), [engine.seed("backward", loss)], False)
+
+
+# Options of ops
+
+
+def test_options_may_be_given_by_position_or_name():
+    @op
+    def scaled(ctx: Node, input, /, by, plus=0.0):
+        return input * by + plus
+
+    calls = [
+        lambda x: scaled(x, 2, 1),
+        lambda x: scaled(x, 2, plus=1),
+        lambda x: scaled(x, by=2, plus=1),
+        lambda x: scaled(plus=1, by=2, input=x),
+    ]
+    x = cg.tensor([1.0, 2.0])
+    assert [call(x).tolist() for call in calls] == [[3, 5]] * 4
+    assert [autograd.trace(call, x)[0].steps[0].options for call in calls] == [{"by": 2, "plus": 1}] * 4
+    assert scaled.defaults() == {"plus": 0.0}
+    for call, match in (
+        (lambda: scaled(x, 2, 1, 0), "at most 3 arguments, got 4"),
+        (lambda: scaled(x, 2, by=2), "'by' was given twice"),
+        (lambda: scaled(x), "by"),
+    ):
+        with pytest.raises(TypeError, match=match):
+            call()
 
 
 # Deep graphs
@@ -314,6 +400,16 @@ def test_no_grad_as_block_decorator_and_generator():
     assert not next(values).requires_grad
     assert cg.is_grad_enabled()
     assert not next(values).requires_grad
+
+
+def test_a_thread_that_ends_without_recording_stops_nobody_else():
+    thread = threading.Thread(target=autograd.set_grad_enabled, args=(False,))
+    thread.start()
+    thread.join()
+    assert (leaf(1) * 2).requires_grad
+    with cg.no_grad():
+        assert not (leaf(1) * 2).requires_grad
+    assert (leaf(1) * 2).requires_grad
 
 
 def test_modes_survive_exceptions_and_belong_to_a_thread():

@@ -278,6 +278,27 @@ def test_read_only_memory_is_not_written():
     assert module.count.array == 0
 
 
+def test_calls_and_forwards_can_be_replaced():
+    class Doubled(nn.Linear):
+        def __call__(self, *args, **kwargs):
+            return super().__call__(*args, **kwargs) * 2
+
+        def forward(self, input, plus=0.0):
+            return super().forward(input) + plus
+
+    module = Doubled(2, 2)
+    x = cg.ones(1, 2)
+    want = (x @ module.weight.detach().T + module.bias.detach()) * 2
+    np.testing.assert_allclose(module(x).detach().numpy(), want.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(module(x, plus=1.0).detach().numpy(), want.numpy() + 2, rtol=1e-6)
+    module.forward = lambda *args: args[-1]
+    assert module(x, 3) == 6
+    module.register_forward_hook(lambda module, args, result: result + 1)
+    assert module(x, 3) == 8
+    with pytest.raises(NotImplementedError, match="Module: forward is not defined"):
+        nn.Module()(x)
+
+
 def test_deepcopy_and_pickle_keep_everything():
     module = Pair()
     module.first.factor.array[:] = 4

@@ -3,7 +3,7 @@
 Forward, every op that touches a value requiring a gradient leaves a :class:`Node`: what its gradient rule
 needs (``saved``) and where the gradients go (``edges``). Backward, the nodes are taken deepest first, so that
 each has received all its gradients before it is asked for those of its inputs; it is freed as soon as it has
-answered. The walk is a loop over a heap: it never recurses.
+answered. The walk is a loop over a list: it never recurses.
 
 This file is plain Python. The build compiles it with the C types that engine.pxd gives its classes.
 """
@@ -13,18 +13,29 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.autograd import arrays
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["Node", "Op", "Value", "Version", "backward", "grad_enabled", "gradients", "op", "set_grad_enabled"]
+__all__ = [
+    "Layer",
+    "Node",
+    "Op",
+    "Value",
+    "Version",
+    "backward",
+    "grad_enabled",
+    "gradients",
+    "op",
+    "set_grad_enabled",
+]
 
 
 Forward = Callable[..., Any]
@@ -95,8 +106,9 @@ class Node:
     op: Op
     saved: tuple[Any, ...]
     needs: list[bool]
-    edges: list[tuple[Node | Value, int] | None]
-    guards: list[tuple[Version, int]]
+    edges: list[Node | Value | None]  # where the gradient of each input goes
+    places: list[int] | None  # which output of its node each input is, None where all are the first
+    guards: list[Any]  # a version and its value when it was saved, the next version and its value, …
     outputs: list[tuple[tuple[int, ...], np.dtype[Any]]] | None  # of an op with several
     hooks: dict[int, dict[int, Callable[[Any], Any]]] | None
     depth: int
@@ -106,16 +118,6 @@ class Node:
         """Keeps what the gradient rule needs: arrays, which are guarded against in-place writes where a user
         can see them, and anything else. They are read back from ``ctx.saved``."""
         self.saved = values
-
-    def __lt__(self, other: Node) -> bool:
-        """Deeper nodes come first: whoever uses a node's output is deeper than it."""
-        return self.depth > other.depth
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
 
     def __repr__(self) -> str:
         return f"<{self.op.name} backward>"
@@ -128,7 +130,7 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | Value | None, int], ...]:
         """Where the gradients go: a (node or leaf, output number) for each input, None where none is needed."""
-        return tuple([edge if edge is not None else (None, 0) for edge in self.edges])
+        return tuple(zip(self.edges, self.places or [0] * len(self.edges)))
 
     def input_gradients(self, upstream: list[Array | None]) -> tuple[Array | None, ...]:
         """The gradient of each input, from the gradient of each output."""
@@ -137,15 +139,19 @@ class Node:
                 f"{self.op.name}: backward was called a second time through a graph that the first call freed; "
                 "pass retain_graph=True to the first call"
             )
-        for version, value in self.guards:
-            check_guard(self.op, version, value)
+        check_guards(self.op, self.guards)
         rule = self.op.rule
         if rule is None:
             raise NotImplementedError(f"{self.op.name}: this op has no gradient rule")
         if self.op.materialize:
             upstream = materialized(self, upstream)
         present = recorder()
-        results = rule(self, *upstream) if present is None else present.rule(self, upstream)
+        if present is not None:
+            results = present.rule(self, upstream)
+        elif len(upstream) == 1:
+            results = rule(self, upstream[0])
+        else:
+            results = rule(self, *upstream)
         if not isinstance(results, tuple):
             results = (results,)
         if len(results) != len(self.edges):
@@ -158,6 +164,7 @@ class Node:
         """Lets go of everything that backward needed."""
         self.saved = ()
         self.edges = self.guards = NOTHING
+        self.places = None
         self.freed = True
 
 
@@ -168,23 +175,25 @@ def materialized(node: Node, upstream: Sequence[Array | None]) -> Any:
     return [np.zeros(shape, dtype) if array is None else array for array, (shape, dtype) in zip(upstream, node.outputs)]
 
 
-def check_guard(op: Op, version: Version, value: int) -> None:
-    """Raises if memory that `op` saved at version `value` was written to since."""
-    if version.value != value:
-        raise RuntimeError(
-            f"{op.name}: a tensor that its backward needs was changed in place "
-            f"(it is at version {version.value}, and was saved at version {value})"
-        )
+def check_guards(op: Op, guards: list[Any]) -> None:
+    """Raises if memory that `op` saved was written to since."""
+    for number in range(0, len(guards), 2):
+        version, saved = guards[number], guards[number + 1]
+        if version.value != saved:
+            raise RuntimeError(
+                f"{op.name}: a tensor that its backward needs was changed in place "
+                f"(it is at version {version.value}, and was saved at version {saved})"
+            )
 
 
 class Op:
     """A forward function on arrays, the rule of its gradient, and the public function that both make.
 
     ``forward(ctx, *arrays, **options)`` returns an array or a tuple of arrays; ``rule(ctx, *upstream)`` returns
-    one gradient for each positional argument: a new array, an upstream array itself, a view, or None. Called
-    with values, an op computes and, where a gradient is wanted, records. Its positional parameters after ctx are
-    tensors (or None, or numbers); its keyword-only ones are options, which a caller may pass by position too. As
-    an attribute of a class, an op is a method.
+    one gradient for each tensor: a new array, an upstream array itself, a view, or None. Called with values, an op
+    computes and, where a gradient is wanted, records. Its parameters before "/" are ctx and tensors (or None, or
+    numbers), those behind it options; without "/", options are what is keyword-only. A caller may pass both by
+    position or by name. As an attribute of a class, an op is a method.
     """
 
     def __init__(self, name: str, forward: Forward) -> None:
@@ -195,8 +204,9 @@ class Op:
         self.rule: Rule | None = None
         self.materialize = True  # whether the rule receives zeros, not None, for outputs without a gradient
         self.opaque = False  # whether it may do what no recorder sees, so that recorded steps call it again
-        self.inputs = -1 if takes_any_number else code.co_argcount - 1
+        self.inputs = -1 if takes_any_number else (code.co_posonlyargcount or code.co_argcount) - 1
         self.required = code.co_argcount - 1 - len(forward.__defaults__ or ())
+        self.by_position = code.co_posonlyargcount > 0  # whether forward takes options so
         self.names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
         self.__name__ = name
         self.__doc__ = forward.__doc__
@@ -207,9 +217,20 @@ class Op:
         return rule
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        rest: tuple[Any, ...] = ()
         if self.inputs >= 0 and len(args) != self.inputs:
-            args, options = arrange(self, args, options)
-        return apply(self, args, options)
+            if self.by_position and not options and self.inputs < len(args) <= len(self.names):
+                args, rest = args[: self.inputs], args[self.inputs :]
+            else:
+                args, options = arrange(self, args, options)
+        return apply(self, args, rest, options)
+
+    def defaults(self) -> dict[str, Any]:
+        """The options that a caller need not give, and what they then are."""
+        code, values = self.forward.__code__, self.forward.__defaults__ or ()
+        named = code.co_varnames[: code.co_argcount]
+        found = {**dict(zip(named[len(named) - len(values) :], values)), **(self.forward.__kwdefaults__ or {})}
+        return {name: value for name, value in found.items() if name not in self.names[: max(self.inputs, 0)]}
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         return self if instance is None else MethodType(self, instance)
@@ -250,6 +271,30 @@ def op(forward: Forward) -> Op:
     return Op(forward.__name__, forward)
 
 
+class Layer:
+    """What a module is to the engine: a call of it computes its ``forward``, between hooks where it has any."""
+
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        present = recorder()
+        if present is not None:
+            present.called(self)
+        hooks = self._hooks
+        if hooks is not None:
+            return hooks.call(self, args, kwargs)
+        if kwargs or len(args) != 1:
+            return self.forward(*args, **kwargs)
+        return self.forward(args[0])
+
+
+def layers_in(attributes: dict[str, Any]) -> list[Any]:
+    """The modules among a module's attributes, in order."""
+    found = []
+    for value in attributes.values():
+        if isinstance(value, Layer):
+            found.append(value)
+    return found
+
+
 # Grad mode
 
 
@@ -259,6 +304,8 @@ class _Mode(threading.local):
 
 
 _mode = _Mode()
+_lock = threading.Lock()
+_paused = 0  # threads in which recording is switched off; those that ended so count too
 
 
 def grad_enabled() -> bool:
@@ -268,7 +315,11 @@ def grad_enabled() -> bool:
 
 def set_grad_enabled(enabled: bool) -> bool:
     """Switches recording in this thread and returns what it was."""
+    global _paused
     before = _mode.enabled
+    if before != enabled:
+        with _lock:
+            _paused += -1 if enabled else 1
     _mode.enabled = enabled
     return before
 
@@ -380,7 +431,7 @@ def fill(target: Array, value: Any) -> None:
 
 # Forward
 
-_value_type = Value
+_value_type: Any = Value
 _tracer: Any = None  # what is told of every op, see tracing.py
 
 
@@ -400,7 +451,7 @@ def use_value_type(value_type: type[Value]) -> None:
 
 def wrap(array: Array) -> Any:
     """A new leaf over `array`."""
-    value = Value.__new__(_value_type)
+    value = _value_type.__new__(_value_type)
     place(value, array, new_version())
     return value
 
@@ -411,61 +462,77 @@ def new_node(op: Op) -> Node:
     node.op = op
     node.saved = ()
     node.needs = node.edges = node.guards = NOTHING
-    node.outputs = node.hooks = None
+    node.places = node.outputs = node.hooks = None
     node.depth = 0
     node.freed = False
     return node
 
 
-def root(array: Array) -> Array:
-    """The array that owns the memory of `array`."""
-    base = array.base
-    return base if isinstance(base, np.ndarray) else array
-
-
-def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Computes op on values and plain arguments; records a node where a gradient is wanted."""
+def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Computes op on values and plain arguments, with options by position or by name; records a node where a gradient
+    is wanted."""
     node = new_node(op)
-    recording = connect(node, args) and _mode.enabled
-    operands: list[Any] = [node]
-    for arg in args:
-        if isinstance(arg, Value):
-            value = arg
-            operands.append(value.array)
-        else:
-            operands.append(arg)
+    recording = connect(node, args) and (_paused == 0 or _mode.enabled)  # the second takes ten times as long to ask
     present = recorder()
+    if rest and (present is not None or _tracer is not None):
+        rest, options = (), dict(zip(op.names[op.inputs :], rest))
     if present is not None:
-        result = present.forward(op, operands, options, args, recording)
+        result = present.forward(op, [node, *[operand(arg) for arg in args]], options, args, recording)
+    elif options:
+        result = op.forward(node, *[operand(arg) for arg in args], **options)
     else:
-        result = op.forward(*operands, **options) if options else op.forward(*operands)
+        result = forward(op, node, args, rest)
     if isinstance(result, tuple):
         outputs = tuple([output_of(array, args) for array in result])
         if recording:
             node.outputs = [(value.array.shape, value.array.dtype) for value in outputs]
             for index, value in enumerate(outputs):
                 attach(value, node, index)
-            guard(node, args, outputs)
+            guard(node, (*args, *outputs))
         if _tracer is not None:
             _tracer.applied(op, args, options, outputs)
         return outputs
     value = output_of(result, args)
     if recording:
         attach(value, node, 0)
-        guard(node, args, (value,))
+        guard(node, (*args, value))
     if _tracer is not None:
         _tracer.applied(op, args, options, (value,))
     return value
 
 
+def operand(arg: Any) -> Any:
+    """An argument as a forward function takes it: the array of a value, anything else as it is."""
+    if isinstance(arg, Value):
+        value = arg
+        return value.array
+    return arg
+
+
+def forward(op: Op, node: Node, args: tuple[Any, ...], rest: tuple[Any, ...]) -> Any:
+    """What the op's forward function gives; a few operands go there without a tuple made of them."""
+    count = len(args)
+    if rest or not 1 <= count <= 3:
+        operands: list[Any] = [node]
+        for arg in args:
+            operands.append(operand(arg))
+        operands.extend(rest)
+        return op.forward(*operands)
+    first = operand(args[0])
+    if count == 1:
+        return op.forward(node, first)
+    second = operand(args[1])
+    return op.forward(node, first, second) if count == 2 else op.forward(node, first, second, operand(args[2]))
+
+
 def connect(node: Node, args: tuple[Any, ...]) -> bool:
     """Gives the node an edge to each argument that requires a gradient; tells whether there is one."""
     depth = 0
-    edges: list[tuple[Node | Value, int] | None] = []
+    edges: list[Node | Value | None] = []
     needs = []
-    found = any_tensor = False
+    found = any_tensor = any_place = False
     for arg in args:
-        edge: tuple[Node | Value, int] | None = None
+        edge: Node | Value | None = None
         if isinstance(arg, Value):
             value = arg
             any_tensor = True
@@ -473,10 +540,11 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
                 found = True
                 check_history(node.op, value)
                 if value.node is None:
-                    edge = (value, 0)
+                    edge = value
                 else:
-                    edge = (value.node, value.index)
+                    edge = value.node
                     depth = max(depth, value.node.depth)
+                    any_place = any_place or value.index > 0
         edges.append(edge)
         needs.append(edge is not None)
     if not any_tensor and args:
@@ -484,6 +552,8 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
     node.needs = needs
     node.edges = edges
     node.depth = depth + 1
+    if any_place:
+        node.places = [arg.index if isinstance(arg, Value) else 0 for arg in args]
     return found
 
 
@@ -499,46 +569,39 @@ def check_history(op: Op, value: Value) -> None:
 def output_of(result: Any, args: tuple[Any, ...]) -> Value:
     """The value over an op's result. One that is a view of an argument shares the argument's version."""
     array = result if isinstance(result, np.ndarray) else np.asarray(result)
-    base = array.base
-    version = None
-    for arg in args:
-        if isinstance(arg, Value):
-            value = arg
-            if value.array is array or (base is not None and root(value.array) is root(array)):
-                version = value.version
-    value = Value.__new__(_value_type)
-    place(value, array, new_version() if version is None else version)
+    owner = owner_of(array, args)
+    value = _value_type.__new__(_value_type)
+    place(value, array, new_version() if owner is None else owner.version)
     return value
 
 
 def attach(value: Value, node: Node, index: int) -> None:
     """Makes the value output `index` of the node, if its dtype can have a gradient."""
-    if value.array.dtype.kind == "f":
+    if arrays.is_float(value.array):
         value.node = node
         value.index = index
         value.requires_grad = True
 
 
-def guard(node: Node, args: tuple[Any, ...], outputs: tuple[Value, ...]) -> None:
-    """Notes the versions of the saved arrays that a user can see and write to."""
-    guards = []
+def guard(node: Node, seen: tuple[Any, ...]) -> None:
+    """Notes the versions of the saved arrays that a user can write to: those of arguments and results."""
+    guards: list[Any] = []
     for item in node.saved:
         if isinstance(item, np.ndarray):
-            value = owner_of(item, args)
-            if value is None:
-                value = owner_of(item, outputs)
+            value = owner_of(item, seen)
             if value is not None:
-                guards.append((value.version, value.version.value))
+                guards.append(value.version)
+                guards.append(value.version.value)
     node.guards = guards
 
 
 def owner_of(array: Array, candidates: tuple[Any, ...]) -> Value | None:
     """The first value among the candidates that lies in the same memory as the array."""
-    memory = root(array)
+    memory = arrays.root(array)
     for candidate in candidates:
         if isinstance(candidate, Value):
             value = candidate
-            if value.array is array or root(value.array) is memory:
+            if value.array is array or arrays.root(value.array) is memory:
                 return value
     return None
 
@@ -576,10 +639,11 @@ def rewrite(value: Any, result: Any) -> Any:
 
 def keep_saved(node: Node, value: Value) -> None:
     """Copies what the node saved of the value's memory, which is about to be overwritten."""
-    memory = root(value.array)
-    saved = [copied(a) if isinstance(a, np.ndarray) and root(a) is memory else a for a in node.saved]
+    memory = arrays.root(value.array)
+    saved = [copied(a) if isinstance(a, np.ndarray) and arrays.root(a) is memory else a for a in node.saved]
     node.saved = tuple(saved)
-    node.guards = [pair for pair in node.guards if pair[0] is not value.version]
+    pairs = zip(node.guards[::2], node.guards[1::2])
+    node.guards = [part for pair in pairs if pair[0] is not value.version for part in pair]
 
 
 # Lists of values: what optimizers and clipping ask of many parameters at once
@@ -605,20 +669,74 @@ def arrays_of(values: list[Any]) -> list[Array]:
     return arrays
 
 
-def same_dtype(values: list[Any]) -> bool:
-    """Whether their arrays have one dtype, the same object."""
-    dtype, same = values[0].array.dtype, True
+def states_of(values: list[Any], known: dict[Any, dict[str, Any]]) -> list[dict[str, Any]]:
+    """What an optimizer knows of each; where that is nothing yet, that no step was made."""
+    states = []
     for value in values:
-        same = same and value.array.dtype is dtype
-    return same
+        state = known.get(value)
+        states.append(known.setdefault(value, {"step": 0}) if state is None else state)
+    return states
 
 
-def gradients_of(values: list[Any]) -> list[Any]:
-    """Their gradients, values themselves."""
-    gradients = []
+def lacking(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[int, str]]:
+    """What states have nothing of: (number of the state, name)."""
+    found = []
+    for number, state in enumerate(states):
+        for name in names:
+            if name not in state:
+                found.append((number, name))
+    return found
+
+
+def count_steps(values: list[Any], states: list[dict[str, Any]]) -> list[tuple[Any, list[Any], list[dict[str, Any]]]]:
+    """Counts a step in each state. Values of one count and one dtype come together: (step, values, states)."""
+    first: Any = states[0]["step"] + 1
+    dtype = values[0].array.dtype
+    same = True
+    for number, state in enumerate(states):
+        value = values[number]
+        step = state["step"] + 1
+        state["step"] = step
+        same = same and step == first and value.array.dtype is dtype
+    if same:
+        return [(first, values, states)]
+    groups: dict[Any, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
+    for number, state in enumerate(states):
+        value = values[number]
+        step = state["step"]
+        _, own_values, own_states = groups.setdefault((step, value.array.dtype), (step, [], []))
+        own_values.append(value)
+        own_states.append(state)
+    return list(groups.values())
+
+
+def arrays_in(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[list[Array]]:
+    """For each name, the array that each state has under it."""
+    found = []
+    for name in names:
+        arrays = []
+        for state in states:
+            value = state[name]
+            arrays.append(value.array)
+        found.append(arrays)
+    return found
+
+
+def written_arrays(values: list[Any]) -> list[Array]:
+    """Their arrays, each counted as written to, for whoever saved it for backward."""
+    note_writes(values)
+    return arrays_of(values)
+
+
+def gradients_of(values: list[Any], written: bool = False) -> list[Array]:
+    """The arrays of their gradients; where they will be written to, that is counted."""
+    found = []
     for value in values:
-        gradients.append(value.grad_value)
-    return gradients
+        gradient = value.grad_value
+        if written:
+            gradient.version.value += 1
+        found.append(gradient.array)
+    return found
 
 
 def zero_gradients(values: list[Any], set_to_none: bool) -> None:
@@ -641,16 +759,38 @@ def note_writes(values: list[Any]) -> None:
 
 # Backward
 
+_ones: dict[Any, Array] = {}  # of each dtype the number 1, which is only read
+
 
 def backward(outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool) -> None:
     """Adds to every leaf's gradient. If anything raises, no leaf is changed."""
-    leaves, _ = walk(outputs, upstream, retain_graph, None)
-    for leaf, (array, owned) in leaves.items():
+    leaves, shared, _ = walk(outputs, upstream, retain_graph, None)
+    for leaf, array in leaves.items():
         if leaf.hooks is not None:
-            array, owned = run_hooks(leaf.hooks, array), False
-            leaves[leaf] = (array, owned)
-    for leaf, (array, owned) in leaves.items():
-        accumulate(leaf, array, owned)
+            leaves[leaf] = run_hooks(leaf.hooks, array)
+            shared.add(leaf)
+    for leaf, array in leaves.items():
+        accumulate(leaf, array, leaf not in shared)
+
+
+def seed(op: str, output: Any) -> Array:
+    """The gradient with which backward begins at an output of one number: 1."""
+    if not isinstance(output, Value):
+        raise TypeError(f"{op}: an output must be a tensor, got {type(output).__name__}")
+    value = output
+    array = value.array
+    if not value.requires_grad:
+        raise RuntimeError(f"{op}: the output of shape {array.shape} does not require a gradient")
+    if array.size != 1:
+        raise RuntimeError(f"{op}: without a gradient the output must be one number, but it has shape {array.shape}")
+    if array.ndim:
+        return np.ones(array.shape, array.dtype)
+    one = _ones.get(array.dtype)
+    if one is None:
+        one = np.ones((), array.dtype)
+        one.flags.writeable = False
+        _ones[array.dtype] = one
+    return one
 
 
 def accumulate(leaf: Value, array: Array, owned: bool) -> None:
@@ -659,7 +799,7 @@ def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     if present is not None:
         present.touch([leaf])
     if leaf.grad_value is None:
-        keep = owned and array.flags.c_contiguous
+        keep = owned and arrays.is_in_order(array)
         leaf.grad_value = wrap(array if keep else copied(array))
     else:
         total = leaf.grad_value
@@ -675,14 +815,15 @@ def gradients(
 ) -> list[Array | None]:
     """The gradient of each input as an array, None where the outputs do not depend on it. No leaf is changed."""
     places = {(value.node if value.node is not None else value, value.index): None for value in inputs}
-    leaves, found = walk(outputs, upstream, retain_graph, places)
+    leaves, shared, found = walk(outputs, upstream, retain_graph, places)
     for value in dict.fromkeys(inputs):
         if value.hooks is not None and value in leaves:
-            leaves[value] = (run_hooks(value.hooks, leaves[value][0]), False)
+            leaves[value] = run_hooks(value.hooks, leaves[value])
+            shared.add(value)
     results = []
     for value in inputs:
         if value.node is None:
-            array, owned = leaves.get(value, (None, True))
+            array, owned = leaves.get(value), value not in shared
         else:
             array, owned = found.get((value.node, value.index)), False
         results.append(array if array is None or owned else copied(array))
@@ -691,19 +832,21 @@ def gradients(
 
 def walk(
     outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool, places: dict[Any, None] | None
-) -> tuple[dict[Value, tuple[Array, bool]], dict[tuple[Node, int], Array | None]]:
-    """Carries gradients from the outputs to the leaves: {leaf: (gradient, whether it is nobody else's)}.
-    The gradients that arrive at `places`, (node, output number), are returned as well."""
-    leaves: dict[Value, tuple[Array, bool]] = {}
+) -> tuple[dict[Value, Array], set[Value], dict[tuple[Node, int], Array | None]]:
+    """Carries gradients from the outputs to the leaves: {leaf: gradient}, and the leaves whose gradient somebody else
+    may have too. The gradients that arrive at `places`, (node, output number), are returned as well."""
+    leaves: dict[Value, Array] = {}
+    shared: set[Value] = set()
     found: dict[tuple[Node, int], Array | None] = {}
     pending: dict[Node, list[Array | None]] = {}
-    heap: list[Node] = []
+    waiting: list[Node] = []
     anomaly = _mode.anomaly
-    for value, array in zip(outputs, upstream):
+    for number in range(len(outputs)):
+        value = outputs[number]
         target = value if value.node is None else value.node
-        deposit(target, value.index, array, False, leaves, pending, heap)
-    while heap:
-        node = heappop(heap)
+        deposit(target, value.index, upstream[number], False, leaves, shared, pending, waiting)
+    while waiting:
+        node = waiting.pop()
         received = pending.pop(node)
         if node.hooks is not None:
             for index, hooks in node.hooks.items():
@@ -714,7 +857,7 @@ def walk(
             for index, arrived in enumerate(received):
                 if (node, index) in places:
                     found[node, index] = arrived
-        edges = node.edges
+        edges, places_of_inputs = node.edges, node.places
         saved = node.saved
         results = node.input_gradients(received)
         if anomaly:
@@ -724,17 +867,17 @@ def walk(
         for number, edge in enumerate(edges):
             result = results[number]
             if edge is not None and result is not None:
-                target, index = edge
-                owned = not isinstance(target, Node) and is_new(result, received, saved, results)
-                deposit(target, index, result, owned, leaves, pending, heap)
-    return leaves, found
+                index = 0 if places_of_inputs is None else places_of_inputs[number]
+                owned = not isinstance(edge, Node) and is_new(result, received, saved, results)
+                deposit(edge, index, result, owned, leaves, shared, pending, waiting)
+    return leaves, shared, found
 
 
 def is_new(
     array: Array, received: list[Array | None], saved: tuple[Any, ...], results: tuple[Array | None, ...]
 ) -> bool:
     """Whether a gradient's memory is held by nobody but the walk."""
-    if array.base is not None:
+    if not isinstance(array, np.ndarray) or not arrays.owns_memory(array):
         return False
     for other in received:
         if other is array:
@@ -754,25 +897,46 @@ def deposit(
     index: int,
     array: Array,
     owned: bool,
-    leaves: dict[Value, tuple[Array, bool]],
+    leaves: dict[Value, Array],
+    shared: set[Value],
     pending: dict[Node, list[Array | None]],
-    heap: list[Node],
+    waiting: list[Node],
 ) -> None:
     """Adds a gradient to what has arrived at a leaf, or at output `index` of a node."""
     if isinstance(target, Node):
-        received = pending.get(target)
+        node = target
+        received = pending.get(node)
         if received is None:
-            outputs = target.outputs
-            received = [None] if outputs is None else [None] * len(outputs)
-            pending[target] = received
-            heappush(heap, target)
+            received = [None] if node.outputs is None else [None] * len(node.outputs)
+            pending[node] = received
+            line_up(node, waiting)
         present = received[index]
         received[index] = array if present is None else plus(present, array)
     else:
-        entry = leaves.get(target)
-        if entry is not None:
-            array, owned = plus(entry[0], array), True
-        leaves[target] = (array, owned)
+        before = leaves.get(target)
+        if before is None:
+            leaves[target] = array
+            if not owned:
+                shared.add(target)
+        else:
+            leaves[target] = plus(before, array)
+            shared.discard(target)
+
+
+def line_up(node: Node, waiting: list[Node]) -> None:
+    """Inserts the node where it belongs by its depth: the deepest stands last."""
+    low, high = 0, len(waiting)
+    while low < high:
+        middle = (low + high) // 2
+        other = waiting[middle]
+        if other.depth > node.depth:
+            high = middle
+        else:
+            low = middle + 1
+    if low == len(waiting):
+        waiting.append(node)
+    else:
+        waiting.insert(low, node)
 
 
 def run_hooks(hooks: dict[int, Callable[[Any], Value | None]], array: Array) -> Array:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from typing import Any, NoReturn
 
 from cygrad._typing import Array
 from cygrad.autograd import engine
@@ -20,24 +18,22 @@ def as_sequence(values: Any) -> tuple[Any, ...]:
 
 def upstream_gradients(op: str, outputs: tuple[Any, ...], given: Any) -> list[Array]:
     """One gradient for each output: those given, or 1 for outputs of one number."""
-    gradients = (None,) * len(outputs) if given is None else as_sequence(given)
+    if given is None:
+        return [engine.seed(op, output) for output in outputs]
+    gradients = as_sequence(given)
     if len(gradients) != len(outputs):
         raise RuntimeError(f"{op}: {len(gradients)} gradients were given for {len(outputs)} outputs")
     return [upstream_gradient(op, output, gradient) for output, gradient in zip(outputs, gradients)]
 
 
 def upstream_gradient(op: str, output: Any, gradient: Any) -> Array:
+    if gradient is None:
+        return engine.seed(op, output)
     if not isinstance(output, Value):
         raise TypeError(f"{op}: an output must be a tensor, got {type(output).__name__}")
     array = output.array
     if not output.requires_grad:
         raise RuntimeError(f"{op}: the output of shape {array.shape} does not require a gradient")
-    if gradient is None:
-        if array.size != 1:
-            raise RuntimeError(
-                f"{op}: without a gradient the output must be one number, but it has shape {array.shape}"
-            )
-        return np.ones(array.shape, array.dtype)
     if not isinstance(gradient, Value):
         raise TypeError(f"{op}: a gradient must be a tensor or None, got {type(gradient).__name__}")
     if gradient.array.shape != array.shape:
@@ -56,9 +52,8 @@ def check_inputs(op: str, inputs: tuple[Any, ...]) -> None:
             raise RuntimeError(f"{op}: an input of shape {value.array.shape} does not require a gradient")
 
 
-def refuse_higher_order(op: str, create_graph: bool) -> None:
-    if create_graph:
-        raise NotImplementedError(f"{op}: create_graph=True is not there; gradients of gradients are not recorded")
+def refuse_higher_order(op: str) -> NoReturn:
+    raise NotImplementedError(f"{op}: create_graph=True is not there; gradients of gradients are not recorded")
 
 
 def backward(
@@ -78,7 +73,8 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
-    refuse_higher_order("backward", create_graph)
+    if create_graph:
+        refuse_higher_order("backward")
     outputs = as_sequence(tensors)
     upstream = upstream_gradients("backward", outputs, grad_tensors)
     if inputs is None:
@@ -110,7 +106,8 @@ def grad(
     >>> cg.autograd.grad((x * x).sum(), x)
     (tensor([2., 4.]),)
     """
-    refuse_higher_order("grad", create_graph)
+    if create_graph:
+        refuse_higher_order("grad")
     outputs, inputs = as_sequence(outputs), as_sequence(inputs)
     check_inputs("grad", inputs)
     upstream = upstream_gradients("grad", outputs, grad_outputs)

@@ -53,7 +53,7 @@ def lines(output: Any, names: dict[str, Any]) -> list[str]:
                         "graph: backward has freed it; draw it before, or call backward with retain_graph=True"
                     )
                 result.append(f'  n{number} [label="{source.op.name}", shape=ellipse];')
-                waiting += [(edge[0], number) for edge in reversed(source.edges) if edge is not None]
+                waiting += [(edge, number) for edge in reversed(source.edges) if edge is not None]
             else:
                 result.append(box(number, titles.get(id(source), "leaf"), source))
         result.append(f"  n{number} -> n{target};")

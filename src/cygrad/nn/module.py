@@ -8,6 +8,7 @@ other, by a small set of names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from weakref import ref
 
@@ -43,7 +44,7 @@ class IncompatibleKeys(NamedTuple):
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-class Module:
+class Module(engine.Layer):
     """Base class of everything that has parameters. As ``torch.nn.Module``.
 
     A subclass assigns parameters and modules to attributes after ``super().__init__()``, and computes in
@@ -65,14 +66,6 @@ class Module:
 
     def __init__(self) -> None:
         self.__dict__.update(training=True, _buffer_names={})
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        recorder = engine.recorder()
-        if recorder is not None:
-            recorder.called(self)
-        if self._hooks is None:
-            return self.forward(*args, **kwargs)
-        return self._hooks.call(self, args, kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass gives its own."""
@@ -232,7 +225,7 @@ class Module:
         if present is None or present[0]() is not self or present[1] != changes:
             found: dict[int, Parameter] = {}
             self._collect_parameters(found, set())
-            own = ref(self, lambda _: _parameters.pop(key, None))
+            own = ref(self, partial(_parameters.pop, key))  # no Python runs in it, so that no Ctrl-C falls there
             present = _parameters[key] = own, changes, list(found.values())
         return iter(present[2])
 

@@ -11,7 +11,7 @@ from cygrad.autograd import Node, op
 
 @op
 def batch_norm_training(
-    ctx: Node, input: Array, weight: Array | None, bias: Array | None, *,
+    ctx: Node, input: Array, weight: Array | None, bias: Array | None, /,
     running_mean: Any = None, running_var: Any = None, momentum: float = 0.1, eps: float = 1e-5, batches: Any = None,
 ) -> Array:
     """Batch norm with the batch's own statistics; the running ones, arrays, are moved in place."""
@@ -24,12 +24,13 @@ def batch_norm_training(
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
     """dx = w·rstd·(dy − (db + x̂·dw)/n), dw = Σ dy·x̂, db = Σ dy"""
     x, weight, mean, rstd = ctx.saved
-    return kernels.batch_norm_backward(dy, x, weight, mean, rstd, True, *ctx.needs)
+    want_x, want_weight, want_bias = ctx.needs
+    return kernels.batch_norm_backward(dy, x, weight, mean, rstd, True, want_x, want_weight, want_bias)
 
 
 @op
 def batch_norm_evaluation(
-    ctx: Node, input: Array, weight: Array | None, bias: Array | None, *,
+    ctx: Node, input: Array, weight: Array | None, bias: Array | None, /,
     running_mean: Any, running_var: Any, eps: float = 1e-5,
 ) -> Array:
     """Batch norm with the statistics given."""

@@ -8,7 +8,7 @@ from cygrad.autograd import Node, op
 
 
 @op
-def dropout_at(ctx: Node, input: Array, *, p: float, seed: int, offset: int) -> Array:
+def dropout_at(ctx: Node, input: Array, /, p: float, seed: int, offset: int) -> Array:
     """x·mask/(1 − p), the mask a function of (seed, offset)."""
     y, mask = kernels.dropout(input, p, seed, offset, ctx.needs[0])
     ctx.save(mask, p)

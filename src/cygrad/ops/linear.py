@@ -27,7 +27,8 @@ def linear(ctx: Node, input: Array, weight: Array, bias: Array | None = None) ->
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
     """dx = dy·W, dW = dyᵀ·x, db = Σ dy"""
     x, weight = ctx.saved
-    return kernels.linear_backward(dy, x, weight, *ctx.needs)
+    want_x, want_weight, want_bias = ctx.needs
+    return kernels.linear_backward(dy, x, weight, want_x, want_weight, want_bias)
 
 
 @op

@@ -67,7 +67,9 @@ def class_rows(name: str, input: Array) -> Array:
 
 def from_class_rows(rows: Array, shape: tuple[int, ...]) -> Array:
     """(rows, classes) back as (N, C, …) or (C)."""
-    if len(shape) <= 2:
+    if len(shape) == 2:
+        return rows
+    if len(shape) < 2:
         return rows.reshape(shape)
     return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
@@ -78,7 +80,7 @@ def flat_target(name: str, target: Any, shape: tuple[int, ...]) -> Array:
     if not isinstance(target, np.ndarray) or target.shape != wanted:
         got = getattr(target, "shape", type(target).__name__)
         raise ValueError(f"{name}: target has shape {got}, but input of shape {shape} wants {wanted}")
-    return target.reshape(-1)
+    return target if target.ndim == 1 else target.reshape(-1)
 
 
 @op
@@ -87,7 +89,7 @@ def cross_entropy_classes(
     input: Array,
     target: Array,
     weight: Array | None = None,
-    *,
+    /,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -106,7 +108,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None, None]:
     """dx = w[t]·(softmax(x) − onehot(t))·dy/Σw, and likewise with smoothed targets"""
     x, classes, weight, lse, total, smoothing, number = ctx.saved
     rows = class_rows("cross_entropy", x)
-    dx = kernels.cross_entropy_backward(dy.reshape(-1), rows, classes, weight, lse, total, smoothing, number)
+    dx = kernels.cross_entropy_backward(dy, rows, classes, weight, lse, total, smoothing, number)
     return from_class_rows(dx, x.shape), None, None
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients
-from cygrad.tensor import Tensor
+from cygrad.optim.optimizer import Group, Optimizer
 
 __all__ = ["Adagrad"]
 
@@ -45,7 +44,5 @@ class Adagrad(Optimizer):
     def first_state(self, group: Group) -> float:
         return float(group["initial_accumulator_value"])
 
-    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
-        kernels.adagrad(
-            arrays(params), gradients(params), *states, step, maximize=group["maximize"], **self.numbers(group)
-        )
+    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+        kernels.adagrad(p, g, *states, step, maximize=group["maximize"], **self.numbers(group))

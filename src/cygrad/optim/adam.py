@@ -7,8 +7,7 @@ from typing import Any
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients
-from cygrad.tensor import Tensor
+from cygrad.optim.optimizer import Group, Optimizer
 
 __all__ = ["Adam", "AdamW"]
 
@@ -53,15 +52,15 @@ class Adam(Optimizer):
     def numbers(self, group: Group) -> dict[str, float]:
         beta1, beta2 = group["betas"]
         return {
-            "lr": group["lr"], "eps": group["eps"], "weight_decay": group["weight_decay"],
-            "beta1": beta1, "beta2": beta2,
+            "lr": group["lr"], "beta1": beta1, "beta2": beta2, "eps": group["eps"],
+            "weight_decay": group["weight_decay"],
         }  # fmt: skip
 
-    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
-        m, v, largest = states if group["amsgrad"] else (*states, None)
+    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+        lr, beta1, beta2, eps, weight_decay = self.numbers(group).values()
         kernels.adam(
-            arrays(params), gradients(params), m, v, largest, step, decoupled=self.decoupled,
-            maximize=group["maximize"], **self.numbers(group),
+            p, g, states[0], states[1], states[2] if group["amsgrad"] else None, step,
+            lr, beta1, beta2, eps, weight_decay, self.decoupled, group["maximize"],
         )  # fmt: skip
 
 

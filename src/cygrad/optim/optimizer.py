@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from cygrad._typing import Array
 from cygrad.autograd import enable_grad, engine
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.tensor import Tensor
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["Optimizer"]
 
@@ -28,7 +25,7 @@ class Optimizer:
     defaults. ``param_groups`` lists the groups; ``state`` holds what is remembered of each parameter.
     """
 
-    # Options that numbers() takes from a group, in the order in which numbers() gives them unless it says otherwise.
+    # Options that numbers() takes from a group, in the kernel's order.
     number_names: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Any], defaults: Group) -> None:
@@ -115,17 +112,22 @@ class Optimizer:
                 self.update(group, ready)
             elif ready:
                 engine.call_again(self.update, group, ready)
-        for hook in tuple(self._hooks.values()):
-            engine.call_again(hook, self)
+        if self._hooks:
+            for hook in tuple(self._hooks.values()):
+                engine.call_again(hook, self)
         return loss
 
     def update(self, group: Group, params: list[Tensor]) -> None:
         """Moves the parameters, all of which have gradients: one launch for those of one dtype and one step count. An
         optimizer that has its own is called again by recorded steps, in Python."""
-        names = self.state_names(group)
-        recorder = engine.recorder()
-        for step, batch, own in self.batches(params, self.states(group, params, names)):
-            self.launch(group, step, batch, *[engine.arrays_of([s[name] for s in own]) for name in names])
+        names, recorder = self.state_names(group), engine.recorder()
+        states = engine.states_of(params, self.state)
+        for number, name in engine.lacking(states, names):
+            shape, dtype = params[number].shape, params[number].dtype
+            states[number][name] = Tensor(kernels.pooled(np.full, shape, self.first_state(group), dtype))
+        for step, batch, own in engine.count_steps(params, states):
+            p, g = engine.written_arrays(batch), engine.gradients_of(batch)
+            self.launch(group, step, p, g, *engine.arrays_in(own, names))
             if recorder is not None:
                 recorder.optimized(self, group, batch, own, names)
 
@@ -133,53 +135,22 @@ class Optimizer:
         """The names of the tensors that are remembered of each parameter."""
         return ()
 
+    def first_state(self, group: Group) -> float:
+        """What these tensors begin with."""
+        return 0.0
+
     def numbers(self, group: Group) -> dict[str, float]:
-        """The numbers of a group that the kernel takes, by the names it has for them."""
+        """The numbers of a group that the kernel takes, by the names it has for them and in its order."""
         return {name: group[name] for name in self.number_names}
 
-    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
-        """Moves parameters of one dtype, in step number `step`; `states` are what `state_names` names."""
+    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+        """Moves parameters p of one dtype by their gradients g in step number `step`; `states` are what `state_names`
+        names."""
         raise NotImplementedError(f"{self.name}: launch is not defined")
 
     def register_step_post_hook(self, hook: Callable[[Optimizer], None]) -> RemovableHandle:
         """Calls hook(optimizer) after every step."""
         return add_hook(self._hooks, hook)
-
-    # What updates share
-
-    def states(self, group: Group, params: list[Tensor], names: tuple[str, ...]) -> list[dict[str, Any]]:
-        """The state of each parameter, begun with a step count of 0 and `first_state` under each name."""
-        known = self.state
-        try:
-            result = [known[p] for p in params]
-        except KeyError:
-            result = [known.setdefault(p, {"step": 0}) for p in params]
-        for name in names:
-            for p, state in zip(params, result):
-                if name not in state:
-                    state[name] = Tensor(kernels.pooled(np.full, p.array.shape, self.first_state(group), p.array.dtype))
-        return result
-
-    def first_state(self, group: Group) -> float:
-        """What the tensors of a state begin with."""
-        return 0.0
-
-    def batches(
-        self, params: list[Tensor], states: list[dict[str, Any]]
-    ) -> Iterator[tuple[Any, list[Tensor], list[dict[str, Any]]]]:
-        """The parameters one launch can take: those of one dtype and one step count, which is counted up.
-        (step, params, states)."""
-        steps = []
-        for state in states:
-            state["step"] = step = state["step"] + 1
-            steps.append(step)
-        if steps.count(steps[0]) == len(params) and engine.same_dtype(params):
-            yield steps[0], params, states
-            return
-        keys = [(step, p.array.dtype) for step, p in zip(steps, params)]
-        for key in dict.fromkeys(keys):
-            chosen = [i for i, k in enumerate(keys) if k == key]
-            yield key[0], [params[i] for i in chosen], [states[i] for i in chosen]
 
     # Saving
 
@@ -229,14 +200,3 @@ class Optimizer:
             lines.append(f"Parameter Group {number}")
             lines += [f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params"]
         return "\n".join([*lines, ")"])
-
-
-def arrays(params: list[Tensor]) -> list[Array]:
-    """The parameters as arrays that a kernel will write to."""
-    engine.note_writes(params)
-    return engine.arrays_of(params)
-
-
-def gradients(params: list[Tensor]) -> list[Array]:
-    """The gradient of each parameter."""
-    return engine.arrays_of(engine.gradients_of(params))

@@ -7,8 +7,7 @@ from typing import Any
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients
-from cygrad.tensor import Tensor
+from cygrad.optim.optimizer import Group, Optimizer
 
 __all__ = ["RMSprop"]
 
@@ -44,9 +43,9 @@ class RMSprop(Optimizer):
         centered, momentum = group["centered"], group["momentum"]
         return ("square_avg", *(["grad_avg"] if centered else []), *(["momentum_buffer"] if momentum else []))
 
-    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
+    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
         found = dict(zip(self.state_names(group), states))
         kernels.rmsprop(
-            arrays(params), gradients(params), found["square_avg"], found.get("grad_avg"), found.get("momentum_buffer"),
+            p, g, found["square_avg"], found.get("grad_avg"), found.get("momentum_buffer"),
             maximize=group["maximize"], **self.numbers(group),
         )  # fmt: skip

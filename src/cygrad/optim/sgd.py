@@ -7,8 +7,7 @@ from typing import Any
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer, arrays, gradients
-from cygrad.tensor import Tensor
+from cygrad.optim.optimizer import Group, Optimizer
 
 __all__ = ["SGD"]
 
@@ -55,8 +54,8 @@ class SGD(Optimizer):
     def state_names(self, group: Group) -> tuple[str, ...]:
         return ("momentum_buffer",) if group["momentum"] else ()
 
-    def launch(self, group: Group, step: int, params: list[Tensor], *states: list[Array]) -> None:
+    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
         kernels.sgd(
-            arrays(params), gradients(params), *(states or [None]), step, nesterov=group["nesterov"],
+            p, g, *(states or [None]), step, nesterov=group["nesterov"],
             maximize=group["maximize"], **self.numbers(group),
         )  # fmt: skip

@@ -131,7 +131,7 @@ class Call:
         self.graph = graph
         self.op = step.op
         self.args = [operands[a.number] if isinstance(a, Place) else a for a in step.args]
-        self.options = {**(step.op.forward.__kwdefaults__ or {}), **step.options}
+        self.options = {**step.op.defaults(), **step.options}
         self.outputs = outputs
         self.add = graph.add
 

@@ -93,7 +93,7 @@ class Tracer:
                 node = waiting.pop()
                 if isinstance(node, Node) and node not in before and node not in self.owners:
                     self.owners[node] = scope
-                    waiting += [edge[0] for edge in node.edges if edge is not None]
+                    waiting += [edge for edge in node.edges if edge is not None]
 
         return leave
 
@@ -123,7 +123,7 @@ class Tracer:
             name, kind = self.titles.get(id(source), ("constant", "Constant"))
             return Box(free(name, taken), kind, [], source.array.shape)
         name = free(f"{self.owners.get(source, self.scopes[''])}/{source.name}", taken)
-        inputs = [reference(known, edge) for edge in source.edges if edge is not None]
+        inputs = [reference(known, edge) for edge in source.next_functions if edge[0] is not None]
         return Box(name, source.name, inputs, self.shapes.get(source))
 
 
@@ -149,7 +149,7 @@ def sources(ends: list[Any], known: dict[Any, str]) -> Iterator[Any]:
             seen.add(source)
             waiting.append((source, True))
             if isinstance(source, Node):
-                waiting += [(edge[0], False) for edge in reversed(source.edges) if edge is not None]
+                waiting += [(edge, False) for edge in reversed(source.edges) if edge is not None]
 
 
 def reference(known: dict[Any, str], edge: tuple[Any, int]) -> str:

@@ -37,7 +37,7 @@ def dropout(
         return input
     source = random.current_generator() if generator is None else generator
     seed, offset = source.advance(kernels.dropout_draws(input.array))
-    result = dropout_at(input, p=p, seed=seed, offset=offset)
+    result = dropout_at(input, p, seed, offset)
     recorder = engine.recorder()
     if recorder is not None:
         recorder.drew(generator, kernels.dropout_draws(input.array))

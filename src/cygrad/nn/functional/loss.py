@@ -147,9 +147,7 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
     if target.array.dtype.kind == "f":
         return ops.cross_entropy_soft(input, target, weight, reduction=reduction, label_smoothing=label_smoothing)
-    return ops.cross_entropy_classes(
-        input, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
-    )
+    return ops.cross_entropy_classes(input, target, weight, ignore_index, reduction, label_smoothing)
 
 
 def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:

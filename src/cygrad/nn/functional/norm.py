@@ -42,14 +42,13 @@ def batch_norm(
     mean = None if running_mean is None else running_mean.array
     var = None if running_var is None else running_var.array
     if not training:
-        return batch_norm_evaluation(input, weight, bias, running_mean=mean, running_var=var, eps=eps)
+        return batch_norm_evaluation(input, weight, bias, mean, var, eps)
     counted = None if batches is None else batches.array
-    y = batch_norm_training(
-        input, weight, bias, running_mean=mean, running_var=var, momentum=momentum, eps=eps, batches=counted
-    )
-    for statistic in running_mean, running_var:
-        if statistic is not None:
-            statistic.version.value += 1
+    y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counted)
+    if running_mean is not None:
+        running_mean.version.value += 1
+    if running_var is not None:
+        running_var.version.value += 1
     return y
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from cygrad.autograd import engine
 from cygrad.nn.module import Module, indented, layout
 from cygrad.nn.parameter import Parameter
 
@@ -124,9 +125,8 @@ class Sequential(_List):
             self._set_items(args)
 
     def forward(self, input: Any) -> Any:
-        for module in tuple(self.__dict__.values()):
-            if isinstance(module, Module):
-                input = module(input)
+        for module in engine.layers_in(self.__dict__):
+            input = module(input)
         return input
 
     def __getitem__(self, index: Any) -> Any:

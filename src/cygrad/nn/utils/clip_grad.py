@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
 from cygrad.autograd import engine
 from cygrad.tensor import Tensor
 
@@ -16,13 +15,6 @@ from cygrad.tensor import Tensor
 def with_gradient(parameters: Any) -> list[Tensor]:
     """The parameters that have a gradient."""
     return engine.with_gradient([parameters] if isinstance(parameters, Tensor) else list(parameters))
-
-
-def gradients(params: list[Tensor]) -> list[Array]:
-    """Their gradients as arrays that a kernel will write to."""
-    found = engine.gradients_of(params)
-    engine.note_writes(found)
-    return engine.arrays_of(found)
 
 
 def clip_grad_norm_(
@@ -52,14 +44,14 @@ def clip_grad_norm_(
         return engine.wrap(np.zeros((), np.float32))
     if error_if_nonfinite:
         engine.reading("clip_grad_norm_ with error_if_nonfinite")
-    return engine.wrap(kernels.clip_grad_norm(gradients(params), float(max_norm), order, error_if_nonfinite))
+    return engine.wrap(kernels.clip_grad_norm(engine.gradients_of(params, True), max_norm, order, error_if_nonfinite))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Brings every number of every gradient into [−clip_value, clip_value]. As ``torch.nn.utils.clip_grad_value_``."""
     params = with_gradient(parameters)
     if params:
-        kernels.clip_grad_value(gradients(params), float(clip_value))
+        kernels.clip_grad_value(engine.gradients_of(params, True), float(clip_value))
 
 
 def clip_grad_adaptive_(
@@ -85,7 +77,7 @@ def clip_grad_adaptive_(
     if not params:
         return engine.wrap(np.zeros((), np.float32))
     weights = [p.array for p in params]
-    return engine.wrap(kernels.clip_grad_adaptive(gradients(params), weights, clipping, eps, unitwise))
+    return engine.wrap(kernels.clip_grad_adaptive(engine.gradients_of(params, True), weights, clipping, eps, unitwise))
 
 
 def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
