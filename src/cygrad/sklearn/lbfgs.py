@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from cygrad import nn
 from cygrad._typing import Array
 from cygrad.autograd import engine
-from cygrad.optim.optimizer import gradients
 from cygrad.sklearn.samples import Samples
 from cygrad.sklearn.training import Training, eager_calls
 
@@ -89,9 +88,9 @@ class Objective:
         penalty = 0.0
         if size is not None:
             penalty = 0.5 * decay * size.item() ** 2
-            for gradient, weight in zip(gradients(weights), engine.arrays_of(weights)):
+            for gradient, weight in zip(engine.gradients_of(weights), engine.arrays_of(weights)):
                 gradient += decay * weight
-        return loss.item() + penalty, self.gathered(gradients(params))
+        return loss.item() + penalty, self.gathered(engine.gradients_of(params))
 
     def gathered(self, arrays: list[Array]) -> Array:
         """All numbers, one array behind the other."""

@@ -28,7 +28,7 @@ def merge_relu(plan: Plan) -> None:
 
 def merge_relu_backward(plan: Plan) -> None:
     """dx = dy where y > 0, else 0, with dy = A·B: likewise. y has to be there when the product is made."""
-    uses = plan.uses()
+    uses = plan.uses
     merged = []
     for place, relu in enumerate(plan.events):
         if not is_launch(relu, "relu_backward"):
