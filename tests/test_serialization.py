@@ -89,6 +89,7 @@ VALUES = {
     "shapes": lambda: [cg.Tensor(np.ones(shape, np.float32)) for shape in [(), (0,), (3, 0, 2), (1, 2, 3)]],
     "dtypes": lambda: [np.ones(3, d) for d in ("f2", "f4", "f8", "i1", "i8", "u4", "?")],
     "text": lambda: {"ünïcödé": "\n\"'\x00😀"},
+    "names that no archive holds": lambda: {k: cg.ones(i) for i, k in enumerate(("\0", "a\0b", "a\\b", "a?b", "\ud800"))},
 }
 
 

@@ -97,7 +97,7 @@ def encode(value: Any, path: tuple[str, ...], arrays: dict[str, Array]) -> Any:
         array = value.array if isinstance(value, Tensor) else value
         if array.dtype.hasobject or array.dtype.names:
             raise TypeError(f"save: {'.'.join(path) or 'obj'} is an array of {array.dtype}, not of numbers")
-        name = free_name("/".join(path) or "array", arrays)
+        name = free_name(plain_name("/".join(path)) or "array", arrays)
         arrays[name] = array
         return {"tensor" if isinstance(value, Tensor) else "array": name}
     if isinstance(value, np.generic):
@@ -113,6 +113,12 @@ def encode(value: Any, path: tuple[str, ...], arrays: dict[str, Array]) -> Any:
         items = [encode(item, (*path, str(i)), arrays) for i, item in enumerate(value)]
         return {type(value).__name__: items}
     raise TypeError(f"save: {'.'.join(path) or 'obj'} is a {type(value).__name__}, which can't be saved")
+
+
+def plain_name(name: str) -> str:
+    """`name` without what archives do not keep: they end names at a zero byte, take a backslash for a slash, and have
+    no bytes for half a surrogate pair."""
+    return name.replace("\0", "?").replace("\\", "?").encode("utf-8", "replace").decode()
 
 
 def free_name(name: str, arrays: dict[str, Array]) -> str:
