@@ -7,11 +7,12 @@ import datetime
 import decimal
 import io
 import math
+import re
 import pickle
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import cygrad as cg
@@ -163,7 +164,9 @@ fields = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 @given(st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(fields, min_size=width, max_size=width), min_size=1, max_size=5)), st.sampled_from(",;\t"))
 @example([["x"], ["1"]], ",")
 def test_csv_is_what_the_csv_module_reads(tmp_path_factory, rows, delimiter):
-    """Of whatever csv.writer writes, the fields are those of csv.reader, and numbers are float's."""
+    """Of whatever csv.writer writes, the fields are those of csv.reader, and numbers are float's; decimal commas, which
+    are refused, aside."""
+    assume(not any(re.fullmatch(r"[+-]?\d*,\d+(e[+-]?\d+)?", field.strip(), re.I) for row in rows for field in row))
     names = [f"column {i}" for i in range(len(rows[0]))]
     buffer = io.StringIO(newline="")
     csv.writer(buffer, delimiter=delimiter).writerows([names, *rows])
