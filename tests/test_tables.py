@@ -7,8 +7,8 @@ import datetime
 import decimal
 import io
 import math
-import re
 import pickle
+import re
 
 import numpy as np
 import pytest
