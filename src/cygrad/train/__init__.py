@@ -21,8 +21,9 @@ from cygrad.train.options import ResumeWarning
 from cygrad.train.progress import Progress
 from cygrad.train.run import Config, Run, TableConfig, TableRun, load_run, prepare_folder, save_run
 from cygrad.train.saved_model import load_model, save_model
+from cygrad.train.swa import SWA
 from cygrad.train.tasks import Task, digits, mnist
-from cygrad.train.trainer import SWA, Trainer
+from cygrad.train.trainer import Trainer
 
 __all__ = [
     "F1",

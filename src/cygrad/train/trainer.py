@@ -7,8 +7,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any
 
@@ -17,17 +16,17 @@ from cygrad._typing import Array
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 from cygrad.optim.optimizer import Optimizer
-from cygrad.optim.swa_utils import SWALR, AveragedModel, get_ema_multi_avg_fn, update_bn
+from cygrad.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from cygrad.random import manual_seed
 from cygrad.tensor import Tensor
 from cygrad.train.callbacks import Callback, CallbackError, listens
 from cygrad.train.checkpoint import Checkpoint, read_checkpoint, remove_leftovers, write_checkpoint
+from cygrad.train.checks import check_options, check_parts
 from cygrad.train.clipping import Clip, kind_and_bound
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import (
     Batches,
     Loss,
-    Meter,
     NonFiniteError,
     demand_batches,
     demand_finite,
@@ -41,89 +40,14 @@ from cygrad.train.metrics import Function, Metric, named_metrics
 from cygrad.train.options import ResumeWarning, changes, options_of
 from cygrad.train.progress import Progress
 from cygrad.train.random_state import RandomState
+from cygrad.train.running import MEASURED, Epoch
 from cygrad.train.step import RecordedStep
+from cygrad.train.swa import SWA
 
-__all__ = ["SWA", "Trainer"]
+__all__ = ["Trainer"]
 
 Path = str | os.PathLike[str]
 UNCLIPPED = (None, math.inf)
-MEASURED = ("loss", "grad_norm", "lr", "samples_per_second")
-
-
-@dataclass(frozen=True)
-class SWA:
-    """Stochastic weight averaging: the mean of the weights at the ends of the epochs from `start` on is the
-    trained model. Where `lr` is given the rate goes there in `anneal_epochs` epochs, see ``SWALR``; the trainer's
-    own scheduler has its say until `start`.
-
-    Raises ValueError for a start below 1.
-    """
-
-    start: int
-    lr: float | None = None
-    anneal_epochs: int = 10
-
-    def __post_init__(self) -> None:
-        if not self.start >= 1:
-            raise ValueError(f"SWA: start must be at least 1, got {self.start}")
-
-    def scheduler(self, optimizer: Optimizer) -> SWALR | None:
-        """What takes the rate to `lr`, if that is given; until it steps the rates stay as they are."""
-        if self.lr is None:
-            return None
-        rates = [group["lr"] for group in optimizer.param_groups]
-        made = SWALR(optimizer, self.lr, self.anneal_epochs)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate  # with anneal_epochs=0 they have changed at once
-        return made
-
-
-class Epoch:
-    """What adds up in an epoch."""
-
-    def __init__(self, metrics: Sequence[Metric]) -> None:
-        self.meter = Meter(metrics)
-        self.steps = 0
-        self.batches = 0
-        self.norms = 0.0
-        self.lr = math.nan
-        self.seconds = 0.0
-        self.begun = time.perf_counter()
-        self.random: dict[str, Any] | None = None  # at its beginning, before the order was drawn
-
-    def state_dict(self) -> dict[str, Any]:
-        """The numbers as they are."""
-        return {
-            "meter": self.meter.state_dict(),
-            "steps": self.steps,
-            "batches": self.batches,
-            "norms": self.norms,
-            "lr": self.lr,
-            "seconds": self.elapsed(),
-            "random": self.random,
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from there."""
-        self.meter.load_state_dict(state["meter"])
-        for name in ("steps", "batches", "norms", "lr", "seconds", "random"):
-            setattr(self, name, state[name])
-        self.begun = time.perf_counter()
-
-    def elapsed(self) -> float:
-        """Seconds spent in it."""
-        return self.seconds + time.perf_counter() - self.begun
-
-    def record(self, number: int, held: Record) -> Record:
-        """The record of the whole epoch, with the validation's numbers."""
-        return {
-            "epoch": number,
-            **self.meter.result(),
-            **{f"val_{name}": value for name, value in held.items()},
-            "grad_norm": self.norms / self.steps,
-            "lr": self.lr,
-            "samples_per_second": self.meter.samples / max(self.seconds, 1e-9),
-        }
 
 
 class Trainer:
@@ -568,50 +492,6 @@ class Trainer:
                 raise CallbackError(
                     f"Trainer: {type(callback).__name__}.{moment} raised {type(error).__name__}: {error}"
                 ) from error
-
-
-def check_parts(model: Any, loss: Any, optimizer: Any, early_stopping: Any, callbacks: Any) -> None:
-    """Raises TypeError where a part of a trainer is of another type, ValueError where the optimizer would leave the
-    model as it is."""
-    for name, part, kind, said in (
-        ("model", model, Module, "a Module"),
-        ("optimizer", optimizer, Optimizer, "an Optimizer"),
-        ("loss", loss, Callable, "a function of outputs and targets"),
-        ("early_stopping", early_stopping, EarlyStopping | None, "an EarlyStopping"),
-        ("callbacks", callbacks, Iterable, "a list"),
-    ):
-        if not isinstance(part, kind):  # type: ignore[arg-type]
-            raise TypeError(f"Trainer: {name} must be {said}, got {type(part).__name__}")
-    moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    learned = [*model.parameters(), *(loss.parameters() if isinstance(loss, Module) else ())]
-    if not any(id(p) in moved for p in learned):
-        raise ValueError("Trainer: the optimizer has none of the model's parameters")
-
-
-def check_options(trainer: Trainer) -> None:
-    """Raises ValueError or TypeError where the options of a trainer make no sense."""
-    t = trainer
-    if t.scheduler_interval not in ("epoch", "step"):
-        raise ValueError(f"Trainer: scheduler_interval must be epoch or step, got {t.scheduler_interval!r}")
-    if isinstance(t.scheduler, ReduceLROnPlateau) and t.scheduler_interval == "step":
-        raise ValueError("Trainer: ReduceLROnPlateau needs the number of an epoch, it can't step after every update")
-    if t.scheduler is not None and t.scheduler.optimizer is not t.optimizer:
-        raise ValueError("Trainer: the scheduler is of another optimizer")
-    if not isinstance(t.accumulate, int) or t.accumulate < 1:
-        raise ValueError(f"Trainer: accumulate must be an integer of at least 1, got {t.accumulate!r}")
-    if t.compile not in (None, True, False):
-        raise TypeError(f"Trainer: compile must be True, False or None, got {t.compile!r}")
-    if t.ema is not None and not 0 <= t.ema < 1:
-        raise ValueError(f"Trainer: ema must lie in [0, 1), got {t.ema}")
-    if t.swa is not None and (t.ema is not None or t.early_stopping is not None):
-        raise ValueError("Trainer: swa goes with neither ema nor early_stopping, whose weights would replace its own")
-    if t.early_stopping is not None and t.early_stopping.module is not t.model:
-        raise ValueError("Trainer: early_stopping watches another model")
-    if t.early_stopping is not None and t.early_stopping.mode == "max" and t.monitor is None:
-        raise ValueError("Trainer: early_stopping in mode max needs a monitor, such as val_accuracy")
-    for callback in t.callbacks:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"Trainer: a callback must be a Callback, got {type(callback).__name__}")
 
 
 def warn_of_repeated(train: Batches, valid: Batches) -> None:
