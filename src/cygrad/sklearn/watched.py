@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cygrad import nn
-from cygrad.train.callbacks import Callback, CallbackError, listens
+from cygrad.train.callbacks import Callback, call_all, listens
 from cygrad.train.history import History
 
 __all__ = ["Watched"]
@@ -57,15 +57,7 @@ class Watched:
 
     def notify(self, moment: str, *arguments: Any) -> None:
         """Calls one method of every callback."""
-        for callback in self.callbacks:
-            try:
-                getattr(callback, moment)(self, *arguments)
-            except (Warning, CallbackError):
-                raise
-            except Exception as error:
-                raise CallbackError(
-                    f"{self.name}: {type(callback).__name__}.{moment} raised {type(error).__name__}: {error}"
-                ) from error
+        call_all(self.callbacks, moment, self.name, self, *arguments)
 
 
 def checked(callback: Any, name: str) -> Callback:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cygrad.train.trainer import Trainer
 
-__all__ = ["Callback", "CallbackError", "listens"]
+__all__ = ["Callback", "CallbackError", "call_all", "listens"]
 
 
 class CallbackError(RuntimeError):
@@ -64,3 +65,16 @@ class Callback:
 def listens(callback: Callback, moment: str) -> bool:
     """Whether a callback has a method of its own for a moment."""
     return getattr(getattr(callback, moment), "__func__", None) is not getattr(Callback, moment)
+
+
+def call_all(callbacks: Iterable[Callback], moment: str, name: str, trainer: Any, *arguments: Any) -> None:
+    """Calls one method of every callback, for the training of a class called `name`."""
+    for callback in callbacks:
+        try:
+            getattr(callback, moment)(trainer, *arguments)
+        except (Warning, CallbackError):
+            raise
+        except Exception as error:
+            raise CallbackError(
+                f"{name}: {type(callback).__name__}.{moment} raised {type(error).__name__}: {error}"
+            ) from error

@@ -19,7 +19,7 @@ from cygrad.optim.optimizer import Optimizer
 from cygrad.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from cygrad.random import manual_seed
 from cygrad.tensor import Tensor
-from cygrad.train.callbacks import Callback, CallbackError, listens
+from cygrad.train.callbacks import Callback, call_all, listens
 from cygrad.train.checkpoint import Checkpoint, read_checkpoint, remove_leftovers, write_checkpoint
 from cygrad.train.checks import check_options, check_parts
 from cygrad.train.clipping import Clip, kind_and_bound
@@ -483,15 +483,7 @@ class Trainer:
 
     def _notify(self, moment: str, *arguments: Any) -> None:
         """Calls one method of every callback."""
-        for callback in self.callbacks:
-            try:
-                getattr(callback, moment)(self, *arguments)
-            except (Warning, CallbackError):
-                raise
-            except Exception as error:
-                raise CallbackError(
-                    f"Trainer: {type(callback).__name__}.{moment} raised {type(error).__name__}: {error}"
-                ) from error
+        call_all(self.callbacks, moment, "Trainer", self, *arguments)
 
 
 def warn_of_repeated(train: Batches, valid: Batches) -> None:
