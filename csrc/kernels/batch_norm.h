@@ -68,19 +68,12 @@ static moments NAME(line_moments)(moments m, const real *x, int64_t n) {
  * take each other's places in the first cache. */
 INLINE int64_t NAME(tile_rows)(int64_t bytes) { return bytes <= NEAR_BYTES ? STATS_ROWS : 4; }
 
-INLINE vec NAME(load_columns)(const real *x, int64_t n) { return n == LANES ? LOAD(x) : NAME(load_part)(x, n, 0); }
-
-INLINE void NAME(store_columns)(real *x, vec y, int64_t n) {
-    if (n == LANES) STORE(x, y);
-    else NAME(store_part)(x, y, n);
-}
-
 INLINE void NAME(load_tile)(vec *tile, const real *x, int vecs, int64_t n) {
-    for (int v = 0; v < vecs; v++) tile[v] = NAME(load_columns)(x + v * LANES, n);
+    for (int v = 0; v < vecs; v++) tile[v] = NAME(load_some)(x + v * LANES, n);
 }
 
 INLINE void NAME(store_tile)(real *x, const vec *tile, int vecs, int64_t n) {
-    for (int v = 0; v < vecs; v++) NAME(store_columns)(x + v * LANES, tile[v], n);
+    for (int v = 0; v < vecs; v++) NAME(store_some)(x + v * LANES, tile[v], n);
 }
 
 /* s += Σ d, q += Σ d², d = x − shift */
@@ -90,7 +83,7 @@ INLINE void NAME(add_deviations)(real *s, real *q, const real *shift, const real
     NAME(load_tile)(squares, q + j, vecs, n);
     NAME(load_tile)(centre, shift + j, vecs, n);
     IN_TILE(r, v) {
-        const vec d = NAME(load_columns)(x + (i + r) * stride + j + v * LANES, n) - centre[v];
+        const vec d = NAME(load_some)(x + (i + r) * stride + j + v * LANES, n) - centre[v];
         sums[v] += d, squares[v] += d * d;
     }
     NAME(store_tile)(s + j, sums, vecs, n);
@@ -124,7 +117,7 @@ INLINE void NAME(normal_tile)(real *y, const real *x, const real *mean, const re
     NAME(load_tile)(b, shift + j, vecs, n);
     IN_TILE(r, v) {
         const int64_t at = (i + r) * stride + j + v * LANES;
-        NAME(store_columns)(y + at, (NAME(load_columns)(x + at, n) - m[v]) * a[v] + b[v], n);
+        NAME(store_some)(y + at, (NAME(load_some)(x + at, n) - m[v]) * a[v] + b[v], n);
     }
 }
 
@@ -220,8 +213,8 @@ INLINE void NAME(add_slopes)(real *w, real *b, const real *dy, const real *x, co
     NAME(load_tile)(centre, mean + j, vecs, n);
     IN_TILE(r, v) {
         const int64_t at = (i + r) * stride + j + v * LANES;
-        const vec g = NAME(load_columns)(dy + at, n);
-        sums[v] += g, dots[v] += g * (NAME(load_columns)(x + at, n) - centre[v]);
+        const vec g = NAME(load_some)(dy + at, n);
+        sums[v] += g, dots[v] += g * (NAME(load_some)(x + at, n) - centre[v]);
     }
     NAME(store_tile)(w + j, dots, vecs, n);
     NAME(store_tile)(b + j, sums, vecs, n);
@@ -249,8 +242,8 @@ INLINE void NAME(normal_tile_backward)(real *dx, const real *dy, const real *x, 
     NAME(load_tile)(t, tilt + j, vecs, n);
     IN_TILE(r, v) {
         const int64_t at = (i + r) * stride + j + v * LANES;
-        const vec d = NAME(load_columns)(x + at, n) - m[v];
-        NAME(store_columns)(dx + at, a[v] * (NAME(load_columns)(dy + at, n) - l[v] - d * t[v]), n);
+        const vec d = NAME(load_some)(x + at, n) - m[v];
+        NAME(store_some)(dx + at, a[v] * (NAME(load_some)(dy + at, n) - l[v] - d * t[v]), n);
     }
 }
 

@@ -148,7 +148,7 @@ INLINE void NAME(gemm_pack_transposed)(real *to, int64_t width, gemm_view x, int
         for (int64_t i = 0; i < LANES; i++) {
             const real *from = x.p + i * x.col + p;
             y[i] = (vec){0};
-            if (i < count) y[i] = n == LANES ? LOAD(from) : NAME(load_part)(from, n, 0);
+            if (i < count) y[i] = NAME(load_some)(from, n);
         }
         NAME(transpose)(y);
 #pragma GCC unroll 16

@@ -45,15 +45,10 @@ INLINE void NAME(sum_vectors)(real *y, const real *x, int64_t count, int64_t str
         vec run[4] = {{0}, {0}, {0}, {0}};
         for (const int64_t end = cg_min(i + SUM_RUN, count); i < end; i++)
 #pragma GCC unroll 4
-            for (int v = 0; v < vecs; v++) {
-                const real *from = x + i * stride + v * LANES;
-                run[v] += lanes == LANES ? LOAD(from) : NAME(load_part)(from, lanes, 0);
-            }
+            for (int v = 0; v < vecs; v++) run[v] += NAME(load_some)(x + i * stride + v * LANES, lanes);
         for (int v = 0; v < vecs; v++) total[v] += run[v];
     }
-    for (int v = 0; v < vecs; v++)
-        if (lanes == LANES) STORE(y + v * LANES, total[v] * scale);
-        else NAME(store_part)(y + v * LANES, total[v] * scale, lanes);
+    for (int v = 0; v < vecs; v++) NAME(store_some)(y + v * LANES, total[v] * scale, lanes);
 }
 
 /* Columns 0..cols of Σ over i < count of x[i·stride + j], times scale. */

@@ -67,7 +67,7 @@ INLINE void NAME(sum_exp_rows)(real *top, real *sum, const real *x, int64_t rows
 #pragma GCC unroll 16
         for (int64_t i = 0; i < LANES; i++) {
             const real *from = x + cg_min(i, rows - 1) * cols + j;
-            e[j + i] = j + LANES <= cols ? LOAD(from) : NAME(load_part)(from, cols - j, 0);
+            e[j + i] = NAME(load_some)(from, cols - j);
         }
         NAME(transpose)(e + j);
     }

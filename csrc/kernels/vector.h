@@ -42,6 +42,12 @@ INLINE void NAME(store_part)(real *x, vec y, int64_t n) {
         if (q < count) x[q] = y[q];
 }
 
+/* y, as many of it as fit into x[0..n) */
+INLINE void NAME(store_some)(real *x, vec y, int64_t n) {
+    if (n >= LANES) STORE(x, y);
+    else NAME(store_part)(x, y, n);
+}
+
 /* Σ of the lanes, as a tree: in each round the halves of the vector are added, every sum then standing twice. */
 INLINE real NAME(lane_sum)(vec x) {
 #pragma GCC unroll 4

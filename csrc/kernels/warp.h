@@ -278,7 +278,7 @@ INLINE void NAME(weigh_lines)(real *restrict y, const real *const *restrict line
     for (; j < n; j += LANES) {
         vec s = {0};
         for (int64_t k = 0; k < taps; k++) s += w[k] * NAME(load_some)(lines[k] + j, n - j);
-        NAME(store_part)(y + j, s, cg_min(LANES, n - j));
+        NAME(store_some)(y + j, s, n - j);
     }
 }
 
