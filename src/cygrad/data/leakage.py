@@ -128,6 +128,8 @@ class Rows:
 
 def rows_of(data: Any) -> Rows | None:
     """The rows of what has them in memory, without a copy of more than a list's; None for other things."""
+    if isinstance(data, Rows):
+        return data
     if isinstance(data, Table):
         return Rows([column for _, column in data.items()], range(len(data)))
     if isinstance(data, TensorDataset):
@@ -197,12 +199,13 @@ class Places:
 
     def go_on(self, columns: Array) -> None:
         """Takes some columns (N, k) into the hashes."""
-        whole = isinstance(self.chosen, range) and len(self.places) == len(self.chosen)
         chosen = self.chosen
-        if whole and isinstance(chosen, range):
-            values = columns[chosen.start : chosen.stop]
+        if not isinstance(chosen, range):
+            values = columns[chosen[self.places]]
+        elif len(self.places) < len(chosen):
+            values = columns[self.places + chosen.start]
         else:
-            values = columns[self.places + chosen.start if isinstance(chosen, range) else chosen[self.places]]
+            values = columns[chosen.start : chosen.stop]
         self.hashes = hashed(words(canonical(values)), self.hashes)
 
     def keep(self, which: Array) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cygrad.nn.module import Module
 from cygrad.tensor import Tensor
 from cygrad.train.callbacks import Callback
+from cygrad.train.clipping import in_words
 
 if TYPE_CHECKING:
     from cygrad.train.trainer import Trainer
@@ -139,28 +139,30 @@ def settings_of(trainer: Trainer) -> dict[str, Setting]:
     >>> found["model"], found["parameters"], found["optimizer"], found["lr"], found["clip"], found["loss"]
     ('Linear', 3, 'SGD', 0.1, 'norm 1.0', 'mse_loss')
     """
-    t = trainer
-    if hasattr(t, "settings"):
-        size = sum(p.array.size for p in t.model.parameters())
-        return {name: value for name, value in plain({"parameters": size, **t.settings}).items() if value is not None}
+    size = sum(p.array.size for p in trainer.model.parameters())
+    own = getattr(trainer, "settings", None)
+    found = trainer_settings(trainer, size) if own is None else {"parameters": size, **own}
+    return {name: value for name, value in plain(found).items() if value is not None}
+
+
+def trainer_settings(t: Trainer, size: int) -> dict[str, Any]:
+    """The options of a trainer whose model has so many parameters."""
     group = {name: value for name, value in t.optimizer.param_groups[0].items() if name != "params"}
-    kind, bound = t.clip
-    found: dict[str, Any] = {
+    return {
         "model": type(t.model).__name__,
-        "parameters": sum(p.array.size for p in t.model.parameters()),
+        "parameters": size,
         "loss": getattr(t.loss, "__name__", None) or getattr(t.loss, "name", None) or type(t.loss).__name__,
         "optimizer": type(t.optimizer).__name__,
         **group,
         "scheduler": None if t.scheduler is None else type(t.scheduler).__name__,
         "epochs": t.epochs,
         "accumulate": t.accumulate,
-        "clip": None if not math.isfinite(bound) else f"{kind} {bound}",
+        "clip": in_words(*t.clip),
         "ema": t.ema,
         "swa": None if t.swa is None else t.swa.start,
         "patience": None if t.early_stopping is None else t.early_stopping.patience,
         "seed": t.seed,
     }
-    return {name: value for name, value in plain(found).items() if value is not None}
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Setting]:

@@ -7,7 +7,7 @@ import math
 from cygrad.nn.utils import clip_grad_adaptive_, clip_grad_norm_, clip_grad_value_, get_total_norm
 from cygrad.tensor import Tensor
 
-__all__ = ["Clip", "clip_gradients", "kind_and_bound"]
+__all__ = ["Clip", "clip_gradients", "in_words", "kind_and_bound"]
 
 Clip = float | tuple[str, float]
 KINDS = ("norm", "value", "adaptive")
@@ -24,6 +24,11 @@ def kind_and_bound(clip: Clip | None, op: str = "Trainer") -> tuple[str, float]:
     if not bound > 0:
         raise ValueError(f"{op}: clip must be above 0, got {bound}")
     return kind, bound
+
+
+def in_words(kind: str, bound: float) -> str | None:
+    """Such as "norm 1.0"; None where nothing is clipped."""
+    return f"{kind} {bound}" if math.isfinite(bound) else None
 
 
 def clip_gradients(params: list[Tensor], kind: str, bound: float) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
+
+from cygrad.train.clipping import in_words
 
 if TYPE_CHECKING:
     from cygrad.train.trainer import Trainer
@@ -24,7 +25,7 @@ def options_of(trainer: Trainer) -> dict[str, Any]:
     found: dict[str, Any] = {
         "loss": getattr(t.loss, "__name__", type(t.loss).__name__),
         "monitor": t.monitor,
-        "clip": "{} {}".format(*t.clip) if math.isfinite(t.clip[1]) else None,
+        "clip": in_words(*t.clip),
         "ema": t.ema,
         "swa": t.swa and t.swa.start,
         "scheduler_interval": t.scheduler and t.scheduler_interval,

@@ -347,7 +347,7 @@ class Trainer:
         self.history.records.append(record)
         self._running = Epoch(self.metrics)
         if self.early_stopping is not None:
-            self.history.stopped = self.early_stopping.step(number_of(record, watched))
+            self.history.stopped = self.early_stopping.step(record[watched])
         if self.swa is not None and self.averaged is not None and self.epoch >= self.swa.start:
             self.averaged.update_parameters(self.model)
         self._notify("on_epoch_end", dict(record))
@@ -355,7 +355,7 @@ class Trainer:
         if self.swa_scheduler is not None and self._swa_rate():
             self.swa_scheduler.step()
         elif isinstance(self.scheduler, ReduceLROnPlateau):
-            self.scheduler.step(number_of(record, watched))
+            self.scheduler.step(record[watched])
         elif self.scheduler is not None and self.scheduler_interval == "epoch":
             self.scheduler.step()
 
@@ -490,15 +490,9 @@ def warn_of_repeated(train: Batches, valid: Batches) -> None:
     """Warns the caller of ``fit`` of rows of the validation that also are in the training."""
     from cygrad.data import leakage
 
-    if leakage.comparable(train, valid):
-        leakage.warn_of_leakage(train, valid, stacklevel=4)
-
-
-def number_of(record: Record, name: str) -> float:
-    """The number that is monitored."""
-    if name not in record:
-        raise ValueError(f"fit: there is no {name} to monitor, but {', '.join(record)}")
-    return record[name]
+    known, rows = leakage.rows_of(train), leakage.rows_of(valid)
+    if leakage.comparable(known, rows):
+        leakage.warn_of_leakage(known, rows, stacklevel=4)
 
 
 def names(parts: Iterable[str]) -> str:

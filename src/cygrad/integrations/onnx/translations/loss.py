@@ -19,12 +19,17 @@ def pointwise(op: Op) -> Callable[[Callable[[Call, str, str], str]], None]:
     def enter(formula: Callable[[Call, str, str], str]) -> None:
         def translation(call: Call) -> Any:
             (x, t), _ = call.common(0, 1)
-            y, kind = formula(call, x, t), REDUCTIONS.get(call.options["reduction"])
-            return y if kind is None else call.add(kind, y, keepdims=0)
+            return reduced(call, formula(call, x, t))
 
         TRANSLATIONS[op] = translation
 
     return enter
+
+
+def reduced(call: Call, y: str) -> Any:
+    """The mean or the sum of losses, or themselves, as the call says."""
+    kind = REDUCTIONS.get(call.options["reduction"])
+    return y if kind is None else call.add(kind, y, keepdims=0)
 
 
 @pointwise(loss.mse_loss)
@@ -132,5 +137,4 @@ def cross_entropy_soft(call: Call) -> Any:
     shares = call.add("Mul", t, call.name(2)) if call.given(2) else t
     terms = call.add("Mul", shares, call.add("LogSoftmax", x, axis=1))
     y = call.add("Neg", call.add("ReduceSum", terms, call.integers(1), keepdims=0))
-    kind = REDUCTIONS.get(call.options["reduction"])
-    return y if kind is None else call.add(kind, y, keepdims=0)
+    return reduced(call, y)
