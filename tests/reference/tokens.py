@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.reference.dropout import philox
+from tests.reference.dropout import philox
 
 __all__ = ["drop_tokens", "insert_tokens", "replace_tokens", "swap_tokens", "token_draws"]
 
