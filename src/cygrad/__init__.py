@@ -4,6 +4,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from cygrad import autograd, data, nn, optim
+from cygrad._version import __version__
 from cygrad.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from cygrad.config import get_num_threads, set_num_threads, show_config
 from cygrad.creation import (
@@ -207,8 +208,6 @@ from cygrad.random import (
 )
 from cygrad.serialization import load, save
 from cygrad.tensor import Tensor
-
-__version__ = "0.1.0"
 
 with contextlib.suppress(ImportError):
     from cygrad.integrations import threadpoolctl as threadpoolctl

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from cygrad._version import __version__
+
 __all__ = ["main"]
 
 FORMATS = ("onnx", "safetensors")
@@ -52,8 +54,6 @@ def sentence(error: BaseException) -> str:
 
 def parser() -> Parser:
     """All commands and their options."""
-    from cygrad import __version__
-
     top = Parser(prog="cygrad", description="A lightweight training engine for CPUs.")
     top.add_argument("--version", action="version", version=f"cygrad {__version__}", help="print the version and end")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)

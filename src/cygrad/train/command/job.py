@@ -10,7 +10,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import cygrad
+from cygrad._version import __version__
 from cygrad.data.tables.table import ENDINGS
 from cygrad.train.command.options import CHOICES, TABLE, TRAINING, Options, checked
 from cygrad.train.run.folder import JOB, read_json, write_text
@@ -142,7 +142,7 @@ def write_job(folder: str, job: Job, data: str) -> None:
         there["source"] = os.path.abspath(job.source)
     if job.data is not None:
         there["data"] = os.path.abspath(job.data)
-    content = {"format": 1, "version": cygrad.__version__, **there, "fingerprint": data}
+    content = {"format": 1, "version": __version__, **there, "fingerprint": data}
     write_text(os.path.join(folder, JOB), json.dumps(content, indent=2) + "\n")
 
 

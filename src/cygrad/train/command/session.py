@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import cygrad
 from cygrad import optim
+from cygrad._version import __version__
 from cygrad.config import get_num_threads, set_num_threads
 from cygrad.data import DataLoader, TensorDataset
 from cygrad.nn.modules.container import Sequential
@@ -66,8 +66,8 @@ def resume(folder: str, threads: int | None = None) -> bool:
     session = Session(job, folder)
     if session.fingerprint != data:
         raise ValueError(f"resume: the data of {job.source} are not those that the training began with")
-    if version != cygrad.__version__:
-        print(f"note: begun by cygrad {version}, so {cygrad.__version__} may end with other bits")
+    if version != __version__:
+        print(f"note: begun by cygrad {version}, so {__version__} may end with other bits")
     return session.run()
 
 

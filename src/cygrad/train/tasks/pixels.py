@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import cygrad
 from cygrad._typing import Array
+from cygrad._version import __version__
 from cygrad.data import TensorDataset, load_digits, load_mnist, stratified_split
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
@@ -70,7 +70,7 @@ class Task(NamedTuple):
             mean=self.mean,
             std=self.std,
             classes=self.classes,
-            version=cygrad.__version__,
+            version=__version__,
             seed=options["seed"],
             task=self.name,
             options=dict(options),

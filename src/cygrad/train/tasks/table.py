@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-import cygrad
 from cygrad._typing import Array
+from cygrad._version import __version__
 from cygrad.data import TensorDataset, random_split, stratified_split, time_split
 from cygrad.data.leakage import sentences
 from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
@@ -127,7 +127,7 @@ class TableTask:
             layers=describe(model),
             preprocessing=self.preprocessor.to_dict(),
             target=described_target(self.target),
-            version=cygrad.__version__,
+            version=__version__,
             seed=options["seed"],
             task=self.name,
             reading=self.reading,
