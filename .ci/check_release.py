@@ -10,14 +10,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def package_version() -> str:
-    """The version in `_version.py`, or in pyproject.toml."""
-    for name in ("src/cygrad/_version.py", "pyproject.toml"):
-        path = ROOT / name
-        if path.exists():
-            match = re.search(r'^(?:__version__|version)\s*=\s*"([^"]+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
-            if match:
-                return match[1]
-    raise SystemExit("no version found")
+    """The version that the package has, read without importing it."""
+    text = (ROOT / "src/cygrad/_version.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE)
+    assert match is not None, "src/cygrad/_version.py sets no __version__"
+    return match[1]
 
 
 def main(tag: str) -> None:
