@@ -152,8 +152,8 @@ kernels = module(
 )
 engine = module("autograd.engine", "src/cygrad/autograd/engine.py", depends=["src/cygrad/autograd/engine.pxd"])
 replay = module(
-    "compiler.replay",
-    "src/cygrad/compiler/replay.pyx",
+    "compiler.replay.replay",
+    "src/cygrad/compiler/replay/replay.pyx",
     depends=["csrc/program.h", "src/cygrad/_kernels.pxd", "src/cygrad/autograd/engine.pxd"],
 )
 

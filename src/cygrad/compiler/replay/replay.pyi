@@ -11,7 +11,6 @@ class Update:
     optimizer: Any
     group: Any
     def __init__(self, moved: Any, names: tuple[str, ...]) -> None: ...
-
     def words(self) -> list[tuple[Any, str, int]]: ...
 
 class Draws:

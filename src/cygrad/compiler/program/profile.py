@@ -13,10 +13,10 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._files import atomic_write
-from cygrad.compiler.passes.plan import launches_of
+from cygrad.compiler.plan.plan import launches_of
 
 if TYPE_CHECKING:
-    from cygrad.compiler.program import Program
+    from cygrad.compiler.program.program import Program
 
 __all__ = ["Measured", "measure", "table", "trace"]
 

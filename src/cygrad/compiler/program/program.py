@@ -12,13 +12,13 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Value
-from cygrad.compiler.explain import measure, table, trace
-from cygrad.compiler.loop import Loop, loops
-from cygrad.compiler.memory import address, owner_of
 from cygrad.compiler.passes import Plan, optimize
-from cygrad.compiler.passes.plan import is_launch, launches_of
-from cygrad.compiler.recorder import Recorder
-from cygrad.compiler.replay import Draws, Form, Replay, Update, commit, prepare
+from cygrad.compiler.plan.plan import is_launch, launches_of
+from cygrad.compiler.program.profile import measure, table, trace
+from cygrad.compiler.record.address_map import address, owner_of
+from cygrad.compiler.record.recorder import Recorder
+from cygrad.compiler.replay.loop import Loop, loops
+from cygrad.compiler.replay.replay import Draws, Form, Replay, Update, commit, prepare
 from cygrad.compiler.structure import flatten, unflatten
 from cygrad.random import current_generator
 

@@ -21,12 +21,12 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Node, Op, Value, engine
-from cygrad.compiler.calls import Call, ForwardCall, RuleCall
-from cygrad.compiler.memory import Memory, address, arrays_in, owner_of
+from cygrad.compiler.record.address_map import Memory, address, arrays_in, owner_of
+from cygrad.compiler.record.calls import Call, ForwardCall, RuleCall
 
 __all__ = ["Draw", "Gradient", "Moved", "Recorder", "Refused"]
 
-PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = str(Path(__file__).parents[2])
 
 
 class Refused(RuntimeError):

@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import Node, Op, engine
-from cygrad.compiler.memory import arrays_in
+from cygrad.compiler.record.address_map import arrays_in
 
 __all__ = ["Call", "ForwardCall", "RuleCall"]
 

@@ -9,16 +9,16 @@ import numpy as np
 
 from cygrad import random
 from cygrad._typing import Array
-from cygrad.compiler.calls import Call
-from cygrad.compiler.launches import operands_of
-from cygrad.compiler.passes.plan import launches_of
-from cygrad.compiler.recorder import Recorder
-from cygrad.compiler.snapshot import Snapshot
+from cygrad.compiler.check.snapshot import Snapshot
+from cygrad.compiler.plan.launches import operands_of
+from cygrad.compiler.plan.plan import launches_of
+from cygrad.compiler.record.calls import Call
+from cygrad.compiler.record.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cygrad.compiler.program import Program
+    from cygrad.compiler.program.program import Program
 
 __all__ = ["checked"]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.compiler.memory import address
+from cygrad.compiler.record.address_map import address
 
 if TYPE_CHECKING:
-    from cygrad.compiler.program import Program
+    from cygrad.compiler.program.program import Program
 
 __all__ = ["Loop", "loops"]
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.compiler.launches import Operand, operands_of
-from cygrad.compiler.memory import address, owner_of
-from cygrad.compiler.recorder import Recorder
+from cygrad.compiler.plan.launches import Operand, operands_of
+from cygrad.compiler.record.address_map import address, owner_of
+from cygrad.compiler.record.recorder import Recorder
 
 __all__ = ["Plan", "Use", "is_launch", "launches_of", "only_uses"]
 
