@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cygrad._files import atomic_write
 from cygrad import serialization
-from cygrad.train.history import Record
+from cygrad._files import atomic_write
 from cygrad.runs.image_run import ImageConfig, ImageRun
 from cygrad.runs.table_run import TableConfig, TableRun
+from cygrad.train.history import Record
 
 __all__ = [
     "CHECKPOINT",

@@ -14,8 +14,8 @@ from cygrad.data import TensorDataset, load_digits, load_mnist, stratified_split
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
 from cygrad.random import Generator
-from cygrad.train.evaluation import Loss
 from cygrad.runs.image_run import ImageConfig, ImageRun, scaled
+from cygrad.train.evaluation import Loss
 
 __all__ = ["PARTS", "ImageTask", "digits", "mnist"]
 

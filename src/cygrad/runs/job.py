@@ -12,9 +12,9 @@ from typing import Any
 
 from cygrad._version import __version__
 from cygrad.data.tables.table import ENDINGS
-from cygrad.runs.options import CHOICES, TABLE, TRAINING, Options, checked
 from cygrad.runs.folder import JOB, read_json, write_text
 from cygrad.runs.image_task import ImageTask, digits, mnist
+from cygrad.runs.options import CHOICES, TABLE, TRAINING, Options, checked
 from cygrad.runs.table_task import TableOptions, TableTask, table_task
 
 __all__ = ["Job", "read_config", "read_job", "write_job"]

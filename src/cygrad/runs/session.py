@@ -14,18 +14,18 @@ from cygrad.config import get_num_threads, set_num_threads
 from cygrad.data import DataLoader, TensorDataset
 from cygrad.nn.modules.container import Sequential
 from cygrad.random import manual_seed
-from cygrad.train.checkpoint import Checkpoint, remove_leftovers
+from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save
+from cygrad.runs.image_task import ImageTask
 from cygrad.runs.job import Job, read_job, write_job
 from cygrad.runs.options import Options
+from cygrad.runs.table_task import TableTask
+from cygrad.train.checkpoint import Checkpoint, remove_leftovers
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import evaluate
 from cygrad.train.fingerprint import fingerprint
 from cygrad.train.history import History
 from cygrad.train.interrupts import uninterrupted
 from cygrad.train.models import mlp
-from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save
-from cygrad.runs.image_task import ImageTask
-from cygrad.runs.table_task import TableTask
 from cygrad.train.trainer import Trainer
 
 __all__ = ["resume", "train"]

@@ -22,9 +22,9 @@ from cygrad.nn import functional as F
 from cygrad.nn.description import describe
 from cygrad.nn.module import Module
 from cygrad.random import Generator
-from cygrad.train.evaluation import Loss
-from cygrad.runs.table_run import TableConfig, TableRun, read
 from cygrad.runs.image_task import PARTS, test_accuracy
+from cygrad.runs.table_run import TableConfig, TableRun, read
+from cygrad.train.evaluation import Loss
 
 __all__ = ["TableOptions", "TableTask", "table_task"]
 
