@@ -21,7 +21,7 @@ MODULES = ["cygrad", *(m.name for m in pkgutil.walk_packages(cg.__path__, "cygra
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PUBLIC = [
     "cygrad", "cygrad.nn", "cygrad.nn.functional", "cygrad.autograd", "cygrad.compiler", "cygrad.data",
-    "cygrad.data.preprocessing", "cygrad.optim", "cygrad.train", "cygrad.sklearn", "cygrad.serve",
+    "cygrad.data.preprocessing", "cygrad.optim", "cygrad.train", "cygrad.runs", "cygrad.sklearn", "cygrad.serve",
     "cygrad.integrations.onnx",
 ]  # fmt: skip
 # Packages that a subpackage, or its examples, needs.
