@@ -65,7 +65,7 @@ def dist(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Use the wheel in dist/ from a folder without the source: import, train, save, load, and the README's main command."""
+    """Import, train, save and load with the wheel in dist/, out of reach of the source; run the README's command."""
     (path,) = ROOT.glob("dist/*.whl")
     session.install(f"{path}[train]")
     folder = Path(session.create_tmp())

@@ -131,4 +131,6 @@ def test_every_file_names_the_same_version():
 def test_the_chart_shows_the_table():
     chart = pytest.importorskip("benchmarks.chart", reason="the benchmarks are not beside the tests")
     drawn = chart.draw(chart.step_times(read(ROOT / "benchmarks/README.md")))
-    assert drawn == read(ROOT / "docs/step-times.svg"), "run python -m benchmarks.chart benchmarks/README.md docs/step-times.svg"
+    assert drawn == read(ROOT / "docs/step-times.svg"), (
+        "run python -m benchmarks.chart benchmarks/README.md docs/step-times.svg"
+    )
