@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cygrad._version import __version__
+from cygrad.runs import AnyRun
 from cygrad.serve.refusal import Refusal
 from cygrad.serve.request import Request, read_request
-from cygrad.train.run import AnyRun
 
 __all__ = ["Application", "Limits"]
 

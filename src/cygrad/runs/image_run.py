@@ -19,11 +19,11 @@ from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
 from cygrad.train.models import mlp
 
-__all__ = ["Config", "Run", "scaled"]
+__all__ = ["ImageConfig", "ImageRun", "scaled"]
 
 
 @dataclass
-class Config:
+class ImageConfig:
     """What rebuilds a model and says where it comes from. Inputs become (x − mean)/std."""
 
     sizes: list[int]
@@ -39,9 +39,9 @@ class Config:
     format: int = 1
 
     @staticmethod
-    def of(content: Mapping[str, Any]) -> Config:
+    def of(content: Mapping[str, Any]) -> ImageConfig:
         """The configuration in a file's values. Raises ValueError or TypeError where they are none."""
-        config = Config(**content)
+        config = ImageConfig(**content)
         check(config)
         return config
 
@@ -51,11 +51,11 @@ class Config:
 
 
 @dataclass
-class Run:
+class ImageRun:
     """A trained model and its configuration."""
 
     model: Module
-    config: Config
+    config: ImageConfig
 
     @property
     def columns(self) -> int:
@@ -138,7 +138,7 @@ class Run:
 class Network(Module):
     """rows (N, columns) to (scores, softmax(scores)), each (N, classes)."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: ImageRun) -> None:
         super().__init__()
         self.model = run.model
         self.mean, self.std = run.config.mean, run.config.std
@@ -173,8 +173,8 @@ def scaled(x: Array, mean: float, std: float) -> Array:
     return ((x.astype(np.float32) - np.float32(mean)) / np.float32(std)).astype(np.float32)
 
 
-def check(config: Config) -> None:
-    """Raises ValueError where a field can't be what ``save_run`` wrote."""
+def check(config: ImageConfig) -> None:
+    """Raises ValueError where a field can't be what ``save`` wrote."""
     sizes, classes = config.sizes, config.classes
     for name, values in ("sizes", sizes), ("classes", classes):
         if not isinstance(values, list) or any(type(value) is not int for value in values):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from cygrad.train.tasks import TableOptions
+from cygrad.runs.table_task import TableOptions
 
 __all__ = ["CHOICES", "Options", "checked", "sizes"]
 

@@ -14,18 +14,18 @@ from cygrad.config import get_num_threads, set_num_threads
 from cygrad.data import DataLoader, TensorDataset
 from cygrad.nn.modules.container import Sequential
 from cygrad.random import manual_seed
+from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save
+from cygrad.runs.image_task import ImageTask
+from cygrad.runs.job import Job, read_job, write_job
+from cygrad.runs.options import Options
+from cygrad.runs.table_task import TableTask
 from cygrad.train.checkpoint import Checkpoint, remove_leftovers
-from cygrad.train.command.job import Job, read_job, write_job
-from cygrad.train.command.options import Options
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import evaluate
 from cygrad.train.fingerprint import fingerprint
 from cygrad.train.history import History
 from cygrad.train.interrupts import uninterrupted
 from cygrad.train.models import mlp
-from cygrad.train.run import load_run, prepare_folder, save_run
-from cygrad.train.run.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS
-from cygrad.train.tasks import TableTask, Task
 from cygrad.train.trainer import Trainer
 
 __all__ = ["resume", "train"]
@@ -57,7 +57,7 @@ def resume(folder: str, threads: int | None = None) -> bool:
     if not os.path.isfile(os.path.join(folder, JOB)):
         if not os.path.isfile(os.path.join(folder, CONFIG)):
             raise FileNotFoundError(f"resume: {folder} is no run, it has neither {JOB} nor {CONFIG}")
-        load_run(folder)  # or says what is wrong with it
+        load(folder)  # or says what is wrong with it
         print(f"{folder} is complete")
         return True
     job, data, version = read_job(folder)
@@ -153,11 +153,11 @@ class Session:
         results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": stopping.best, **tested}
         options = {**asdict(self.options), "hidden": list(self.options.hidden)}
         with uninterrupted():
-            save_run(self.folder, self.task.run(self.model, options, results), records)
+            save(self.folder, self.task.run(self.model, options, results), records)
 
 
 def trainer_of(
-    model: Sequential, task: Task | TableTask, options: Options, stopping: EarlyStopping, path: str
+    model: Sequential, task: ImageTask | TableTask, options: Options, stopping: EarlyStopping, path: str
 ) -> Trainer:
     """The trainer that the options ask for."""
     optimizer = optim.AdamW(optim.decay_groups(model, options.weight_decay), lr=options.lr)
@@ -173,7 +173,7 @@ def trainer_of(
     )
 
 
-def fingerprint_of(task: Task | TableTask) -> str:
+def fingerprint_of(task: ImageTask | TableTask) -> str:
     """The fingerprint of the numbers in all parts, so of the data, the split and the preprocessing."""
     parts: dict[str, TensorDataset | None] = {"train": task.train, "validation": task.validation, "test": task.test}
     arrays: dict[str, Any] = {}
@@ -182,7 +182,7 @@ def fingerprint_of(task: Task | TableTask) -> str:
     return fingerprint(arrays)
 
 
-def describe(task: Task | TableTask, model: Sequential, options: Options) -> str:
+def describe(task: ImageTask | TableTask, model: Sequential, options: Options) -> str:
     """The line before the first epoch."""
     sizes = "-".join(str(n) for n in (task.columns, *options.hidden, task.outputs))
     numbers = sum(p.array.size for p in model.parameters())

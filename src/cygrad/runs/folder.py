@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cygrad import serialization
 from cygrad._files import atomic_write
-from cygrad.serialization import load, save
+from cygrad.runs.image_run import ImageConfig, ImageRun
+from cygrad.runs.table_run import TableConfig, TableRun
 from cygrad.train.history import Record
-from cygrad.train.run.pixels import Config, Run
-from cygrad.train.run.table import TableConfig, TableRun
 
 __all__ = [
     "CHECKPOINT",
@@ -21,10 +21,10 @@ __all__ = [
     "METRICS",
     "WEIGHTS",
     "AnyRun",
-    "load_run",
+    "load",
     "prepare_folder",
     "read_json",
-    "save_run",
+    "save",
     "write_text",
 ]
 
@@ -32,7 +32,7 @@ WEIGHTS, CONFIG, METRICS = "weights.npz", "config.json", "metrics.csv"
 JOB, CHECKPOINT = "training.json", "checkpoint.npz"  # of a training that is not over
 FORMAT = 1
 
-AnyRun = Run | TableRun
+AnyRun = ImageRun | TableRun
 
 
 def prepare_folder(folder: str | os.PathLike[str]) -> None:
@@ -46,36 +46,36 @@ def prepare_folder(folder: str | os.PathLike[str]) -> None:
         os.makedirs(name, exist_ok=True)
         held = set(os.listdir(name))
     except OSError as error:
-        raise OSError(error.errno, f"save_run: {name} can't be made a folder ({error.strerror})") from None
+        raise OSError(error.errno, f"runs.save: {name} can't be made a folder ({error.strerror})") from None
     strange = [entry for entry in held - {WEIGHTS, METRICS} if not entry.startswith(".")]
     if strange and not held & {CONFIG, JOB}:
-        raise ValueError(f"save_run: {name} holds other things than a run, and stays as it is")
+        raise ValueError(f"runs.save: {name} holds other things than a run, and stays as it is")
     import tempfile
 
     try:
         with tempfile.TemporaryFile(dir=name) as probe:  # which a kill does not leave behind
             probe.write(b"\n")
     except OSError as error:
-        raise OSError(error.errno, f"save_run: {name} can't be written ({error.strerror})") from None
+        raise OSError(error.errno, f"runs.save: {name} can't be written ({error.strerror})") from None
 
 
-def save_run(folder: str | os.PathLike[str], run: AnyRun, records: Sequence[Record] = ()) -> None:
+def save(folder: str | os.PathLike[str], run: AnyRun, records: Sequence[Record] = ()) -> None:
     """Writes ``weights.npz``, ``metrics.csv``, one line an epoch, and ``config.json``; each file whole or
     not at all.
 
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
-    >>> config = cg.train.Config([4, 8, 2], 0.0, mean=0.0, std=1.0, classes=[0, 1], version=cg.__version__)
-    >>> run = cg.train.Run(cg.train.mlp(config.sizes), config)
-    >>> cg.train.save_run(folder, run)
+    >>> config = cg.runs.ImageConfig([4, 8, 2], 0.0, mean=0.0, std=1.0, classes=[0, 1], version=cg.__version__)
+    >>> run = cg.runs.ImageRun(cg.train.mlp(config.sizes), config)
+    >>> cg.runs.save(folder, run)
     >>> x = np.ones((3, 4), np.float32)
-    >>> bool((cg.train.load_run(folder).scores(x) == run.scores(x)).all())
+    >>> bool((cg.runs.load(folder).scores(x) == run.scores(x)).all())
     True
     """
     import json
 
     prepare_folder(folder)
-    save(run.model.state_dict(), os.path.join(folder, WEIGHTS))
+    serialization.save(run.model.state_dict(), os.path.join(folder, WEIGHTS))
     names = list(dict.fromkeys(name for record in records for name in record))
     rows = [[repr(record.get(name, math.nan)) for name in names] for record in records]
     lines = [",".join(line) + "\n" for line in ([names, *rows] if rows else [])]
@@ -85,13 +85,13 @@ def save_run(folder: str | os.PathLike[str], run: AnyRun, records: Sequence[Reco
 
 def write_text(path: str, text: str) -> None:
     """A file of text, in place of the one that was there."""
-    with atomic_write("save_run", path) as file:
+    with atomic_write("save", path) as file:
         file.write(text.encode())
 
 
-def load_run(folder: str | os.PathLike[str]) -> AnyRun:
-    """The run that ``save_run`` wrote, its model in evaluation mode: a ``TableRun`` where it was trained on a table,
-    else a ``Run``. No code of the folder's is run.
+def load(folder: str | os.PathLike[str]) -> AnyRun:
+    """The run that ``save`` wrote, its model in evaluation mode: a ``TableRun`` where it was trained on a table,
+    else an ``ImageRun``. No code of the folder's is run.
 
     Raises FileNotFoundError where the folder holds no run, ValueError where a file is corrupt, the run is of another
     version's format, or the weights do not fit.
@@ -99,27 +99,27 @@ def load_run(folder: str | os.PathLike[str]) -> AnyRun:
     name = os.fspath(folder)
     if not os.path.isfile(os.path.join(name, CONFIG)):
         hint = f"; cygrad resume {name} ends the training" if os.path.isfile(os.path.join(name, JOB)) else ""
-        raise FileNotFoundError(f"load_run: {name} is no run, it has no {CONFIG}{hint}")
+        raise FileNotFoundError(f"runs.load: {name} is no run, it has no {CONFIG}{hint}")
     config = read_config(os.path.join(name, CONFIG))
     path = os.path.join(name, WEIGHTS)
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"load_run: {name} is no run, it has no {WEIGHTS}")
+        raise FileNotFoundError(f"runs.load: {name} is no run, it has no {WEIGHTS}")
     model = config.network()
     try:
-        model.load_state_dict(load(path))
+        model.load_state_dict(serialization.load(path))
     except (RuntimeError, TypeError) as error:
-        raise ValueError(f"load_run: {path} does not hold the weights of this model ({error})") from None
+        raise ValueError(f"runs.load: {path} does not hold the weights of this model ({error})") from None
     model.eval()
-    return TableRun(model, config) if isinstance(config, TableConfig) else Run(model, config)
+    return TableRun(model, config) if isinstance(config, TableConfig) else ImageRun(model, config)
 
 
-def read_config(path: str) -> Config | TableConfig:
+def read_config(path: str) -> ImageConfig | TableConfig:
     """The configuration in a file."""
-    content = read_json("load_run", path)
+    content = read_json("runs.load", path)
     try:
-        return TableConfig.of(content) if content.get("kind") == "table" else Config.of(content)
+        return TableConfig.of(content) if content.get("kind") == "table" else ImageConfig.of(content)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"load_run: {path} is corrupt ({error})") from None
+        raise ValueError(f"runs.load: {path} is corrupt ({error})") from None
 
 
 def read_json(op: str, path: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cygrad.train.run.folder import CONFIG, JOB, read_json
+from cygrad.runs.folder import CONFIG, JOB, read_json
 
 __all__ = ["found", "ordered", "summary", "tabulated"]
 

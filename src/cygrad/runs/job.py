@@ -12,9 +12,10 @@ from typing import Any
 
 from cygrad._version import __version__
 from cygrad.data.tables.table import ENDINGS
-from cygrad.train.command.options import CHOICES, TABLE, TRAINING, Options, checked
-from cygrad.train.run.folder import JOB, read_json, write_text
-from cygrad.train.tasks import TableOptions, TableTask, Task, digits, mnist, table_task
+from cygrad.runs.folder import JOB, read_json, write_text
+from cygrad.runs.image_task import ImageTask, digits, mnist
+from cygrad.runs.options import CHOICES, TABLE, TRAINING, Options, checked
+from cygrad.runs.table_task import TableOptions, TableTask, table_task
 
 __all__ = ["Job", "read_config", "read_job", "write_job"]
 
@@ -55,14 +56,14 @@ class Job:
         """The seed of everything random."""
         return int(self.options.get("seed", Options.seed))
 
-    def load(self) -> Task | TableTask:
+    def load(self) -> ImageTask | TableTask:
         """The data, split by the seed."""
         if self.of_table:
             chosen = TableOptions(**{name: value for name, value in self.options.items() if name in TABLE})
             return table_task(self.source, chosen, self.seed)
         return digits(self.seed) if self.data is None else mnist(self.data, self.seed)
 
-    def training(self, task: Task | TableTask | None = None) -> Options:
+    def training(self, task: ImageTask | TableTask | None = None) -> Options:
         """The options of the training: those given, and for the others what suits the data. Raises ValueError where one
         is out of range."""
         suited = task.suited() if isinstance(task, TableTask) else {}
@@ -84,7 +85,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "config.toml")
     >>> _ = path.write_text('source = "digits"\\nepochs = 5\\nbatch-size = 32\\nhidden = [64, 32]')
-    >>> cg.train.command.read_config(path)
+    >>> cg.runs.read_config(path)
     {'source': 'digits', 'epochs': 5, 'batch_size': 32, 'hidden': (64, 32)}
     """
     name = os.fspath(path)

@@ -14,16 +14,15 @@ from cygrad.data import TensorDataset, load_digits, load_mnist, stratified_split
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
 from cygrad.random import Generator
+from cygrad.runs.image_run import ImageConfig, ImageRun, scaled
 from cygrad.train.evaluation import Loss
-from cygrad.train.run import Config, Run
-from cygrad.train.run.pixels import scaled
 
-__all__ = ["PARTS", "Task", "digits", "mnist"]
+__all__ = ["PARTS", "ImageTask", "digits", "mnist"]
 
 PARTS = ("training", "validation", "test")
 
 
-class Task(NamedTuple):
+class ImageTask(NamedTuple):
     """Rows of pixels (n, pixels) of float32, scaled to mean 0 and standard deviation 1 over the training
     part, with their class numbers."""
 
@@ -62,9 +61,9 @@ class Task(NamedTuple):
 
         return sentences([self.train, self.validation, self.test], PARTS)
 
-    def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
+    def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> ImageRun:
         """The run of a model that was trained on it."""
-        config = Config(
+        config = ImageConfig(
             sizes=[self.columns, *options["hidden"], self.outputs],
             dropout=options["dropout"],
             mean=self.mean,
@@ -76,7 +75,7 @@ class Task(NamedTuple):
             options=dict(options),
             results=dict(results),
         )
-        return Run(model, config)
+        return ImageRun(model, config)
 
     def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
         """What is kept of the measures on the test part, and a sentence about them."""
@@ -89,11 +88,11 @@ def test_accuracy(measured: Mapping[str, float]) -> tuple[dict[str, float], str]
     return kept, f"test accuracy {100 * measured['accuracy']:.2f} %"
 
 
-def digits(seed: int = 0) -> Task:
+def digits(seed: int = 0) -> ImageTask:
     """The 1,797 digits that come with the package: 70 % to train, 10 % to validate, 20 % to test, the same
     parts of every class, drawn by the seed.
 
-    >>> task = cg.train.digits(seed=0)
+    >>> task = cg.runs.digits(seed=0)
     >>> len(task.train), len(task.validation), len(task.test), task.columns
     (1258, 180, 359, 64)
     """
@@ -107,7 +106,7 @@ def digits(seed: int = 0) -> Task:
     )
 
 
-def mnist(folder: str | os.PathLike[str], seed: int = 0) -> Task:
+def mnist(folder: str | os.PathLike[str], seed: int = 0) -> ImageTask:
     """The data set of IDX files in a folder, see ``cg.data.load_mnist``; a tenth of the images to train,
     drawn by the seed, is for validation.
     """
@@ -128,7 +127,7 @@ def stratified(labels: Array, fractions: tuple[float, ...], seed: int) -> list[A
     return [np.asarray(part.indices) for part in parts]
 
 
-def task(name: str, *parts: tuple[Array, Array]) -> Task:
+def task(name: str, *parts: tuple[Array, Array]) -> ImageTask:
     """The parts for training, validation and testing, scaled."""
     for part, (images, _) in zip(("train", "validate", "test"), parts, strict=True):
         if not len(images):
@@ -139,4 +138,4 @@ def task(name: str, *parts: tuple[Array, Array]) -> Task:
     train, validation, test = (
         TensorDataset(scaled(images.reshape(len(images), -1), mean, std), labels) for images, labels in parts
     )
-    return Task(name, train, validation, test, mean, std, list(range(classes)))
+    return ImageTask(name, train, validation, test, mean, std, list(range(classes)))

@@ -22,10 +22,9 @@ from cygrad.nn import functional as F
 from cygrad.nn.description import describe
 from cygrad.nn.module import Module
 from cygrad.random import Generator
+from cygrad.runs.image_task import PARTS, test_accuracy
+from cygrad.runs.table_run import TableConfig, TableRun, read
 from cygrad.train.evaluation import Loss
-from cygrad.train.run import TableConfig, TableRun
-from cygrad.train.run.table import read
-from cygrad.train.tasks.pixels import PARTS, test_accuracy
 
 __all__ = ["TableOptions", "TableTask", "table_task"]
 
@@ -154,7 +153,7 @@ def table_task(path: str | os.PathLike[str], options: TableOptions, seed: int = 
     >>> path = pathlib.Path(tempfile.mkdtemp(), "flowers.csv")
     >>> rows = [f"{i % 7},{i % 5},{'rose' if i % 2 else 'lily'}" for i in range(40)]
     >>> _ = path.write_text("length,width,flower\\n" + "\\n".join(rows))
-    >>> task = cg.train.tasks.table_task(path, cg.train.tasks.TableOptions(target="flower"))
+    >>> task = cg.runs.table_task(path, cg.runs.TableOptions(target="flower"))
     >>> len(task.train), len(task.validation), len(task.test), task.target.labels
     (28, 6, 6, ['lily', 'rose'])
     """
