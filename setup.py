@@ -5,6 +5,7 @@ Everything that can be said in pyproject.toml is said there.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -19,6 +20,21 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
 from csrc import build_flags  # noqa: E402
+
+
+def project_urls() -> dict[str, str]:
+    """The project's links, for the repository that GitHub Actions builds; none elsewhere."""
+    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    if not server or not repository:
+        return {}
+    home = f"{server}/{repository}"
+    return {
+        "Homepage": home,
+        "Documentation": f"{home}/blob/main/docs/README.md",
+        "Changelog": f"{home}/blob/main/CHANGELOG.md",
+        "Issues": f"{home}/issues",
+    }
+
 
 def write_argument_blocks() -> None:
     """Declares the argument blocks of csrc/kernels.def to Cython, in src/cygrad/_blocks.pxd."""
@@ -112,14 +128,17 @@ kernels = module(
     libraries=[f"cygrad_{name}" for name in ("dispatch", "program", "pool", "memory", *levels)],
     depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
 )
-engine = module("autograd.engine", "src/cygrad/autograd/engine.py", depends=["src/cygrad/autograd/engine.pxd", *HEADERS])
+engine = module(
+    "autograd.engine", "src/cygrad/autograd/engine.py", depends=["src/cygrad/autograd/engine.pxd", *HEADERS]
+)
 replay = module(
-    "compiler.replay",
-    "src/cygrad/compiler/replay.pyx",
+    "compiler.replay.replay",
+    "src/cygrad/compiler/replay/replay.pyx",
     depends=[*HEADERS, "src/cygrad/_kernels.pxd", "src/cygrad/autograd/engine.pxd"],
 )
 
 setup(
+    project_urls=project_urls(),
     libraries=libraries,
     ext_modules=cythonize(
         [kernels, engine, replay],

@@ -34,7 +34,8 @@ KERNELS = [
 MODULES = [*COMMON, *([] if DEBUG else ["-O2"]), "-Wno-unused-function"]
 LINK = ["-Wl,--strip-all", "-Wl,--gc-sections"] if STRIP else []
 
-# The baseline serves x86-64 processors without AVX2, of before 2013: it is compiled for size. Elsewhere it is the only level.
+# On x86-64 the baseline serves processors without AVX2, of before 2013: it is compiled for size. Elsewhere it is the
+# only level.
 SMALL = [] if DEBUG else ["-Os", "-fno-tree-loop-vectorize", "-fno-tree-slp-vectorize"]
 X86_LEVELS = {
     "baseline": ["-march=x86-64", *SMALL],
