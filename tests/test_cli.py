@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import cygrad as cg
-from cygrad import bench, cli, train
+from cygrad import bench, cli, runs, train
 
 COMMAND = [sys.executable, "-m", "cygrad"]
 # The package under test, from any folder.
@@ -80,8 +80,8 @@ def test_the_digits_are_learnt_to_97_percent(tmp_path):
     )
     metrics = (tmp_path / "runs" / "digits" / "metrics.csv").read_text().splitlines()
     assert len(epochs) == len(metrics) - 1 > 5
-    saved = train.load_run(tmp_path / "runs" / "digits")
-    task = train.digits(0)
+    saved = runs.load(tmp_path / "runs" / "digits")
+    task = runs.digits(0)
     test = train.evaluate(saved.model, cg.data.DataLoader(task.test, 512))
     assert 100 * test["accuracy"] == pytest.approx(accuracy(done.stdout), abs=0.005)
     assert saved.config.results["test_accuracy"] == test["accuracy"]
@@ -134,8 +134,8 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path):
     assert process.returncode == 130 and errors == ""
     assert re.search(r"^interrupted: the weights of epoch \d+ are kept", rest, re.M)
     assert accuracy(rest) > 80
-    saved = train.load_run(tmp_path / "run")
-    held = train.evaluate(saved.model, cg.data.DataLoader(train.digits(0).validation, 1024))
+    saved = runs.load(tmp_path / "run")
+    held = train.evaluate(saved.model, cg.data.DataLoader(runs.digits(0).validation, 1024))
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
     assert held["loss"] == pytest.approx(min(float(line.split(",")[3]) for line in lines), rel=1e-5)
 
@@ -154,7 +154,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_an_older_run(tmp_path, capsys, monkeyp
 
 
 def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, capsys, monkeypatch):
-    task = train.digits(0)
+    task = runs.digits(0)
 
     def step(trainer, group, original=train.Trainer._step):
         if (trainer.epoch, trainer.step_of_epoch) == (2, 3):
@@ -164,7 +164,7 @@ def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, 
     monkeypatch.setattr(train.Trainer, "_step", step)
     message = failure(capsys, "train", "digits", "--epochs", "5", "--out", str(tmp_path / "run"))
     assert message == "fit: epoch 2, batch 4: the data hold nan"
-    saved = train.load_run(tmp_path / "run")
+    saved = runs.load(tmp_path / "run")
     assert saved.config.results["best_epoch"] == 1
     assert train.evaluate(saved.model, cg.data.DataLoader(task.test, 512))["accuracy"] > 0.8
 
@@ -172,7 +172,7 @@ def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, 
 def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine")
     message = failure(capsys, "train", "digits", "--out", str(tmp_path / "taken"))
-    assert re.fullmatch(r"save_run: .*taken can't be made a folder \(.*\)", message)
+    assert re.fullmatch(r"runs.save: .*taken can't be made a folder \(.*\)", message)
     assert (tmp_path / "taken").read_text() == "mine"
 
 
@@ -216,7 +216,7 @@ def test_predict_reads_csv_and_npy(tmp_path, capsys, digits_run):
     rows = images[:40].reshape(40, 64)
     np.savetxt(tmp_path / "rows.csv", rows, "%d", ",")
     np.save(tmp_path / "rows.npy", rows)
-    wanted = train.load_run(digits_run).classes(rows)
+    wanted = runs.load(digits_run).classes(rows)
     assert (wanted == labels[:40]).mean() > 0.7
     for name in "rows.csv", "rows.npy":
         assert cli.main(["predict", str(digits_run), str(tmp_path / name)]) == 0
@@ -257,7 +257,7 @@ def test_export_onnx_takes_rows_as_they_are(tmp_path, capsys, digits_run):
     rows = cg.data.load_digits()[0][:200].reshape(200, 64).astype(np.float32)
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     scores, probabilities = session.run(["scores", "probabilities"], {"rows": rows})
-    saved = train.load_run(digits_run)
+    saved = runs.load(digits_run)
     np.testing.assert_allclose(scores, saved.scores(rows), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(probabilities, saved.probabilities(rows), atol=1e-6)
     np.testing.assert_array_equal(probabilities.argmax(1), saved.classes(rows))
@@ -267,7 +267,7 @@ def test_export_safetensors_has_the_weights_under_their_names(tmp_path, digits_r
     safetensors = pytest.importorskip("safetensors", reason="safetensors is not installed")
     path = tmp_path / "digits.safetensors"
     assert cli.main(["export", str(digits_run), "--out", str(path)]) == 0
-    saved = train.load_run(digits_run).model.state_dict()
+    saved = runs.load(digits_run).model.state_dict()
     with safetensors.safe_open(path, framework="np") as opened:
         assert set(opened.keys()) == set(saved)
         assert opened.metadata()["format"] == "pt"
@@ -283,13 +283,13 @@ def test_export_writes_into_the_run_unless_told_otherwise(tmp_path, digits_run):
     assert cli.main(["export", str(folder)]) == 0
     assert cli.main(["export", str(folder), "--format", "safetensors"]) == 0
     assert {"model.onnx", "model.safetensors"} < set(os.listdir(folder))
-    assert train.load_run(folder).config == train.load_run(digits_run).config
-    train.prepare_folder(folder)  # still the folder of a run
+    assert runs.load(folder).config == runs.load(digits_run).config
+    runs.prepare_folder(folder)  # still the folder of a run
 
 
 def test_export_says_what_is_wrong(tmp_path, capsys, monkeypatch, digits_run):
     run, out = str(digits_run), str(tmp_path / "model")
-    assert failure(capsys, "export", str(tmp_path)) == f"load_run: {tmp_path} is no run, it has no config.json"
+    assert failure(capsys, "export", str(tmp_path)) == f"runs.load: {tmp_path} is no run, it has no config.json"
     assert "argument --format: invalid choice: 'pickle'" in failure(capsys, "export", run, "--format", "pickle", code=2)
     wrong = failure(capsys, "export", run, "--format", "safetensors", "--out", f"{out}.onnx")
     assert wrong == f"export: a safetensors file must end in .safetensors, got '{out}.onnx'"

@@ -9,9 +9,9 @@ import pytest
 
 import cygrad as cg
 from cygrad import nn
+from cygrad.compiler.check.snapshot import Snapshot
 from cygrad.compiler.passes import chains
-from cygrad.compiler.passes.plan import launches_of
-from cygrad.compiler.snapshot import Snapshot
+from cygrad.compiler.plan.plan import launches_of
 from tests.test_compile import (
     ALWAYS_NEW,
     LAYERS,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import cygrad as cg
 from cygrad import nn
 from cygrad.compiler.passes import chains, sharing
-from cygrad.compiler.passes.plan import launches_of
+from cygrad.compiler.plan.plan import launches_of
 
 F = nn.functional
 

@@ -37,14 +37,14 @@ def folder(tmp_path_factory):
     """A run of a small model on 4 columns, with classes 3, 5 and 7."""
     cg.manual_seed(0)
     path = tmp_path_factory.mktemp("run") / "small"
-    config = cg.train.Config([4, 8, 3], 0.1, mean=2.0, std=3.0, classes=[3, 5, 7], version=cg.__version__, task="small")
-    cg.train.save_run(path, cg.train.Run(cg.train.mlp(config.sizes, 0.1), config))
+    config = cg.runs.ImageConfig([4, 8, 3], 0.1, mean=2.0, std=3.0, classes=[3, 5, 7], version=cg.__version__, task="small")
+    cg.runs.save(path, cg.runs.ImageRun(cg.train.mlp(config.sizes, 0.1), config))
     return path
 
 
 @pytest.fixture(scope="module")
 def saved(folder):
-    return cg.train.load_run(folder)
+    return cg.runs.load(folder)
 
 
 def start(folder, *options):
@@ -477,7 +477,7 @@ def failure(capsys, *arguments):
 def test_what_can_not_be_served(capsys, folder, tmp_path, port, monkeypatch):
     taken = failure(capsys, str(folder), "--port", str(port))
     assert taken == f"serve: 127.0.0.1:{port} can't be used (Address already in use)"
-    assert failure(capsys, str(tmp_path)) == f"load_run: {tmp_path} is no run, it has no config.json"
+    assert failure(capsys, str(tmp_path)) == f"runs.load: {tmp_path} is no run, it has no config.json"
     assert failure(capsys, str(folder), "--port", "99999") == "serve: the port must lie in 0 to 65535, got 99999"
     assert "serve: no.such.host.invalid:5000 is no address" in failure(capsys, str(folder), "--host", "no.such.host.invalid")
     assert failure(capsys, str(folder), "--max-body", "0") == "serve: the limit of body must be above 0, got 0"

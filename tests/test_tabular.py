@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 import cygrad as cg
-from cygrad import cli, train
-from cygrad.train.command import session
+from cygrad import cli, runs, train
+from cygrad.runs import session
 from cygrad.train.interrupts import uninterrupted
 from tests.test_cli import failure
 
@@ -112,7 +112,7 @@ def test_a_class_is_learnt_and_the_table_told(people, tmp_path):
 
 
 def test_a_number_is_learnt_in_the_order_of_time(people, regressor):
-    run = train.load_run(regressor)
+    run = runs.load(regressor)
     assert run.config.results["test_r2"] > 0.9 and run.target.task == "regression"
     table = cg.data.Table.read(people)
     wanted = table["spends"]
@@ -126,8 +126,8 @@ def test_a_number_is_learnt_in_the_order_of_time(people, regressor):
 
 
 def test_preprocessing_is_fitted_on_the_training_part_alone(people):
-    options = train.tasks.TableOptions(target="buys", drop=["spends", "day"])
-    task = train.tasks.table_task(people, options, seed=3)
+    options = runs.TableOptions(target="buys", drop=["spends", "day"])
+    task = runs.table_task(people, options, seed=3)
     x = task.train.tensors[0].array
     age = task.preprocessor.features.index("age")
     assert abs(x[:, age].mean()) < 1e-6 and abs(x[:, age].std() - 1) < 1e-6
@@ -165,7 +165,7 @@ def test_a_file_says_what_flags_overrule(people, tmp_path, monkeypatch, capsys):
     )
     monkeypatch.chdir("/")
     assert cli.main(["train", str(config), "--lr", "0.01", "--hidden", "6,4"]) == 0
-    options = train.load_run(tmp_path / "here").config.options
+    options = runs.load(tmp_path / "here").config.options
     assert {name: options[name] for name in ("epochs", "batch_size", "hidden", "lr")} == {
         "epochs": 2, "batch_size": 32, "hidden": [6, 4], "lr": 0.01,
     }  # fmt: skip
@@ -273,7 +273,7 @@ def test_what_is_learnt_all_the_same_is_told(capsys, tmp_path):
 
 
 def test_predict_finds_columns_by_name(people, classifier, tmp_path, capsys):
-    saved = train.load_run(classifier)
+    saved = runs.load(classifier)
     lines = [dict(zip(NAMES, row)) for row in rows_of_people(20)]
     with open(tmp_path / "new.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, ["member", "income", "city", "age"], extrasaction="ignore")
@@ -322,7 +322,7 @@ def test_onnx_has_the_preprocessing_in_it(name, people, tmp_path, request):
     folder = request.getfixturevalue(name)
     path = tmp_path / "model.onnx"
     assert cli.main(["export", str(folder), "--out", str(path)]) == 0
-    saved, table = train.load_run(folder), cg.data.Table.read(people)
+    saved, table = runs.load(folder), cg.data.Table.read(people)
     notes = json.loads({entry.key: entry.value for entry in onnx.load(path).metadata_props}["cygrad"])
     rows = []
     for column in notes["columns"]:  # as the page tells
@@ -381,13 +381,13 @@ ROW = {"age": 70, "city": "Oslo", "member": True, "income": 50.5}
     ],
 )  # fmt: skip
 def test_serve_takes_named_columns(classifier, body, kind):
-    assert answer(train.load_run(classifier), body, kind) == (200, {"predictions": ["yes"]})
+    assert answer(runs.load(classifier), body, kind) == (200, {"predictions": ["yes"]})
 
 
 def test_serve_gives_probabilities_and_numbers(classifier, regressor):
-    status, content = answer(train.load_run(classifier), {"instances": [ROW, ROW], "params": {"proba": True}})
+    status, content = answer(runs.load(classifier), {"instances": [ROW, ROW], "params": {"proba": True}})
     assert status == 200 and np.array(content["predictions"]).shape == (2, 2)
-    status, content = answer(train.load_run(regressor), {"instances": [ROW]})
+    status, content = answer(runs.load(regressor), {"instances": [ROW]})
     assert status == 200 and abs(content["predictions"][0] - 34) < 2
 
 
@@ -407,15 +407,15 @@ def test_serve_gives_probabilities_and_numbers(classifier, regressor):
 )  # fmt: skip
 def test_serve_refuses_with_a_sentence(classifier, record, message):
     row = {name: value for name, value in {**ROW, **record}.items() if value != "DROP"}
-    status, content = answer(train.load_run(classifier), {"dataframe_records": [row]})
+    status, content = answer(runs.load(classifier), {"dataframe_records": [row]})
     assert (status, content) == (400, {"error_code": "BAD_REQUEST", "message": message})
 
 
 def test_serve_refuses_other_widths_and_probabilities_of_numbers(classifier, regressor):
-    status, content = answer(train.load_run(classifier), {"instances": [[1, 2]]})
+    status, content = answer(runs.load(classifier), {"instances": [[1, 2]]})
     assert status == 400
     assert content["message"] == "predict: the rows have 2 values, but the model wants age, city, member, income"
-    status, content = answer(train.load_run(regressor), {"instances": [ROW], "params": {"proba": True}})
+    status, content = answer(runs.load(regressor), {"instances": [ROW], "params": {"proba": True}})
     assert (status, content["message"]) == (400, "predict: 'spends' is a number, and has no probabilities")
 
 
@@ -504,7 +504,7 @@ def test_an_interrupted_run_is_there_and_goes_on(whole, tmp_path, monkeypatch, c
     assert cli.main([*map(str, arguments), "--out", str(out)]) == 130
     told = capsys.readouterr().out
     assert "interrupted: the weights of epoch" in told and told.endswith(f"cygrad resume {out} goes on with it\n")
-    assert train.load_run(out).config.results["epochs"] == 2
+    assert runs.load(out).config.results["epochs"] == 2
     interrupt_in(monkeypatch, 3)
     assert cli.main(["resume", str(out)]) == 130  # in the first epoch of the process
     monkeypatch.undo()
@@ -514,7 +514,7 @@ def test_an_interrupted_run_is_there_and_goes_on(whole, tmp_path, monkeypatch, c
     assert cli.main(["resume", str(out)]) == 0
     assert capsys.readouterr().out == f"{out} is complete\n"
     (out / "weights.npz").unlink()
-    assert failure(capsys, "resume", out) == f"load_run: {out} is no run, it has no weights.npz"
+    assert failure(capsys, "resume", out) == f"runs.load: {out} is no run, it has no weights.npz"
 
 
 def test_a_second_ctrl_c_in_the_test_loses_nothing(whole, tmp_path, monkeypatch, capsys):
@@ -527,7 +527,7 @@ def test_a_second_ctrl_c_in_the_test_loses_nothing(whole, tmp_path, monkeypatch,
 
     monkeypatch.setattr(session, "evaluate", interrupt)
     assert failure(capsys, *arguments, "--out", out, code=130) == "interrupted"
-    results = train.load_run(out).config.results
+    results = runs.load(out).config.results
     assert results["epochs"] == 2 and "test_accuracy" not in results
     monkeypatch.undo()
     assert cli.main(["resume", str(out)]) == 0
@@ -562,7 +562,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(whole, tmp_path, monkeypatch, ca
     assert re.fullmatch(r"save: .*checkpoint\.npz can't be written \(No space left on device\)", message)
     monkeypatch.undo()
     assert sorted(os.listdir(out)) == ["checkpoint.npz", "training.json"]
-    assert failure(capsys, "predict", out, "x.csv") == f"load_run: {out} is no run, it has no config.json; cygrad resume {out} ends the training"
+    assert failure(capsys, "predict", out, "x.csv") == f"runs.load: {out} is no run, it has no config.json; cygrad resume {out} ends the training"
     assert cli.main(["resume", str(out)]) == 0
     assert files_of(out) == files_of(folder)
 
@@ -636,8 +636,8 @@ def test_a_corrupt_run_is_named(classifier, tmp_path, changed):
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
     with pytest.raises(ValueError) as caught:
-        train.load_run(folder)
-    assert str(caught.value).startswith(f"load_run: {path} is corrupt (")
+        runs.load(folder)
+    assert str(caught.value).startswith(f"runs.load: {path} is corrupt (")
 
 
 @pytest.mark.parametrize("name", ["classifier", "pixels"])
@@ -646,17 +646,17 @@ def test_a_run_of_another_version_is_named(name, tmp_path, classifier):
     if name == "classifier":
         shutil.copytree(classifier, folder)
     else:
-        config = train.Config([4, 3], 0.0, mean=0.0, std=1.0, classes=[0, 1, 2], version=cg.__version__)
-        train.save_run(folder, train.Run(config.network(), config))
+        config = runs.ImageConfig([4, 3], 0.0, mean=0.0, std=1.0, classes=[0, 1, 2], version=cg.__version__)
+        runs.save(folder, runs.ImageRun(config.network(), config))
     path = folder / "config.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "format": 2, "version": "9.1", "new": True}))
     with pytest.raises(ValueError) as caught:
-        train.load_run(folder)
-    assert str(caught.value) == f"load_run: {path} has format 2, of cygrad '9.1', but this version reads format 1"
+        runs.load(folder)
+    assert str(caught.value) == f"runs.load: {path} has format 2, of cygrad '9.1', but this version reads format 1"
     del content["format"]  # as before there were formats
     path.write_text(json.dumps(content))
-    assert train.load_run(folder).config.format == 1
+    assert runs.load(folder).config.format == 1
 
 
 def test_runs_are_compared(classifier, regressor, tmp_path, capsys, monkeypatch):
@@ -681,7 +681,7 @@ def test_runs_are_compared(classifier, regressor, tmp_path, capsys, monkeypatch)
 
 
 def test_the_best_run_comes_first():
-    from cygrad.train.command.runs import ordered
+    from cygrad.runs.comparison import ordered
 
     rows = [{"run": "a", "val_loss": 2.0}, {"run": "b", "val_loss": 1.0, "test_accuracy": 0.5}, {"run": "c", "val_loss": None, "test_accuracy": 0.9}]
     assert [row["run"] for row in ordered(rows, "val_loss")] == ["b", "a", "c"]

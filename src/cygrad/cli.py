@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from cygrad._version import __version__
+
 __all__ = ["main"]
 
 FORMATS = ("onnx", "safetensors")
@@ -52,8 +54,6 @@ def sentence(error: BaseException) -> str:
 
 def parser() -> Parser:
     """All commands and their options."""
-    from cygrad import __version__
-
     top = Parser(prog="cygrad", description="A lightweight training engine for CPUs.")
     top.add_argument("--version", action="version", version=f"cygrad {__version__}", help="print the version and end")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -71,7 +71,7 @@ def parser() -> Parser:
 
 def add_train(commands: Any) -> None:
     """The options of ``cygrad train``."""
-    from cygrad.train.command.options import TABLE, TRAINING, Options, defaults
+    from cygrad.runs.options import TABLE, TRAINING, Options, defaults
 
     command = commands.add_parser("train", help="train a network and save the run", description=train.__doc__)
     command.set_defaults(command=train)
@@ -126,9 +126,7 @@ def add_runs(commands: Any) -> None:
 
 def add_predict(commands: Any) -> None:
     """The options of ``cygrad predict``."""
-    command = commands.add_parser(
-        "predict", help="print what a run predicts for a table", description=predict.__doc__
-    )
+    command = commands.add_parser("predict", help="print what a run predicts for a table", description=predict.__doc__)
     command.set_defaults(command=predict)
     command.add_argument("run", metavar="RUN", help="folder of a run")
     command.add_argument("file", metavar="FILE", help="table, as the run was trained on; the target is not wanted")
@@ -172,8 +170,8 @@ def train(options: argparse.Namespace) -> int:
     """Trains a perceptron with batch norm, ReLU and dropout, prints a line an epoch and what the test part tells, and
     saves the run: weights, configuration, metrics. Of a table, columns and network are chosen by what it holds. Ctrl-C
     ends it early and keeps the best weights."""
-    from cygrad.train.command import CHOICES, Job, read_config
-    from cygrad.train.command import train as run
+    from cygrad.runs import CHOICES, Job, read_config
+    from cygrad.runs import train as run
 
     given = {name: value for name, value in vars(options).items() if name in CHOICES}
     said = read_config(options.source) if options.source.lower().endswith(".toml") else {"source": options.source}
@@ -186,7 +184,7 @@ def train(options: argparse.Namespace) -> int:
 def resume(options: argparse.Namespace) -> int:
     """Goes on with a training that was killed or interrupted, from the end of the last whole epoch. It ends with the
     bits of one that was never stopped."""
-    from cygrad.train.command import resume as run
+    from cygrad.runs import resume as run
 
     return 0 if run(options.run, options.threads) else INTERRUPTED
 
@@ -195,7 +193,7 @@ def runs(options: argparse.Namespace) -> int:
     """Prints a line a run: its state, its results, and the options in which the runs differ."""
     import json
 
-    from cygrad.train.command.runs import found, ordered, summary, tabulated
+    from cygrad.runs.comparison import found, ordered, summary, tabulated
 
     rows, code = [], 0
     for folder in found(options.folders or ["runs"]):
@@ -215,9 +213,9 @@ def runs(options: argparse.Namespace) -> int:
 def predict(options: argparse.Namespace) -> int:
     """Prints the class of each row of a table, or the number that is predicted, one a line. The rows are scaled and
     encoded as those that the run was trained on."""
-    from cygrad.train.run import load_run
+    from cygrad.runs import load
 
-    run = load_run(options.run)
+    run = load(options.run)
     for prediction in run.predictions(run.read(options.file), options.proba):
         if options.proba:
             print(",".join(f"{value:.6f}" for value in prediction))
@@ -232,7 +230,7 @@ def export(options: argparse.Namespace) -> int:
     its weights as safetensors, under PyTorch's names."""
     import json
 
-    from cygrad.train.run import load_run
+    from cygrad.runs import load
 
     ending = os.path.splitext(options.out or "")[1].lower()
     kind = options.format or ("safetensors" if ending == ".safetensors" else "onnx")
@@ -240,7 +238,7 @@ def export(options: argparse.Namespace) -> int:
     if options.out and (kind == "safetensors") != (ending == ".safetensors"):
         rule = "a safetensors file must" if kind == "safetensors" else "an onnx file must not"
         raise ValueError(f"export: {rule} end in .safetensors, got {path!r}")
-    run = load_run(options.run)
+    run = load(options.run)
     notes = {"cygrad": json.dumps(run.metadata())}
     if kind == "onnx":
         from cygrad.integrations.onnx import export as write
@@ -266,9 +264,9 @@ def serve(options: argparse.Namespace) -> int:
     """Answers HTTP requests until Ctrl-C: POST /invocations takes rows in MLflow's formats and gives predictions, GET
     /health, /version and /metadata tell about the server and the model."""
     from cygrad.config import set_num_threads
+    from cygrad.runs import load
     from cygrad.serve import Limits
     from cygrad.serve import serve as run
-    from cygrad.train.run import load_run
 
     if options.threads is not None:
         set_num_threads(options.threads)
@@ -277,7 +275,7 @@ def serve(options: argparse.Namespace) -> int:
         print(f"serving {options.run} at {address}, Ctrl-C ends it", flush=True)
 
     limits = Limits(body=options.max_body, rows=options.max_rows)
-    run(load_run(options.run), options.host, options.port, limits=limits, started=started)
+    run(load(options.run), options.host, options.port, limits=limits, started=started)
     return 0
 
 

@@ -345,7 +345,7 @@ _changes = 0
 def use_recorder(new: Any) -> Any:
     """Tells `new`, or nobody where it is None, of what the engine does, and returns the recorder before.
 
-    A recorder (``cygrad.compiler.recorder``) runs ops and rules in the engine's place, and copies, additions and
+    A recorder (``cygrad.compiler.record.recorder``) runs ops and rules in the engine's place, and copies, additions and
     writes of arrays; it is ``active`` in one thread.
     """
     global _recorder

@@ -2,7 +2,7 @@
 
 from cygrad.compiler.epoch import Epochs
 from cygrad.compiler.function import CompiledFunction, compile
-from cygrad.compiler.program import Program
-from cygrad.compiler.recorder import Refused
+from cygrad.compiler.program.program import Program
+from cygrad.compiler.record.recorder import Refused
 
 __all__ = ["CompiledFunction", "Epochs", "Program", "Refused", "compile"]

@@ -16,7 +16,7 @@ from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
     from cygrad.compiler.function import CompiledFunction
-    from cygrad.compiler.program import Program
+    from cygrad.compiler.program.program import Program
 
 __all__ = ["Epochs"]
 

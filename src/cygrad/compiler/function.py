@@ -12,13 +12,13 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad.autograd import Value, engine, no_grad
-from cygrad.compiler.bindings import Binding, bindings_of
-from cygrad.compiler.check import checked
+from cygrad.compiler.check.comparison import checked
 from cygrad.compiler.epoch import Epochs
-from cygrad.compiler.memory import address, owner_of
-from cygrad.compiler.program import Program
-from cygrad.compiler.recorder import Recorder, Refused
-from cygrad.compiler.replay import Dispatcher
+from cygrad.compiler.program.bindings import Binding, bindings_of
+from cygrad.compiler.program.program import Program
+from cygrad.compiler.record.address_map import address, owner_of
+from cygrad.compiler.record.recorder import Recorder, Refused
+from cygrad.compiler.replay.replay import Dispatcher
 from cygrad.compiler.structure import flatten, has_containers, unflatten
 from cygrad.nn.module import Module
 from cygrad.parallel import in_a_job
@@ -94,9 +94,7 @@ class CompiledFunction(Dispatcher):
         finally:
             end_recording()
 
-    def epoch(
-        self, *args: Any, batch_size: int, order: Any = None, drop_last: bool = False, **kwargs: Any
-    ) -> Any:
+    def epoch(self, *args: Any, batch_size: int, order: Any = None, drop_last: bool = False, **kwargs: Any) -> Any:
         """Calls the function for one batch of rows after the other, and returns what it returned, stacked: every tensor
         with a new first dimension, as long as there were batches; of everything else the last.
 
@@ -179,9 +177,7 @@ class CompiledFunction(Dispatcher):
     def checked(self, program: Program, flat: list[Any], structure: Any) -> Any:
         """Runs a program beside the function."""
         with _recording:
-            return checked(
-                self.name, program, self.function, lambda: self.call_flat(own_inputs(flat), structure), flat
-            )
+            return checked(self.name, program, self.function, lambda: self.call_flat(own_inputs(flat), structure), flat)
 
     def give_up(self, key: Any, reason: str, run: Callable[[], Any]) -> Any:
         """Warns once, and stays eager for such calls."""

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import cygrad
+from cygrad._version import __version__
+from cygrad.runs import AnyRun
 from cygrad.serve.refusal import Refusal
 from cygrad.serve.request import Request, read_request
-from cygrad.train.run import AnyRun
 
 __all__ = ["Application", "Limits"]
 
@@ -95,7 +95,7 @@ class Application:
 
     async def version(self, headers: Mapping[str, str], receive: Receive) -> tuple[str, bytes]:
         """cygrad's version."""
-        return "text/plain; charset=utf-8", cygrad.__version__.encode()
+        return "text/plain; charset=utf-8", __version__.encode()
 
     async def metadata(self, headers: Mapping[str, str], receive: Receive) -> tuple[str, bytes]:
         """What the model is, what it takes, and the limits."""

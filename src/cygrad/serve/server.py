@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from cygrad.runs import AnyRun
 from cygrad.serve.app import Application, Limits
-from cygrad.train.run import AnyRun
 
 __all__ = ["serve"]
 

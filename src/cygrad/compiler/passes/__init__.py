@@ -3,9 +3,9 @@
 from cygrad.compiler.passes.chains import chain
 from cygrad.compiler.passes.dead import drop_dead
 from cygrad.compiler.passes.gradients import write_gradients
-from cygrad.compiler.passes.plan import Plan
 from cygrad.compiler.passes.relu import merge_relu, merge_relu_backward
 from cygrad.compiler.passes.sharing import Places, share_memory
+from cygrad.compiler.plan.plan import Plan
 
 __all__ = ["Places", "Plan", "optimize"]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cygrad import _kernels as kernels
-from cygrad.compiler.launches import Cut, cut_of
-from cygrad.compiler.passes.plan import Plan, is_launch
+from cygrad.compiler.plan.launches import Cut, cut_of
+from cygrad.compiler.plan.plan import Plan, is_launch
 
 __all__ = ["chain"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cygrad.compiler.memory import address, owner_of
-from cygrad.compiler.passes.plan import Plan, is_launch
+from cygrad.compiler.plan.plan import Plan, is_launch
+from cygrad.compiler.record.address_map import address, owner_of
 
 __all__ = ["drop_dead"]
 

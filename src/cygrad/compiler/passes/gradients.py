@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from cygrad.compiler.launches import cut_of
-from cygrad.compiler.memory import address
-from cygrad.compiler.passes.plan import Plan, Use, is_launch, only_uses
+from cygrad.compiler.plan.launches import cut_of
+from cygrad.compiler.plan.plan import Plan, Use, is_launch, only_uses
+from cygrad.compiler.record.address_map import address
 
 __all__ = ["write_gradients"]
 

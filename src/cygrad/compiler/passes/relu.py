@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cygrad.compiler.passes.plan import Plan, Use, is_launch, only_uses
+from cygrad.compiler.plan.plan import Plan, Use, is_launch, only_uses
 
 __all__ = ["merge_relu", "merge_relu_backward"]
 

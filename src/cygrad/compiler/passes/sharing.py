@@ -9,9 +9,9 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.compiler.launches import Operand
-from cygrad.compiler.memory import address
-from cygrad.compiler.passes.plan import Plan, Use, launches_of
+from cygrad.compiler.plan.launches import Operand
+from cygrad.compiler.plan.plan import Plan, Use, launches_of
+from cygrad.compiler.record.address_map import address
 
 __all__ = ["Places", "share_memory"]
 

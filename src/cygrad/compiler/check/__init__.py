@@ -1,0 +1,1 @@
+"""``compile(check=True)``: a program compared with eager mode, launch by launch."""
