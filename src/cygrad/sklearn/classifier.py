@@ -27,8 +27,8 @@ __all__ = ["MLPClassifier"]
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """A multi-layer perceptron for classification, with one class or several labels per sample.
 
-    It has the parameters, defaults and attributes of ``sklearn.neural_network.MLPClassifier``, and gives the same network
-    from the same ``random_state``. A hidden layer is Linear, norm, activation, Dropout; the loss is the cross entropy,
+    It has the parameters, defaults and attributes of ``sklearn.neural_network.MLPClassifier``, and gives the same
+    network from the same ``random_state``. A hidden layer is Linear, norm, activation, Dropout; the loss is the cross entropy,
     plus ½·alpha·‖W‖²/n for the weights W and n samples in a batch.
 
     Args:
@@ -252,8 +252,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return weight
         if isinstance(self.class_weight, str) and incremental:
             raise ValueError(
-                "MLPClassifier: class_weight='balanced' needs all samples at once, but partial_fit gets a part of them; "
-                "pass a dict, for example from sklearn.utils.class_weight.compute_class_weight"
+                "MLPClassifier: class_weight='balanced' needs all samples at once, but partial_fit gets a part; pass a "
+                "dict, for example from sklearn.utils.class_weight.compute_class_weight"
             )
         if self._multilabel:
             labels = y if isinstance(y, np.ndarray) else y.toarray()

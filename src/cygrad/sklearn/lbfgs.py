@@ -61,8 +61,8 @@ def fit_lbfgs(training: Training, train: Samples, callbacks: Sequence[Callback])
 
 
 class Objective:
-    """The loss of all samples with the L2 penalty, and its gradient, as functions of one float64 vector: all parameters,
-    concatenated."""
+    """The loss of all samples with the L2 penalty, and its gradient, as functions of one float64 vector that holds all
+    parameters."""
 
     def __init__(self, training: Training, train: Samples) -> None:
         self.training = training

@@ -23,8 +23,8 @@ __all__ = ["MLPRegressor"]
 class MLPRegressor(RegressorMixin, BaseMLP):
     """A multi-layer perceptron for regression, with one or several outputs.
 
-    It has the parameters, defaults and attributes of ``sklearn.neural_network.MLPRegressor``, and gives the same network
-    from the same ``random_state``. Validation measures R².
+    It has the parameters, defaults and attributes of ``sklearn.neural_network.MLPRegressor``, and gives the same
+    network from the same ``random_state``. Validation measures R².
 
     Args:
         loss: ``"squared_error"``, ½(y − ŷ)² summed over the outputs, or ``"poisson"``, half the Poisson deviance of

@@ -19,8 +19,8 @@ def accuracy(z: Tensor, samples: Samples) -> float:
 
 
 def r2(z: Tensor, samples: Samples) -> float:
-    """R² = 1 − Σ w(y − z)²/Σ w(y − ȳ)², averaged over the columns; a column without variance scores 1 if it is predicted
-    exactly, else 0."""
+    """R² = 1 − Σ w(y − z)²/Σ w(y − ȳ)², averaged over the columns; a column without variance scores 1 if it is
+    predicted exactly, else 0."""
     y, predicted = samples.y.astype(np.float64), z.array.astype(np.float64)
     residual = np.average((y - predicted) ** 2, axis=0, weights=samples.weight)
     spread = np.average((y - np.average(y, axis=0, weights=samples.weight)) ** 2, axis=0, weights=samples.weight)

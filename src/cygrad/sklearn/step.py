@@ -38,9 +38,7 @@ class MLPStep:
         loss, size = self.gradient(x, y, weight, penalized)
         return loss, size, self.update(*update)
 
-    def gradient(
-        self, x: Tensor, y: Tensor, weight: Tensor | None, penalized: bool
-    ) -> tuple[Tensor, Tensor | None]:
+    def gradient(self, x: Tensor, y: Tensor, weight: Tensor | None, penalized: bool) -> tuple[Tensor, Tensor | None]:
         """Computes the gradients. Returns the loss, and ‖W‖ of all weights if they are penalized."""
         size = get_total_norm(self.weights) if penalized else None
         self.optimizer.zero_grad()
