@@ -28,8 +28,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """A multi-layer perceptron for classification, with one class or several labels per sample.
 
     It has the parameters, defaults and attributes of ``sklearn.neural_network.MLPClassifier``, and gives the same
-    network from the same ``random_state``. A hidden layer is Linear, norm, activation, Dropout; the loss is the cross entropy,
-    plus ½·alpha·‖W‖²/n for the weights W and n samples in a batch.
+    network from the same ``random_state``. A hidden layer is Linear, norm, activation, Dropout; the loss is the cross
+    entropy, plus ½·alpha·‖W‖²/n for the weights W and n samples in a batch.
 
     Args:
         hidden_layer_sizes: units per hidden layer, an integer or a sequence.

@@ -20,8 +20,8 @@ class Settings:
     """The parameters of an estimator during one call of ``fit`` or ``partial_fit``.
 
     Fields named like a parameter of the estimator have its value and meaning; `activation` and `dropout` have one value
-    per hidden layer, `clip` is a kind and a bound, or None, and `batch_size` is None for "auto". `estimator` is the name
-    of the class, for messages; `parameters` holds all parameters as the user passed them, for trackers.
+    per hidden layer, `clip` is a kind and a bound, or None, and `batch_size` is None for "auto". `estimator` is the
+    name of the class, for messages; `parameters` holds all parameters as the user passed them, for trackers.
     """
 
     estimator: str

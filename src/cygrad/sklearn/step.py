@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from cygrad import nn
 from cygrad.autograd import engine
-from cygrad.nn.utils import clip_grad_adaptive_, clip_grad_norm_, clip_grad_value_, get_total_norm
+from cygrad.nn.utils import get_total_norm
 from cygrad.optim.optimizer import Optimizer
 from cygrad.sklearn.network import Loss
 from cygrad.tensor import Tensor
+from cygrad.train.clipping import CLIPS
 
 __all__ = ["MLPStep"]
-
-CLIPS: dict[str, Callable[[list[Tensor], float], Any]] = {
-    "norm": clip_grad_norm_,
-    "value": clip_grad_value_,
-    "adaptive": clip_grad_adaptive_,
-}
 
 
 class MLPStep:
