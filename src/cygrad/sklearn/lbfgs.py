@@ -70,7 +70,7 @@ class Objective:
         settings = training.settings
         self.decay = settings.alpha / float(len(train) if train.weight is None else train.weight.sum())
         self.step = training.recorded_gradient
-        self.step.after = eager_calls(settings.max_iter)
+        self.step.cache.warmup_calls = eager_calls(settings.max_iter)
         ends = np.cumsum([0, *[p.numel() for p in training.params]]).tolist()
         self.spans = [slice(start, end) for start, end in pairwise(ends)]
         self.length = ends[-1]

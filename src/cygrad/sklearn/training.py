@@ -77,8 +77,8 @@ class Training(CallbackHost):
         settings = self.settings
         self.optimizer = new_optimizer(settings, self.weights, self.params)
         self._step = MLPStep(self.model, self.loss, self.optimizer, self.weights)
-        self.recorded_step = CompiledFunction(self._step, quiet=True, after=EAGER_STEPS)
-        self.recorded_gradient = CompiledFunction(self._step.gradient, quiet=True, after=EAGER_STEPS)
+        self.recorded_step = CompiledFunction(self._step, quiet=True, warmup_calls=EAGER_STEPS)
+        self.recorded_gradient = CompiledFunction(self._step.gradient, quiet=True, warmup_calls=EAGER_STEPS)
         self.schedule = settings.schedule
         self.patience = Patience(settings.tol, settings.n_iter_no_change)
         self.order: Array | None = None
@@ -151,7 +151,7 @@ class Training(CallbackHost):
 
         All batches run in one call unless a callback is called between them or rows have to be made dense.
         """
-        self.recorded_step.after = eager_calls(group.count * self._remaining_epochs())
+        self.recorded_step.cache.warmup_calls = eager_calls(group.count * self._remaining_epochs())
         interrupted = self.has_listener("on_batch_end") or self.has_listener("on_backward_end")
         if group.count == 1 or interrupted or group.samples.sparse:
             return [self._learn_batch(*batch, rate) for batch in group.one_by_one(order)]
