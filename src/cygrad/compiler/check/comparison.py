@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cygrad import random
 from cygrad._typing import Array
 from cygrad.compiler.check.snapshot import Snapshot
 from cygrad.compiler.plan.launches import operands_of
 from cygrad.compiler.plan.plan import launches_of
 from cygrad.compiler.record.calls import Call
 from cygrad.compiler.record.recorder import Recorder
+from cygrad.generator import current_generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def checked(
     something else now than when it was recorded; then everything is as it was before.
     """
     with program.replay.lock:
-        before = Snapshot([program.roots(), random.current_generator(), function])
+        before = Snapshot([program.roots(), current_generator(), function])
         try:
             witness = Witness()
             witness.start()

@@ -9,10 +9,10 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from cygrad.autograd import Value
+from cygrad.generator import Generator
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import LRScheduler
 from cygrad.optim.optimizer import Optimizer
-from cygrad.random import Generator
 
 __all__ = ["Binding", "bindings_of"]
 

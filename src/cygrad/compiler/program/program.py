@@ -20,7 +20,7 @@ from cygrad.compiler.record.recorder import Recorder
 from cygrad.compiler.replay.loop import Loop, loops
 from cygrad.compiler.replay.replay import Draws, Form, Replay, Update, commit, prepare
 from cygrad.compiler.structure import flatten, unflatten
-from cygrad.random import current_generator
+from cygrad.generator import current_generator
 
 __all__ = ["Program"]
 

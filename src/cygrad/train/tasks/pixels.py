@@ -11,9 +11,9 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.data import TensorDataset, load_digits, load_mnist, stratified_split
+from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
-from cygrad.random import Generator
 from cygrad.train.evaluation import Loss
 from cygrad.train.run import Config, Run
 from cygrad.train.run.pixels import scaled
