@@ -431,15 +431,16 @@ __all__ = [
 
 if TYPE_CHECKING:
     from cygrad import compiler as compiler
+    from cygrad import runs as runs
     from cygrad import train as train
     from cygrad.compiler import compile as compile
 else:
 
     def __getattr__(name):
-        """``cygrad.train``, ``cygrad.compiler`` and ``cygrad.compile``, which are imported when they are first used."""
+        """Import ``cygrad.compile``, ``cygrad.compiler``, ``cygrad.runs`` and ``cygrad.train`` on first use."""
         import importlib
 
-        if name in ("compiler", "train"):
+        if name in ("compiler", "runs", "train"):
             return importlib.import_module(f"cygrad.{name}")
         if name == "compile":
             globals()[name] = function = importlib.import_module("cygrad.compiler").compile

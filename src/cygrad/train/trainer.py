@@ -37,7 +37,7 @@ from cygrad.train.evaluation import (
 )
 from cygrad.train.history import History, Record
 from cygrad.train.metrics import Function, Metric, named_metrics
-from cygrad.train.options import ResumeWarning, changes, options_of
+from cygrad.train.option_changes import ResumeWarning, changes, options_of
 from cygrad.train.progress import Progress
 from cygrad.train.random_state import RandomState
 from cygrad.train.running import MEASURED, Epoch

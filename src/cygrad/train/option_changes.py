@@ -55,7 +55,7 @@ def is_plain(value: Any) -> bool:
 def changes(before: dict[str, Any], now: dict[str, Any]) -> str:
     """What differs, in words; nothing where nothing does.
 
-    >>> from cygrad.train.options import changes
+    >>> from cygrad.train.option_changes import changes
     >>> changes({"clip": None, "seed": 0}, {"clip": "norm 1.0", "seed": 0})
     'clip was None and is norm 1.0'
     """
