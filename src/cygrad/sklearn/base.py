@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from cygrad._typing import Array
-from cygrad.random import Generator
+from cygrad.generator import Generator
 from cygrad.sklearn.fitted import FittedMLP
 from cygrad.sklearn.lbfgs import fit_lbfgs
 from cygrad.sklearn.leakage import warn_of_repeated

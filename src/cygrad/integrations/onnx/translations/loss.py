@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cygrad.autograd.engine import Op
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.registry import TRANSLATIONS, translates
+from cygrad.integrations.onnx.translations.registry import TRANSLATIONS, AnyOp, translates
 from cygrad.ops import loss
 
 REDUCTIONS = {"mean": "ReduceMean", "sum": "ReduceSum"}
 
 
-def elementwise(op: Op) -> Callable[[Callable[[Call, str, str], str]], None]:
+def elementwise(op: AnyOp) -> Callable[[Callable[[Call, str, str], str]], None]:
     """Decorator that registers the formula of an elementwise loss of x and t, which is then reduced."""
 
     def register(formula: Callable[[Call, str, str], str]) -> None:
