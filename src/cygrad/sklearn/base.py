@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from cygrad._typing import Array
-from cygrad.random import Generator
+from cygrad.generator import Generator
 from cygrad.sklearn.fitted import FittedMLP
 from cygrad.sklearn.layers import Layers, layers_of
 from cygrad.sklearn.lbfgs import fit_lbfgs
@@ -141,9 +141,7 @@ class BaseMLP(FittedMLP, MultiOutputMixin, BaseEstimator):
             raise AttributeError(f"{type(self).__name__}: partial_fit needs solver sgd or adam, got lbfgs")
         return True
 
-    def _fit(
-        self, X: Any, y: Any, weight: Any, validation: Validation, incremental: bool, classes: Any = None
-    ) -> Any:
+    def _fit(self, X: Any, y: Any, weight: Any, validation: Validation, incremental: bool, classes: Any = None) -> Any:
         """Fits; after an error the estimator is as it was."""
         first = not hasattr(self, "_training") or not (incremental or self.warm_start)
         attributes = self.__dict__.copy()

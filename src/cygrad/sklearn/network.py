@@ -14,8 +14,8 @@ import numpy as np
 import cygrad as cg
 from cygrad import nn
 from cygrad.autograd import no_grad
+from cygrad.generator import Generator
 from cygrad.nn import functional as F
-from cygrad.random import Generator
 from cygrad.tensor import Tensor
 
 __all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "evaluating", "initialise", "linear_layers"]

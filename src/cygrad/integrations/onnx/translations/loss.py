@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cygrad.autograd.engine import Op
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.table import TRANSLATIONS, translates
+from cygrad.integrations.onnx.translations.table import TRANSLATIONS, AnyOp, translates
 from cygrad.ops import loss
 
 REDUCTIONS = {"mean": "ReduceMean", "sum": "ReduceSum"}
 
 
-def pointwise(op: Op) -> Callable[[Callable[[Call, str, str], str]], None]:
+def pointwise(op: AnyOp) -> Callable[[Callable[[Call, str, str], str]], None]:
     """Decorator that enters the formula of a loss of single numbers x and t, which is then reduced."""
 
     def enter(formula: Callable[[Call, str, str], str]) -> None:

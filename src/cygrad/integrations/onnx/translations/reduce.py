@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.table import TRANSLATIONS, Translation, translates
+from cygrad.integrations.onnx.translations.table import TRANSLATIONS, AnyOp, Translation, translates
 from cygrad.ops import reduce
 from cygrad.ops.axes import checked_axes
 
@@ -38,15 +38,15 @@ def reduction(kind: str) -> Translation:
     return lambda call: reduced(call, kind, call.name(0, call.dtype), axes_of(call), call.options["keepdim"])
 
 
-for op, kind in {
+REDUCTIONS: dict[AnyOp, str] = {
     reduce.sum: "ReduceSum",
     reduce.mean: "ReduceMean",
     reduce.prod: "ReduceProd",
     reduce.amax: "ReduceMax",
     reduce.amin: "ReduceMin",
     reduce.logsumexp: "ReduceLogSumExp",
-}.items():
-    TRANSLATIONS[op] = reduction(kind)
+}
+TRANSLATIONS.update({op: reduction(kind) for op, kind in REDUCTIONS.items()})
 
 
 @translates(reduce.var, reduce.std)

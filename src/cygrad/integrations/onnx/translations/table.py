@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cygrad.autograd.engine import Op
 from cygrad.integrations.onnx.graph import Call
 
-__all__ = ["TRANSLATIONS", "Translation", "elementwise", "pair", "translates"]
+__all__ = ["TRANSLATIONS", "AnyOp", "Translation", "elementwise", "pair", "translates"]
 
 Translation = Callable[[Call], Any]
+AnyOp = Callable[..., Any]  # to type checkers an op is the function that it is called as
 
-TRANSLATIONS: dict[Op, Translation] = {}
+TRANSLATIONS: dict[AnyOp, Translation] = {}
 
 
-def translates(*ops: Op) -> Callable[[Translation], Translation]:
+def translates(*ops: AnyOp) -> Callable[[Translation], Translation]:
     """Decorator that enters a translation for ops."""
 
     def enter(translation: Translation) -> Translation:
