@@ -20,7 +20,7 @@ import threading
 import numpy as np
 
 from cygrad.autograd import engine as engine_module
-from cygrad.random import current_generator
+from cygrad.generator import current_generator
 
 cnp.import_array()
 
