@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -118,6 +119,7 @@ def module(name: str, source: str, **options) -> Extension:
 
 
 write_argument_blocks()
+runpy.run_path(str(ROOT / "tools/make_stubs.py"))["write"]()
 levels = build_flags.cpu_levels()
 libraries = [library(f"cygrad_{level}", f"csrc/isa/{level}.c", flags) for level, flags in levels.items()]
 libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in ("dispatch", "pool", "memory", "program")]
