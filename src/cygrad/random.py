@@ -11,7 +11,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 from cygrad.tensor import Tensor
 
 __all__ = [
@@ -108,7 +108,7 @@ class Generator:
 
     def numpy(self) -> np.random.Generator:
         """A NumPy generator for one use: everything that no kernel draws."""
-        engine.reading("Generator.numpy")
+        recording.reading("Generator.numpy")
         seed, offset = self.advance(1)
         # The key tells it from the counters of the kernels, which have key (seed, 0).
         return np.random.Generator(np.random.Philox(key=np.array([seed, (offset + 1) % WORD], np.uint64)))
@@ -172,12 +172,12 @@ def drawn(generator: Generator | None, method: str, *args: Any) -> Array:
 
 def uniform_array(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
     """Numbers uniform in [0, 1)."""
-    return engine.produced(drawn, generator, "random", shape, np.dtype(dtype or np.float32).type)
+    return recording.produced(drawn, generator, "random", shape, np.dtype(dtype or np.float32).type)
 
 
 def normal_array(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Array:
     """Numbers from N(0, 1)."""
-    return engine.produced(drawn, generator, "standard_normal", shape, np.dtype(dtype or np.float32).type)
+    return recording.produced(drawn, generator, "standard_normal", shape, np.dtype(dtype or np.float32).type)
 
 
 def sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -222,20 +222,20 @@ def randint(
         low, high, size = 0, low, high
     if not low < high:
         raise RuntimeError(f"randint: low must be below high, got {low} and {high}")
-    return Tensor(engine.produced(drawn, generator, "integers", low, high, tuple(size or ()), dtype or np.int64))
+    return Tensor(recording.produced(drawn, generator, "integers", low, high, tuple(size or ()), dtype or np.int64))
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
     """0..n − 1 in random order."""
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
-    order = engine.produced(drawn, generator, "permutation", n)
+    order = recording.produced(drawn, generator, "permutation", n)
     return Tensor(order.astype(dtype or np.int64, copy=False))
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that input gives, else 0."""
-    return Tensor(engine.produced(bernoulli_array, input.array, generator))
+    return Tensor(recording.produced(bernoulli_array, input.array, generator))
 
 
 def bernoulli_array(p: Array, generator: Generator | None) -> Array:
@@ -248,7 +248,7 @@ def normal(mean: Any, std: Any, size: Sequence[int] | None = None, *, generator:
     """Numbers from N(mean, std²); mean and std are numbers or tensors, broadcast."""
     centre, spread = (getattr(v, "array", v) for v in (mean, std))
     shape = np.broadcast_shapes(np.shape(centre), np.shape(spread)) if size is None else tuple(size)
-    return Tensor(engine.produced(scaled_normal_array, centre, spread, shape, generator))
+    return Tensor(recording.produced(scaled_normal_array, centre, spread, shape, generator))
 
 
 def scaled_normal_array(mean: Any, std: Any, shape: tuple[int, ...], generator: Generator | None) -> Array:
@@ -262,7 +262,7 @@ def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Numbers of columns, drawn with the weights in the rows of input."""
-    return Tensor(engine.produced(multinomial_array, input.array, num_samples, replacement, generator))
+    return Tensor(recording.produced(multinomial_array, input.array, num_samples, replacement, generator))
 
 
 def multinomial_array(weights: Array, num_samples: int, replacement: bool, generator: Generator | None) -> Array:

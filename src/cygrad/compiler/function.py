@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad.autograd import Value, engine, no_grad
+from cygrad.autograd import Value, engine, no_grad, recording
 from cygrad.compiler.bindings import Binding, bindings_of
 from cygrad.compiler.check import checked
 from cygrad.compiler.epoch import Epochs
@@ -76,7 +76,7 @@ class CompiledFunction(Dispatcher):
 
     def miss(self, args: Any, kwargs: Any) -> Any:
         """Runs a call eagerly, or records it."""
-        if engine.recorder() is not None or engine.anomaly_enabled():
+        if recording.recorder() is not None or engine.anomaly_enabled():
             return self.call(*args, **kwargs)  # a part of another recorded step, or a search for NaN
         flat, structure = flatten((args, kwargs)) if kwargs or has_containers(args) else (list(args), None)
         for program in self._programs:
@@ -165,7 +165,7 @@ class CompiledFunction(Dispatcher):
         program = Program(self.name, recorder, structure, flat, given, result)
         program.replay.grad_mode = grad_mode
         program.replay.bindings = [binding for binding in bindings if binding.holds()]
-        program.replay.changes = engine.changes()
+        program.replay.changes = recording.changes()
         self._programs.append(program)
         if not self.check:
             self.replays = [program.replay, *self.replays]

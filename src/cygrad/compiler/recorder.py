@@ -20,7 +20,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import Node, Op, Value, engine
+from cygrad.autograd import Node, Op, Value, recording
 from cygrad.compiler.calls import Call, ForwardCall, RuleCall
 from cygrad.compiler.memory import Memory, address, arrays_in, owner_of
 
@@ -99,14 +99,14 @@ class Recorder:
 
     def start(self) -> None:
         """Records from now on. Raises RuntimeError where another recording is under way."""
-        if engine.use_recorder(self) is not None:
+        if recording.use_recorder(self) is not None:
             raise RuntimeError("compile: a step is being recorded already")
         kernels.use_tape(self.tape)
 
     def stop(self) -> None:
         """Records no more."""
         kernels.use_tape(None)
-        engine.use_recorder(None)
+        recording.use_recorder(None)
         self.events[:0] = self.first
         self.learn_new()
         for gradient in self.gradients.values():

@@ -8,14 +8,14 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from cygrad._kernels cimport Launch, Loop, Segment
-from cygrad.autograd cimport engine
+from cygrad.autograd cimport engine, recording
 from cygrad.autograd.engine cimport Value, Version
 
 import threading
 
 import numpy as np
 
-from cygrad.autograd import engine as engine_module
+from cygrad.autograd import engine as engine_module, recording as recording_module
 from cygrad.random import current_generator
 
 cnp.import_array()
@@ -242,10 +242,10 @@ cdef class Replay:
         for binding in self.bindings:
             if bound(<tuple>binding) is not (<tuple>binding)[2]:
                 return False
-        if self.changes != engine._changes:
+        if self.changes != recording._changes:
             if not self.modules_fit():
                 return False
-            self.changes = engine._changes
+            self.changes = recording._changes
         for update in self.updates:
             if not (<Update>update).fits():
                 return False
@@ -425,7 +425,7 @@ cdef class Dispatcher:
     def __call__(self, *args, **kwargs):
         cdef Replay replay
         cdef Py_ssize_t i
-        if not kwargs and engine_module_recorder() is None and not anomaly_enabled() and is_flat(args):
+        if not kwargs and active_recorder() is None and not anomaly_enabled() and is_flat(args):
             for i in range(len(self.replays)):
                 replay = self.replays[i]
                 if replay.structure is None and replay.fits(args):
@@ -443,7 +443,7 @@ cdef class Dispatcher:
         raise NotImplementedError
 
 
-cdef object engine_module_recorder = engine_module.recorder
+cdef object active_recorder = recording_module.recorder
 
 
 cdef bint is_flat(tuple args):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 from cygrad.random import normal_array, uniform_array
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ def fill(op: str, tensor: Tensor, values: Array) -> Tensor:
     """Writes the values into the tensor."""
     if not tensor.array.flags.writeable:
         raise ValueError(f"{op}: the tensor's memory is read-only")
-    engine.reading(op)
+    recording.reading(op)
     np.copyto(tensor.array, values, casting="same_kind")
     tensor.version.value += 1
     return tensor

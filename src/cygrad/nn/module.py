@@ -15,10 +15,11 @@ from weakref import ref
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.autograd import engine
+from cygrad.autograd import leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device
 from cygrad.nn.hooks import Hooks
+from cygrad.nn.layer import Layer
 from cygrad.nn.parameter import Parameter
 from cygrad.tensor import Tensor
 
@@ -44,7 +45,7 @@ class IncompatibleKeys(NamedTuple):
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-class Module(engine.Layer):
+class Module(Layer):
     """Base class of everything that has parameters. As ``torch.nn.Module``.
 
     A subclass assigns parameters and modules to attributes after ``super().__init__()``, and computes in
@@ -80,7 +81,7 @@ class Module(engine.Layer):
             self._buffer_names.pop(name, None)
         elif value is not None and name in self.__dict__:
             self._check_replacement(name, value)
-        engine.note_change()
+        recording.note_change()
         object.__setattr__(self, name, value)
 
     def _check_replacement(self, name: str, value: Any) -> None:
@@ -99,7 +100,7 @@ class Module(engine.Layer):
         )
 
     def __delattr__(self, name: str) -> None:
-        engine.note_change()
+        recording.note_change()
         object.__delattr__(self, name)
         self._buffer_names.pop(name, None)
 
@@ -220,7 +221,7 @@ class Module(engine.Layer):
         if not recurse:
             return iter({id(value): value for _, value in self._own(Parameter)}.values())
         # Training loops ask in every step, and the answer is the same as long as no module has changed.
-        changes, key = engine.changes(), id(self)
+        changes, key = recording.changes(), id(self)
         present = _parameters.get(key)
         if present is None or present[0]() is not self or present[1] != changes:
             found: dict[int, Parameter] = {}
@@ -347,7 +348,7 @@ class Module(engine.Layer):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets the gradients of all parameters, or fills them with zeros where they exist."""
-        engine.zero_gradients(list(self.parameters()), set_to_none)
+        leaves.zero_gradients(list(self.parameters()), set_to_none)
 
     def apply(self: Self, fn: Callable[[Module], None]) -> Self:
         """Calls `fn` on every module below, then on this one."""

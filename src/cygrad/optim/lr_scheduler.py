@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 
 __all__ = [
     "CosineAnnealingLR",
@@ -88,7 +88,7 @@ class LRScheduler:
         """The rates last set, one for each parameter group."""
         return list(self._last_lr)
 
-    @engine.replayed
+    @recording.replayed
     def step(self) -> None:
         """Goes on to the next epoch, and sets its rates."""
         self._advance(self.get_lr)
@@ -511,7 +511,7 @@ class SequentialLR(LRScheduler):
             scheduler._undo()
         super().__init__(optimizer, last_epoch)
 
-    @engine.replayed
+    @recording.replayed
     def step(self) -> None:
         """Goes on to the next epoch, and sets its rates."""
         epoch = self.last_epoch + 1
@@ -612,7 +612,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.num_bad_epochs = 0
         self._last_lr = self._rates()
 
-    @engine.replayed
+    @recording.replayed
     def step(self, metrics: Any) -> None:
         """Goes on to the next epoch, whose metric is given: a number, or a tensor of one."""
         value = float(np.asarray(getattr(metrics, "array", metrics)).item())

@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import enable_grad, engine
+from cygrad.autograd import enable_grad, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.tensor import Tensor
 
@@ -98,7 +98,7 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets all gradients, or sets them to zero."""
         for group in self.param_groups:
-            engine.zero_gradients(group["params"], set_to_none)
+            leaves.zero_gradients(group["params"], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step: every parameter that has a gradient moves. A closure computes the loss anew, which is returned."""
@@ -107,27 +107,27 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            ready = engine.with_gradient(group["params"])
+            ready = leaves.with_gradient(group["params"])
             if ready and type(self).update is Optimizer.update:
                 self.update(group, ready)
             elif ready:
-                engine.call_again(self.update, group, ready)
+                recording.call_again(self.update, group, ready)
         if self._hooks:
             for hook in tuple(self._hooks.values()):
-                engine.call_again(hook, self)
+                recording.call_again(hook, self)
         return loss
 
     def update(self, group: Group, params: list[Tensor]) -> None:
         """Moves the parameters, all of which have gradients: one launch for those of one dtype and one step count. An
         optimizer that has its own is called again by recorded steps, in Python."""
-        names, recorder = self.state_names(group), engine.recorder()
-        states = engine.states_of(params, self.state)
-        for number, name in engine.lacking(states, names):
+        names, recorder = self.state_names(group), recording.recorder()
+        states = leaves.states_of(params, self.state)
+        for number, name in leaves.missing(states, names):
             shape, dtype = params[number].shape, params[number].dtype
             states[number][name] = Tensor(kernels.pooled(np.full, shape, self.first_state(group), dtype))
-        for step, batch, own in engine.count_steps(params, states):
-            p, g = engine.written_arrays(batch), engine.gradients_of(batch)
-            self.launch(group, step, p, g, *engine.arrays_in(own, names))
+        for step, batch, own in leaves.count_steps(params, states):
+            p, g = leaves.written_arrays(batch), leaves.gradients_of(batch)
+            self.launch(group, step, p, g, *leaves.arrays_in(own, names))
             if recorder is not None:
                 recorder.optimized(self, group, batch, own, names)
 

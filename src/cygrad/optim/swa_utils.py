@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.autograd import engine, no_grad
+from cygrad.autograd import no_grad, recording
 from cygrad.nn.module import Module
 from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d
 from cygrad.optim.lr_scheduler import HasGroups, LRScheduler, one_each
@@ -116,7 +116,7 @@ class AveragedModel(Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
 
-    @engine.replayed
+    @recording.replayed
     def update_parameters(self, model: Module) -> None:
         """Takes the model's parameters into the average."""
         averages, values = self._averaged_of(self.module), self._averaged_of(model)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cygrad import nn
-from cygrad.autograd import engine
+from cygrad.autograd import leaves, recording
 from cygrad.nn.utils import clip_grad_adaptive_, clip_grad_norm_, clip_grad_value_, get_total_norm
 from cygrad.optim.optimizer import Optimizer
 from cygrad.sklearn.network import Loss
@@ -55,7 +55,7 @@ class Step:
         if clip is not None:
             CLIPS[clip](self.params, bound)
         if decay:
-            engine.call_again(decayed, self.weights, self.optimizer, decay)
+            recording.call_again(decayed, self.weights, self.optimizer, decay)
         self.optimizer.step()
         return norm
 
@@ -63,6 +63,6 @@ class Step:
 def decayed(weights: list[Tensor], optimizer: Optimizer, decay: float) -> None:
     """W ← W·(1 − lr·decay). I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization"."""
     factor = 1 - optimizer.param_groups[0]["lr"] * decay
-    engine.note_writes(weights)
-    for array in engine.arrays_of(weights):
+    leaves.note_writes(weights)
+    for array in leaves.arrays_of(weights):
         array *= factor

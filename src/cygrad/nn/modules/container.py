@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from cygrad.autograd import engine
+from cygrad.nn.layer import layers_in
 from cygrad.nn.module import Module, indented, layout
 from cygrad.nn.parameter import Parameter
 
@@ -125,7 +125,7 @@ class Sequential(_List):
             self._set_items(args)
 
     def forward(self, input: Any) -> Any:
-        for module in engine.layers_in(self.__dict__):
+        for module in layers_in(self.__dict__):
             input = module(input)
         return input
 
