@@ -52,6 +52,20 @@ def target_machine() -> str:
     return sysconfig.get_platform().rpartition("-")[2] if sys.platform != "darwin" else platform.machine()
 
 
+def project_urls() -> dict[str, str]:
+    """The project's links, for the repository that GitHub Actions builds; none elsewhere."""
+    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    if not server or not repository:
+        return {}
+    home = f"{server}/{repository}"
+    return {
+        "Homepage": home,
+        "Documentation": f"{home}/blob/main/docs/README.md",
+        "Changelog": f"{home}/blob/main/CHANGELOG.md",
+        "Issues": f"{home}/issues",
+    }
+
+
 def cpu_levels() -> dict[str, list[str]]:
     is_x86 = target_machine() in ("x86_64", "amd64", "AMD64")
     return X86_LEVELS if is_x86 else {"baseline": []}
@@ -158,12 +172,13 @@ compiled = [
     module("nn.layer", "src/cygrad/nn/layer.py", depends=[*ENGINE, "src/cygrad/nn/layer.pxd"]),
 ]
 replay = module(
-    "compiler.replay",
-    "src/cygrad/compiler/replay.pyx",
+    "compiler.replay.replay",
+    "src/cygrad/compiler/replay/replay.pyx",
     depends=["csrc/program.h", "src/cygrad/_kernels.pxd", *ENGINE],
 )
 
 setup(
+    project_urls=project_urls(),
     libraries=libraries,
     ext_modules=cythonize(
         [kernels, *compiled, replay],

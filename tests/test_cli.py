@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import cygrad as cg
-from cygrad import bench, cli, train
+from cygrad import bench, cli, runs, train
 
 COMMAND = [sys.executable, "-m", "cygrad"]
 # The package under test, from any folder.
@@ -49,7 +49,7 @@ def run(*arguments, **options):
 
 
 def failure(capsys, *arguments, code=1):
-    """The one sentence that a command that fails prints."""
+    """The one line that a failing command prints."""
     try:
         assert cli.main([str(a) for a in arguments]) == code
     except SystemExit as error:
@@ -80,8 +80,8 @@ def test_the_digits_are_learnt_to_97_percent(tmp_path):
     )
     metrics = (tmp_path / "runs" / "digits" / "metrics.csv").read_text().splitlines()
     assert len(epochs) == len(metrics) - 1 > 5
-    saved = train.load_run(tmp_path / "runs" / "digits")
-    task = train.digits(0)
+    saved = runs.load(tmp_path / "runs" / "digits")
+    task = runs.digits(0)
     test = train.evaluate(saved.model, cg.data.DataLoader(task.test, 512))
     assert 100 * test["accuracy"] == pytest.approx(accuracy(done.stdout), abs=0.005)
     assert saved.config.results["test_accuracy"] == test["accuracy"]
@@ -132,10 +132,10 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path):
         finally:
             process.kill()
     assert process.returncode == 130 and errors == ""
-    assert re.search(r"^interrupted: the weights of epoch \d+ are kept", rest, re.M)
+    assert re.search(r"^interrupted: kept the weights of epoch \d+, validation loss", rest, re.M)
     assert accuracy(rest) > 80
-    saved = train.load_run(tmp_path / "run")
-    held = train.evaluate(saved.model, cg.data.DataLoader(train.digits(0).validation, 1024))
+    saved = runs.load(tmp_path / "run")
+    held = train.evaluate(saved.model, cg.data.DataLoader(runs.digits(0).validation, 1024))
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
     assert held["loss"] == pytest.approx(min(float(line.split(",")[3]) for line in lines), rel=1e-5)
 
@@ -148,13 +148,13 @@ def test_ctrl_c_in_the_first_epoch_leaves_an_older_run(tmp_path, capsys, monkeyp
 
     monkeypatch.setattr(train.Trainer, "_step", interrupt)
     assert cli.main(["train", "digits", "--out", str(folder)]) == 130
-    assert "interrupted before the first epoch was over: nothing is saved" in capsys.readouterr().out
+    assert "interrupted during the first epoch: nothing was saved" in capsys.readouterr().out
     for name in os.listdir(digits_run):
         assert (folder / name).read_bytes() == (digits_run / name).read_bytes()
 
 
 def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, capsys, monkeypatch):
-    task = train.digits(0)
+    task = runs.digits(0)
 
     def step(trainer, group, original=train.Trainer._step):
         if (trainer.epoch, trainer.step_of_epoch) == (2, 3):
@@ -164,7 +164,7 @@ def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, 
     monkeypatch.setattr(train.Trainer, "_step", step)
     message = failure(capsys, "train", "digits", "--epochs", "5", "--out", str(tmp_path / "run"))
     assert message == "fit: epoch 2, batch 4: the data hold nan"
-    saved = train.load_run(tmp_path / "run")
+    saved = runs.load(tmp_path / "run")
     assert saved.config.results["best_epoch"] == 1
     assert train.evaluate(saved.model, cg.data.DataLoader(task.test, 512))["accuracy"] > 0.8
 
@@ -172,15 +172,15 @@ def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, 
 def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine")
     message = failure(capsys, "train", "digits", "--out", str(tmp_path / "taken"))
-    assert re.fullmatch(r"save_run: .*taken can't be made a folder \(.*\)", message)
+    assert re.fullmatch(r"runs.save: .*taken can't be created as a folder \(.*\)", message)
     assert (tmp_path / "taken").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["mnist"], 1, "train: mnist needs --data, the folder with its files"),
-        (["digits", "--data", "x"], 1, "train: mnist needs --data, the folder with its files; nothing else takes it"),
+        (["mnist"], 1, "train: mnist needs --data, the folder with its IDX files"),
+        (["digits", "--data", "x"], 1, "train: --data applies to mnist only, not to digits"),
         (["mnist", "--data", "nowhere"], 1, "load_mnist: there is neither t10k-images-idx3-ubyte nor"),
         (["digits", "--epochs", "0"], 1, "train: epochs must be at least 1, got 0"),
         (["digits", "--batch-size", "0"], 1, "train: batch_size must be at least 1, got 0"),
@@ -196,9 +196,9 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["digits", "--weight-decay", "-1"], 1, "AdamW: "),
         (["digits", "--dropout", "1.5"], 1, "train: dropout must lie in [0, 1), got 1.5"),
         (["digits", "--threads", "0"], 1, "set_num_threads"),
-        (["digits", "--seed", "1" * 30], 1, "train: the seed must have at most 64 bits, got 1"),
-        (["digits", "--hidden", "3,x"], 2, "argument --hidden: sizes are integers of at least 1"),
-        (["digits", "--epochs", "many"], 2, "argument --epochs: invalid int value: 'many'"),
+        (["digits", "--seed", "1" * 30], 1, "train: seed must fit in 64 bits, got 1"),
+        (["digits", "--hidden", "3,x"], 2, "argument --hidden: must be integers of at least 1, separated by commas, got '3,x'"),
+        (["digits", "--epochs", "many"], 2, "argument --epochs: must be an integer, got 'many'"),
         (["letters"], 1, "train: the source must be digits, mnist, a .toml file or a table (.csv, .tsv, .npy, .npz, .parquet), got 'letters'"),
     ],
 )  # fmt: skip
@@ -216,7 +216,7 @@ def test_predict_reads_csv_and_npy(tmp_path, capsys, digits_run):
     rows = images[:40].reshape(40, 64)
     np.savetxt(tmp_path / "rows.csv", rows, "%d", ",")
     np.save(tmp_path / "rows.npy", rows)
-    wanted = train.load_run(digits_run).classes(rows)
+    wanted = runs.load(digits_run).classes(rows)
     assert (wanted == labels[:40]).mean() > 0.7
     for name in "rows.csv", "rows.npy":
         assert cli.main(["predict", str(digits_run), str(tmp_path / name)]) == 0
@@ -233,12 +233,12 @@ def test_predict_says_what_is_wrong(tmp_path, capsys, digits_run):
     table = tmp_path / "table.csv"
     table.write_text("1,2,3\n")
     wrong = failure(capsys, "predict", str(digits_run), str(table))
-    assert wrong == "predict: the rows have 3 columns, but the model wants 64"
+    assert wrong == "predict: the rows have 3 columns, but the model expects 64 columns"
     table.write_text("1,x\n")
     assert "line 1 of" in failure(capsys, "predict", str(digits_run), str(table))
     missing = str(tmp_path / "none.csv")
     assert failure(capsys, "predict", str(digits_run), missing) == f"{missing}: No such file or directory"
-    assert "is no run" in failure(capsys, "predict", str(tmp_path), str(table))
+    assert "is not a run folder" in failure(capsys, "predict", str(tmp_path), str(table))
 
 
 # export
@@ -249,7 +249,7 @@ def test_export_onnx_takes_rows_as_they_are(tmp_path, capsys, digits_run):
     onnx = pytest.importorskip("onnx", reason="onnx is not installed")
     path = tmp_path / "digits.onnx"
     assert cli.main(["export", str(digits_run), "--format", "onnx", "--out", str(path), "--opset", "18"]) == 0
-    assert capsys.readouterr().out == f"written {path}\n"
+    assert capsys.readouterr().out == f"wrote {path}\n"
     written = onnx.load(path)
     assert written.opset_import[0].version == 18
     notes = json.loads({entry.key: entry.value for entry in written.metadata_props}["cygrad"])
@@ -257,7 +257,7 @@ def test_export_onnx_takes_rows_as_they_are(tmp_path, capsys, digits_run):
     rows = cg.data.load_digits()[0][:200].reshape(200, 64).astype(np.float32)
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     scores, probabilities = session.run(["scores", "probabilities"], {"rows": rows})
-    saved = train.load_run(digits_run)
+    saved = runs.load(digits_run)
     np.testing.assert_allclose(scores, saved.scores(rows), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(probabilities, saved.probabilities(rows), atol=1e-6)
     np.testing.assert_array_equal(probabilities.argmax(1), saved.classes(rows))
@@ -267,7 +267,7 @@ def test_export_safetensors_has_the_weights_under_their_names(tmp_path, digits_r
     safetensors = pytest.importorskip("safetensors", reason="safetensors is not installed")
     path = tmp_path / "digits.safetensors"
     assert cli.main(["export", str(digits_run), "--out", str(path)]) == 0
-    saved = train.load_run(digits_run).model.state_dict()
+    saved = runs.load(digits_run).model.state_dict()
     with safetensors.safe_open(path, framework="np") as opened:
         assert set(opened.keys()) == set(saved)
         assert opened.metadata()["format"] == "pt"
@@ -283,13 +283,13 @@ def test_export_writes_into_the_run_unless_told_otherwise(tmp_path, digits_run):
     assert cli.main(["export", str(folder)]) == 0
     assert cli.main(["export", str(folder), "--format", "safetensors"]) == 0
     assert {"model.onnx", "model.safetensors"} < set(os.listdir(folder))
-    assert train.load_run(folder).config == train.load_run(digits_run).config
-    train.prepare_folder(folder)  # still the folder of a run
+    assert runs.load(folder).config == runs.load(digits_run).config
+    runs.prepare_folder(folder)  # still the folder of a run
 
 
 def test_export_says_what_is_wrong(tmp_path, capsys, monkeypatch, digits_run):
     run, out = str(digits_run), str(tmp_path / "model")
-    assert failure(capsys, "export", str(tmp_path)) == f"load_run: {tmp_path} is no run, it has no config.json"
+    assert failure(capsys, "export", str(tmp_path)) == f"runs.load: {tmp_path} is not a run folder: config.json is missing"
     assert "argument --format: invalid choice: 'pickle'" in failure(capsys, "export", run, "--format", "pickle", code=2)
     wrong = failure(capsys, "export", run, "--format", "safetensors", "--out", f"{out}.onnx")
     assert wrong == f"export: a safetensors file must end in .safetensors, got '{out}.onnx'"

@@ -1,4 +1,4 @@
-"""Every example in a docstring runs, and every public name has a docstring."""
+"""Every example in a docstring or on a page runs, every public name has a docstring, and links between pages work."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +21,10 @@ MODULES = ["cygrad", *(m.name for m in pkgutil.walk_packages(cg.__path__, "cygra
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PUBLIC = [
     "cygrad", "cygrad.nn", "cygrad.nn.functional", "cygrad.autograd", "cygrad.compiler", "cygrad.data",
-    "cygrad.data.preprocessing", "cygrad.optim", "cygrad.train", "cygrad.sklearn", "cygrad.serve",
+    "cygrad.data.preprocessing", "cygrad.optim", "cygrad.train", "cygrad.runs", "cygrad.sklearn", "cygrad.serve",
     "cygrad.integrations.onnx",
 ]  # fmt: skip
-# What must be there for a part of ours, or its examples.
+# Packages that a subpackage, or its examples, needs.
 OPTIONAL = {"sklearn": "cygrad.sklearn", "onnx": "cygrad.integrations.onnx"}
 
 
@@ -59,3 +63,74 @@ def test_public_names_are_documented(name):
         if (inspect.isfunction(item := getattr(module, attribute)) or inspect.isclass(item)) and not item.__doc__
     ]
     assert not bare, f"no docstring: {bare}"
+
+
+# Pages
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("csrc/*.md")])
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+pages_are_here = pytest.mark.skipif(not (ROOT / "docs").exists(), reason="the pages are not beside the tests")
+
+
+def read(path):
+    return path.read_text(encoding="utf-8")
+
+
+def python_blocks(name):
+    """The Python code of a page, its blocks joined."""
+    return "\n".join(re.findall(r"```python\n(.*?)```", read(ROOT / name), re.DOTALL))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_to_files(page):
+    broken = [target for target in LINK.findall(read(page)) if not (page.parent / target).exists()]
+    assert not broken, f"{page.name} links to missing files: {broken}"
+
+
+@pages_are_here
+def test_the_index_lists_every_page():
+    listed = set(LINK.findall(read(ROOT / "docs/README.md")))
+    pages = {page.name for page in ROOT.glob("docs/*.md")} - {"README.md"}
+    assert pages <= listed, f"docs/README.md does not list {sorted(pages - listed)}"
+
+
+@pages_are_here
+def test_the_numbers_worked_by_hand_are_those_of_the_code():
+    text = python_blocks("docs/backpropagation.md")
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    runner.run(doctest.DocTestParser().get_doctest(text, {}, "backpropagation.md", "backpropagation.md", 0))
+    result = runner.summarize(verbose=False)
+    assert result.attempted > 25 and result.failed == 0
+
+
+@pages_are_here
+@pytest.mark.parametrize("argument", ["eager", "compiled"])
+def test_the_script_to_profile_runs(tmp_path, argument):
+    (tmp_path / "step.py").write_text(python_blocks("docs/profiling.md"), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "step.py", argument], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    if argument == "compiled":
+        assert "µs in kernels" in done.stdout and (tmp_path / "step.json").exists()
+
+
+@pages_are_here
+def test_every_file_names_the_same_version():
+    path = ROOT / ".ci" / "check_release.py"
+    if not path.exists():
+        pytest.skip("the checks of a release are not beside the tests")
+    done = subprocess.run([sys.executable, path, f"v{cg.__version__}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    oldest = re.search(r'requires-python = ">=([\d.]+)"', read(ROOT / "pyproject.toml"))[1]
+    assert f"Python {oldest} or later" in read(ROOT / "README.md")
+
+
+@pages_are_here
+def test_the_chart_shows_the_table():
+    chart = pytest.importorskip("benchmarks.chart", reason="the benchmarks are not beside the tests")
+    drawn = chart.draw(chart.step_times(read(ROOT / "benchmarks/README.md")))
+    assert drawn == read(ROOT / "docs/step-times.svg"), (
+        "run python -m benchmarks.chart benchmarks/README.md docs/step-times.svg"
+    )

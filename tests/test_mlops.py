@@ -56,7 +56,7 @@ def test_the_pipeline_is_reproduced_and_the_model_published(done):
     assert metrics["accuracy"] >= 0.96
     assert "good enough" in printed and "not good enough" not in printed
     assert f"{metrics['accuracy']:.4f}" in printed
-    run = cg.train.load_run(folder / "artifacts" / "model" / "run")
+    run = cg.runs.load(folder / "artifacts" / "model" / "run")
     sample = json.loads((folder / "artifacts" / "model" / "evaluation" / "sample.json").read_text())
     import numpy as np
 

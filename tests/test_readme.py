@@ -19,6 +19,7 @@ DATA = README.parent / "docs" / "data.md"
 @pytest.mark.skipif(not README.exists(), reason="the README is not beside the tests")
 def test_the_training_script_learns_the_digits(tmp_path):
     (script,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert script.count("\n") <= 15
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import cygrad as cg
-from cygrad import train
+from cygrad import runs, train
 
 
 def state(module):
@@ -143,7 +143,7 @@ def test_the_mlp_says_what_is_wrong(sizes, dropout, message):
 
 
 def test_the_digits_are_split_by_class_and_seed():
-    task, same, other = train.digits(3), train.digits(3), train.digits(4)
+    task, same, other = runs.digits(3), runs.digits(3), runs.digits(4)
     parts = (task.train, task.validation, task.test)
     assert sum(map(len, parts)) == 1797 and task.classes == list(range(10))
     counts = [np.bincount(part.tensors[1].array, minlength=10) for part in parts]
@@ -168,10 +168,10 @@ def some_run(sizes=(4, 6, 3)):
     cg.manual_seed(1)
     model = train.mlp(sizes, dropout=0.2)
     model(cg.randn(16, sizes[0]))
-    config = train.Config(
+    config = runs.ImageConfig(
         list(sizes), 0.2, mean=2.0, std=4.0, classes=list(range(sizes[-1])), version=cg.__version__, seed=1
     )
-    return train.Run(model, config)
+    return runs.ImageRun(model, config)
 
 
 RECORDS = [{"epoch": 1, "loss": 0.5, "val_loss": math.nan}, {"epoch": 2, "loss": 0.001}]
@@ -179,8 +179,8 @@ RECORDS = [{"epoch": 1, "loss": 0.5, "val_loss": math.nan}, {"epoch": 2, "loss":
 
 def test_a_run_comes_back_whole(tmp_path):
     run, folder = some_run(), tmp_path / "a" / "b"
-    train.save_run(folder, run, RECORDS)
-    back = train.load_run(folder)
+    runs.save(folder, run, RECORDS)
+    back = runs.load(folder)
     assert back.config == run.config and not back.model.training
     assert_same(state(back.model), state(run.model))
     x = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
@@ -189,29 +189,29 @@ def test_a_run_comes_back_whole(tmp_path):
     np.testing.assert_allclose(back.probabilities(x), cg.softmax(cg.Tensor(back.scores(x)), 1).array, rtol=1e-5)
     assert sorted(os.listdir(folder)) == ["config.json", "metrics.csv", "weights.npz"]
     assert (folder / "metrics.csv").read_text() == "epoch,loss,val_loss\n1,0.5,nan\n2,0.001,nan\n"
-    train.save_run(folder, run)
+    runs.save(folder, run)
     assert (folder / "metrics.csv").read_text() == ""
 
 
 def test_a_folder_of_other_things_stays_as_it_is(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(ValueError, match="holds other things than a run, and stays as it is"):
-        train.save_run(tmp_path, some_run())
+    with pytest.raises(ValueError, match="contains other files and is not a run folder; nothing was written"):
+        runs.save(tmp_path, some_run())
     assert os.listdir(tmp_path) == ["letter.txt"]
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "taken").write_text("")
     for path in (tmp_path / "taken", tmp_path / "taken" / "run"):
-        with pytest.raises(OSError, match=r"save_run: .*taken.* can't be made a folder \("):
-            train.prepare_folder(path)
+        with pytest.raises(OSError, match=r"runs.save: .*taken.* can't be created as a folder \("):
+            runs.prepare_folder(path)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="every folder can be written by root")
 def test_a_folder_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(OSError, match=r"save_run: .* can't be written"):
-        train.prepare_folder(tmp_path)
+    with pytest.raises(OSError, match=r"runs.save: .* can't be written"):
+        runs.prepare_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -224,36 +224,36 @@ def test_a_folder_without_permission_is_refused(tmp_path):
     ],
 )  # fmt: skip
 def test_a_corrupt_configuration_is_named(tmp_path, text):
-    train.save_run(tmp_path, some_run())
+    runs.save(tmp_path, some_run())
     path = tmp_path / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **text}) if isinstance(text, dict) else text)
     with pytest.raises(ValueError) as caught:
-        train.load_run(tmp_path)
-    assert str(caught.value).startswith(f"load_run: {path} is corrupt (")
+        runs.load(tmp_path)
+    assert str(caught.value).startswith(f"runs.load: {path} is corrupt (")
 
 
 def test_missing_corrupt_and_foreign_weights_are_named(tmp_path):
-    train.save_run(tmp_path, some_run())
+    runs.save(tmp_path, some_run())
     path = tmp_path / "weights.npz"
     cg.save(train.mlp((4, 5, 3), 0.2).state_dict(), path)
-    with pytest.raises(ValueError, match=r"load_run: .*weights\.npz does not hold the weights of this model"):
-        train.load_run(tmp_path)
+    with pytest.raises(ValueError, match=r"runs.load: .*the weights in .*weights\.npz do not fit the network"):
+        runs.load(tmp_path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"weights\.npz is truncated"):
-        train.load_run(tmp_path)
+        runs.load(tmp_path)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"is no run, it has no weights\.npz"):
-        train.load_run(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"is not a run folder: weights\.npz is missing"):
+        runs.load(tmp_path)
     (tmp_path / "config.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"is no run, it has no config\.json"):
-        train.load_run(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"is not a run folder: config\.json is missing"):
+        runs.load(tmp_path)
 
 
 def test_rows_that_do_not_fit_are_refused():
     run = some_run()
-    with pytest.raises(ValueError, match="predict: the rows have 5 columns, but the model wants 4"):
+    with pytest.raises(ValueError, match="predict: the rows have 5 columns, but the model expects 4 columns"):
         run.scores(np.zeros((2, 5), np.float32))
     rows = np.zeros((3, 4), np.float32)
     rows[1, 2] = math.inf
-    with pytest.raises(ValueError, match="predict: row 2 holds a number that is not finite"):
+    with pytest.raises(ValueError, match="predict: row 2 contains a value that is not finite"):
         run.classes(rows)

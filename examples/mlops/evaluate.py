@@ -20,7 +20,7 @@ def measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def main() -> None:
-    run = cg.train.load_run(RUN)
+    run = cg.runs.load(RUN)
     rows, labels = load_parts()["test"]
     metrics = measures(run.probabilities(rows), labels)
     write_json(f"{EVALUATION}/metrics.json", metrics)

@@ -44,7 +44,7 @@ def main() -> None:
     model = cg.train.mlp(sizes, chosen["dropout"])
     loader = cg.data.DataLoader(train, chosen["batch_size"], shuffle=True)
     history = trainer_of(model, chosen).fit(loader, cg.data.DataLoader(valid, 1024), chosen["epochs"])
-    config = cg.train.Config(
+    config = cg.runs.ImageConfig(
         sizes=sizes,
         dropout=chosen["dropout"],
         mean=mean,
@@ -54,7 +54,7 @@ def main() -> None:
         seed=chosen["seed"],
         task="digits",
     )
-    cg.train.save_run(RUN, cg.train.Run(model, config), history.records)
+    cg.runs.save(RUN, cg.runs.ImageRun(model, config), history.records)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from cygrad import autograd, data, nn, optim
+from cygrad._version import __version__
 from cygrad.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from cygrad.config import get_num_threads, set_num_threads, show_config
 from cygrad.creation import (
@@ -207,8 +208,6 @@ from cygrad.random import (
 )
 from cygrad.serialization import load, save
 from cygrad.tensor import Tensor
-
-__version__ = "0.1.0"
 
 with contextlib.suppress(ImportError):
     from cygrad.integrations import threadpoolctl as threadpoolctl
@@ -432,15 +431,16 @@ __all__ = [
 
 if TYPE_CHECKING:
     from cygrad import compiler as compiler
+    from cygrad import runs as runs
     from cygrad import train as train
     from cygrad.compiler import compile as compile
 else:
 
     def __getattr__(name):
-        """``cygrad.train``, ``cygrad.compiler`` and ``cygrad.compile``, which are imported when they are first used."""
+        """Import ``cygrad.compile``, ``cygrad.compiler``, ``cygrad.runs`` and ``cygrad.train`` on first use."""
         import importlib
 
-        if name in ("compiler", "train"):
+        if name in ("compiler", "runs", "train"):
             return importlib.import_module(f"cygrad.{name}")
         if name == "compile":
             globals()[name] = function = importlib.import_module("cygrad.compiler").compile

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from cygrad import _kernels as kernels
+from cygrad._version import __version__
 from cygrad.cores import usable_cores
 
 __all__ = ["get_num_threads", "set_num_threads", "show_config"]
@@ -43,10 +44,8 @@ def show_config() -> dict[str, Any]:
     """
     import numpy
 
-    import cygrad
-
     return {
-        "cygrad": cygrad.__version__,
+        "cygrad": __version__,
         "cpu_level": kernels.cpu_level(),
         "cpu_levels": kernels.cpu_levels(),
         "threads": kernels.num_threads(),

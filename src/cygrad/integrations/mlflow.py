@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import cygrad
 from cygrad._files import atomic_write
 from cygrad._typing import Array
+from cygrad._version import __version__
 from cygrad.integrations.loggers import read_jsonl
 from cygrad.integrations.packages import demand_answer, required
 from cygrad.integrations.sender import Sender, unsent_path
@@ -286,7 +286,7 @@ def save_model(
         described.metadata = metadata
     files = write_environment(folder, pip_requirements or default_requirements())
     mlflow.pyfunc.add_to_model(described, loader_module=__name__, data=DATA, **files)
-    described.add_flavor(FLAVOR_NAME, cygrad_version=cygrad.__version__, data=DATA)
+    described.add_flavor(FLAVOR_NAME, cygrad_version=__version__, data=DATA)
     described.save(os.path.join(folder, "MLmodel"))
 
 
@@ -312,7 +312,7 @@ def default_requirements() -> list[str]:
     from importlib.metadata import version
 
     others = [f"{name}=={version(name)}" for name in ("mlflow", "numpy", "safetensors")]
-    return [f"cygrad=={cygrad.__version__}", *others]
+    return [f"cygrad=={__version__}", *others]
 
 
 def log_model(

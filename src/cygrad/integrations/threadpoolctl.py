@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threadpoolctl
 
-import cygrad
+from cygrad._version import __version__
 from cygrad.config import get_num_threads, set_num_threads
 
 __all__ = ["Controller"]
@@ -34,7 +34,7 @@ class Controller(threadpoolctl.LibController):  # type: ignore[misc] # it has no
 
     def get_version(self) -> str:
         """cygrad's."""
-        return cygrad.__version__
+        return __version__
 
 
 threadpoolctl.register(Controller)

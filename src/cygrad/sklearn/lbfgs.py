@@ -70,7 +70,7 @@ class Objective:
         self.batch = train.whole()
         self.decay = options.alpha / float(len(train) if train.weight is None else train.weight.sum())
         self.step = training.recorded_gradient
-        self.step.after = eager_calls(options.max_iter)
+        self.step.cache.warmup_calls = eager_calls(options.max_iter)
         ends = np.cumsum([0, *[p.numel() for p in training.params]]).tolist()
         self.places = [slice(begin, end) for begin, end in pairwise(ends)]
         self.count = ends[-1]

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from cygrad import nn
 from cygrad.autograd import leaves, recording
-from cygrad.nn.utils import clip_grad_adaptive_, clip_grad_norm_, clip_grad_value_, get_total_norm
+from cygrad.nn.utils import get_total_norm
 from cygrad.optim.optimizer import Optimizer
 from cygrad.sklearn.network import Loss
 from cygrad.tensor import Tensor
+from cygrad.train.clipping import CLIPS
 
 __all__ = ["Step"]
-
-CLIPS: dict[str, Callable[[list[Tensor], float], Any]] = {
-    "norm": clip_grad_norm_,
-    "value": clip_grad_value_,
-    "adaptive": clip_grad_adaptive_,
-}
 
 
 class Step:
@@ -38,9 +32,7 @@ class Step:
         loss, size = self.gradient(x, y, weight, penalised)
         return loss, size, self.update(*update)
 
-    def gradient(
-        self, x: Tensor, y: Tensor, weight: Tensor | None, penalised: bool
-    ) -> tuple[Tensor, Tensor | None]:
+    def gradient(self, x: Tensor, y: Tensor, weight: Tensor | None, penalised: bool) -> tuple[Tensor, Tensor | None]:
         """The loss, whose gradient is then there, and ‖W‖ of all weights where they are penalised."""
         size = get_total_norm(self.weights) if penalised else None
         self.optimizer.zero_grad()

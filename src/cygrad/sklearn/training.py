@@ -81,8 +81,8 @@ class Training(Watched):
         """A new optimizer and new patience."""
         self.optimizer = new_optimizer(options, self.weights, self.params)
         self._step = Step(self.model, self.loss, self.optimizer, self.weights)
-        self.recorded_step = CompiledFunction(self._step, quiet=True, after=EAGER_STEPS)
-        self.recorded_gradient = CompiledFunction(self._step.gradient, quiet=True, after=EAGER_STEPS)
+        self.recorded_step = CompiledFunction(self._step, quiet=True, warmup_calls=EAGER_STEPS)
+        self.recorded_gradient = CompiledFunction(self._step.gradient, quiet=True, warmup_calls=EAGER_STEPS)
         self.schedule = options.learning_rate if options.solver == "sgd" else "constant"
         self.patience = Patience(options.tol, options.n_iter_no_change)
         self.order: Array | None = None
@@ -153,7 +153,7 @@ class Training(Watched):
 
         Several batches are one call, unless a callback is to be called between, or rows have to be made dense.
         """
-        self.recorded_step.after = eager_calls(group.count * self._epochs_to_come())
+        self.recorded_step.cache.warmup_calls = eager_calls(group.count * self._epochs_to_come())
         between = self.watches("on_batch_end") or self.watches("on_backward_end")
         if group.count == 1 or between or group.samples.sparse:
             return [self._learn_batch(*batch, rate) for batch in group.in_turn(order)]

@@ -1,4 +1,4 @@
-"""Training: the trainer and what belongs to it, models, and runs on the disk."""
+"""Training: the ``Trainer``, its callbacks, metrics and checkpoints, and saved models."""
 
 from cygrad.train.callbacks import Callback, CallbackError
 from cygrad.train.checkpoint import Checkpoint, read_checkpoint
@@ -17,12 +17,10 @@ from cygrad.train.history import History
 from cygrad.train.lr_finder import RateTest, find_lr
 from cygrad.train.metrics import F1, MAE, R2, Accuracy, FunctionMetric, Metric, RocAuc
 from cygrad.train.models import mlp
-from cygrad.train.options import ResumeWarning
+from cygrad.train.option_changes import ResumeWarning
 from cygrad.train.progress import Progress
-from cygrad.train.run import Config, Run, TableConfig, TableRun, load_run, prepare_folder, save_run
 from cygrad.train.saved_model import load_model, save_model
 from cygrad.train.swa import SWA
-from cygrad.train.tasks import Task, digits, mnist
 from cygrad.train.trainer import Trainer
 
 __all__ = [
@@ -34,7 +32,6 @@ __all__ = [
     "Callback",
     "CallbackError",
     "Checkpoint",
-    "Config",
     "EarlyStopping",
     "ExplodingGradientWarning",
     "FunctionMetric",
@@ -49,23 +46,14 @@ __all__ = [
     "RateTest",
     "ResumeWarning",
     "RocAuc",
-    "Run",
-    "TableConfig",
-    "TableRun",
-    "Task",
     "Trainer",
     "VanishingGradientWarning",
-    "digits",
     "evaluate",
     "find_lr",
     "fingerprint",
     "load_model",
-    "load_run",
     "mlp",
-    "mnist",
     "predict",
-    "prepare_folder",
     "read_checkpoint",
     "save_model",
-    "save_run",
 ]

@@ -6,8 +6,8 @@ import json
 import os
 from typing import Any
 
-import cygrad
 from cygrad._files import atomic_write
+from cygrad._version import __version__
 from cygrad.nn.description import build, describe
 from cygrad.nn.module import Module
 from cygrad.serialization import load, save
@@ -33,7 +33,7 @@ def save_model(folder: str | os.PathLike[str], model: Module) -> None:
     True
     """
     name = os.fspath(folder)
-    content = {"format": FORMAT, "cygrad": cygrad.__version__, "network": describe(model)}
+    content = {"format": FORMAT, "cygrad": __version__, "network": describe(model)}
     text = json.dumps(content, indent=2)
     os.makedirs(name, exist_ok=True)
     save(model.state_dict(), os.path.join(name, WEIGHTS))

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any
 
-import cygrad
 from cygrad._typing import Array
+from cygrad._version import __version__
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 from cygrad.optim.optimizer import Optimizer
@@ -37,7 +37,7 @@ from cygrad.train.evaluation import (
 )
 from cygrad.train.history import History, Record
 from cygrad.train.metrics import Function, Metric, named_metrics
-from cygrad.train.options import ResumeWarning, changes, options_of
+from cygrad.train.option_changes import ResumeWarning, changes, options_of
 from cygrad.train.progress import Progress
 from cygrad.train.random_state import RandomState
 from cygrad.train.running import MEASURED, Epoch
@@ -428,7 +428,7 @@ class Trainer:
         """Everything that a training consists of but the data and the options, as ``cygrad.save`` takes it; the
         arrays share memory with the trainer's."""
         return {
-            "version": cygrad.__version__,
+            "version": __version__,
             "accumulate": self.accumulate,
             "options": self._begun_with,
             "model": self.model.state_dict(),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-import cygrad
 from cygrad._files import atomic_write
 from cygrad._typing import Array
+from cygrad._version import __version__
 from cygrad.autograd.tracing import Step, Trace, trace
 from cygrad.integrations.onnx.graph import Batch, Call, Graph, Operand, tensor_type
 from cygrad.integrations.onnx.translations import TRANSLATIONS
@@ -58,7 +58,7 @@ def export(
     >>> import os, tempfile
     >>> model = cg.nn.Sequential(cg.nn.Linear(4, 8), cg.nn.ReLU(), cg.nn.Linear(8, 2))
     >>> path = os.path.join(tempfile.mkdtemp(), "model.onnx")
-    >>> cygrad.integrations.onnx.export(model, path, (1, 4))
+    >>> export(model, path, (1, 4))
     """
     package()
     if opset not in OPSETS:
@@ -189,7 +189,7 @@ def translated(
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", opset)],
         producer_name="cygrad",
-        producer_version=cygrad.__version__,
+        producer_version=__version__,
     )
 
 

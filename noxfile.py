@@ -1,0 +1,77 @@
+"""The stages that must pass before a change lands, each in an environment of its own.
+
+    nox --list
+    nox -s lint
+    nox -s tests -- -k relu
+
+`.ci/run` runs all of them, in this order.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = True
+
+
+def readme_commands(name: str) -> str:
+    """The code block of README.md that follows the comment ``<!-- name -->``."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    match = re.search(rf"<!-- {name} -->\s*```\w*\n(.*?)```", text, re.DOTALL)
+    assert match is not None, f"README.md has no code block marked <!-- {name} -->"
+    return match[1].strip()
+
+
+def bash(session: nox.Session, commands: str) -> None:
+    """Run shell commands and stop at the first that fails."""
+    session.run("bash", "-euo", "pipefail", "-c", commands, external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the README's test command; arguments after ``--`` go to pytest."""
+    bash(session, " ".join([readme_commands("test"), *session.posargs]))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run ruff and mypy."""
+    session.install("ruff==0.17.6", "mypy==2.4.1", "numpy>=2.0")
+    session.run("ruff", "check", ".")
+    session.run("mypy")
+
+
+@nox.session(venv_backend="none")
+def kernels(session: nox.Session) -> None:
+    """Run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    session.run("csrc/tests/run.sh", external=True)
+
+
+@nox.session
+def dist(session: nox.Session) -> None:
+    """Build the sdist and the wheel into dist/, and check their size and contents."""
+    session.install("build==1.6.1")
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--quiet", "--outdir", "dist", ".")
+    session.run("python", ".ci/check_dist.py", "dist")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Import, train, save and load with the wheel in dist/, out of reach of the source; run the README's command."""
+    (path,) = ROOT.glob("dist/*.whl")
+    session.install(f"{path}[train]")
+    folder = Path(session.create_tmp())
+    for script in ("smoke.py", "check_accuracy.py"):
+        shutil.copy(ROOT / ".ci" / script, folder)
+    session.chdir(folder)
+    session.run("python", "-W", "error", "smoke.py")
+    session.run("cygrad", "info")
+    bash(session, "cygrad train digits --seed 0 --out run | tee log && python check_accuracy.py log 97")

@@ -1,0 +1,33 @@
+"""Runs: training from files, and the folders that hold trained models."""
+
+from cygrad.runs.config_file import read_config
+from cygrad.runs.folder import load, prepare_folder, save
+from cygrad.runs.image_run import ImageConfig, ImageRun
+from cygrad.runs.image_task import ImageTask, digits, mnist
+from cygrad.runs.options import Options
+from cygrad.runs.protocols import Run, RunConfig, Task
+from cygrad.runs.session import resume, train
+from cygrad.runs.table_run import TableConfig, TableRun
+from cygrad.runs.table_task import TableTask, prepare_table
+
+__all__ = [
+    "ImageConfig",
+    "ImageRun",
+    "ImageTask",
+    "Options",
+    "Run",
+    "RunConfig",
+    "TableConfig",
+    "TableRun",
+    "TableTask",
+    "Task",
+    "digits",
+    "load",
+    "mnist",
+    "prepare_folder",
+    "prepare_table",
+    "read_config",
+    "resume",
+    "save",
+    "train",
+]

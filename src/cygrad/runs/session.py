@@ -1,0 +1,218 @@
+"""Training from files: started, interrupted, resumed, and saved in the folder of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from cygrad import optim
+from cygrad._version import __version__
+from cygrad.config import get_num_threads, set_num_threads
+from cygrad.data import DataLoader, TensorDataset
+from cygrad.nn.modules.container import Sequential
+from cygrad.random import manual_seed
+from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save
+from cygrad.runs.image_task import digits, mnist
+from cygrad.runs.job import read_job, write_job
+from cygrad.runs.options import Options
+from cygrad.runs.protocols import Task
+from cygrad.runs.table_task import prepare_table
+from cygrad.train.checkpoint import Checkpoint, remove_leftovers
+from cygrad.train.early_stopping import EarlyStopping
+from cygrad.train.evaluation import evaluate
+from cygrad.train.fingerprint import fingerprint
+from cygrad.train.history import History
+from cygrad.train.interrupts import uninterrupted
+from cygrad.train.models import mlp
+from cygrad.train.trainer import Trainer
+
+__all__ = ["load_task", "resume", "train"]
+
+EVALUATION_ROWS = 1024
+
+
+def train(options: Options) -> bool:
+    """Train a perceptron, print a line per epoch and the results on the test set, and save the run.
+
+    The model is Linear, BatchNorm1d, ReLU and Dropout per hidden layer, with He initialization. AdamW trains it, its
+    weight decay exempting biases and norms, with a learning rate annealed along a cosine, clipping by norm, and early
+    stopping on the validation loss.
+
+    Args:
+        options: the data, the training and the folder of the run.
+
+    Returns:
+        False if Ctrl-C ended the training. The best weights so far, if there are any, are saved, and ``resume``
+        continues.
+
+    Raises:
+        OSError: if the folder can't be written.
+        ValueError: if the options do not match the data, or a loss or gradient is not finite.
+    """
+    session = Session(options)
+    prepare_folder(options.folder)
+    session.clear()
+    write_job(session.options, session.fingerprint)
+    return session.run()
+
+
+def resume(folder: str, threads: int | None = None) -> bool:
+    """Continue an interrupted training from its last checkpoint, with the bits of one that was not interrupted.
+
+    Args:
+        folder: of the run. A complete run stays as it is.
+        threads: that a kernel may use; by default as many as the training was started with.
+
+    Returns:
+        False if Ctrl-C ended the training.
+
+    Raises:
+        FileNotFoundError: if the folder is not that of a run.
+        ValueError: if the data has changed, or a file is corrupt or has another version's format.
+    """
+    if not os.path.isfile(os.path.join(folder, JOB)):
+        if not os.path.isfile(os.path.join(folder, CONFIG)):
+            raise FileNotFoundError(f"resume: {folder} is not a run folder: it has neither {JOB} nor {CONFIG}")
+        load(folder)  # raises an error if the run is damaged
+        print(f"{folder} is already complete")
+        return True
+    job = read_job(folder)
+    session = Session(job.options if threads is None else replace(job.options, threads=threads))
+    if session.fingerprint != job.fingerprint:
+        raise ValueError(f"resume: the data of {job.options.source} has changed since the training started")
+    if job.version != __version__:
+        print(f"note: started with cygrad {job.version}; with {__version__} the result may differ in its bits")
+    return session.run()
+
+
+class Session:
+    """One training in the folder of a run."""
+
+    def __init__(self, options: Options) -> None:
+        if options.threads is not None:
+            set_num_threads(options.threads)
+        manual_seed(options.seed)
+        self.task = load_task(options)
+        self.options = options = options.with_defaults(self.task.defaults)
+        self.model = mlp((self.task.columns, *options.hidden, self.task.outputs), options.dropout)
+        self.stopping = EarlyStopping(self.model, options.patience, options.min_delta)
+        self.trainer = build_trainer(self.model, self.task, options, self.stopping)
+        self.fingerprint = fingerprint(arrays_of(self.task))
+
+    def clear(self) -> None:
+        """Remove the files that only an unfinished training needs."""
+        for name in CONFIG, METRICS, WEIGHTS, CHECKPOINT, JOB:
+            remove_leftovers(os.path.join(self.options.folder, name))
+        for name in JOB, CHECKPOINT:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.options.folder, name))
+
+    def run(self) -> bool:
+        """Train to the end and return True, or to Ctrl-C and return False."""
+        for note in self.task.notes:
+            print(note)
+        print(describe(self.task, self.model, self.options), flush=True)
+        try:
+            history = self.fit()
+        except ValueError:
+            # A loss or gradient is not finite; early stopping has restored the best weights.
+            if self.stopping.best_epoch is not None:
+                self.save({})
+            raise
+        print(summarize(history, self.stopping, self.options))
+        if self.stopping.best_epoch is None:
+            self.clear()
+            return False
+        self.save({})  # before the test, so that Ctrl-C there loses nothing
+        self.save(self.test())
+        print(f"saved in {self.options.folder}", flush=True)
+        if history.interrupted:
+            print(f"continue with: cygrad resume {self.options.folder}", flush=True)
+            return False
+        self.clear()
+        return True
+
+    def fit(self) -> History:
+        """Train, and print every epoch."""
+        train, batch_size = self.task.train, self.options.batch_size
+        # Batch norm needs more than one row.
+        loader = DataLoader(train, batch_size, shuffle=True, drop_last=len(train) % batch_size == 1)
+        valid = DataLoader(self.task.validation, EVALUATION_ROWS)
+        # The task's notes report leakage.
+        return self.trainer.fit(loader, valid, self.options.epochs, resume=True, check_leakage=False)
+
+    def test(self) -> dict[str, float]:
+        """Evaluate on the test set, if there is one, and print the result."""
+        if self.task.test is None:
+            return {}
+        loader = DataLoader(self.task.test, EVALUATION_ROWS)
+        results, line = self.task.results(evaluate(self.model, loader, self.task.loss, self.task.metrics))
+        print(line, flush=True)
+        return results
+
+    def save(self, test_results: Mapping[str, float]) -> None:
+        """Save the run; Ctrl-C waits until all files are written."""
+        stopping, records = self.stopping, self.trainer.history.records
+        results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": stopping.best, **test_results}
+        with uninterrupted():
+            run = self.task.run(self.model, self.options.values("training"), results)
+            save(self.options.folder, run, records)
+
+
+def load_task(options: Options) -> Task:
+    """Load the data that options name, split by the seed.
+
+    Example:
+        >>> cg.runs.session.load_task(cg.runs.Options("digits")).metrics
+        ['accuracy']
+    """
+    if options.is_table:
+        return prepare_table(options)
+    return digits(options.seed) if options.data is None else mnist(options.data, options.seed)
+
+
+def build_trainer(model: Sequential, task: Task, options: Options, stopping: EarlyStopping) -> Trainer:
+    """The trainer that the options describe."""
+    optimizer = optim.AdamW(optim.decay_groups(model, options.weight_decay), lr=options.lr)
+    path = os.path.join(options.folder, CHECKPOINT)
+    return Trainer(
+        model,
+        task.loss,
+        optimizer,
+        scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs),
+        metrics=task.metrics,
+        clip=options.clip,
+        early_stopping=stopping,
+        checkpoint=Checkpoint(path, every_seconds=options.checkpoint_seconds),
+    )
+
+
+def arrays_of(task: Task) -> dict[str, Any]:
+    """The arrays of all parts, whose fingerprint covers the data, the split and the preprocessing."""
+    parts: dict[str, TensorDataset | None] = {"train": task.train, "validation": task.validation, "test": task.test}
+    return {
+        f"{name} {i}": tensor for name, part in parts.items() for i, tensor in enumerate(part.tensors if part else ())
+    }
+
+
+def describe(task: Task, model: Sequential, options: Options) -> str:
+    """The line before the first epoch."""
+    sizes = "-".join(str(size) for size in (task.columns, *options.hidden, task.outputs))
+    parameters = sum(p.array.size for p in model.parameters())
+    tested = len(task.test) if task.test is not None else 0
+    rows = f"{len(task.train)} training, {len(task.validation)} validation and {tested} test rows"
+    setting = f"threads {get_num_threads()}, seed {options.seed}"
+    return f"{task.name}: {rows}; MLP {sizes}, {parameters:,} parameters; {setting}"
+
+
+def summarize(history: History, stopping: EarlyStopping, options: Options) -> str:
+    """The line after the last epoch: how the training ended, and whose weights were kept."""
+    if stopping.best_epoch is None:
+        return "interrupted during the first epoch: nothing was saved"
+    best = f"kept the weights of epoch {stopping.best_epoch}, validation loss {stopping.best:.4f}"
+    if history.interrupted:
+        return f"interrupted: {best}"
+    return f"no improvement for {options.patience} epochs: {best}" if history.stopped else best

@@ -1,0 +1,254 @@
+"""Tables to train on: the target, the parts, and the preprocessing fitted on the training set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from cygrad._typing import Array
+from cygrad._version import __version__
+from cygrad.data import TensorDataset, random_split, stratified_split, time_split
+from cygrad.data.leakage import sentences
+from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
+from cygrad.data.preprocessing.preprocessor import demand_columns
+from cygrad.data.preprocessing.target import Target, described_target
+from cygrad.data.tables import Table
+from cygrad.nn import functional as F
+from cygrad.nn.description import describe
+from cygrad.nn.module import Module
+from cygrad.random import Generator
+from cygrad.runs.image_task import PARTS, classification_results
+from cygrad.runs.options import Options
+from cygrad.runs.table_run import TableConfig, TableRun, read_file
+from cygrad.train.evaluation import Loss
+
+__all__ = ["TableTask", "prepare_table"]
+
+
+@dataclass(frozen=True)
+class TableTask:
+    """A table in parts, as features (n, features) of float32 and encoded targets.
+
+    Args:
+        name: of the data.
+        train, validation, test: the parts; `test` is None if the options leave none.
+        preprocessor: encodes columns as features; fitted on the training set.
+        target: encodes the target column; fitted on the training set.
+        reading: options of ``cygrad.data.tables.read_csv``.
+        scale: of one unit of the network's output, in the target's unit.
+        notes: what the user should know about the data, one message each.
+    """
+
+    name: str
+    train: TensorDataset
+    validation: TensorDataset
+    test: TensorDataset | None
+    preprocessor: Preprocessor
+    target: Target
+    reading: dict[str, Any]
+    scale: float
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def columns(self) -> int:
+        """Features per row."""
+        return len(self.preprocessor.features)
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a network per row: one per class, or one number."""
+        return len(self.target.values) if isinstance(self.target, Classes) else 1
+
+    @property
+    def loss(self) -> Loss:
+        """The function to minimize: cross entropy, or the mean squared error."""
+        return F.cross_entropy if isinstance(self.target, Classes) else F.mse_loss
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics to report beside the loss."""
+        return ["accuracy"] if isinstance(self.target, Classes) else ["r2", "mae"]
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Options that fit the table's size: about two hidden units per feature, small batches if there are few rows,
+        and more epochs if an epoch has few steps."""
+        rows, width = len(self.train), power_of_two(2 * self.columns, 32, 256)
+        small = rows < 2000
+        return {
+            "hidden": (width, width // 2),
+            "batch_size": power_of_two(rows / 32, 16, 256),
+            "epochs": 200 if small else 60,
+            "patience": 30 if small else 12,
+            "dropout": 0.1,
+        }
+
+    def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> TableRun:
+        """Make a run of a model that was trained on this data."""
+        config = TableConfig(
+            layers=describe(model),
+            preprocessing=self.preprocessor.to_dict(),
+            target=described_target(self.target),
+            version=__version__,
+            seed=options["seed"],
+            task=self.name,
+            reading=self.reading,
+            options=dict(options),
+            results=dict(results),
+        )
+        return TableRun(model, config)
+
+    def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
+        """Return the results on the test set to save, and a line to print."""
+        if isinstance(self.target, Classes):
+            return classification_results(measured)
+        results = {"test_loss": measured["loss"], "test_r2": measured["r2"], "test_mae": measured["mae"] * self.scale}
+        return results, f"test r2 {results['test_r2']:.4f}, mean absolute error {results['test_mae']:.6g}"
+
+
+def prepare_table(options: Options) -> TableTask:
+    """Read a table, split it, and fit the preprocessing on the training set alone.
+
+    Args:
+        options: names the file, the target and the split.
+
+    Raises:
+        ValueError: if the table and the options do not match; the message names the column.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "flowers.csv")
+        >>> rows = [f"{i % 7},{i % 5},{'rose' if i % 2 else 'lily'}" for i in range(40)]
+        >>> _ = path.write_text("length,width,flower\\n" + "\\n".join(rows))
+        >>> task = cg.runs.prepare_table(cg.runs.Options(str(path), target="flower"))
+        >>> len(task.train), len(task.validation), len(task.test), task.target.labels
+        (28, 6, 6, ['lily', 'rose'])
+    """
+    table = read_file(options.source, options.reading)
+    name, inputs = separate_target(table, options)
+    preprocessor = Preprocessor(categories=options.categories, drop=options.drop, missing=options.missing)
+    preprocessor.check(inputs)
+    kind = fit_target(name, table[name], options.task).task
+    parts = split(table, name, kind, options)
+    target = fit_target(name, table[name][parts[0]], kind)
+    preprocessor.fit(inputs.take(parts[0]))
+    notes = [target_note(target, options), *preprocessor.notes, *single_row_notes(target, table[name])]
+    datasets = [
+        encode(inputs.take(rows), table[name][rows], preprocessor, target, part, notes)
+        for rows, part in zip(parts, PARTS, strict=True)
+    ]
+    notes += sentences([table.take(rows) for rows in parts], PARTS)
+    return TableTask(
+        options.name,
+        datasets[0],
+        datasets[1],
+        datasets[2] if len(parts[2]) else None,
+        preprocessor,
+        target,
+        options.reading,
+        1.0 if isinstance(target, Classes) else target.std,
+        notes,
+    )
+
+
+def separate_target(table: Table, options: Options) -> tuple[str, Table]:
+    """The name of the target, and the columns that are inputs."""
+    path, columns = options.source, ", ".join(table.names)
+    if options.target is None:
+        raise ValueError(f"train: the option target is missing; the columns of {path} are {columns}")
+    if len(table.names) == 1:
+        raise ValueError(f"train: {path} has only one column, {table.names[0][:60]!r}; check the delimiter")
+    for role, name in ("target", options.target), ("time", options.time):
+        if name is not None and name not in table:
+            raise ValueError(f"train: {path} has no column {name!r} for the option {role}; its columns are {columns}")
+        if name is not None and name in (*options.categories, *options.drop):
+            raise ValueError(f"train: column {name!r} is the {role}, so it can't be in categories or drop")
+    demand_columns(table, (*options.categories, *options.drop))
+    return options.target, table.drop([name for name in table if name in (options.target, options.time)])
+
+
+def split(table: Table, name: str, kind: str, options: Options) -> list[Array]:
+    """The row indices of the training, validation and test set, in ascending order."""
+    fractions = [1 - options.validation - options.test, options.validation, options.test]
+    rows, generator = range(len(table)), Generator().manual_seed(options.seed)
+    method = options.split or ("time" if options.time else "stratified" if kind == "classification" else "random")
+    if method == "time" and options.time is not None:
+        subsets = time_split(rows, moments(options.time, table[options.time]), fractions)
+    elif method == "stratified" and kind == "classification":
+        subsets = stratified_split(rows, table[name].astype(str), fractions, generator)
+    elif method == "stratified":
+        raise ValueError(f"train: a stratified split needs classes, but the target {name!r} is a number")
+    else:
+        subsets = random_split(rows, fractions, generator)
+    parts = [np.sort(np.asarray(subset.indices, np.int64)) for subset in subsets]
+    for part, indices, fraction in zip(PARTS, parts, fractions, strict=True):
+        if not len(indices) and fraction:
+            raise ValueError(
+                f"train: the {part} set is empty: {len(table)} rows are too few for a fraction of {fraction:g}"
+            )
+    if len(parts[0]) == 1:
+        raise ValueError("train: the training set has one row, but batch norm needs at least two")
+    return parts
+
+
+def moments(name: str, column: Array) -> Array:
+    """A column as points in time: numbers as they are, dates in seconds, in UTC unless they name a zone."""
+    if column.dtype != object:
+        return column
+    seconds = np.full(len(column), np.nan)
+    for row, text in enumerate(column):
+        try:
+            moment = datetime.fromisoformat(text.replace("Z", "+00:00")) if text is not None else None
+        except ValueError:
+            expected = "a number or a date such as 2026-11-24"
+            raise ValueError(
+                f"train: time column {name!r}, row {row + 1}: expected {expected}, got {text[:40]!r}"
+            ) from None
+        if moment is not None:
+            seconds[row] = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return seconds
+
+
+def encode(
+    inputs: Table, column: Array, preprocessor: Preprocessor, target: Target, part: str, notes: list[str]
+) -> TensorDataset:
+    """Encode a part. Values that the training set lacks belong to no category, and are noted."""
+    if part != "training" and len(inputs):
+        for name, count in preprocessor.unknown(inputs).items():
+            rows = f"{count} row{'s' * (count != 1)}"
+            notes.append(f"column {name!r} has values in {rows} of the {part} set that the training set does not have")
+    try:
+        return TensorDataset(preprocessor.transform(inputs, unseen="ignore"), target.encode(column))
+    except ValueError as error:
+        raise ValueError(f"train: the {part} set can't be encoded: {error}") from None
+
+
+def target_note(target: Target, options: Options) -> str:
+    """Name the kind of task, and the option that changes it if it was inferred and could be wrong."""
+    if isinstance(target, Classes):
+        ambiguous = options.task is None and not target.category.of_text
+        hint = "; set task = regression to predict a quantity" if ambiguous else ""
+        return f"target {target.name!r}: classification, {len(target.values)} classes{hint}"
+    hint = "" if options.task else "; set task = classification to predict classes"
+    return f"target {target.name!r}: regression{hint}"
+
+
+def single_row_notes(target: Target, column: Array) -> list[str]:
+    """A note for each class that has one row, at most ten."""
+    if not isinstance(target, Classes):
+        return []
+    values, counts = np.unique(column.astype(str), return_counts=True)
+    single = values[counts == 1].tolist()
+    return [f"class {value!r} has only one row, so no other row checks what is learned of it" for value in single[:10]]
+
+
+def power_of_two(number: float, least: int, most: int) -> int:
+    """The smallest power of two that is at least `number`, between two powers of two."""
+    size = least
+    while size < min(number, most):
+        size *= 2
+    return size
