@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import runpy
 import sys
 import sysconfig
 from pathlib import Path
@@ -154,6 +155,7 @@ def module(name: str, source: str, **options) -> Extension:
 
 
 write_argument_blocks()
+runpy.run_path(str(ROOT / "tools/make_stubs.py"))["write"]()
 levels = cpu_levels()
 libraries = [library(f"cygrad_{level}", f"csrc/isa/{level}.c", flags) for level, flags in levels.items()]
 libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in ("dispatch", "pool", "memory", "program")]

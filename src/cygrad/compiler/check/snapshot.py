@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from cygrad.autograd import Value, recording
+from cygrad.generator import Generator
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import LRScheduler
 from cygrad.optim.optimizer import Optimizer
-from cygrad.random import Generator
 
 __all__ = ["Snapshot"]
 

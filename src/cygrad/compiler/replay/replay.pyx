@@ -1,3 +1,4 @@
+# cython: auto_pickle=False, binding=False, embedsignature=False
 """Stage 5: run a program on the arguments of a call.
 
 A replay checks that the guards hold, copies the arguments into the program's buffers, runs its parts and returns the
@@ -19,7 +20,7 @@ import threading
 import numpy as np
 
 from cygrad.autograd import engine as engine_module, recording as recording_module
-from cygrad.random import current_generator
+from cygrad.generator import current_generator
 
 cnp.import_array()
 

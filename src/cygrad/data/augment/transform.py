@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import recording
-from cygrad.random import Generator, current_generator
+from cygrad.generator import Generator, current_generator
 from cygrad.tensor import Tensor
 
 __all__ = ["Compose", "RandomApply", "Transform"]
