@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "../layout.h"
 #include "../program.h"
 
 int precision;
@@ -182,6 +183,7 @@ static int run_variant(const test *t, int variant) {
         free_arrays();
         return 0;
     }
+    if (!(cg_cost(t->kernel, precision, args) >= 0)) fail(t, variant, "the cost is negative or NaN");
     int64_t bytes;
     run_shares(t, args, 1);
     char *first = outputs(&bytes);
@@ -215,7 +217,7 @@ static int run_list(const test_list *list) {
 static void test_runner(void) {
     const int64_t n = 100003;
     precision = CG_FLOAT32;
-    cg_relu_args args = {output(n), numbers(n, -1, 1), n, 0, 0};
+    cg_relu_args args = {output(n), numbers(n, -1, 1), n};
     for (int threads = 1; threads <= 5; threads++) {
         cg_set_num_threads(threads);
         reset_outputs();
@@ -244,7 +246,7 @@ static void test_program(void) {
     precision = CG_FLOAT32;
     void *x = numbers(n, -1, 1), *y = output(n), *z = output(n);
     int64_t *target = integers(1, 9, 10), *checked = integers_output(1), *fault = integers_output(1);
-    cg_relu_args first = {y, x, n, 0, 0};
+    cg_relu_args first = {y, x, n};
     cg_add_args second = {z, y, y, 1, n, 0, 1, 0, 1};
     cg_classes_args third = {checked, fault, NULL, target, NULL, 1, 5, 0, 0};
     cg_count_args last = {integers_output(1)};
@@ -276,11 +278,11 @@ static void test_chain(void) {
     const int64_t n = 50001;
     precision = CG_FLOAT32;
     void *x = numbers(n, -1, 1), *y = output(n), *z = output(n);
-    cg_relu_args first = {y, x, n, 0, 0};
+    cg_relu_args first = {y, x, n};
     cg_add_args second = {z, y, y, 1, n, 0, 1, 0, 1};
     const cg_step steps[] = {{cg_find(CG_relu, precision), &first, 1e9, 0, NULL},
                              {cg_find(CG_add, precision), &second, 1e9, 0, NULL}};
-    const cg_chain chain = {steps, 2, (n + 4095) / 4096};
+    const cg_chain chain = {steps, 2, (n + CG_BLOCK - 1) / CG_BLOCK};
     const cg_step whole = {cg_run_chain, &chain, 2e9, 0, NULL};
     for (int threads = 1; threads <= 5; threads++) {
         cg_set_num_threads(threads);

@@ -80,15 +80,15 @@ REDUCTION(min, INFINITY, y = v < y ? v : y, (void)0)
 static int sum_blocks_build(void *args, int variant) {
     if (variant >= COUNT(SIZES)) return 0;
     const int64_t n = SIZES[variant];
-    *(cg_sum_blocks_args *)args = (cg_sum_blocks_args){output((n + 4095) / 4096), numbers(n, 0, 1), n};
+    *(cg_sum_blocks_args *)args = (cg_sum_blocks_args){output((n + CG_BLOCK - 1) / CG_BLOCK), numbers(n, 0, 1), n};
     return 1;
 }
 static void sum_blocks_twin(const void *args) {
     const cg_sum_blocks_args *a = args;
     double sum = 0;
     for (int64_t i = 0; i < a->n; i++) {
-        sum = i % 4096 ? sum + get(a->x, i) : get(a->x, i);
-        put(a->partial, i / 4096, sum);
+        sum = i % CG_BLOCK ? sum + get(a->x, i) : get(a->x, i);
+        put(a->partial, i / CG_BLOCK, sum);
     }
 }
 

@@ -33,7 +33,7 @@ def fuse_relu_backward(plan: Plan) -> None:
     for index, relu in enumerate(plan.events):
         if not is_launch(relu, "relu_backward"):
             continue
-        product, y = first_use(plan, uses, relu, "dy"), relu.addresses("saved")[0]
+        product, y = first_use(plan, uses, relu, "dy"), relu.addresses("output")[0]
         writes = [use.position for use in uses[plan.owner(y)] if use.operand is None or use.operand.written]
         is_final = not any([product.position < write < index for write in writes])
         if is_final and can_fuse(plan, uses, product.event, relu, "dy", "dx"):

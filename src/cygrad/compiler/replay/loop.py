@@ -89,7 +89,6 @@ def gather_launch(buffer: Array) -> Any:
     launch.set_address("y", 0, address(buffer))
     launch.set_number("count", len(buffer))
     launch.set_number("row_bytes", buffer.nbytes // max(1, len(buffer)))
-    launch.cost = 0.1 * buffer.nbytes
     return launch
 
 
@@ -98,7 +97,6 @@ def copy_launch(result: Array) -> Any:
     launch = kernels.Launch(kernel_index("copy"), ANY_DTYPE)
     launch.set_address("x", 0, address(result))
     launch.set_number("bytes", result.nbytes)
-    launch.cost = 0.1 * result.nbytes
     return launch
 
 
