@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cygrad.autograd import engine
+from cygrad.autograd import leaves
 from cygrad.ops.shape import cat
 from cygrad.tensor import Tensor
 
@@ -32,8 +32,8 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     total = sum([p.numel() for p in params])
     if vec.ndim != 1 or vec.numel() != total:
         raise ValueError(f"vector_to_parameters: vec has shape {vec.shape}, wanted ({total},)")
-    engine.note_writes(params)
+    leaves.note_writes(params)
     start = 0
-    for array in engine.arrays_of(params):
+    for array in leaves.arrays_of(params):
         array[...] = vec.array[start : start + array.size].reshape(array.shape)
         start += array.size
