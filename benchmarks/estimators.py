@@ -8,7 +8,7 @@ import statistics
 import time
 import warnings
 
-from turns import limit_threads
+from cygrad.bench.timing import limit_threads
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--threads", type=int, default=1)
@@ -95,7 +95,6 @@ for name, (kind, data, settings) in TASKS.items():
         seconds = [statistics.median(time for time, _ in of) for of in (one, other)]
         ratio = statistics.median(a / b for (a, _), (b, _) in zip(one, other))
         print(
-            f"| {name} | {dtype} | {scores[0]} | {scores[1]} | {seconds[0]:.3f} | {seconds[1]:.3f} | "
-            f"{ratio:.1f} |",
+            f"| {name} | {dtype} | {scores[0]} | {scores[1]} | {seconds[0]:.3f} | {seconds[1]:.3f} | {ratio:.1f} |",
             flush=True,
         )
