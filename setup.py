@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import runpy
 import sys
 import sysconfig
 from pathlib import Path
@@ -154,6 +155,7 @@ def module(name: str, source: str, **options) -> Extension:
 
 
 write_argument_blocks()
+runpy.run_path(str(ROOT / "tools/make_stubs.py"))["write"]()
 levels = cpu_levels()
 libraries = [library(f"cygrad_{level}", f"csrc/isa/{level}.c", flags) for level, flags in levels.items()]
 libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in ("dispatch", "pool", "memory", "program")]
@@ -164,18 +166,24 @@ kernels = module(
     libraries=[f"cygrad_{name}" for name in ("dispatch", "program", "pool", "memory", *levels)],
     depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
 )
-engine = module("autograd.engine", "src/cygrad/autograd/engine.py", depends=["src/cygrad/autograd/engine.pxd"])
+ENGINE = [f"src/cygrad/autograd/{name}.pxd" for name in ("arrays", "recording", "engine")]
+compiled = [
+    module("autograd.recording", "src/cygrad/autograd/recording.py", depends=ENGINE),
+    module("autograd.engine", "src/cygrad/autograd/engine.py", depends=ENGINE),
+    module("autograd.leaves", "src/cygrad/autograd/leaves.py", depends=[*ENGINE, "src/cygrad/autograd/leaves.pxd"]),
+    module("nn.layer", "src/cygrad/nn/layer.py", depends=[*ENGINE, "src/cygrad/nn/layer.pxd"]),
+]
 replay = module(
     "compiler.replay.replay",
     "src/cygrad/compiler/replay/replay.pyx",
-    depends=["csrc/program.h", "src/cygrad/_kernels.pxd", "src/cygrad/autograd/engine.pxd"],
+    depends=["csrc/program.h", "src/cygrad/_kernels.pxd", *ENGINE],
 )
 
 setup(
     project_urls=project_urls(),
     libraries=libraries,
     ext_modules=cythonize(
-        [kernels, engine, replay],
+        [kernels, *compiled, replay],
         include_path=["src"],
         compiler_directives={
             "language_level": 3,

@@ -50,8 +50,8 @@ def lines(case: CaseResult, limits: dict[str, float]) -> str:
 def markdown(run: Run, pattern: str) -> str:
     """A table of the cases whose names match: microseconds, and in parentheses the time relative to cygrad's.
 
-    The last column is the percentage of the machine's limit that cygrad reaches. If all cases belong to one group, it is
-    not named.
+    The last column is the percentage of the machine's limit that cygrad reaches. If all cases belong to one group, it
+    is not named.
     """
     cases = [case for case in run.cases if re.search(pattern, case.name)]
     if not cases:

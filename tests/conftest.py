@@ -23,15 +23,15 @@ def unused_port():
 @pytest.fixture
 def recordings(monkeypatch):
     """The programs recorded in a test, as they come."""
-    from cygrad.compiler import CompiledFunction
+    from cygrad.compiler.cache import ProgramCache
 
-    found, record = [], CompiledFunction.record
+    found, record = [], ProgramCache.record
 
     def noted(self, *args):
-        before = self.programs()
+        before = list(self.programs)
         result = record(self, *args)
-        found.extend(self.programs()[len(before) :])
+        found.extend(self.programs[len(before) :])
         return result
 
-    monkeypatch.setattr(CompiledFunction, "record", noted)
+    monkeypatch.setattr(ProgramCache, "record", noted)
     return found

@@ -49,7 +49,7 @@ def run(*arguments, **options):
 
 
 def failure(capsys, *arguments, code=1):
-    """The one sentence that a command that fails prints."""
+    """The one line that a failing command prints."""
     try:
         assert cli.main([str(a) for a in arguments]) == code
     except SystemExit as error:
@@ -132,7 +132,7 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path):
         finally:
             process.kill()
     assert process.returncode == 130 and errors == ""
-    assert re.search(r"^interrupted: the weights of epoch \d+ are kept", rest, re.M)
+    assert re.search(r"^interrupted: kept the weights of epoch \d+, validation loss", rest, re.M)
     assert accuracy(rest) > 80
     saved = runs.load(tmp_path / "run")
     held = train.evaluate(saved.model, cg.data.DataLoader(runs.digits(0).validation, 1024))
@@ -148,7 +148,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_an_older_run(tmp_path, capsys, monkeyp
 
     monkeypatch.setattr(train.Trainer, "_step", interrupt)
     assert cli.main(["train", "digits", "--out", str(folder)]) == 130
-    assert "interrupted before the first epoch was over: nothing is saved" in capsys.readouterr().out
+    assert "interrupted during the first epoch: nothing was saved" in capsys.readouterr().out
     for name in os.listdir(digits_run):
         assert (folder / name).read_bytes() == (digits_run / name).read_bytes()
 
@@ -172,15 +172,15 @@ def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, 
 def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine")
     message = failure(capsys, "train", "digits", "--out", str(tmp_path / "taken"))
-    assert re.fullmatch(r"runs.save: .*taken can't be made a folder \(.*\)", message)
+    assert re.fullmatch(r"runs.save: .*taken can't be created as a folder \(.*\)", message)
     assert (tmp_path / "taken").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["mnist"], 1, "train: mnist needs --data, the folder with its files"),
-        (["digits", "--data", "x"], 1, "train: mnist needs --data, the folder with its files; nothing else takes it"),
+        (["mnist"], 1, "train: mnist needs --data, the folder with its IDX files"),
+        (["digits", "--data", "x"], 1, "train: --data applies to mnist only, not to digits"),
         (["mnist", "--data", "nowhere"], 1, "load_mnist: there is neither t10k-images-idx3-ubyte nor"),
         (["digits", "--epochs", "0"], 1, "train: epochs must be at least 1, got 0"),
         (["digits", "--batch-size", "0"], 1, "train: batch_size must be at least 1, got 0"),
@@ -196,9 +196,9 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["digits", "--weight-decay", "-1"], 1, "AdamW: "),
         (["digits", "--dropout", "1.5"], 1, "train: dropout must lie in [0, 1), got 1.5"),
         (["digits", "--threads", "0"], 1, "set_num_threads"),
-        (["digits", "--seed", "1" * 30], 1, "train: the seed must have at most 64 bits, got 1"),
-        (["digits", "--hidden", "3,x"], 2, "argument --hidden: sizes are integers of at least 1"),
-        (["digits", "--epochs", "many"], 2, "argument --epochs: invalid int value: 'many'"),
+        (["digits", "--seed", "1" * 30], 1, "train: seed must fit in 64 bits, got 1"),
+        (["digits", "--hidden", "3,x"], 2, "argument --hidden: must be integers of at least 1, separated by commas, got '3,x'"),
+        (["digits", "--epochs", "many"], 2, "argument --epochs: must be an integer, got 'many'"),
         (["letters"], 1, "train: the source must be digits, mnist, a .toml file or a table (.csv, .tsv, .npy, .npz, .parquet), got 'letters'"),
     ],
 )  # fmt: skip
@@ -233,12 +233,12 @@ def test_predict_says_what_is_wrong(tmp_path, capsys, digits_run):
     table = tmp_path / "table.csv"
     table.write_text("1,2,3\n")
     wrong = failure(capsys, "predict", str(digits_run), str(table))
-    assert wrong == "predict: the rows have 3 columns, but the model wants 64"
+    assert wrong == "predict: the rows have 3 columns, but the model expects 64 columns"
     table.write_text("1,x\n")
     assert "line 1 of" in failure(capsys, "predict", str(digits_run), str(table))
     missing = str(tmp_path / "none.csv")
     assert failure(capsys, "predict", str(digits_run), missing) == f"{missing}: No such file or directory"
-    assert "is no run" in failure(capsys, "predict", str(tmp_path), str(table))
+    assert "is not a run folder" in failure(capsys, "predict", str(tmp_path), str(table))
 
 
 # export
@@ -249,7 +249,7 @@ def test_export_onnx_takes_rows_as_they_are(tmp_path, capsys, digits_run):
     onnx = pytest.importorskip("onnx", reason="onnx is not installed")
     path = tmp_path / "digits.onnx"
     assert cli.main(["export", str(digits_run), "--format", "onnx", "--out", str(path), "--opset", "18"]) == 0
-    assert capsys.readouterr().out == f"written {path}\n"
+    assert capsys.readouterr().out == f"wrote {path}\n"
     written = onnx.load(path)
     assert written.opset_import[0].version == 18
     notes = json.loads({entry.key: entry.value for entry in written.metadata_props}["cygrad"])
@@ -289,7 +289,7 @@ def test_export_writes_into_the_run_unless_told_otherwise(tmp_path, digits_run):
 
 def test_export_says_what_is_wrong(tmp_path, capsys, monkeypatch, digits_run):
     run, out = str(digits_run), str(tmp_path / "model")
-    assert failure(capsys, "export", str(tmp_path)) == f"runs.load: {tmp_path} is no run, it has no config.json"
+    assert failure(capsys, "export", str(tmp_path)) == f"runs.load: {tmp_path} is not a run folder: config.json is missing"
     assert "argument --format: invalid choice: 'pickle'" in failure(capsys, "export", run, "--format", "pickle", code=2)
     wrong = failure(capsys, "export", run, "--format", "safetensors", "--out", f"{out}.onnx")
     assert wrong == f"export: a safetensors file must end in .safetensors, got '{out}.onnx'"
@@ -297,7 +297,7 @@ def test_export_says_what_is_wrong(tmp_path, capsys, monkeypatch, digits_run):
     assert wrong == f"export: an onnx file must not end in .safetensors, got '{out}.safetensors'"
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    assert failure(capsys, "export", run) == "export: ONNX needs the package onnx: pip install 'cygrad[onnx]'"
+    assert failure(capsys, "export", run) == "export: the package onnx is not installed: pip install 'cygrad[onnx]'"
     wrong = failure(capsys, "export", run, "--out", f"{out}.safetensors")
     assert wrong == "save: a .safetensors file needs the package: pip install safetensors"
     assert not os.listdir(tmp_path)

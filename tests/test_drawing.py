@@ -115,6 +115,20 @@ def test_a_retained_graph_can_be_drawn_after_backward():
     np.testing.assert_array_equal(x.grad.numpy(), 3)
 
 
+def test_a_compiled_step_cannot_draw():
+    x = leaf(2.0)
+
+    @cg.compile(fullgraph=True)
+    def step():
+        y = (x * 3).sum()
+        y.graph()
+        return y.detach()
+
+    step()
+    with pytest.raises(RuntimeError, match="graph"):
+        step()
+
+
 def test_what_has_no_graph_is_named():
     with pytest.raises(RuntimeError, match="graph: the tensor is a leaf; no operation computed it"):
         leaf(1.0).graph()

@@ -218,12 +218,12 @@ def test_a_wrong_class_ends_the_epoch_after_the_batches_before():
 BAD = [
     ({"batch_size": 0}, ValueError, "epoch: batch_size must be an integer of at least 1, got 0"),
     ({"batch_size": 2.0}, ValueError, "epoch: batch_size must be an integer of at least 1, got 2.0"),
-    ({"batch_size": 9, "drop_last": True}, ValueError, "epoch: there is no batch of 9 in 8 rows"),
-    ({"batch_size": 2, "order": []}, ValueError, "epoch: there is no batch of 2 in 0 rows"),
-    ({"batch_size": 2, "order": [0, 8]}, IndexError, "epoch: order reaches from 0 to 8, but there are 8 rows"),
-    ({"batch_size": 2, "order": [-1]}, IndexError, "epoch: order reaches from -1 to -1"),
-    ({"batch_size": 2, "order": [0.0]}, TypeError, "epoch: order must be integers in one dimension, got float64"),
-    ({"batch_size": 2, "order": [[0]]}, TypeError, "epoch: order must be integers in one dimension"),
+    ({"batch_size": 9, "drop_last": True}, ValueError, "epoch: 8 rows are fewer than one batch of 9"),
+    ({"batch_size": 2, "order": []}, ValueError, "epoch: 0 rows are fewer than one batch of 2"),
+    ({"batch_size": 2, "order": [0, 8]}, IndexError, "epoch: order has indices from 0 to 8, but there are 8 rows"),
+    ({"batch_size": 2, "order": [-1]}, IndexError, "epoch: order has indices from -1 to -1"),
+    ({"batch_size": 2, "order": [0.0]}, TypeError, "epoch: order must be 1-d and of integers, got float64"),
+    ({"batch_size": 2, "order": [[0]]}, TypeError, "epoch: order must be 1-d and of integers"),
 ]
 
 
@@ -235,16 +235,16 @@ def test_bad_options(options, error, message):
 
 def test_bad_data():
     step = cg.compile(lambda *args: args[0] * 1)
-    with pytest.raises(ValueError, match="epoch: the data have 8, 7 rows; all must have as many"):
+    with pytest.raises(ValueError, match="epoch: all data must have the same number of rows, got 8, 7"):
         step.epoch(cg.ones(8), cg.ones(7), batch_size=2)
-    with pytest.raises(TypeError, match="epoch: there is no tensor among the arguments"):
+    with pytest.raises(TypeError, match="epoch: no argument is a tensor"):
         step.epoch(3.0, batch_size=2)
-    with pytest.raises(ValueError, match="epoch: data need a dimension of rows"):
+    with pytest.raises(ValueError, match="epoch: the data needs a dimension of rows"):
         step.epoch(cg.tensor(1.0), batch_size=2)
-    with pytest.raises(ValueError, match="epoch: data can't require a gradient"):
+    with pytest.raises(ValueError, match="epoch: the data must not require a gradient"):
         step.epoch(cg.ones(8, requires_grad=True), batch_size=2)
     for _ in range(3):
-        with pytest.raises(ValueError, match=r"epoch: batch 2 has results of shapes \[\(2,\)\], the batches before of \[\(3,\)\]"):
+        with pytest.raises(ValueError, match=r"epoch: batch 2 has results of shapes \[\(2,\)\], earlier batches of \[\(3,\)\]"):
             step.epoch(cg.ones(8), batch_size=3)
     assert step.epoch(cg.ones(8), batch_size=3, drop_last=True).shape == (2, 3)
 
@@ -253,7 +253,7 @@ def test_an_epoch_in_a_recorded_step():
     inner = cg.compile(lambda x: x * 2)
     outer = cg.compile(lambda x: inner.epoch(x, batch_size=2).sum())
     outer(cg.ones(4))
-    with pytest.warns(RuntimeWarning, match="epoch reads numbers into Python"):
+    with pytest.warns(RuntimeWarning, match="epoch reads values into Python"):
         assert outer(cg.ones(4)).item() == 8.0
 
 

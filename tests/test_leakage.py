@@ -148,9 +148,9 @@ def test_a_file_that_is_mapped_is_not_read_through(tmp_path):
 def test_pictures_that_stand_in_two_parts_are_noted():
     images = np.arange(10 * 4, dtype=np.uint8).reshape(10, 2, 2)
     parts = (images[:6], images[5:8], images[8:])
-    made = image_task.task("small", *[(part, np.arange(len(part)) % 2) for part in parts])
+    made = image_task.prepare_images("small", *[(part, np.arange(len(part)) % 2) for part in parts])
     assert made.notes == []  # picture 5 has another class in the validation part
-    made = image_task.task("small", *[(part, np.zeros(len(part), int)) for part in parts])
+    made = image_task.prepare_images("small", *[(part, np.zeros(len(part), int)) for part in parts])
     (note,) = made.notes
     assert note.startswith("LeakageWarning: 1 of the 3 rows of the validation part (row 1 is the first) also stand in")
 

@@ -243,7 +243,7 @@ def broken_states():
     yield {**good, "extra": good["bias"]}, "unexpected keys 'extra'"
     yield {k: v for k, v in good.items() if k != "bias"}, "missing keys 'bias'"
     yield {**good, "second.factor": np.zeros((3, 1))}, r"'second.factor' has shape \(3, 1\), wanted \(3,\)"
-    yield {**good, "second.count": np.array(1.5)}, "'second.count' is float64, wanted int64"
+    yield {**good, "second.count": np.array(1.5)}, "'second.count' has dtype float64, wanted int64"
     yield {**good, "second.factor": None}, r"'second.factor' has shape \(\), wanted \(3,\)"
 
 
@@ -252,7 +252,7 @@ def test_a_state_that_does_not_fit_changes_nothing(state, match):
     state["first.factor"] = np.full(3, 9.0)
     module = Pair()
     before = {name: value.array.copy() for name, value in module.state_dict().items()}
-    with pytest.raises(RuntimeError, match=f"load_state_dict: Pair does not fit: {match}") as caught:
+    with pytest.raises(RuntimeError, match=f"load_state_dict: the state does not fit Pair: {match}") as caught:
         module.load_state_dict(state)
     assert "\n" not in str(caught.value)
     for name, value in module.state_dict().items():
@@ -273,7 +273,7 @@ def test_load_state_dict_not_strict():
 def test_read_only_memory_is_not_written():
     module = Scale()
     module.factor.array.flags.writeable = False
-    with pytest.raises(RuntimeError, match="'factor' lies in read-only memory"):
+    with pytest.raises(RuntimeError, match="'factor' is in read-only memory"):
         module.load_state_dict({"factor": np.ones(3), "count": np.array(1)})
     assert module.count.array == 0
 
@@ -436,7 +436,7 @@ def test_a_backward_hook_of_the_wrong_length_is_told():
     module = Scale()
     module.register_full_backward_hook(lambda m, grad_input, grad_output: (grad_input[0], None))
     x = cg.Tensor(np.ones(2), requires_grad=True)
-    with pytest.raises(RuntimeError, match="the hook gave 2 gradients for 1 inputs"):
+    with pytest.raises(RuntimeError, match="the hook returned 2 gradients for 1 inputs"):
         cg.autograd.gradients([module(x)], [x], [np.ones(2)], False)
 
 

@@ -269,8 +269,8 @@ def test_temporary_arrays_share_memory():
             x = cg.full((32, 32), 0.01 * i)
             assert compiled(x).tolist() == deep(x).tolist()
     (program,) = compiled.programs()
-    assert program.places.bytes_apart == 39 * 32 * 32 * 4
-    assert program.places.bytes_shared == 2 * 32 * 32 * 4, "the result is not temporary"
+    assert program.layout.bytes_recorded == 39 * 32 * 32 * 4
+    assert program.layout.bytes_shared == 2 * 32 * 32 * 4, "the result is not temporary"
 
 
 def test_tensors_that_the_step_left_somewhere_are_kept_up_to_date():
@@ -292,8 +292,8 @@ def test_tensors_that_the_step_left_somewhere_are_kept_up_to_date():
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 20), st.integers(0, 20)), max_size=30))
 def test_arrays_in_use_at_the_same_time_lie_apart(drawn):
-    lives = [sharing.Life(key, 64 * size, min(a, b), max(a, b)) for key, (size, a, b) in enumerate(drawn)]
-    offsets = sharing.placed(lives)
+    lives = [sharing.Lifetime(key, 64 * size, min(a, b), max(a, b)) for key, (size, a, b) in enumerate(drawn)]
+    offsets = sharing.assign_offsets(lives)
     for one in lives:
         for other in lives:
             if one.key < other.key and one.first <= other.last and other.first <= one.last:

@@ -52,7 +52,7 @@ def start(folder, *options):
     command = [sys.executable, "-W", "error", "-m", "cygrad", "serve", str(folder), "--port", "0", *options]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = process.stdout.readline()
-    found = re.fullmatch(r"serving .* at http://127\.0\.0\.1:(\d+), Ctrl-C ends it\n", line)
+    found = re.fullmatch(r"serving .* at http://127\.0\.0\.1:(\d+), press Ctrl-C to stop\n", line)
     if not found:
         process.kill()
         raise AssertionError(line + process.communicate()[1])
@@ -190,43 +190,43 @@ def test_a_connection_is_kept(port):
 # What it refuses
 
 BAD = {
-    "not JSON": ("{", 400, "the body is no valid JSON (Expecting property name"),
-    "nothing": ("", 400, "the body is no valid JSON (Expecting value"),
-    "not UTF-8": (b"\xff\xfe", 400, "the body is not UTF-8 at byte 0"),
+    "not JSON": ("{", 400, "the body is not valid JSON (Expecting property name"),
+    "nothing": ("", 400, "the body is not valid JSON (Expecting value"),
+    "not UTF-8": (b"\xff\xfe", 400, "the body is not valid UTF-8 at byte 0"),
     "deep": ("[" * 20_000, 400, "the JSON is nested too deeply"),
-    "NaN": ('{"inputs": [[1, 2, NaN, 4]]}', 400, "the body is no valid JSON (NaN is no number in JSON)"),
-    "long number": ('{"inputs": [[1, 2, 3, ' + "9" * 5000 + "]]}", 400, "the JSON holds an integer of too many digits"),
-    "huge number": ({"inputs": [[1, 2, 3, 10**400]]}, 400, "predict: row 1, column 4 holds '1000000"),
-    "beyond float32": ({"inputs": [[1, 2, 3, 4], [1, 2, 3, 1e300]]}, 400, "predict: row 2 holds a number that is not finite"),
-    "infinite": ('{"inputs": [[1, 2, 3, 1e999]]}', 400, "predict: row 1 holds a number that is not finite"),
+    "NaN": ('{"inputs": [[1, 2, NaN, 4]]}', 400, "the body is not valid JSON (NaN is not a JSON number)"),
+    "long number": ('{"inputs": [[1, 2, 3, ' + "9" * 5000 + "]]}", 400, "the JSON contains an integer with too many digits"),
+    "huge number": ({"inputs": [[1, 2, 3, 10**400]]}, 400, "predict: row 1, column 4: '1000000"),
+    "beyond float32": ({"inputs": [[1, 2, 3, 4], [1, 2, 3, 1e300]]}, 400, "predict: row 2 contains a value that is not finite"),
+    "infinite": ('{"inputs": [[1, 2, 3, 1e999]]}', 400, "predict: row 1 contains a value that is not finite"),
     "a list": ([1], 400, "the body must be a JSON object, got an array"),
-    "no field": ({}, 400, "the JSON object must have one of dataframe_split, dataframe_records, instances, inputs, got none"),
-    "two fields": ({"inputs": [], "instances": []}, 400, "the JSON object must have one of"),
-    "another field": ({"inputs": [[1, 2, 3, 4]], "x": 1}, 400, 'may have inputs and params, but has "x" too'),
-    "a name twice": ('{"inputs": [[1]], "inputs": [[1]]}', 400, 'the name "inputs" stands twice in an object'),
-    "no rows": ({"inputs": []}, 400, "there are no rows"),
-    "no records": ({"dataframe_records": []}, 400, "there are no rows"),
-    "empty rows": ({"inputs": [[], []]}, 400, "predict: the rows have 0 columns, but the model wants 4"),
+    "no field": ({}, 400, "the JSON object must have exactly one of dataframe_split, dataframe_records, instances, inputs, got none"),
+    "two fields": ({"inputs": [], "instances": []}, 400, "the JSON object must have exactly one of"),
+    "another field": ({"inputs": [[1, 2, 3, 4]], "x": 1}, 400, 'may have inputs and params, got "x"'),
+    "a name twice": ('{"inputs": [[1]], "inputs": [[1]]}', 400, 'an object has the name "inputs" twice'),
+    "no rows": ({"inputs": []}, 400, "the request has no rows"),
+    "no records": ({"dataframe_records": []}, 400, "the request has no rows"),
+    "empty rows": ({"inputs": [[], []]}, 400, "predict: the rows have 0 columns, but the model expects 4 columns"),
     "a number": ({"inputs": 3}, 400, "inputs must be an array of rows, got a number"),
-    "one row": ({"inputs": [1, 2, 3, 4]}, 400, "inputs must be an array of rows, got an array of others"),
-    "three axes": ({"inputs": [[[1, 2, 3, 4]]]}, 400, "row 1 of inputs must hold numbers or text, got an array"),
-    "too few columns": ({"inputs": [[1, 2, 3]]}, 400, "predict: the rows have 3 columns, but the model wants 4"),
-    "too many columns": ({"inputs": [[1] * 5000]}, 400, "predict: the rows have 5000 columns, but the model wants 4"),
-    "ragged": ({"inputs": [[1, 2, 3, 4], [1, 2, 3]]}, 400, "row 2 has 3 values, where 4 are wanted"),
-    "text": ({"inputs": [[1, 2, 3, "four"]]}, 400, "predict: row 1, column 4 holds 'four', which is no number"),
-    "null": ({"dataframe_records": [dict.fromkeys(COLUMNS)]}, 400, "predict: row 1, column 'x0' holds 'None', which is no number"),
-    "split, a list": ({"dataframe_split": [[1]]}, 400, "dataframe_split must be an object with data and perhaps columns and index, got an array"),
+    "one row": ({"inputs": [1, 2, 3, 4]}, 400, "inputs must be an array of rows, got an array of other values"),
+    "three axes": ({"inputs": [[[1, 2, 3, 4]]]}, 400, "row 1 of inputs must contain numbers or strings, got an array"),
+    "too few columns": ({"inputs": [[1, 2, 3]]}, 400, "predict: the rows have 3 columns, but the model expects 4 columns"),
+    "too many columns": ({"inputs": [[1] * 5000]}, 400, "predict: the rows have 5000 columns, but the model expects 4 columns"),
+    "ragged": ({"inputs": [[1, 2, 3, 4], [1, 2, 3]]}, 400, "row 2 has 3 values, expected 4"),
+    "text": ({"inputs": [[1, 2, 3, "four"]]}, 400, "predict: row 1, column 4: 'four' is not a number"),
+    "null": ({"dataframe_records": [dict.fromkeys(COLUMNS)]}, 400, "predict: row 1, column 'x0': 'None' is not a number"),
+    "split, a list": ({"dataframe_split": [[1]]}, 400, "dataframe_split must be an object with data and optional columns and index, got an array"),
     "split, no data": ({"dataframe_split": {"columns": COLUMNS}}, 400, "dataframe_split must be an object with data"),
-    "split, other names": ({"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}, 400, "row 1 has 2 values, where 1 are wanted"),
-    "split, names twice": ({"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}, 400, 'the column "a" stands twice'),
+    "split, other names": ({"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}, 400, "row 1 has 2 values, expected 1"),
+    "split, names twice": ({"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}, 400, 'the request has the column "a" twice'),
     "split, no names": ({"dataframe_split": {"columns": 3, "data": [[1, 2]]}}, 400, "dataframe_split.columns must be an array of names, got a number"),
-    "records, rows": ({"dataframe_records": [[1]]}, 400, "dataframe_records must be an array of objects, got an array of others"),
+    "records, rows": ({"dataframe_records": [[1]]}, 400, "dataframe_records must be an array of objects, got an array of other values"),
     "records, one lacks": ({"dataframe_records": [{"a": 1}, {}]}, 400, 'record 2 of dataframe_records lacks the column "a"'),
-    "records, one has": ({"dataframe_records": [{"a": 1}, {"a": 1, "b": 2}]}, 400, 'record 2 of dataframe_records has besides those of the first the column "b"'),
-    "records, empty": ({"dataframe_records": [{}]}, 400, "there are no columns"),
-    "inputs, ragged": ({"inputs": {"a": [1], "b": [1, 2]}}, 400, 'column "b" of inputs has 2 values, the first one 1'),
+    "records, one has": ({"dataframe_records": [{"a": 1}, {"a": 1, "b": 2}]}, 400, 'record 2 of dataframe_records has a column that the first one lacks: "b"'),
+    "records, empty": ({"dataframe_records": [{}]}, 400, "the request has no columns"),
+    "inputs, ragged": ({"inputs": {"a": [1], "b": [1, 2]}}, 400, 'column "b" of inputs has 2 values, the first column has 1'),
     "inputs, numbers": ({"inputs": {"a": 1}}, 400, 'column "a" of inputs must be an array, got a number'),
-    "params": ({"inputs": [[1, 2, 3, 4]], "params": {"seed": 1}}, 400, 'params may have proba, true or false, got {"seed": 1}'),
+    "params": ({"inputs": [[1, 2, 3, 4]], "params": {"seed": 1}}, 400, 'params may contain proba, true or false, got {"seed": 1}'),
     "params, a list": ({"inputs": [[1, 2, 3, 4]], "params": [1]}, 400, "params must be a JSON object, got an array"),
     "rows": ({"inputs": [[1, 2, 3, 4]] * (ROWS + 1)}, 413, f"a request may have at most {ROWS} rows, got {ROWS + 1}"),
     "body": (b" " * (BODY + 1), 413, f"the body may have at most {BODY} bytes"),
@@ -248,15 +248,15 @@ def test_bad_json_is_told_in_a_sentence(port, name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the CSV is empty"),
-        ("a,b,c,d\n", "there are no rows"),
-        ("a,b,c,d\n1,2,3\n", "row 1 has 3 values, where 4 are wanted"),
-        ("a,b,c,d\n1,2,3,x\n", "predict: row 1, column 'd' holds 'x', which is no number"),
-        ("a,b,c,d\n1,2,3,\n", "predict: row 1, column 'd' holds '', which is no number"),
-        ("a,b,c,d\n1,2,3,nan\n", "predict: row 1, column 'd' holds 'nan', which is no number"),
-        ("a,b,c,d\n1,2,3,inf\n", "predict: row 1 holds a number that is not finite"),
-        ("a,a,c,d\n1,2,3,4\n", 'the column "a" stands twice'),
-        ('a,b,c,"d\n1,2,3,4\n', "the body is no CSV ("),
+        ("", "the body is empty"),
+        ("a,b,c,d\n", "the request has no rows"),
+        ("a,b,c,d\n1,2,3\n", "row 1 has 3 values, expected 4"),
+        ("a,b,c,d\n1,2,3,x\n", "predict: row 1, column 'd': 'x' is not a number"),
+        ("a,b,c,d\n1,2,3,\n", "predict: row 1, column 'd': '' is not a number"),
+        ("a,b,c,d\n1,2,3,nan\n", "predict: row 1, column 'd': 'nan' is not a number"),
+        ("a,b,c,d\n1,2,3,inf\n", "predict: row 1 contains a value that is not finite"),
+        ("a,a,c,d\n1,2,3,4\n", 'the request has the column "a" twice'),
+        ('a,b,c,"d\n1,2,3,4\n', "the body is not valid CSV ("),
     ],
 )  # fmt: skip
 def test_bad_csv_is_told_in_a_sentence(port, text, message):
@@ -269,8 +269,8 @@ def test_bad_csv_is_told_in_a_sentence(port, text, message):
     [
         (None, "the content type must be application/json or text/csv, got none"),
         ("text/plain", "the content type must be application/json or text/csv, got text/plain"),
-        ("application/json; charset=latin-1", "the content type may have charset=utf-8 and nothing else"),
-        ("text/csv; header=absent", "the content type may have charset=utf-8 and nothing else"),
+        ("application/json; charset=latin-1", "the content type may only have the parameter charset=utf-8"),
+        ("text/csv; header=absent", "the content type may only have the parameter charset=utf-8"),
     ],
 )
 def test_other_content_types(port, kind, message):
@@ -280,17 +280,17 @@ def test_other_content_types(port, kind, message):
 
 def test_a_compressed_body_is_refused(port):
     status, _, body = ask(port, "POST", "/invocations", b"\x1f\x8b", JSON, **{"Content-Encoding": "gzip"})
-    assert status == 415 and json.loads(body)["message"] == "the body must come as it is, got the content encoding gzip"
+    assert status == 415 and json.loads(body)["message"] == "the body must not be compressed, got the content encoding gzip"
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status", "message"),
     [
-        ("GET", "/", 404, "there is no /, only /health, /ping, /version, /metadata, /invocations"),
-        ("GET", "/" + "x" * 1000, 404, "there is no /xxx"),
-        ("GET", "/invocations", 405, "/invocations takes POST, got GET"),
-        ("POST", "/health", 405, "/health takes GET and HEAD, got POST"),
-        ("OPTIONS", "/invocations", 405, "/invocations takes POST, got OPTIONS"),
+        ("GET", "/", 404, "there is no path /; the paths are /health, /ping, /version, /metadata, /invocations"),
+        ("GET", "/" + "x" * 1000, 404, "there is no path /xxx"),
+        ("GET", "/invocations", 405, "/invocations accepts POST, got GET"),
+        ("POST", "/health", 405, "/health accepts GET and HEAD, got POST"),
+        ("OPTIONS", "/invocations", 405, "/invocations accepts POST, got OPTIONS"),
     ],
 )  # fmt: skip
 def test_other_paths_and_methods(port, method, path, status, message):
@@ -476,14 +476,14 @@ def failure(capsys, *arguments):
 
 def test_what_can_not_be_served(capsys, folder, tmp_path, port, monkeypatch):
     taken = failure(capsys, str(folder), "--port", str(port))
-    assert taken == f"serve: 127.0.0.1:{port} can't be used (Address already in use)"
-    assert failure(capsys, str(tmp_path)) == f"runs.load: {tmp_path} is no run, it has no config.json"
-    assert failure(capsys, str(folder), "--port", "99999") == "serve: the port must lie in 0 to 65535, got 99999"
-    assert "serve: no.such.host.invalid:5000 is no address" in failure(capsys, str(folder), "--host", "no.such.host.invalid")
+    assert taken == f"serve: can't listen on 127.0.0.1:{port} (Address already in use)"
+    assert failure(capsys, str(tmp_path)) == f"runs.load: {tmp_path} is not a run folder: config.json is missing"
+    assert failure(capsys, str(folder), "--port", "99999") == "serve: port must lie in 0 to 65535, got 99999"
+    assert "serve: no.such.host.invalid:5000 is not a valid address" in failure(capsys, str(folder), "--host", "no.such.host.invalid")
     assert failure(capsys, str(folder), "--max-body", "0") == "serve: the limit of body must be above 0, got 0"
     assert failure(capsys, str(folder), "--max-rows", "-1") == "serve: the limit of rows must be above 0, got -1"
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    assert failure(capsys, str(folder)) == "serve: it needs the package uvicorn: pip install 'cygrad[serve]'"
+    assert failure(capsys, str(folder)) == "serve: the server needs the package uvicorn: pip install 'cygrad[serve]'"
 
 
 def test_it_listens_on_loopback_unless_told_otherwise(folder):
@@ -493,6 +493,6 @@ def test_it_listens_on_loopback_unless_told_otherwise(folder):
 
 
 def test_refusals_are_exceptions_with_a_status():
-    with pytest.raises(Refusal, match="there are no rows") as caught:
+    with pytest.raises(Refusal, match="the request has no rows") as caught:
         read_request(b'{"inputs": []}', JSON, 10)
     assert caught.value.status == 400

@@ -75,7 +75,20 @@ def classifier(people, tmp_path_factory):
 def regressor(people, tmp_path_factory):
     """A run that predicts a number."""
     folder = tmp_path_factory.mktemp("runs") / "number"
-    arguments = ["train", people, "--target", "spends", "--drop", "buys", "--time", "day", "--epochs", "60", "--out", folder]
+    arguments = [
+        "train",
+        people,
+        "--target",
+        "spends",
+        "--drop",
+        "buys",
+        "--time",
+        "day",
+        "--epochs",
+        "60",
+        "--out",
+        folder,
+    ]
     assert cli.main([str(a) for a in arguments]) == 0
     return folder
 
@@ -106,7 +119,7 @@ def test_a_class_is_learnt_and_the_table_told(people, tmp_path):
     assert lines[0] == "target 'buys': classification, 2 classes"
     assert re.fullmatch(r"column 'income' lacks \d+ values: the mean stands for them, and a mark tells where", lines[1])
     assert lines[2] == "column 'planet' is left out: all its values are 'Earth'"
-    assert lines[3].startswith("people: 168 to train, 36 to validate, 36 to test; MLP 8-32-16-2, ")
+    assert lines[3].startswith("people: 168 training, 36 validation and 36 test rows; MLP 8-32-16-2, ")
     assert float(re.search(r"^test accuracy (\d+\.\d\d) %$", done.stdout, re.M).group(1)) > 85
     assert sorted(os.listdir(tmp_path / "runs" / "people")) == ["config.json", "metrics.csv", "weights.npz"]
 
@@ -126,8 +139,7 @@ def test_a_number_is_learnt_in_the_order_of_time(people, regressor):
 
 
 def test_preprocessing_is_fitted_on_the_training_part_alone(people):
-    options = runs.TableOptions(target="buys", drop=["spends", "day"])
-    task = runs.table_task(people, options, seed=3)
+    task = runs.prepare_table(runs.Options(str(people), target="buys", drop=["spends", "day"], seed=3))
     x = task.train.tensors[0].array
     age = task.preprocessor.features.index("age")
     assert abs(x[:, age].mean()) < 1e-6 and abs(x[:, age].std() - 1) < 1e-6
@@ -172,19 +184,19 @@ def test_a_file_says_what_flags_overrule(people, tmp_path, monkeypatch, capsys):
 
 
 BAD_CONFIGS = {
-    "no TOML": ("epochs = ", "is no TOML ("),
-    "not UTF-8": (b"\xff", "is no TOML ("),
-    "no source": ("epochs = 3", "has no source, such as digits or a table's path"),
-    "no such option": ('source = "digits"\nepoch = 3', "has 'epoch', which is no option; epochs is near"),
-    "twice": ('source = "digits"\nbatch-size = 3\nbatch_size = 4', "has batch_size twice"),
-    "text for a number": ('source = "digits"\nepochs = "3"', "train: epochs must be a int, got '3'"),
-    "a boolean for a number": ('source = "digits"\nlr = true', "train: lr must be a float, got True"),
-    "a number for text": ('source = "t.csv"\ntarget = 3', "train: target must be a str, got 3"),
-    "no sizes": ('source = "digits"\nhidden = [3, 0]', "train: hidden: sizes are integers of at least 1"),
-    "a section": ('source = "digits"\n[epochs]\nmany = 3', "train: epochs must be a int, got {'many': 3}"),
-    "no names": ('source = "t.csv"\ndrop = [1]', "train: drop: names are text, separated by commas, got [1]"),
-    "a source that is none": ("source = 3", "train: source must be a text, got 3"),
-    "an option of tables": ('source = "digits"\ntarget = "y"', "train: target is an option of tables, which digits is none of"),
+    "no TOML": ("epochs = ", "is not valid TOML ("),
+    "not UTF-8": (b"\xff", "is not valid TOML ("),
+    "no source": ("epochs = 3", "has no source, such as digits or the path of a table"),
+    "no such option": ('source = "digits"\nepoch = 3', "has an unknown option 'epoch'; did you mean epochs?"),
+    "twice": ('source = "digits"\nbatch-size = 3\nbatch_size = 4', "has the option batch_size twice"),
+    "text for a number": ('source = "digits"\nepochs = "3"', "train: epochs must be an integer, got '3'"),
+    "a boolean for a number": ('source = "digits"\nlr = true', "train: lr must be a number, got True"),
+    "a number for text": ('source = "t.csv"\ntarget = 3', "train: target must be a string, got 3"),
+    "no sizes": ('source = "digits"\nhidden = [3, 0]', "train: hidden must be integers of at least 1, separated by commas, got [3, 0]"),
+    "a section": ('source = "digits"\n[epochs]\nmany = 3', "train: epochs must be an integer, got {'many': 3}"),
+    "no names": ('source = "t.csv"\ndrop = [1]', "train: drop must be names, separated by commas, got [1]"),
+    "a source that is none": ("source = 3", "train: source must be a string, got 3"),
+    "an option of tables": ('source = "digits"\ntarget = "y"', "train: target applies to tables only, not to digits"),
 }  # fmt: skip
 
 
@@ -199,7 +211,7 @@ def test_bad_configurations(capsys, tmp_path, text, message):
 def test_toml_without_a_reader(capsys, tmp_path, monkeypatch):
     for package in "tomllib", "tomli":
         monkeypatch.setitem(sys.modules, package, None)
-    assert "needs Python 3.11, or the package tomli" in failure(capsys, "train", tmp_path / "config.toml")
+    assert "needs Python 3.11 or the package tomli" in failure(capsys, "train", tmp_path / "config.toml")
 
 
 # Bad tables
@@ -209,9 +221,9 @@ BAD = {
     "empty": ("", [], "read_csv: .* is empty"),
     "ragged": (f"x,z,y\n{X}\n1,2\n", [], "read_csv: line 32 of .* has 2 values, but there are 3 names"),
     "name twice": (f"x,x,y\n{X}", [], "read_csv: the column 'x' stands twice"),
-    "no target": (f"x,z,y\n{X}", ["--target", "why"], "train: the target 'why' is no column of .*, which has x, z, y"),
-    "target not said": (f"x,z,y\n{X}", None, "train: .* has the columns x, z, y; say which is the target"),
-    "other delimiter": (f"x,z,y\n{X}", ["--delimiter", ";"], "train: .* has one column only, 'x,z,y'; delimiter may be another one"),
+    "no target": (f"x,z,y\n{X}", ["--target", "why"], "train: .* has no column 'why' for the option target; its columns are x, z, y"),
+    "target not said": (f"x,z,y\n{X}", None, "train: the option target is missing; the columns of .* are x, z, y"),
+    "other delimiter": (f"x,z,y\n{X}", ["--delimiter", ";"], "train: .* has only one column, 'x,z,y'; check the delimiter"),
     "other encoding": (f"x,z,y\n{X}\n1,1,é".encode("latin-1"), [], "read_csv: .* is not utf-8 at byte"),
     "mixed types": (f"x,z,y\n{X}\nhigh,1,a", [], "the column 'x' mixes numbers and text, such as '0' and 'high'"),
     "infinity": (f"x,z,y\n{X}\ninf,1,a", [], "the column 'x' holds inf in row 31"),
@@ -219,24 +231,24 @@ BAD = {
     "missing values": (f"x,z,y\n{X}\n,1,a", ["--missing", "raise", "--test", "0", "--validation", "0.05"], "column 'x' lacks 1 values"),
     "one class": ("x,y\n1,a\n2,a\n", [], "the target 'y' has one value only, 'a'"),
     "only constants": ("x,y\n" + "1,a\n1,b\n" * 20, [], "there is no column to learn from: column 'x' is left out: all its values are 1"),
-    "only a target": ("y\na\nb\n", [], "train: .* has one column only, 'y'"),
-    "few rows": ("x,y\n1,a\n2,b\n3,a\n", [], "train: the test part is empty, for 3 rows are too few for its share"),
-    "one row to learn from": ("x,y\n1,a\n2,b\n", ["--split", "random", "--validation", "0.5", "--test", "0"], "train: there is one row to train on, but batch norm needs two"),
-    "no validation": (f"x,z,y\n{X}", ["--validation", "0"], "train: the validation part is empty, but early stopping needs one"),
-    "no training": (f"x,z,y\n{X}", ["--validation", "0.6", "--test", "0.5"], "train: validation and test leave no row to train on"),
+    "only a target": ("y\na\nb\n", [], "train: .* has only one column, 'y'"),
+    "few rows": ("x,y\n1,a\n2,b\n3,a\n", [], "train: the test set is empty: 3 rows are too few for a fraction of 0.15"),
+    "one row to learn from": ("x,y\n1,a\n2,b\n", ["--split", "random", "--validation", "0.5", "--test", "0"], "train: the training set has one row, but batch norm needs at least two"),
+    "no validation": (f"x,z,y\n{X}", ["--validation", "0"], "train: validation must be above 0, since early stopping needs a validation set"),
+    "no training": (f"x,z,y\n{X}", ["--validation", "0.6", "--test", "0.5"], "train: validation and test must leave rows for training, got 0.6 \\+ 0.5"),
     "share": (f"x,z,y\n{X}", ["--test", "1.5"], r"train: test must lie in \[0, 1\), got 1.5"),
     "no such split": (f"x,z,y\n{X}", ["--split", "even"], "train: split must be one of stratified, random, time, got 'even'"),
-    "time without a column": (f"x,z,y\n{X}", ["--split", "time"], "train: a split in the order of time needs time"),
-    "time and another split": (f"x,z,y\n{X}", ["--split", "random", "--time", "x"], "train: time orders the rows, which a random split does not keep"),
-    "no such time": (f"x,z,y\n{X}", ["--time", "when"], "train: the time 'when' is no column of"),
-    "no time": (f"x,z,y\n{X}", ["--time", "y", "--target", "x"], "train: the time 'y' holds 'a' in row 1, where a number or a date such as 2026-11-24 is wanted"),
+    "time without a column": (f"x,z,y\n{X}", ["--split", "time"], "train: a time split needs the option time, the column to order rows by"),
+    "time and another split": (f"x,z,y\n{X}", ["--split", "random", "--time", "x"], "train: the option time needs a time split, got random"),
+    "no such time": (f"x,z,y\n{X}", ["--time", "when"], "train: .* has no column 'when' for the option time"),
+    "no time": (f"x,z,y\n{X}", ["--time", "y", "--target", "x"], "train: time column 'y', row 1: expected a number or a date such as 2026-11-24, got 'a'"),
     "no such category": (f"x,z,y\n{X}", ["--categories", "q"], "the column 'q' is missing; there is"),
-    "target dropped": (f"x,z,y\n{X}", ["--drop", "y"], "train: 'y' is the target, and can't be among the categories or those to drop"),
+    "target dropped": (f"x,z,y\n{X}", ["--drop", "y"], "train: column 'y' is the target, so it can't be in categories or drop"),
     "no such task": (f"x,z,y\n{X}", ["--task", "ranking"], "the task must be classification or regression, got 'ranking'"),
     "no such choice": (f"x,z,y\n{X}", ["--missing", "guess"], "missing must be fill or raise, got 'guess'"),
     "text as a quantity": (f"x,z,y\n{X}", ["--task", "regression"], "the target is no quantity: column 'y' holds 'a' in row 1"),
-    "strata of numbers": (f"x,z,y\n{X}", ["--target", "x", "--task", "regression", "--split", "stratified"], "train: a stratified split needs classes, but 'x' is a number"),
-    "a class that is not learnt": (f"x,z,y\n{X}\n9,1,c", ["--time", "x"], "train: the test part can't be used: column 'y' holds 'c'"),
+    "strata of numbers": (f"x,z,y\n{X}", ["--target", "x", "--task", "regression", "--split", "stratified"], "train: a stratified split needs classes, but the target 'x' is a number"),
+    "a class that is not learnt": (f"x,z,y\n{X}\n9,1,c", ["--time", "x"], "train: the test set can't be encoded: column 'y' holds 'c'"),
 }  # fmt: skip
 
 
@@ -258,14 +270,20 @@ def test_what_is_learnt_all_the_same_is_told(capsys, tmp_path):
     arguments = ["train", str(tmp_path / "table.csv"), "--target", "y", "--epochs", "1", "--seed", "8"]
     assert cli.main([*arguments, "--out", str(tmp_path / "run")]) == 0
     told = capsys.readouterr().out
-    assert "class 'single' has one row, so that what is learnt of it is never checked\n" in told
-    assert re.search(r"^LeakageWarning: \d+ of the \d+ rows of the validation part \(row \d+ is the first\) also stand", told, re.M)
+    assert "class 'single' has only one row, so no other row checks what is learned of it\n" in told
+    assert re.search(
+        r"^LeakageWarning: \d+ of the \d+ rows of the validation part \(row \d+ is the first\) also stand", told, re.M
+    )
     assert re.search(r"^LeakageWarning: \d+ of the \d+ rows of the test part", told, re.M)
     unseen = []
     for seed in range(12):  # in some split they are not in the training part
         assert cli.main([*arguments[:-1], str(seed), "--out", str(tmp_path / "run")]) == 0
         told = capsys.readouterr().out
-        unseen += re.findall(r"^column '(\w)' of the (?:validation|test) part has in 1 rows what the training part has not$", told, re.M)
+        unseen += re.findall(
+            r"^column '(\w)' has values in 1 row of the (?:validation|test) set that the training set does not have$",
+            told,
+            re.M,
+        )
     assert set(unseen) == {"x", "z"}
 
 
@@ -298,7 +316,10 @@ def test_predict_says_what_is_wrong(people, classifier, regressor, tmp_path, cap
     ]:  # fmt: skip
         table.write_text(text)
         assert failure(capsys, "predict", classifier, table) == message
-    assert failure(capsys, "predict", regressor, people, "--proba") == "predict: 'spends' is a number, and has no probabilities"
+    assert (
+        failure(capsys, "predict", regressor, people, "--proba")
+        == "predict: the target 'spends' is a number and has no probabilities"
+    )
 
 
 def test_codes_that_look_like_numbers_stay_what_they_were(tmp_path, capsys):
@@ -414,9 +435,9 @@ def test_serve_refuses_with_a_sentence(classifier, record, message):
 def test_serve_refuses_other_widths_and_probabilities_of_numbers(classifier, regressor):
     status, content = answer(runs.load(classifier), {"instances": [[1, 2]]})
     assert status == 400
-    assert content["message"] == "predict: the rows have 2 values, but the model wants age, city, member, income"
+    assert content["message"] == "predict: the rows have 2 values, but the model expects age, city, member, income"
     status, content = answer(runs.load(regressor), {"instances": [ROW], "params": {"proba": True}})
-    assert (status, content["message"]) == (400, "predict: 'spends' is a number, and has no probabilities")
+    assert (status, content["message"]) == (400, "predict: the target 'spends' is a number and has no probabilities")
 
 
 def test_the_server_itself(classifier):
@@ -424,7 +445,9 @@ def test_the_server_itself(classifier):
     from .served import request
 
     command = [*COMMAND, "serve", str(classifier), "--port", "0"]
-    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             address = re.search(r"http://\S+(?=,)", process.stdout.readline()).group()
             status, body = request(f"{address}/invocations", json.dumps({"dataframe_records": [ROW]}).encode())
@@ -444,7 +467,20 @@ def test_the_server_itself(classifier):
 def whole(people, tmp_path_factory):
     """A run that was never stopped, and the arguments that give it."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    arguments = ["train", people, "--target", "buys", "--epochs", "60", "--patience", "60", "--batch-size", "4", "--checkpoint-seconds", "0"]
+    arguments = [
+        "train",
+        people,
+        "--target",
+        "buys",
+        "--epochs",
+        "60",
+        "--patience",
+        "60",
+        "--batch-size",
+        "4",
+        "--checkpoint-seconds",
+        "0",
+    ]
     assert cli.main([str(a) for a in [*arguments, "--out", folder]]) == 0
     return folder, arguments
 
@@ -455,7 +491,9 @@ def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
     draw, kills = random.Random(), 0
     command = [*COMMAND, *map(str, arguments), "--out", "run"]
     while True:
-        with subprocess.Popen(command, env=ENVIRONMENT, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, env=ENVIRONMENT, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
             try:
                 if kills < 4:
                     for _ in range(draw.randint(4, 18)):
@@ -471,7 +509,7 @@ def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
                 process.kill()
         command = [*COMMAND, "resume", "run", "--threads", str(1 + kills % 2)]
     assert (process.returncode, errors) == (0, "")
-    assert "saved in run" in out or out == "run is complete\n"  # where the last kill came too late
+    assert "saved in run" in out or out == "run is already complete\n"  # where the last kill came too late
     assert files_of(tmp_path / "run") == files_of(folder)
     assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "metrics.csv", "weights.npz"]
 
@@ -503,7 +541,7 @@ def test_an_interrupted_run_is_there_and_goes_on(whole, tmp_path, monkeypatch, c
     interrupt_in(monkeypatch, 3)
     assert cli.main([*map(str, arguments), "--out", str(out)]) == 130
     told = capsys.readouterr().out
-    assert "interrupted: the weights of epoch" in told and told.endswith(f"cygrad resume {out} goes on with it\n")
+    assert "interrupted: kept the weights of epoch" in told and told.endswith(f"continue with: cygrad resume {out}\n")
     assert runs.load(out).config.results["epochs"] == 2
     interrupt_in(monkeypatch, 3)
     assert cli.main(["resume", str(out)]) == 130  # in the first epoch of the process
@@ -512,9 +550,9 @@ def test_an_interrupted_run_is_there_and_goes_on(whole, tmp_path, monkeypatch, c
     assert files_of(out) == files_of(folder)
     capsys.readouterr()
     assert cli.main(["resume", str(out)]) == 0
-    assert capsys.readouterr().out == f"{out} is complete\n"
+    assert capsys.readouterr().out == f"{out} is already complete\n"
     (out / "weights.npz").unlink()
-    assert failure(capsys, "resume", out) == f"runs.load: {out} is no run, it has no weights.npz"
+    assert failure(capsys, "resume", out) == f"runs.load: {out} is not a run folder: weights.npz is missing"
 
 
 def test_a_second_ctrl_c_in_the_test_loses_nothing(whole, tmp_path, monkeypatch, capsys):
@@ -562,7 +600,10 @@ def test_a_full_disk_leaves_the_last_checkpoint(whole, tmp_path, monkeypatch, ca
     assert re.fullmatch(r"save: .*checkpoint\.npz can't be written \(No space left on device\)", message)
     monkeypatch.undo()
     assert sorted(os.listdir(out)) == ["checkpoint.npz", "training.json"]
-    assert failure(capsys, "predict", out, "x.csv") == f"runs.load: {out} is no run, it has no config.json; cygrad resume {out} ends the training"
+    assert (
+        failure(capsys, "predict", out, "x.csv")
+        == f"runs.load: {out} is not a run folder: config.json is missing; its training is unfinished, continue with: cygrad resume {out}"
+    )
     assert cli.main(["resume", str(out)]) == 0
     assert files_of(out) == files_of(folder)
 
@@ -586,11 +627,40 @@ def test_what_a_killed_writer_left_is_removed(whole, tmp_path, monkeypatch):
     for name in "weights.npz", "config.json", "metrics.csv", "checkpoint.npz", "training.json":
         (out / f".{name}.7-abcdef00.tmp").write_text("half")
     assert cli.main(["resume", str(out)]) == 0
-    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "weights.npz"] and files_of(out) == files_of(folder)
+    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "weights.npz"] and files_of(out) == files_of(
+        folder
+    )
+
+
+def test_a_job_of_an_earlier_version_is_resumed(whole, people, tmp_path, monkeypatch):
+    """Earlier versions wrote only the options that were given."""
+    folder, arguments = whole
+    out = tmp_path / "run"
+    interrupt_in(monkeypatch, 3)
+    assert cli.main([*map(str, arguments), "--out", str(out)]) == 130
+    monkeypatch.undo()
+    job = json.loads((out / "training.json").read_text())
+    given = {"target": "buys", "epochs": 60, "patience": 60, "batch_size": 4, "checkpoint_seconds": 0.0}
+    assert given.items() < job["options"].items() and job["options"]["hidden"] == [32, 16]
+    (out / "training.json").write_text(json.dumps({**job, "options": given}))
+    assert cli.main(["resume", str(out)]) == 0
+    assert files_of(out) == files_of(folder)
+
+
+def test_options_that_are_not_given_fit_the_table(tmp_path):
+    options = runs.Options.from_values({"source": "t.csv", "target": "y", "epochs": 40})
+    assert options.with_defaults({"epochs": 200, "patience": 30}).epochs == 40  # given, though it is the default
+    assert options.with_defaults({"epochs": 200, "patience": 30}).patience == 30
+    assert runs.Options("t.csv", target="y").with_defaults({"epochs": 200}).epochs == 40  # from Python: as it says
+    with pytest.raises(AttributeError):
+        options.epochs = 3
 
 
 def test_what_can_not_be_resumed(people, tmp_path, monkeypatch, capsys):
-    assert failure(capsys, "resume", tmp_path) == f"resume: {tmp_path} is no run, it has neither training.json nor config.json"
+    assert (
+        failure(capsys, "resume", tmp_path)
+        == f"resume: {tmp_path} is not a run folder: it has neither training.json nor config.json"
+    )
     table, out = tmp_path / "people.csv", tmp_path / "run"
     shutil.copy(people, table)
     interrupt_in(monkeypatch, 2)
@@ -603,13 +673,23 @@ def test_what_can_not_be_resumed(people, tmp_path, monkeypatch, capsys):
         (out / "training.json").write_text(text if isinstance(text, str) else json.dumps(text))
         return failure(capsys, "resume", out)
 
-    assert resumed({**job, "format": 7, "version": "9.1"}) == f"resume: {out / 'training.json'} has format 7, of cygrad '9.1', but this version reads format 1"
-    for text in ("{", "[]", {**job, "options": {"epochs": "3"}}, {**job, "options": {"run": "rm"}}, {**job, "source": "x"}, {"format": 1}):
+    assert (
+        resumed({**job, "format": 7, "version": "9.1"})
+        == f"resume: {out / 'training.json'} has format 7, written by cygrad 9.1, but this version reads format 1"
+    )
+    for text in (
+        "{",
+        "[]",
+        {**job, "options": {"epochs": "3"}},
+        {**job, "options": {"run": "rm"}},
+        {**job, "source": "x"},
+        {"format": 1},
+    ):
         assert resumed(text).startswith(f"resume: {out / 'training.json'} is corrupt (")
     (out / "training.json").write_text(json.dumps({**job, "version": "0.0.1"}))
     lines = table.read_text().splitlines()
     table.write_text("\n".join(lines[:-1]))
-    assert failure(capsys, "resume", out) == f"resume: the data of {table} are not those that the training began with"
+    assert failure(capsys, "resume", out) == f"resume: the data of {table} has changed since the training started"
     table.write_text("\n".join(lines))
     checkpoint = out / "checkpoint.npz"
     content = checkpoint.read_bytes()
@@ -617,7 +697,7 @@ def test_what_can_not_be_resumed(people, tmp_path, monkeypatch, capsys):
     assert "checkpoint.npz is truncated" in failure(capsys, "resume", out)
     checkpoint.write_bytes(content)
     assert cli.main(["resume", str(out)]) == 0
-    assert "note: begun by cygrad 0.0.1" in capsys.readouterr().out
+    assert "note: started with cygrad 0.0.1" in capsys.readouterr().out
 
 
 # Runs
@@ -653,7 +733,9 @@ def test_a_run_of_another_version_is_named(name, tmp_path, classifier):
     path.write_text(json.dumps({**content, "format": 2, "version": "9.1", "new": True}))
     with pytest.raises(ValueError) as caught:
         runs.load(folder)
-    assert str(caught.value) == f"runs.load: {path} has format 2, of cygrad '9.1', but this version reads format 1"
+    assert (
+        str(caught.value) == f"runs.load: {path} has format 2, written by cygrad 9.1, but this version reads format 1"
+    )
     del content["format"]  # as before there were formats
     path.write_text(json.dumps(content))
     assert runs.load(folder).config.format == 1
@@ -672,21 +754,27 @@ def test_runs_are_compared(classifier, regressor, tmp_path, capsys, monkeypatch)
     assert cli.main(["runs", "runs", "--sort", "test_r2", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [os.path.basename(row["run"]) for row in rows] == ["b", "a"] and rows[1]["hidden"] == [32, 16]
-    assert failure(capsys, "runs", "--sort", "nothing").startswith("runs: no run has 'nothing', but run, task, state")
+    assert failure(capsys, "runs", "--sort", "nothing").startswith(
+        "runs: no run has the column 'nothing'; the columns are run, task, state"
+    )
     assert failure(capsys, "runs", "nowhere") == "runs: there is no folder nowhere"
     (tmp_path / "runs" / "a" / "config.json").write_text("{")
     assert failure(capsys, "runs").startswith(f"runs: {os.path.join('runs', 'a', 'config.json')} is corrupt (")
     (tmp_path / "empty").mkdir()
-    assert cli.main(["runs", "empty"]) == 0 and capsys.readouterr().out == "there are no runs\n"
+    assert cli.main(["runs", "empty"]) == 0 and capsys.readouterr().out == "no runs found\n"
 
 
 def test_the_best_run_comes_first():
-    from cygrad.runs.comparison import ordered
+    from cygrad.runs.comparison import sort_rows
 
-    rows = [{"run": "a", "val_loss": 2.0}, {"run": "b", "val_loss": 1.0, "test_accuracy": 0.5}, {"run": "c", "val_loss": None, "test_accuracy": 0.9}]
-    assert [row["run"] for row in ordered(rows, "val_loss")] == ["b", "a", "c"]
-    assert [row["run"] for row in ordered(rows, "test_accuracy")] == ["c", "b", "a"]
-    assert ordered(rows, None) == rows
+    rows = [
+        {"run": "a", "val_loss": 2.0},
+        {"run": "b", "val_loss": 1.0, "test_accuracy": 0.5},
+        {"run": "c", "val_loss": None, "test_accuracy": 0.9},
+    ]
+    assert [row["run"] for row in sort_rows(rows, "val_loss")] == ["b", "a", "c"]
+    assert [row["run"] for row in sort_rows(rows, "test_accuracy")] == ["c", "b", "a"]
+    assert sort_rows(rows, None) == rows
 
 
 def test_a_run_that_is_not_over_is_told(people, tmp_path, monkeypatch, capsys):

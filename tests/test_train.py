@@ -195,7 +195,7 @@ def test_a_run_comes_back_whole(tmp_path):
 
 def test_a_folder_of_other_things_stays_as_it_is(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(ValueError, match="holds other things than a run, and stays as it is"):
+    with pytest.raises(ValueError, match="contains other files and is not a run folder; nothing was written"):
         runs.save(tmp_path, some_run())
     assert os.listdir(tmp_path) == ["letter.txt"]
 
@@ -203,7 +203,7 @@ def test_a_folder_of_other_things_stays_as_it_is(tmp_path):
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "taken").write_text("")
     for path in (tmp_path / "taken", tmp_path / "taken" / "run"):
-        with pytest.raises(OSError, match=r"runs.save: .*taken.* can't be made a folder \("):
+        with pytest.raises(OSError, match=r"runs.save: .*taken.* can't be created as a folder \("):
             runs.prepare_folder(path)
 
 
@@ -236,24 +236,24 @@ def test_missing_corrupt_and_foreign_weights_are_named(tmp_path):
     runs.save(tmp_path, some_run())
     path = tmp_path / "weights.npz"
     cg.save(train.mlp((4, 5, 3), 0.2).state_dict(), path)
-    with pytest.raises(ValueError, match=r"runs.load: .*weights\.npz does not hold the weights of this model"):
+    with pytest.raises(ValueError, match=r"runs.load: .*the weights in .*weights\.npz do not fit the network"):
         runs.load(tmp_path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"weights\.npz is truncated"):
         runs.load(tmp_path)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"is no run, it has no weights\.npz"):
+    with pytest.raises(FileNotFoundError, match=r"is not a run folder: weights\.npz is missing"):
         runs.load(tmp_path)
     (tmp_path / "config.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"is no run, it has no config\.json"):
+    with pytest.raises(FileNotFoundError, match=r"is not a run folder: config\.json is missing"):
         runs.load(tmp_path)
 
 
 def test_rows_that_do_not_fit_are_refused():
     run = some_run()
-    with pytest.raises(ValueError, match="predict: the rows have 5 columns, but the model wants 4"):
+    with pytest.raises(ValueError, match="predict: the rows have 5 columns, but the model expects 4 columns"):
         run.scores(np.zeros((2, 5), np.float32))
     rows = np.zeros((3, 4), np.float32)
     rows[1, 2] = math.inf
-    with pytest.raises(ValueError, match="predict: row 2 holds a number that is not finite"):
+    with pytest.raises(ValueError, match="predict: row 2 contains a value that is not finite"):
         run.classes(rows)

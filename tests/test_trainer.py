@@ -662,7 +662,7 @@ def test_steps_are_recorded_where_no_python_of_the_users_is_lost(make, loss, com
 
 def test_compile_says_why_a_step_runs_eagerly():
     model, loader, optimizer = setting()
-    with pytest.warns(RuntimeWarning, match="item reads numbers"):
+    with pytest.warns(RuntimeWarning, match="item reads values"):
         trainer_of(model, optimizer, reading, compile=True).fit(loader, epochs=1)
     with pytest.raises(TypeError, match="compile must be True, False or None, got 'no'"):
         trainer_of(model, optimizer, compile="no")

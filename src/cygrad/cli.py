@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from dataclasses import Field
+from typing import Any, NamedTuple, NoReturn
 
 from cygrad._version import __version__
 
@@ -14,35 +16,47 @@ __all__ = ["main"]
 
 FORMATS = ("onnx", "safetensors")
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # 130 as a shell reports SIGINT: 128 + 2
+TYPE_NAMES: dict[Any, str] = {int: "an integer", float: "a number"}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one sentence what is wrong."""
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(MISUSED, f"cygrad: {message}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit code: 0, 1 after an error, 130 after Ctrl-C; wrong options exit
-    with 2."""
+    """Run a command.
+
+    Args:
+        arguments: of the command line, those of the process by default.
+
+    Returns:
+        The exit code: 0, 1 after an error, 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: with code 2 if the arguments are wrong, 0 after ``--help`` and ``--version``.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = next((argument for argument in arguments if not argument.startswith("-")), "")
     try:
-        options = parser().parse_args(arguments)
-        return int(options.command(options))
+        parsed = parser(name).parse_args(arguments)
+        return int(parsed.command(parsed))
     except KeyboardInterrupt:
         print("cygrad: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has enough; nothing may be written when Python closes it.
+        # The reader closed the pipe; Python must not write to it when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (ValueError, TypeError, LookupError, RuntimeError, OSError, ImportError, MemoryError) as error:
-        print(f"cygrad: {sentence(error)}", file=sys.stderr)
+        print(f"cygrad: {message(error)}", file=sys.stderr)
         return FAILED
 
 
-def sentence(error: BaseException) -> str:
-    """What an error says, on one line."""
+def message(error: BaseException) -> str:
+    """The message of an error, on one line."""
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror}"
@@ -52,172 +66,201 @@ def sentence(error: BaseException) -> str:
 # Options
 
 
-def parser() -> Parser:
-    """All commands and their options."""
-    top = Parser(prog="cygrad", description="A lightweight training engine for CPUs.")
-    top.add_argument("--version", action="version", version=f"cygrad {__version__}", help="print the version and end")
+class Command(NamedTuple):
+    """A command: its line in ``cygrad --help``, the function that adds its options, and the one that runs it."""
+
+    help: str
+    add_options: Callable[[Parser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def parser(only: str | None = None) -> Parser:
+    """The parser of all commands.
+
+    Args:
+        only: the command whose options are needed. Those of all commands by default, which imports what they are
+            declared by.
+    """
+    top = Parser(
+        prog="cygrad",
+        description="Train small networks on CPUs, from the command line.",
+        epilog="cygrad COMMAND --help explains the options of a command.",
+    )
+    top.add_argument("--version", action="version", version=f"cygrad {__version__}", help="print the version and exit")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_train(commands)
-    add_resume(commands)
-    add_runs(commands)
-    add_predict(commands)
-    add_export(commands)
-    add_serve(commands)
-    add_bench(commands)
-    command = commands.add_parser("info", help="print what this build is made of", description=info.__doc__)
-    command.set_defaults(command=info)
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.help, description=command.run.__doc__)
+        subparser.set_defaults(command=command.run)
+        if only in (None, name):
+            command.add_options(subparser)
     return top
 
 
-def add_train(commands: Any) -> None:
-    """The options of ``cygrad train``."""
-    from cygrad.runs.options import TABLE, TRAINING, Options, defaults
-
-    command = commands.add_parser("train", help="train a network and save the run", description=train.__doc__)
-    command.set_defaults(command=train)
-    command.add_argument("source", help="digits, mnist, a table (.csv, .npy, .npz, .parquet), or a .toml file")
-    command.add_argument("--data", metavar="DIR", help="folder with the IDX files of MNIST or Fashion-MNIST")
-    command.add_argument("--out", metavar="DIR", help="folder of the run (default: runs/NAME)")
-    training = command.add_argument_group("training", "what is not given for a table is chosen by its size")
-    usual = {name: value for name, value in defaults(Options).items() if name != "threads"}
-    usual["hidden"] = ",".join(map(str, usual["hidden"]))
-    for name, choice in TRAINING.items():
-        add(training, name, choice, f" (default: {usual[name]})" if name in usual else "")
-    table = command.add_argument_group("tables")
-    for name, choice in TABLE.items():
-        add(table, name, choice, "")
-
-
-def add(group: Any, name: str, choice: Any, default: str) -> None:
-    """An option of which nothing is noted unless it is given."""
-
-    def kind(text: str) -> Any:
-        try:
-            return choice.kind(text)
-        except ValueError as error:
-            plain = choice.kind in (int, float)
-            said = f"invalid {choice.kind.__name__} value: {text!r}" if plain else str(error)
-            raise argparse.ArgumentTypeError(said) from None
-
-    flag = f"--{name.replace('_', '-')}"
-    metavar = name.rpartition("_")[2].upper()
+def add_field(group: Any, flag: str, field: Field[Any]) -> None:
+    """Add an option that a field of a dataclass declares; it is in the parsed arguments only if it is given."""
+    parse, default = field.metadata["parse"], field.default
+    shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+    suffix = f" (default: {shown})" if shown not in (None, "") else ""
     group.add_argument(
-        flag, dest=name, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=choice.text + default
+        flag,
+        dest=field.name,
+        type=argument_type(parse),
+        metavar=field.metadata["metavar"],
+        default=argparse.SUPPRESS,
+        help=field.metadata["help"] + suffix,
     )
 
 
-def add_resume(commands: Any) -> None:
-    """The options of ``cygrad resume``."""
-    text = "go on with a training that was killed or interrupted"
-    command = commands.add_parser("resume", help=text, description=resume.__doc__)
-    command.set_defaults(command=resume)
-    command.add_argument("run", metavar="RUN", help="folder of a run")
-    command.add_argument("--threads", type=int, help="threads that a kernel may use (default: as it began)")
+def argument_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Turn a parser of texts into one whose ValueErrors argparse reports."""
+
+    def convert(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            reason = f"must be {TYPE_NAMES[parse]}, got {text!r}" if parse in TYPE_NAMES else str(error)
+            raise argparse.ArgumentTypeError(reason) from None
+
+    return convert
 
 
-def add_runs(commands: Any) -> None:
-    """The options of ``cygrad runs``."""
-    command = commands.add_parser("runs", help="compare runs in a table", description=runs.__doc__)
-    command.set_defaults(command=runs)
-    command.add_argument("folders", metavar="FOLDER", nargs="*", help="runs, or folders of them (default: runs)")
-    command.add_argument("--sort", metavar="NAME", help="column whose best value comes first, such as val_loss")
-    command.add_argument("--json", action="store_true", help="print JSON, with all results and options")
+def add_run(parser: Parser) -> None:
+    """Add the argument for a run's folder."""
+    parser.add_argument("run", metavar="RUN", help="folder of the run")
 
 
-def add_predict(commands: Any) -> None:
-    """The options of ``cygrad predict``."""
-    command = commands.add_parser("predict", help="print what a run predicts for a table", description=predict.__doc__)
-    command.set_defaults(command=predict)
-    command.add_argument("run", metavar="RUN", help="folder of a run")
-    command.add_argument("file", metavar="FILE", help="table, as the run was trained on; the target is not wanted")
-    command.add_argument("--proba", action="store_true", help="print the probabilities of all classes")
+def add_threads(parser: Parser, default: str) -> None:
+    """Add the option for the number of threads."""
+    text = f"threads that a kernel may use (default: {default})"
+    parser.add_argument("--threads", type=argument_type(int), metavar="N", help=text)
 
 
-def add_export(commands: Any) -> None:
-    """The options of ``cygrad export``."""
-    command = commands.add_parser("export", help="write a run's model for other programs", description=export.__doc__)
-    command.set_defaults(command=export)
-    command.add_argument("run", metavar="RUN", help="folder of a run")
-    command.add_argument("--format", choices=FORMATS, help="kind of the file (default: what --out ends in, else onnx)")
-    command.add_argument("--out", metavar="FILE", help="the file (default: model.onnx or model.safetensors in RUN)")
-    command.add_argument("--opset", type=int, default=21, help="version of ONNX's operators, 17 to 21 (default: 21)")
+def add_train(parser: Parser) -> None:
+    """Add the options of ``cygrad train``; ``Options`` declares them."""
+    from cygrad.runs.options import OPTIONS
+
+    parser.usage = "%(prog)s [options] SOURCE"
+    parser.epilog = "Examples: cygrad train digits; cygrad train people.csv --target income --out runs/income."
+    parser.add_argument(
+        "source", metavar="SOURCE", help="digits, mnist, a table (.csv, .tsv, .npy, .npz, .parquet), or a .toml file"
+    )
+    folder = {"metavar": "DIR", "default": argparse.SUPPRESS}
+    parser.add_argument("--data", help="folder with the IDX files of MNIST or Fashion-MNIST", **folder)  # type: ignore[arg-type]
+    parser.add_argument("--out", help="folder of the run (default: runs/NAME)", **folder)  # type: ignore[arg-type]
+    groups = {
+        "training": parser.add_argument_group("training", "For a table, defaults depend on its size."),
+        "table": parser.add_argument_group("tables"),
+    }
+    for name, field in OPTIONS.items():
+        add_field(groups[field.metadata["group"]], f"--{name.replace('_', '-')}", field)
 
 
-def add_serve(commands: Any) -> None:
-    """The options of ``cygrad serve``."""
-    command = commands.add_parser("serve", help="answer HTTP requests with a run's model", description=serve.__doc__)
-    command.set_defaults(command=serve)
-    command.add_argument("run", metavar="RUN", help="folder of a run")
-    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine)")
-    command.add_argument("--port", type=int, default=5000, help="port, 0 for a free one (default: 5000)")
-    command.add_argument("--max-body", type=int, default=16 * 2**20, help="bytes of a body (default: 16777216)")
-    command.add_argument("--max-rows", type=int, default=100_000, help="rows of a request (default: 100000)")
-    command.add_argument("--threads", type=int, help="threads that a kernel may use (default: all cores)")
+def add_resume(parser: Parser) -> None:
+    """Add the options of ``cygrad resume``."""
+    add_run(parser)
+    add_threads(parser, "as when the training started")
 
 
-def add_bench(commands: Any) -> None:
-    """The options of ``cygrad bench``."""
-    command = commands.add_parser("bench", help="time the kernels against NumPy", description=bench.__doc__)
-    command.set_defaults(command=bench)
-    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    command.add_argument("--quick", action="store_true", help="fewer rounds, and only the small size")
+def add_runs(parser: Parser) -> None:
+    """Add the options of ``cygrad runs``."""
+    parser.add_argument(
+        "folders", metavar="FOLDER", nargs="*", help="runs, or folders that contain runs (default: runs)"
+    )
+    parser.add_argument("--sort", metavar="COLUMN", help="put the best value of a column first, such as val_loss")
+    parser.add_argument("--json", action="store_true", help="print JSON, with all results and options")
+
+
+def add_predict(parser: Parser) -> None:
+    """Add the options of ``cygrad predict``."""
+    add_run(parser)
+    parser.add_argument(
+        "file", metavar="FILE", help="table with the columns of the training data; the target may be missing"
+    )
+    parser.add_argument("--proba", action="store_true", help="print the probabilities of all classes")
+
+
+def add_export(parser: Parser) -> None:
+    """Add the options of ``cygrad export``."""
+    add_run(parser)
+    parser.add_argument("--format", choices=FORMATS, help="file format (default: by the ending of --out, else onnx)")
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: model.onnx or model.safetensors in RUN)")
+    opset = "version of the ONNX operator set (default: the newest supported)"
+    parser.add_argument("--opset", type=argument_type(int), metavar="N", help=opset)
+
+
+def add_serve(parser: Parser) -> None:
+    """Add the options of ``cygrad serve``; ``Limits`` declares some of them."""
+    from cygrad.serve import DEFAULT_HOST, DEFAULT_PORT, Limits
+
+    add_run(parser)
+    parser.add_argument("--host", default=DEFAULT_HOST, help=f"address to listen on (default: {DEFAULT_HOST})")
+    port = f"port, 0 for any free one (default: {DEFAULT_PORT})"
+    parser.add_argument("--port", type=argument_type(int), metavar="N", default=DEFAULT_PORT, help=port)
+    for field in Limits.options():
+        add_field(parser, f"--max-{field.name}", field)
+    add_threads(parser, "all cores")
+
+
+def add_bench(parser: Parser) -> None:
+    """Add the options of ``cygrad bench``."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and only the small size")
+
+
+def add_nothing(parser: Parser) -> None:
+    """Add no options."""
 
 
 # Commands
 
 
-def train(options: argparse.Namespace) -> int:
-    """Trains a perceptron with batch norm, ReLU and dropout, prints a line an epoch and what the test part tells, and
-    saves the run: weights, configuration, metrics. Of a table, columns and network are chosen by what it holds. Ctrl-C
-    ends it early and keeps the best weights."""
-    from cygrad.runs import CHOICES, Job, read_config
-    from cygrad.runs import train as run
+def train(arguments: argparse.Namespace) -> int:
+    """Train a perceptron with batch norm, ReLU and dropout, and save the run: weights, configuration and metrics.
+    Prints a line per epoch and the result on the test set. For a table, the preprocessing and the size of the network
+    follow from the data. Ctrl-C stops early and keeps the best weights."""
+    from cygrad import runs
 
-    given = {name: value for name, value in vars(options).items() if name in CHOICES}
-    said = read_config(options.source) if options.source.lower().endswith(".toml") else {"source": options.source}
-    source, data, out = said.pop("source"), options.data or said.pop("data", None), options.out or said.pop("out", None)
-    job = Job(source, data, {**{name: value for name, value in said.items() if name in CHOICES}, **given})
-    finished = run(job, out or os.path.join("runs", job.name))
-    return 0 if finished else INTERRUPTED
+    given = {name: value for name, value in vars(arguments).items() if name != "command"}
+    if given["source"].lower().endswith(".toml"):
+        given = {**runs.read_config(given.pop("source")), **given}
+    return 0 if runs.train(runs.Options.from_values(given)) else INTERRUPTED
 
 
-def resume(options: argparse.Namespace) -> int:
-    """Goes on with a training that was killed or interrupted, from the end of the last whole epoch. It ends with the
-    bits of one that was never stopped."""
-    from cygrad.runs import resume as run
+def resume(arguments: argparse.Namespace) -> int:
+    """Continue a training that was interrupted or killed, from the end of the last complete epoch. The result has the
+    same bits as that of a training that was never interrupted."""
+    from cygrad import runs
 
-    return 0 if run(options.run, options.threads) else INTERRUPTED
+    return 0 if runs.resume(arguments.run, arguments.threads) else INTERRUPTED
 
 
-def runs(options: argparse.Namespace) -> int:
-    """Prints a line a run: its state, its results, and the options in which the runs differ."""
-    import json
-
-    from cygrad.runs.comparison import found, ordered, summary, tabulated
+def compare(arguments: argparse.Namespace) -> int:
+    """Print a line per run: its state, its results, and the options in which the runs differ."""
+    from cygrad.runs.comparison import find_runs, format_rows, sort_rows, summarize_run
 
     rows, code = [], 0
-    for folder in found(options.folders or ["runs"]):
+    for folder in find_runs(arguments.folders or ["runs"]):
         try:
-            rows.append(summary(folder))
+            rows.append(summarize_run(folder))
         except ValueError as error:
-            print(f"cygrad: {sentence(error)}", file=sys.stderr)
+            print(f"cygrad: {message(error)}", file=sys.stderr)
             code = FAILED
-    rows = ordered(rows, options.sort)
-    if options.json:
+    rows = sort_rows(rows, arguments.sort)
+    if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
-        print(tabulated(rows) if rows else "there are no runs")
+        print(format_rows(rows) if rows else "no runs found")
     return code
 
 
-def predict(options: argparse.Namespace) -> int:
-    """Prints the class of each row of a table, or the number that is predicted, one a line. The rows are scaled and
-    encoded as those that the run was trained on."""
-    from cygrad.runs import load
+def predict(arguments: argparse.Namespace) -> int:
+    """Print the predicted class or number of each row of a table, one per line. The preprocessing of the training is
+    applied to the rows."""
+    from cygrad import runs
 
-    run = load(options.run)
-    for prediction in run.predictions(run.read(options.file), options.proba):
-        if options.proba:
+    run = runs.load(arguments.run)
+    for prediction in run.predictions(run.read(arguments.file), arguments.proba):
+        if arguments.proba:
             print(",".join(f"{value:.6f}" for value in prediction))
         else:
             print(f"{prediction:.7g}" if isinstance(prediction, float) else prediction)
@@ -225,72 +268,82 @@ def predict(options: argparse.Namespace) -> int:
     return 0
 
 
-def export(options: argparse.Namespace) -> int:
-    """Writes the model of a run as ONNX, from rows of unscaled numbers to scores and probabilities, or predictions, or
-    its weights as safetensors, under PyTorch's names."""
-    import json
+def export(arguments: argparse.Namespace) -> int:
+    """Export the model of a run: as ONNX with its preprocessing, from unscaled rows to scores and probabilities or to
+    predictions, or its weights as safetensors under PyTorch's names."""
+    from cygrad import runs
 
-    from cygrad.runs import load
-
-    ending = os.path.splitext(options.out or "")[1].lower()
-    kind = options.format or ("safetensors" if ending == ".safetensors" else "onnx")
-    path = options.out or os.path.join(options.run, f"model.{kind}")
-    if options.out and (kind == "safetensors") != (ending == ".safetensors"):
+    ending = os.path.splitext(arguments.out or "")[1].lower()
+    kind = arguments.format or ("safetensors" if ending == ".safetensors" else "onnx")
+    path = arguments.out or os.path.join(arguments.run, f"model.{kind}")
+    if arguments.out and (kind == "safetensors") != (ending == ".safetensors"):
         rule = "a safetensors file must" if kind == "safetensors" else "an onnx file must not"
         raise ValueError(f"export: {rule} end in .safetensors, got {path!r}")
-    run = load(options.run)
-    notes = {"cygrad": json.dumps(run.metadata())}
+    run = runs.load(arguments.run)
+    metadata = {"cygrad": json.dumps(run.metadata())}
     if kind == "onnx":
-        from cygrad.integrations.onnx import export as write
+        from cygrad.integrations import onnx
 
-        write(
+        onnx.export(
             run.network(),
             path,
             run.example(),
-            opset=options.opset,
             input_names=["rows"],
-            output_names=run.outputs,
-            metadata=notes,
+            output_names=run.output_names,
+            metadata=metadata,
+            **({} if arguments.opset is None else {"opset": arguments.opset}),
         )
     else:
         from cygrad.serialization import save
 
-        save(run.model.state_dict(), path, {"format": "pt", **notes})
-    print(f"written {path}")
+        save(run.model.state_dict(), path, {"format": "pt", **metadata})
+    print(f"wrote {path}")
     return 0
 
 
-def serve(options: argparse.Namespace) -> int:
-    """Answers HTTP requests until Ctrl-C: POST /invocations takes rows in MLflow's formats and gives predictions, GET
-    /health, /version and /metadata tell about the server and the model."""
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve a run's model over HTTP until Ctrl-C. POST /invocations takes rows in MLflow's formats and returns
+    predictions; GET /health, /version and /metadata describe the server and the model."""
+    from cygrad import runs, serve
     from cygrad.config import set_num_threads
-    from cygrad.runs import load
-    from cygrad.serve import Limits
-    from cygrad.serve import serve as run
 
-    if options.threads is not None:
-        set_num_threads(options.threads)
+    if arguments.threads is not None:
+        set_num_threads(arguments.threads)
 
     def started(address: str) -> None:
-        print(f"serving {options.run} at {address}, Ctrl-C ends it", flush=True)
+        print(f"serving {arguments.run} at {address}, press Ctrl-C to stop", flush=True)
 
-    limits = Limits(body=options.max_body, rows=options.max_rows)
-    run(load(options.run), options.host, options.port, limits=limits, started=started)
+    names = [field.name for field in serve.Limits.options()]
+    limits = serve.Limits(**{name: value for name, value in vars(arguments).items() if name in names})
+    serve.serve(runs.load(arguments.run), arguments.host, arguments.port, limits=limits, started=started)
     return 0
 
 
-def bench(options: argparse.Namespace) -> int:
-    """Times each kernel, and a whole training step, against NumPy doing the same on one thread, after
-    checking that both give the same. The ratio is NumPy's time through cygrad's."""
+def bench(arguments: argparse.Namespace) -> int:
+    """Time each kernel, and a whole training step, against NumPy on one thread, after checking that both give the same
+    results. The ratio is NumPy's time divided by cygrad's."""
     from cygrad import bench
 
-    return bench.command(json=options.json, quick=options.quick)
+    return bench.command(json=arguments.json, quick=arguments.quick)
 
 
-def info(options: argparse.Namespace) -> int:
-    """Prints the version, the CPU level in use, and those that could be."""
+def info(arguments: argparse.Namespace) -> int:
+    """Print the version, the CPU level in use and the ones this machine supports, the thread count, and the versions
+    of NumPy and Python."""
     from cygrad.config import show_config
 
     for name, value in show_config().items():
         print(f"{name + ':':12} {', '.join(value) if isinstance(value, (list, tuple)) else value}")
     return 0
+
+
+COMMANDS = {
+    "train": Command("train a network and save the run", add_train, train),
+    "resume": Command("resume an interrupted run", add_resume, resume),
+    "runs": Command("compare runs in a table", add_runs, compare),
+    "predict": Command("predict with a trained run", add_predict, predict),
+    "export": Command("export a run's model to ONNX or safetensors", add_export, export),
+    "serve": Command("serve a run's model over HTTP", add_serve, serve),
+    "bench": Command("time the kernels against NumPy", add_bench, bench),
+    "info": Command("print version, CPU level and threads", add_nothing, info),
+}

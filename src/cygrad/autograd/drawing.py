@@ -14,6 +14,7 @@ import numpy as np
 
 from cygrad._files import atomic_write
 from cygrad._typing import Array
+from cygrad.autograd import recording
 from cygrad.autograd.engine import Node, Value
 from cygrad.autograd.svg import Vertex, Wire, shown, svg_of
 
@@ -76,6 +77,7 @@ def draw(output: Value, names: Mapping[str, Value] | None = None, gradient: Arra
     """
     if output.node is None:
         raise RuntimeError("graph: the tensor is a leaf; no operation computed it")
+    recording.reading("graph")
     nodes = nodes_of(output.node)
     upstream = upstream_of(output, gradient)
     flow = gradients_of(nodes, output, upstream) if upstream is not None else Flow({}, {}, {})

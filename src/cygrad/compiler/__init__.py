@@ -1,8 +1,11 @@
-"""Recorded steps: ``cg.compile`` runs a function once under a recorder, and from then on as one program in C."""
+"""Recorded steps: ``cg.compile`` records one call of a function, and from then on runs it as one program in C.
+
+Each folder is a stage of the way there: ``record`` → ``plan`` → ``passes`` → ``program`` → ``replay``.
+"""
 
 from cygrad.compiler.epoch import Epochs
 from cygrad.compiler.function import CompiledFunction, compile
-from cygrad.compiler.program.program import Program
+from cygrad.compiler.program import Program
 from cygrad.compiler.record.recorder import Refused
 
 __all__ = ["CompiledFunction", "Epochs", "Program", "Refused", "compile"]

@@ -1,115 +1,129 @@
-"""Batches of rows, one after the other, through a compiled function: ``CompiledFunction.epoch``."""
+"""Batches of rows, one after another, through a compiled function: ``CompiledFunction.epoch``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad import parallel
 from cygrad._typing import Array
-from cygrad.autograd import Value, engine
+from cygrad.autograd import Value, engine, recording
+from cygrad.compiler.cache import ProgramCache
+from cygrad.compiler.program import Program
 from cygrad.compiler.structure import flatten, has_containers, unflatten
 from cygrad.tensor import Tensor
-
-if TYPE_CHECKING:
-    from cygrad.compiler.function import CompiledFunction
-    from cygrad.compiler.program.program import Program
 
 __all__ = ["Epochs"]
 
 
-class Epochs:
-    """Epochs of some data: each runs all batches, in an order of its own."""
+class Compiled(Protocol):
+    """A compiled function, as far as epochs use it."""
 
-    def __init__(self, function: CompiledFunction, args: Any, kwargs: Any, batch_size: int) -> None:
+    @property
+    def cache(self) -> ProgramCache: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class Epochs:
+    """Epochs over the same data, each with an order of its own.
+
+    Args:
+        function: a compiled function
+        args, kwargs: its arguments; every tensor among them is data, with a sample in each row
+        batch_size: rows per batch
+    """
+
+    def __init__(self, function: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any], batch_size: int) -> None:
         self.function = function
         self.flat, self.structure = flatten((args, kwargs))
-        self.plain = not kwargs and not has_containers(args)  # a program's structure is None then
-        self.data = [in_order(value) for value in self.flat if isinstance(value, Value)]
-        self.length = length_of(self.data)
+        self.plain = not kwargs and not has_containers(args)  # then the structure of a program is None
+        self.data = [contiguous_rows(value) for value in self.flat if isinstance(value, Value)]
+        self.length = common_length(self.data)
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"epoch: batch_size must be an integer of at least 1, got {batch_size!r}")
         self.size = int(batch_size)
-        self.samples: dict[int, list[Any]] = {}  # of each size, a batch's arguments, to find its program
+        self.samples: dict[int, list[Any]] = {}  # arguments of a batch of each size, to find its program
 
     def run(self, order: Any = None, drop_last: bool = False) -> Any:
-        """Runs the batches of one epoch, and returns the results."""
-        engine.reading("epoch")
-        rows = row_numbers(order, self.length)
+        """Run the batches of one epoch, and return the stacked results."""
+        recording.reading("epoch")
+        rows = row_indices(order, self.length)
         full, rest = divmod(len(rows), self.size)
         steps = full + (rest > 0 and not drop_last)
         if not steps:
-            raise ValueError(f"epoch: there is no batch of {self.size} in {len(rows)} rows")
+            raise ValueError(f"epoch: {len(rows)} rows are fewer than one batch of {self.size}")
         results, number = Results(steps), 0
         while number < steps:
             size, times = (self.size, full - number) if number < full else (rest, 1)
-            begin = number * self.size
+            start = number * self.size
             program = self.program_for(size)
             if program is None or program.loop is None:
-                results.put(number, self.call(rows[begin : begin + size]))
+                results.add(number, self.call(rows[start : start + size]))
                 number += 1
                 continue
-            targets = results.room(number, program.replay.results, program.replay.build or single)
-            done, error = program.loop.run(self.data, rows[begin:], targets, times)
+            targets = results.targets(number, program.replay.results, program.replay.build_result or only)
+            done, error = program.loop.run(self.data, rows[start:], targets, times)
             number += done
             if error is not None:
                 raise type(error)(f"{error}, in batch {number} of an epoch")
         return results.stacked()
 
     def call(self, rows: Array) -> Any:
-        """One batch by a call."""
-        given = self.with_arrays([kernels.gather_rows(x, rows)[0] for x in self.data])
-        args, kwargs = unflatten(self.structure, iter(given))
+        """Run one batch by a call of the function."""
+        flat = self.with_data([kernels.gather_rows(x, rows)[0] for x in self.data])
+        args, kwargs = unflatten(self.structure, iter(flat))
         return self.function(*args, **kwargs)
 
-    def with_arrays(self, arrays: list[Array]) -> list[Any]:
-        """The arguments of a call, flat, with these arrays in the places of the data."""
+    def with_data(self, arrays: list[Array]) -> list[Any]:
+        """The arguments of a call, flat, with these arrays in place of the data."""
         tensors = iter(arrays)
         return [Tensor(next(tensors)) if isinstance(value, Value) else value for value in self.flat]
 
     def program_for(self, size: int) -> Program | None:
-        """The program of a batch of so many rows, if there is one that need not be checked."""
-        programs = self.function.programs()
-        if not programs or self.function.check:
+        """The program of a batch of `size` rows; None if there is none, or if it has to be checked."""
+        cache = self.function.cache
+        if not cache.programs or cache.check:
             return None
         if size not in self.samples:
-            self.samples[size] = self.with_arrays([np.empty((size, *x.shape[1:]), x.dtype) for x in self.data])
-        structure = None if self.plain else self.structure
-        for program in reversed(programs):
-            if program.replay.structure == structure and program.replay.fits(self.samples[size]):
-                parallel.claim(program.moved)
-                return program
-        return None
+            self.samples[size] = self.with_data([np.empty((size, *x.shape[1:]), x.dtype) for x in self.data])
+        program = cache.find(self.samples[size], None if self.plain else self.structure)
+        if program is not None:
+            parallel.claim(program.claims)
+        return program
 
 
 class Results:
-    """What the steps returned, stacked."""
+    """The stacked results of the steps of an epoch.
+
+    Args:
+        steps: the number of steps
+    """
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self.stacks: list[Array] | None = None
-        self.build: Callable[[list[Any]], Any] = single
+        self.build: Callable[[list[Any]], Any] = only
 
-    def room(self, number: int, arrays: list[Array], build: Callable[[list[Any]], Any]) -> list[Array]:
-        """Where results that look like `arrays` go, from step `number` on."""
+    def targets(self, number: int, arrays: list[Array], build: Callable[[list[Any]], Any]) -> list[Array]:
+        """Where results like `arrays` are stored, from step `number` on."""
         self.build = build
         if self.stacks is None:
             self.stacks = [kernels.pooled(np.empty, (self.steps, *array.shape), array.dtype) for array in arrays]
             return self.stacks
-        wanted = [(stack.shape[1:], stack.dtype) for stack in self.stacks]
-        got = [(array.shape, array.dtype) for array in arrays]
-        if got != wanted:
+        expected = [(stack.shape[1:], stack.dtype) for stack in self.stacks]
+        if [(array.shape, array.dtype) for array in arrays] != expected:
             raise ValueError(
-                f"epoch: batch {number} has results of shapes {[shape for shape, _ in got]}, the batches before of "
-                f"{[shape for shape, _ in wanted]}; drop_last=True leaves a smaller last batch out"
+                f"epoch: batch {number} has results of shapes {[array.shape for array in arrays]}, earlier batches of "
+                f"{[shape for shape, _ in expected]}; use drop_last=True to leave out a smaller last batch"
             )
         return [stack[number:] for stack in self.stacks]
 
-    def put(self, number: int, result: Any) -> None:
-        """Keeps the result of one call."""
+    def add(self, number: int, result: Any) -> None:
+        """Store the result of one call."""
         flat, structure = flatten(result)
         arrays = [value.array for value in flat if isinstance(value, Value)]
 
@@ -117,46 +131,46 @@ class Results:
             stacked = iter(tensors)
             return unflatten(structure, iter([next(stacked) if isinstance(v, Value) else v for v in flat]))
 
-        for target, array in zip(self.room(number, arrays, build), arrays):
+        for target, array in zip(self.targets(number, arrays, build), arrays):
             target[0] = array
 
     def stacked(self) -> Any:
-        """All of it."""
+        """All results, as the function returns them."""
         return self.build([engine.wrap(stack) for stack in self.stacks or ()])
 
 
-def single(tensors: list[Any]) -> Any:
-    """The result of a step that returns a tensor."""
+def only(tensors: list[Any]) -> Any:
+    """The result of a step that returns one tensor."""
     return tensors[0]
 
 
-def in_order(value: Value) -> Array:
-    """The memory of data, row after row."""
+def contiguous_rows(value: Value) -> Array:
+    """The data as an array in C order."""
     if value.requires_grad:
-        raise ValueError("epoch: data can't require a gradient; detach them")
+        raise ValueError("epoch: the data must not require a gradient; detach it")
     if not value.array.ndim:
-        raise ValueError("epoch: data need a dimension of rows, got a tensor without dimensions")
+        raise ValueError("epoch: the data needs a dimension of rows, got a 0-d tensor")
     return np.ascontiguousarray(value.array)
 
 
-def length_of(data: list[Array]) -> int:
-    """The number of rows, the same in all."""
+def common_length(data: list[Array]) -> int:
+    """The number of rows, the same in all arrays."""
     if not data:
-        raise TypeError("epoch: there is no tensor among the arguments")
+        raise TypeError("epoch: no argument is a tensor")
     lengths = [len(array) for array in data]
     if len(set(lengths)) > 1:
-        raise ValueError(f"epoch: the data have {', '.join(map(str, lengths))} rows; all must have as many")
+        raise ValueError(f"epoch: all data must have the same number of rows, got {', '.join(map(str, lengths))}")
     return lengths[0]
 
 
-def row_numbers(order: Any, n: int) -> Array:
-    """The numbers of rows in a copy of their own, each in 0..n − 1."""
+def row_indices(order: Any, n: int) -> Array:
+    """The indices of the rows, each in 0..n − 1, in an int64 array that nothing else uses."""
     if order is None:
         return np.arange(n)
-    given = np.asarray(order.array if isinstance(order, Value) else order)
-    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
-        raise TypeError(f"epoch: order must be integers in one dimension, got {given.dtype} of shape {given.shape}")
-    rows = given.astype(np.int64)
-    if rows.size and rows.view(np.uint64).max() >= n:  # negative numbers are large ones then
-        raise IndexError(f"epoch: order reaches from {given.min()} to {given.max()}, but there are {n} rows")
+    array = np.asarray(order.array if isinstance(order, Value) else order)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise TypeError(f"epoch: order must be 1-d and of integers, got {array.dtype} of shape {array.shape}")
+    rows = array.astype(np.int64)
+    if rows.size and rows.view(np.uint64).max() >= n:  # as unsigned numbers, negative ones are large
+        raise IndexError(f"epoch: order has indices from {array.min()} to {array.max()}, but there are {n} rows")
     return rows

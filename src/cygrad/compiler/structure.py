@@ -1,4 +1,4 @@
-"""Arguments and results as flat lists: tuples, lists and dicts may hold tensors at any depth."""
+"""Arguments and results as flat lists: tensors may be in tuples, lists and dicts at any depth."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from typing import Any
 
 __all__ = ["flatten", "has_containers", "unflatten"]
 
-LEAF = object()  # where a flat value goes
+LEAF = object()  # stands for a flat value in a structure
 
 
 def flatten(value: Any) -> tuple[list[Any], Any]:
-    """(what is in it, one after the other; a structure that can be compared)."""
-    found: list[Any] = []
-    return found, described(value, found)
+    """(all values that are not containers, in order; the structure around them, which can be compared)"""
+    values: list[Any] = []
+    return values, structure_of(value, values)
 
 
-def described(value: Any, found: list[Any]) -> Any:
+def structure_of(value: Any, values: list[Any]) -> Any:
+    """The structure of a value; its leaves are appended to `values`."""
     if type(value) in (tuple, list):
-        return (type(value), *[described(part, found) for part in value])
+        return (type(value), *[structure_of(item, values) for item in value])
     if type(value) is dict:
-        return (dict, *[(key, described(part, found)) for key, part in value.items()])
+        return (dict, *[(key, structure_of(item, values)) for key, item in value.items()])
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return (type(value), *[described(part, found) for part in value])
-    found.append(value)
+        return (type(value), *[structure_of(item, values) for item in value])
+    values.append(value)
     return LEAF
 
 
 def unflatten(structure: Any, values: Iterator[Any]) -> Any:
-    """The value of a structure, with what comes out of `values` in the places of what was flattened."""
+    """The value with this structure, its leaves taken from `values` in order."""
     if structure is LEAF:
         return next(values)
-    kind, *parts = structure
+    kind, *items = structure
     if kind is dict:
-        return {key: unflatten(part, values) for key, part in parts}
-    made = [unflatten(part, values) for part in parts]
-    return kind(*made) if hasattr(kind, "_fields") else kind(made)
+        return {key: unflatten(item, values) for key, item in items}
+    parts = [unflatten(item, values) for item in items]
+    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
 def has_containers(args: Any) -> bool:
-    """Whether there are any in which tensors may be."""
+    """Whether any argument is a container, which could hold tensors."""
     return any([isinstance(arg, (list, tuple, dict)) for arg in args])

@@ -1,17 +1,23 @@
-"""Functions that users hang on a module: before its forward, after it, and after its backward."""
+"""Hooks: functions that run before a module's forward, after it, and after its backward."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from cygrad._typing import Array
 from cygrad.autograd import Node, Value, engine, op
 
-if TYPE_CHECKING:
-    from cygrad.nn.module import Module
+__all__ = ["HasForward", "Hooks"]
 
-__all__ = ["Hooks"]
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+
+class HasForward(Protocol[P, R]):
+    """A module, as its call and its hooks see it. Its call takes and returns what its forward takes and returns."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
 class Hooks:
@@ -22,8 +28,8 @@ class Hooks:
         self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
         self.backward: dict[int, Callable[..., Any]] = {}
 
-    def call(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The module's forward, between its hooks."""
+    def call(self, module: HasForward[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the module's forward between its hooks."""
         for hook, with_kwargs in tuple(self.before.values()):
             if with_kwargs:
                 changed = hook(module, args, kwargs)
@@ -45,26 +51,26 @@ class Hooks:
 
 
 class Watch:
-    """One forward call of a module with backward hooks: it stands around the module in the graph, as an
-    identity on its inputs and one on its outputs, and sees both gradients."""
+    """One forward call of a module with backward hooks. An identity op on its inputs and one on its outputs see the
+    gradients that enter and leave the module."""
 
-    def __init__(self, module: Module, hooks: tuple[Callable[..., Any], ...]) -> None:
+    def __init__(self, module: HasForward[..., Any], hooks: tuple[Callable[..., Any], ...]) -> None:
         self.module = module
         self.hooks = hooks
         self.has_inputs = False
         self.grad_output: tuple[Any, ...] = ()
 
     def inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments, the tensors among them seen by backward."""
-        places = [i for i, arg in enumerate(args) if isinstance(arg, Value)]
-        self.has_inputs = engine.grad_enabled() and any(args[i].requires_grad for i in places)
+        """Pass the tensors among the arguments through the identity op."""
+        indices = [i for i, arg in enumerate(args) if isinstance(arg, Value)]
+        self.has_inputs = engine.grad_enabled() and any(args[i].requires_grad for i in indices)
         if not self.has_inputs:
             return args
-        watched = dict(zip(places, watch_inputs(*[args[i] for i in places], watch=self), strict=True))
+        watched = dict(zip(indices, watch_inputs(*[args[i] for i in indices], watch=self), strict=True))
         return tuple([watched.get(i, arg) for i, arg in enumerate(args)])
 
     def outputs(self, result: Any) -> Any:
-        """The result, a tensor or a tuple or list of them, seen by backward."""
+        """Pass the result, a tensor or a tuple or list of tensors, through the identity op."""
         parts = result if isinstance(result, (tuple, list)) else (result,)
         if not all(isinstance(part, Value) for part in parts):
             raise TypeError(
@@ -75,7 +81,7 @@ class Watch:
         return type(result)(watched) if isinstance(result, (tuple, list)) else watched[0]
 
     def run(self, grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The gradients of the inputs after each hook has seen them and perhaps replaced them."""
+        """Call each hook, which may replace the gradients of the inputs, and return those."""
         for hook in self.hooks:
             changed = hook(self.module, grad_input, self.grad_output)
             if changed is not None:
@@ -85,7 +91,7 @@ class Watch:
 
 @op
 def watch_inputs(ctx: Node, *arrays: Array, watch: Watch) -> tuple[Array, ...]:
-    """The inputs as they are."""
+    """Return the inputs unchanged."""
     ctx.save(watch)
     return arrays
 
@@ -96,14 +102,14 @@ def _(ctx: Node, *upstream: Array) -> tuple[Array | None, ...]:
     results = watch.run(tuple([engine.wrap(array) for array in upstream]))
     if len(results) != len(upstream):
         raise RuntimeError(
-            f"register_full_backward_hook: the hook gave {len(results)} gradients for {len(upstream)} inputs"
+            f"register_full_backward_hook: the hook returned {len(results)} gradients for {len(upstream)} inputs"
         )
     return tuple([None if result is None else result.array for result in results])
 
 
 @op
 def watch_outputs(ctx: Node, *arrays: Array, watch: Watch) -> tuple[Array, ...]:
-    """The outputs as they are."""
+    """Return the outputs unchanged."""
     ctx.save(watch)
     return arrays
 

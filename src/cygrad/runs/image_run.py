@@ -1,11 +1,11 @@
-"""A run on rows of numbers that have one scale, such as pixels."""
+"""Runs on rows that share one scale, such as pixels."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,30 @@ from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
 from cygrad.train.models import mlp
 
-__all__ = ["ImageConfig", "ImageRun", "scaled"]
+__all__ = ["ImageConfig", "ImageRun", "standardize"]
 
 
 @dataclass
 class ImageConfig:
-    """What rebuilds a model and says where it comes from. Inputs become (x − mean)/std."""
+    """What rebuilds a model on images, and where the run comes from.
+
+    Args:
+        sizes: inputs, hidden units and outputs of the perceptron.
+        dropout: probability, see ``cygrad.train.mlp``.
+        mean, std: of the pixels of the training set; inputs become (x − mean)/std.
+        classes: label of each output.
+        version: of cygrad.
+        seed: of the split and the training.
+        task: name of the data.
+        options: of the training.
+        results: on the validation and the test set.
+        format: number of the file format.
+
+    Example:
+        >>> config = cg.runs.ImageConfig([4, 8, 2], 0.0, mean=0.0, std=1.0, classes=[0, 1], version=cg.__version__)
+        >>> config == cg.runs.ImageConfig.from_dict(config.to_dict())
+        True
+    """
 
     sizes: list[int]
     dropout: float
@@ -39,92 +57,105 @@ class ImageConfig:
     format: int = 1
 
     @staticmethod
-    def of(content: Mapping[str, Any]) -> ImageConfig:
-        """The configuration in a file's values. Raises ValueError or TypeError where they are none."""
+    def from_dict(content: Mapping[str, Any]) -> ImageConfig:
+        """Check the content of a file and build the configuration; raise ValueError or TypeError if it is not one."""
         config = ImageConfig(**content)
-        check(config)
+        check_config(config)
         return config
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, as JSON can hold them."""
+        return asdict(self)
+
     def network(self) -> Sequential:
-        """The network that it describes, with new weights."""
+        """Build the network, with new weights."""
         return mlp(self.sizes, self.dropout)
 
 
 @dataclass
 class ImageRun:
-    """A trained model and its configuration."""
+    """A trained model on images.
+
+    Args:
+        model: takes standardized rows (N, columns) and returns scores (N, classes).
+        config: its configuration.
+    """
 
     model: Module
     config: ImageConfig
 
     @property
     def columns(self) -> int:
-        """The numbers in a row."""
+        """Pixels per row."""
         return self.config.sizes[0]
 
-    def numbers(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None) -> Array:
-        """Rows of a table, as JSON or CSV holds them, as what ``scores`` takes: (N, columns) of float32. The columns'
-        names are passed over, for this model knows none.
+    def inputs(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None) -> Array:
+        """Convert rows of values, as JSON or CSV holds them, to (N, columns) of float32.
 
-        Raises ValueError, naming the row and the column, where a value is not a number.
+        Args:
+            rows: numbers, or texts that are numbers.
+            columns: names for error messages; this model finds columns by position.
+
+        Raises:
+            ValueError: if a value is not a number; the message names its row and column.
         """
         try:
             table = np.array(rows, np.float64)
         except (ValueError, TypeError, OverflowError):
             table = np.array(np.nan)
-        if np.isnan(table).any():  # None, for one, becomes NaN
-            raise ValueError(f"predict: {first_wrong(rows, columns)}")
+        if np.isnan(table).any():  # None becomes NaN too
+            raise ValueError(f"predict: {first_problem(rows, columns)}")
         with np.errstate(over="ignore"):
             return table.astype(np.float32)
 
     def read(self, path: str | os.PathLike[str]) -> Array:
-        """The rows in a file, as ``cygrad.data.read_table`` reads it."""
+        """Read the rows in a file with ``cygrad.data.read_table``."""
         return read_table(path)
 
     def scores(self, rows: Array) -> Array:
-        """One score a class, (N, classes), for rows (N, columns) of unscaled numbers.
+        """Return a score per class, (N, classes), for unscaled rows (N, columns).
 
-        Raises ValueError for another number of columns, and where a number is not finite.
+        Raises:
+            ValueError: if the number of columns is wrong or a value is not finite.
         """
-        wanted = self.columns
-        if rows.ndim != 2 or rows.shape[1] != wanted:
+        if rows.ndim != 2 or rows.shape[1] != self.columns:
             got = f"{rows.shape[1]} columns" if rows.ndim == 2 else f"shape {rows.shape}"
-            raise ValueError(f"predict: the rows have {got}, but the model wants {wanted}")
+            raise ValueError(f"predict: the rows have {got}, but the model expects {self.columns} columns")
         bad = ~np.isfinite(rows).all(1)
         if bad.any():
-            raise ValueError(f"predict: row {int(bad.argmax()) + 1} holds a number that is not finite")
-        return predict(self.model, scaled(rows, self.config.mean, self.config.std))
+            raise ValueError(f"predict: row {int(bad.argmax()) + 1} contains a value that is not finite")
+        return predict(self.model, standardize(rows, self.config.mean, self.config.std))
 
     def classes(self, rows: Array) -> Array:
-        """The class of the highest score for each row."""
+        """Return the class with the highest score for each row."""
         return np.asarray(self.config.classes)[self.scores(rows).argmax(1)]
 
     def probabilities(self, rows: Array) -> Array:
-        """softmax(scores), (N, classes)"""
+        """Return softmax(scores), (N, classes)."""
         scores = self.scores(rows)
         powers = np.exp(scores - scores.max(1, keepdims=True))
         return powers / powers.sum(1, keepdims=True)
 
-    def predictions(self, rows: Array, proba: bool = False) -> list[Any]:
-        """The class of each row, or the probabilities of all classes."""
-        predicted: list[Any] = (self.probabilities(rows) if proba else self.classes(rows)).tolist()
+    def predictions(self, inputs: Array, proba: bool = False) -> list[Any]:
+        """Predict the class of each row, or with `proba` the probabilities of all classes."""
+        predicted: list[Any] = (self.probabilities(inputs) if proba else self.classes(inputs)).tolist()
         return predicted
 
     def network(self) -> Module:
-        """The model with what stands before and behind it: rows of unscaled numbers give scores and probabilities."""
-        return Network(self)
+        """Return the model with its preprocessing: unscaled rows to scores and probabilities."""
+        return ImageNetwork(self)
 
     def example(self) -> Array:
-        """Some rows that ``network`` takes."""
+        """Return an input of ``network``."""
         return np.zeros((1, self.columns), np.float32)
 
     @property
-    def outputs(self) -> list[str]:
-        """The names of what ``network`` gives."""
+    def output_names(self) -> list[str]:
+        """Names of the outputs of ``network``."""
         return ["scores", "probabilities"]
 
     def metadata(self) -> dict[str, Any]:
-        """What the model is and takes, for JSON."""
+        """Describe the model, its inputs and its results, as JSON can hold it."""
         config = self.config
         return {
             "task": config.task,
@@ -135,7 +166,7 @@ class ImageRun:
         }
 
 
-class Network(Module):
+class ImageNetwork(Module):
     """rows (N, columns) to (scores, softmax(scores)), each (N, classes)."""
 
     def __init__(self, run: ImageRun) -> None:
@@ -148,33 +179,33 @@ class Network(Module):
         return scores, softmax(scores, dim=-1)
 
 
-def first_wrong(rows: Sequence[Sequence[Any]], columns: Sequence[str] | None) -> str:
-    """The first value that is no number, or the row of another length."""
+def first_problem(rows: Sequence[Sequence[Any]], columns: Sequence[str] | None) -> str:
+    """Describe the first row of another length, or the first value that is not a number."""
     for number, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
-            return f"row {number} has {len(row)} columns, the first one {len(rows[0])}"
-        for place, value in enumerate(row):
+            return f"row {number} has {len(row)} columns, but row 1 has {len(rows[0])}"
+        for index, value in enumerate(row):
             if not is_number(value):
-                name = repr(columns[place]) if columns else str(place + 1)
-                return f"row {number}, column {name} holds {str(value)[:40]!r}, which is no number"
-    return "the rows are no table of numbers"
+                column = repr(columns[index]) if columns else str(index + 1)
+                return f"row {number}, column {column}: {str(value)[:40]!r} is not a number"
+    return "the rows are not a table of numbers"
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number, or the text of one, and not NaN."""
+    """Whether a value is a number, or a text that is one, and not NaN."""
     try:
         return not math.isnan(float(value))
     except (ValueError, TypeError, OverflowError):
         return False
 
 
-def scaled(x: Array, mean: float, std: float) -> Array:
+def standardize(x: Array, mean: float, std: float) -> Array:
     """(x − mean)/std as float32."""
     return ((x.astype(np.float32) - np.float32(mean)) / np.float32(std)).astype(np.float32)
 
 
-def check(config: ImageConfig) -> None:
-    """Raises ValueError where a field can't be what ``save`` wrote."""
+def check_config(config: ImageConfig) -> None:
+    """Raise ValueError if ``save`` can't have written a field."""
     sizes, classes = config.sizes, config.classes
     for name, values in ("sizes", sizes), ("classes", classes):
         if not isinstance(values, list) or any(type(value) is not int for value in values):
@@ -183,6 +214,6 @@ def check(config: ImageConfig) -> None:
         if type(value) not in (int, float) or not math.isfinite(value):
             raise ValueError(f"{name} must be a finite number, got {value!r}")
     if not config.std > 0 or not 0 <= config.dropout <= 1:
-        raise ValueError(f"std {config.std} or dropout {config.dropout} is out of range")
+        raise ValueError(f"std must be above 0 and dropout in [0, 1], got {config.std} and {config.dropout}")
     if len(sizes) < 2 or min(sizes) < 1 or len(classes) != sizes[-1]:
-        raise ValueError(f"sizes {sizes} and {len(classes)} classes do not fit together")
+        raise ValueError(f"sizes {sizes} do not match {len(classes)} classes")

@@ -1,30 +1,40 @@
-"""Data sets of images, in parts and scaled."""
+"""Images to train on, in parts and standardized."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.data import TensorDataset, load_digits, load_mnist, stratified_split
+from cygrad.data.leakage import sentences
+from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
-from cygrad.random import Generator
-from cygrad.runs.image_run import ImageConfig, ImageRun, scaled
+from cygrad.runs.image_run import ImageConfig, ImageRun, standardize
 from cygrad.train.evaluation import Loss
 
-__all__ = ["PARTS", "ImageTask", "digits", "mnist"]
+__all__ = ["PARTS", "ImageTask", "classification_results", "digits", "mnist"]
 
 PARTS = ("training", "validation", "test")
 
 
-class ImageTask(NamedTuple):
-    """Rows of pixels (n, pixels) of float32, scaled to mean 0 and standard deviation 1 over the training
-    part, with their class numbers."""
+@dataclass(frozen=True)
+class ImageTask:
+    """Rows of pixels with their class indices.
+
+    Args:
+        name: of the data.
+        train, validation, test: rows (n, pixels) of float32, with mean 0 and standard deviation 1 over the training
+            set, and class indices (n,).
+        mean, std: of the training set before that.
+        classes: label of each class index.
+    """
 
     name: str
     train: TensorDataset
@@ -36,33 +46,36 @@ class ImageTask(NamedTuple):
 
     @property
     def columns(self) -> int:
-        """The numbers in a row."""
+        """Pixels per row."""
         return int(self.train.tensors[0].array.shape[1])
 
     @property
     def outputs(self) -> int:
-        """The numbers that a network gives for a row."""
+        """Outputs of a network per row: one per class."""
         return len(self.classes)
 
     @property
     def loss(self) -> Loss:
-        """What is made smaller."""
+        """The function to minimize: cross entropy."""
         return F.cross_entropy
 
     @property
     def metrics(self) -> list[str]:
-        """What is measured beside the loss."""
+        """Names of the metrics to report beside the loss."""
         return ["accuracy"]
 
     @property
     def notes(self) -> list[str]:
-        """What is to be known about the data: whether rows stand in two parts."""
-        from cygrad.data.leakage import sentences
-
+        """Warnings of rows that are in two of the parts."""
         return sentences([self.train, self.validation, self.test], PARTS)
 
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """None: the general defaults fit."""
+        return {}
+
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> ImageRun:
-        """The run of a model that was trained on it."""
+        """Make a run of a model that was trained on this data."""
         config = ImageConfig(
             sizes=[self.columns, *options["hidden"], self.outputs],
             dropout=options["dropout"],
@@ -78,27 +91,32 @@ class ImageTask(NamedTuple):
         return ImageRun(model, config)
 
     def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
-        """What is kept of the measures on the test part, and a sentence about them."""
-        return test_accuracy(measured)
+        """Return the results on the test set to save, and a line to print."""
+        return classification_results(measured)
 
 
-def test_accuracy(measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
-    """The results of a classification, and the sentence about them."""
-    kept = {"test_loss": measured["loss"], "test_accuracy": measured["accuracy"]}
-    return kept, f"test accuracy {100 * measured['accuracy']:.2f} %"
+def classification_results(measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
+    """The results of a classification on the test set, and a line to print."""
+    results = {"test_loss": measured["loss"], "test_accuracy": measured["accuracy"]}
+    return results, f"test accuracy {100 * measured['accuracy']:.2f} %"
 
 
 def digits(seed: int = 0) -> ImageTask:
-    """The 1,797 digits that come with the package: 70 % to train, 10 % to validate, 20 % to test, the same
-    parts of every class, drawn by the seed.
+    """Load the 1,797 digits that come with the package: 70 % for training, 10 % for validation, 20 % for the test.
 
-    >>> task = cg.runs.digits(seed=0)
-    >>> len(task.train), len(task.validation), len(task.test), task.columns
-    (1258, 180, 359, 64)
+    Every part has the same fraction of each class.
+
+    Args:
+        seed: of the split.
+
+    Example:
+        >>> task = cg.runs.digits(seed=0)
+        >>> len(task.train), len(task.validation), len(task.test), task.columns
+        (1258, 180, 359, 64)
     """
     images, labels = load_digits()
     train, validation, test = stratified(labels, (0.7, 0.1, 0.2), seed)
-    return task(
+    return prepare_images(
         "digits",
         (images[train], labels[train]),
         (images[validation], labels[validation]),
@@ -107,13 +125,16 @@ def digits(seed: int = 0) -> ImageTask:
 
 
 def mnist(folder: str | os.PathLike[str], seed: int = 0) -> ImageTask:
-    """The data set of IDX files in a folder, see ``cg.data.load_mnist``; a tenth of the images to train,
-    drawn by the seed, is for validation.
+    """Load MNIST, or a data set in its format, with a tenth of the training images for validation.
+
+    Args:
+        folder: with the IDX files, see ``cygrad.data.load_mnist``.
+        seed: of the split.
     """
     data = load_mnist(folder)
     images, labels = data.train_images, data.train_labels
     train, validation = stratified(labels, (0.9, 0.1), seed)
-    return task(
+    return prepare_images(
         "mnist",
         (images[train], labels[train]),
         (images[validation], labels[validation]),
@@ -122,20 +143,20 @@ def mnist(folder: str | os.PathLike[str], seed: int = 0) -> ImageTask:
 
 
 def stratified(labels: Array, fractions: tuple[float, ...], seed: int) -> list[Array]:
-    """The indices of parts with these fractions of every class."""
+    """The indices of parts with these fractions of each class."""
     parts = stratified_split(range(len(labels)), labels, fractions, Generator().manual_seed(seed))
     return [np.asarray(part.indices) for part in parts]
 
 
-def task(name: str, *parts: tuple[Array, Array]) -> ImageTask:
-    """The parts for training, validation and testing, scaled."""
-    for part, (images, _) in zip(("train", "validate", "test"), parts, strict=True):
+def prepare_images(name: str, *parts: tuple[Array, Array]) -> ImageTask:
+    """Standardize the images of the training, validation and test set by the pixels of the training set."""
+    for part, (images, _) in zip(PARTS, parts, strict=True):
         if not len(images):
-            raise ValueError(f"{name}: there is no image to {part} with")
+            raise ValueError(f"{name}: the {part} set is empty")
     pixels = parts[0][0]
     mean, std = float(pixels.mean()), float(pixels.std()) or 1.0
     classes = max(int(labels.max()) for _, labels in parts) + 1
     train, validation, test = (
-        TensorDataset(scaled(images.reshape(len(images), -1), mean, std), labels) for images, labels in parts
+        TensorDataset(standardize(images.reshape(len(images), -1), mean, std), labels) for images, labels in parts
     )
     return ImageTask(name, train, validation, test, mean, std, list(range(classes)))

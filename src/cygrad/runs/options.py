@@ -1,126 +1,248 @@
-"""The options of a training: their names, types and meanings, for the command line and for files alike."""
+"""The options of a training run: one frozen object for the command line, for files and for Python."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any
 
-from cygrad.runs.table_task import TableOptions
+from cygrad.data.tables.table import ENDINGS
 
-__all__ = ["CHOICES", "Options", "checked", "sizes"]
+__all__ = ["DATASETS", "OPTIONS", "Options"]
 
-
-@dataclass
-class Options:
-    """The choices of a training; the command line's defaults."""
-
-    epochs: int = 40
-    batch_size: int = 64
-    lr: float = 2e-3
-    weight_decay: float = 0.01
-    dropout: float = 0.3
-    hidden: Sequence[int] = (256, 128)
-    clip: float = 1.0
-    patience: int = 15
-    min_delta: float = 0.0
-    seed: int = 0
-    checkpoint_seconds: float = 1.0
-    threads: int | None = None
-
-    def check(self) -> None:
-        """Raises ValueError where a choice is out of range."""
-        for name in ("epochs", "batch_size", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"train: {name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.min_delta < float("inf"):
-            raise ValueError(f"train: min_delta must be finite and not negative, got {self.min_delta}")
-        if not self.checkpoint_seconds >= 0:
-            raise ValueError(f"train: checkpoint_seconds must not be negative, got {self.checkpoint_seconds}")
-        if not self.clip > 0:
-            raise ValueError(f"train: clip must be above 0, got {self.clip}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"train: dropout must lie in [0, 1), got {self.dropout}")
-        if not -(2**63) <= self.seed < 2**64:
-            raise ValueError(f"train: the seed must have at most 64 bits, got {self.seed}")
-        if self.batch_size == 1:
-            raise ValueError("train: batch norm needs a batch_size of at least 2, got 1")
+DATASETS = ("digits", "mnist")
+SPLITS = ("stratified", "random", "time")
+READING = ("delimiter", "encoding", "decimal", "missing_values")  # options of cygrad.data.tables.read_csv
+TYPE_NAMES: dict[Any, str] = {int: "an integer", float: "a number", str: "a string"}
 
 
-def sizes(value: Any) -> tuple[int, ...]:
-    """The sizes of hidden layers, "256,128" or [256, 128]; none for an empty text. Raises ValueError for others."""
+# Values of options, from text such as "256,128" or from a file's lists
+
+
+def layer_sizes(value: Any) -> tuple[int, ...]:
+    """Parse "256,128" or [256, 128]; an empty string means no hidden layer."""
     parts = value.split(",") if isinstance(value, str) and value.strip() else value or []
     try:
-        numbers = tuple(int(part) for part in parts)
+        sizes = tuple(int(part) for part in parts)
     except (TypeError, ValueError):
-        numbers = (0,)
-    if any(number < 1 for number in numbers):
-        raise ValueError(f"sizes are integers of at least 1, separated by commas, got {value!r}")
-    return numbers
+        sizes = (0,)
+    if any(size < 1 for size in sizes):
+        raise ValueError(f"must be integers of at least 1, separated by commas, got {value!r}")
+    return sizes
 
 
 def names(value: Any) -> tuple[str, ...]:
-    """Names, "a,b" or ["a", "b"]. Raises ValueError for others."""
+    """Parse "a,b" or ["a", "b"]."""
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
-        raise ValueError(f"names are text, separated by commas, got {value!r}")
+        raise ValueError(f"must be names, separated by commas, got {value!r}")
     return tuple(part.strip() for part in parts)
 
 
-class Choice(NamedTuple):
-    """An option: what makes its value of a text or of a file's, and what it means."""
-
-    kind: Callable[[Any], Any]
-    text: str
+# The options
 
 
-# Of the training; the defaults stand in Options.
-TRAINING = {
-    "epochs": Choice(int, "how often to go through the training part, at most"),
-    "batch_size": Choice(int, "rows a step"),
-    "lr": Choice(float, "learning rate of the first epoch; it falls along a cosine"),
-    "weight_decay": Choice(float, "decay of the weights, not of biases and norms"),
-    "dropout": Choice(float, "probability that an activation is dropped"),
-    "hidden": Choice(sizes, "sizes of the hidden layers"),
-    "clip": Choice(float, "bound of the gradient's norm"),
-    "patience": Choice(int, "epochs without a better validation loss before it stops"),
-    "min_delta": Choice(float, "by how much a loss must be lower to be better"),
-    "seed": Choice(int, "seed of the split, the first weights, the order and dropout"),
-    "checkpoint_seconds": Choice(float, "seconds between checkpoints, which end epochs, at least"),
-    "threads": Choice(int, "threads that a kernel may use (default: all cores)"),
-}
-# Of a table; the defaults stand in TableOptions.
-TABLE = {
-    "target": Choice(str, "column to predict"),
-    "task": Choice(str, "classification or regression (default: what the target looks like)"),
-    "categories": Choice(names, "columns whose numbers are no quantities"),
-    "drop": Choice(names, "columns to leave out"),
-    "missing": Choice(str, "fill what is missing, with the mean or a category of its own, or raise (default: fill)"),
-    "split": Choice(str, "stratified, random or time (default: stratified for classes, else random)"),
-    "time": Choice(str, "column that orders the rows: the latest are for the test, those before for the validation"),
-    "validation": Choice(float, "share of the rows for early stopping (default: 0.15)"),
-    "test": Choice(float, "share of the rows for the last test, perhaps 0 (default: 0.15)"),
-    "delimiter": Choice(str, "what separates values in a line (default: what the first line has)"),
-    "encoding": Choice(str, "of the file's bytes (default: utf-8)"),
-    "decimal": Choice(str, "decimal point of the numbers (default: .)"),
-    "missing_values": Choice(names, "texts that stand for a missing value (default: none, NA, NaN, null, ...)"),
-}
-CHOICES = {**TRAINING, **TABLE}
+def training(default: Any, parse: Callable[[Any], Any], metavar: str, text: str) -> Any:
+    """Declare an option of the training: its default, parser, metavar and help text."""
+    return field(default=default, metadata={"group": "training", "parse": parse, "metavar": metavar, "help": text})
 
 
-def checked(name: str, value: Any) -> Any:
-    """A value from a file as the option's. Raises ValueError where it is of another type."""
-    kind = CHOICES[name].kind
-    if kind in (int, float, str):
-        wanted = (int, float) if kind is float else (kind,)
-        if not isinstance(value, wanted) or isinstance(value, bool):
-            raise ValueError(f"train: {name} must be a {kind.__name__}, got {value!r}")
+def table(default: Any, parse: Callable[[Any], Any], metavar: str, text: str) -> Any:
+    """Declare an option that applies to tables only."""
+    return field(default=default, metadata={"group": "table", "parse": parse, "metavar": metavar, "help": text})
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to train on, and how; checked when it is made.
+
+    The names, defaults and meanings of the options are those that ``cygrad train --help`` prints: the command line
+    and configuration files are generated from this class.
+
+    Args:
+        source: ``"digits"``, ``"mnist"``, or the path of a table.
+        data: folder with the IDX files of MNIST or Fashion-MNIST.
+        out: folder of the run; ``runs/NAME`` by default.
+        epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience, min_delta, seed, checkpoint_seconds,
+            threads: options of the training.
+        target, task, categories, drop, missing, split, time, validation, test, delimiter, encoding, decimal,
+            missing_values: options of tables.
+        unset: names of the options that the data may still choose, see ``with_defaults``.
+
+    Raises:
+        ValueError: if an option is out of range or two of them contradict each other.
+
+    Example:
+        >>> options = cg.runs.Options("people.csv", target="income", epochs=5)
+        >>> options.name, options.is_table, options.lr
+        ('people', True, 0.002)
+    """
+
+    source: str
+    data: str | None = None
+    out: str | None = None
+    epochs: int = training(40, int, "N", "maximum number of epochs")
+    batch_size: int = training(64, int, "N", "samples per step")
+    lr: float = training(2e-3, float, "RATE", "initial learning rate, annealed along a cosine")
+    weight_decay: float = training(0.01, float, "RATE", "weight decay; biases and norms are exempt")
+    dropout: float = training(0.3, float, "P", "dropout probability")
+    hidden: Sequence[int] = training((256, 128), layer_sizes, "SIZES", "sizes of the hidden layers")
+    clip: float = training(1.0, float, "NORM", "maximum gradient norm")
+    patience: int = training(15, int, "N", "epochs without improvement before training stops")
+    min_delta: float = training(0.0, float, "LOSS", "smallest decrease of the validation loss that is an improvement")
+    seed: int = training(0, int, "N", "seed of the split, the initialization, shuffling and dropout")
+    checkpoint_seconds: float = training(1.0, float, "S", "least time between two checkpoints, in seconds")
+    threads: int | None = training(None, int, "N", "threads that a kernel may use (default: all cores)")
+    target: str | None = table(None, str, "COLUMN", "column to predict (required)")
+    task: str | None = table(None, str, "TASK", "classification or regression (default: inferred from the target)")
+    categories: Sequence[str] = table((), names, "COLUMNS", "numeric columns to treat as categories")
+    drop: Sequence[str] = table((), names, "COLUMNS", "columns to ignore")
+    missing: str = table(
+        "fill", str, "HOW", "missing values: fill, by the mean or as a category of their own, or raise"
+    )
+    split: str | None = table(
+        None,
+        str,
+        "SPLIT",
+        "stratified, random or time (default: time with --time, stratified for classes, else random)",
+    )
+    time: str | None = table(
+        None, str, "COLUMN", "column to order rows by: the last are the test set, those before it the validation set"
+    )
+    validation: float = table(0.15, float, "FRACTION", "fraction of the rows for validation and early stopping")
+    test: float = table(0.15, float, "FRACTION", "fraction of the rows for the final test; may be 0")
+    delimiter: str | None = table(None, str, "CHAR", "field delimiter (default: inferred from the first line)")
+    encoding: str | None = table(None, str, "NAME", "encoding of the file (default: utf-8)")
+    decimal: str | None = table(None, str, "CHAR", "decimal separator (default: .)")
+    missing_values: Sequence[str] | None = table(
+        None, names, "TEXTS", "texts that mean a missing value (default: none, NA, NaN, null, ...)"
+    )
+    unset: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_source(self)
+        check_training(self)
+        check_table(self)
+
+    @staticmethod
+    def from_values(values: Mapping[str, Any]) -> Options:
+        """Build options from parsed values, such as those of a file.
+
+        Args:
+            values: by option name. Options of the training that are not given become ``unset``.
+
+        Raises:
+            ValueError: if a value has the wrong type or is out of range.
+
+        Example:
+            >>> options = cg.runs.Options.from_values({"source": "digits", "hidden": [32], "lr": 1})
+            >>> options.hidden, options.lr, "epochs" in options.unset
+            ((32,), 1.0, True)
+        """
+        unset = {name for name, option in OPTIONS.items() if option.metadata["group"] == "training"} - values.keys()
+        return Options(**{name: converted(name, value) for name, value in values.items()}, unset=frozenset(unset))
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> Options:
+        """Return these options, the ``unset`` ones replaced by the defaults that fit the data."""
+        chosen = {name: value for name, value in defaults.items() if name in self.unset}
+        return replace(self, **chosen, unset=frozenset())
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the data is a table in a file."""
+        return self.source not in DATASETS
+
+    @property
+    def name(self) -> str:
+        """Name of the data and, by default, of the run."""
+        return os.path.splitext(os.path.basename(self.source))[0]
+
+    @property
+    def folder(self) -> str:
+        """Folder of the run."""
+        return self.out or os.path.join("runs", self.name)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The options of ``cygrad.data.tables.read_csv`` that were given."""
+        return {name: value for name, value in self.values("table").items() if name in READING and value is not None}
+
+    def values(self, group: str) -> dict[str, Any]:
+        """Return the options of a group, "training" or "table", as JSON can hold them."""
+        chosen = {name: getattr(self, name) for name, field in OPTIONS.items() if field.metadata["group"] == group}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items()}
+
+
+OPTIONS: dict[str, Field[Any]] = {option.name: option for option in fields(Options) if option.metadata}
+
+
+def converted(name: str, value: Any) -> Any:
+    """Convert a value to the type of an option; raise ValueError if it has another type."""
+    parse = OPTIONS[name].metadata["parse"] if name in OPTIONS else str
+    if parse in TYPE_NAMES:
+        accepted = (int, float) if parse is float else (parse,)
+        if not isinstance(value, accepted) or isinstance(value, bool):
+            raise ValueError(f"train: {name} must be {TYPE_NAMES[parse]}, got {value!r}")
     try:
-        return kind(value)
+        return parse(value)
     except ValueError as error:
-        raise ValueError(f"train: {name}: {error}") from None
+        raise ValueError(f"train: {name} {error}") from None
 
 
-def defaults(options: type[Options] | type[TableOptions]) -> dict[str, Any]:
-    """The defaults of a kind of options."""
-    return {field.name: field.default for field in fields(options)}
+# Checks
+
+
+def check_source(options: Options) -> None:
+    """Raise ValueError if the source is unknown, or an option does not apply to it."""
+    source = options.source
+    if options.is_table and not source.lower().endswith(ENDINGS):
+        known = f"digits, mnist, a .toml file or a table ({', '.join(ENDINGS)})"
+        raise ValueError(f"train: the source must be {known}, got {source!r}")
+    if source == "mnist" and options.data is None:
+        raise ValueError("train: mnist needs --data, the folder with its IDX files")
+    if source != "mnist" and options.data is not None:
+        raise ValueError(f"train: --data applies to mnist only, not to {source}")
+    if options.is_table:
+        return
+    for name, option in OPTIONS.items():
+        if option.metadata["group"] == "table" and getattr(options, name) != option.default:
+            raise ValueError(f"train: {name} applies to tables only, not to {source}")
+
+
+def check_training(options: Options) -> None:
+    """Raise ValueError if an option of the training is out of range; the optimizer checks its own."""
+    for name in ("epochs", "batch_size", "patience"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"train: {name} must be at least 1, got {getattr(options, name)}")
+    if options.batch_size == 1:
+        raise ValueError("train: batch norm needs a batch_size of at least 2, got 1")
+    if not 0 <= options.min_delta < math.inf:
+        raise ValueError(f"train: min_delta must be finite and not negative, got {options.min_delta}")
+    if not options.checkpoint_seconds >= 0:
+        raise ValueError(f"train: checkpoint_seconds must not be negative, got {options.checkpoint_seconds}")
+    if not options.clip > 0:
+        raise ValueError(f"train: clip must be above 0, got {options.clip}")
+    if not 0 <= options.dropout < 1:
+        raise ValueError(f"train: dropout must lie in [0, 1), got {options.dropout}")
+    if not -(2**63) <= options.seed < 2**64:
+        raise ValueError(f"train: seed must fit in 64 bits, got {options.seed}")
+
+
+def check_table(options: Options) -> None:
+    """Raise ValueError if an option of tables is out of range."""
+    for name in ("validation", "test"):
+        if not 0 <= getattr(options, name) < 1:
+            raise ValueError(f"train: {name} must lie in [0, 1), got {getattr(options, name)}")
+    if options.validation == 0:
+        raise ValueError("train: validation must be above 0, since early stopping needs a validation set")
+    if options.validation + options.test >= 1:
+        total = f"{options.validation} + {options.test}"
+        raise ValueError(f"train: validation and test must leave rows for training, got {total}")
+    if options.split is not None and options.split not in SPLITS:
+        raise ValueError(f"train: split must be one of {', '.join(SPLITS)}, got {options.split!r}")
+    if options.split == "time" and options.time is None:
+        raise ValueError("train: a time split needs the option time, the column to order rows by")
+    if options.time is not None and options.split not in (None, "time"):
+        raise ValueError(f"train: the option time needs a time split, got {options.split}")

@@ -1,11 +1,11 @@
-"""A training from the command line: begun or resumed, saved at its end, and whenever it is interrupted."""
+"""Training from files: started, interrupted, resumed, and saved in the folder of a run."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 from cygrad import optim
@@ -15,10 +15,11 @@ from cygrad.data import DataLoader, TensorDataset
 from cygrad.nn.modules.container import Sequential
 from cygrad.random import manual_seed
 from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save
-from cygrad.runs.image_task import ImageTask
-from cygrad.runs.job import Job, read_job, write_job
+from cygrad.runs.image_task import digits, mnist
+from cygrad.runs.job import read_job, write_job
 from cygrad.runs.options import Options
-from cygrad.runs.table_task import TableTask
+from cygrad.runs.protocols import Task
+from cygrad.runs.table_task import prepare_table
 from cygrad.train.checkpoint import Checkpoint, remove_leftovers
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import evaluate
@@ -28,139 +29,155 @@ from cygrad.train.interrupts import uninterrupted
 from cygrad.train.models import mlp
 from cygrad.train.trainer import Trainer
 
-__all__ = ["resume", "train"]
+__all__ = ["load_task", "resume", "train"]
 
 EVALUATION_ROWS = 1024
 
 
-def train(job: Job, folder: str) -> bool:
-    """Trains, prints a line an epoch and what the test part tells, and saves the run in the folder. False where Ctrl-C
-    ended it; the best weights, if there are some yet, are saved all the same, and ``resume`` goes on.
+def train(options: Options) -> bool:
+    """Train a perceptron, print a line per epoch and the results on the test set, and save the run.
 
-    The model: Linear, BatchNorm1d, ReLU, Dropout for every hidden size, with He's weights; AdamW, whose
-    decay leaves biases and norms alone, at a rate that falls along a cosine; clipping by norm; early
-    stopping on the loss of the validation part.
+    The model is Linear, BatchNorm1d, ReLU and Dropout per hidden layer, with He initialization. AdamW trains it, its
+    weight decay exempting biases and norms, with a learning rate annealed along a cosine, clipping by norm, and early
+    stopping on the validation loss.
+
+    Args:
+        options: the data, the training and the folder of the run.
+
+    Returns:
+        False if Ctrl-C ended the training. The best weights so far, if there are any, are saved, and ``resume``
+        continues.
+
+    Raises:
+        OSError: if the folder can't be written.
+        ValueError: if the options do not match the data, or a loss or gradient is not finite.
     """
-    session = Session(job, folder)
-    prepare_folder(folder)
-    session.begin()
+    session = Session(options)
+    prepare_folder(options.folder)
+    session.clear()
+    write_job(session.options, session.fingerprint)
     return session.run()
 
 
 def resume(folder: str, threads: int | None = None) -> bool:
-    """Goes on with a training that was killed or interrupted, from its last checkpoint; it ends with the bits of one
-    that was not. A run that is complete stays as it is. False where Ctrl-C ended it.
+    """Continue an interrupted training from its last checkpoint, with the bits of one that was not interrupted.
 
-    Raises FileNotFoundError where the folder holds neither, ValueError where the data are not those that it began
-    with, or a file is corrupt or of another version's format.
+    Args:
+        folder: of the run. A complete run stays as it is.
+        threads: that a kernel may use; by default as many as the training was started with.
+
+    Returns:
+        False if Ctrl-C ended the training.
+
+    Raises:
+        FileNotFoundError: if the folder is not that of a run.
+        ValueError: if the data has changed, or a file is corrupt or has another version's format.
     """
     if not os.path.isfile(os.path.join(folder, JOB)):
         if not os.path.isfile(os.path.join(folder, CONFIG)):
-            raise FileNotFoundError(f"resume: {folder} is no run, it has neither {JOB} nor {CONFIG}")
-        load(folder)  # or says what is wrong with it
-        print(f"{folder} is complete")
+            raise FileNotFoundError(f"resume: {folder} is not a run folder: it has neither {JOB} nor {CONFIG}")
+        load(folder)  # raises an error if the run is damaged
+        print(f"{folder} is already complete")
         return True
-    job, data, version = read_job(folder)
-    if threads is not None:
-        job.options["threads"] = threads
-    session = Session(job, folder)
-    if session.fingerprint != data:
-        raise ValueError(f"resume: the data of {job.source} are not those that the training began with")
-    if version != __version__:
-        print(f"note: begun by cygrad {version}, so {__version__} may end with other bits")
+    job = read_job(folder)
+    session = Session(job.options if threads is None else replace(job.options, threads=threads))
+    if session.fingerprint != job.fingerprint:
+        raise ValueError(f"resume: the data of {job.options.source} has changed since the training started")
+    if job.version != __version__:
+        print(f"note: started with cygrad {job.version}; with {__version__} the result may differ in its bits")
     return session.run()
 
 
 class Session:
-    """A training of a job's in a folder."""
+    """One training in the folder of a run."""
 
-    def __init__(self, job: Job, folder: str) -> None:
-        self.job = job
-        self.folder = folder
-        given = job.training()  # refused before the data are read
-        if given.threads is not None:
-            set_num_threads(given.threads)
-        manual_seed(given.seed)
-        self.task = job.load()
-        self.options = job.training(self.task)
-        self.model = mlp((self.task.columns, *self.options.hidden, self.task.outputs), self.options.dropout)
-        self.stopping = EarlyStopping(self.model, self.options.patience, self.options.min_delta)
-        self.trainer = trainer_of(self.model, self.task, self.options, self.stopping, self.path(CHECKPOINT))
-        self.fingerprint = fingerprint_of(self.task)
-
-    def path(self, name: str) -> str:
-        """The path of a file of the run's."""
-        return os.path.join(self.folder, name)
-
-    def begin(self) -> None:
-        """Notes what is trained, and takes away what is left of a training that did not end."""
-        self.clear()
-        write_job(self.folder, self.job, self.fingerprint)
+    def __init__(self, options: Options) -> None:
+        if options.threads is not None:
+            set_num_threads(options.threads)
+        manual_seed(options.seed)
+        self.task = load_task(options)
+        self.options = options = options.with_defaults(self.task.defaults)
+        self.model = mlp((self.task.columns, *options.hidden, self.task.outputs), options.dropout)
+        self.stopping = EarlyStopping(self.model, options.patience, options.min_delta)
+        self.trainer = build_trainer(self.model, self.task, options, self.stopping)
+        self.fingerprint = fingerprint(arrays_of(self.task))
 
     def clear(self) -> None:
-        """Takes away what only a training that goes on needs."""
+        """Remove the files that only an unfinished training needs."""
         for name in CONFIG, METRICS, WEIGHTS, CHECKPOINT, JOB:
-            remove_leftovers(self.path(name))
+            remove_leftovers(os.path.join(self.options.folder, name))
         for name in JOB, CHECKPOINT:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.path(name))
+                os.unlink(os.path.join(self.options.folder, name))
 
     def run(self) -> bool:
-        """Trains to the end, or to Ctrl-C; whether it was the end."""
+        """Train to the end and return True, or to Ctrl-C and return False."""
         for note in self.task.notes:
             print(note)
         print(describe(self.task, self.model, self.options), flush=True)
         try:
-            history = self.learn()
+            history = self.fit()
         except ValueError:
-            # Numbers that are not finite: the best weights are back in the model, and worth keeping.
+            # A loss or gradient is not finite; early stopping has restored the best weights.
             if self.stopping.best_epoch is not None:
                 self.save({})
             raise
-        print(ending(history, self.stopping, self.options))
+        print(summarize(history, self.stopping, self.options))
         if self.stopping.best_epoch is None:
             self.clear()
             return False
-        self.save({})  # first of all, so that Ctrl-C in the test loses nothing
+        self.save({})  # before the test, so that Ctrl-C there loses nothing
         self.save(self.test())
-        print(f"saved in {self.folder}", flush=True)
+        print(f"saved in {self.options.folder}", flush=True)
         if history.interrupted:
-            print(f"cygrad resume {self.folder} goes on with it", flush=True)
+            print(f"continue with: cygrad resume {self.options.folder}", flush=True)
             return False
         self.clear()
         return True
 
-    def learn(self) -> History:
-        """The training itself; every epoch is printed."""
+    def fit(self) -> History:
+        """Train, and print every epoch."""
         train, batch_size = self.task.train, self.options.batch_size
-        # Batch norm can't learn from a single row.
+        # Batch norm needs more than one row.
         loader = DataLoader(train, batch_size, shuffle=True, drop_last=len(train) % batch_size == 1)
         valid = DataLoader(self.task.validation, EVALUATION_ROWS)
-        return self.trainer.fit(loader, valid, self.options.epochs, resume=True, check_leakage=False)  # the notes tell
+        # The task's notes report leakage.
+        return self.trainer.fit(loader, valid, self.options.epochs, resume=True, check_leakage=False)
 
     def test(self) -> dict[str, float]:
-        """What the test part, if there is one, tells of the model."""
+        """Evaluate on the test set, if there is one, and print the result."""
         if self.task.test is None:
             return {}
         loader = DataLoader(self.task.test, EVALUATION_ROWS)
-        kept, sentence = self.task.results(evaluate(self.model, loader, self.task.loss, self.task.metrics))
-        print(sentence, flush=True)
-        return kept
+        results, line = self.task.results(evaluate(self.model, loader, self.task.loss, self.task.metrics))
+        print(line, flush=True)
+        return results
 
-    def save(self, tested: Mapping[str, float]) -> None:
-        """Writes the run, all of it before Ctrl-C has its say."""
+    def save(self, test_results: Mapping[str, float]) -> None:
+        """Save the run; Ctrl-C waits until all files are written."""
         stopping, records = self.stopping, self.trainer.history.records
-        results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": stopping.best, **tested}
-        options = {**asdict(self.options), "hidden": list(self.options.hidden)}
+        results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": stopping.best, **test_results}
         with uninterrupted():
-            save(self.folder, self.task.run(self.model, options, results), records)
+            run = self.task.run(self.model, self.options.values("training"), results)
+            save(self.options.folder, run, records)
 
 
-def trainer_of(
-    model: Sequential, task: ImageTask | TableTask, options: Options, stopping: EarlyStopping, path: str
-) -> Trainer:
-    """The trainer that the options ask for."""
+def load_task(options: Options) -> Task:
+    """Load the data that options name, split by the seed.
+
+    Example:
+        >>> cg.runs.session.load_task(cg.runs.Options("digits")).metrics
+        ['accuracy']
+    """
+    if options.is_table:
+        return prepare_table(options)
+    return digits(options.seed) if options.data is None else mnist(options.data, options.seed)
+
+
+def build_trainer(model: Sequential, task: Task, options: Options, stopping: EarlyStopping) -> Trainer:
+    """The trainer that the options describe."""
     optimizer = optim.AdamW(optim.decay_groups(model, options.weight_decay), lr=options.lr)
+    path = os.path.join(options.folder, CHECKPOINT)
     return Trainer(
         model,
         task.loss,
@@ -173,30 +190,29 @@ def trainer_of(
     )
 
 
-def fingerprint_of(task: ImageTask | TableTask) -> str:
-    """The fingerprint of the numbers in all parts, so of the data, the split and the preprocessing."""
+def arrays_of(task: Task) -> dict[str, Any]:
+    """The arrays of all parts, whose fingerprint covers the data, the split and the preprocessing."""
     parts: dict[str, TensorDataset | None] = {"train": task.train, "validation": task.validation, "test": task.test}
-    arrays: dict[str, Any] = {}
-    for name, part in parts.items():
-        arrays.update({f"{name} {i}": tensor for i, tensor in enumerate(part.tensors if part else ())})
-    return fingerprint(arrays)
+    return {
+        f"{name} {i}": tensor for name, part in parts.items() for i, tensor in enumerate(part.tensors if part else ())
+    }
 
 
-def describe(task: ImageTask | TableTask, model: Sequential, options: Options) -> str:
+def describe(task: Task, model: Sequential, options: Options) -> str:
     """The line before the first epoch."""
-    sizes = "-".join(str(n) for n in (task.columns, *options.hidden, task.outputs))
-    numbers = sum(p.array.size for p in model.parameters())
+    sizes = "-".join(str(size) for size in (task.columns, *options.hidden, task.outputs))
+    parameters = sum(p.array.size for p in model.parameters())
     tested = len(task.test) if task.test is not None else 0
-    parts = f"{len(task.train)} to train, {len(task.validation)} to validate, {tested} to test"
+    rows = f"{len(task.train)} training, {len(task.validation)} validation and {tested} test rows"
     setting = f"threads {get_num_threads()}, seed {options.seed}"
-    return f"{task.name}: {parts}; MLP {sizes}, {numbers:,} parameters; {setting}"
+    return f"{task.name}: {rows}; MLP {sizes}, {parameters:,} parameters; {setting}"
 
 
-def ending(history: History, stopping: EarlyStopping, options: Options) -> str:
-    """How the training ended, and which weights are kept."""
+def summarize(history: History, stopping: EarlyStopping, options: Options) -> str:
+    """The line after the last epoch: how the training ended, and whose weights were kept."""
     if stopping.best_epoch is None:
-        return "interrupted before the first epoch was over: nothing is saved"
-    kept = f"the weights of epoch {stopping.best_epoch} are kept, validation loss {stopping.best:.4f}"
+        return "interrupted during the first epoch: nothing was saved"
+    best = f"kept the weights of epoch {stopping.best_epoch}, validation loss {stopping.best:.4f}"
     if history.interrupted:
-        return f"interrupted: {kept}"
-    return f"no better for {options.patience} epochs: {kept}" if history.stopped else kept
+        return f"interrupted: {best}"
+    return f"no improvement for {options.patience} epochs: {best}" if history.stopped else best

@@ -1,10 +1,10 @@
-"""A run on the columns of a table: preprocessing, network, and what is predicted."""
+"""Runs on the columns of a table: preprocessing, network and target."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -21,16 +21,30 @@ from cygrad.nn.functional import softmax
 from cygrad.nn.module import Module
 from cygrad.ops.arithmetic import where
 from cygrad.ops.compare import isnan
+from cygrad.ops.shape import cat
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
 
-__all__ = ["TableConfig", "TableRun"]
+__all__ = ["TableConfig", "TableRun", "read_file"]
 
 
 @dataclass
 class TableConfig:
-    """What rebuilds a run on a table: ``network`` as ``cygrad.nn.description`` tells it, ``preprocessing`` and
-    ``target`` as they tell themselves, ``reading``, the options of ``read_csv``, and where it comes from."""
+    """What rebuilds a model on a table, and where the run comes from.
+
+    Args:
+        layers: the network, as ``cygrad.nn.description.describe`` returns it.
+        preprocessing: as ``cygrad.data.preprocessing.Preprocessor.to_dict`` returns it.
+        target: description of the target.
+        version: of cygrad.
+        seed: of the split and the training.
+        task: name of the data.
+        reading: options of ``cygrad.data.tables.read_csv``.
+        options: of the training.
+        results: on the validation and the test set.
+        kind: "table".
+        format: number of the file format.
+    """
 
     layers: dict[str, Any]
     preprocessing: dict[str, Any]
@@ -45,8 +59,8 @@ class TableConfig:
     format: int = 1
 
     @staticmethod
-    def of(content: Mapping[str, Any]) -> TableConfig:
-        """The configuration in a file's values. Raises ValueError or TypeError where they are none."""
+    def from_dict(content: Mapping[str, Any]) -> TableConfig:
+        """Check the content of a file and build the configuration; raise ValueError or TypeError if it is not one."""
         config = TableConfig(**content)
         preprocessor, target = Preprocessor.from_dict(config.preprocessing), target_of(config.target)
         x = Tensor(np.zeros((1, len(preprocessor.features)), np.float32))
@@ -54,30 +68,38 @@ class TableConfig:
         try:
             shape = config.network().eval()(x).array.shape
         except RuntimeError as error:
-            raise ValueError(f"the network does not take the columns: {error}") from None
+            raise ValueError(f"the network does not accept the features: {error}") from None
         if shape != (1, outputs):
-            raise ValueError(f"the network gives the shape {shape}, but the target wants {(1, outputs)}")
+            raise ValueError(f"the network returns shape {shape}, but the target needs {(1, outputs)}")
         for name in ("reading", "options", "results"):
             if not isinstance(getattr(config, name), dict):
                 raise ValueError(f"{name} must be an object")
         return config
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, as JSON can hold them."""
+        return asdict(self)
+
     def network(self) -> Module:
-        """The network that it describes, with new weights."""
+        """Build the network, with new weights."""
         return build(self.layers)
 
 
 @dataclass
 class TableRun:
-    """A trained model and its configuration. Inputs are columns of a table, found by name; outputs are classes or
-    numbers in the target's own unit."""
+    """A trained model on a table. It finds columns by name; it predicts classes, or numbers in the target's unit.
+
+    Args:
+        model: takes features (N, features) and returns scores (N, classes), or standardized numbers (N, 1).
+        config: its configuration.
+    """
 
     model: Module
     config: TableConfig
 
     @cached_property
     def preprocessor(self) -> Preprocessor:
-        """What makes numbers of the columns."""
+        """Encodes columns as features."""
         return Preprocessor.from_dict(self.config.preprocessing)
 
     @cached_property
@@ -87,76 +109,89 @@ class TableRun:
 
     @property
     def columns(self) -> int:
-        """The columns that are wanted."""
+        """Number of input columns."""
         return len(self.preprocessor.columns)
 
-    def numbers(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None) -> Array:
-        """Rows as JSON or CSV holds them, with the names of their columns, as what ``scores`` takes: (N, features) of
-        float32. Without names they are the wanted columns in the order of ``metadata``.
+    def inputs(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None) -> Array:
+        """Convert rows of values, as JSON or CSV holds them, to features (N, features) of float32.
 
-        Raises ValueError, naming column and row, where a column is missing, a category unseen, or a value none.
+        Args:
+            rows: values per column; None, or a text for a missing value, is missing.
+            columns: their names; by default the input columns in the order of ``metadata``.
+
+        Raises:
+            ValueError: if a column is missing, a category unknown, or a value invalid; the message names column and
+                row.
         """
-        wanted = self.preprocessor.columns
-        if columns is None and rows and len(rows[0]) != len(wanted):
-            raise ValueError(f"predict: the rows have {len(rows[0])} values, but the model wants {', '.join(wanted)}")
+        expected = self.preprocessor.columns
+        if columns is None and rows and len(rows[0]) != len(expected):
+            listed = ", ".join(expected)
+            raise ValueError(f"predict: the rows have {len(rows[0])} values, but the model expects {listed}")
         absent = set(self.config.reading.get("missing_values", MISSING))
         cells = [[None if isinstance(v, str) and v.strip() in absent else v for v in row] for row in rows]
+        names = expected if columns is None else columns
         try:
-            table = Table(dict(zip(wanted if columns is None else columns, zip(*cells, strict=True), strict=True)))
+            table = Table(dict(zip(names, zip(*cells, strict=True), strict=True)))
         except (ValueError, TypeError) as error:
             raise ValueError(f"predict: {error}") from None
         return self.features(table)
 
     def read(self, path: str | os.PathLike[str]) -> Array:
-        """The rows in a file, read as the training's was, as what ``scores`` takes."""
-        return self.features(read(path, self.config.reading, self.texts))
+        """Read the rows in a file, as the training did, and encode them as features."""
+        return self.features(read_file(path, self.config.reading, self.text_columns))
 
     @property
-    def texts(self) -> list[str]:
-        """The columns that are text, even where all that a file has looks like numbers."""
+    def text_columns(self) -> list[str]:
+        """Columns that are text, even if all values in a file look like numbers."""
         return [e.name for e in self.preprocessor.encoders if isinstance(e, Category) and e.of_text]
 
     def features(self, table: Table) -> Array:
-        """A table as (N, features) of float32."""
+        """Encode a table as features, (N, features) of float32."""
         try:
             return self.preprocessor.transform(table)
         except ValueError as error:
             raise ValueError(f"predict: {error}") from None
 
     def scores(self, features: Array) -> Array:
-        """What the network gives, (N, classes) or (N, 1)."""
+        """Return the network's outputs, (N, classes) or (N, 1)."""
         return predict(self.model, features)
 
-    def predictions(self, features: Array, proba: bool = False) -> list[Any]:
-        """The class or the number of each row, or the probabilities of all classes. Raises ValueError where these are
-        asked of a regression."""
-        scores = self.scores(features)
+    def predictions(self, inputs: Array, proba: bool = False) -> list[Any]:
+        """Predict the class or the number of each row, or with `proba` the probabilities of all classes.
+
+        Raises:
+            ValueError: if probabilities of a regression are asked for.
+        """
+        scores = self.scores(inputs)
         if isinstance(self.target, Classes):
             if proba:
                 return softmax(Tensor(scores), dim=-1).array.tolist()
             return self.target.decode(scores.argmax(1))
         if proba:
-            raise ValueError(f"predict: {self.target.name!r} is a number, and has no probabilities")
+            raise ValueError(f"predict: the target {self.target.name!r} is a number and has no probabilities")
         return self.target.decode(scores)
 
     def network(self) -> Module:
-        """The model with what stands before and behind it: rows (N, columns) of float64 in the order of ``metadata``,
-        a category as its place among the values, a missing number as NaN, give scores and probabilities, or numbers."""
+        """Return the model with its preprocessing: rows to scores and probabilities, or to predictions.
+
+        Rows are (N, columns) of float64 in the order of ``metadata``, a category as its index among the values, a
+        missing number as NaN.
+        """
         return TableNetwork(self)
 
     def example(self) -> Array:
-        """Some rows that ``network`` takes."""
+        """Return an input of ``network``."""
         encoders = self.preprocessor.encoders
         columns = [[e.mean, e.mean + e.std] if isinstance(e, Number) else [0, len(e.values) - 1] for e in encoders]
         return np.array(columns, np.float64).T
 
     @property
-    def outputs(self) -> list[str]:
-        """The names of what ``network`` gives."""
+    def output_names(self) -> list[str]:
+        """Names of the outputs of ``network``."""
         return ["scores", "probabilities"] if isinstance(self.target, Classes) else ["predictions"]
 
     def metadata(self) -> dict[str, Any]:
-        """What the model is and takes, for JSON."""
+        """Describe the model, its inputs and its results, as JSON can hold it."""
         classes = {"classes": self.target.labels} if isinstance(self.target, Classes) else {}
         return {
             "task": self.config.task,
@@ -169,12 +204,12 @@ class TableRun:
         }
 
 
-def read(path: str | os.PathLike[str], reading: Mapping[str, Any], text: Sequence[str] = ()) -> Table:
-    """The table in a file; where it is one of text, by the options of ``read_csv`` that were given."""
+def read_file(path: str | os.PathLike[str], reading: Mapping[str, Any], text: Sequence[str] = ()) -> Table:
+    """Read a table; a text file with these options of ``read_csv``."""
     if not os.fspath(path).lower().endswith((".csv", ".tsv")):
         return Table.read(path)
-    chosen = {"missing" if name == "missing_values" else name: value for name, value in reading.items()}
-    return Table.read(path, text=text, **chosen)
+    options = {"missing" if name == "missing_values" else name: value for name, value in reading.items()}
+    return Table.read(path, text=text, **options)
 
 
 class TableNetwork(Module):
@@ -193,19 +228,17 @@ class TableNetwork(Module):
         return scores * self.target.std + self.target.mean
 
     def encode(self, rows: Tensor) -> Tensor:
-        """The features (N, features) of float32. Neighbours that are numbers are scaled in one go."""
-        from cygrad import cat
-
+        """Encode rows as features (N, features) of float32, adjacent numeric columns in one operation."""
         parts, start = [], 0
-        for several, group in groupby(self.encoders, lambda e: isinstance(e, Number) and not e.marked):
-            for block in [list(group)] if several else [[encoder] for encoder in group]:
-                parts += encoded(block, rows[:, start : start + len(block)])
+        for numeric, group in groupby(self.encoders, lambda e: isinstance(e, Number) and not e.marked):
+            for block in [list(group)] if numeric else [[encoder] for encoder in group]:
+                parts += encode_block(block, rows[:, start : start + len(block)])
                 start += len(block)
         return cat(parts, 1)
 
 
-def encoded(block: Sequence[Number | Category], x: Tensor) -> list[Tensor]:
-    """The features of some columns x (N, k): of numbers that never lack, or of a single one."""
+def encode_block(block: Sequence[Number | Category], x: Tensor) -> list[Tensor]:
+    """Encode columns x (N, k): numbers that are never missing, or a single column of any kind."""
     first = block[0]
     if isinstance(first, Category):
         return [(x == Tensor(np.arange(len(first.values), dtype=np.float64)[None])).float()]

@@ -1,9 +1,8 @@
-"""Tables from files: what is to be predicted, the parts, and the preprocessing that the training part asks for."""
+"""Tables to train on: the target, the parts, and the preprocessing fitted on the training set."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -18,64 +17,31 @@ from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
 from cygrad.data.preprocessing.preprocessor import demand_columns
 from cygrad.data.preprocessing.target import Target, described_target
 from cygrad.data.tables import Table
+from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.description import describe
 from cygrad.nn.module import Module
-from cygrad.random import Generator
-from cygrad.runs.image_task import PARTS, test_accuracy
-from cygrad.runs.table_run import TableConfig, TableRun, read
+from cygrad.runs.image_task import PARTS, classification_results
+from cygrad.runs.options import Options
+from cygrad.runs.table_run import TableConfig, TableRun, read_file
 from cygrad.train.evaluation import Loss
 
-__all__ = ["TableOptions", "TableTask", "table_task"]
-
-SPLITS = ("stratified", "random", "time")
+__all__ = ["TableTask", "prepare_table"]
 
 
-@dataclass
-class TableOptions:
-    """The choices about a table; the command line's defaults."""
-
-    target: str | None = None
-    task: str | None = None
-    categories: Sequence[str] = ()
-    drop: Sequence[str] = ()
-    missing: str = "fill"
-    split: str | None = None
-    time: str | None = None
-    validation: float = 0.15
-    test: float = 0.15
-    delimiter: str | None = None
-    encoding: str | None = None
-    decimal: str | None = None
-    missing_values: Sequence[str] | None = None
-
-    @property
-    def reading(self) -> dict[str, Any]:
-        """The options of ``read_csv`` that were given."""
-        names = ("delimiter", "encoding", "decimal", "missing_values")
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return {name: value if isinstance(value, str) else list(value) for name, value in given.items()}
-
-    def check(self) -> None:
-        """Raises ValueError where a choice is out of range."""
-        for name in "validation", "test":
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"train: {name} must lie in [0, 1), got {getattr(self, name)}")
-        if self.validation == 0:
-            raise ValueError("train: the validation part is empty, but early stopping needs one")
-        if self.validation + self.test >= 1:
-            raise ValueError(f"train: validation and test leave no row to train on, {self.validation} + {self.test}")
-        if self.split is not None and self.split not in SPLITS:
-            raise ValueError(f"train: split must be one of {', '.join(SPLITS)}, got {self.split!r}")
-        if (self.split == "time") > (self.time is not None):
-            raise ValueError("train: a split in the order of time needs time, the column that tells it")
-        if self.time is not None and self.split not in (None, "time"):
-            raise ValueError(f"train: time orders the rows, which a {self.split} split does not keep")
-
-
-@dataclass
+@dataclass(frozen=True)
 class TableTask:
-    """A table in parts, as numbers (n, features) of float32 and what they are to become."""
+    """A table in parts, as features (n, features) of float32 and encoded targets.
+
+    Args:
+        name: of the data.
+        train, validation, test: the parts; `test` is None if the options leave none.
+        preprocessor: encodes columns as features; fitted on the training set.
+        target: encodes the target column; fitted on the training set.
+        reading: options of ``cygrad.data.tables.read_csv``.
+        scale: of one unit of the network's output, in the target's unit.
+        notes: what the user should know about the data, one message each.
+    """
 
     name: str
     train: TensorDataset
@@ -84,44 +50,45 @@ class TableTask:
     preprocessor: Preprocessor
     target: Target
     reading: dict[str, Any]
-    scale: float  # of a unit of the network's outputs, in the target's
+    scale: float
     notes: list[str] = field(default_factory=list)
 
     @property
     def columns(self) -> int:
-        """The numbers in a row."""
+        """Features per row."""
         return len(self.preprocessor.features)
 
     @property
     def outputs(self) -> int:
-        """The numbers that a network gives for a row."""
+        """Outputs of a network per row: one per class, or one number."""
         return len(self.target.values) if isinstance(self.target, Classes) else 1
 
     @property
     def loss(self) -> Loss:
-        """What is made smaller."""
+        """The function to minimize: cross entropy, or the mean squared error."""
         return F.cross_entropy if isinstance(self.target, Classes) else F.mse_loss
 
     @property
     def metrics(self) -> list[str]:
-        """What is measured beside the loss."""
+        """Names of the metrics to report beside the loss."""
         return ["accuracy"] if isinstance(self.target, Classes) else ["r2", "mae"]
 
-    def suited(self) -> dict[str, Any]:
-        """Options that suit the table's size: layers with room for all its numbers, small batches of few rows, and
-        more epochs where an epoch has few steps."""
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Options that fit the table's size: about two hidden units per feature, small batches if there are few rows,
+        and more epochs if an epoch has few steps."""
         rows, width = len(self.train), power_of_two(2 * self.columns, 32, 256)
-        few = rows < 2000
+        small = rows < 2000
         return {
             "hidden": (width, width // 2),
             "batch_size": power_of_two(rows / 32, 16, 256),
-            "epochs": 200 if few else 60,
-            "patience": 30 if few else 12,
+            "epochs": 200 if small else 60,
+            "patience": 30 if small else 12,
             "dropout": 0.1,
         }
 
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> TableRun:
-        """The run of a model that was trained on it."""
+        """Make a run of a model that was trained on this data."""
         config = TableConfig(
             layers=describe(model),
             preprocessing=self.preprocessor.to_dict(),
@@ -136,44 +103,47 @@ class TableTask:
         return TableRun(model, config)
 
     def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
-        """What is kept of the measures on the test part, and a sentence about them."""
+        """Return the results on the test set to save, and a line to print."""
         if isinstance(self.target, Classes):
-            return test_accuracy(measured)
-        kept = {"test_loss": measured["loss"], "test_r2": measured["r2"], "test_mae": measured["mae"] * self.scale}
-        return kept, f"test r2 {kept['test_r2']:.4f}, mean absolute error {kept['test_mae']:.6g}"
+            return classification_results(measured)
+        results = {"test_loss": measured["loss"], "test_r2": measured["r2"], "test_mae": measured["mae"] * self.scale}
+        return results, f"test r2 {results['test_r2']:.4f}, mean absolute error {results['test_mae']:.6g}"
 
 
-def table_task(path: str | os.PathLike[str], options: TableOptions, seed: int = 0) -> TableTask:
-    """The table in a file, split by the seed, its preprocessing fitted to the training part alone. ``notes`` tell what
-    was chosen, filled or left out, and whether rows stand in two parts.
+def prepare_table(options: Options) -> TableTask:
+    """Read a table, split it, and fit the preprocessing on the training set alone.
 
-    Raises ValueError, naming the column, where the table and the options do not fit together.
+    Args:
+        options: names the file, the target and the split.
 
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "flowers.csv")
-    >>> rows = [f"{i % 7},{i % 5},{'rose' if i % 2 else 'lily'}" for i in range(40)]
-    >>> _ = path.write_text("length,width,flower\\n" + "\\n".join(rows))
-    >>> task = cg.runs.table_task(path, cg.runs.TableOptions(target="flower"))
-    >>> len(task.train), len(task.validation), len(task.test), task.target.labels
-    (28, 6, 6, ['lily', 'rose'])
+    Raises:
+        ValueError: if the table and the options do not match; the message names the column.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "flowers.csv")
+        >>> rows = [f"{i % 7},{i % 5},{'rose' if i % 2 else 'lily'}" for i in range(40)]
+        >>> _ = path.write_text("length,width,flower\\n" + "\\n".join(rows))
+        >>> task = cg.runs.prepare_table(cg.runs.Options(str(path), target="flower"))
+        >>> len(task.train), len(task.validation), len(task.test), task.target.labels
+        (28, 6, 6, ['lily', 'rose'])
     """
-    options.check()
-    table = read(path, options.reading)
-    name, inputs = separated(table, options, os.fspath(path))
+    table = read_file(options.source, options.reading)
+    name, inputs = separate_target(table, options)
     preprocessor = Preprocessor(categories=options.categories, drop=options.drop, missing=options.missing)
     preprocessor.check(inputs)
     kind = fit_target(name, table[name], options.task).task
-    parts = split(table, name, kind, options, seed)
+    parts = split(table, name, kind, options)
     target = fit_target(name, table[name][parts[0]], kind)
     preprocessor.fit(inputs.take(parts[0]))
-    notes = [f"target {told(target, options)}", *preprocessor.notes, *lonely(target, table[name])]
+    notes = [target_note(target, options), *preprocessor.notes, *single_row_notes(target, table[name])]
     datasets = [
-        dataset(inputs.take(rows), table[name][rows], preprocessor, target, part, notes)
+        encode(inputs.take(rows), table[name][rows], preprocessor, target, part, notes)
         for rows, part in zip(parts, PARTS, strict=True)
     ]
     notes += sentences([table.take(rows) for rows in parts], PARTS)
     return TableTask(
-        os.path.splitext(os.path.basename(path))[0],
+        options.name,
         datasets[0],
         datasets[1],
         datasets[2] if len(parts[2]) else None,
@@ -185,46 +155,48 @@ def table_task(path: str | os.PathLike[str], options: TableOptions, seed: int = 
     )
 
 
-def separated(table: Table, options: TableOptions, path: str) -> tuple[str, Table]:
-    """The name of the target, and the columns to learn from."""
+def separate_target(table: Table, options: Options) -> tuple[str, Table]:
+    """The name of the target, and the columns that are inputs."""
+    path, columns = options.source, ", ".join(table.names)
     if options.target is None:
-        raise ValueError(f"train: {path} has the columns {', '.join(table.names)}; say which is the target")
+        raise ValueError(f"train: the option target is missing; the columns of {path} are {columns}")
     if len(table.names) == 1:
-        raise ValueError(f"train: {path} has one column only, {table.names[0][:60]!r}; delimiter may be another one")
+        raise ValueError(f"train: {path} has only one column, {table.names[0][:60]!r}; check the delimiter")
     for role, name in ("target", options.target), ("time", options.time):
         if name is not None and name not in table:
-            raise ValueError(f"train: the {role} {name!r} is no column of {path}, which has {', '.join(table.names)}")
+            raise ValueError(f"train: {path} has no column {name!r} for the option {role}; its columns are {columns}")
         if name is not None and name in (*options.categories, *options.drop):
-            raise ValueError(f"train: {name!r} is the {role}, and can't be among the categories or those to drop")
-    aside = {options.target, options.time} - {None}
+            raise ValueError(f"train: column {name!r} is the {role}, so it can't be in categories or drop")
     demand_columns(table, (*options.categories, *options.drop))
-    return options.target, table.drop([name for name in table if name in aside])
+    return options.target, table.drop([name for name in table if name in (options.target, options.time)])
 
 
-def split(table: Table, name: str, kind: str, options: TableOptions, seed: int) -> list[Array]:
-    """The rows to train on, to validate with, and to test with."""
-    shares = [1 - options.validation - options.test, options.validation, options.test]
-    rows, generator = range(len(table)), Generator().manual_seed(seed)
-    way = options.split or ("time" if options.time else "stratified" if kind == "classification" else "random")
-    if way == "time" and options.time is not None:
-        subsets = time_split(rows, moments(options.time, table[options.time]), shares)
-    elif way == "stratified" and kind == "classification":
-        subsets = stratified_split(rows, table[name].astype(str), shares, generator)
-    elif way == "stratified":
-        raise ValueError(f"train: a stratified split needs classes, but {name!r} is a number")
+def split(table: Table, name: str, kind: str, options: Options) -> list[Array]:
+    """The row indices of the training, validation and test set, in ascending order."""
+    fractions = [1 - options.validation - options.test, options.validation, options.test]
+    rows, generator = range(len(table)), Generator().manual_seed(options.seed)
+    method = options.split or ("time" if options.time else "stratified" if kind == "classification" else "random")
+    if method == "time" and options.time is not None:
+        subsets = time_split(rows, moments(options.time, table[options.time]), fractions)
+    elif method == "stratified" and kind == "classification":
+        subsets = stratified_split(rows, table[name].astype(str), fractions, generator)
+    elif method == "stratified":
+        raise ValueError(f"train: a stratified split needs classes, but the target {name!r} is a number")
     else:
-        subsets = random_split(rows, shares, generator)
+        subsets = random_split(rows, fractions, generator)
     parts = [np.sort(np.asarray(subset.indices, np.int64)) for subset in subsets]
-    for part, indices, share in zip(PARTS, parts, shares, strict=True):
-        if not len(indices) and share:
-            raise ValueError(f"train: the {part} part is empty, for {len(table)} rows are too few for its share")
+    for part, indices, fraction in zip(PARTS, parts, fractions, strict=True):
+        if not len(indices) and fraction:
+            raise ValueError(
+                f"train: the {part} set is empty: {len(table)} rows are too few for a fraction of {fraction:g}"
+            )
     if len(parts[0]) == 1:
-        raise ValueError("train: there is one row to train on, but batch norm needs two")
+        raise ValueError("train: the training set has one row, but batch norm needs at least two")
     return parts
 
 
 def moments(name: str, column: Array) -> Array:
-    """A column as points in time: numbers as they are, dates as seconds, of UTC unless they say otherwise."""
+    """A column as points in time: numbers as they are, dates in seconds, in UTC unless they name a zone."""
     if column.dtype != object:
         return column
     seconds = np.full(len(column), np.nan)
@@ -232,48 +204,50 @@ def moments(name: str, column: Array) -> Array:
         try:
             moment = datetime.fromisoformat(text.replace("Z", "+00:00")) if text is not None else None
         except ValueError:
+            expected = "a number or a date such as 2026-11-24"
             raise ValueError(
-                f"train: the time {name!r} holds {text[:40]!r} in row {row + 1}, where a number or a date such as "
-                "2026-11-24 is wanted"
+                f"train: time column {name!r}, row {row + 1}: expected {expected}, got {text[:40]!r}"
             ) from None
         if moment is not None:
             seconds[row] = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
     return seconds
 
 
-def dataset(
+def encode(
     inputs: Table, column: Array, preprocessor: Preprocessor, target: Target, part: str, notes: list[str]
 ) -> TensorDataset:
-    """A part as numbers. What the training part had not is none of its categories, and noted."""
+    """Encode a part. Values that the training set lacks belong to no category, and are noted."""
     if part != "training" and len(inputs):
         for name, count in preprocessor.unknown(inputs).items():
-            notes.append(f"column {name!r} of the {part} part has in {count} rows what the training part has not")
+            rows = f"{count} row{'s' * (count != 1)}"
+            notes.append(f"column {name!r} has values in {rows} of the {part} set that the training set does not have")
     try:
         return TensorDataset(preprocessor.transform(inputs, unseen="ignore"), target.encode(column))
     except ValueError as error:
-        raise ValueError(f"train: the {part} part can't be used: {error}") from None
+        raise ValueError(f"train: the {part} set can't be encoded: {error}") from None
 
 
-def told(target: Target, options: TableOptions) -> str:
-    """What is predicted, and, where that could be doubted, what says otherwise."""
+def target_note(target: Target, options: Options) -> str:
+    """Name the kind of task, and the option that changes it if it was inferred and could be wrong."""
     if isinstance(target, Classes):
-        doubtful = options.task is None and not target.category.of_text
-        hint = "; task = regression takes it for a quantity" if doubtful else ""
-        return f"{target.name!r}: classification, {len(target.values)} classes{hint}"
-    return f"{target.name!r}: regression" + ("" if options.task else "; task = classification takes it for classes")
+        ambiguous = options.task is None and not target.category.of_text
+        hint = "; set task = regression to predict a quantity" if ambiguous else ""
+        return f"target {target.name!r}: classification, {len(target.values)} classes{hint}"
+    hint = "" if options.task else "; set task = classification to predict classes"
+    return f"target {target.name!r}: regression{hint}"
 
 
-def lonely(target: Target, column: Array) -> list[str]:
-    """A sentence about classes of one row."""
+def single_row_notes(target: Target, column: Array) -> list[str]:
+    """A note for each class that has one row, at most ten."""
     if not isinstance(target, Classes):
         return []
     values, counts = np.unique(column.astype(str), return_counts=True)
     single = values[counts == 1].tolist()
-    return [f"class {value!r} has one row, so that what is learnt of it is never checked" for value in single[:10]]
+    return [f"class {value!r} has only one row, so no other row checks what is learned of it" for value in single[:10]]
 
 
 def power_of_two(number: float, least: int, most: int) -> int:
-    """The power of two that is no smaller, in bounds that are some too."""
+    """The smallest power of two that is at least `number`, between two powers of two."""
     size = least
     while size < min(number, most):
         size *= 2

@@ -1,6 +1,7 @@
-"""A trained run as an HTTP server, in MLflow's request format. It needs the package ``uvicorn``."""
+"""A trained run as an HTTP server, in MLflow's request formats. The server needs the package ``uvicorn``."""
 
-from cygrad.serve.app import Application, Limits
-from cygrad.serve.server import serve
+from cygrad.serve.app import Application
+from cygrad.serve.limits import Limits
+from cygrad.serve.server import DEFAULT_HOST, DEFAULT_PORT, serve
 
-__all__ = ["Application", "Limits", "serve"]
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Application", "Limits", "serve"]

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1, for clients that send the head of a request and never come to its end."""
+"""uvicorn's HTTP/1.1, with a time limit on the head of a request."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ HEAD_SECONDS = 10.0
 
 
 class Protocol(H11Protocol):
-    """A connection, closed with 408 where the head of its first request, or of its next, is not there in time: else a
-    hundred of them would keep everybody out."""
+    """A connection that is closed with 408 if the head of a request does not arrive in time. Without that, a hundred
+    idle connections would block the server."""
 
     seconds = HEAD_SECONDS
     deadline: TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.watch()
+        self.update_timer()
 
     def handle_events(self) -> None:
         super().handle_events()
-        self.watch()
+        self.update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.unwatch()
+        self.cancel_timer()
         super().connection_lost(exc)
 
-    def watch(self) -> None:
-        """Counts the seconds while a head is waited for."""
+    def update_timer(self) -> None:
+        """Run the timer while the connection waits for a head."""
         if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
-            self.unwatch()
+            self.cancel_timer()
         elif self.deadline is None:
             self.deadline = self.loop.call_later(self.seconds, self.refuse)
 
-    def unwatch(self) -> None:
+    def cancel_timer(self) -> None:
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
 
     def refuse(self) -> None:
-        """Answers, and closes the connection."""
+        """Answer 408 and close the connection."""
         self.deadline = None
         answer = Refusal(408, f"the head of a request did not arrive within {self.seconds:g} seconds")
         content = json.dumps(answer.content()).encode()

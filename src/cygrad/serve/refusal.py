@@ -1,20 +1,20 @@
-"""What a request is answered that is not fulfilled."""
+"""The answer to a request that is refused."""
 
 from __future__ import annotations
 
 __all__ = ["Refusal"]
 
-# MLflow's names of errors, by HTTP's numbers.
+# MLflow's error codes, by HTTP status.
 CODES = {404: "ENDPOINT_NOT_FOUND", 500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNAVAILABLE"}
 
 
 class Refusal(Exception):
-    """An HTTP status, and one sentence that says why."""
+    """An HTTP status with a message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
     def content(self) -> dict[str, str]:
-        """The answer, as MLflow's server gives it."""
+        """The body of the answer, in the format of MLflow's server."""
         return {"error_code": CODES.get(self.status, "BAD_REQUEST"), "message": str(self)}

@@ -1,7 +1,7 @@
-"""Requests in MLflow's formats, as rows of a table.
+"""Requests in MLflow's formats, parsed to rows of a table.
 
 JSON with one of ``dataframe_split`` {"columns": […], "data": [[…], …]}, ``dataframe_records`` [{name: value}, …],
-``instances`` [[…], …] or as records, ``inputs`` [[…], …] or {name: [values]}; or CSV, whose first line holds the names.
+``instances`` [[…], …] or records, ``inputs`` [[…], …] or {name: [values]}; or CSV with column names in the first line.
 See "Serving" in MLflow's documentation, https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/.
 """
 
@@ -21,7 +21,13 @@ KINDS = ("application/json", "text/csv")
 
 
 class Request(NamedTuple):
-    """The rows of a table, in the order of its columns; the columns' names where they have some; and options."""
+    """A parsed request.
+
+    Args:
+        rows: values in the order of the columns.
+        columns: their names, or None if the request has none.
+        params: options.
+    """
 
     rows: list[list[Any]]
     columns: list[str] | None
@@ -29,10 +35,19 @@ class Request(NamedTuple):
 
 
 def read_request(body: bytes, content_type: str, max_rows: int) -> Request:
-    """The table in a request's body. Raises Refusal with 400, 413 or 415.
+    """Parse the body of a request.
 
-    >>> read_request(b'{"dataframe_records": [{"a": 1, "b": 2.5}]}', "application/json", max_rows=10)
-    Request(rows=[[1, 2.5]], columns=['a', 'b'], params={})
+    Args:
+        body: its bytes.
+        content_type: the header of that name.
+        max_rows: limit on the rows.
+
+    Raises:
+        Refusal: with 400 if the body is malformed, 413 if it has too many rows, 415 for another content type.
+
+    Example:
+        >>> read_request(b'{"dataframe_records": [{"a": 1, "b": 2.5}]}', "application/json", max_rows=10)
+        Request(rows=[[1, 2.5]], columns=['a', 'b'], params={})
     """
     kind, _, parameters = content_type.partition(";")
     kind = kind.strip().lower()
@@ -40,14 +55,16 @@ def read_request(body: bytes, content_type: str, max_rows: int) -> Request:
         raise Refusal(415, f"the content type must be {' or '.join(KINDS)}, got {kind[:100] or 'none'}")
     name, _, value = parameters.partition("=")
     if parameters.strip() and (name.strip().lower() != "charset" or value.strip(' "').lower() not in ("utf-8", "utf8")):
-        raise Refusal(415, f"the content type may have charset=utf-8 and nothing else, got {parameters.strip()[:100]}")
+        raise Refusal(
+            415, f"the content type may only have the parameter charset=utf-8, got {parameters.strip()[:100]}"
+        )
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Refusal(400, f"the body is not UTF-8 at byte {error.start}") from None
-    request = read_csv(text) if kind == "text/csv" else read_json(text)
+        raise Refusal(400, f"the body is not valid UTF-8 at byte {error.start}") from None
+    request = parse_csv_body(text) if kind == "text/csv" else parse_json_body(text)
     if not request.rows:
-        refuse("there are no rows")
+        refuse("the request has no rows")
     if len(request.rows) > max_rows:
         raise Refusal(413, f"a request may have at most {max_rows} rows, got {len(request.rows)}")
     return request
@@ -58,7 +75,7 @@ def refuse(why: str) -> NoReturn:
 
 
 def shown(value: Any) -> str:
-    """A value in a sentence, shortened."""
+    """A value in a message, shortened."""
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -66,14 +83,14 @@ def shown(value: Any) -> str:
 # CSV
 
 
-def read_csv(text: str) -> Request:
-    """A table in text; its fields stay text."""
+def parse_csv_body(text: str) -> Request:
+    """Parse CSV; its values stay text."""
     try:
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
     except csv.Error as error:
-        refuse(f"the body is no CSV ({error})")
+        refuse(f"the body is not valid CSV ({error})")
     if not lines:
-        refuse("the CSV is empty")
+        refuse("the body is empty")
     columns, rows = lines[0], lines[1:]
     check_columns(columns)
     check_widths(rows, len(columns))
@@ -83,140 +100,148 @@ def read_csv(text: str) -> Request:
 # JSON
 
 
-def read_json(text: str) -> Request:
-    """A table in JSON."""
-    content = parse(text)
+def parse_json_body(text: str) -> Request:
+    """Parse JSON in one of the formats."""
+    content = load_json(text)
     if not isinstance(content, dict):
         refuse(f"the body must be a JSON object, got {type_name(content)}")
-    found = [name for name in FORMATS if name in content]
-    if len(found) != 1:
-        refuse(f"the JSON object must have one of {', '.join(FORMATS)}, got {', '.join(found) or 'none of them'}")
-    other = sorted(set(content) - {found[0], "params"})
-    if other:
-        refuse(f"the JSON object may have {found[0]} and params, but has {shown(other[0])} too")
+    formats = [name for name in FORMATS if name in content]
+    if len(formats) != 1:
+        refuse(f"the JSON object must have exactly one of {', '.join(FORMATS)}, got {', '.join(formats) or 'none'}")
+    name = formats[0]
+    unknown = sorted(set(content) - {name, "params"})
+    if unknown:
+        refuse(f"the JSON object may have {name} and params, got {shown(unknown[0])}")
     params = content.get("params") or {}
     if not isinstance(params, dict):
         refuse(f"params must be a JSON object, got {type_name(params)}")
-    rows, columns = READERS[found[0]](content[found[0]], found[0])
+    rows, columns = PARSERS[name](content[name], name)
     return Request(rows, columns, params)
 
 
-def parse(text: str) -> Any:
-    """The value of a JSON text; NaN and Infinity, which JSON does not have, are refused, and so is a name twice."""
+def load_json(text: str) -> Any:
+    """Load JSON; refuse NaN and Infinity, which JSON does not have, and repeated names."""
     try:
-        return json.loads(text, parse_constant=no_number, object_pairs_hook=unique_names)
+        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=unique_names)
     except RecursionError:
         refuse("the JSON is nested too deeply")
     except json.JSONDecodeError as error:
-        refuse(f"the body is no valid JSON ({error})")
-    except ValueError:  # CPython's limit of the digits of an integer
-        refuse("the JSON holds an integer of too many digits")
+        refuse(f"the body is not valid JSON ({error})")
+    except ValueError:  # CPython limits the digits of an integer
+        refuse("the JSON contains an integer with too many digits")
 
 
-def no_number(name: str) -> NoReturn:
-    refuse(f"the body is no valid JSON ({name} is no number in JSON)")
+def refuse_constant(name: str) -> NoReturn:
+    refuse(f"the body is not valid JSON ({name} is not a JSON number)")
 
 
 def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object."""
+    """Build a JSON object; refuse repeated names."""
     result = dict(pairs)
     if len(result) != len(pairs):
         names = [name for name, _ in pairs]
-        refuse(f"the name {shown(next(name for name in names if names.count(name) > 1))} stands twice in an object")
+        refuse(f"an object has the name {shown(next(name for name in names if names.count(name) > 1))} twice")
     return result
 
 
 def type_name(value: Any) -> str:
-    """What a value is in JSON."""
+    """JSON's name for the type of a value."""
     names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")
 
 
-def split(value: Any, name: str) -> tuple[list[list[Any]], list[str] | None]:
-    """{"columns": […], "data": [[…], …]}; an "index" is passed over."""
+def parse_split(value: Any, name: str) -> tuple[list[list[Any]], list[str] | None]:
+    """Parse {"columns": […], "data": [[…], …]}; ignore "index"."""
     if not isinstance(value, dict) or "data" not in value or set(value) - {"columns", "data", "index"}:
         got = ", ".join(sorted(value)) if isinstance(value, dict) else type_name(value)
-        refuse(f"{name} must be an object with data and perhaps columns and index, got {got[:100] or 'an empty one'}")
+        refuse(f"{name} must be an object with data and optional columns and index, got {got[:100] or 'an empty one'}")
     rows, columns = value["data"], value.get("columns")
     if columns is None:
-        return table(rows, f"{name}.data"), None
+        return parse_rows(rows, f"{name}.data"), None
     if not isinstance(columns, list):
         refuse(f"{name}.columns must be an array of names, got {type_name(columns)}")
     columns = [column if isinstance(column, str) else shown(column) for column in columns]
     check_columns(columns)
-    return table(rows, f"{name}.data", len(columns)), columns
+    return parse_rows(rows, f"{name}.data", len(columns)), columns
 
 
-def records(value: Any, name: str) -> tuple[list[list[Any]], list[str] | None]:
-    """[{name: value}, …], all with the names of the first."""
+def parse_records(value: Any, name: str) -> tuple[list[list[Any]], list[str] | None]:
+    """Parse [{name: value}, …]; all records have the names of the first."""
     if not isinstance(value, list) or not all(isinstance(record, dict) for record in value):
-        refuse(f"{name} must be an array of objects, got {type_name(value)}{' of others' * isinstance(value, list)}")
+        refuse(
+            f"{name} must be an array of objects, got {type_name(value)}{' of other values' * isinstance(value, list)}"
+        )
     if not value:
         return [], None
     columns = list(value[0])
     check_columns(columns)
     for number, record in enumerate(value, 1):
         if record.keys() != value[0].keys():
-            odd = sorted(record.keys() ^ value[0].keys())[0]
-            place = "lacks" if odd in value[0] else "has besides those of the first"
-            refuse(f"record {number} of {name} {place} the column {shown(odd)}")
-    return cells([[record[column] for column in columns] for record in value], name), columns
+            column = sorted(record.keys() ^ value[0].keys())[0]
+            problem = "lacks the column" if column in value[0] else "has a column that the first one lacks:"
+            refuse(f"record {number} of {name} {problem} {shown(column)}")
+    return check_cells([[record[column] for column in columns] for record in value], name), columns
 
 
-def instances(value: Any, name: str) -> tuple[list[list[Any]], list[str] | None]:
-    """Rows, or records."""
+def parse_instances(value: Any, name: str) -> tuple[list[list[Any]], list[str] | None]:
+    """Parse rows or records."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return records(value, name)
-    return table(value, name), None
+        return parse_records(value, name)
+    return parse_rows(value, name), None
 
 
-def inputs(value: Any, name: str) -> tuple[list[list[Any]], list[str] | None]:
-    """Rows, or {name: [values]}."""
+def parse_inputs(value: Any, name: str) -> tuple[list[list[Any]], list[str] | None]:
+    """Parse rows, records, or {name: [values]}."""
     if not isinstance(value, dict):
-        return instances(value, name)
+        return parse_instances(value, name)
     columns = list(value)
     check_columns(columns)
     for column, values in value.items():
         if not isinstance(values, list):
             refuse(f"column {shown(column)} of {name} must be an array, got {type_name(values)}")
         if len(values) != len(value[columns[0]]):
-            wanted = len(value[columns[0]])
-            refuse(f"column {shown(column)} of {name} has {len(values)} values, the first one {wanted}")
-    return cells([list(row) for row in zip(*value.values(), strict=True)], name), columns
+            expected = len(value[columns[0]])
+            refuse(f"column {shown(column)} of {name} has {len(values)} values, the first column has {expected}")
+    return check_cells([list(row) for row in zip(*value.values(), strict=True)], name), columns
 
 
-READERS = {"dataframe_split": split, "dataframe_records": records, "instances": instances, "inputs": inputs}
+PARSERS = {
+    "dataframe_split": parse_split,
+    "dataframe_records": parse_records,
+    "instances": parse_instances,
+    "inputs": parse_inputs,
+}
 
 
-def table(value: Any, name: str, width: int | None = None) -> list[list[Any]]:
-    """[[…], …], rows of one length."""
+def parse_rows(value: Any, name: str, width: int | None = None) -> list[list[Any]]:
+    """Parse [[…], …], rows of one length."""
     if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
-        refuse(f"{name} must be an array of rows, got {type_name(value)}{' of others' * isinstance(value, list)}")
+        refuse(f"{name} must be an array of rows, got {type_name(value)}{' of other values' * isinstance(value, list)}")
     check_widths(value, len(value[0]) if width is None and value else width or 0)
-    return cells(value, name)
+    return check_cells(value, name)
 
 
-def cells(rows: list[list[Any]], name: str) -> list[list[Any]]:
-    """The rows, none of whose values is an array or object itself."""
+def check_cells(rows: list[list[Any]], name: str) -> list[list[Any]]:
+    """Return the rows; refuse values that are arrays or objects."""
     for number, row in enumerate(rows, 1):
         for value in row:
             if isinstance(value, (list, dict)):
-                refuse(f"row {number} of {name} must hold numbers or text, got {type_name(value)}")
+                refuse(f"row {number} of {name} must contain numbers or strings, got {type_name(value)}")
     return rows
 
 
 def check_columns(columns: list[str]) -> None:
-    """Refuses names that stand twice."""
+    """Refuse repeated names."""
     if not columns:
-        refuse("there are no columns")
+        refuse("the request has no columns")
     if len(set(columns)) != len(columns):
         seen: set[str] = set()
-        twice = next(name for name in columns if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        refuse(f"the column {shown(twice)} stands twice")
+        repeated = next(name for name in columns if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        refuse(f"the request has the column {shown(repeated)} twice")
 
 
 def check_widths(rows: list[list[Any]], width: int) -> None:
-    """Refuses rows of other lengths."""
+    """Refuse rows of another length."""
     for number, row in enumerate(rows, 1):
         if len(row) != width:
-            refuse(f"row {number} has {len(row)} values, where {width} are wanted")
+            refuse(f"row {number} has {len(row)} values, expected {width}")

@@ -8,33 +8,43 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from cygrad.runs import AnyRun
-from cygrad.serve.app import Application, Limits
+from cygrad.runs import Run
+from cygrad.serve.app import Application
+from cygrad.serve.limits import Limits
 
-__all__ = ["serve"]
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "serve"]
 
-CONNECTIONS = 100  # at once; to more the answer is 503
-LAST_REQUESTS = 5  # seconds that those in progress have after Ctrl-C
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 5000
+CONNECTIONS = 100  # open at once; more are answered 503
+SHUTDOWN_SECONDS = 5  # for requests in progress at Ctrl-C
 
 
 def serve(
-    run: AnyRun,
-    host: str = "127.0.0.1",
-    port: int = 5000,
+    run: Run,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
     *,
     limits: Limits | None = None,
     started: Callable[[str], None] = print,
 ) -> None:
-    """Answers requests until Ctrl-C (SIGINT) or SIGTERM; see :class:`Application` for the paths.
+    """Answer requests until Ctrl-C (SIGINT) or SIGTERM; see :class:`Application` for the paths.
 
-    Port 0 takes a free one. `started` is given the address, once connections are taken.
+    Args:
+        run: as ``cygrad.runs.load`` returns it.
+        host: address to listen on.
+        port: 0 for any free one.
+        limits: on requests; by default those of ``Limits()``.
+        started: called with the server's URL when it accepts connections.
 
-    Raises OSError where the address can't be used, ValueError for a port out of range, ImportError without uvicorn.
+    Raises:
+        OSError: if the address can't be used.
+        ValueError: if the port is out of range.
+        ImportError: without the package uvicorn.
     """
-    uvicorn = package()
+    uvicorn = import_uvicorn()
     from cygrad.serve.protocol import Protocol
 
-    with listening(host, port) as listener:
+    with listen(host, port) as listener:
         config = uvicorn.Config(
             Application(run, limits),
             lifespan="off",
@@ -45,43 +55,43 @@ def serve(
             server_header=False,
             proxy_headers=False,
             limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=LAST_REQUESTS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
-        started(address(listener))
-        with contextlib.suppress(KeyboardInterrupt):  # raised anew once all is shut down
+        started(url_of(listener))
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections at the address."""
+def listen(host: str, port: int) -> socket.socket:
+    """Open a socket that accepts connections."""
     if not 0 <= port < 2**16:
-        raise ValueError(f"serve: the port must lie in 0 to 65535, got {port}")
+        raise ValueError(f"serve: port must lie in 0 to 65535, got {port}")
     try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, location = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise OSError(f"serve: {host}:{port} is no address ({error})") from None
+        raise OSError(f"serve: {host}:{port} is not a valid address ({error})") from None
     try:
-        if os.name != "nt":  # where it would let two servers share the port
+        if os.name != "nt":  # on Windows it would let two servers share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
+        listener.bind(location)
         listener.listen(CONNECTIONS)
     except OSError as error:
         listener.close()
-        raise OSError(f"serve: {host}:{port} can't be used ({error.strerror or error})") from None
+        raise OSError(f"serve: can't listen on {host}:{port} ({error.strerror or error})") from None
     return listener
 
 
-def address(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
     """The URL of a socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def package() -> Any:
+def import_uvicorn() -> Any:
     """The package uvicorn."""
     try:
         import uvicorn
     except ImportError:
-        raise ImportError("serve: it needs the package uvicorn: pip install 'cygrad[serve]'") from None
+        raise ImportError("serve: the server needs the package uvicorn: pip install 'cygrad[serve]'") from None
     return uvicorn

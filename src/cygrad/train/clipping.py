@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from cygrad.nn.utils import clip_grad_adaptive_, clip_grad_norm_, clip_grad_value_, get_total_norm
 from cygrad.tensor import Tensor
 
-__all__ = ["Clip", "clip_gradients", "in_words", "kind_and_bound"]
+__all__ = ["CLIPS", "Clip", "clip_gradients", "in_words", "kind_and_bound"]
 
 Clip = float | tuple[str, float]
-KINDS = ("norm", "value", "adaptive")
+CLIPS: dict[str, Callable[[list[Tensor], float], Any]] = {
+    "norm": clip_grad_norm_,
+    "value": clip_grad_value_,
+    "adaptive": clip_grad_adaptive_,
+}
 
 
 def kind_and_bound(clip: Clip | None, op: str = "Trainer") -> tuple[str, float]:
@@ -19,8 +25,8 @@ def kind_and_bound(clip: Clip | None, op: str = "Trainer") -> tuple[str, float]:
     if clip is None:
         return "norm", math.inf
     kind, bound = clip if isinstance(clip, (tuple, list)) and len(clip) == 2 else ("norm", clip)
-    if kind not in KINDS or isinstance(bound, (tuple, list, str)):
-        raise ValueError(f"{op}: clip must be a number, or a pair of {', '.join(KINDS)} and one, got {clip!r}")
+    if kind not in CLIPS or isinstance(bound, (tuple, list, str)):
+        raise ValueError(f"{op}: clip must be a number, or a pair of {', '.join(CLIPS)} and one, got {clip!r}")
     if not bound > 0:
         raise ValueError(f"{op}: clip must be above 0, got {bound}")
     return kind, bound
@@ -33,10 +39,9 @@ def in_words(kind: str, bound: float) -> str | None:
 
 def clip_gradients(params: list[Tensor], kind: str, bound: float) -> Tensor:
     """Clips the gradients in place, and returns the norm of all together before."""
-    if kind == "norm":
-        return clip_grad_norm_(params, bound)
-    if kind == "adaptive":
-        return clip_grad_adaptive_(params, bound)
+    if kind != "value":
+        norm: Tensor = CLIPS[kind](params, bound)
+        return norm
     norm = get_total_norm([p.grad for p in params if p.grad is not None])
     clip_grad_value_(params, bound)
     return norm

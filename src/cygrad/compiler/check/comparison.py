@@ -1,113 +1,127 @@
-"""A recorded step beside the step itself: the first launch that gives other numbers."""
+"""Run a program beside eager mode, and find the first launch whose results differ."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from cygrad import random
 from cygrad._typing import Array
 from cygrad.compiler.check.snapshot import Snapshot
 from cygrad.compiler.plan.launches import operands_of
 from cygrad.compiler.plan.plan import launches_of
+from cygrad.compiler.program.program import Program
 from cygrad.compiler.record.calls import Call
 from cygrad.compiler.record.recorder import Recorder
+from cygrad.generator import current_generator
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["run_beside_eager"]
 
-    from cygrad.compiler.program.program import Program
-
-__all__ = ["checked"]
-
-Output = tuple[str, int]  # an operand: its name, and its number where it is a list
+Output = tuple[str, int]  # an operand: its name, and its index in a list
 
 
-class Witness(Recorder):
-    """A recorder that keeps what every launch and call has written."""
+class OutputRecorder(Recorder):
+    """A recorder that copies the arrays which every launch and call writes."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.tape.observer = self.saw
-        self.outputs: dict[int, tuple[Any, dict[Output, Array]]] = {}
+        self.tape.observer = self.copy_outputs
+        self.copies: dict[int, tuple[Any, dict[Output, Array]]] = {}  # by the event's id: the event, its outputs
 
-    def saw(self, launch: Any) -> None:
-        """Copies the arrays that a launch has written to."""
-        self.learn_new()
-        written = [o for o in operands_of(launch) if o.written]
-        found = [(o, self.known.find(o.pointer)) for o in written]
-        self.outputs[id(launch)] = launch, {(o.name, o.number): a.copy() for o, a in found if a is not None}
+    def copy_outputs(self, launch: Any) -> None:
+        """Copy the arrays that a launch has written."""
+        self.learn_allocated()
+        written = [(o, self.known.find(o.pointer)) for o in operands_of(launch) if o.written]
+        self.copies[id(launch)] = launch, {(o.name, o.number): a.copy() for o, a in written if a is not None}
 
     def add(self, call: Call) -> None:
         super().add(call)
-        self.outputs[id(call)] = call, {("", i): a.copy() for i, a in enumerate(call.arrays())}
+        self.copies[id(call)] = call, {("", i): array.copy() for i, array in enumerate(call.arrays())}
+
+    def copies_of(self, number: int) -> dict[Output, Array]:
+        """Copies of the arrays that event `number` has written."""
+        return self.copies[id(self.events[number])][1]
 
 
-def checked(
-    name: str, program: Program, function: Callable[..., Any], call: Callable[[], Any], flat: Sequence[Any]
+def run_beside_eager(
+    name: str, program: Program, function: Callable[..., Any], call: Callable[[], Any], args: Sequence[Any]
 ) -> Any:
-    """Makes the call of the function eagerly, puts everything back, and runs the program event by event; returns its
-    result.
+    """Call the function eagerly, restore everything, run the program event by event and compare; return its result.
 
-    Raises RuntimeError at the first launch or call whose results are not those of eager mode, or where the step does
-    something else now than when it was recorded; then everything is as it was before.
+    Args:
+        name: the name of the function, for messages
+        program: a program that accepts the arguments
+        function: the function; what it is bound to is restored
+        call: calls the function with these arguments
+        args: the arguments, flat
+
+    Raises:
+        RuntimeError: a launch or call gives other results than in eager mode, or the step runs other launches than
+            when it was recorded; everything is restored
     """
     with program.replay.lock:
-        before = Snapshot([program.roots(), random.current_generator(), function])
+        before = Snapshot([program.state(), current_generator(), function])
         try:
-            witness = Witness()
-            witness.start()
+            eager = OutputRecorder()
+            eager.start()
             try:
                 call()
             finally:
-                witness.stop()
+                eager.stop()
             before.restore()
-            compare_order(name, program.recorded, [event.name for event in witness.events])
-            return program.replay.checked(flat, Comparison(name, program, witness).visit)
+            compare_events(name, program.provenance.names, [event.name for event in eager.events])
+            return program.replay.run_observed(args, Comparison(name, program, eager).visit)
         except BaseException:
             before.restore()
             raise
 
 
-def compare_order(name: str, recorded: list[str], now: list[str]) -> None:
-    """Raises RuntimeError unless the step does the same as when it was recorded."""
-    for number, (was, new) in enumerate(zip([*recorded, "its end"], [*now, "its end"])):
-        if was != new:
+def compare_events(name: str, recorded: list[str], now: list[str]) -> None:
+    """Raise RuntimeError unless the step runs the same launches and calls as when it was recorded."""
+    for number, (before, after) in enumerate(zip([*recorded, "its end"], [*now, "its end"])):
+        if before != after:
             raise RuntimeError(
-                f"compile: {name} has {new} now where {was} was recorded, at number {number}; it depends on something "
-                "that a program can't see"
+                f"compile: {name} has {after} now where {before} was recorded, as event {number}; it depends on "
+                "something that a program can't see"
             )
 
 
 class Comparison:
-    """What a program writes against what a witness saw."""
+    """Compares what a program writes with what eager mode wrote.
 
-    def __init__(self, name: str, program: Program, witness: Witness) -> None:
-        self.name, self.program, self.witness = name, program, witness
+    Args:
+        name: the name of the function, for messages
+        program: the program
+        eager: recorded the step in eager mode
+    """
+
+    def __init__(self, name: str, program: Program, eager: OutputRecorder) -> None:
+        self.name = name
+        self.program = program
+        self.eager = eager
 
     def visit(self, event: Any) -> None:
-        """Compares what an event has just written."""
-        number = self.program.numbers.get(id(event))
-        if number is not None and not launches_of(event):
+        """Compare what an event has just written."""
+        provenance = self.program.provenance
+        launches = launches_of(event)
+        number = provenance.number(event)
+        if number is not None and not launches:
             for i, array in enumerate(event.arrays()):
                 self.compare(event.name, number, ("", i), array)
-        for launch in launches_of(event):
-            for operand, array in self.program.places.operands.get(id(launch), []):
+        for launch in launches:
+            for operand, array in self.program.layout.operands.get(id(launch), []):
                 if operand.written:
-                    number, field = self.program.stands_for.get(
-                        (id(launch), operand.name), (self.program.numbers[id(launch)], operand.name)
-                    )
+                    number, field = provenance.output(launch, operand.name)
                     self.compare(launch.name, number, (field, operand.number), array)
 
     def compare(self, kernel: str, number: int, output: Output, array: Array) -> None:
-        """Raises RuntimeError unless an array has the numbers that it had in eager mode."""
-        expected = self.witness.outputs[id(self.witness.events[number])][1].get(output)
+        """Raise RuntimeError unless an array equals that of eager mode, NaN included."""
+        expected = self.eager.copies_of(number).get(output)
         if expected is None or np.array_equal(array, expected, equal_nan=array.dtype.kind == "f"):
             return
         different = int(np.count_nonzero(array != expected)) if array.shape == expected.shape else array.size
         raise RuntimeError(
-            f"compile: {self.name}: {kernel}, number {number} of what was recorded, gives other numbers than eager "
-            f"mode in {different} of {array.size} places"
+            f"compile: {self.name}: {kernel}, recorded as event {number}, differs from eager mode in {different} of "
+            f"{array.size} elements"
         )

@@ -1,4 +1,4 @@
-"""Everything that a step may change, as it was: arrays, and the containers and attributes around them."""
+"""The state that a step may change, to be restored: arrays, and the containers and attributes around them."""
 
 from __future__ import annotations
 
@@ -7,36 +7,39 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.autograd import Value, engine
+from cygrad.autograd import Value, recording
+from cygrad.generator import Generator
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import LRScheduler
 from cygrad.optim.optimizer import Optimizer
-from cygrad.random import Generator
 
 __all__ = ["Snapshot"]
 
-KEEPERS = (Module, Optimizer, LRScheduler, Generator)  # whose attributes a step may change
+STATEFUL = (Module, Optimizer, LRScheduler, Generator)  # whose attributes a step may change
 
 
 class Snapshot:
-    """What can be reached from `roots`: tensors and arrays, lists and dicts, attributes of modules, optimizers,
-    schedulers and generators, and what functions and methods are bound to.
+    """A copy of the state that can be reached from `roots`: tensors and arrays, lists and dicts, attributes of modules,
+    optimizers, schedulers and generators, and what functions and methods are bound to.
+
+    Args:
+        roots: where the search starts, in nested tuples, lists and dicts
     """
 
     def __init__(self, roots: Any) -> None:
-        self.seen: dict[int, Any] = {}
+        self.visited: dict[int, Any] = {}
         self.arrays: list[tuple[Any, Any]] = []
         self.gradients: list[tuple[Value, Any]] = []
         self.containers: list[tuple[Any, Any]] = []
         pending = [roots]
         while pending:
             value = pending.pop()
-            if id(value) not in self.seen:
-                self.seen[id(value)] = value
-                pending += self.keep(value)
+            if id(value) not in self.visited:
+                self.visited[id(value)] = value
+                pending += self.save(value)
 
-    def keep(self, value: Any) -> list[Any]:
-        """Notes one thing, and returns what it leads to."""
+    def save(self, value: Any) -> list[Any]:
+        """Save one object, and return the objects that it refers to."""
         if isinstance(value, np.ndarray):
             if value.flags.writeable:
                 self.arrays.append((value, value.copy()))
@@ -49,21 +52,21 @@ class Snapshot:
             return list(value) if isinstance(value, list) else [*value.keys(), *value.values()]
         if isinstance(value, tuple):
             return list(value)
-        if isinstance(value, KEEPERS):
+        if isinstance(value, STATEFUL):
             return [vars(value)]
         if isinstance(value, functools.partial):
             return [value.func, value.args, value.keywords]
-        found = [getattr(value, "__self__", None), getattr(value, "__wrapped__", None)] if callable(value) else []
+        referred = [getattr(value, "__self__", None), getattr(value, "__wrapped__", None)] if callable(value) else []
         for cell in getattr(value, "__closure__", None) or ():
             try:
-                found.append(cell.cell_contents)
-            except ValueError:  # a name that has no value yet
+                referred.append(cell.cell_contents)
+            except ValueError:  # the name has no value yet
                 continue
-        return found
+        return referred
 
     def restore(self) -> None:
-        """Puts everything back."""
-        engine.note_change()  # attributes of modules are not set one by one
+        """Put everything back."""
+        recording.note_change()  # attributes of modules are not set one by one
         for container, before in self.containers:
             if isinstance(container, list):
                 container[:] = before

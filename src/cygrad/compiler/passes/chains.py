@@ -1,5 +1,4 @@
-"""Launches in a row that work number by number: run block by block, so that what one writes the next finds in the
-cache."""
+"""Chain consecutive elementwise launches: they run block by block, so that each finds its input in the cache."""
 
 from __future__ import annotations
 
@@ -12,28 +11,29 @@ from cygrad.compiler.plan.plan import Plan, is_launch
 
 __all__ = ["chain"]
 
-# Below so many bytes everything stays in the cache from launch to launch, and going from block to block only costs.
+# Smaller arrays stay in the cache from launch to launch, and going from block to block would only cost time.
 CACHE_BYTES = 256 << 10
 
 
 def chain(plan: Plan, in_order: bool) -> None:
-    """Makes chains of launches in a row that can run block by block. With `in_order` those that have effects can't."""
+    """Make chains of consecutive launches that can run block by block. With `in_order`, launches with effects can't."""
     events: list[Any] = []
     run: list[Any] = []
-    cut: Cut | None = None
+    cut: Cut | None = None  # of the launches in `run`
     for event in plan.events:
-        own = cut_of(event) if is_launch(event) else None
+        event_cut = cut_of(event) if is_launch(event) else None
         if in_order and id(event) in plan.effects:
-            own = None
-        if not (run and own is not None and cut is not None and own.sizes == cut.sizes and joins(plan, run, event)):
-            events += closed(plan, run, cut)
-            run, cut = [], own
+            event_cut = None
+        joins = run and event_cut is not None and cut is not None and event_cut.sizes == cut.sizes
+        if not (joins and can_join(plan, run, event)):
+            events += finish(plan, run, cut)
+            run, cut = [], event_cut
         run.append(event)
-    plan.arrange(events + closed(plan, run, cut))
+    plan.arrange(events + finish(plan, run, cut))
 
 
-def closed(plan: Plan, run: list[Any], cut: Cut | None) -> list[Any]:
-    """A run of launches as a chain, where that pays."""
+def finish(plan: Plan, run: list[Any], cut: Cut | None) -> list[Any]:
+    """A run of launches as a chain, if that pays."""
     if len(run) < 2 or cut is None:
         return run
     keys = {key for launch in run for _, key in plan.operands(launch)}
@@ -41,21 +41,21 @@ def closed(plan: Plan, run: list[Any], cut: Cut | None) -> list[Any]:
     return run if size < CACHE_BYTES else [kernels.Chain(run, cut.blocks)]
 
 
-def joins(plan: Plan, run: Sequence[Any], launch: Any) -> bool:
-    """Whether a launch can be part of the chain: where it and one before it use the same array, and one of them writes
-    that, both use the same part of it in every block."""
-    mine = placed_operands(plan, launch)
+def can_join(plan: Plan, run: Sequence[Any], launch: Any) -> bool:
+    """Whether a launch can extend the chain: where it shares an array with an earlier launch and one of them writes
+    it, both use the same part of the array in every block."""
+    operands = block_operands(plan, launch)
     for other in run:
-        for key, place, writes in placed_operands(plan, other):
-            for own_key, own_place, own_writes in mine:
-                if key == own_key and (writes or own_writes) and (place is None or place != own_place):
+        for other_key, other_part, other_writes in block_operands(plan, other):
+            for key, part, writes in operands:
+                if key == other_key and (writes or other_writes) and (part is None or part != other_part):
                     return False
     return True
 
 
-def placed_operands(plan: Plan, launch: Any) -> list[tuple[int, tuple[int, int] | None, bool]]:
-    """(array, its part in every block, whether it is written) of each operand: the part is told by the number and the
-    address of what is cut, None where blocks read more of it."""
+def block_operands(plan: Plan, launch: Any) -> list[tuple[int, tuple[int, int] | None, bool]]:
+    """(array, its part in every block, whether it is written) of each operand. The part is given by list index and
+    address of the array that is cut into blocks, None where blocks read more of it."""
     cut = cut_of(launch)
     assert cut is not None
     return [

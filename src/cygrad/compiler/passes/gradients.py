@@ -1,23 +1,21 @@
-"""Gradients that are added to others: written at once where the others are zero, added by the product that makes them
-where there is one."""
+"""Write gradients instead of adding them: over zeros, or by the matrix product that computes them."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 from cygrad.compiler.plan.launches import cut_of
-from cygrad.compiler.plan.plan import Plan, Use, is_launch, only_uses
-from cygrad.compiler.record.address_map import address
+from cygrad.compiler.plan.plan import Plan, Use, is_launch, used_only_by
 
 __all__ = ["write_gradients"]
 
-LONGEST_SUM = 1024  # GEMM_K of csrc/kernels/gemm.h: products that sum more do it in parts, C among them
+LONGEST_SUM = 1024  # GEMM_K of csrc/kernels/gemm.h: longer sums are computed in parts, C among them
 
 
 class Addition(NamedTuple):
-    """total ← total + new, as the engine adds a gradient: a sum into an array of its own, which is copied."""
+    """total ← total + new, as the engine accumulates a gradient: a sum into an array of its own, which is copied."""
 
-    maker: Any  # the launch that makes `new`
+    producer: Any  # the launch that computes `new`
     add: Any
     copy: Any
     new: int  # addresses
@@ -25,31 +23,32 @@ class Addition(NamedTuple):
 
 
 def write_gradients(plan: Plan) -> None:
-    """Lets the launch that makes a gradient write it to where it is added.
+    """Let the launch that computes a gradient write it to the array to which it is added.
 
-    0 + g = g, but for the sign of a zero: that is the one bit in which a program may differ from eager mode. A product
-    adds what it sums to what is there, as the addition would.
+    Over zeros it is written: 0 + g = g except for the sign of a zero, which is the one bit in which a program may
+    differ from eager mode. Otherwise a matrix product accumulates, with the bits of the addition.
     """
     uses = plan.uses
     for addition in additions(plan, uses):
         target = uses[plan.owner(addition.total)]
         first = [use.event for use in target].index(addition.add)
         before = target[first - 1].event if first else None
-        if between(target[:first], addition.maker, plan):
+        if used_since(plan, target[:first], addition.producer):
             continue
-        if before is not None and zeroes(before, addition, plan):
-            plan.replace(addition.maker, field_of(addition.maker, addition.new), addition.total, (addition.copy, "y"))
+        if before is not None and is_zeroing(plan, before, addition):
+            operand = output_operand(addition.producer, addition.new)
+            plan.redirect(addition.producer, operand, addition.total, (addition.copy, "y"))
             plan.remove([before, addition.add, addition.copy])
-        elif can_add(addition):
-            plan.replace(addition.maker, "c", addition.total, (addition.copy, "y"))
-            addition.maker.set_number("accumulate", 1)
-            plan.look_again(addition.maker)
+        elif can_accumulate(addition):
+            plan.redirect(addition.producer, "c", addition.total, (addition.copy, "y"))
+            addition.producer.set_number("accumulate", 1)
+            plan.invalidate(addition.producer)
             plan.remove([addition.add, addition.copy])
 
 
 def additions(plan: Plan, uses: dict[int, list[Use]]) -> list[Addition]:
-    """Where a temporary array, whole and by itself, is added to another."""
-    found = []
+    """Where a temporary array, as a whole, is added to another one and used nowhere else."""
+    result = []
     for add, copy in zip(plan.events, plan.events[1:]):
         if not (is_launch(add, "add") and is_launch(copy, "copy")):
             continue
@@ -58,49 +57,45 @@ def additions(plan: Plan, uses: dict[int, list[Use]]) -> list[Addition]:
         cut = cut_of(add)
         if add.addresses("out")[0] != sum_ or target != total or cut is None or cut.whole:
             continue
-        if not only_uses(uses[plan.owner(sum_)], add, copy) or len(uses[plan.owner(new)]) != 2:
+        new_uses = uses[plan.owner(new)]
+        if not used_only_by(uses[plan.owner(sum_)], add, copy) or len(new_uses) != 2 or new_uses[1].event is not add:
             continue
-        maker = uses[plan.owner(new)][0].event
+        producer = new_uses[0].event
         temporary = plan.owner(sum_) in plan.temporary and plan.owner(new) in plan.temporary
-        whole = all([covers(plan, pointer, copy.number("bytes")) for pointer in (total, new, sum_)])
-        if temporary and whole and is_launch(maker) and field_of(maker, new) and uses[plan.owner(new)][1].event is add:
-            found.append(Addition(maker, add, copy, new, total))
-    return found
+        whole = all([plan.covers(pointer, copy.number("bytes")) for pointer in (total, new, sum_)])
+        if temporary and whole and is_launch(producer) and output_operand(producer, new):
+            result.append(Addition(producer, add, copy, new, total))
+    return result
 
 
-def covers(plan: Plan, pointer: int, count: int) -> bool:
-    """Whether so many bytes from an address on are all of an array."""
-    owner = plan.known.find(pointer)
-    return owner is not None and address(owner) == pointer and owner.nbytes == count
-
-
-def field_of(launch: Any, pointer: int) -> str:
-    """The operand through which a launch writes an array, and does not read it; empty where there is none."""
+def output_operand(launch: Any, pointer: int) -> str:
+    """The operand through which a launch writes an array without reading it, empty if there is none."""
     for name, kind in launch.fields:
         if kind == "OUT" and launch.addresses(name)[0] == pointer:
-            adds = launch.name == "gemm" and name == "c" and launch.number("accumulate")
-            return "" if adds else str(name)
+            accumulates = launch.name == "gemm" and name == "c" and launch.number("accumulate")
+            return "" if accumulates else str(name)
     return ""
 
 
-def between(uses: list[Use], maker: Any, plan: Plan) -> bool:
-    """Whether one of these uses comes after the maker, which would then write too early, or is the maker's own."""
-    place = next(i for i, event in enumerate(plan.events) if event is maker)
-    later = {id(event) for event in plan.events[place:]}
+def used_since(plan: Plan, uses: list[Use], producer: Any) -> bool:
+    """Whether one of these uses is the producer's own or comes after it, which would then write too early."""
+    start = next(index for index, event in enumerate(plan.events) if event is producer)
+    later = {id(event) for event in plan.events[start:]}
     return any([id(use.event) in later for use in uses])
 
 
-def zeroes(event: Any, addition: Addition, plan: Plan) -> bool:
+def is_zeroing(plan: Plan, event: Any, addition: Addition) -> bool:
     """Whether an event sets all of the total to zero."""
     if not is_launch(event, "copy") or event.addresses("y")[0] != addition.total:
         return False
-    return event.addresses("x")[0] in plan.zeros and covers(plan, addition.total, event.number("bytes"))
+    return event.addresses("x")[0] in plan.zeros and plan.covers(addition.total, event.number("bytes"))
 
 
-def can_add(addition: Addition) -> bool:
-    """Whether the maker is a product that can add its sums to what is there, with the same bits."""
-    maker = addition.maker
-    if not is_launch(maker, "gemm") or field_of(maker, addition.new) != "c":
+def can_accumulate(addition: Addition) -> bool:
+    """Whether the producer is a matrix product that can add to C with the same bits."""
+    product = addition.producer
+    if not is_launch(product, "gemm") or output_operand(product, addition.new) != "c":
         return False
-    plain = not maker.number("activation") and not maker.addresses("bias")[0] and maker.number("k") <= LONGEST_SUM
-    return plain and maker.number("batch") == 1 and maker.number("ldc") == maker.number("n")
+    plain = not product.number("activation") and not product.addresses("bias")[0]
+    short = product.number("k") <= LONGEST_SUM
+    return plain and short and product.number("batch") == 1 and product.number("ldc") == product.number("n")

@@ -1,4 +1,5 @@
-"""The events of a recording while passes change them: who uses which memory, and which of it nobody else sees."""
+"""The events of a recording while passes change them: what reads and writes which array, and which arrays are private
+to the step."""
 
 from __future__ import annotations
 
@@ -15,127 +16,166 @@ from cygrad.compiler.plan.launches import Operand, operands_of
 from cygrad.compiler.record.address_map import address, owner_of
 from cygrad.compiler.record.recorder import Recorder
 
-__all__ = ["Plan", "Use", "is_launch", "launches_of", "only_uses"]
+__all__ = ["Plan", "Provenance", "Use", "is_launch", "launches_of", "used_only_by"]
 
 
 def is_launch(event: Any, name: str | None = None) -> bool:
-    """Whether an event is one launch, of kernel `name` where that is given: no chain, and no call of Python."""
+    """Whether an event is a single launch, of kernel `name` if that is given; chains and calls are not."""
     return isinstance(event, kernels.Launch) and (name is None or event.name == name)
 
 
 def launches_of(event: Any) -> list[Any]:
-    """The launches of an event: itself, those of a chain, none of a call."""
+    """The launches of an event: a launch itself, all of a chain, none of a call."""
     if isinstance(event, kernels.Chain):
         return list(event.launches)
     return [event] if isinstance(event, kernels.Launch) else []
 
 
 class Use(NamedTuple):
-    """That a launch reads or writes an array: the place of its event, and through which operand. A call of Python may
-    do anything with an array: its operand is None."""
+    """A use of an array: the position of the event, the launch or call, and the operand. A call may do anything with an
+    array; its operand is None."""
 
-    place: int
+    position: int
     event: Any
     operand: Operand | None
 
 
-class Plan:
-    """The events of a recording, in order, and what passes need to know of them.
+class Provenance:
+    """Which recorded event each event of a program comes from.
 
-    An array is known by the address of its owner. Those that the kernels' wrappers made during the recording are
-    `temporary`, by their addresses, where nobody can look at them after the step: `visible` can be looked at.
+    Args:
+        events: the recorded events, in order
+    """
+
+    def __init__(self, events: Iterable[Any]) -> None:
+        events = list(events)
+        self.names = [event.name for event in events]
+        self.numbers = {id(event): number for number, event in enumerate(events)}
+        self.moved: dict[tuple[int, str], tuple[int, str]] = {}  # operands that write what another event wrote
+
+    def number(self, event: Any) -> int | None:
+        """The index of an event in the recording, None for an event that was not recorded."""
+        return self.numbers.get(id(event))
+
+    def output(self, launch: Any, operand: str) -> tuple[int, str]:
+        """The recorded event, and its operand, that wrote what a launch now writes through `operand`."""
+        return self.moved.get((id(launch), operand), (self.numbers[id(launch)], operand))
+
+
+class Plan:
+    """The events of a recording, in order, and what passes need to know about them.
+
+    An array is identified by the address of its owner. `temporary` are the arrays, by that address, that wrappers
+    allocated during the recording and that nobody can look at after the step.
+
+    Args:
+        recorder: a recorder that has stopped
+        visible: arrays that can be looked at after the step
     """
 
     def __init__(self, recorder: Recorder, visible: Iterable[Array]) -> None:
         self.events = list(recorder.events)
+        self.provenance = Provenance(self.events)
         self.zeros = recorder.zeros
-        self.numbers = {id(event): number for number, event in enumerate(self.events)}  # in the recording
-        self.stands_for: dict[tuple[int, str], tuple[int, str]] = {}  # operands that write what others did
         self.known = recorder.known
-        self.looked_up: dict[int, list[tuple[Operand, int]]] = {}
-        # What happens besides writing arrays: counters taken, steps counted, faults found.
-        self.effects = {id(draw.event) for draw in recorder.draws} | {id(moved.event) for moved in recorder.moves}
+        self.operands_found: dict[int, list[tuple[Operand, int]]] = {}  # by the launch's id
+        # Launches that do more than write arrays: draw counters, count steps, set a fault.
+        self.effects = {id(draw.event) for draw in recorder.draws}
+        self.effects |= {id(launch.event) for launch in recorder.optimizer_launches}
         self.temporary = {address(owner): owner for owner in map(owner_of, recorder.tape.arrays)}
-        seen = {address(owner_of(array)) for array in visible}
+        not_temporary = {address(owner_of(array)) for array in visible}
         for event in self.events:
             if not is_launch(event):
-                seen |= keys_of(event)
+                not_temporary |= owners_in(event)
             elif event.watched:
                 self.effects.add(id(event))
-                seen.add(self.owner(event.watched))
-        for key in seen:
+                not_temporary.add(self.owner(event.watched))
+        for key in not_temporary:
             self.temporary.pop(key, None)
 
+    # Arrays
+
     def owner(self, pointer: int) -> int:
-        """The address of the array that an address lies in."""
+        """The address of the array that contains an address."""
         start = self.known.start(pointer)
         return pointer if start is None else start
 
     def array(self, pointer: int) -> Array:
-        """The array that an address lies in; one byte where none is known."""
-        found = self.known.find(pointer)
-        return np.ctypeslib.as_array((ctypes.c_ubyte * 1).from_address(pointer)) if found is None else found
+        """The array that contains an address, one byte if none is known."""
+        array = self.known.find(pointer)
+        return np.ctypeslib.as_array((ctypes.c_ubyte * 1).from_address(pointer)) if array is None else array
+
+    def covers(self, pointer: int, nbytes: int) -> bool:
+        """Whether `nbytes` bytes from an address on are exactly one array."""
+        array = self.known.find(pointer)
+        return array is not None and address(array) == pointer and array.nbytes == nbytes
+
+    def borrowed(self) -> list[Array]:
+        """The arrays that are not temporary. Launches hold them by address alone, so a program keeps them alive."""
+        return [array for key, array in self.known.arrays.items() if key not in self.temporary]
+
+    # Uses
 
     def operands(self, launch: Any) -> list[tuple[Operand, int]]:
-        """The operands of a launch, each with the array that it lies in. They are looked up once: who changes a launch
-        otherwise than by `replace` calls `look_again`."""
-        found = self.looked_up.get(id(launch))
-        if found is None:
-            found = self.looked_up[id(launch)] = [(o, self.owner(o.pointer)) for o in operands_of(launch)]
-        return found
+        """The operands of a launch, each with the address of its array. They are cached: call `invalidate` after any
+        change of the launch that `redirect` did not make."""
+        operands = self.operands_found.get(id(launch))
+        if operands is None:
+            operands = [(operand, self.owner(operand.pointer)) for operand in operands_of(launch)]
+            self.operands_found[id(launch)] = operands
+        return operands
 
-    def look_again(self, launch: Any) -> None:
-        """Forgets the operands of a launch, which has been changed."""
-        self.looked_up.pop(id(launch), None)
+    def invalidate(self, launch: Any) -> None:
+        """Forget the operands of a launch that has been changed."""
+        self.operands_found.pop(id(launch), None)
         self.__dict__.pop("uses", None)
 
     def written_by(self, event: Any) -> set[int]:
-        """The arrays that an event writes; of a call of Python, those that it may write."""
+        """The arrays that an event writes; for a call, those that it may write."""
         if not is_launch(event):
-            return keys_of(event)
+            return owners_in(event)
         return {key for operand, key in self.operands(event) if operand.written}
 
     @cached_property
     def uses(self) -> dict[int, list[Use]]:
-        """The uses of each array, in order: as they are now, for passes change them."""
-        found: dict[int, list[Use]] = {}
-        for place, event in enumerate(self.events):
+        """The uses of each array by the current events, in order."""
+        uses: dict[int, list[Use]] = {}
+        for index, event in enumerate(self.events):
             launches = launches_of(event)
             for launch in launches:
                 for operand, key in self.operands(launch):
-                    found.setdefault(key, []).append(Use(place, launch, operand))
+                    uses.setdefault(key, []).append(Use(index, launch, operand))
             if not launches:
-                for key in keys_of(event):
-                    found.setdefault(key, []).append(Use(place, event, None))
-        return found
+                for key in owners_in(event):
+                    uses.setdefault(key, []).append(Use(index, event, None))
+        return uses
 
-    def memory(self) -> list[Array]:
-        """The arrays that are not temporary, which launches hold by their addresses alone."""
-        return [array for key, array in self.known.arrays.items() if key not in self.temporary]
+    # Changes
 
-    def replace(self, launch: Any, name: str, pointer: int, stands_for: tuple[Any, str]) -> None:
-        """Lets a launch write to `pointer` through its operand `name`, as (event, operand) did that is left out."""
-        launch.move(name, 0, pointer)
-        self.look_again(launch)
-        self.stands_for[id(launch), name] = (self.numbers[id(stands_for[0])], stands_for[1])
+    def redirect(self, launch: Any, operand: str, pointer: int, instead_of: tuple[Any, str]) -> None:
+        """Let a launch write to `pointer` through `operand`, instead of (event, operand), which will be removed."""
+        launch.set_address(operand, 0, pointer)
+        self.invalidate(launch)
+        event, name = instead_of
+        self.provenance.moved[id(launch), operand] = (self.provenance.numbers[id(event)], name)
 
     def remove(self, events: Iterable[Any]) -> None:
-        """Leaves events out."""
-        gone = {id(event) for event in events}
-        if gone:
-            self.arrange([event for event in self.events if id(event) not in gone])
+        """Remove events."""
+        removed = {id(event) for event in events}
+        if removed:
+            self.arrange([event for event in self.events if id(event) not in removed])
 
     def arrange(self, events: list[Any]) -> None:
-        """Has these events from now on."""
+        """Replace all events by these."""
         self.events = events
         self.__dict__.pop("uses", None)
 
 
-def keys_of(call: Any) -> set[int]:
-    """The arrays that a call of Python may read or write."""
+def owners_in(call: Any) -> set[int]:
+    """The arrays that a call may read or write."""
     return {address(owner_of(array)) for array in call.arrays()}
 
 
-def only_uses(uses: list[Use], *launches: Any) -> bool:
-    """Whether an array is used by these launches alone, once each and in this order."""
+def used_only_by(uses: list[Use], *launches: Any) -> bool:
+    """Whether an array has no other uses than these launches, once each and in this order."""
     return len(uses) == len(launches) and all([use.event is launch for use, launch in zip(uses, launches)])

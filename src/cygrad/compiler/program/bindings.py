@@ -1,76 +1,59 @@
-"""What the names that a function uses are bound to outside of it: a program is that of these tensors, modules,
-optimizers and functions."""
+"""Guards on names: the tensors, modules, optimizers and functions that a function's names are bound to."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from types import FunctionType, MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 from cygrad.autograd import Value
+from cygrad.compiler.replay.replay import Binding
+from cygrad.generator import Generator
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import LRScheduler
 from cygrad.optim.optimizer import Optimizer
-from cygrad.random import Generator
 
-__all__ = ["Binding", "bindings_of"]
+__all__ = ["bindings_of"]
 
 GUARDED = (Value, Module, Optimizer, LRScheduler, Generator, FunctionType)
 
 
-class Binding(NamedTuple):
-    """A name: the cell that it has in a closure, or the dict of globals or attributes that it is in; and its value."""
-
-    place: Any
-    name: str | None  # None for a cell
-    value: Any
-
-    def holds(self) -> bool:
-        """Whether it is bound to the same."""
-        if self.name is not None:
-            return self.place.get(self.name) is self.value
-        try:
-            return self.place.cell_contents is self.value
-        except ValueError:  # the name was deleted
-            return False
-
-
 def bindings_of(function: Callable[..., Any]) -> list[Binding]:
-    """The names of a function, and of the functions that it reaches by name, that are bound to what a program depends
-    on. Numbers and containers are not among them: a counter would end every program."""
-    found: list[Binding] = []
-    seen: set[int] = set()
+    """The bindings that a program of the function depends on, those of functions that it reaches by name included.
+    Numbers and containers are not guarded: a counter would force a new recording on every call."""
+    result: list[Binding] = []
+    visited: set[int] = set()
     pending: list[Any] = [function]
     while pending:
         value = pending.pop()
-        if id(value) in seen:
+        if id(value) in visited:
             continue
-        seen.add(id(value))
-        names = [binding for binding in names_of(value) if isinstance(binding.value, GUARDED)]
-        found += names
-        pending += [binding.value for binding in names if isinstance(binding.value, FunctionType)]
+        visited.add(id(value))
+        guarded = [binding for binding in all_bindings(value) if isinstance(binding.value, GUARDED)]
+        result += guarded
+        pending += [binding.value for binding in guarded if isinstance(binding.value, FunctionType)]
         if isinstance(value, MethodType):
             pending.append(value.__func__)
         elif isinstance(value, functools.partial):
             pending.append(value.func)
-    return found
+    return result
 
 
-def names_of(value: Any) -> list[Binding]:
-    """The names that a function's code refers to, or the attributes of the object that a method is bound to."""
+def all_bindings(value: Any) -> list[Binding]:
+    """The names that the code of a function refers to, or the attributes of a method's object."""
     if isinstance(value, MethodType):
         attributes = getattr(value.__self__, "__dict__", {})
-        # A module's own attributes are watched as those of all modules that are called.
-        watched = isinstance(value.__self__, Module)
-        return [] if watched else [Binding(attributes, name, found) for name, found in attributes.items()]
+        # The attributes of a module are guarded when the module is called.
+        is_module = isinstance(value.__self__, Module)
+        return [] if is_module else [Binding(attributes, name, bound) for name, bound in attributes.items()]
     if not isinstance(value, FunctionType) or value.__module__.startswith("cygrad."):
         return []
     globals_ = value.__globals__
-    names = [Binding(globals_, name, globals_[name]) for name in value.__code__.co_names if name in globals_]
+    bindings = [Binding(globals_, name, globals_[name]) for name in value.__code__.co_names if name in globals_]
     for cell in value.__closure__ or ():
         try:
-            names.append(Binding(cell, None, cell.cell_contents))
-        except ValueError:  # a name that has no value yet
+            bindings.append(Binding(cell, None, cell.cell_contents))
+        except ValueError:  # the name has no value yet
             continue
-    return names
+    return bindings

@@ -1,32 +1,32 @@
-"""What a program's launches are, and how long each takes: as a table, and as a trace for a viewer."""
+"""The time of each launch of a program: as text, and as a trace for a viewer."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import isnan, nan
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._files import atomic_write
+from cygrad._typing import Array
+from cygrad.compiler.passes.sharing import MemoryLayout
 from cygrad.compiler.plan.plan import launches_of
 
-if TYPE_CHECKING:
-    from cygrad.compiler.program.program import Program
-
-__all__ = ["Measured", "measure", "table", "trace"]
+__all__ = ["Timing", "format_timings", "measure", "write_trace"]
 
 
-class Measured(NamedTuple):
-    """One launch, chain or call: its number in the program, name, sizes, bytes of the arrays that it reads and writes,
-    floating-point operations of a product (0 of anything else), and nanoseconds (NaN for a call of Python, which is
-    not made)."""
+class Timing(NamedTuple):
+    """One launch, chain or call: its position in the program, name and sizes, the bytes of the arrays that it reads and
+    writes, the floating-point operations of a matrix product (0 for anything else), and its nanoseconds (NaN for a
+    call, which is not made)."""
 
-    number: int
+    position: int
     name: str
     sizes: str
     bytes: int
@@ -34,29 +34,41 @@ class Measured(NamedTuple):
     nanoseconds: float
 
 
-def measure(program: Program, rounds: int) -> list[Measured]:
-    """Every launch or chain, timed alone on the program's last inputs; everything that they write to is put back."""
-    events = [event for event in program.events if launches_of(event)]
-    segment = kernels.Segment(events, [False] * len(events))
-    with program.replay.lock, preserved(program, events):
-        times = [segment.times() for _ in range(rounds)]
-    typical = iter([median(own) for own in zip(*times)])
-    return [described(program, number, event, typical) for number, event in enumerate(program.events)]
+def measure(events: Sequence[Any], layout: MemoryLayout, rounds: int) -> list[Timing]:
+    """Time every launch and chain by itself on the latest inputs: the median of `rounds` runs. The arrays that they
+    write are restored."""
+    native = [event for event in events if launches_of(event)]
+    segment = kernels.Segment(native, [False] * len(native))
+    with restored([array for event in native for operand, array in layout.of(event) if operand.written]):
+        rounds_of_times = [segment.times() for _ in range(rounds)]
+    medians = iter([median(times) for times in zip(*rounds_of_times)])
+    return [timing_of(index, event, layout, medians) for index, event in enumerate(events)]
 
 
-def described(program: Program, number: int, event: Any, times: Iterator[float]) -> Measured:
+@contextmanager
+def restored(arrays: list[Array]) -> Iterator[None]:
+    """Restore the contents of arrays at the end."""
+    copies = [array.copy() for array in arrays]
+    try:
+        yield
+    finally:
+        for array, copy in zip(arrays, copies):
+            np.copyto(array, copy)
+
+
+def timing_of(index: int, event: Any, layout: MemoryLayout, times: Iterator[float]) -> Timing:
     launches = launches_of(event)
     if not launches:
-        return Measured(number, f"Python: {event.name}", "", sum([a.nbytes for a in event.arrays()]), 0, float("nan"))
+        return Timing(index, f"Python: {event.name}", "", sum([array.nbytes for array in event.arrays()]), 0, nan)
     sizes = {name: launches[0].number(name) for name, kind in launches[0].fields if kind == "N"}
     flops = 2 * sizes["m"] * sizes["n"] * sizes["k"] * sizes["batch"] if launches[0].name == "gemm" else 0
     shown = " ".join([f"{name}={size}" for name, size in sizes.items() if name in SIZES])
-    traffic = sum([array.nbytes * (o.read + o.written) for o, array in program.places.of(event)])
-    return Measured(number, name_of(launches), shown, traffic, flops, next(times))
+    traffic = sum([array.nbytes * (o.read + o.written) for o, array in layout.of(event)])
+    return Timing(index, name_of(launches), shown, traffic, flops, next(times))
 
 
 def name_of(launches: list[Any]) -> str:
-    """The kernels of an event; a product that does the ReLU after it, or its gradient, is told from others."""
+    """The kernels of an event; a matrix product names the ReLU, or its gradient, that it computes as well."""
     if len(launches) == 1 and launches[0].name == "gemm":
         if launches[0].addresses("mask")[0]:
             return "gemm, relu_backward"
@@ -64,46 +76,35 @@ def name_of(launches: list[Any]) -> str:
     return " + ".join([launch.name for launch in launches])
 
 
-# The arguments that tell how large a launch is.
+# The arguments that show how large a launch is.
 SIZES = (
     "m", "n", "k", "batch", "rows", "cols", "channels", "inner", "outer", "count", "tensors", "blocks", "bytes",
     "limit",
 )  # fmt: skip
 
 
-@contextmanager
-def preserved(program: Program, events: list[Any]) -> Iterator[None]:
-    """Puts back, at the end, what launches write to."""
-    written = [array for event in events for operand, array in program.places.of(event) if operand.written]
-    before = [(array, array.copy()) for array in written]
-    try:
-        yield
-    finally:
-        for array, copy in before:
-            np.copyto(array, copy)
-
-
-def table(rows: list[Measured]) -> str:
-    """The launches as text, one a line."""
-    wide = max([24, *[len(row.name) for row in rows]])
-    lines = [f"{'#':>3}  {'kernel':<{wide}} {'sizes':<34} {'bytes':>11} {'flops':>14} {'µs':>9}"]
-    for row in rows:
-        flops = f"{row.flops:,}" if row.flops else ""
-        time = f"{row.nanoseconds / 1e3:,.2f}" if row.nanoseconds == row.nanoseconds else ""
-        lines.append(f"{row.number:>3}  {row.name:<{wide}} {row.sizes:<34} {row.bytes:>11,} {flops:>14} {time:>9}")
-    total = sum([row.nanoseconds for row in rows if row.nanoseconds == row.nanoseconds])
-    lines.append(f"{len(rows)} launches and calls, {total / 1e3:,.2f} µs in kernels")
+def format_timings(timings: list[Timing]) -> str:
+    """A table of launches, one per line."""
+    width = max([24, *[len(timing.name) for timing in timings]])
+    lines = [f"{'#':>3}  {'kernel':<{width}} {'sizes':<34} {'bytes':>11} {'flops':>14} {'µs':>9}"]
+    for index, name, sizes, nbytes, flops, nanoseconds in timings:
+        operations = f"{flops:,}" if flops else ""
+        time = "" if isnan(nanoseconds) else f"{nanoseconds / 1e3:,.2f}"
+        lines.append(f"{index:>3}  {name:<{width}} {sizes:<34} {nbytes:>11,} {operations:>14} {time:>9}")
+    total = sum([timing.nanoseconds for timing in timings if not isnan(timing.nanoseconds)])
+    lines.append(f"{len(timings)} launches and calls, {total / 1e3:,.2f} µs in kernels")
     return "\n".join(lines)
 
 
-def trace(rows: list[Measured], name: str, path: str | Path) -> None:
-    """Writes a trace of launches one after the other: the JSON of Chrome's "Trace Event Format", which Perfetto
-    shows."""
+def write_trace(timings: list[Timing], name: str, path: str | Path) -> None:
+    """Write the launches one after the other as a trace in the JSON of Chrome's "Trace Event Format", which Perfetto
+    displays."""
     events, start = [], 0.0
-    for row in rows:
-        duration = 0.0 if row.nanoseconds != row.nanoseconds else row.nanoseconds / 1e3
-        details = {"sizes": row.sizes, "bytes": row.bytes, "flops": row.flops}
-        events.append({"name": row.name, "ph": "X", "pid": 1, "tid": 1, "ts": start, "dur": duration, "args": details})
+    for timing in timings:
+        duration = 0.0 if isnan(timing.nanoseconds) else timing.nanoseconds / 1e3
+        details = {"sizes": timing.sizes, "bytes": timing.bytes, "flops": timing.flops}
+        event = {"name": timing.name, "ph": "X", "pid": 1, "tid": 1, "ts": start, "dur": duration, "args": details}
+        events.append(event)
         start += duration
     text = json.dumps({"traceEvents": events, "displayTimeUnit": "ns", "otherData": {"program": name}})
     with atomic_write("save_trace", path) as file:

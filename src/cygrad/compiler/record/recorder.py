@@ -1,11 +1,10 @@
-"""What a step does, written down while it runs: launches of kernels, and calls of Python where an op is not all
-kernels.
+"""Stage 1: what a step does, recorded while it runs: launches of kernels, and calls back into Python.
 
-While a recorder is in use, the engine lets it run ops, gradient rules, copies and additions. The launches that an op
-makes are the record of it if they work on memory that the recorder knows: operands, what was recorded before, and
-arrays that the wrappers made. An op that computes anything in NumPy has results elsewhere; then its launches are
-dropped and the record is the call itself, whose results are copied to where they were the first time. So a replay
-needs the same arrays, and nothing of the graph.
+While a recorder is active, the engine passes it ops, gradient rules, copies and additions to run. The launches that an
+op makes are its record if they use only memory that the recorder knows: operands, results of earlier events, and arrays
+that the wrappers allocated. Where an op computes something in NumPy, its results lie elsewhere; its launches are then
+dropped and the record is a call of the op itself, whose results a replay copies to the recorded ones. So a replay uses
+the same arrays every time, and needs nothing of the graph.
 """
 
 from __future__ import annotations
@@ -20,76 +19,83 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import Node, Op, Value, engine
-from cygrad.compiler.record.address_map import Memory, address, arrays_in, owner_of
+from cygrad.autograd import Node, Op, Value, recording
+from cygrad.compiler.record.address_map import AddressMap, address, arrays_in, owner_of
 from cygrad.compiler.record.calls import Call, ForwardCall, RuleCall
 
-__all__ = ["Draw", "Gradient", "Moved", "Recorder", "Refused"]
+__all__ = ["Gradient", "OptimizerLaunch", "RandomDraw", "Recorder", "Refused"]
 
 PACKAGE = str(Path(__file__).parents[2])
 
 
 class Refused(RuntimeError):
-    """A step that can't be recorded."""
+    """A step can't be recorded."""
 
 
-class Draw(NamedTuple):
-    """Counters that a dropout takes from a generator, None for the default one: by a launch, or a call in its place."""
+class RandomDraw(NamedTuple):
+    """The number of counters that a launch of dropout, or a call in its place, draws from a generator; None stands for
+    the default one."""
 
     generator: Any
-    draws: int
+    counters: int
     event: Any
 
 
-class Moved(NamedTuple):
-    """One launch of an optimizer."""
+class OptimizerLaunch(NamedTuple):
+    """One launch of an optimizer: its parameters, the state of each, and the tensors in each state."""
 
     optimizer: Any
     group: dict[str, Any]
     params: list[Value]
     states: list[dict[str, Any]]
-    tensors: list[dict[str, Value]]  # what the states held
+    tensors: list[dict[str, Value]]
     event: Any
 
 
 class Gradient:
-    """What a step finds in a leaf's ``grad``, unless it forgets it first, and what it leaves there."""
+    """The gradient of a leaf before and after the step; `deleted` if the step sets it to None before reading it."""
 
-    def __init__(self, leaf: Value, forgotten: bool):
+    def __init__(self, leaf: Value, deleted: bool):
         self.leaf = leaf
-        self.forgotten = forgotten
-        self.before = None if forgotten else leaf.grad_value
+        self.deleted = deleted
+        self.before: Value | None = None if deleted else leaf.grad_value
         self.after: Value | None = None
 
 
 class Recorder:
-    """Writes down what happens in this thread between ``start`` and ``stop``."""
+    """Records what happens in this thread between ``start`` and ``stop``.
+
+    Args:
+        fullgraph: whether a step that can't be recorded raises Refused at once
+    """
 
     def __init__(self, fullgraph: bool = False) -> None:
         self.tape = kernels.Tape()
         self.fullgraph = fullgraph
-        self.known = Memory()
-        self.calls: dict[int, ForwardCall] = {}  # of the nodes whose forward is a call
-        self.nodes: list[Node] = []  # alive, so that their numbers stay theirs
-        self.made: set[int] = set()  # addresses of what ops made
-        self.leaves: dict[int, Value] = {}
+        self.refusal: str | None = None  # why the step can't be recorded
+        # What the step did
+        self.prologue: list[Any] = []  # events that a replay starts with
+        self.calls: dict[int, ForwardCall] = {}  # by the id of the node, of forwards that are calls
+        self.draws: list[RandomDraw] = []
+        self.optimizer_launches: list[OptimizerLaunch] = []
+        # What it used
+        self.leaves: dict[int, Value] = {}  # by id, like all that follow
         self.modules: dict[int, Any] = {}
         self.gradients: dict[int, Gradient] = {}
-        self.draws: list[Draw] = []
-        self.moves: list[Moved] = []
-        self.restored: set[int] = set()
-        self.first: list[Any] = []  # events that a replay begins with
-        self.kept: list[Any] = []
-        self.zeros: set[int] = set()  # addresses of arrays that stay zero
-        self.shown: list[weakref.ref[Value]] = []  # what the step's own code could keep
-        self.refusal: str | None = None
-        self.scanned = [0, 0]  # arrays and created ones that are known already
+        self.exposed: list[weakref.ref[Value]] = []  # tensors that code of the user may have kept
+        # Memory, by address
+        self.known = AddressMap()
+        self.outputs: set[int] = set()  # results of ops
+        self.zeros: set[int] = set()  # arrays that stay zero
+        self.unwritten: set[int] = set()  # arrays of the step that it has not written to yet
+        self.arrays_seen = self.created_seen = 0  # how many of the tape's arrays are known already
+        self.alive: list[Any] = []  # arrays and nodes, so that no other object gets their address or id
 
-    # The life of a recording
+    # Start and stop
 
     @property
     def active(self) -> bool:
-        """Whether this thread is the one that is recorded, and not inside a call that will be made again."""
+        """Whether this thread is being recorded, and is not inside a call that will be repeated."""
         return bool(self.tape.active)
 
     @property
@@ -98,51 +104,55 @@ class Recorder:
         return self.tape.events
 
     def start(self) -> None:
-        """Records from now on. Raises RuntimeError where another recording is under way."""
-        if engine.use_recorder(self) is not None:
+        """Start recording. Raises RuntimeError if another recording is active."""
+        if recording.use_recorder(self) is not None:
             raise RuntimeError("compile: a step is being recorded already")
         kernels.use_tape(self.tape)
 
     def stop(self) -> None:
-        """Records no more."""
+        """Stop recording."""
         kernels.use_tape(None)
-        engine.use_recorder(None)
-        self.events[:0] = self.first
-        self.learn_new()
+        recording.use_recorder(None)
+        self.events[:0] = self.prologue
+        self.learn_allocated()
         for gradient in self.gradients.values():
             gradient.after = gradient.leaf.grad_value
 
     def refuse(self, what: str) -> None:
-        """Notes that the step can't be recorded, and where."""
+        """Note that the step can't be recorded, and the line of the user's code."""
         if self.refusal is None:
-            self.refusal = f"{what} reads numbers into Python, at {place_in_user_code()}"
+            self.refusal = f"{what} reads values into Python, at {user_line()}"
         if self.fullgraph:
             raise Refused(f"compile: {self.refusal}")
 
     def add(self, call: Call) -> None:
-        """Appends a call that has been made."""
+        """Append a call that has been made."""
         self.events.append(call)
+
+    def drop(self, mark: int) -> None:
+        """Remove the events since `mark`."""
+        del self.events[mark:]
+        self.draws = [draw for draw in self.draws if draw.event in self.events]
 
     # Memory
 
     def learn(self, values: Any) -> None:
-        """Makes the memory of arrays known: operands, and results of calls."""
+        """Add arrays, operands or results of calls, to the known memory."""
         for array in arrays_in(values):
             self.known.add(array)
 
-    def learn_new(self) -> None:
-        """Makes known what the wrappers allocated since the last time."""
-        first, created = self.scanned
-        for array in self.tape.arrays[first:]:
+    def learn_allocated(self) -> None:
+        """Add the arrays that wrappers have allocated since the last time."""
+        for array in self.tape.arrays[self.arrays_seen :]:
             self.known.add(array)
-        self.scanned = [len(self.tape.arrays), created]
+        self.arrays_seen = len(self.tape.arrays)
 
     def is_known(self, array: Array) -> bool:
         return not array.nbytes or self.known.start(address(array)) is not None
 
     def is_native(self, mark: int, results: Any) -> bool:
-        """Whether the events since `mark` are all that is needed to make the results again."""
-        self.learn_new()
+        """Whether the events since `mark` are launches on known memory that compute all of the results."""
+        self.learn_allocated()
         for event in self.events[mark:]:
             if isinstance(event, kernels.Launch):
                 for *_, pointer in event.arrays():
@@ -150,23 +160,18 @@ class Recorder:
                         return False
         return all([self.is_known(array) for array in arrays_in(results)])
 
-    def drop(self, mark: int) -> None:
-        """Forgets the events since `mark`."""
-        del self.events[mark:]
-        self.draws = [draw for draw in self.draws if draw.event in self.events]
-
-    # What the engine does
+    # Called by the engine: ops
 
     def forward(self, op: Op, operands: list[Any], options: dict[str, Any], args: tuple[Any, ...], wanted: bool) -> Any:
-        """Runs the forward of an op, and records it."""
+        """Run and record the forward of an op."""
         for value in args:
             if isinstance(value, Value):
-                self.operand(value)
+                self.note_leaf(value)
         for array in arrays_in(options):
             self.before_write(array)
         self.learn(operands[1:])
         node, mark = operands[0], len(self.events)
-        self.nodes.append(node)
+        self.alive.append(node)
         result = self.run(op.opaque, op.forward, operands, options)
         result = tuple([np.asarray(r) for r in result]) if isinstance(result, tuple) else np.asarray(result)
         saved = node.saved if wanted else ()
@@ -175,11 +180,11 @@ class Recorder:
             self.calls[id(node)] = ForwardCall(op, list(operands), dict(options), result, tuple(saved))
             self.learn([result, saved])
             self.add(self.calls[id(node)])
-        self.made.update([address(owner_of(array)) for array in arrays_in(result)])
+        self.outputs.update([address(owner_of(array)) for array in arrays_in(result)])
         return result
 
     def rule(self, node: Node, upstream: Sequence[Any]) -> Any:
-        """Runs the gradient rule of a node's op, and records it."""
+        """Run and record the gradient rule of a node's op."""
         self.learn([upstream])
         mark, forward = len(self.events), self.calls.get(id(node))
         opaque = node.op.opaque or forward is not None
@@ -194,6 +199,7 @@ class Recorder:
         return result
 
     def run(self, opaque: bool, function: Any, args: Sequence[Any], options: dict[str, Any]) -> Any:
+        """function(*args, **options); nothing of it is recorded if it is opaque."""
         if not opaque:
             return function(*args, **options)
         self.tape.pause()
@@ -202,10 +208,12 @@ class Recorder:
         finally:
             self.tape.resume()
 
-    def operand(self, value: Value) -> None:
-        """Notes a tensor that was there before the step: a program holds only as long as it keeps its memory."""
-        if address(owner_of(value.array)) not in self.made:
+    def note_leaf(self, value: Value) -> None:
+        """Note a tensor that existed before the step: a program is valid only as long as it keeps its array."""
+        if address(owner_of(value.array)) not in self.outputs:
             self.leaves.setdefault(id(value), value)
+
+    # Called by the engine: arrays
 
     def plus(self, a: Array, b: Array) -> Array:
         """a + b"""
@@ -216,15 +224,15 @@ class Recorder:
 
     def copy(self, array: Array) -> Array:
         """A copy in C order."""
-        self.learn_new()
+        self.learn_allocated()
         if array.flags.c_contiguous and self.is_known(array):
             return kernels.copied(array)
-        return self.produce(in_order, (array,))
+        return self.produce(copy_in_order, (array,))
 
     def overwrite(self, target: Array, source: Array) -> None:
         """target ← source"""
         self.before_write(target)
-        self.learn_new()
+        self.learn_allocated()
         both = target.flags.carray and source.flags.c_contiguous and target.dtype == source.dtype
         if both and self.is_known(target) and self.is_known(source):
             kernels.copy_into(target, source)
@@ -247,20 +255,20 @@ class Recorder:
         self.call_again(assign, (target, value), {})
 
     def before_write(self, target: Array) -> None:
-        """Lets a replay begin with what an array held that this step created and now writes to."""
-        for array in self.tape.created[self.scanned[1] :]:
+        """Prepare for a write to an array. If the step created it, each replay must start with its first contents."""
+        for array in self.tape.created[self.created_seen :]:
             if isinstance(array, np.ndarray):
-                self.kept.append(array)
-                self.restored.add(address(owner_of(array)))
-        self.scanned[1] = len(self.tape.created)
+                self.alive.append(array)
+                self.unwritten.add(address(owner_of(array)))
+        self.created_seen = len(self.tape.created)
         owner = owner_of(target)
-        if address(owner) in self.restored:
-            self.restored.discard(address(owner))
+        if address(owner) in self.unwritten:
+            self.unwritten.discard(address(owner))
             self.restore(owner)
         self.learn(target)
 
     def restore(self, array: Array) -> None:
-        """Writes to an array what it holds now, when a replay begins: somebody may read it before it is written to."""
+        """Let each replay start by setting an array to what it contains now: it may be read before it is written."""
         constant = array.copy()
         self.learn([array, constant])
         mark = len(self.events)
@@ -270,20 +278,20 @@ class Recorder:
                 self.zeros.add(address(constant))
         else:
             self.add(Call("restore", np.copyto, (array, constant), {}, None))
-        self.first += self.events[mark:]
+        self.prologue += self.events[mark:]
         del self.events[mark:]
 
     def produce(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
-        """function(*args), made again by replays, in the same memory."""
+        """function(*args), which replays compute again in the same memory."""
         result = self.run(True, function, args, {})
         result = result if isinstance(result, np.ndarray) else np.asarray(result)
         self.learn([args, result])
-        self.made.add(address(owner_of(result)))
+        self.outputs.add(address(owner_of(result)))
         self.add(Call(function.__name__, function, tuple(args), {}, result))
         return result
 
     def call_again(self, function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any]) -> Any:
-        """function(*args), called again by replays, for its effects."""
+        """function(*args, **options), which replays call again for its effects."""
         arrays = arrays_in([args[:1]])
         if arrays:
             self.before_write(arrays[0])
@@ -292,31 +300,20 @@ class Recorder:
         self.add(Call(name, function, tuple(args), dict(options), None))
         return result
 
-    # What modules, generators and optimizers do
+    # Called by the engine, modules, generators and optimizers
 
     def handed_out(self, value: Value) -> None:
-        """Notes a tensor, which whoever has it can look at after the step."""
-        self.shown.append(weakref.ref(value))
-
-    def visible(self) -> list[Array]:
-        """The arrays of tensors that still exist, and of gradients."""
-        values = [value for value in [reference() for reference in self.shown] if value is not None]
-        values += [gradient.after for gradient in self.gradients.values() if gradient.after is not None]
-        return [value.array for value in values]
-
-    def own_memory(self) -> set[int]:
-        """The addresses of what the step has made, but for gradients, which stay where they are."""
-        kept = {address(owner_of(g.after.array)) for g in self.gradients.values() if g.after is not None}
-        return self.made | ({address(owner_of(array)) for array in self.tape.arrays} - kept)
+        """Note a tensor that code of the user can keep and look at after the step."""
+        self.exposed.append(weakref.ref(value))
 
     def called(self, module: Any) -> None:
-        """Notes a module: a program holds as long as its attributes are the same."""
+        """Note a module: a program is valid only as long as its attributes are the same."""
         if id(module) not in self.modules:
             self.modules[id(module)] = module
             self.learn(list(vars(module).values()))
 
     def touch(self, leaves: list[Value]) -> None:
-        """Notes that the gradients of leaves are about to be used."""
+        """Note that the gradients of leaves are about to be used."""
         for leaf in leaves:
             if id(leaf) not in self.gradients:
                 self.gradients[id(leaf)] = Gradient(leaf, False)
@@ -324,14 +321,14 @@ class Recorder:
                     self.learn(leaf.grad_value.array)
 
     def forget(self, leaves: list[Value]) -> None:
-        """Notes that the gradients of leaves are about to be forgotten."""
+        """Note that the gradients of leaves are about to be set to None."""
         for leaf in leaves:
             if id(leaf) not in self.gradients:
                 self.gradients[id(leaf)] = Gradient(leaf, True)
 
-    def drew(self, generator: Any, draws: int) -> None:
-        """Notes that the last event took counters from a generator."""
-        self.draws.append(Draw(generator, draws, self.events[-1]))
+    def drew(self, generator: Any, count: int) -> None:
+        """Note that the last event drew counters from a generator."""
+        self.draws.append(RandomDraw(generator, count, self.events[-1]))
 
     def optimized(
         self,
@@ -341,23 +338,38 @@ class Recorder:
         states: list[dict[str, Any]],
         names: Sequence[str],
     ) -> None:
-        """Notes that the last event is an optimizer's launch."""
+        """Note that the last event is the launch of an optimizer."""
         tensors = [{name: state[name] for name in names} for state in states]
-        for p, own in zip(params, tensors):
-            self.leaves.setdefault(id(p), p)
-            self.learn([p, p.grad_value, own])
-        self.moves.append(Moved(optimizer, group, list(params), list(states), tensors, self.events[-1]))
+        for param, state in zip(params, tensors):
+            self.leaves.setdefault(id(param), param)
+            self.learn([param, param.grad_value, state])
+        self.optimizer_launches.append(
+            OptimizerLaunch(optimizer, group, list(params), list(states), tensors, self.events[-1])
+        )
+
+    # After the step
+
+    def visible(self) -> list[Array]:
+        """The arrays of tensors that still exist, and of gradients."""
+        values = [value for value in [reference() for reference in self.exposed] if value is not None]
+        values += [gradient.after for gradient in self.gradients.values() if gradient.after is not None]
+        return [value.array for value in values]
+
+    def computed(self) -> set[int]:
+        """The addresses of all arrays that the step has computed, except gradients, which keep their memory."""
+        gradients = {address(owner_of(g.after.array)) for g in self.gradients.values() if g.after is not None}
+        return self.outputs | ({address(owner_of(array)) for array in self.tape.arrays} - gradients)
 
 
 def assign(target: Array, value: Any) -> None:
     target[...] = value
 
 
-def in_order(array: Array) -> Array:
+def copy_in_order(array: Array) -> Array:
     return np.array(array, order="C")
 
 
-def place_in_user_code() -> str:
+def user_line() -> str:
     """file:line of the innermost frame outside this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):

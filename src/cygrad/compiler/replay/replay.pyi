@@ -1,59 +1,125 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
 from typing import Any
 
-class Form:
+from cygrad._typing import Array
+from cygrad.autograd import Value
+
+Words = list[tuple[Any, str, int]]
+
+class TensorSpec:
     dtype: Any
     shape: tuple[int, ...]
     strides: tuple[int, ...]
-    def __init__(self, array: Any) -> None: ...
+    def __init__(self, array: Array) -> None: ...
 
-class Update:
+class Inputs:
+    specs: list[TensorSpec | None]
+    buffers: list[Array | None]
+    constants: list[Any]
+    structure: Any
+    def __init__(self, args: Sequence[Any], recorded: Sequence[Any], structure: Any) -> None: ...
+
+class LeafGuard:
+    leaf: Value
+    def __init__(self, leaf: Value) -> None: ...
+
+class Binding:
+    container: Any
+    name: str | None
+    value: Any
+    def __init__(self, container: Any, name: str | None, value: Any) -> None: ...
+    def holds(self) -> bool: ...
+
+class GradientSlot:
+    leaf: Value
+    before: Array | None
+    after: Value | None
+    def __init__(self, leaf: Value, before: Array | None, deleted: bool, after: Value | None) -> None: ...
+    @property
+    def repeats(self) -> bool: ...
+
+class OptimizerUpdate:
     optimizer: Any
-    group: Any
-    def __init__(self, moved: Any, names: tuple[str, ...]) -> None: ...
-    def words(self) -> list[tuple[Any, str, int]]: ...
+    group: dict[str, Any]
+    def __init__(
+        self,
+        optimizer: Any,
+        group: dict[str, Any],
+        params: list[Value],
+        states: list[dict[str, Any]],
+        tensors: list[dict[str, Value]],
+        launch: Any,
+    ) -> None: ...
+    def prepare_part(self) -> None: ...
+    def commit_part(self) -> None: ...
+    def words(self) -> Words: ...
 
-class Draws:
+class RandomDraws:
     generator: Any
     total: int
-    def __init__(self, generator: Any, draws: list[Any]) -> None: ...
+    def __init__(self, generator: Any, draws: Iterable[tuple[Any, int]]) -> None: ...
     def __call__(self) -> None: ...
-    def words(self) -> list[tuple[Any, str, int]]: ...
+    def words(self) -> Words: ...
+
+class Effects:
+    gradients: list[GradientSlot]
+    versions: list[Any]
+    updates: list[OptimizerUpdate]
+    draws: list[RandomDraws]
+    def __init__(
+        self,
+        gradients: list[GradientSlot],
+        versions: list[Any],
+        updates: list[OptimizerUpdate],
+        draws: list[RandomDraws],
+    ) -> None: ...
+
+class Guards:
+    grad_mode: bool
+    leaves: list[LeafGuard]
+    gradients: list[GradientSlot]
+    bindings: list[Binding]
+    updates: list[OptimizerUpdate]
+    def __init__(
+        self,
+        grad_mode: bool,
+        leaves: list[LeafGuard],
+        gradients: list[GradientSlot],
+        bindings: list[Binding],
+        modules_unchanged: Callable[[], bool],
+        updates: list[OptimizerUpdate],
+    ) -> None: ...
 
 class Replay:
-    forms: list[Any]
-    constants: list[Any]
-    buffers: list[Any]
-    leaves: list[Any]
-    arrays: list[Any]
-    flags: list[bool]
-    bindings: list[Any]
-    versions: list[Any]
-    grad_leaves: list[Any]
-    grads_before: list[Any]
-    grads_after: list[Any]
-    updates: list[Update]
-    draws: list[Draws]
+    inputs: Inputs
+    guards: Guards
+    effects: Effects
     parts: list[Any]
-    modules_fit: Any
-    grad_mode: bool
-    structure: Any
-    build: Any
-    results: list[Any]
-    writes_at: int | None
-    lock: Any
-    changes: int
+    results: list[Array]
+    build_result: Callable[[list[Any]], Any] | None
+    lock: Lock
     runs: int
-    def seal(self) -> None: ...
-    def fits(self, args: Sequence[Any]) -> bool: ...
+    def __init__(
+        self,
+        inputs: Inputs,
+        guards: Guards,
+        effects: Effects,
+        parts: list[Any],
+        first_update: int,
+        results: list[Array],
+        build_result: Callable[[list[Any]], Any] | None,
+    ) -> None: ...
+    def accepts(self, args: Sequence[Any]) -> bool: ...
     def __call__(self, args: Sequence[Any]) -> Any: ...
-    def checked(self, args: Sequence[Any], visit: Callable[[Any], None]) -> Any: ...
-    def result_now(self) -> Any: ...
+    def run_observed(self, args: Sequence[Any], observer: Callable[[Any], None]) -> Any: ...
     def repeat(self, loop: Any, times: int) -> int: ...
+    def result(self) -> Any: ...
 
-def prepare(update: Update) -> Callable[[], None]: ...
-def commit(update: Update) -> Callable[[], None]: ...
+class Replays:
+    def add(self, replay: Replay) -> None: ...
 
 class Dispatcher:
-    replays: list[Replay]
+    replays: Replays
+    def __init__(self, replays: Replays, fallback: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...

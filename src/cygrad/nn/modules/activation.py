@@ -1,12 +1,11 @@
-"""Activations as modules: each calls the function of its name in ``cygrad.nn.functional``, where the formulas
-stand."""
+"""Activations as modules. Each calls the function of the same name in ``cygrad.nn.functional``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from cygrad.nn import functional as F
-from cygrad.nn.module import Module
+from cygrad.nn.options import Configured, stores_options
 
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
@@ -31,204 +30,230 @@ __all__ = [
 ]
 
 
-def shown(inplace: bool) -> list[str]:
-    return ["inplace=True"] if inplace else []
+@stores_options
+class ReLU(Configured):
+    """Apply max(x, 0) elementwise. As ``torch.nn.ReLU``.
 
+    Args:
+        inplace: whether to write the result into the input, default False.
 
-class ReLU(Module):
-    """max(x, 0)"""
+    >>> cg.nn.ReLU()(cg.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input, self.inplace)
 
-    def extra_repr(self) -> str:
-        return ", ".join(shown(self.inplace))
 
+@stores_options
+class LeakyReLU(Configured):
+    """Apply x where x > 0, else negative_slope·x. As ``torch.nn.LeakyReLU``. A. L. Maas, A. Y. Hannun, A. Y. Ng (2013),
+    "Rectifier nonlinearities improve neural network acoustic models".
 
-class LeakyReLU(Module):
-    """x where x > 0, else negative_slope·x"""
+    Args:
+        negative_slope: slope for x ≤ 0, default 0.01.
+        inplace: whether to write the result into the input, default False.
+    """
 
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__()
-        self.negative_slope = negative_slope
-        self.inplace = inplace
+    negative_slope: float = 0.01
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         return F.leaky_relu(input, self.negative_slope, self.inplace)
 
-    def extra_repr(self) -> str:
-        return ", ".join([f"negative_slope={self.negative_slope}", *shown(self.inplace)])
 
+@stores_options
+class ELU(Configured):
+    """Apply x where x > 0, else alpha·(eˣ − 1). As ``torch.nn.ELU``. D.-A. Clevert, T. Unterthiner, S. Hochreiter
+    (2016), "Fast and accurate deep network learning by exponential linear units".
 
-class ELU(Module):
-    """x where x > 0, else alpha·(eˣ − 1)"""
+    Args:
+        alpha: minus the limit for x → −∞, default 1.
+        inplace: whether to write the result into the input, default False.
+    """
 
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.alpha = alpha
-        self.inplace = inplace
+    alpha: float = 1.0
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         return F.elu(input, self.alpha, self.inplace)
 
-    def extra_repr(self) -> str:
-        return ", ".join([f"alpha={self.alpha}", *shown(self.inplace)])
 
+@stores_options
+class SELU(Configured):
+    """Apply 1.0507·(x where x > 0, else 1.6733·(eˣ − 1)). As ``torch.nn.SELU``. G. Klambauer et al. (2017),
+    "Self-normalizing neural networks".
 
-class SELU(Module):
-    """1.0507·(x where x > 0, else 1.6733·(eˣ − 1))"""
+    Args:
+        inplace: whether to write the result into the input, default False.
+    """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, self.inplace)
 
-    def extra_repr(self) -> str:
-        return ", ".join(shown(self.inplace))
 
+@stores_options
+class GELU(Configured):
+    """Apply x·Φ(x), Φ the distribution function of N(0, 1). As ``torch.nn.GELU``. D. Hendrycks, K. Gimpel (2016),
+    "Gaussian error linear units".
 
-class GELU(Module):
-    """x·Φ(x), or with ``approximate="tanh"`` its approximation by tanh"""
+    Args:
+        approximate: "none" for the exact function (default), "tanh" for its approximation
+            ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+    """
 
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        self.approximate = approximate
+    approximate: str = "none"
 
     def forward(self, input: Tensor) -> Tensor:
         return F.gelu(input, approximate=self.approximate)
 
-    def extra_repr(self) -> str:
-        return f"approximate={self.approximate!r}"
 
+@stores_options
+class SiLU(Configured):
+    """Apply x·σ(x), also called swish. As ``torch.nn.SiLU``. S. Elfwing, E. Uchibe, K. Doya (2018), "Sigmoid-weighted
+    linear units for neural network function approximation in reinforcement learning".
 
-class SiLU(Module):
-    """x·σ(x)"""
+    Args:
+        inplace: whether to write the result into the input, default False.
+    """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
 
-    def extra_repr(self) -> str:
-        return ", ".join(shown(self.inplace))
 
+@stores_options
+class Mish(Configured):
+    """Apply x·tanh(softplus(x)). As ``torch.nn.Mish``. D. Misra (2019), "Mish: a self regularized non-monotonic
+    activation function".
 
-class Mish(Module):
-    """x·tanh(softplus(x))"""
+    Args:
+        inplace: whether to write the result into the input, default False.
+    """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)
 
-    def extra_repr(self) -> str:
-        return ", ".join(shown(self.inplace))
 
-
-class Sigmoid(Module):
-    """σ(x) = 1/(1 + e⁻ˣ)"""
+class Sigmoid(Configured):
+    """Apply σ(x) = 1/(1 + e⁻ˣ). As ``torch.nn.Sigmoid``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
-class LogSigmoid(Module):
-    """log σ(x)"""
+class LogSigmoid(Configured):
+    """Apply log σ(x) = −log(1 + e⁻ˣ). As ``torch.nn.LogSigmoid``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
 
 
-class Tanh(Module):
-    """tanh(x)"""
+class Tanh(Configured):
+    """Apply tanh(x). As ``torch.nn.Tanh``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
-class Softsign(Module):
-    """x/(1 + |x|)"""
+class Softsign(Configured):
+    """Apply x/(1 + |x|). As ``torch.nn.Softsign``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softsign(input)
 
 
-class Softplus(Module):
-    """log(1 + e^(beta·x))/beta, and x where beta·x > threshold"""
+@stores_options
+class Softplus(Configured):
+    """Apply log(1 + e^(beta·x))/beta, a smooth ReLU. As ``torch.nn.Softplus``.
 
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__()
-        self.beta = beta
-        self.threshold = threshold
+    Args:
+        beta: sharpness of the bend at 0, default 1.
+        threshold: value of beta·x above which the result is x itself, default 20.
+    """
+
+    beta: float = 1.0
+    threshold: float = 20.0
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softplus(input, self.beta, self.threshold)
 
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
 
+@stores_options
+class Hardtanh(Configured):
+    """Clamp x to [min_val, max_val]. As ``torch.nn.Hardtanh``.
 
-class Hardtanh(Module):
-    """x, but at least min_val and at most max_val"""
+    Args:
+        min_val: lower bound, default −1.
+        max_val: upper bound, default 1.
+        inplace: whether to write the result into the input, default False.
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        if not min_val < max_val:
-            raise ValueError(f"{type(self).__name__}: min_val must be below max_val, got {min_val} and {max_val}")
-        self.min_val = min_val
-        self.max_val = max_val
-        self.inplace = inplace
+    Raises:
+        ValueError: min_val is not below max_val.
+    """
+
+    min_val: float = -1.0
+    max_val: float = 1.0
+    inplace: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.min_val < self.max_val:
+            raise ValueError(
+                f"{type(self).__name__}: min_val must be below max_val, got {self.min_val} and {self.max_val}"
+            )
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
-    def extra_repr(self) -> str:
-        return ", ".join([f"min_val={self.min_val}", f"max_val={self.max_val}", *shown(self.inplace)])
-
 
 class ReLU6(Hardtanh):
-    """x, but at least 0 and at most 6"""
+    """Clamp x to [0, 6]. As ``torch.nn.ReLU6``.
+
+    Args:
+        inplace: whether to write the result into the input, default False.
+    """
+
+    _options = ("inplace",)
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
 
-    def extra_repr(self) -> str:
-        return ", ".join(shown(self.inplace))
 
+@stores_options
+class Softmax(Configured):
+    """Compute eˣ/Σeˣ along dim. As ``torch.nn.Softmax``.
 
-class Softmax(Module):
-    """eˣ/Σeˣ along dim"""
+    Args:
+        dim: dimension along which the results add up to 1. It must be given; the default None raises TypeError when
+            the module is called.
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
+    >>> cg.nn.Softmax(dim=1)(cg.zeros(1, 4))
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
+
+    dim: int | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
+@stores_options
+class LogSoftmax(Configured):
+    """Compute log softmax(x) = x − log Σeˣ along dim. As ``torch.nn.LogSoftmax``.
 
-class LogSoftmax(Module):
-    """x − log Σeˣ along dim"""
+    Args:
+        dim: dimension along which the probabilities add up to 1. It must be given; the default None raises TypeError
+            when the module is called.
+    """
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__()
-        self.dim = dim
+    dim: int | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"

@@ -86,26 +86,23 @@ class _BatchNorm(Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.array.ndim not in self._dimensions:
             raise ValueError(f"{type(self).__name__}: input has shape {input.array.shape}, wanted {self._wanted}")
-        training = self.training
-        mean, var, momentum = self.running_mean, self.running_var, self.momentum
-        if not training:
-            return F.batch_norm(
-                input,
-                mean,
-                var,
-                self.weight,
-                self.bias,
-                mean is None and var is None,
-                momentum or 0.0,
-                self.eps,
-            )
-        if not self.track_running_stats:
-            mean = var = None
-        tracked = self.num_batches_tracked if self.track_running_stats else None
-        batches = tracked if momentum is None else None
-        y = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum or 0.0, self.eps, batches)
-        if tracked is not None:
-            kernels.count(tracked.array)
+        training, momentum = self.training, self.momentum
+        tracking = training and self.track_running_stats
+        mean, var = (self.running_mean, self.running_var) if tracking or not training else (None, None)
+        counter = self.num_batches_tracked if tracking else None
+        y = F.batch_norm(
+            input,
+            mean,
+            var,
+            self.weight,
+            self.bias,
+            training or (mean is None and var is None),
+            momentum or 0.0,
+            self.eps,
+            counter if momentum is None else None,
+        )
+        if counter is not None:
+            kernels.count(counter.array)
         return y
 
     def extra_repr(self) -> str:

@@ -1,50 +1,54 @@
-"""Modules that hold others: Sequential, ModuleList, ModuleDict, ParameterList."""
+"""Modules that contain others: Sequential, ModuleList, ModuleDict, ParameterList."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
-from cygrad.autograd import engine
-from cygrad.nn.module import Module, indented, layout
+from cygrad.nn.display import indented, layout
+from cygrad.nn.layer import layers_in
+from cygrad.nn.module import Module
 from cygrad.nn.parameter import Parameter
-
-if TYPE_CHECKING:
-    from cygrad.tensor import Tensor
+from cygrad.tensor import Tensor
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterList", "Sequential"]
 
 Item = TypeVar("Item", Module, Parameter)
-SomeList = TypeVar("SomeList", bound="_List")
+Self = TypeVar("Self", bound="_List[Any]")
 
 
-class _List(Module):
-    """Modules (or parameters) named "0", "1", … , with the methods of a list."""
+class _List(Module, Generic[Item]):
+    """Modules (or parameters) named "0", "1", …, with the methods of a list."""
 
-    _kind: type[Any] = Module
+    _item_type: type[Any] = Module
 
-    def _items(self) -> list[Any]:
-        return [value for value in self.__dict__.values() if isinstance(value, self._kind)]
+    def _items(self) -> list[Item]:
+        return [value for value in self.__dict__.values() if isinstance(value, self._item_type)]
+
+    def _names(self) -> list[str]:
+        return [name for name, _ in self._members(self._item_type)]
 
     def _set_items(self, items: Iterable[Any]) -> None:
-        """Replaces all items; they are numbered from zero."""
-        checked = [self._checked(item) for item in items]
-        for name in [name for name, _ in self._own(self._kind)]:
+        """Replace all items and number them from zero."""
+        checked = [self._check_item(item) for item in items]
+        for name in self._names():
             delattr(self, name)
-        for number, item in enumerate(checked):
-            setattr(self, str(number), item)
+        for index, item in enumerate(checked):
+            setattr(self, str(index), item)
 
-    def _checked(self, item: Any) -> Any:
-        if not isinstance(item, self._kind):
+    def _check_item(self, item: Any) -> Item:
+        """Return `item`, converted if need be, or raise TypeError."""
+        if not isinstance(item, self._item_type):
             raise TypeError(
-                f"{type(self).__name__}: an item must be a {self._kind.__name__}, got {type(item).__name__}"
+                f"{type(self).__name__}: an item must be a {self._item_type.__name__}, got {type(item).__name__}"
             )
-        return item
+        checked: Item = item
+        return checked
 
     def _name_of(self, index: int) -> str:
-        """The name of the item at `index`, which counts from the end where negative."""
-        names = [name for name, _ in self._own(self._kind)]
+        """Return the name of the item at `index`, which counts from the end if negative."""
+        names = self._names()
         if not -len(names) <= index < len(names):
             raise IndexError(f"{type(self).__name__}: index {index} is out of range for {len(names)} items")
         return names[index]
@@ -52,24 +56,24 @@ class _List(Module):
     def __len__(self) -> int:
         return len(self._items())
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Item]:
         return iter(self._items())
 
     def __contains__(self, item: object) -> bool:
         return any(item is other for other in self._items())
 
     @overload
-    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int) -> Item: ...
     @overload
-    def __getitem__(self: SomeList, index: slice) -> SomeList: ...
+    def __getitem__(self: Self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             selected: Any = type(self)
             return selected(self._items()[index])
         return self.__dict__[self._name_of(index)]
 
-    def __setitem__(self, index: int, item: Any) -> None:
-        setattr(self, self._name_of(index), self._checked(item))
+    def __setitem__(self, index: int, item: Item) -> None:
+        setattr(self, self._name_of(index), self._check_item(item))
 
     def __delitem__(self, index: int | slice) -> None:
         items = self._items()
@@ -78,36 +82,37 @@ class _List(Module):
         del items[index]
         self._set_items(items)
 
-    def append(self: SomeList, item: Any) -> SomeList:
-        """Adds an item at the end."""
-        setattr(self, str(len(self)), self._checked(item))
+    def append(self: Self, item: Item) -> Self:
+        """Add an item at the end."""
+        setattr(self, str(len(self)), self._check_item(item))
         return self
 
-    def extend(self: SomeList, items: Iterable[Any]) -> SomeList:
-        """Adds items at the end."""
-        for item in [self._checked(item) for item in items]:
+    def extend(self: Self, items: Iterable[Item]) -> Self:
+        """Add items at the end."""
+        for item in [self._check_item(item) for item in items]:
             self.append(item)
         return self
 
     __iadd__ = extend
 
-    def insert(self, index: int, item: Any) -> None:
-        """Adds an item before `index`."""
+    def insert(self, index: int, item: Item) -> None:
+        """Insert an item before `index`."""
         items = self._items()
         items.insert(index, item)
         self._set_items(items)
 
-    def pop(self, index: int = -1) -> Any:
-        """Takes out the item at `index` and returns it."""
+    def pop(self, index: int = -1) -> Item:
+        """Remove the item at `index`, default the last one, and return it."""
         item = self[index]
         del self[index]
         return item
 
 
-class Sequential(_List):
-    """Calls its modules one after the other, each on the result of the one before.
+class Sequential(_List[Module]):
+    """Call modules one after another, each with the output of the one before. As ``torch.nn.Sequential``.
 
-    It is made from modules, or from an ordered dict of names and modules.
+    Args:
+        *args: the modules, or one ordered mapping of names to modules.
 
     >>> cg.nn.Sequential(cg.nn.Linear(3, 4), cg.nn.ReLU())
     Sequential(
@@ -120,27 +125,30 @@ class Sequential(_List):
         super().__init__()
         if len(args) == 1 and isinstance(args[0], Mapping):
             for name, module in args[0].items():
-                self.add_module(name, self._checked(module))
+                self.add_module(name, self._check_item(module))
         else:
             self._set_items(args)
 
     def forward(self, input: Any) -> Any:
-        for module in engine.layers_in(self.__dict__):
+        for module in layers_in(self.__dict__):
             input = module(input)
         return input
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self: Self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return type(self)(dict(list(self._own(Module))[index]))
+            return type(self)(dict(list(self._members(Module))[index]))
         return self.__dict__[self._name_of(index)]
 
     def __delitem__(self, index: int | slice) -> None:
-        names = [name for name, _ in self._own(Module)]
+        names = self._names()
         for name in names[index] if isinstance(index, slice) else [self._name_of(index)]:
             delattr(self, name)
-        rest = list(self._own(Module))
-        if all(name.isdigit() for name, _ in rest):
-            self._set_items([module for _, module in rest])
+        if all(name.isdigit() for name in self._names()):
+            self._set_items(self._items())
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
@@ -148,8 +156,11 @@ class Sequential(_List):
         return Sequential(*self, *other)
 
 
-class ModuleList(_List):
-    """A list of modules whose parameters count as those of the module that holds it.
+class ModuleList(_List[Module]):
+    """A list of modules. Their parameters are parameters of the module that contains it. As ``torch.nn.ModuleList``.
+
+    Args:
+        modules: the modules, default none.
 
     >>> layers = cg.nn.ModuleList([cg.nn.Linear(3, 3) for _ in range(2)])
     >>> len(layers), len(list(layers.parameters()))
@@ -161,44 +172,48 @@ class ModuleList(_List):
         self._set_items(modules or ())
 
     def __repr__(self) -> str:
-        """Equal neighbours are told once."""
+        """Show neighbors that look the same once, with their count."""
         groups = groupby(enumerate(map(repr, self)), key=lambda pair: pair[1])
         lines = []
         for text, members in groups:
-            numbers = [number for number, _ in members]
-            many = len(numbers) > 1
-            place = f"({numbers[0]}-{numbers[-1]}): {len(numbers)} x " if many else f"({numbers[0]}): "
-            lines.append(place + indented(text))
+            indices = [index for index, _ in members]
+            count = len(indices)
+            label = f"({indices[0]}-{indices[-1]}): {count} x " if count > 1 else f"({indices[0]}): "
+            lines.append(label + indented(text))
         return layout(type(self).__name__, [], lines)
 
 
-class ParameterList(_List):
-    """A list of parameters that count as those of the module that holds it. Other tensors become
-    parameters."""
+class ParameterList(_List[Parameter]):
+    """A list of parameters, which are parameters of the module that contains it. As ``torch.nn.ParameterList``.
 
-    _kind = Parameter
+    Args:
+        values: parameters, or tensors, which are made parameters; default none.
+    """
+
+    _item_type = Parameter
 
     def __init__(self, values: Iterable[Tensor] | None = None) -> None:
         super().__init__()
         self._set_items(values or ())
 
-    def _checked(self, item: Any) -> Any:
-        from cygrad.tensor import Tensor
-
+    def _check_item(self, item: Any) -> Parameter:
         if isinstance(item, Tensor) and not isinstance(item, Parameter):
             item = Parameter(item)
-        return super()._checked(item)
+        return super()._check_item(item)
 
     def __repr__(self) -> str:
         items = [
             f"({name}): Parameter of {value.array.dtype}, shape {tuple(value.array.shape)}"
-            for name, value in self._own(Parameter)
+            for name, value in self._members(Parameter)
         ]
         return layout(type(self).__name__, [], items)
 
 
 class ModuleDict(Module):
-    """A dict of modules whose parameters count as those of the module that holds it.
+    """A dict of modules. Their parameters are parameters of the module that contains it. As ``torch.nn.ModuleDict``.
+
+    Args:
+        modules: a mapping of names to modules, or pairs of them; default none.
 
     >>> heads = cg.nn.ModuleDict({"mean": cg.nn.Linear(3, 1), "scale": cg.nn.Linear(3, 1)})
     >>> list(heads)
@@ -210,7 +225,7 @@ class ModuleDict(Module):
         self.update(modules or {})
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Adds modules under their names, in place of those already there."""
+        """Add modules under their names. They replace modules of the same names."""
         for name, module in dict(modules).items():
             self[name] = module
 
@@ -228,7 +243,7 @@ class ModuleDict(Module):
         delattr(self, name)
 
     def __len__(self) -> int:
-        return len(list(self._own(Module)))
+        return len(list(self._members(Module)))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -237,24 +252,24 @@ class ModuleDict(Module):
         return isinstance(name, str) and isinstance(self.__dict__.get(name), Module)
 
     def keys(self) -> list[str]:
-        """The names."""
-        return [name for name, _ in self._own(Module)]
+        """Return the names."""
+        return [name for name, _ in self._members(Module)]
 
     def values(self) -> list[Module]:
-        """The modules."""
-        return [module for _, module in self._own(Module)]
+        """Return the modules."""
+        return [module for _, module in self._members(Module)]
 
     def items(self) -> list[tuple[str, Module]]:
-        """The names and the modules."""
-        return list(self._own(Module))
+        """Return pairs of name and module."""
+        return list(self._members(Module))
 
     def pop(self, name: str) -> Module:
-        """Takes out the module of that name and returns it."""
+        """Remove the module with that name and return it."""
         module = self[name]
         delattr(self, name)
         return module
 
     def clear(self) -> None:
-        """Takes out all modules."""
+        """Remove all modules."""
         for name in self.keys():
             delattr(self, name)

@@ -5,28 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cygrad.nn import functional as F
-from cygrad.nn.module import Module
+from cygrad.nn.options import KW_ONLY, Configured, stores_options
 
 if TYPE_CHECKING:
-    from cygrad.random import Generator
+    from cygrad.generator import Generator
     from cygrad.tensor import Tensor
 
 __all__ = ["Dropout"]
 
 
-class Dropout(Module):
-    """In training each element becomes 0 with probability p, and the others are divided by 1 − p; in
-    evaluation nothing happens. N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov
-    (2014), "Dropout: a simple way to prevent neural networks from overfitting". The mask is drawn from `generator`,
-    the default one unless given."""
+@stores_options
+class Dropout(Configured):
+    """Set each element to 0 with probability p and divide the others by 1 − p, in training mode only. As
+    ``torch.nn.Dropout``. N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov (2014), "Dropout: a
+    simple way to prevent neural networks from overfitting".
 
-    def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
-        super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p must lie in [0, 1], got {p}")
-        self.p = p
-        self.inplace = inplace
-        self.generator = generator
+    Args:
+        p: probability that an element is dropped, default 0.5.
+        inplace: whether to write the result into the input, default False.
+        generator: source of the mask's randomness, default the global generator.
+
+    Raises:
+        ValueError: p does not lie in [0, 1].
+    """
+
+    p: float = 0.5
+    inplace: bool = False
+    _: KW_ONLY
+    generator: Generator | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"Dropout: p must lie in [0, 1], got {self.p}")
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace, self.generator)

@@ -1,15 +1,15 @@
-"""Losses as modules: each calls the function of its name in ``cygrad.nn.functional``, where the formulas
-stand.
+"""Losses as modules. Each calls the function of ``cygrad.nn.functional`` that has the formula.
 
-``reduction`` is "mean", "sum" or "none".
+``reduction`` is the same for all: "mean" (the default) averages the losses of all elements or samples, "sum" adds them
+up, "none" returns them one by one.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cygrad.nn import functional as F
-from cygrad.nn.module import Module
+from cygrad.nn.options import KW_ONLY, Configured, stores_options
 
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
@@ -27,75 +27,126 @@ __all__ = [
 ]
 
 
-class _Loss(Module):
-    def __init__(self, reduction: str = "mean") -> None:
-        super().__init__()
-        if reduction not in ("mean", "sum", "none"):
-            raise ValueError(f"{type(self).__name__}: reduction must be mean, sum or none, got {reduction!r}")
-        self.reduction = reduction
+class _Loss(Configured):
+    """A loss of an input and a target, reduced to one number unless ``reduction="none"``."""
+
+    reduction: str
+    _reductions: ClassVar[tuple[str, ...]] = ("mean", "sum", "none")
+
+    def __post_init__(self) -> None:
+        if self.reduction not in self._reductions:
+            wanted = f"{', '.join(self._reductions[:-1])} or {self._reductions[-1]}"
+            raise ValueError(f"{type(self).__name__}: reduction must be {wanted}, got {self.reduction!r}")
+
+    def extra_repr(self) -> str:
+        return ""
 
 
+@stores_options
 class MSELoss(_Loss):
-    """(x − y)²"""
+    """Squared error (x − y)². As ``torch.nn.MSELoss``.
+
+    Args:
+        reduction: "mean" (default), "sum" or "none".
+
+    >>> cg.nn.MSELoss()(cg.tensor([1.0, 2.0]), cg.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
+
+    reduction: str = "mean"
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
+@stores_options
 class L1Loss(_Loss):
-    """|x − y|"""
+    """Absolute error |x − y|. As ``torch.nn.L1Loss``.
+
+    Args:
+        reduction: "mean" (default), "sum" or "none".
+    """
+
+    reduction: str = "mean"
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
+@stores_options
 class SmoothL1Loss(_Loss):
-    """½(x − y)²/beta where |x − y| < beta, else |x − y| − ½beta"""
+    """½(x − y)²/beta where |x − y| < beta, else |x − y| − ½beta. As ``torch.nn.SmoothL1Loss``. R. Girshick (2015),
+    "Fast R-CNN".
 
-    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction)
-        self.beta = beta
+    Args:
+        reduction: "mean" (default), "sum" or "none".
+        beta: error at which the parabola becomes a line, default 1.
+    """
+
+    _: KW_ONLY
+    reduction: str = "mean"
+    beta: float = 1.0
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
+@stores_options
 class HuberLoss(_Loss):
-    """½(x − y)² where |x − y| < delta, else delta·(|x − y| − ½delta)"""
+    """½(x − y)² where |x − y| ≤ delta, else delta·(|x − y| − ½delta). As ``torch.nn.HuberLoss``. P. J. Huber (1964),
+    "Robust estimation of a location parameter".
 
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction)
-        self.delta = delta
+    Args:
+        reduction: "mean" (default), "sum" or "none".
+        delta: error at which the parabola becomes a line, default 1.
+    """
+
+    reduction: str = "mean"
+    delta: float = 1.0
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
 
+@stores_options
 class KLDivLoss(_Loss):
-    """y·(log y − x), the input x and with ``log_target=True`` also y given as logarithms"""
+    """Kullback-Leibler divergence y·(log y − x), for log-probabilities x. As ``torch.nn.KLDivLoss``.
 
-    def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
-        if reduction == "batchmean":
-            super().__init__()
-            self.reduction = reduction
-        else:
-            super().__init__(reduction)
-        self.log_target = log_target
+    Args:
+        reduction: "mean" (default), "sum", "none", or "batchmean", which divides the sum by the batch size and is the
+            divergence by its definition.
+        log_target: whether y is given as log-probabilities too, default False.
+    """
+
+    _reductions = ("mean", "sum", "none", "batchmean")
+
+    _: KW_ONLY
+    reduction: str = "mean"
+    log_target: bool = False
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
 
 
 class _WeightedLoss(_Loss):
+    """A loss with weights, which are a buffer and so part of its state."""
+
     weight: Tensor | None
 
-    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
-        super().__init__(reduction)
+    def __init__(self, weight: Tensor | None, reduction: str) -> None:
+        super().__init__()
+        self.reduction = reduction
+        self.__post_init__()
         self.register_buffer("weight", weight)
 
 
 class BCELoss(_WeightedLoss):
-    """−weight·(y log p + (1 − y) log(1 − p))"""
+    """Binary cross entropy −weight·(y·log p + (1 − y)·log(1 − p)) of probabilities p. As ``torch.nn.BCELoss``.
+
+    Args:
+        weight: factor of each loss, of a shape that broadcasts to the input's, default None for 1.
+        reduction: "mean" (default), "sum" or "none".
+    """
 
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
@@ -105,7 +156,14 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """BCELoss of σ(x), computed without overflow; `pos_weight` multiplies the part of y = 1"""
+    """Binary cross entropy of σ(x), computed from the logits x without overflow. As ``torch.nn.BCEWithLogitsLoss``.
+
+    Args:
+        weight: factor of each loss, of a shape that broadcasts to the input's, default None for 1.
+        reduction: "mean" (default), "sum" or "none".
+        pos_weight: factor of the term of the positive class (y = 1), of a shape that broadcasts to the input's, default
+            None for 1.
+    """
 
     pos_weight: Tensor | None
 
@@ -122,7 +180,13 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """−weight[y]·x[y] for log-probabilities x and class indices y"""
+    """Negative log-likelihood −weight[y]·x[y], for log-probabilities x and class indices y. As ``torch.nn.NLLLoss``.
+
+    Args:
+        weight: weight of each class, shape (C,), default None for 1. The mean is divided by Σ weight[y].
+        ignore_index: class index whose samples do not count, default −100.
+        reduction: "mean" (default), "sum" or "none".
+    """
 
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
@@ -133,7 +197,18 @@ class NLLLoss(_WeightedLoss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """−weight[y]·log softmax(x)[y] for class indices y; −Σ y·log softmax(x) for probabilities y.
+    """Cross entropy of logits x: −weight[y]·log softmax(x)[y] for class indices y, −Σ weight·y·log softmax(x) for
+    probabilities y. As ``torch.nn.CrossEntropyLoss``.
+
+    Args:
+        weight: weight of each class, shape (C,), default None for 1. With class indices, the mean is divided by
+            Σ weight[y].
+        ignore_index: class index whose samples do not count, default −100.
+        reduction: "mean" (default), "sum" or "none".
+        label_smoothing: s in (1 − s)·y + s/C, which replaces the probabilities y, default 0.
+
+    Raises:
+        ValueError: label_smoothing does not lie in [0, 1].
 
     >>> cg.nn.CrossEntropyLoss()(cg.zeros(1, 4), cg.tensor([2])).item() - 1.3862943 < 1e-6
     True

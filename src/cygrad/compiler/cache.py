@@ -1,0 +1,216 @@
+"""The programs of a function: which one a call runs, and when a new one is recorded."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad.autograd import Value, engine, no_grad, recording
+from cygrad.compiler.check import run_beside_eager
+from cygrad.compiler.program import Program, build_program
+from cygrad.compiler.program.bindings import bindings_of
+from cygrad.compiler.record.address_map import address, owner_of
+from cygrad.compiler.record.recorder import Recorder, Refused
+from cygrad.compiler.replay.replay import Binding, Inputs, Replays
+from cygrad.compiler.structure import flatten, has_containers, unflatten
+from cygrad.nn.module import Module
+from cygrad.parallel import in_a_job
+from cygrad.tensor import Tensor
+
+__all__ = ["ProgramCache"]
+
+MAX_PROGRAMS = 16  # of one function, which beyond them runs eagerly
+
+_recording = threading.Lock()
+_recording_thread = 0  # that holds the lock
+
+
+class ProgramCache:
+    """Finds the program of a call, or records it.
+
+    Args:
+        function: a function or module
+        fullgraph: whether a call that can't be recorded raises an error
+        check: whether every replay is compared with eager mode
+        quiet: whether a function that can't be recorded runs eagerly without a warning
+        warmup_calls: number of calls of a kind that run eagerly before one is recorded
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], fullgraph: bool, check: bool, quiet: bool, warmup_calls: int
+    ) -> None:
+        self.function = function
+        self.fullgraph = fullgraph
+        self.check = check
+        self.quiet = quiet
+        self.warmup_calls = warmup_calls
+        self.name: str = getattr(function, "__qualname__", None) or type(function).__name__
+        self.programs: list[Program] = []  # in the order of their recording
+        self.replays = Replays()
+        self._calls: dict[Any, int] = {}  # number of eager calls by signature
+        self._eager: set[Any] = set()  # signatures that can't be recorded
+        self._warned: set[str] = set()
+
+    def find(self, flat: Sequence[Any], structure: Any) -> Program | None:
+        """The program that accepts these arguments, the latest if there are several."""
+        for program in reversed(self.programs):
+            if program.replay.inputs.structure == structure and program.replay.accepts(flat):
+                return program
+        return None
+
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the program of a call, or call the function eagerly, or record it."""
+        if recording.recorder() is not None or engine.anomaly_enabled():
+            return self.call(args, kwargs)  # as part of another recorded step, or to find a NaN
+        flat, structure = flatten((args, kwargs)) if kwargs or has_containers(args) else (list(args), None)
+        program = self.find(flat, structure)
+        if program is not None:
+            return self.run_checked(program, flat, structure) if self.check else program.replay(flat)
+        key = self.signature(flat, structure)
+        if key in self._eager:
+            return self.call(args, kwargs)
+        # What happens only once, such as the first step of an optimizer, is over after the first call.
+        self._calls[key] = self._calls.get(key, 0) + 1
+        if self._calls[key] <= self.warmup_calls or not begin_recording():
+            return self.call(args, kwargs)
+        try:
+            return self.record(key, flat, structure, args, kwargs)
+        finally:
+            end_recording()
+
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the function itself. A module in evaluation mode runs without gradients."""
+        if isinstance(self.function, Module) and not self.function.training:
+            with no_grad():
+                return self.function(*args, **kwargs)
+        return self.function(*args, **kwargs)
+
+    def call_flat(self, flat: Sequence[Any], structure: Any) -> Any:
+        """Call the function itself with arguments from ``flatten``."""
+        args, kwargs = (tuple(flat), {}) if structure is None else unflatten(structure, iter(flat))
+        return self.call(args, kwargs)
+
+    def run_checked(self, program: Program, flat: list[Any], structure: Any) -> Any:
+        """Run a program, and compare it with the function in eager mode."""
+        with _recording:
+            return run_beside_eager(
+                self.name, program, self.function, lambda: self.call_flat(owned_copies(flat), structure), flat
+            )
+
+    def signature(self, flat: Sequence[Any], structure: Any) -> Any:
+        """The kind of a call, as far as its arguments show."""
+        parts: list[Any] = [engine.grad_enabled(), repr(structure)]
+        for value in flat:
+            if isinstance(value, Value):
+                parts.append((value.array.dtype.str, value.array.shape, value.array.strides, value.requires_grad))
+            elif isinstance(value, (int, float, str, bytes, bool)) or value is None:
+                parts.append((type(value), value))
+            else:
+                parts.append(id(value))
+        if isinstance(self.function, Module):
+            parts.append(self.function.training)
+        return tuple(parts)
+
+    def record(self, key: Any, flat: list[Any], structure: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the function under a recorder, and add the program if it can be one."""
+        refusal = refused_arguments(flat)
+        if refusal is None and len(self.programs) >= MAX_PROGRAMS:
+            refusal = f"there are {MAX_PROGRAMS} programs already, each for other arguments, tensors or modes"
+        if refusal is not None:
+            self.give_up(key, refusal)
+            return self.call(args, kwargs)
+        recorder = Recorder(self.fullgraph)
+        copies = owned_copies(flat)
+        recorder.outputs.update([address(owner_of(value.array)) for value in copies if isinstance(value, Value)])
+        grad_mode, bindings = engine.grad_enabled(), bindings_of(self.function)
+        recorder.start()
+        try:
+            result = self.call_flat(copies, structure)
+        except Refused as error:
+            raise RuntimeError(str(error)) from None
+        finally:
+            recorder.stop()
+        refusal = recorder.refusal or refused_result(result) or refused_bindings(bindings, recorder)
+        if refusal is not None:
+            self.give_up(key, refusal)
+            return result
+        bindings = [binding for binding in bindings if binding.holds()]
+        inputs = Inputs(flat, copies, structure)
+        program = build_program(self.name, recorder, inputs, result, grad_mode, bindings)
+        self.programs.append(program)
+        if not self.check:
+            self.replays.add(program.replay)
+        return program.replay.result()
+
+    def give_up(self, key: Any, refusal: str) -> None:
+        """Run such calls eagerly from now on. Warns once, or raises RuntimeError with `fullgraph`."""
+        if self.fullgraph:
+            raise RuntimeError(f"compile: {self.name} can't be recorded: {refusal}")
+        self._eager.add(key)
+        if not self.quiet and refusal not in self._warned:
+            self._warned.add(refusal)
+            warnings.warn(f"compile: {self.name} runs eagerly: {refusal}", RuntimeWarning, stacklevel=4)
+
+
+def begin_recording() -> bool:
+    """Whether this thread may record now. A job waits for its turn, so that it does not depend on other jobs."""
+    global _recording_thread
+    if not _recording.acquire(blocking=in_a_job() and _recording_thread != threading.get_ident()):
+        return False
+    _recording_thread = threading.get_ident()
+    return True
+
+
+def end_recording() -> None:
+    global _recording_thread
+    _recording_thread = 0
+    _recording.release()
+
+
+def owned_copies(flat: Sequence[Any]) -> list[Any]:
+    """Arguments with copies of the tensors among them, in buffers for a program."""
+    return [owned_copy(value) if isinstance(value, Value) else value for value in flat]
+
+
+def owned_copy(value: Value) -> Tensor:
+    buffer = kernels.pooled(np.empty, value.array.shape, value.array.dtype)
+    np.copyto(buffer, value.array)
+    return Tensor(buffer)
+
+
+# Why a call can't be recorded, or None
+
+
+def refused_arguments(flat: Sequence[Any]) -> str | None:
+    for value in flat:
+        if isinstance(value, np.ndarray):
+            return "an argument is a NumPy array, whose values Python can read unnoticed; pass a tensor"
+        if isinstance(value, Value) and value.requires_grad and engine.grad_enabled():
+            return "an argument requires a gradient; use it as a variable from outside the function instead"
+    return None
+
+
+def refused_result(result: Any) -> str | None:
+    for value in flatten(result)[0]:
+        if isinstance(value, Value) and value.node is not None and not value.node.freed:
+            return (
+                "its result has a graph that backward could still use; compile the whole step, detach the result, "
+                "or call it under no_grad()"
+            )
+        if isinstance(value, np.ndarray):
+            return "it returns a NumPy array, not a tensor"
+    return None
+
+
+def refused_bindings(bindings: Sequence[Binding], recorder: Recorder) -> str | None:
+    if any([id(binding.value) in recorder.leaves and not binding.holds() for binding in bindings]):
+        return (
+            "it reads a tensor and then rebinds its name to another one; pass the tensor as an argument and return the "
+            "new one, or write to it in place"
+        )
+    return None

@@ -1,0 +1,81 @@
+"""From a recorder that has stopped to a program: plan, passes, guards, schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cygrad.autograd import Value
+from cygrad.compiler.passes import optimize
+from cygrad.compiler.plan.plan import Plan
+from cygrad.compiler.program.modules import ModuleGuard, tensors_of
+from cygrad.compiler.program.program import Program
+from cygrad.compiler.program.result import result_of
+from cygrad.compiler.program.schedule import Schedule, needs_order
+from cygrad.compiler.record.address_map import address, owner_of
+from cygrad.compiler.record.recorder import Recorder
+from cygrad.compiler.replay.replay import (
+    Binding,
+    Effects,
+    GradientSlot,
+    Guards,
+    Inputs,
+    LeafGuard,
+    OptimizerUpdate,
+    Replay,
+)
+
+__all__ = ["build_program"]
+
+
+def build_program(
+    name: str, recorder: Recorder, inputs: Inputs, value: Any, grad_mode: bool, bindings: list[Binding]
+) -> Program:
+    """The program of a recorded step.
+
+    Args:
+        name: the name of the function, for messages
+        recorder: a recorder that has stopped
+        inputs: the arguments of the recorded call
+        value: what the recorded call returned
+        grad_mode: whether gradients were enabled
+        bindings: the names that the program depends on
+    """
+    result = result_of(value, recorder.computed())
+    plan = Plan(recorder, [*result.arrays, *recorder.visible()])
+    leaves = leaves_of(recorder)
+    written = leaves_written(leaves, plan)
+
+    updates = {id(launch.event): OptimizerUpdate(*launch) for launch in recorder.optimizer_launches}
+    gradients = [gradient_slot(gradient) for gradient in recorder.gradients.values()]
+    modules = ModuleGuard(list(recorder.modules.values()), leaves)
+    guards = Guards(
+        grad_mode, [LeafGuard(leaf) for leaf in leaves], gradients, bindings, modules.holds, list(updates.values())
+    )
+
+    in_order = needs_order(recorder)
+    layout = optimize(plan, in_order)
+    schedule = Schedule(plan.events, layout, updates, recorder, in_order)
+    effects = Effects(gradients, [leaf.version for leaf in written], [] if in_order else guards.updates, schedule.draws)
+    replay = Replay(inputs, guards, effects, schedule.parts, schedule.first_update, result.arrays, result.build)
+    return Program(name, replay, plan, layout, written, result.all_computed)
+
+
+def leaves_of(recorder: Recorder) -> list[Value]:
+    """The tensors that existed before the step: operands, and all parameters and buffers of the modules called."""
+    leaves = dict(recorder.leaves)
+    for module in recorder.modules.values():
+        for tensor in tensors_of(module):
+            leaves.setdefault(id(tensor), tensor)
+    return list(leaves.values())
+
+
+def leaves_written(leaves: Sequence[Value], plan: Plan) -> list[Value]:
+    """Those of the leaves that the events write to."""
+    written = {key for event in plan.events for key in plan.written_by(event)}
+    return [leaf for leaf in leaves if address(owner_of(leaf.array)) in written]
+
+
+def gradient_slot(gradient: Any) -> GradientSlot:
+    before = None if gradient.before is None else gradient.before.array
+    return GradientSlot(gradient.leaf, before, gradient.deleted, gradient.after)

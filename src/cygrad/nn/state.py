@@ -1,0 +1,63 @@
+"""Loading a state dict into tensors: all of it, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cygrad._typing import Array
+from cygrad.tensor import Tensor
+
+__all__ = ["IncompatibleKeys", "load"]
+
+
+class IncompatibleKeys(NamedTuple):
+    """The keys that ``load_state_dict`` found on one side only.
+
+    Args:
+        missing_keys: names of the module that the state dict lacks.
+        unexpected_keys: names of the state dict that the module lacks.
+    """
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+def load(name: str, targets: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
+    """Copy the values of a state dict into the tensors of the same names; `name` is the module's, for the message."""
+    missing = [key for key in targets if key not in state_dict]
+    unexpected = [key for key in state_dict if key not in targets]
+    arrays = {key: array_of(state_dict[key]) for key in targets if key in state_dict}
+    problems = [problem for key, array in arrays.items() for problem in mismatches(key, targets[key], array)]
+    if strict and unexpected:
+        problems.insert(0, f"unexpected keys {', '.join(map(repr, unexpected))}")
+    if strict and missing:
+        problems.insert(0, f"missing keys {', '.join(map(repr, missing))}")
+    if problems:
+        raise RuntimeError(f"load_state_dict: the state does not fit {name}: {'; '.join(problems)}")
+    for key, array in arrays.items():
+        np.copyto(targets[key].array, array, casting="same_kind")
+        targets[key].version.value += 1
+    return IncompatibleKeys(missing, unexpected)
+
+
+def array_of(value: Any) -> Array:
+    """Return a tensor's array, or anything else that NumPy can read as an array."""
+    return value.array if isinstance(value, Tensor) else np.asarray(value)
+
+
+def mismatches(key: str, target: Tensor, array: Array) -> Iterator[str]:
+    """Yield the reason why `array` can't be copied into `target`, if there is one."""
+    if array.shape != target.array.shape:
+        yield f"{key!r} has shape {array.shape}, wanted {target.array.shape}"
+    elif not np.can_cast(array.dtype, target.array.dtype, casting="same_kind"):
+        yield f"{key!r} has dtype {array.dtype}, wanted {target.array.dtype}"
+    elif not target.array.flags.writeable:
+        yield f"{key!r} is in read-only memory"

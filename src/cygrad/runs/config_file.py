@@ -1,0 +1,73 @@
+"""Configuration files: the options of a run in TOML."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import os
+from typing import Any
+
+from cygrad.runs.options import DATASETS, OPTIONS, converted
+
+__all__ = ["read_config"]
+
+PATHS = ("source", "data", "out")
+
+
+def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read option values from a TOML file.
+
+    Args:
+        path: of a file with ``source`` and, if wanted, ``data``, ``out`` and options under their names on the command
+            line. Paths in it are relative to the file.
+
+    Returns:
+        The values by option name, for ``Options.from_values``.
+
+    Raises:
+        ValueError: if the file is not TOML, or an option is unknown or has the wrong type.
+        ImportError: before Python 3.11, without the package tomli.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "config.toml")
+        >>> _ = path.write_text('source = "digits"\\nepochs = 5\\nbatch-size = 32\\nhidden = [64, 32]')
+        >>> cg.runs.read_config(path)
+        {'source': 'digits', 'epochs': 5, 'batch_size': 32, 'hidden': (64, 32)}
+    """
+    file = os.fspath(path)
+    values: dict[str, Any] = {}
+    for key, value in parse_toml(file).items():
+        name = key.replace("-", "_")
+        if name in values:
+            raise ValueError(f"train: {file} has the option {name} twice")
+        if name not in OPTIONS and name not in PATHS:
+            similar = difflib.get_close_matches(name, [*PATHS, *OPTIONS], 1)
+            hint = f"; did you mean {similar[0]}?" if similar else ""
+            raise ValueError(f"train: {file} has an unknown option {key!r}{hint}")
+        values[name] = converted(name, value)
+        if name in PATHS and not (name == "source" and value in DATASETS):
+            values[name] = os.path.join(os.path.dirname(file), value)
+    if "source" not in values:
+        raise ValueError(f"train: {file} has no source, such as digits or the path of a table")
+    return values
+
+
+def parse_toml(path: str) -> dict[str, Any]:
+    """The values in a TOML file."""
+    toml = toml_package()
+    with open(path, "rb") as file:
+        try:
+            content: dict[str, Any] = toml.load(file)
+        except (toml.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(f"train: {path} is not valid TOML ({error})") from None
+    return content
+
+
+def toml_package() -> Any:
+    """The standard library's tomllib, or before Python 3.11 the package tomli."""
+    for name in "tomllib", "tomli":
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    raise ImportError("train: a .toml file needs Python 3.11 or the package tomli: pip install 'cygrad[train]'")

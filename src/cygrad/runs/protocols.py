@@ -1,0 +1,113 @@
+"""What every kind of run and every kind of data offers, so that the rest need not ask which it has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from cygrad._typing import Array
+from cygrad.data import TensorDataset
+from cygrad.nn.module import Module
+from cygrad.train.evaluation import Loss
+
+__all__ = ["Run", "RunConfig", "Task"]
+
+
+class RunConfig(Protocol):
+    """What rebuilds a run's model, and where the run comes from; the content of ``config.json``."""
+
+    version: str
+    seed: int
+    task: str
+    options: dict[str, Any]
+    results: dict[str, Any]
+    format: int
+
+    def network(self) -> Module:
+        """Build the network, with new weights."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, as JSON can hold them."""
+
+
+class Run(Protocol):
+    """A trained model with the preprocessing around it. ``load`` returns one of the kind that a folder holds."""
+
+    model: Module
+
+    @property
+    def config(self) -> RunConfig:
+        """The configuration."""
+
+    def inputs(self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None) -> Array:
+        """Convert rows of values, as JSON or CSV holds them, to inputs of the model, (N, features) of float32."""
+
+    def read(self, path: str | os.PathLike[str]) -> Array:
+        """Read the rows in a file and convert them to inputs of the model."""
+
+    def predictions(self, inputs: Array, proba: bool = False) -> list[Any]:
+        """Predict a class or a number per row, or with `proba` the probabilities of all classes."""
+
+    def network(self) -> Module:
+        """Return the model with its preprocessing, for export."""
+
+    def example(self) -> Array:
+        """Return an input of ``network``."""
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs of ``network``."""
+
+    def metadata(self) -> dict[str, Any]:
+        """Describe the model, its inputs and its results, as JSON can hold it."""
+
+
+class Task(Protocol):
+    """Data in parts, ready to train on, and how to judge a model that was trained on it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the data."""
+
+    @property
+    def train(self) -> TensorDataset:
+        """The training set."""
+
+    @property
+    def validation(self) -> TensorDataset:
+        """The validation set."""
+
+    @property
+    def test(self) -> TensorDataset | None:
+        """The test set, if there is one."""
+
+    @property
+    def columns(self) -> int:
+        """Inputs of a network: features per row."""
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of a network per row."""
+
+    @property
+    def loss(self) -> Loss:
+        """The function to minimize."""
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics to report beside the loss."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about the data, one message each."""
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Defaults of options that fit this data better than the general ones."""
+
+    def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
+        """Make a run of a model that was trained on this data."""
+
+    def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
+        """Return the results on the test set to save, from what ``evaluate`` measured, and a line to print."""
