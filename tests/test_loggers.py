@@ -16,7 +16,7 @@ import pytest
 
 import cygrad as cg
 from cygrad.integrations.loggers import CSVLogger, JSONLLogger, csv_line, json_line, read_jsonl
-from cygrad.integrations.packages import demand_answer, required
+from cygrad.integrations.packages import require_package, require_server
 from cygrad.integrations.sender import Sender
 from cygrad.integrations.tracker import FirstInputs, Tracker, TrackerWarning, settings_of
 from tests.tracked import STEPS, Stop, fit, trainer
@@ -102,7 +102,7 @@ def test_numbers_that_json_has_not_come_back():
 def test_read_jsonl_names_a_broken_line(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"a": "NaN"}\n[1]\n{"b": 1}\n')
-    with pytest.raises(ValueError, match=r"line 2 of .*log.jsonl is no JSON object"):
+    with pytest.raises(ValueError, match=r"line 2 of .*log.jsonl is not a JSON object"):
         read_jsonl(path)
     path.write_text('{"a": {"b": "NaN"}}\n{"b":')
     (only,) = read_jsonl(path)
@@ -124,7 +124,7 @@ def test_the_page_about_trackers_runs(tmp_path):
 @pytest.mark.parametrize("logger", [CSVLogger, JSONLLogger])
 def test_a_file_that_cannot_be_written_ends_no_training(tmp_path, logger):
     (tmp_path / "file").write_text("")
-    with pytest.warns(TrackerWarning, match=r"the training goes on") as caught:
+    with pytest.warns(TrackerWarning, match=r"training continues") as caught:
         _, history = fit(logger(tmp_path / "file" / "log"))
     assert len(caught) == 1 and len(history) == 3
 
@@ -161,11 +161,11 @@ def test_trackers_leave_the_training_as_it_is(tmp_path):
 
 
 def test_settings_are_plain():
-    found = settings_of(trainer(seed=7, ema=0.9))
-    assert found["optimizer"] == "AdamW" and found["lr"] == 0.01 and found["betas"] == "(0.9, 0.999)"
-    assert found["clip"] == "norm 1.0" and found["seed"] == 7 and found["ema"] == 0.9
-    assert found["parameters"] == 4 * 8 + 8 + 2 * 8 + 8 * 2 + 2
-    assert all(isinstance(value, (bool, int, float, str)) for value in found.values())
+    settings = settings_of(trainer(seed=7, ema=0.9))
+    assert settings["optimizer"] == "AdamW" and settings["lr"] == 0.01 and settings["betas"] == "(0.9, 0.999)"
+    assert settings["clip"] == "norm 1.0" and settings["seed"] == 7 and settings["ema"] == 0.9
+    assert settings["parameters"] == 4 * 8 + 8 + 2 * 8 + 8 * 2 + 2
+    assert all(isinstance(value, (bool, int, float, str)) for value in settings.values())
 
 
 def test_first_inputs_are_a_copy_of_the_first_ones():
@@ -181,15 +181,15 @@ def test_first_inputs_are_a_copy_of_the_first_ones():
 
 
 def test_a_missing_package_is_named_with_its_extra():
-    with pytest.raises(ImportError, match=r"X: it needs the package no_such: pip install 'cygrad\[no_such\]'"):
-        required("X", "no_such")
+    with pytest.raises(ImportError, match=r"X: the package no_such is not installed: pip install 'cygrad\[no_such\]'"):
+        require_package("X", "no_such")
 
 
 def test_only_addresses_of_servers_are_tried(unused_port):
     for address in ("sqlite:///a.db", "/a/folder", "file:///a"):
-        demand_answer(address)
+        require_server(address)
     with pytest.raises(ConnectionError, match=f"http://127.0.0.1:{unused_port} does not answer"):
-        demand_answer(f"http://127.0.0.1:{unused_port}")
+        require_server(f"http://127.0.0.1:{unused_port}")
 
 
 # Sender

@@ -67,7 +67,7 @@ def test_an_offline_run_is_read_back(tmp_path):
 
 def test_where_the_server_is_away_the_run_is_offline(tmp_path, monkeypatch, unused_port):
     monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{unused_port}")
-    with pytest.warns(TrackerWarning, match=r"can't go online .* does not answer") as caught:
+    with pytest.warns(TrackerWarning, match=r"cannot go online .* does not answer") as caught:
         _, history = fit(WandB("project", mode="online", folder=tmp_path, model=False))
     (warned,) = [one for one in caught if one.category is TrackerWarning]
     (folder,) = tmp_path.glob("wandb/offline-run-*")
