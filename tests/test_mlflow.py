@@ -1,4 +1,4 @@
-"""MLflow on a SQLite store: what a training leaves there, the model's flavor, serving it, and a server that is away."""
+"""MLflow with a SQLite store: what a training logs, the model flavor, serving, and an unreachable server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytest.importorskip("safetensors")
 from cygrad.integrations import mlflow as flavor  # noqa: E402
 from cygrad.integrations.mlflow import MLflow  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("default")  # MLflow and what it imports warn of their own future
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies issue deprecation warnings
 
 
 class Everything:
@@ -70,12 +70,12 @@ def test_parameters_metrics_and_status(logged):
     assert logged.left == []
 
 
-def test_artifacts_that_exist_are_there(logged):
+def test_existing_artifacts_are_logged(logged):
     assert [item.path for item in logged.client.list_artifacts(logged.run_id)] == ["note.txt", "notes"]
     assert [item.path for item in logged.client.list_artifacts(logged.run_id, "notes")] == ["notes/other.txt"]
 
 
-def test_the_model_is_one_of_the_runs(logged):
+def test_the_model_is_logged_to_the_run(logged):
     (found,) = mlflow.search_logged_models([logged.run.info.experiment_id], output_format="list")
     assert found.source_run_id == logged.run_id and found.name == "model"
     model = flavor.load_model(found.model_uri)
@@ -119,7 +119,7 @@ def test_pyfunc_refuses(logged, given, message):
         flavor._load_pyfunc(saved(logged)).predict(given)
 
 
-def test_integers_stay_integers_before_an_embedding():
+def test_inputs_of_an_embedding_are_integers():
     model = cg.nn.Sequential(cg.nn.Embedding(9, 2), cg.nn.Flatten())
     rows = np.array([[1.0, 2.0]])
     assert flavor.PythonModel(model).predict(rows).shape == (1, 4)
@@ -161,7 +161,7 @@ def test_log_model_in_an_active_run(logged):
     assert isinstance(flavor.load_model("models:/nets/1"), cg.nn.Sequential)
 
 
-def test_other_models_and_folders_are_refused(tmp_path):
+def test_invalid_models_and_folders_are_refused(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("")
     with pytest.raises(ValueError, match="already exists and is not empty"):
@@ -181,10 +181,10 @@ def test_a_model_that_cannot_be_saved_is_named_before_the_training(tmp_path):
         made.fit([])
 
 
-# A server that is away
+# An unreachable server
 
 
-def test_nothing_is_lost_where_the_server_is_away(tmp_path, monkeypatch, unused_port):
+def test_nothing_is_lost_if_the_server_is_unreachable(tmp_path, monkeypatch, unused_port):
     monkeypatch.chdir(tmp_path)
     address = f"http://127.0.0.1:{unused_port}"
     callback = MLflow("away", every=4, tracking_uri=address, seconds=0.01)
@@ -208,8 +208,8 @@ def test_nothing_is_lost_where_the_server_is_away(tmp_path, monkeypatch, unused_
     np.testing.assert_array_equal(cg.train.predict(flavor.load_model(model.model_uri), X), made.predict(X))
 
 
-def test_a_store_that_raises_ends_no_training(tmp_path, monkeypatch):
-    """MLflow's store of files is no more: it raises."""
+def test_training_continues_if_the_store_raises(tmp_path, monkeypatch):
+    """MLflow's file store was removed and raises."""
     monkeypatch.chdir(tmp_path)
     with pytest.warns(TrackerWarning, match="training continues") as caught:
         _, history = fit(MLflow(tracking_uri=(tmp_path / "mlruns").as_uri(), model=False))
@@ -217,7 +217,7 @@ def test_a_store_that_raises_ends_no_training(tmp_path, monkeypatch):
     assert len(read_jsonl(next(tmp_path.glob("*.jsonl")))) >= 3
 
 
-def test_a_resumed_training_goes_on_in_its_run(tmp_path, monkeypatch):
+def test_a_resumed_training_continues_its_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found, states = [], []
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
@@ -229,11 +229,11 @@ def test_a_resumed_training_goes_on_in_its_run(tmp_path, monkeypatch):
         states.append(client.get_run(callback.run_id).info.status)
     assert found[0] == found[1] is not None and states == ["KILLED", "FINISHED"]
     assert [m.step for m in client.get_metric_history(found[0], "loss")] == [1, 2, 3]
-    # The checkpoint is of step 16, so that three steps are done twice.
+    # The checkpoint is from step 16, so that three steps are repeated.
     assert [m.step for m in client.get_metric_history(found[0], "batch/loss")] == list(range(1, 3 * STEPS + 1))
 
 
-def test_an_error_leaves_a_run_that_failed(tmp_path, monkeypatch):
+def test_an_error_marks_the_run_as_failed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     callback = MLflow(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
     with pytest.raises(cg.train.NonFiniteError):
@@ -241,12 +241,12 @@ def test_an_error_leaves_a_run_that_failed(tmp_path, monkeypatch):
     assert mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(callback.run_id).info.status == "FAILED"
 
 
-def test_what_is_left_of_a_run_that_has_begun_goes_to_that_run(tmp_path, monkeypatch):
+def test_unsent_rows_of_an_existing_run_go_to_that_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     callback = MLflow(every=1, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
 
     class Away(cg.train.Callback):
-        """The store can't be reached from the second epoch on."""
+        """The store cannot be reached from the second epoch on."""
 
         def on_epoch_begin(self, trainer):
             if trainer.epoch == 2:
@@ -264,7 +264,7 @@ def test_what_is_left_of_a_run_that_has_begun_goes_to_that_run(tmp_path, monkeyp
 
 
 class Wait(cg.train.Callback):
-    """Gives the thread the time to open a run."""
+    """Waits until the thread has created the run."""
 
     def __init__(self, tracker):
         self.tracker = tracker
