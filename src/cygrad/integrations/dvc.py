@@ -35,7 +35,7 @@ class DVC(Tracker):
     Args:
         folder: the folder to write to; it is created.
         every: also write the loss, gradient norm and learning rate of each `every`-th step, under ``batch/``.
-        params: parameters to write beside the settings of the training.
+        params: parameters to write in addition to the settings of the training.
         dvcyaml: write ``dvc.yaml``.
 
     Raises:

@@ -55,7 +55,7 @@ class MLflow(Tracker):
         experiment: name of the experiment. Default: ``MLFLOW_EXPERIMENT_NAME``, or "Default".
         run_name: name of the run. Default: chosen by MLflow.
         every: log the loss, gradient norm and learning rate of each `every`-th step; None logs epochs only.
-        params: parameters to log beside the settings of the training.
+        params: parameters to log in addition to the settings of the training.
         tags: tags of the run.
         artifacts: files and folders to log at the end, if they exist.
         model: log the model with its signature at the end.

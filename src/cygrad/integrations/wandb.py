@@ -37,7 +37,7 @@ class WandB(Tracker):
         project: name of the project.
         name: name of the run.
         every: log the loss, gradient norm and learning rate of each `every`-th step; None logs epochs only.
-        config: configuration to log beside the settings of the training.
+        config: configuration to log in addition to the settings of the training.
         model: log the model as an artifact at the end, see ``cygrad.train.save_model``.
         mode: "online", "offline", "shared" or "disabled". Default: W&B's own setting.
         folder: parent of the run's folder. Default: the working directory.

@@ -42,7 +42,7 @@ class TensorBoard(Tracker):
         histograms: write histograms of the weights after each `histograms`-th epoch; None writes none.
         gradients: also write histograms of the last gradients.
         graph: write the graph of the model.
-        hparams: hyperparameters to write beside the settings of the training.
+        hparams: hyperparameters to write in addition to the settings of the training.
 
     Raises:
         ValueError: `every` or `histograms` is below 1.

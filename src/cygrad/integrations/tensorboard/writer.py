@@ -151,7 +151,7 @@ class SummaryWriter:
             dataformats: the order of axes, "CHW", "HWC" or "HW".
 
         Raises:
-            ValueError: other axes or another number of channels.
+            ValueError: an invalid order of axes or number of channels.
         """
         pixels = pixels_of("add_image", array_of(img_tensor), dataformats, "HWC")
         self.add_values([summary.image(tag, pixels)], global_step, walltime)
@@ -174,7 +174,7 @@ class SummaryWriter:
             dataformats: the order of axes, "NCHW", "NHWC" or "NHW".
 
         Raises:
-            ValueError: other axes or another number of channels.
+            ValueError: an invalid order of axes or number of channels.
         """
         pixels = grid(pixels_of("add_images", array_of(img_tensor), dataformats, "NHWC"))
         self.add_values([summary.image(tag, pixels)], global_step, walltime)
