@@ -42,8 +42,8 @@ class Tracker(Callback):
     continues without the tracker.
 
     Args:
-        every: ``take`` receives the loss, gradient norm and learning rate of each `every`-th step, in addition to the record of
-            each epoch; None passes no steps.
+        every: ``take`` receives the loss, gradient norm and learning rate of each `every`-th step, in addition to the
+            record of each epoch; None passes no steps.
 
     Raises:
         ValueError: `every` is below 1.
