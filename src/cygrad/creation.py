@@ -10,7 +10,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._arguments import shape_argument
 from cygrad._typing import Array, DType, Nested, Size
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 from cygrad.device import check_device
 from cygrad.ops.broadcast import CATEGORIES
 from cygrad.tensor import Tensor
@@ -52,7 +52,7 @@ def has_dtype(data: Any) -> bool:
 def without_tensors(data: Any) -> Any:
     """Nested lists, with arrays in place of tensors."""
     if isinstance(data, Tensor):
-        engine.reading("tensor")
+        recording.reading("tensor")
         return data.array
     return [without_tensors(item) for item in data] if isinstance(data, (list, tuple)) else data
 

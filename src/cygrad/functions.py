@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast, overload
 import numpy as np
 
 from cygrad._typing import Dim, Tensor
-from cygrad.autograd import Value, engine
+from cygrad.autograd import Value, engine, recording
 from cygrad.ops import arithmetic, linear, reduce, shape
 from cygrad.ops import index as index_ops
 from cygrad.ops.axes import checked_axis
@@ -64,7 +64,7 @@ def requires_tensor(function: F) -> F:
     @functools.wraps(function)
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(input, Value):
-            raise TypeError(f"{function.__name__}: input must be a tensor, got {type(input).__name__}")
+            raise TypeError(f"{function.__name__}: expected a tensor, got {type(input).__name__}")
         return function(input, *args, **kwargs)
 
     return cast(F, call)
@@ -441,7 +441,7 @@ def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str = "ij") -> tuple
     given: Any = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
     axes: list[Tensor] = list(given)
     if not all([isinstance(x, Value) for x in axes]):
-        raise TypeError(f"meshgrid: the coordinates must be tensors, got {', '.join([type(x).__name__ for x in axes])}")
+        raise TypeError(f"meshgrid: expected tensors, got {', '.join([type(x).__name__ for x in axes])}")
     swap = indexing == "xy" and len(axes) > 1
     if swap:
         axes[:2] = axes[1::-1]
@@ -599,7 +599,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
         atol: the absolute tolerance.
         equal_nan: whether two NaNs are close.
     """
-    return engine.wrap(engine.produced(np.isclose, input.array, other.array, rtol, atol, equal_nan))
+    return engine.wrap(recording.produced(np.isclose, input.array, other.array, rtol, atol, equal_nan))
 
 
 @requires_tensor
@@ -613,7 +613,7 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
         atol: the absolute tolerance.
         equal_nan: whether two NaNs are close.
     """
-    engine.reading("allclose")
+    recording.reading("allclose")
     return bool(np.allclose(input.array, other.array, rtol, atol, equal_nan))
 
 
@@ -625,5 +625,5 @@ def equal(input: Tensor, other: Tensor) -> bool:
         input: a tensor.
         other: a tensor.
     """
-    engine.reading("equal")
+    recording.reading("equal")
     return np.array_equal(input.array, other.array)

@@ -1,4 +1,4 @@
-"""The table of translations: one function an op, from the call to the name of its result (a list for several)."""
+"""The registry of translations: a function per op, from its call to the name of the result (or a list of names)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from cygrad.integrations.onnx.graph import Call
 
-__all__ = ["TRANSLATIONS", "AnyOp", "Translation", "elementwise", "pair", "translates"]
+__all__ = ["TRANSLATIONS", "AnyOp", "Translation", "binary", "translates", "unary"]
 
 Translation = Callable[[Call], Any]
 AnyOp = Callable[..., Any]  # to type checkers an op is the function that it is called as
@@ -16,26 +16,26 @@ TRANSLATIONS: dict[AnyOp, Translation] = {}
 
 
 def translates(*ops: AnyOp) -> Callable[[Translation], Translation]:
-    """Decorator that enters a translation for ops."""
+    """Decorator that registers a translation of ops."""
 
-    def enter(translation: Translation) -> Translation:
+    def register(translation: Translation) -> Translation:
         for op in ops:
             TRANSLATIONS[op] = translation
         return translation
 
-    return enter
+    return register
 
 
-def elementwise(kind: str) -> Translation:
-    """The translation of an op of one operand that ONNX has under another name."""
+def unary(kind: str) -> Translation:
+    """The translation of an op with one operand to the ONNX operator `kind`."""
     return lambda call: call.add(kind, call.name(0, call.dtype))
 
 
-def pair(kind: str) -> Translation:
-    """The translation of an op of two operands that ONNX has under another name."""
+def binary(kind: str) -> Translation:
+    """The translation of an op with two operands to the ONNX operator `kind`."""
 
     def translation(call: Call) -> Any:
-        (x, y), _ = call.common(0, 1)
+        (x, y), _ = call.promoted(0, 1)
         return call.add(kind, x, y)
 
     return translation
