@@ -4,6 +4,7 @@ wheel's size limit has one value."""
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 import tarfile
@@ -40,6 +41,16 @@ def test_types_and_data_are_installed():
     package = Path(cygrad.__file__).parent
     for name in ("py.typed", "_kernels.pyi", "data/digits.npz"):
         assert (package / name).is_file(), name
+
+
+def test_documents_name_the_size_limit_of_the_wheel():
+    check = ROOT / ".ci/check_dist.py"
+    if not check.exists():
+        pytest.skip("not a checkout")
+    (limit,) = re.findall(r"LARGEST_WHEEL = ([\d.]+)", check.read_text(encoding="utf-8"))
+    for name in ("README.md", "docs/roadmap.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert re.findall(r"wheel is (?:at most|limited to) ([\d.]+) MB", text) == [limit], name
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")
