@@ -166,18 +166,24 @@ kernels = module(
     libraries=[f"cygrad_{name}" for name in ("dispatch", "program", "pool", "memory", *levels)],
     depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
 )
-engine = module("autograd.engine", "src/cygrad/autograd/engine.py", depends=["src/cygrad/autograd/engine.pxd"])
+ENGINE = [f"src/cygrad/autograd/{name}.pxd" for name in ("arrays", "recording", "engine")]
+compiled = [
+    module("autograd.recording", "src/cygrad/autograd/recording.py", depends=ENGINE),
+    module("autograd.engine", "src/cygrad/autograd/engine.py", depends=ENGINE),
+    module("autograd.leaves", "src/cygrad/autograd/leaves.py", depends=[*ENGINE, "src/cygrad/autograd/leaves.pxd"]),
+    module("nn.layer", "src/cygrad/nn/layer.py", depends=[*ENGINE, "src/cygrad/nn/layer.pxd"]),
+]
 replay = module(
     "compiler.replay.replay",
     "src/cygrad/compiler/replay/replay.pyx",
-    depends=["csrc/program.h", "src/cygrad/_kernels.pxd", "src/cygrad/autograd/engine.pxd"],
+    depends=["csrc/program.h", "src/cygrad/_kernels.pxd", *ENGINE],
 )
 
 setup(
     project_urls=project_urls(),
     libraries=libraries,
     ext_modules=cythonize(
-        [kernels, engine, replay],
+        [kernels, *compiled, replay],
         include_path=["src"],
         compiler_directives={
             "language_level": 3,

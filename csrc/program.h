@@ -40,8 +40,8 @@ typedef struct {
     uint64_t increment;
 } cg_advance;
 
-/* Runs the steps in order, `times` times, and advances all words after each run. Returns the number of complete runs; if
- * a fault ended the next one, `*ended` is the index of its step. −1 if it is out of memory. */
+/* Runs the steps in order, `times` times, and advances all words after each run. Returns the number of complete runs;
+ * if a fault ended the next one, `*ended` is the index of its step. −1 if it is out of memory. */
 int64_t cg_run_loop(const cg_step *steps, int64_t count, int64_t times, const cg_advance *words, int64_t word_count,
                     int64_t *ended);
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._arguments import shape_argument
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 from cygrad.device import check_device
 from cygrad.ops.broadcast import CATEGORIES
 from cygrad.tensor import Tensor
@@ -50,7 +50,7 @@ def is_typed(data: Any) -> bool:
 def plain(data: Any) -> Any:
     """Lists with tensors in them as lists of arrays."""
     if isinstance(data, Tensor):
-        engine.reading("tensor")
+        recording.reading("tensor")
         return data.array
     return [plain(item) for item in data] if isinstance(data, (list, tuple)) else data
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, DType, Tensor
-from cygrad.autograd import engine
+from cygrad.autograd import engine, recording
 from cygrad.device import check_device
 
 __all__ = [
@@ -113,7 +113,7 @@ class Generator:
 
     def numpy(self) -> np.random.Generator:
         """Return a NumPy generator for a single use; it draws everything that no kernel draws."""
-        engine.reading("Generator.numpy")
+        recording.reading("Generator.numpy")
         seed, offset = self.advance(1)
         # This key differs from those of the kernels, (seed, 0).
         return np.random.Generator(np.random.Philox(key=np.array([seed, (offset + 1) % WORD], np.uint64)))
@@ -149,9 +149,9 @@ def drawn(generator: Generator | None, method: str, *args: Any) -> Array:
 
 def uniform_array(shape: tuple[int, ...], dtype: DType, generator: Generator | None) -> Array:
     """Samples from U[0, 1), float32 if `dtype` is None."""
-    return engine.produced(drawn, generator, "random", shape, np.dtype(dtype or np.float32).type)
+    return recording.produced(drawn, generator, "random", shape, np.dtype(dtype or np.float32).type)
 
 
 def normal_array(shape: tuple[int, ...], dtype: DType, generator: Generator | None) -> Array:
     """Samples from N(0, 1), float32 if `dtype` is None."""
-    return engine.produced(drawn, generator, "standard_normal", shape, np.dtype(dtype or np.float32).type)
+    return recording.produced(drawn, generator, "standard_normal", shape, np.dtype(dtype or np.float32).type)

@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad._arguments import shape_argument
 from cygrad._typing import Array, DType, Size
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 from cygrad.generator import (
     Generator,
     current_generator,
@@ -160,7 +160,7 @@ def randint(
         low, high, size = 0, low, high
     if not low < high:
         raise RuntimeError(f"randint: low must be below high, got {low} and {high}")
-    return Tensor(engine.produced(drawn, generator, "integers", low, high, tuple(size or ()), dtype or np.int64))
+    return Tensor(recording.produced(drawn, generator, "integers", low, high, tuple(size or ()), dtype or np.int64))
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: DType = None) -> Tensor:
@@ -173,7 +173,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType = None)
     """
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
-    order = engine.produced(drawn, generator, "permutation", n)
+    order = recording.produced(drawn, generator, "permutation", n)
     return Tensor(order.astype(dtype or np.int64, copy=False))
 
 
@@ -190,7 +190,7 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     Raises:
         RuntimeError: a probability lies outside [0, 1].
     """
-    return Tensor(engine.produced(bernoulli_array, input.array, generator))
+    return Tensor(recording.produced(bernoulli_array, input.array, generator))
 
 
 def bernoulli_array(p: Array, generator: Generator | None) -> Array:
@@ -215,7 +215,7 @@ def normal(
     """
     center, spread = (getattr(v, "array", v) for v in (mean, std))
     shape = np.broadcast_shapes(np.shape(center), np.shape(spread)) if size is None else tuple(size)
-    return Tensor(engine.produced(scaled_normal_array, center, spread, shape, generator))
+    return Tensor(recording.produced(scaled_normal_array, center, spread, shape, generator))
 
 
 def scaled_normal_array(mean: Any, std: Any, shape: tuple[int, ...], generator: Generator | None) -> Array:
@@ -244,7 +244,7 @@ def multinomial(
     Raises:
         RuntimeError: the weights are invalid, or there are too few positive ones to draw without replacement.
     """
-    return Tensor(engine.produced(multinomial_array, input.array, num_samples, replacement, generator))
+    return Tensor(recording.produced(multinomial_array, input.array, num_samples, replacement, generator))
 
 
 def multinomial_array(weights: Array, num_samples: int, replacement: bool, generator: Generator | None) -> Array:

@@ -11,7 +11,7 @@ from cygrad import _kernels as kernels
 from cygrad import autograd, functions
 from cygrad._arguments import shape_argument
 from cygrad._typing import Array
-from cygrad.autograd import engine
+from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device
 from cygrad.generator import Generator, normal_array, uniform_array
@@ -98,7 +98,7 @@ class Tensor(TensorMethods):
 
     def data_ptr(self) -> int:
         """The address of its memory."""
-        engine.reading("data_ptr")
+        recording.reading("data_ptr")
         return self.array.ctypes.data
 
     def is_contiguous(self) -> bool:
@@ -119,7 +119,9 @@ class Tensor(TensorMethods):
         _requires_grad.__set__(self, bool(value))
 
     requires_grad = property(
-        lambda self: _requires_grad.__get__(self), _set_requires_grad, doc="Whether a gradient is wanted."
+        lambda self: _requires_grad.__get__(engine.current(self)),
+        _set_requires_grad,
+        doc="Whether a gradient is wanted.",
     )
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -130,17 +132,17 @@ class Tensor(TensorMethods):
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded op made it."""
-        return self.node is None
+        return engine.current(self).node is None
 
     @property
     def grad_fn(self) -> Any:
-        """The node of the graph that made it, None for a leaf."""
-        return self.node
+        """The node of the graph that computed it, None for a leaf."""
+        return engine.current(self).node
 
     @property
     def grad(self) -> Tensor | None:
         """What backward has added up, for a leaf."""
-        recorder = engine.recorder()
+        recorder = recording.recorder()
         if recorder is not None:
             recorder.touch([self])
         return self.grad_value
@@ -155,12 +157,12 @@ class Tensor(TensorMethods):
                     f"grad: the gradient is {value.dtype} of shape {value.shape}, "
                     f"but the tensor is {self.dtype} of shape {self.shape}"
                 )
-        engine.zero_gradients([self], True)
+        leaves.zero_gradients([self], True)
         self.grad_value = value
 
     @grad.deleter
     def grad(self) -> None:
-        engine.zero_gradients([self], True)
+        leaves.zero_gradients([self], True)
 
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
@@ -178,7 +180,9 @@ class Tensor(TensorMethods):
     def detach_(self) -> Tensor:
         """Leaves the graph and becomes a leaf that requires no gradient."""
         self.node = None
+        self.base = None
         self.index = 0
+        self.seen_rewrites = self.version.rewrites
         _requires_grad.__set__(self, False)
         return self
 
@@ -225,7 +229,7 @@ class Tensor(TensorMethods):
         """The ndarray itself, not a copy. Raises RuntimeError where a gradient is required."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires a gradient; use tensor.detach().numpy()")
-        engine.reading("numpy")
+        recording.reading("numpy")
         return self.array
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
@@ -246,12 +250,12 @@ class Tensor(TensorMethods):
         """Its one number as a Python number. Raises RuntimeError where it has not just one."""
         if self.array.size != 1:
             raise RuntimeError(f"item: the tensor has shape {self.shape}, not one number")
-        engine.reading("item")
+        recording.reading("item")
         return self.array.item()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
-        engine.reading("tolist")
+        recording.reading("tolist")
         return self.array.tolist()
 
     def __len__(self) -> int:
@@ -267,7 +271,7 @@ class Tensor(TensorMethods):
     def __bool__(self) -> bool:
         if self.array.size != 1:
             raise RuntimeError(f"bool: whether a tensor of shape {self.shape} is true is ambiguous; use any() or all()")
-        engine.reading("bool")
+        recording.reading("bool")
         return bool(self.array.item())
 
     def __int__(self) -> int:
@@ -282,14 +286,14 @@ class Tensor(TensorMethods):
         return int(self.item())
 
     def __contains__(self, value: Any) -> bool:
-        engine.reading("in")
+        recording.reading("in")
         return bool((self.array == getattr(value, "array", value)).any())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self.array.ndim else format(str(self), spec)
 
     def __repr__(self) -> str:
-        engine.reading("repr")
+        recording.reading("repr")
         return show(self)
 
     def __copy__(self) -> Tensor:
@@ -317,25 +321,23 @@ class Tensor(TensorMethods):
     def __setitem__(self, key: Any, value: Any) -> None:
         key = plain_key(key)
         if isinstance(value, Tensor) and value.version is self.version and self._is_own_part(key, value):
-            # x[key] += v: the view was changed in place and now comes back to its own place.
-            if value.node is None or value.seen_rewrites != self.version.rewrites:
-                return
-            self.seen_rewrites = self.version.rewrites
-        recording = engine.grad_enabled() and (self.requires_grad or getattr(value, "requires_grad", False))
-        if recording or not self.array.flags.writeable:
+            return  # x[key] += v: the view was changed in place already
+        engine.check_writable(self)
+        wanted = engine.grad_enabled() and (self.requires_grad or getattr(value, "requires_grad", False))
+        if wanted or not self.array.flags.writeable:
             engine.rewrite(self, index_ops.index_put(self, value, key=key))
         elif key is Ellipsis:
-            engine.fill(self.array, getattr(value, "array", value))
+            recording.fill(self.array, getattr(value, "array", value))
             self.version.value += 1
         else:
-            engine.call_again(assign, self.array, key, getattr(value, "array", value))
+            recording.call_again(assign, self.array, key, getattr(value, "array", value))
             self.version.value += 1
 
     def _is_own_part(self, key: Any, value: Tensor) -> bool:
         """Whether the value is the view self[key]."""
         if not index_ops.is_basic(key):
             return False
-        part = np.asarray(self.array[key])
+        part = index_ops.at(self.array, key)
         same = part.shape == value.shape and part.strides == value.array.strides
         return same and part.ctypes.data == value.array.ctypes.data
 
@@ -420,7 +422,7 @@ class Tensor(TensorMethods):
 
     def nonzero(self, as_tuple: bool = False) -> Any:
         """Where it is not zero: a row of indices for each place, or one tensor an axis."""
-        engine.reading("nonzero")
+        recording.reading("nonzero")
         places = np.nonzero(self.array) if self.array.ndim else np.nonzero(self.array.reshape(1))
         if as_tuple:
             return tuple([Tensor(p) for p in places])
@@ -428,13 +430,13 @@ class Tensor(TensorMethods):
 
     def unique(self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
         """The different numbers, in order; with them where each came from, and how often."""
-        engine.reading("unique")
+        recording.reading("unique")
         found: Any = np.unique(self.array, False, return_inverse, return_counts)  # type: ignore[call-overload]
         return tuple([Tensor(f) for f in found]) if isinstance(found, tuple) else Tensor(found)
 
     def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
         """How often each of 0, 1, … occurs, or the weights of its places added up."""
-        engine.reading("bincount")
+        recording.reading("bincount")
         if self.array.ndim != 1 or self.array.dtype.kind not in "iu" or (self.array < 0).any():
             raise RuntimeError("bincount: the tensor must be a 1-D tensor of integers that are not negative")
         return Tensor(np.bincount(self.array, None if weights is None else weights.numpy(), minlength))
@@ -556,7 +558,7 @@ def set_values(op: str, tensor: T, values: Array) -> T:
     """Write `values` into the tensor, outside the graph, and return the tensor."""
     if not tensor.array.flags.writeable:
         raise ValueError(f"{op}: the tensor's memory is read-only")
-    engine.reading(op)
+    recording.reading(op)
     np.copyto(tensor.array, values, casting="same_kind")
     tensor.version.value += 1
     return tensor
@@ -579,8 +581,8 @@ def plain_part(part: Any) -> Any:
         if array.dtype.kind == "f":
             raise IndexError(f"index: a tensor that indexes must hold integers or booleans, got {array.dtype}")
         if array.dtype.kind == "b" or not array.ndim:
-            engine.reading("an index")
-        return array.item() if array.ndim == 0 and array.dtype.kind in "iu" else engine.copied(array)
+            recording.reading("an index")
+        return array.item() if array.ndim == 0 and array.dtype.kind in "iu" else recording.copied(array)
     if isinstance(part, list):
         return np.asarray(part, None if part else np.int64)
     if isinstance(part, np.ndarray):

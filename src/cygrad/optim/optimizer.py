@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import enable_grad, engine
+from cygrad.autograd import enable_grad, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.tensor import Tensor
 
@@ -113,7 +113,7 @@ class Optimizer:
             set_to_none: whether to drop the gradients (default) or fill those that exist with zeros.
         """
         for group in self.param_groups:
-            engine.zero_gradients(group["params"], set_to_none)
+            leaves.zero_gradients(group["params"], set_to_none)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -133,27 +133,27 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            ready = engine.with_gradient(group["params"])
+            ready = leaves.with_gradient(group["params"])
             if ready and type(self).update is Optimizer.update:
                 self.update(group, ready)
             elif ready:
-                engine.call_again(self.update, group, ready)
+                recording.call_again(self.update, group, ready)
         if self._hooks:
             for hook in tuple(self._hooks.values()):
-                engine.call_again(hook, self)
+                recording.call_again(hook, self)
         return loss
 
     def update(self, group: Group, params: list[Tensor]) -> None:
         """Update parameters that all have gradients: one launch for those of the same dtype and step count. Recorded
         steps call an override again, in Python."""
-        names, recorder = self.state_names(group), engine.recorder()
-        states = engine.states_of(params, self.state)
-        for number, name in engine.lacking(states, names):
+        names, recorder = self.state_names(group), recording.recorder()
+        states = leaves.states_of(params, self.state)
+        for number, name in leaves.missing(states, names):
             shape, dtype = params[number].shape, params[number].dtype
             states[number][name] = Tensor(kernels.pooled(np.full, shape, self.first_state(group), dtype))
-        for step, batch, batch_states in engine.count_steps(params, states):
-            p, g = engine.written_arrays(batch), engine.gradients_of(batch)
-            self.launch(group, step, p, g, *engine.arrays_in(batch_states, names))
+        for step, batch, batch_states in leaves.count_steps(params, states):
+            p, g = leaves.written_arrays(batch), leaves.gradients_of(batch)
+            self.launch(group, step, p, g, *leaves.arrays_in(batch_states, names))
             if recorder is not None:
                 recorder.optimized(self, group, batch, batch_states, names)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.autograd import engine, no_grad
+from cygrad.autograd import no_grad, recording
 from cygrad.nn.module import Module
 from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d
 from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, check_strategy, one_per_group
@@ -133,7 +133,7 @@ class AveragedModel(Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
 
-    @engine.replayed
+    @recording.replayed
     def update_parameters(self, model: Module) -> None:
         """Include the model's current parameters in the average."""
         averages, values = self._averaged_tensors(self.module), self._averaged_tensors(model)

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from cygrad import nn
 from cygrad._typing import Array
-from cygrad.autograd import engine
+from cygrad.autograd import leaves
 from cygrad.sklearn.samples import Samples
 from cygrad.sklearn.training import Training, eager_calls
 from cygrad.train.callbacks import Callback
@@ -77,20 +77,20 @@ class Objective:
 
     def start(self) -> Array:
         """The current parameters."""
-        return self.concatenate(engine.arrays_of(self.training.params))
+        return self.concatenate(leaves.arrays_of(self.training.params))
 
     def __call__(self, vector: Array) -> tuple[float, Array]:
         params, weights, decay = self.training.params, self.training.weights, self.decay
-        engine.note_writes(params)
-        for array, span in zip(engine.arrays_of(params), self.spans):
+        leaves.note_writes(params)
+        for array, span in zip(leaves.arrays_of(params), self.spans):
             array[...] = vector[span].reshape(array.shape)
         loss, size = self.step(*self.batch, decay > 0)
         penalty = 0.0
         if size is not None:
             penalty = 0.5 * decay * size.item() ** 2
-            for gradient, weight in zip(engine.gradients_of(weights), engine.arrays_of(weights)):
+            for gradient, weight in zip(leaves.gradients_of(weights), leaves.arrays_of(weights)):
                 gradient += decay * weight
-        return loss.item() + penalty, self.concatenate(engine.gradients_of(params))
+        return loss.item() + penalty, self.concatenate(leaves.gradients_of(params))
 
     def concatenate(self, arrays: list[Array]) -> Array:
         """The elements of all arrays as one vector."""

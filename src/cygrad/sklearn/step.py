@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cygrad import nn
-from cygrad.autograd import engine
+from cygrad.autograd import leaves, recording
 from cygrad.nn.utils import get_total_norm
 from cygrad.optim.optimizer import Optimizer
 from cygrad.sklearn.network import Loss
@@ -47,7 +47,7 @@ class MLPStep:
         if clip is not None:
             CLIPS[clip](self.params, bound)
         if decay:
-            engine.call_again(decay_weights, self.weights, self.optimizer, decay)
+            recording.call_again(decay_weights, self.weights, self.optimizer, decay)
         self.optimizer.step()
         return norm
 
@@ -55,6 +55,6 @@ class MLPStep:
 def decay_weights(weights: list[Tensor], optimizer: Optimizer, decay: float) -> None:
     """W ← W·(1 − lr·decay). I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization"."""
     factor = 1 - optimizer.param_groups[0]["lr"] * decay
-    engine.note_writes(weights)
-    for array in engine.arrays_of(weights):
+    leaves.note_writes(weights)
+    for array in leaves.arrays_of(weights):
         array *= factor

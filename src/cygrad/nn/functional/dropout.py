@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cygrad import _kernels as kernels
-from cygrad.autograd import engine
+from cygrad.autograd import engine, recording
 from cygrad.generator import Generator, current_generator
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.dropout import dropout_at
@@ -38,7 +38,7 @@ def dropout(
     source = current_generator() if generator is None else generator
     seed, offset = source.advance(kernels.dropout_draws(input.array))
     result = dropout_at(input, p, seed, offset)
-    recorder = engine.recorder()
+    recorder = recording.recorder()
     if recorder is not None:
         recorder.drew(generator, kernels.dropout_draws(input.array))
     return engine.rewrite(input, result) if inplace else result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 
 __all__ = ["HasGroups", "LRScheduler", "check_strategy", "one_per_group"]
 
@@ -68,7 +68,7 @@ class LRScheduler:
         """Return the rates set last, one for each parameter group."""
         return list(self._last_lr)
 
-    @engine.replayed
+    @recording.replayed
     def step(self) -> None:
         """Move on to the next epoch and set its rates."""
         self._advance(self.get_lr)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, one_per_group
 
 __all__ = ["ReduceLROnPlateau"]
@@ -75,7 +75,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.num_bad_epochs = 0
         self._last_lr = self._rates()
 
-    @engine.replayed
+    @recording.replayed
     def step(self, metrics: Any) -> None:
         """Move on to the next epoch.
 

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler
 from cygrad.optim.lr_scheduler.plateau import ReduceLROnPlateau
 
@@ -68,7 +68,7 @@ class SequentialLR(LRScheduler):
             scheduler._undo()
         super().__init__(optimizer, last_epoch)
 
-    @engine.replayed
+    @recording.replayed
     def step(self) -> None:
         """Move on to the next epoch and set its rates."""
         epoch = self.last_epoch + 1
