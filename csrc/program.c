@@ -55,7 +55,7 @@ static void wait_for_all(run *r, int64_t arrivals) {
         if (spin < 2000) cg_pause(); else cg_yield();
 }
 
-/* Steps too small to be shared run on share 0, in order; a barrier between them is postponed to the next shared step. */
+/* Steps too small to be shared run on share 0 in order; a barrier between them is postponed to the next shared step. */
 static void run_share(const void *args, cg_share share) {
     run *r = (run *)args;
     int64_t barriers = 0, postponed = 0, shared = 0;
