@@ -180,3 +180,8 @@ cdef Launch recorded(int kernel, int dtype, const void *args):
         if field.traits & (CG_LIST | CG_TABLE):
             launch.own_table(<void **>(<char *>launch.args + field.offset), launch.number("tensors"))
     return launch
+
+
+def new_launch(str kernel, int dtype):
+    """A launch of a kernel by name, with an argument block of zeros."""
+    return Launch.__new__(Launch, kernel_names().index(kernel), dtype)
