@@ -80,7 +80,7 @@ FUNCTION(erf, input, erf(v), g * 2 / sqrt(M_PI) * exp(-v * v))
 FUNCTION(log, input, log(v), g / v)
 #undef LOW
 
-/* Arithmetic: both operands whole, one a number, a row or a column. */
+/* Arithmetic: both operands of full shape, or one of them a scalar, a row or a column. */
 static const int64_t GRIDS[][6] = {/* rows, cols, x_row, x_col, y_row, y_col */
     {1, 0, 0, 1, 0, 1}, {1, 1, 0, 0, 0, 0}, {1, 4097, 0, 1, 0, 1}, {1, 4097, 0, 1, 0, 0}, {1, 33, 0, 0, 0, 1},
     {7, 17, 17, 1, 0, 1}, {65, 65, 65, 1, 1, 0}, {9, 1000, 1, 0, 0, 1}, {3, 3, 0, 0, 0, 0}};
@@ -186,7 +186,7 @@ static int count_build(void *args, int variant) {
 }
 static void count_twin(const void *args) { *(int64_t *)((const cg_count_args *)args)->y += 1; }
 
-/* ReLU with a mask of bits: a group of 512 numbers has 64 bytes, and bit k of word w is that of its number k·words + w. */
+/* ReLU with a mask of bits: a group of 512 elements has 64 bytes, and bit k of word w belongs to its element k·words + w. */
 static int mask_bit(const void *mask, int64_t i, int set) {
     const int64_t words = precision == CG_FLOAT32 ? 16 : 8, word = i / 512 * words + i % words, bit = i % 512 / words;
     if (precision == CG_FLOAT32) return (((uint32_t *)mask)[word] |= (uint32_t)set << bit) >> bit & 1;

@@ -132,7 +132,7 @@ static void run_shares(const test *t, const void *args, int64_t count) {
     free(scratch);
 }
 
-/* What the outputs hold now. */
+/* A copy of the outputs. */
 static char *outputs(int64_t *bytes) {
     *bytes = 0;
     for (int i = 0; i < array_count; i++) *bytes += arrays[i].is_output ? arrays[i].bytes : 0;
@@ -142,7 +142,7 @@ static char *outputs(int64_t *bytes) {
     return copy;
 }
 
-/* The twin's results, which the outputs hold, against the kernel's. */
+/* Compare the twin's results, which are in the outputs, with the kernel's. */
 static void compare(const test *t, int variant, const char *kernel) {
     const double eps = precision == CG_FLOAT32 ? 1.2e-7 : 2.3e-16 * 64;
     for (int i = 0; i < array_count; i++) {
@@ -213,7 +213,7 @@ static int run_list(const test_list *list) {
     return calls;
 }
 
-/* The runner itself: a launch on several threads gives what one share gives. */
+/* The thread pool: a launch on several threads has the results of one share. */
 static void test_runner(void) {
     const int64_t n = 100003;
     precision = CG_FLOAT32;
@@ -231,7 +231,7 @@ static void test_runner(void) {
     free_arrays();
 }
 
-/* z = 2·relu(x), or the tests end. */
+/* z = 2·relu(x), or the tests fail. */
 static void expect_doubled_relu(const void *z, const void *x, int64_t n, int threads, const char *what) {
     for (int64_t i = 0; i < n; i++)
         if (get(z, i) != 2 * fmax(get(x, i), 0)) {
@@ -296,7 +296,7 @@ static void test_chain(void) {
     free_arrays();
 }
 
-/* A loop: batches of two rows are gathered and kept one after the other, until a class number is wrong. */
+/* A loop: batches of two rows are gathered and stored one after the other, until a class index is out of range. */
 static void test_loop(void) {
     enum { ROWS = 5, COLS = 3001, RUNS = 4 };
     precision = CG_FLOAT32;
@@ -327,7 +327,7 @@ static void test_loop(void) {
             }
             for (int64_t i = 0; i < wrong * 2 * COLS; i++)
                 if (get(kept, i) != get(x, index[i / COLS] * COLS + i % COLS)) {
-                    printf("%d threads: number %lld that the loop kept is wrong\n", threads, (long long)i);
+                    printf("%d threads: element %lld of the loop's result is wrong\n", threads, (long long)i);
                     exit(1);
                 }
             if (wrong < RUNS) target[wrong] = 0;
