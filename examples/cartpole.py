@@ -181,7 +181,7 @@ def run(seed: int, compiled: bool, updates: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train a policy to balance a pole.")
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds, starting at 0 (default: 1)")
-    parser.add_argument("--updates", type=int, default=40, help=f"updates, each after {CARTS * STEPS} steps (default: 40)")
+    parser.add_argument("--updates", type=int, default=40, help=f"each after {CARTS * STEPS} steps (default: 40)")
     options = parser.parse_args()
     for seed in range(options.seeds):
         (reached, seconds), (same, eager_seconds) = [run(seed, compiled, options.updates) for compiled in (True, False)]
