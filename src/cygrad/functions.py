@@ -13,7 +13,7 @@ import numpy as np
 from cygrad.autograd import Value, recording
 from cygrad.ops import arithmetic, linear, reduce, shape
 from cygrad.ops import index as index_ops
-from cygrad.ops.axes import checked_axis
+from cygrad.ops.axes import axis_and_size, checked_axis
 
 __all__ = [
     "Chosen",
@@ -153,9 +153,9 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     >>> cg.flatten(cg.zeros(2, 3, 4), 1).shape
     (2, 12)
     """
+    first, last = checked_axis("flatten", start_dim, input.ndim), checked_axis("flatten", end_dim, input.ndim)
     if input.ndim == 0:
         return shape.reshape(input, shape=(1,))
-    first, last = checked_axis("flatten", start_dim, input.ndim), checked_axis("flatten", end_dim, input.ndim)
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     sizes = input.shape
@@ -168,10 +168,10 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 @of_a_tensor
 def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     """One axis as several; one of the sizes may be −1."""
-    axis = checked_axis("unflatten", dim, input.ndim)
-    inner = shape.whole_shape(sizes, input.shape[axis])
+    axis, size = axis_and_size("unflatten", dim, input.shape)
+    inner = shape.whole_shape(sizes, size)
     if inner is None:
-        raise RuntimeError(f"unflatten: sizes {tuple(sizes)} do not make {input.shape[axis]}")
+        raise RuntimeError(f"unflatten: sizes {tuple(sizes)} do not make {size}")
     return shape.reshape(input, shape=(*input.shape[:axis], *inner, *input.shape[axis + 1 :]))
 
 
@@ -215,8 +215,7 @@ def split(input: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, .
     >>> [p.shape for p in cg.split(cg.zeros(5, 2), 2)]
     [(2, 2), (2, 2), (1, 2)]
     """
-    axis = checked_axis("split", dim, input.ndim)
-    size = input.shape[axis]
+    axis, size = axis_and_size("split", dim, input.shape)
     if isinstance(split_size_or_sections, (list, tuple)):
         sections = list(split_size_or_sections)
         if sum(sections) != size or any([n < 0 for n in sections]):
@@ -235,15 +234,14 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """At most `chunks` pieces along dim, all but the last of one size: views."""
     if chunks < 1:
         raise RuntimeError(f"chunk: chunks must be at least 1, got {chunks}")
-    size = input.shape[checked_axis("chunk", dim, input.ndim)]
+    _, size = axis_and_size("chunk", dim, input.shape)
     return split(input, -(-size // chunks) or 1, dim)
 
 
 @of_a_tensor
 def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     """`length` slices of dim, from start on: a view."""
-    axis = checked_axis("narrow", dim, input.ndim)
-    size = input.shape[axis]
+    axis, size = axis_and_size("narrow", dim, input.shape)
     first = start + size if start < 0 else start
     if not 0 <= first <= first + length <= size:
         raise RuntimeError(f"narrow: {length} slices from {start} on do not lie in dim {dim} of size {size}")
@@ -253,14 +251,16 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
 @of_a_tensor
 def select(input: Any, dim: int, index: int) -> Any:
     """One slice of dim, without the axis: a view."""
-    axis = checked_axis("select", dim, input.ndim)
+    axis, size = axis_and_size("select", dim, input.shape)
+    if not -size <= index < size:
+        raise IndexError(f"select: index {index} is out of range for dim {dim} of size {size}")
     return input[(slice(None),) * axis + (index,)]
 
 
 @of_a_tensor
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """All slices of dim, without the axis: views."""
-    return tuple([select(input, dim, i) for i in range(input.shape[checked_axis("unbind", dim, input.ndim)])])
+    return tuple([select(input, dim, i) for i in range(axis_and_size("unbind", dim, input.shape)[1])])
 
 
 @of_a_tensor
