@@ -490,8 +490,8 @@ def warn_of_repeated(train: Batches, valid: Batches) -> None:
     """Warns the caller of ``fit`` of rows of the validation that also are in the training."""
     from cygrad.data import leakage
 
-    known, rows = leakage.rows_of(train), leakage.rows_of(valid)
-    if leakage.comparable(known, rows):
+    known, rows = leakage.comparable_rows(train), leakage.comparable_rows(valid)
+    if leakage.is_comparable(known, rows):
         leakage.warn_of_leakage(known, rows, stacklevel=4)
 
 
