@@ -355,7 +355,7 @@ class Tensor(TensorMethods):
             recording.fill(self.array, getattr(value, "array", value))
             self.version.value += 1
         else:
-            recording.call_again(assign, self.array, key, getattr(value, "array", value))
+            recording.call_again(index_ops.put, self.array, key, getattr(value, "array", value))
             self.version.value += 1
 
     def _is_own_part(self, key: Any, value: Tensor) -> bool:
@@ -613,13 +613,11 @@ def plain_part(part: Any) -> Any:
     if isinstance(part, np.ndarray):
         return part.copy()
     if isinstance(part, slice):
-        return slice(*[v if v is None else v.__index__() for v in (part.start, part.stop, part.step)])
+        start, stop, step = [v if v is None else v.__index__() for v in (part.start, part.stop, part.step)]
+        if step is not None and step <= 0:
+            raise ValueError(f"index: the step of a slice must be positive, got {step}; use flip() to reverse")
+        return slice(start, stop, step)
     return part
-
-
-def assign(target: Array, key: Any, value: Any) -> None:
-    """target[key] = value"""
-    target[key] = value
 
 
 autograd.use_value_type(Tensor)
