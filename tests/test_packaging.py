@@ -32,6 +32,14 @@ def test_import_brings_in_nothing_heavy():
     assert not [name for name in done.stdout.split() if name.startswith("cygrad.cli")]
 
 
+@pytest.mark.skipif(not (ROOT / ".ci").exists(), reason="the checks of a release are not next to the tests")
+def test_pages_name_the_limit_of_the_wheel():
+    limit = re.search(r"^LARGEST_WHEEL = ([\d.]+)", (ROOT / ".ci/check_dist.py").read_text(), re.MULTILINE)[1]
+    for page in "README.md", "docs/roadmap.md":
+        sizes = re.findall(r"([\d.]+) MB", (ROOT / page).read_text(encoding="utf-8"))
+        assert limit in sizes, f"{page} does not name the limit of {limit} MB"
+
+
 def test_only_numpy_is_required():
     required = importlib.metadata.requires("cygrad")
     assert [line for line in required if "extra ==" not in line] == ["numpy>=2.0"]
@@ -50,7 +58,7 @@ def test_documents_name_the_size_limit_of_the_wheel():
     (limit,) = re.findall(r"LARGEST_WHEEL = ([\d.]+)", check.read_text(encoding="utf-8"))
     for name in ("README.md", "docs/roadmap.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
-        assert re.findall(r"wheel is (?:at most|limited to) ([\d.]+) MB", text) == [limit], name
+        assert re.findall(r"wheel (?:takes at most|is limited to) ([\d.]+) MB", text) == [limit], name
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")
