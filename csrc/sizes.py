@@ -3,8 +3,7 @@ csrc/README.md.
 
     python csrc/sizes.py
 
-Compiles every level with line numbers, which do not change the code, and adds up the functions by the header that defines
-them.
+Compiles every level with line numbers, which do not change the code, and adds up the functions of each header.
 """
 
 from __future__ import annotations
