@@ -184,15 +184,15 @@ def test_a_file_that_cannot_grow_leaves_the_last_good_checkpoint(tmp_path):
 
 
 def fits_badly():
-    """Trainers that a checkpoint of ``small`` is not of, and what is said."""
+    """Trainers that a checkpoint of ``small`` does not fit, and the messages."""
     stopping = nn.Linear(2, 2)
     yield small(model=nn.Linear(2, 3)), "'weight' has shape (2, 2), wanted (3, 2)"
-    yield small(optimizer=optim.Adam), "its optimizer is a SGD, this one a Adam"
-    yield small(ema=0.5), "it holds optimizer, this one has optimizer, averaged"
-    yield small(accumulate=2), "it accumulates 1 batches, this one 2"
-    yield small(metrics=["accuracy"]), "it measures nothing, this one accuracy"
+    yield small(optimizer=optim.Adam), "its optimizer is a SGD, this one's is a Adam"
+    yield small(ema=0.5), "it has optimizer, this one optimizer, averaged"
+    yield small(accumulate=2), "it has accumulate=1, this one 2"
+    yield small(metrics=["accuracy"]), "it has the metrics none, this one accuracy"
     early = train.EarlyStopping(stopping)
-    yield small(model=stopping, early_stopping=early), "it holds optimizer, this one has optimizer, early_stopping"
+    yield small(model=stopping, early_stopping=early), "it has optimizer, this one optimizer, early_stopping"
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -247,10 +247,10 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"run\.npz is truncated, corrupt or no file of arrays"):
         trainer.resume(path)
     cg.save({"weight": cg.ones(2)}, path)
-    with pytest.raises(ValueError, match=r"resume: .*run\.npz is no checkpoint"):
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz is not a checkpoint"):
         trainer.resume(path)
     cg.save({"format": 99}, path)
-    with pytest.raises(ValueError, match=r"resume: .*run\.npz has format 99, wanted 1"):
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz has format 99, expected 1"):
         trainer.resume(path)
     cg.save({"format": 1}, path)
     with pytest.raises(ValueError, match=r"resume: .*run\.npz does not fit this trainer \('accumulate'\)"):
@@ -263,7 +263,7 @@ def test_a_loader_that_has_become_shorter_is_named(tmp_path):
     trainer.fit(loader)
     again, _ = small(path)
     changed = pytest.warns(train.ResumeWarning, match="steps_per_epoch was 4 and is 2")
-    with changed, pytest.raises(ValueError, match="resume: 3 batches were done, but the loader gives 2"):
+    with changed, pytest.raises(ValueError, match="resume: the checkpoint was written after batch 3, but the loader has 2"):
         again.fit(list(loader)[:2], resume=True)
 
 
@@ -294,13 +294,13 @@ def test_a_checkpoint_is_arrays_and_json(tmp_path):
 
 
 def test_a_generator_that_cannot_be_saved_is_named(tmp_path):
-    class Strange:
+    class Unknown:
         permutation = staticmethod(np.random.permutation)
 
     trainer, loader = small(tmp_path / "run.npz")
     data = loader.dataset
-    with pytest.raises(TypeError, match="checkpoint: the state of a generator of type Strange can't be saved"):
-        trainer.fit(DataLoader(data, 2, shuffle=True, generator=Strange()))
+    with pytest.raises(TypeError, match="checkpoint: can't save the state of a generator of type Unknown"):
+        trainer.fit(DataLoader(data, 2, shuffle=True, generator=Unknown()))
 
 
 # Fingerprints

@@ -163,7 +163,7 @@ def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, 
 
     monkeypatch.setattr(train.Trainer, "_step", step)
     message = failure(capsys, "train", "digits", "--epochs", "5", "--out", str(tmp_path / "run"))
-    assert message == "fit: epoch 2, batch 4: the data hold nan"
+    assert message == "fit: epoch 2, batch 4: the data contains nan"
     saved = runs.load(tmp_path / "run")
     assert saved.config.results["best_epoch"] == 1
     assert train.evaluate(saved.model, cg.data.DataLoader(task.test, 512))["accuracy"] > 0.8

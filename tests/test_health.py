@@ -105,7 +105,7 @@ def test_a_warning_made_an_error_is_that_error():
 
 @pytest.mark.parametrize("options", [{"every": 0}, {"vanishing": 1.0}, {"exploding": 0.0}])
 def test_numbers_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match="GradientHealth: wanted every of at least 1, vanishing in"):
+    with pytest.raises(ValueError, match="GradientHealth: every must be at least 1, vanishing in"):
         train.GradientHealth(**options)
 
 
@@ -143,11 +143,11 @@ def test_the_first_rates_are_not_suggested():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"start": 0.0}, "find_lr: the rates must rise from above 0, got 0.0 and 1.0"),
-        ({"start": 2.0}, "find_lr: the rates must rise from above 0, got 2.0 and 1.0"),
-        ({"steps": 1}, "find_lr: wanted at least 2 steps"),
-        ({"smoothing": 1.0}, "find_lr: wanted at least 2 steps, a smoothing in"),
-        ({"start": 1e30, "end": 1e35}, "find_lr: the loss diverged after 1 updates, a lower start is wanted"),
+        ({"start": 0.0}, "find_lr: start must be above 0 and end above start, got 0.0 and 1.0"),
+        ({"start": 2.0}, "find_lr: start must be above 0 and end above start, got 2.0 and 1.0"),
+        ({"steps": 1}, "find_lr: steps must be at least 2, "),
+        ({"smoothing": 1.0}, "find_lr: steps must be at least 2, smoothing in [0, 1)"),
+        ({"start": 1e30, "end": 1e35}, "find_lr: the loss diverged after 1 updates; try a lower start"),
     ],
 )
 def test_range_tests_that_make_no_sense_are_named(options, message):
@@ -157,7 +157,7 @@ def test_range_tests_that_make_no_sense_are_named(options, message):
         train.find_lr(model, F.cross_entropy, optim.SGD(model.parameters(), lr=0.1), loader, **options)
     assert str(caught.value).startswith(message)
     assert_same(state(model), before)
-    with pytest.raises(ValueError, match="find_lr: the loader gives no batches"):
+    with pytest.raises(ValueError, match="find_lr: the loader has no batches"):
         train.find_lr(model, F.cross_entropy, optim.SGD(model.parameters(), lr=0.1), [])
 
 
@@ -177,7 +177,7 @@ def test_the_plot_has_a_panel_for_each_number(tmp_path):
     assert [axes.get_ylabel() for axes in history.plot(["lr"]).axes] == ["lr"]
     figure.savefig(tmp_path / "history.png")
     assert (tmp_path / "history.png").stat().st_size > 1000
-    with pytest.raises(KeyError, match="there is no 'f1'"):
+    with pytest.raises(KeyError, match="no record has 'f1'"):
         history.plot(["f1"])
 
 
@@ -185,4 +185,4 @@ def test_without_matplotlib_one_sentence_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError) as caught:
         train.History(list(RECORDS)).plot()
-    assert str(caught.value) == "History.plot: it needs matplotlib: pip install 'cygrad[plot]'"
+    assert str(caught.value) == "History.plot: plotting needs matplotlib: pip install 'cygrad[plot]'"

@@ -89,13 +89,13 @@ def test_one_class_has_no_area_and_one_sample_no_spread():
 @pytest.mark.parametrize(
     ("metric", "output", "target", "message"),
     [
-        (train.Accuracy(), np.ones((3, 2)), np.ones((3, 1), int), "accuracy: an output of shape (3, 2) does not fit targets of shape (3, 1)"),
-        (train.Accuracy(), np.ones((3, 2)), np.array([0, 1, 2]), "accuracy: targets must be class numbers from 0 to 1, got 0 to 2"),
-        (train.Accuracy(), np.ones((2, 2)), np.array([0, -1]), "accuracy: targets must be class numbers from 0 to 1, got -1 to 0"),
-        (train.Accuracy(), np.ones((2, 2)), np.array([0.5, 1]), "accuracy: targets must be class numbers from 0 to 1, got 0.5 to 1.0"),
+        (train.Accuracy(), np.ones((3, 2)), np.ones((3, 1), int), "accuracy: outputs of shape (3, 2) do not match targets of shape (3, 1)"),
+        (train.Accuracy(), np.ones((3, 2)), np.array([0, 1, 2]), "accuracy: targets must be class indices in [0, 1], got 0 to 2"),
+        (train.Accuracy(), np.ones((2, 2)), np.array([0, -1]), "accuracy: targets must be class indices in [0, 1], got -1 to 0"),
+        (train.Accuracy(), np.ones((2, 2)), np.array([0.5, 1]), "accuracy: targets must be class indices in [0, 1], got 0.5 to 1.0"),
         (train.F1("binary"), np.ones((2, 3)), np.array([0, 1]), "f1: the binary average needs two classes, got 3"),
-        (train.MAE(), np.ones((3, 2)), np.ones(3), "mae: an output of shape (3, 2) does not fit targets of shape (3,)"),
-        (train.R2(), np.ones((3, 3)), np.ones((3, 1)), "r2: an output of shape (3, 3) does not fit targets of shape (3, 1)"),
+        (train.MAE(), np.ones((3, 2)), np.ones(3), "mae: outputs of shape (3, 2) do not match targets of shape (3,)"),
+        (train.R2(), np.ones((3, 3)), np.ones((3, 1)), "r2: outputs of shape (3, 3) do not match targets of shape (3, 1)"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(metric, output, target, message):

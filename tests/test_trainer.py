@@ -75,7 +75,7 @@ def test_it_learns_and_records():
     assert min(history["grad_norm"]) > 0 and min(history["samples_per_second"]) > 0
     result = trainer.evaluate(DataLoader(two_classes(32, 1), 5))
     assert result["loss"] == pytest.approx(stopping.best) == min(history["val_loss"])
-    with pytest.raises(KeyError, match="History: there is no 'nonsense', but epoch, loss"):
+    with pytest.raises(KeyError, match="History: no record has 'nonsense'; the names are epoch, loss"):
         history["nonsense"]
 
 
@@ -244,7 +244,7 @@ def test_bad_data_stop_with_epoch_and_batch_and_the_best_is_kept(value):
     trainer = trainer_of(model, optimizer, early_stopping=stopping, callbacks=[Each(spoil)])
     with pytest.raises(train.NonFiniteError) as caught:
         trainer.fit(loader, epochs=9)
-    assert str(caught.value) == f"fit: epoch 3, batch 3: the data hold {value}"
+    assert str(caught.value) == f"fit: epoch 3, batch 3: the data contains {value}"
     assert_same(state(model), states[stopping.best_epoch - 1])
 
 
@@ -252,7 +252,7 @@ def test_bad_validation_data_are_named():
     held = two_classes(24, 1)
     held.tensors[0].array[9] = math.nan
     model, loader, optimizer = setting()
-    with pytest.raises(ValueError, match=r"^evaluate: validation in epoch 1, batch 2: the data hold nan$"):
+    with pytest.raises(ValueError, match=r"^evaluate: validation in epoch 1, batch 2: the data contains nan$"):
         trainer_of(model, optimizer).fit(loader, DataLoader(held, 8), epochs=2)
 
 
@@ -418,17 +418,17 @@ def test_predict_cuts_into_batches():
     assert train.predict(model, x[:0]).shape == (0, 4)
     with pytest.raises(ValueError, match="predict: batch_size must be at least 1, got 0"):
         train.predict(model, x, 0)
-    with pytest.raises(ValueError, match="predict: the loader gives no batches"):
+    with pytest.raises(ValueError, match="predict: the loader has no batches"):
         train.predict(model, [])
 
 
 def test_a_loader_without_batches_is_refused():
     model, _, optimizer = setting()
-    with pytest.raises(ValueError, match="fit: the loader gives no batches"):
+    with pytest.raises(ValueError, match="fit: the loader has no batches"):
         trainer_of(model, optimizer).fit([])
-    with pytest.raises(ValueError, match="evaluate: the loader gives no batches"):
+    with pytest.raises(ValueError, match="evaluate: the loader has no batches"):
         train.evaluate(model, [])
-    with pytest.raises(ValueError, match="fit: the validation part is empty"):
+    with pytest.raises(ValueError, match="fit: the validation set is empty"):
         trainer_of(model, optimizer).fit(LOADER, [])
     for batch, got in (cg.ones(2, 2), "a Tensor"), ((1, 2, 3), "3 parts"):
         for call in trainer_of(model, optimizer).fit, lambda data: train.evaluate(model, data):
@@ -447,21 +447,21 @@ PLATEAU = optim.lr_scheduler.ReduceLROnPlateau(OPTIMIZER)
     [
         ({"clip": 0.0}, "Trainer: clip must be above 0, got 0.0"),
         ({"clip": ("norm", -1.0)}, "Trainer: clip must be above 0, got -1.0"),
-        ({"clip": ("size", 1.0)}, "Trainer: clip must be a number, or a pair of norm, value, adaptive and one, got"),
-        ({"clip": (1.0,)}, "Trainer: clip must be a number, or a pair of"),
+        ({"clip": ("size", 1.0)}, "Trainer: clip must be a number, or a pair of a kind (norm, value, adaptive) and one, got"),
+        ({"clip": (1.0,)}, "Trainer: clip must be a number, or a pair of a kind"),
         ({"accumulate": 0}, "Trainer: accumulate must be an integer of at least 1, got 0"),
         ({"ema": 1.0}, "Trainer: ema must lie in [0, 1), got 1.0"),
-        ({"ema": 0.5, "swa": train.SWA(1)}, "Trainer: swa goes with neither ema nor early_stopping"),
-        ({"scheduler": PLATEAU, "scheduler_interval": "step"}, "Trainer: ReduceLROnPlateau needs the number of an epoch"),
+        ({"ema": 0.5, "swa": train.SWA(1)}, "Trainer: swa excludes ema and early_stopping"),
+        ({"scheduler": PLATEAU, "scheduler_interval": "step"}, "Trainer: ReduceLROnPlateau needs a value per epoch"),
         ({"scheduler_interval": "batch"}, "Trainer: scheduler_interval must be epoch or step, got 'batch'"),
-        ({"scheduler": optim.lr_scheduler.StepLR(setting()[2], 1)}, "Trainer: the scheduler is of another optimizer"),
-        ({"early_stopping": train.EarlyStopping(cg.nn.Linear(1, 1))}, "Trainer: early_stopping watches another model"),
+        ({"scheduler": optim.lr_scheduler.StepLR(setting()[2], 1)}, "Trainer: the scheduler belongs to a different optimizer"),
+        ({"early_stopping": train.EarlyStopping(cg.nn.Linear(1, 1))}, "Trainer: early_stopping was made for a different model"),
         ({"early_stopping": train.EarlyStopping(MODEL, mode="max")}, "Trainer: early_stopping in mode max needs a monitor"),
         ({"callbacks": [print]}, "Trainer: a callback must be a Callback, got builtin_function_or_method"),
-        ({"metrics": ["recall"]}, "metric: there is no 'recall', known are accuracy, f1, roc_auc, mae, r2"),
-        ({"metrics": "accuracy"}, "metrics: wanted a list of metrics, got the string 'accuracy'"),
-        ({"metrics": ["f1", "f1"]}, "metrics: the name 'f1' is taken twice"),
-        ({"metrics": [3]}, "metric: wanted a name, a Metric or a function, got int"),
+        ({"metrics": ["recall"]}, "metric: there is no metric 'recall'; the names are accuracy, f1, roc_auc, mae, r2"),
+        ({"metrics": "accuracy"}, "metrics: expected a list of metrics, got the string 'accuracy'"),
+        ({"metrics": ["f1", "f1"]}, "metrics: the name 'f1' is used twice"),
+        ({"metrics": [3]}, "metric: expected a name, a Metric or a function, got int"),
         ({"callbacks": train.Callback()}, "Trainer: callbacks must be a list, got Callback"),
         ({"early_stopping": True}, "Trainer: early_stopping must be an EarlyStopping, got bool"),
         ({"checkpoint": "run.pt"}, "Checkpoint: the file must end in .npz or .safetensors, got 'run.pt'"),
@@ -478,12 +478,12 @@ def test_options_that_make_no_sense_are_named(options, message):
     [
         ({}, {"epochs": -1}, "fit: epochs must be an integer of at least 0, got -1"),
         ({}, {"epochs": 2.5}, "fit: epochs must be an integer of at least 0, got 2.5"),
-        ({}, {"valid": cg.data.DataLoader(range(0))}, "fit: the validation part is empty"),
+        ({}, {"valid": cg.data.DataLoader(range(0))}, "fit: the validation set is empty"),
         ({}, {"resume": True}, "fit: resume=True needs a trainer with a checkpoint"),
-        ({"swa": train.SWA(3)}, {"epochs": 2}, "fit: swa starts with epoch 3, but there are only 2"),
-        ({"monitor": "val_loss"}, {}, "fit: val_loss is monitored, but there is no validation part"),
-        ({"monitor": "f1", "early_stopping": train.EarlyStopping(MODEL)}, {}, "fit: there is no f1 to monitor, but loss, "),
-        ({"monitor": "val_f1"}, {"valid": LOADER, "check_leakage": False}, "fit: there is no val_f1 to monitor, but loss, grad_norm, lr, samples_per_second, val_loss"),
+        ({"swa": train.SWA(3)}, {"epochs": 2}, "fit: swa starts in epoch 3, but there are only 2 epochs"),
+        ({"monitor": "val_loss"}, {}, "fit: monitor is val_loss, but there is no validation set"),
+        ({"monitor": "f1", "early_stopping": train.EarlyStopping(MODEL)}, {}, "fit: monitor must be one of loss, grad_norm, lr, samples_per_second, got f1"),
+        ({"monitor": "val_f1"}, {"valid": LOADER, "check_leakage": False}, "fit: monitor must be one of loss, grad_norm, lr, samples_per_second, val_loss, got val_f1"),
     ],
 )  # fmt: skip
 def test_fits_that_make_no_sense_are_named(options, arguments, message):
@@ -518,7 +518,7 @@ def test_rows_in_the_place_of_batches_are_refused():
             lambda: trainer_of(MODEL, OPTIMIZER).fit(LOADER, data),  # noqa: B023
             lambda: train.evaluate(MODEL, data),  # noqa: B023
         ):
-            with pytest.raises(TypeError, match="wanted batches, got a ") as caught:
+            with pytest.raises(TypeError, match="data must come in batches, got a ") as caught:
                 call()
             assert said in str(caught.value)
 
@@ -711,7 +711,7 @@ def test_a_trainer_can_be_copied_and_holds_no_programs_after_fit():
     model, loader, optimizer = setting()
     trainer = trainer_of(model, optimizer)
     trainer.fit(loader, epochs=2)
-    assert trainer._learning.gradient.programs() == []
+    assert trainer._recorded_step.gradient.programs() == []
     other = copy.deepcopy(trainer)
     other.fit(loader, epochs=1)
     trainer.fit(loader, epochs=1)

@@ -8,16 +8,14 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cygrad.integrations.packages import demand_answer, required
 from cygrad.integrations.sender import Sender, unsent_path
 from cygrad.integrations.tracker import Row, Tracker, TrackerWarning, outcome, sentence, settings_of
 from cygrad.nn.description import describe
+from cygrad.train.protocols import TrainerLike
 from cygrad.train.saved_model import save_model
-
-if TYPE_CHECKING:
-    from cygrad.train.trainer import Trainer
 
 __all__ = ["WandB"]
 
@@ -79,7 +77,7 @@ class WandB(Tracker):
     def place(self) -> str:
         return "the run" if self.run is None else str(self.run.dir)
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: TrainerLike) -> None:
         if self.model:
             describe(trainer.model)  # where it can't be, that is said now
         wandb = required("WandB", "wandb")
@@ -128,7 +126,7 @@ class WandB(Tracker):
             stacklevel=6,
         )
 
-    def take(self, row: Row, trainer: Trainer) -> None:
+    def take(self, row: Row, trainer: TrainerLike) -> None:
         if self._sender is None:
             return
         if row.kind == "batch":
@@ -140,7 +138,7 @@ class WandB(Tracker):
         for row in rows:
             self.run.log(row)
 
-    def end(self, trainer: Trainer) -> None:
+    def end(self, trainer: TrainerLike) -> None:
         sender, self._sender = self._sender, None
         if sender is not None and not sender.close(self.patience):
             self._warn(f"rows could not be logged ({sender.problem}) and are in {sender.path}", self.run)
