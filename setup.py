@@ -6,10 +6,9 @@ Everything that can be said in pyproject.toml is said there.
 from __future__ import annotations
 
 import os
-import platform
 import re
+import runpy
 import sys
-import sysconfig
 from pathlib import Path
 
 import numpy
@@ -19,37 +18,9 @@ from setuptools.command.build_clib import build_clib
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
-DEBUG = bool(os.environ.get("CYGRAD_DEBUG"))
+sys.path.insert(0, str(ROOT))
 
-# No fast-math: NaN, infinities and signed zeros keep their meaning. -fno-math-errno and
-# -fno-trapping-math only drop errno and floating-point exception flags, which nothing reads.
-FLAGS = [
-    "-std=gnu11",
-    *(["-O1", "-g"] if DEBUG else ["-O3", "-g0"]),
-    "-fopenmp-simd",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-ffp-contract=fast",
-    "-fvisibility=hidden",
-    "-Wall",
-    "-Wextra",
-    *os.environ.get("CYGRAD_CFLAGS", "").split(),
-]
-
-# Flags of each CPU level: csrc/isa/<level>.c is compiled with them.
-X86_LEVELS = {
-    "baseline": ["-march=x86-64"],
-    "x86_v3": ["-march=x86-64-v3"],
-    "x86_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
-}
-
-
-def target_machine() -> str:
-    """The machine that is built for, which differs from this one when cross-compiling on macOS."""
-    archflags = re.findall(r"-arch (\S+)", os.environ.get("ARCHFLAGS", ""))
-    if archflags:
-        return archflags[0]
-    return sysconfig.get_platform().rpartition("-")[2] if sys.platform != "darwin" else platform.machine()
+from csrc import build_flags  # noqa: E402
 
 
 def project_urls() -> dict[str, str]:
@@ -64,11 +35,6 @@ def project_urls() -> dict[str, str]:
         "Changelog": f"{home}/blob/main/CHANGELOG.md",
         "Issues": f"{home}/issues",
     }
-
-
-def cpu_levels() -> dict[str, list[str]]:
-    is_x86 = target_machine() in ("x86_64", "amd64", "AMD64")
-    return X86_LEVELS if is_x86 else {"baseline": []}
 
 
 def write_argument_blocks() -> None:
@@ -127,14 +93,14 @@ def sources_below(folder: str, *patterns: str) -> list[str]:
     return sorted(str(p.relative_to(ROOT)) for pattern in patterns for p in (ROOT / folder).rglob(pattern))
 
 
-HEADERS = sources_below("csrc", "*.h", "*.def")
+HEADERS = sources_below("csrc", "*.h", "*.def", "build_flags.py")
 
 
 def library(name: str, source: str, flags: list[str]):
     options = {
         "sources": [source],
         "include_dirs": ["csrc"],
-        "cflags": windows_flags(FLAGS + flags),
+        "cflags": windows_flags(build_flags.KERNELS + flags),
         "obj_deps": {"": HEADERS},
     }
     return name, options
@@ -146,15 +112,15 @@ def module(name: str, source: str, **options) -> Extension:
         [source],
         include_dirs=["csrc", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
-        extra_compile_args=windows_flags(
-            ["-std=gnu11", *([] if DEBUG else ["-g0"]), "-fvisibility=hidden", "-Wno-unused-function"]
-        ),
+        extra_compile_args=windows_flags(build_flags.MODULES),
+        extra_link_args=build_flags.LINK,
         **options,
     )
 
 
 write_argument_blocks()
-levels = cpu_levels()
+runpy.run_path(str(ROOT / "tools/make_stubs.py"))["write"]()
+levels = build_flags.cpu_levels()
 libraries = [library(f"cygrad_{level}", f"csrc/isa/{level}.c", flags) for level, flags in levels.items()]
 libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in ("dispatch", "pool", "memory", "program")]
 kernels = module(
@@ -164,27 +130,32 @@ kernels = module(
     libraries=[f"cygrad_{name}" for name in ("dispatch", "program", "pool", "memory", *levels)],
     depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
 )
-engine = module("autograd.engine", "src/cygrad/autograd/engine.py", depends=["src/cygrad/autograd/engine.pxd"])
+ENGINE = [*HEADERS, *[f"src/cygrad/autograd/{name}.pxd" for name in ("arrays", "recording", "engine")]]
+compiled = [
+    module("autograd.recording", "src/cygrad/autograd/recording.py", depends=ENGINE),
+    module("autograd.engine", "src/cygrad/autograd/engine.py", depends=ENGINE),
+    module("autograd.leaves", "src/cygrad/autograd/leaves.py", depends=[*ENGINE, "src/cygrad/autograd/leaves.pxd"]),
+    module("nn.layer", "src/cygrad/nn/layer.py", depends=[*ENGINE, "src/cygrad/nn/layer.pxd"]),
+]
 replay = module(
     "compiler.replay.replay",
     "src/cygrad/compiler/replay/replay.pyx",
-    depends=["csrc/program.h", "src/cygrad/_kernels.pxd", "src/cygrad/autograd/engine.pxd"],
+    depends=["src/cygrad/_kernels.pxd", *ENGINE],
 )
 
 setup(
     project_urls=project_urls(),
     libraries=libraries,
     ext_modules=cythonize(
-        [kernels, engine, replay],
+        [kernels, *compiled, replay],
         include_path=["src"],
         compiler_directives={
             "language_level": 3,
             "freethreading_compatible": True,
-            "boundscheck": DEBUG,
+            "boundscheck": build_flags.DEBUG,
             "wraparound": False,
-            "initializedcheck": DEBUG,
+            "initializedcheck": build_flags.DEBUG,
             "cdivision": True,
-            "embedsignature": True,
             "binding": True,
             "annotation_typing": False,  # engine.pxd gives the C types
         },

@@ -1,5 +1,5 @@
-/* A program is one launch to the threads: every share walks all the steps, does its part of each, and waits for the
- * others only where a step needs what another share wrote. */
+/* To the threads, a program is one launch: every share goes through all the steps, does its part of each, and waits for the
+ * other shares only where a step needs what they wrote. */
 #include "program.h"
 
 #include <stddef.h>
@@ -45,8 +45,8 @@ const cg_layout *cg_layout_of(int kernel) {
 typedef struct {
     const cg_step *steps;
     int64_t count;
-    int64_t arrived; /* shares that came to a barrier, through all barriers */
-    int64_t ended;   /* the step after which the run ends */
+    int64_t arrived; /* how many times a share has reached a barrier */
+    int64_t ended;   /* index of the step after which the run ends */
 } run;
 
 static void wait_for_all(run *r, int64_t arrivals) {
@@ -55,23 +55,23 @@ static void wait_for_all(run *r, int64_t arrivals) {
         if (spin < 2000) cg_pause(); else cg_yield();
 }
 
-/* Steps too small to be shared all run on share 0, in order: a barrier between them is owed to the next shared step. */
+/* Steps too small to be shared run on share 0, in order. A barrier between them is postponed to the next shared step. */
 static void run_share(const void *args, cg_share share) {
     run *r = (run *)args;
-    int64_t barriers = 0, owed = 0, shared = 0;
+    int64_t barriers = 0, postponed = 0, shared = 0;
     for (int64_t i = 0; i < r->count; i++) {
         const cg_step *step = r->steps + i;
         const int64_t shares = cg_shares(step->cost, (int)share.count);
-        owed |= step->barrier;
-        if (owed && (shares > 1 || shared)) {
+        postponed |= step->barrier;
+        if (postponed && (shares > 1 || shared)) {
             wait_for_all(r, ++barriers * share.count);
-            owed = shared = 0;
+            postponed = shared = 0;
         }
         if (share.index < shares) step->run(step->args, (cg_share){share.index, shares, share.scratch});
         shared |= shares > 1;
         if (!step->fault) continue;
         if (share.count > 1) wait_for_all(r, ++barriers * share.count);
-        owed = shared = 0;
+        postponed = shared = 0;
         if (*step->fault >= 0) {
             if (share.index == 0) r->ended = i;
             return;
@@ -81,16 +81,16 @@ static void run_share(const void *args, cg_share share) {
 
 int64_t cg_run_steps(const cg_step *steps, int64_t count) {
     run r = {.steps = steps, .count = count, .ended = count};
-    double largest = 0; /* a program takes the threads that its largest step pays for */
+    double largest = 0; /* the largest step decides how many threads the program uses */
     for (int64_t i = 0; i < count; i++) largest = steps[i].cost > largest ? steps[i].cost : largest;
     return cg_run(run_share, &r, largest) ? -1 : r.ended;
 }
 
-static void move_on(const cg_advance *words, int64_t count) {
+static void advance(const cg_advance *words, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
-        uint64_t value; /* whatever the word's type is */
+        uint64_t value; /* of any 64-bit type */
         memcpy(&value, words[i].word, sizeof value);
-        value += words[i].by;
+        value += words[i].increment;
         memcpy(words[i].word, &value, sizeof value);
     }
 }
@@ -101,12 +101,12 @@ int64_t cg_run_loop(const cg_step *steps, int64_t count, int64_t times, const cg
         *ended = cg_run_steps(steps, count);
         if (*ended < 0) return -1;
         if (*ended < count) return time;
-        move_on(words, word_count);
+        advance(words, word_count);
     }
     return times;
 }
 
-/* Share b of as many shares as there are blocks is block b. */
+/* With as many shares as blocks, share b is block b. */
 void cg_run_chain(const void *chain, cg_share share) {
     const cg_chain *c = chain;
     const int64_t first = c->blocks * share.index / share.count, last = c->blocks * (share.index + 1) / share.count;

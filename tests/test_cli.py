@@ -297,7 +297,7 @@ def test_export_says_what_is_wrong(tmp_path, capsys, monkeypatch, digits_run):
     assert wrong == f"export: an onnx file must not end in .safetensors, got '{out}.safetensors'"
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    assert failure(capsys, "export", run) == "export: ONNX needs the package onnx: pip install 'cygrad[onnx]'"
+    assert failure(capsys, "export", run) == "export: the package onnx is not installed: pip install 'cygrad[onnx]'"
     wrong = failure(capsys, "export", run, "--out", f"{out}.safetensors")
     assert wrong == "save: a .safetensors file needs the package: pip install safetensors"
     assert not os.listdir(tmp_path)

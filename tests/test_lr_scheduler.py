@@ -261,7 +261,7 @@ def test_a_wrong_state_changes_nothing():
     other = CONFIGURATIONS["sequence, first skipped"](ours, Groups({"lr": 0.1}))
     for _ in range(3):
         other.step()
-    with pytest.raises(ValueError, match="CosineAnnealingLR: the state has the names"):
+    with pytest.raises(ValueError, match="CosineAnnealingLR: the state has the keys"):
         scheduler.load_state_dict(other.state_dict())
     three = CONFIGURATIONS["three in sequence"](ours, Groups({"lr": 0.1}))
     with pytest.raises(ValueError, match="3 schedulers, wanted 2"):
@@ -310,7 +310,7 @@ def test_a_step_too_many_changes_nothing():
     for _ in range(3):
         scheduler.step()
     before = dict(optimizer.param_groups[0]), scheduler.state_dict()
-    with pytest.raises(ValueError, match="step 4 lies behind the end, there are 3 steps"):
+    with pytest.raises(ValueError, match="step 4 is after the last one, there are 3 steps"):
         scheduler.step()
     assert (optimizer.param_groups[0], scheduler.state_dict()) == before
 
@@ -328,11 +328,11 @@ ERRORS = [
     (lambda o: ours.OneCycleLR(o, 1.0, total_steps=9, anneal_strategy="x"), "must be cos or linear, got 'x'"),
     (lambda o: ours.OneCycleLR(o, [1.0, 2.0], total_steps=9), "max_lr has 2 values for 1 parameter groups"),
     (lambda o: ours.OneCycleLR(Groups({"lr": 1.0}), 1.0, total_steps=9), "neither momentum nor betas"),
-    (lambda o: ours.SequentialLR(o, [], []), "0 schedulers do not fit 0 milestones"),
-    (lambda o: ours.SequentialLR(o, [ours.StepLR(o, 1)], [1]), "1 schedulers do not fit 1 milestones"),
-    (lambda o: ours.SequentialLR(o, [ours.StepLR(o, 1)] * 3, [5, 2]), "milestones must rise"),
+    (lambda o: ours.SequentialLR(o, [], []), "the list of schedulers is empty"),
+    (lambda o: ours.SequentialLR(o, [ours.StepLR(o, 1)], [1]), "1 schedulers need 0 milestones, got 1"),
+    (lambda o: ours.SequentialLR(o, [ours.StepLR(o, 1)] * 3, [5, 2]), "milestones must increase"),
     (lambda o: ours.SequentialLR(o, [ours.ReduceLROnPlateau(o)], []), "scheduler 0 is a ReduceLROnPlateau"),
-    (lambda o: ours.SequentialLR(o, [ours.StepLR(Groups({"lr": 1.0}), 1)], []), "of another optimizer"),
+    (lambda o: ours.SequentialLR(o, [ours.StepLR(Groups({"lr": 1.0}), 1)], []), "belongs to a different optimizer"),
     (lambda o: ours.ReduceLROnPlateau(o, "low"), "mode must be min or max, got 'low'"),
     (lambda o: ours.ReduceLROnPlateau(o, threshold_mode="x"), "must be rel or abs, got 'x'"),
     (lambda o: ours.ReduceLROnPlateau(o, factor=1.0), "factor must be below 1"),

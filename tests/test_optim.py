@@ -163,9 +163,9 @@ def test_a_step_is_noticed_by_backward():
         ([], ValueError, "SGD: the list of parameters is empty"),
         (cg.ones(2), TypeError, "SGD: params must be an iterable of tensors or dicts, got a tensor"),
         ([1.0], TypeError, "SGD: a parameter must be a tensor, got float"),
-        ([cg.ones(2).long()], TypeError, "SGD: a parameter must hold float32 or float64, got int64"),
+        ([cg.ones(2).long()], TypeError, "SGD: a parameter's dtype must be float32 or float64, got int64"),
         ([cg.ones(2, requires_grad=True) * 2], ValueError, "SGD: a parameter must be a leaf"),
-        ([{"params": {cg.ones(2)}}], TypeError, "SGD: parameters must have an order, got a set"),
+        ([{"params": {cg.ones(2)}}], TypeError, "SGD: parameters must be ordered, got a set"),
     ],
 )
 def test_bad_parameters(params, error, match):

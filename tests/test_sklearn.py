@@ -382,19 +382,19 @@ def test_what_partial_fit_held_out_is_never_trained_on(convert):
     y = (x[:, 0] > 20).astype(int)
     model = MLPClassifier(early_stopping=True, validation_fraction=0.25, random_state=0)
     model.partial_fit(convert(x), y, classes=[0, 1])
-    held = model._training.held
+    held = model._training.validation
     assert len(held) == 20 and model.t_ == 60
     order = np.random.default_rng(0).permutation(80)
     model.partial_fit(convert(x[order]), y[order])
     assert model.t_ == 120  # the same rows left out, wherever they stand
     model.partial_fit(convert(x[:10] + 1000), y[:10])
-    assert model.t_ == 130 and model._training.held is held
+    assert model.t_ == 130 and model._training.validation is held
     together = Samples(convert(x), y[:, None].astype(float))
-    kept = rows_besides(together, model._training.held_keys)
+    kept = rows_besides(together, model._training.validation_keys)
     every = Counter(row_keys(together))
     assert Counter(row_keys(together.take(kept))) + Counter(row_keys(held)) == every
     held_x = held.x if convert is np.asarray else held.x.toarray()
-    with pytest.raises(ValueError, match="all of these 20 samples were held out"):
+    with pytest.raises(ValueError, match="held out all of these 20 samples"):
         model.partial_fit(convert(held_x), held.y[:, 0].astype(int))
 
 
@@ -840,7 +840,7 @@ def test_an_end_before_convergence_warns_the_caller(solver):
 def test_without_scikit_learn_one_sentence_says_what_to_install():
     code = "import sys; sys.modules['sklearn'] = None; import cygrad; import cygrad.sklearn"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1] == "ImportError: cygrad.sklearn: it needs scikit-learn: pip install 'cygrad[sklearn]'"
+    assert done.stderr.splitlines()[-1] == "ImportError: cygrad.sklearn: scikit-learn is not installed: pip install 'cygrad[sklearn]'"
 
 
 PAGE = Path(__file__).parent.parent / "docs" / "estimators.md"
@@ -871,37 +871,37 @@ BAD = {
     "nan predicted": (lambda: R(**SHORT).fit(SMALL, TARGET).predict(changed(SMALL, np.nan)), "Input X contains NaN"),
     "diverged": (lambda: R(**SHORT).fit(1e300 * SMALL, TARGET), r"^MLPRegressor: the loss of epoch 1, batch 1, is (inf|nan); scale the data, or lower learning_rate_init, now 0.001$"),
     "diverged later": (lambda: R(shuffle=False, batch_size=16, **SHORT).fit(broken(SMALL, 40), TARGET), r"^MLPRegressor: the loss of epoch 1, batch 3, is (inf|nan);"),
-    "unseen class": (lambda: C(**SHORT).partial_fit(SMALL, CLASSES, classes=[0, 1, 2]).partial_fit(SMALL, CLASSES + 1), r"^MLPClassifier: y has classes \[3\], which are not among the 3 that classes_ had from the first call: \[0, 1, 2\]$"),
+    "unseen class": (lambda: C(**SHORT).partial_fit(SMALL, CLASSES, classes=[0, 1, 2]).partial_fit(SMALL, CLASSES + 1), r"^MLPClassifier: y has classes \[3\], which are not among the 3 classes of the first call: \[0, 1, 2\]$"),
     "class of another type": (lambda: C(**SHORT).partial_fit(SMALL, np.array(["a", "b", "c"])[CLASSES], classes=["a", "b", "c"]).partial_fit(SMALL, CLASSES), r"y has classes \[0, 1, 2\]"),
     "unseen in y_val": (lambda: C(**SHORT).fit(SMALL, CLASSES, X_val=SMALL, y_val=CLASSES + 1), r"^MLPClassifier: X_val and y_val: y has classes \[3\]"),
     "NaN in X_val": (lambda: R(**SHORT).fit(SMALL, TARGET, X_val=SMALL * np.nan, y_val=TARGET), "^MLPRegressor: X_val and y_val: Input X contains NaN"),
     "other classes": (lambda: C(**SHORT).partial_fit(SMALL, CLASSES, classes=[0, 1, 2]).partial_fit(SMALL, CLASSES, classes=[0, 1]), r"classes must be those of the first call, \[0, 1, 2\], got \[0, 1\]"),
     "no classes": (lambda: C(**SHORT).partial_fit(SMALL, CLASSES), "classes must be passed on the first call"),
-    "several classes": (lambda: C(**SHORT).fit(SMALL, np.column_stack([CLASSES, CLASSES])), "got several classes"),
+    "several classes": (lambda: C(**SHORT).fit(SMALL, np.column_stack([CLASSES, CLASSES])), "got several columns of classes"),
     "other labels": (lambda: C(**SHORT).partial_fit(SMALL, SMALL > 0).partial_fit(SMALL, SMALL[:, :2] > 0), r"labels \(N, 5\) .* got shape \(60, 2\)"),
     "numbers for classes": (lambda: C(**SHORT).fit(SMALL, TARGET), "Unknown label type"),
-    "other columns of y": (lambda: R(**SHORT).partial_fit(SMALL, TARGET).partial_fit(SMALL, SMALL[:, :2]), "y has 2 columns, but the first had 1"),
-    "negative for poisson": (lambda: R("poisson", **SHORT).fit(SMALL, TARGET), "needs y that is not negative"),
-    "no validation part": (lambda: R(early_stopping=True, validation_fraction=0.0, **SHORT).fit(SMALL, TARGET), "validation_fraction=0.0 of 60 samples are 0"),
-    "small validation part": (lambda: R(early_stopping=True, **SHORT).fit(SMALL[:5], TARGET[:5]), "validation_fraction=0.1 of 5 samples are 1"),
-    "classes of one": (lambda: C(early_stopping=True, **SHORT).fit(SMALL[:19], [*range(18), 0]), "19 samples of 18 classes leave 1"),
-    "X_val alone": (lambda: R(**SHORT).fit(SMALL, TARGET, X_val=SMALL), "X_val and y_val go together, got X_val alone"),
+    "other columns of y": (lambda: R(**SHORT).partial_fit(SMALL, TARGET).partial_fit(SMALL, SMALL[:, :2]), "y has 2 columns, but 1 in the first call"),
+    "negative for poisson": (lambda: R("poisson", **SHORT).fit(SMALL, TARGET), "needs y ≥ 0, got"),
+    "no validation part": (lambda: R(early_stopping=True, validation_fraction=0.0, **SHORT).fit(SMALL, TARGET), "validation_fraction=0.0 holds out 0 of 60 samples"),
+    "small validation part": (lambda: R(early_stopping=True, **SHORT).fit(SMALL[:5], TARGET[:5]), "validation_fraction=0.1 holds out 1 of 5 samples"),
+    "classes of one": (lambda: C(early_stopping=True, **SHORT).fit(SMALL[:19], [*range(18), 0]), "of 19 samples in 18 classes only 1 can be held out"),
+    "X_val alone": (lambda: R(**SHORT).fit(SMALL, TARGET, X_val=SMALL), "X_val and y_val go together, got only X_val"),
     "X_val empty": (lambda: R(**SHORT).fit(SMALL, TARGET, X_val=SMALL[:0], y_val=TARGET[:0]), "0 sample"),
-    "X_val for lbfgs": (lambda: R(solver="lbfgs").fit(SMALL, TARGET, X_val=SMALL, y_val=TARGET), "solver='lbfgs' has no epochs in which to measure X_val"),
-    "lbfgs with dropout": (lambda: R(solver="lbfgs", dropout=[0.1]).fit(SMALL, TARGET), r"solver='lbfgs' goes without dropout, got \[0.1\]"),
-    "lbfgs with clip": (lambda: R(solver="lbfgs", clip=("norm", 1)).fit(SMALL, TARGET), "solver='lbfgs' goes without clip"),
+    "X_val for lbfgs": (lambda: R(solver="lbfgs").fit(SMALL, TARGET, X_val=SMALL, y_val=TARGET), "solver='lbfgs' has no epochs after which to measure X_val"),
+    "lbfgs with dropout": (lambda: R(solver="lbfgs", dropout=[0.1]).fit(SMALL, TARGET), r"solver='lbfgs' does not support dropout, got \[0.1\]"),
+    "lbfgs with clip": (lambda: R(solver="lbfgs", clip=("norm", 1)).fit(SMALL, TARGET), "solver='lbfgs' does not support clip"),
     "negative weight": (lambda: R(**SHORT).fit(SMALL, TARGET, sample_weight=SMALL[:, 0]), "sample_weight must not be negative"),
     "weights of zero": (lambda: R(**SHORT).fit(SMALL, TARGET, sample_weight=np.zeros(60)), "[Ss]ample.weight.*zero"),
     "negative class weight": (lambda: C(class_weight={0: -1, 1: 1, 2: 1}, **SHORT).fit(SMALL, CLASSES), "class_weight must not be negative"),
     "balanced in parts": (lambda: C(class_weight="balanced", **SHORT).partial_fit(SMALL, CLASSES, classes=[0, 1, 2]), "class_weight='balanced' needs all samples at once"),
-    "activations": (lambda: C((4, 5), ["relu"], **SHORT).fit(SMALL, CLASSES), "activation gives 1 values, but there are 2 hidden layers"),
+    "activations": (lambda: C((4, 5), ["relu"], **SHORT).fit(SMALL, CLASSES), "activation has 1 values, but there are 2 hidden layers"),
     "an activation": (lambda: C((4,), ["foo"], **SHORT).fit(SMALL, CLASSES), "activation must be one of .* got 'foo'"),
     "dropout": (lambda: C((4,), dropout=[1.0], **SHORT).fit(SMALL, CLASSES), r"dropout must lie in \[0, 1\), got 1.0"),
     "sizes": (lambda: C((2.5,), **SHORT).fit(SMALL, CLASSES), r"hidden_layer_sizes must be integers > 0, got \(2.5,\)"),
     "clip": (lambda: C(clip=("foo", 1), **SHORT).fit(SMALL, CLASSES), r"MLPClassifier: clip must be .* got \('foo', 1\)"),
     "norm": (lambda: C(norm="group", **SHORT).fit(SMALL, CLASSES), "'norm' parameter of MLPClassifier"),
-    "norm of one row": (lambda: C(norm="batch", **SHORT).fit(SMALL[:1], CLASSES[:1]), "norm='batch' needs two samples or more to train on, got n_samples=1"),
-    "another size": (lambda: C(warm_start=True, **SHORT).fit(SMALL, CLASSES).set_params(hidden_layer_sizes=3).fit(SMALL, CLASSES), r"network of sizes \[5, 100, 3\] is not to change it to \[5, 3, 3\]"),
+    "norm of one row": (lambda: C(norm="batch", **SHORT).fit(SMALL[:1], CLASSES[:1]), "norm='batch' needs at least two samples for training, got n_samples=1"),
+    "another size": (lambda: C(warm_start=True, **SHORT).fit(SMALL, CLASSES).set_params(hidden_layer_sizes=3).fit(SMALL, CLASSES), r"training cannot continue with layer sizes \[5, 3, 3\], the network has \[5, 100, 3\]"),
     "no callback": (lambda: R(callbacks=[1], **SHORT).fit(SMALL, TARGET), "a callback must be a cygrad.train.Callback, got int"),
     "bad callback": (lambda: R(callbacks=[Bad()], **SHORT).fit(SMALL, TARGET), "MLPRegressor: Bad.on_batch_end raised ZeroDivisionError: oh"),
 }  # fmt: skip
@@ -921,7 +921,7 @@ def test_constant_features_are_no_trouble():
 
 
 def test_a_batch_larger_than_the_data_warns():
-    with pytest.warns(UserWarning, match="batch_size is 100, but there are 60 samples to train on"):
+    with pytest.warns(UserWarning, match="batch_size=100 is larger than the training set of 60 samples"):
         MLPRegressor(batch_size=100, **SHORT).fit(SMALL, TARGET)
 
 

@@ -102,7 +102,7 @@ def test_the_schedule_agrees_with_pytorch(strategy, epochs):
         (lambda o: swa_utils.get_ema_multi_avg_fn(1.5), "get_ema_multi_avg_fn: decay must lie in [0, 1], got 1.5"),
         (lambda o: swa_utils.get_ema_avg_fn(-1.0), "get_ema_avg_fn: decay must lie in [0, 1], got -1.0"),
         (lambda o: swa_utils.SWALR(o, 0.1, anneal_strategy="log"), "SWALR: anneal_strategy must be cos or linear, got 'log'"),
-        (lambda o: swa_utils.SWALR(o, 0.1, anneal_epochs=-1), "SWALR: anneal_epochs must be an integer and not negative"),
+        (lambda o: swa_utils.SWALR(o, 0.1, anneal_epochs=-1), "SWALR: anneal_epochs must be an integer of at least 0"),
         (lambda o: swa_utils.SWALR(o, [0.1, 0.2]), "SWALR: swa_lr has 2 values for 1 parameter groups"),
     ],
 )  # fmt: skip

@@ -101,10 +101,10 @@ def test_protocols():
         (lambda: cg.randint(3, 3, (2,)), RuntimeError, "randint: low must be below high"),
         (lambda: cg.set_num_threads(0), ValueError, "threads must be at least 1"),
         (lambda: cg.manual_seed(2**64), RuntimeError, "at most 64 bits"),
-        (lambda: cg.multinomial(cg.tensor([0.0, 0.0]), 1), RuntimeError, "rows of weights"),
-        (lambda: cg.exp(3), TypeError, "exp: a tensor is needed, got int"),
+        (lambda: cg.multinomial(cg.tensor([0.0, 0.0]), 1), RuntimeError, "weights must be finite, not negative"),
+        (lambda: cg.exp(3), TypeError, "exp: expected a tensor, got int"),
         (lambda: cg.flatten([1]), TypeError, "flatten: a tensor is needed, got list"),
-        (lambda: cg.exp(cg.ones(1), 2), TypeError, "exp: it takes at most 1 arguments, got 2"),
+        (lambda: cg.exp(cg.ones(1), 2), TypeError, "exp: expected at most 1 arguments, got 2"),
         (lambda: cg.sum(cg.ones(1), dims=0), TypeError, "dims"),
     ],
 )

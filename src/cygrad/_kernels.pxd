@@ -1,4 +1,4 @@
-# What compiled modules of cygrad use of the kernels' module without going through Python.
+# What other compiled modules of cygrad use of the module of kernels, without calls through Python.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -18,7 +18,7 @@ cdef extern from "program.h":
     int64_t cg_run_steps(const cg_step *steps, int64_t count) nogil
     ctypedef struct cg_advance:
         void *word
-        uint64_t by
+        uint64_t increment
     int64_t cg_run_loop(
         const cg_step *steps, int64_t count, int64_t times, const cg_advance *words, int64_t word_count, int64_t *ended
     ) nogil
@@ -33,9 +33,9 @@ cdef class Launch:
     cdef const cg_layout *layout
     cdef const int64_t *fault
 
-    cdef int64_t find(self, str name) except -1
-    cdef void *place(self, str name) except NULL
-    cdef int keep_table(self, void **place, int64_t count) except -1
+    cdef int64_t index_of(self, str name) except -1
+    cdef void *argument(self, str name) except NULL
+    cdef int own_table(self, void **table_address, int64_t count) except -1
 
 
 cdef class Chain:
@@ -50,7 +50,7 @@ cdef class Tape:
     cdef unsigned long thread
     cdef int paused
 
-    cdef bint here(self)
+    cdef bint is_active(self)
     cdef int watch(self, const int64_t *fault, message) except -1
 
 

@@ -1,3 +1,4 @@
+# cython: auto_pickle=False
 """Checks arguments and launches the C kernels of csrc/. No arithmetic is done here.
 
 One file a family stands in wrappers/. Every wrapper takes and returns ndarrays, makes a contiguous copy

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad.autograd import engine
+from cygrad._arguments import shape_argument
+from cygrad.autograd import recording
 from cygrad.device import check_device
 from cygrad.ops.broadcast import CATEGORIES
-from cygrad.random import sizes
 from cygrad.tensor import Tensor
 
 __all__ = [
@@ -50,7 +50,7 @@ def is_typed(data: Any) -> bool:
 def plain(data: Any) -> Any:
     """Lists with tensors in them as lists of arrays."""
     if isinstance(data, Tensor):
-        engine.reading("tensor")
+        recording.reading("tensor")
         return data.array
     return [plain(item) for item in data] if isinstance(data, (list, tuple)) else data
 
@@ -117,7 +117,7 @@ def from_dlpack(data: Any) -> Tensor:
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Memory that holds anything."""
     check_device("empty", device)
-    return Tensor(kernels.pooled(np.empty, sizes(size), FLOAT32 if dtype is None else dtype), requires_grad)
+    return Tensor(kernels.pooled(np.empty, shape_argument(size), FLOAT32 if dtype is None else dtype), requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -127,13 +127,13 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     tensor([0., 0.])
     """
     check_device("zeros", device)
-    return Tensor(kernels.pooled(np.zeros, sizes(size), FLOAT32 if dtype is None else dtype), requires_grad)
+    return Tensor(kernels.pooled(np.zeros, shape_argument(size), FLOAT32 if dtype is None else dtype), requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones, float32 unless told otherwise."""
     check_device("ones", device)
-    return Tensor(kernels.pooled(np.ones, sizes(size), FLOAT32 if dtype is None else dtype), requires_grad)
+    return Tensor(kernels.pooled(np.ones, shape_argument(size), FLOAT32 if dtype is None else dtype), requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

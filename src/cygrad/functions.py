@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from cygrad.autograd import Value, engine
+from cygrad.autograd import Value, recording
 from cygrad.ops import arithmetic, linear, reduce, shape
 from cygrad.ops import index as index_ops
 from cygrad.ops.axes import checked_axis
@@ -374,18 +374,18 @@ def numel(input: Any) -> int:
 @of_a_tensor
 def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     """|input − other| ≤ atol + rtol·|other|, elementwise."""
-    return type(input)(engine.produced(np.isclose, input.array, other.array, rtol, atol, equal_nan))
+    return type(input)(recording.produced(np.isclose, input.array, other.array, rtol, atol, equal_nan))
 
 
 @of_a_tensor
 def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether isclose holds everywhere."""
-    engine.reading("allclose")
+    recording.reading("allclose")
     return bool(np.allclose(input.array, other.array, rtol, atol, equal_nan))
 
 
 @of_a_tensor
 def equal(input: Any, other: Any) -> bool:
     """Whether two tensors have the same shape and numbers."""
-    engine.reading("equal")
+    recording.reading("equal")
     return np.array_equal(input.array, other.array)

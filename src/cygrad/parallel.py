@@ -12,7 +12,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad.autograd import engine
-from cygrad.random import Generator, current_generator, use_generator
+from cygrad.generator import Generator, current_generator, use_generator
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -3,64 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad import autograd, functions
+from cygrad._arguments import shape_argument
 from cygrad._typing import Array
-from cygrad.autograd import engine
+from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device
-from cygrad.ops import activation, arithmetic, compare, linear, pointwise, reduce
+from cygrad.generator import Generator, normal_array, uniform_array
+from cygrad.methods import TensorMethods
+from cygrad.ops import arithmetic
 from cygrad.ops import index as index_ops
 from cygrad.ops import shape as shape_ops
-from cygrad.ops import softmax as softmax_ops
 from cygrad.printing import show
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Tensor"]
 
 
-def sizes(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """reshape(2, 3) and reshape((2, 3)) alike."""
-    return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
-
-
-def reflected(op: Any) -> Callable[[Any, Any], Any]:
-    """The operator with its operands exchanged: for 1 − x."""
-
-    def method(self: Any, other: Any) -> Any:
-        return op(other, self) if is_operand(other) else NotImplemented
-
-    return method
-
-
-def operator(op: Any) -> Callable[[Any, Any], Any]:
-    """The op as a Python operator."""
-
-    def method(self: Any, other: Any) -> Any:
-        return op(self, other) if is_operand(other) else NotImplemented
-
-    return method
-
-
-def is_operand(other: Any) -> bool:
-    return isinstance(other, (Tensor, float, int, np.ndarray, np.generic))
-
-
-def in_place(op: Any) -> Callable[..., Any]:
-    """The op, its result written into the tensor itself."""
-
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return engine.rewrite(self, op(self, *args, **kwargs))
-
-    method.__name__ = f"{op.__name__}_"
-    method.__doc__ = f"``{op.__name__}``, its result written into the tensor itself, which is returned."
-    return method
-
-
-class Tensor(autograd.Value):
+class Tensor(TensorMethods):
     """An ndarray that remembers how it was computed. As ``torch.Tensor``.
 
     The constructor wraps an array without copying it; ``cg.tensor`` copies. Nearly everything that ``cygrad`` has as a
@@ -75,7 +42,6 @@ class Tensor(autograd.Value):
     __slots__ = ()
 
     __array_priority__ = 1000  # NumPy leaves array + tensor to the tensor
-    __hash__ = object.__hash__
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
         super().__init__(array, False)
@@ -132,7 +98,7 @@ class Tensor(autograd.Value):
 
     def data_ptr(self) -> int:
         """The address of its memory."""
-        engine.reading("data_ptr")
+        recording.reading("data_ptr")
         return self.array.ctypes.data
 
     def is_contiguous(self) -> bool:
@@ -153,7 +119,9 @@ class Tensor(autograd.Value):
         _requires_grad.__set__(self, bool(value))
 
     requires_grad = property(
-        lambda self: _requires_grad.__get__(self), _set_requires_grad, doc="Whether a gradient is wanted."
+        lambda self: _requires_grad.__get__(engine.current(self)),
+        _set_requires_grad,
+        doc="Whether a gradient is wanted.",
     )
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -164,17 +132,17 @@ class Tensor(autograd.Value):
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded op made it."""
-        return self.node is None
+        return engine.current(self).node is None
 
     @property
     def grad_fn(self) -> Any:
-        """The node of the graph that made it, None for a leaf."""
-        return self.node
+        """The node of the graph that computed it, None for a leaf."""
+        return engine.current(self).node
 
     @property
     def grad(self) -> Tensor | None:
         """What backward has added up, for a leaf."""
-        recorder = engine.recorder()
+        recorder = recording.recorder()
         if recorder is not None:
             recorder.touch([self])
         return self.grad_value
@@ -189,12 +157,12 @@ class Tensor(autograd.Value):
                     f"grad: the gradient is {value.dtype} of shape {value.shape}, "
                     f"but the tensor is {self.dtype} of shape {self.shape}"
                 )
-        engine.zero_gradients([self], True)
+        leaves.zero_gradients([self], True)
         self.grad_value = value
 
     @grad.deleter
     def grad(self) -> None:
-        engine.zero_gradients([self], True)
+        leaves.zero_gradients([self], True)
 
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
@@ -212,7 +180,9 @@ class Tensor(autograd.Value):
     def detach_(self) -> Tensor:
         """Leaves the graph and becomes a leaf that requires no gradient."""
         self.node = None
+        self.base = None
         self.index = 0
+        self.seen_rewrites = self.version.rewrites
         _requires_grad.__set__(self, False)
         return self
 
@@ -259,7 +229,7 @@ class Tensor(autograd.Value):
         """The ndarray itself, not a copy. Raises RuntimeError where a gradient is required."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires a gradient; use tensor.detach().numpy()")
-        engine.reading("numpy")
+        recording.reading("numpy")
         return self.array
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
@@ -280,12 +250,12 @@ class Tensor(autograd.Value):
         """Its one number as a Python number. Raises RuntimeError where it has not just one."""
         if self.array.size != 1:
             raise RuntimeError(f"item: the tensor has shape {self.shape}, not one number")
-        engine.reading("item")
+        recording.reading("item")
         return self.array.item()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
-        engine.reading("tolist")
+        recording.reading("tolist")
         return self.array.tolist()
 
     def __len__(self) -> int:
@@ -301,7 +271,7 @@ class Tensor(autograd.Value):
     def __bool__(self) -> bool:
         if self.array.size != 1:
             raise RuntimeError(f"bool: whether a tensor of shape {self.shape} is true is ambiguous; use any() or all()")
-        engine.reading("bool")
+        recording.reading("bool")
         return bool(self.array.item())
 
     def __int__(self) -> int:
@@ -316,14 +286,14 @@ class Tensor(autograd.Value):
         return int(self.item())
 
     def __contains__(self, value: Any) -> bool:
-        engine.reading("in")
+        recording.reading("in")
         return bool((self.array == getattr(value, "array", value)).any())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self.array.ndim else format(str(self), spec)
 
     def __repr__(self) -> str:
-        engine.reading("repr")
+        recording.reading("repr")
         return show(self)
 
     def __copy__(self) -> Tensor:
@@ -351,131 +321,37 @@ class Tensor(autograd.Value):
     def __setitem__(self, key: Any, value: Any) -> None:
         key = plain_key(key)
         if isinstance(value, Tensor) and value.version is self.version and self._is_own_part(key, value):
-            # x[key] += v: the view was changed in place and now comes back to its own place.
-            if value.node is None or value.seen_rewrites != self.version.rewrites:
-                return
-            self.seen_rewrites = self.version.rewrites
-        recording = engine.grad_enabled() and (self.requires_grad or getattr(value, "requires_grad", False))
-        if recording or not self.array.flags.writeable:
+            return  # x[key] += v: the view was changed in place already
+        engine.check_writable(self)
+        wanted = engine.grad_enabled() and (self.requires_grad or getattr(value, "requires_grad", False))
+        if wanted or not self.array.flags.writeable:
             engine.rewrite(self, index_ops.index_put(self, value, key=key))
         elif key is Ellipsis:
-            engine.fill(self.array, getattr(value, "array", value))
+            recording.fill(self.array, getattr(value, "array", value))
             self.version.value += 1
         else:
-            engine.call_again(assign, self.array, key, getattr(value, "array", value))
+            recording.call_again(assign, self.array, key, getattr(value, "array", value))
             self.version.value += 1
 
     def _is_own_part(self, key: Any, value: Tensor) -> bool:
         """Whether the value is the view self[key]."""
         if not index_ops.is_basic(key):
             return False
-        part = np.asarray(self.array[key])
+        part = index_ops.at(self.array, key)
         same = part.shape == value.shape and part.strides == value.array.strides
         return same and part.ctypes.data == value.array.ctypes.data
 
     # Arithmetic
 
-    __add__ = operator(arithmetic.add)
-    __radd__ = reflected(arithmetic.add)
-    __sub__ = operator(arithmetic.sub)
-    __rsub__ = reflected(arithmetic.sub)
-    __mul__ = operator(arithmetic.mul)
-    __rmul__ = reflected(arithmetic.mul)
-    __truediv__ = operator(arithmetic.div)
-    __rtruediv__ = reflected(arithmetic.div)
-    __floordiv__ = operator(arithmetic.floor_divide)
-    __rfloordiv__ = reflected(arithmetic.floor_divide)
-    __mod__ = operator(arithmetic.remainder)
-    __rmod__ = reflected(arithmetic.remainder)
-    __pow__ = operator(arithmetic.pow)
-    __rpow__ = reflected(arithmetic.pow)
-    __matmul__ = operator(linear.matmul)
-    __rmatmul__ = reflected(linear.matmul)
-    __neg__ = pointwise.neg
-    __abs__ = pointwise.abs
-    __eq__ = operator(compare.eq)
-    __ne__ = operator(compare.ne)
-    __lt__ = operator(compare.lt)
-    __le__ = operator(compare.le)
-    __gt__ = operator(compare.gt)
-    __ge__ = operator(compare.ge)
-    __and__ = operator(compare.bitwise_and)
-    __rand__ = reflected(compare.bitwise_and)
-    __or__ = operator(compare.bitwise_or)
-    __ror__ = reflected(compare.bitwise_or)
-    __xor__ = operator(compare.bitwise_xor)
-    __rxor__ = reflected(compare.bitwise_xor)
-    __invert__ = compare.bitwise_not
-    __iadd__ = in_place(arithmetic.add)
-    __isub__ = in_place(arithmetic.sub)
-    __imul__ = in_place(arithmetic.mul)
-    __itruediv__ = in_place(arithmetic.div)
-    __ipow__ = in_place(arithmetic.pow)
-    __ifloordiv__ = in_place(arithmetic.floor_divide)
-    __imod__ = in_place(arithmetic.remainder)
-
-    add, sub, mul, div, pow = arithmetic.add, arithmetic.sub, arithmetic.mul, arithmetic.div, arithmetic.pow
-    subtract, multiply, divide, true_divide = sub, mul, div, div
-    floor_divide, remainder, fmod = arithmetic.floor_divide, arithmetic.remainder, arithmetic.fmod
-    maximum, minimum, clamp, clip = arithmetic.maximum, arithmetic.minimum, arithmetic.clamp, arithmetic.clamp
-    lerp, atan2 = arithmetic.lerp, arithmetic.atan2
-    add_, sub_, mul_, div_, pow_ = (
-        in_place(add), in_place(sub), in_place(mul), in_place(div), in_place(pow)
-    )  # fmt: skip
-    clamp_, lerp_, remainder_ = in_place(clamp), in_place(lerp), in_place(remainder)
-
     def where(self, condition: Tensor, other: Any) -> Tensor:
         """self where condition is true, else other."""
         return arithmetic.where(condition, self, other)
-
-    # Functions of one number
-
-    neg, abs, sign, floor, ceil, trunc = (
-        pointwise.neg, pointwise.abs, pointwise.sign, pointwise.floor, pointwise.ceil, pointwise.trunc
-    )  # fmt: skip
-    round, frac, nan_to_num = pointwise.round, pointwise.frac, pointwise.nan_to_num
-    exp, log, sqrt, rsqrt, square = pointwise.exp, pointwise.log, pointwise.sqrt, pointwise.rsqrt, pointwise.square
-    exp2, expm1, log1p, log2, log10 = (
-        pointwise.exp2, pointwise.expm1, pointwise.log1p, pointwise.log2, pointwise.log10
-    )  # fmt: skip
-    reciprocal, erf = pointwise.reciprocal, pointwise.erf
-    sin, cos, tan, asin, acos, atan = (
-        pointwise.sin, pointwise.cos, pointwise.tan, pointwise.asin, pointwise.acos, pointwise.atan
-    )  # fmt: skip
-    sinh, cosh, asinh, acosh, atanh = (
-        pointwise.sinh, pointwise.cosh, pointwise.asinh, pointwise.acosh, pointwise.atanh
-    )  # fmt: skip
-    relu, sigmoid, tanh = activation.relu, activation.sigmoid, activation.tanh
-    relu_, sigmoid_, tanh_, exp_, sqrt_, neg_, abs_, log_ = (
-        in_place(relu), in_place(sigmoid), in_place(tanh), in_place(exp), in_place(sqrt), in_place(neg),
-        in_place(abs), in_place(log),
-    )  # fmt: skip
-    isnan, isinf, isfinite = compare.isnan, compare.isinf, compare.isfinite
-    logical_not, logical_and = compare.logical_not, compare.logical_and
-    logical_or, logical_xor = compare.logical_or, compare.logical_xor
-    eq, ne, lt, le, gt, ge = compare.eq, compare.ne, compare.lt, compare.le, compare.gt, compare.ge
-    softmax, log_softmax = softmax_ops.softmax, softmax_ops.log_softmax
-
-    # Reductions
-
-    sum, mean, prod, var, std = reduce.sum, reduce.mean, reduce.prod, reduce.var, reduce.std
-    amax, amin, argmax, argmin = reduce.amax, reduce.amin, reduce.argmax, reduce.argmin
-    all, any, count_nonzero = reduce.all, reduce.any, reduce.count_nonzero
-    norm, logsumexp, cumsum, cumprod = reduce.norm, reduce.logsumexp, reduce.cumsum, reduce.cumprod
-    max, min = functions.max, functions.min
-    allclose, isclose, equal = functions.allclose, functions.isclose, functions.equal
-
-    # Products
-
-    matmul, mm, mv, bmm, dot, outer = (
-        linear.matmul, functions.mm, functions.mv, functions.bmm, functions.dot, functions.outer
-    )  # fmt: skip
 
     # Shape
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same numbers in another shape; see :func:`cygrad.reshape`."""
-        return shape_ops.reshape(self, shape=sizes(shape))
+        return shape_ops.reshape(self, shape=shape_argument(shape))
 
     def view(self, *shape: Any) -> Tensor:
         """reshape, but raises RuntimeError where the memory allows no view; with a dtype, the bits read anew."""
@@ -496,11 +372,11 @@ class Tensor(autograd.Value):
 
     def permute(self, *dims: Any) -> Tensor:
         """The axes in another order: a view."""
-        return shape_ops.permute(self, dims=sizes(dims))
+        return shape_ops.permute(self, dims=shape_argument(dims))
 
     def expand(self, *size: Any) -> Tensor:
         """Axes of size 1, and new ones in front, repeated without a copy; −1 keeps a size."""
-        return shape_ops.expand(self, size=sizes(size))
+        return shape_ops.expand(self, size=shape_argument(size))
 
     def expand_as(self, other: Tensor) -> Tensor:
         """Expanded to the shape of other."""
@@ -508,15 +384,15 @@ class Tensor(autograd.Value):
 
     def repeat(self, *repeats: Any) -> Tensor:
         """The whole tensor, several times along each axis."""
-        return shape_ops.repeat(self, sizes=sizes(repeats))
+        return shape_ops.repeat(self, sizes=shape_argument(repeats))
 
     def tile(self, *dims: Any) -> Tensor:
         """The whole tensor repeated along the last axes."""
-        return functions.tile(self, sizes(dims))
+        return functions.tile(self, shape_argument(dims))
 
     def flip(self, *dims: Any) -> Tensor:
         """The order along dims reversed."""
-        return shape_ops.flip(self, dims=sizes(dims))
+        return shape_ops.flip(self, dims=shape_argument(dims))
 
     @property
     def T(self) -> Tensor:
@@ -530,24 +406,11 @@ class Tensor(autograd.Value):
             raise RuntimeError(f"mT: the tensor must have at least 2 dimensions, got shape {self.shape}")
         return functions.transpose(self, -2, -1)
 
-    squeeze, unsqueeze, roll, diagonal = shape_ops.squeeze, shape_ops.unsqueeze, shape_ops.roll, shape_ops.diagonal
-    repeat_interleave, tril, triu, diag = shape_ops.repeat_interleave, shape_ops.tril, shape_ops.triu, shape_ops.diag
-    clone = shape_ops.clone
-    flatten, unflatten, transpose, swapaxes = (
-        functions.flatten, functions.unflatten, functions.transpose, functions.swapaxes
-    )  # fmt: skip
-    t, movedim, split, chunk = functions.t, functions.movedim, functions.split, functions.chunk
-    narrow, select, unbind, broadcast_to = functions.narrow, functions.select, functions.unbind, functions.broadcast_to
-    numel = functions.numel
-
     def contiguous(self) -> Tensor:
         """The tensor itself if its numbers lie in order, else a copy in which they do."""
         return self if self.array.flags.c_contiguous else shape_ops.clone(self)
 
     # Places
-
-    gather, index_select = functions.gather, functions.index_select
-    scatter, scatter_add = functions.scatter, functions.scatter_add
 
     def scatter_(self, dim: int, index: Tensor, src: Any) -> Tensor:
         """scatter, in place."""
@@ -557,14 +420,9 @@ class Tensor(autograd.Value):
         """scatter_add, in place."""
         return engine.rewrite(self, self.scatter_add(dim, index, src))
 
-    masked_fill, masked_select = index_ops.masked_fill, index_ops.masked_select
-    masked_fill_ = in_place(index_ops.masked_fill)
-    argsort, sort, topk = index_ops.argsort, functions.sort, functions.topk
-    take_along_dim = functions.take_along_dim
-
     def nonzero(self, as_tuple: bool = False) -> Any:
         """Where it is not zero: a row of indices for each place, or one tensor an axis."""
-        engine.reading("nonzero")
+        recording.reading("nonzero")
         places = np.nonzero(self.array) if self.array.ndim else np.nonzero(self.array.reshape(1))
         if as_tuple:
             return tuple([Tensor(p) for p in places])
@@ -572,13 +430,13 @@ class Tensor(autograd.Value):
 
     def unique(self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
         """The different numbers, in order; with them where each came from, and how often."""
-        engine.reading("unique")
+        recording.reading("unique")
         found: Any = np.unique(self.array, False, return_inverse, return_counts)  # type: ignore[call-overload]
         return tuple([Tensor(f) for f in found]) if isinstance(found, tuple) else Tensor(found)
 
     def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
         """How often each of 0, 1, … occurs, or the weights of its places added up."""
-        engine.reading("bincount")
+        recording.reading("bincount")
         if self.array.ndim != 1 or self.array.dtype.kind not in "iu" or (self.array < 0).any():
             raise RuntimeError("bincount: the tensor must be a 1-D tensor of integers that are not negative")
         return Tensor(np.bincount(self.array, None if weights is None else weights.numpy(), minlength))
@@ -599,17 +457,23 @@ class Tensor(autograd.Value):
         self[...] = src
         return self
 
-    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
-        """Numbers uniform in [a, b), in place."""
-        from cygrad.nn.init import uniform_
+    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Self:
+        """Fill the tensor with samples from U[a, b), and return it; not recorded in the graph.
 
-        return uniform_(self, a, b, generator)
+        Raises ValueError if a > b.
+        """
+        if not a <= b:
+            raise ValueError(f"uniform_: a must not be above b, got a={a} and b={b}")
+        return set_values("uniform_", self, a + (b - a) * uniform_array(self.shape, self.dtype, generator))
 
-    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
-        """Numbers from N(mean, std²), in place."""
-        from cygrad.nn.init import normal_
+    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Self:
+        """Fill the tensor with samples from N(mean, std²), and return it; not recorded in the graph.
 
-        return normal_(self, mean, std, generator)
+        Raises ValueError if std < 0.
+        """
+        if not std >= 0:
+            raise ValueError(f"normal_: std must not be negative, got {std}")
+        return set_values("normal_", self, mean + std * normal_array(self.shape, self.dtype, generator))
 
     def new_tensor(self, data: Any, *, dtype: Any = None) -> Tensor:
         """A new tensor of data, in this one's dtype unless told otherwise."""
@@ -617,11 +481,11 @@ class Tensor(autograd.Value):
 
     def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:
         """Zeros in this tensor's dtype."""
-        return Tensor(kernels.pooled(np.zeros, sizes(size), dtype or self.dtype))
+        return Tensor(kernels.pooled(np.zeros, shape_argument(size), dtype or self.dtype))
 
     def new_ones(self, *size: Any, dtype: Any = None) -> Tensor:
         """Ones in this tensor's dtype."""
-        return Tensor(kernels.pooled(np.ones, sizes(size), dtype or self.dtype))
+        return Tensor(kernels.pooled(np.ones, shape_argument(size), dtype or self.dtype))
 
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
         """One number everywhere, in this tensor's dtype."""
@@ -687,6 +551,19 @@ class Tensor(autograd.Value):
 _requires_grad: Any = autograd.Value.requires_grad
 
 
+T = TypeVar("T", bound=Tensor)
+
+
+def set_values(op: str, tensor: T, values: Array) -> T:
+    """Write `values` into the tensor, outside the graph, and return the tensor."""
+    if not tensor.array.flags.writeable:
+        raise ValueError(f"{op}: the tensor's memory is read-only")
+    recording.reading(op)
+    np.copyto(tensor.array, values, casting="same_kind")
+    tensor.version.value += 1
+    return tensor
+
+
 def is_device(x: Any) -> bool:
     return isinstance(x, str) and x.partition(":")[0] in ("cpu", "cuda", "mps", "xpu", "meta", "tpu")
 
@@ -704,8 +581,8 @@ def plain_part(part: Any) -> Any:
         if array.dtype.kind == "f":
             raise IndexError(f"index: a tensor that indexes must hold integers or booleans, got {array.dtype}")
         if array.dtype.kind == "b" or not array.ndim:
-            engine.reading("an index")
-        return array.item() if array.ndim == 0 and array.dtype.kind in "iu" else engine.copied(array)
+            recording.reading("an index")
+        return array.item() if array.ndim == 0 and array.dtype.kind in "iu" else recording.copied(array)
     if isinstance(part, list):
         return np.asarray(part, None if part else np.int64)
     if isinstance(part, np.ndarray):

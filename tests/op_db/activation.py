@@ -8,7 +8,7 @@ import numpy as np
 
 import cygrad as cg
 from cygrad import _kernels as kernels
-from cygrad import reference
+from tests import reference
 from tests.op_db.row import EDGE_SIZES, Bad, Sample
 from tests.op_db.samples import same
 

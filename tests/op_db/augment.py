@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad import reference
+from tests import reference
 from tests.op_db.row import EDGE_SIZES, Bad, Row, Sample, on_arrays
 from tests.op_db.warp import images
 

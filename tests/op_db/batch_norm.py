@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import cygrad as cg
-from cygrad import reference
 from cygrad.nn import functional as F
+from tests import reference
 from tests.op_db.row import Bad, Row, Sample
 
 # Rows around runs of 32, channels around blocks of 256, lines around blocks of 4096, one number or none inside.

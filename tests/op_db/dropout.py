@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cygrad import reference
 from cygrad.nn import functional as F
 from cygrad.ops.dropout import dropout_at
+from tests import reference
 from tests.op_db.row import EDGE_SIZES, Bad, Row, Sample
 
 

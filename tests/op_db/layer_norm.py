@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cygrad import reference
 from cygrad.nn import functional as F
+from tests import reference
 from tests.op_db.row import Bad, Row, Sample
 
 # (shape, how many of its axes are joined): rows around blocks of 32, columns around blocks of 4096 and vectors.

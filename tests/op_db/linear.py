@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import cygrad as cg
-from cygrad import reference
 from cygrad.nn import functional as F
+from tests import reference
 from tests.op_db.row import Bad, Row, Sample
 
 # (rows, columns, inner): every size around a tile of 6 × 16 or 14 × 32 stands in every place.

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 
 import cygrad as cg
-from cygrad import reference
 from cygrad.nn import functional as F
+from tests import reference
 from tests.op_db.row import EDGE_SIZES, Bad, Row, Sample
 
 REDUCTIONS = ("mean", "sum", "none")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import cygrad as cg
-from cygrad import optim, reference
+from cygrad import optim
+from tests import reference
 from tests.op_db.row import Bad, Row, Sample
 
 SHAPES = [(3, 5), (1,), (0,), (4095,), (), (4097,), (2, 3, 4)]
@@ -127,8 +128,8 @@ ROWS = [
         {"lr": 0.1, "momentum": 0.9, "nesterov": True}, {"lr": 0.1, "weight_decay": 0.2}, {"lr": 0.1, "maximize": True},
         {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.2, "maximize": True, "nesterov": True},
         bad=(({"lr": -1.0}, "SGD: lr must not be negative, got -1"), ({"momentum": -1.0}, "SGD: momentum must not be"),
-             ({"nesterov": True}, "SGD: nesterov needs a momentum and no dampening"),
-             ({"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "SGD: nesterov needs a momentum"),
+             ({"nesterov": True}, "SGD: nesterov needs momentum above 0 and dampening 0"),
+             ({"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "SGD: nesterov needs momentum above 0 and dampening 0"),
              ({"weight_decay": -1.0}, "SGD: weight_decay must not be negative"))),
     row("Adam", adam(False, 0), lambda p, amsgrad=False, **options: zeros(p, 1, 1, amsgrad), *ADAM, bad=BAD_ADAM),
     row("AdamW", adam(True, 1e-2), lambda p, amsgrad=False, **options: zeros(p, 1, 1, amsgrad), *ADAM, kernel="adam",

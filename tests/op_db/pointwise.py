@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cygrad import reference
+from tests import reference
 from tests.op_db.row import EDGE_SIZES, Bad
 from tests.op_db.samples import above_one, drawn, positive, same, signed, unit
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cygrad import reference
 from cygrad.ops.axes import checked_axes, gathered, kept
+from tests import reference
 from tests.op_db.row import Bad, Sample
 from tests.op_db.samples import distinct, positive, same, signed
 

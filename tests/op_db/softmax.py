@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cygrad import reference
 from cygrad.nn import functional as F
+from tests import reference
 from tests.op_db.row import EDGE_SIZES, Bad, Row, Sample
 
 

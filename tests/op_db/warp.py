@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad import reference
+from tests import reference
 from tests.op_db.row import Bad, Row, Sample, on_arrays
 
 IMAGES = [(0, 1, 3, 3), (1, 1, 1, 1), (3, 1, 5, 4), (2, 3, 28, 28), (1, 2, 7, 130), (1, 7, 9, 30), (6, 3, 33, 65)]

@@ -1,4 +1,4 @@
-# arrays.py in C, for compiled modules.
+# The hot functions of arrays.py in C, for compiled modules.
 
 cimport numpy as np
 
@@ -10,6 +10,14 @@ cdef inline object root(object array):
 
 cdef inline bint owns_memory(object array) except -1:
     return np.PyArray_BASE(<np.ndarray?>array) is NULL
+
+
+cdef inline Py_ssize_t size(object array) except -1:
+    cdef Py_ssize_t count = 1
+    cdef int axis
+    for axis in range(np.PyArray_NDIM(<np.ndarray?>array)):
+        count *= np.PyArray_DIM(array, axis)
+    return count
 
 
 cdef inline bint is_float(object array) except -1:

@@ -1,16 +1,15 @@
-"""The graph engine: the values, the nodes between them, and the walk back. It knows no op by name.
+"""The graph engine: values, the nodes between them, and backward. It knows no op by name.
 
 Forward, every op that touches a value requiring a gradient leaves a :class:`Node`: what its gradient rule
-needs (``saved``) and where the gradients go (``edges``). Backward, the nodes are taken deepest first, so that
-each has received all its gradients before it is asked for those of its inputs; it is freed as soon as it has
-answered. The walk is a loop over a list: it never recurses.
+needs (``saved``) and where the gradients go (``edges``). Backward, the deepest node goes first, so that each node has
+received all its gradients before it is asked for those of its inputs; it is freed as soon as it has answered. The walk
+is a loop over a list: it never recurses.
 
 This file is plain Python. The build compiles it with the C types that engine.pxd gives its classes.
 """
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable, Sequence
 from types import MethodType
@@ -19,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.autograd import arrays
+from cygrad.autograd import arrays, recording
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = [
-    "Layer",
     "Node",
     "Op",
     "Value",
@@ -41,14 +39,15 @@ __all__ = [
 Forward = Callable[..., Any]
 Rule = Callable[..., Any]
 
-NOTHING: list[Any] = []  # of a node that is not connected, or freed; never changed
+EMPTY: list[Any] = []  # of a node that is not connected yet, or freed; never changed
+DRAWABLE = 64  # elements: arguments of at most this size are kept for drawings of the graph
 
 
 class Version:
     """Counts the in-place writes to one block of memory; a tensor and its views share it.
 
-    ``value`` counts every write. ``rewrites`` counts those that the graph recorded on one tensor alone, so
-    that the others over the same memory know that their place in the graph is out of date.
+    ``value`` counts every write. ``rewrites`` counts the writes that the graph recorded, after which the other values
+    over the same memory have a stale history.
     """
 
     value: int
@@ -56,7 +55,7 @@ class Version:
 
 
 class Value:
-    """An array and its place in the graph: what the engine needs to know of a tensor.
+    """An array and its position in the graph: the part of a tensor that the engine needs.
 
     A value without a ``node`` is a leaf; one with a node is output number ``index`` of that node.
     """
@@ -68,10 +67,11 @@ class Value:
     index: int
     version: Version
     seen_rewrites: int
+    base: Value | None  # the value that this one is a view of
     hooks: dict[int, Callable[[Any], Any]] | None
 
     def __init__(self, array: ArrayLike, requires_grad: bool = False) -> None:
-        place(self, array if isinstance(array, np.ndarray) else np.asarray(array), new_version())
+        initialize(self, array if isinstance(array, np.ndarray) else np.asarray(array), new_version())
         self.requires_grad = requires_grad
 
 
@@ -82,8 +82,8 @@ def new_version() -> Version:
     return version
 
 
-def place(value: Value, array: Array, version: Version) -> None:
-    """Makes the value a leaf over `array`, whose memory has this version."""
+def initialize(value: Value, array: Array, version: Version) -> None:
+    """Make the value a leaf over `array`, whose memory has this version."""
     value.array = array
     value.requires_grad = False
     value.grad_value = None
@@ -91,32 +91,34 @@ def place(value: Value, array: Array, version: Version) -> None:
     value.index = 0
     value.version = version
     value.seen_rewrites = version.rewrites
+    value.base = None
     value.hooks = None
-    present = _recorder
-    if present is not None:
-        present.handed_out(value)
+    recording.handed_out(value)
 
 
 class Node:
-    """One application of an op: what its gradient rule needs, and where its results go.
+    """One application of an op: what its gradient rule needs, and where the gradients go.
 
-    It is the ``ctx`` that an op's forward and gradient receive.
+    An op's forward and its gradient rule receive it as ``ctx``.
     """
 
     op: Op
     saved: tuple[Any, ...]
-    needs: list[bool]
+    needs: list[bool]  # for each input, whether its gradient is wanted
     edges: list[Node | Value | None]  # where the gradient of each input goes
-    places: list[int] | None  # which output of its node each input is, None where all are the first
-    guards: list[Any]  # a version and its value when it was saved, the next version and its value, …
-    outputs: list[tuple[tuple[int, ...], np.dtype[Any]]] | None  # of an op with several
+    indices: list[int] | None  # which output of its node each input is; None where all are the first
+    saved_versions: list[Any]  # a version and its value when it was saved, the next version and its value, …
+    outputs: list[tuple[tuple[int, ...], np.dtype[Any]]] | None  # shape and dtype of each, for an op with several
+    args: tuple[Any, ...] | None  # the op's arguments, tensors as arrays, where all are small: for drawings
     hooks: dict[int, dict[int, Callable[[Any], Any]]] | None
     depth: int
     freed: bool
 
     def save(self, *values: Any) -> None:
-        """Keeps what the gradient rule needs: arrays, which are guarded against in-place writes where a user
-        can see them, and anything else. They are read back from ``ctx.saved``."""
+        """Keep what the gradient rule needs for ``ctx.saved``: arrays and anything else.
+
+        An in-place write to a saved array that a user can reach is noticed in backward.
+        """
         self.saved = values
 
     def __repr__(self) -> str:
@@ -129,8 +131,8 @@ class Node:
 
     @property
     def next_functions(self) -> tuple[tuple[Node | Value | None, int], ...]:
-        """Where the gradients go: a (node or leaf, output number) for each input, None where none is needed."""
-        return tuple(zip(self.edges, self.places or [0] * len(self.edges)))
+        """Where the gradients go: for each input a (node or leaf, output number), None where none is needed."""
+        return tuple(zip(self.edges, self.indices or [0] * len(self.edges)))
 
     def input_gradients(self, upstream: list[Array | None]) -> tuple[Array | None, ...]:
         """The gradient of each input, from the gradient of each output."""
@@ -139,15 +141,15 @@ class Node:
                 f"{self.op.name}: backward was called a second time through a graph that the first call freed; "
                 "pass retain_graph=True to the first call"
             )
-        check_guards(self.op, self.guards)
+        check_saved_versions(self.op, self.saved_versions)
         rule = self.op.rule
         if rule is None:
             raise NotImplementedError(f"{self.op.name}: this op has no gradient rule")
         if self.op.materialize:
             upstream = materialized(self, upstream)
-        present = recorder()
-        if present is not None:
-            results = present.rule(self, upstream)
+        recorder = recording.recorder()
+        if recorder is not None:
+            results = recorder.rule(self, upstream)
         elif len(upstream) == 1:
             results = rule(self, upstream[0])
         else:
@@ -156,16 +158,24 @@ class Node:
             results = (results,)
         if len(results) != len(self.edges):
             raise RuntimeError(
-                f"{self.op.name}: its gradient rule gave {len(results)} gradients for {len(self.edges)} inputs"
+                f"{self.op.name}: its gradient rule returned {len(results)} gradients for {len(self.edges)} inputs"
             )
-        return results
+        return as_arrays(results)
 
     def free(self) -> None:
-        """Lets go of everything that backward needed."""
+        """Release everything that backward needed."""
         self.saved = ()
-        self.edges = self.guards = NOTHING
-        self.places = None
+        self.edges = self.saved_versions = EMPTY
+        self.indices = self.args = None
         self.freed = True
+
+
+def as_arrays(results: tuple[Any, ...]) -> tuple[Array | None, ...]:
+    """What a gradient rule returned, with NumPy's scalars as arrays without dimensions again."""
+    for result in results:
+        if result is not None and not isinstance(result, np.ndarray):
+            return tuple([None if r is None else arrays.as_array(r) for r in results])
+    return results
 
 
 def materialized(node: Node, upstream: Sequence[Array | None]) -> Any:
@@ -175,10 +185,10 @@ def materialized(node: Node, upstream: Sequence[Array | None]) -> Any:
     return [np.zeros(shape, dtype) if array is None else array for array, (shape, dtype) in zip(upstream, node.outputs)]
 
 
-def check_guards(op: Op, guards: list[Any]) -> None:
-    """Raises if memory that `op` saved was written to since."""
-    for number in range(0, len(guards), 2):
-        version, saved = guards[number], guards[number + 1]
+def check_saved_versions(op: Op, saved_versions: list[Any]) -> None:
+    """Raise if memory that `op` saved was written to since."""
+    for number in range(0, len(saved_versions), 2):
+        version, saved = saved_versions[number], saved_versions[number + 1]
         if version.value != saved:
             raise RuntimeError(
                 f"{op.name}: a tensor that its backward needs was changed in place "
@@ -187,13 +197,13 @@ def check_guards(op: Op, guards: list[Any]) -> None:
 
 
 class Op:
-    """A forward function on arrays, the rule of its gradient, and the public function that both make.
+    """A forward function on arrays, its gradient rule, and the public function made of both.
 
     ``forward(ctx, *arrays, **options)`` returns an array or a tuple of arrays; ``rule(ctx, *upstream)`` returns
     one gradient for each tensor: a new array, an upstream array itself, a view, or None. Called with values, an op
-    computes and, where a gradient is wanted, records. Its parameters before "/" are ctx and tensors (or None, or
-    numbers), those behind it options; without "/", options are what is keyword-only. A caller may pass both by
-    position or by name. As an attribute of a class, an op is a method.
+    computes and, where a gradient is wanted, records a node. The forward's parameters before "/" are ctx and the
+    tensors (or None, or numbers), those after it options; without "/", options are the keyword-only parameters. A
+    caller may pass both by position or by name. As an attribute of a class, an op is a method.
     """
 
     def __init__(self, name: str, forward: Forward) -> None:
@@ -203,10 +213,10 @@ class Op:
         self.forward = forward
         self.rule: Rule | None = None
         self.materialize = True  # whether the rule receives zeros, not None, for outputs without a gradient
-        self.opaque = False  # whether it may do what no recorder sees, so that recorded steps call it again
+        self.opaque = False  # whether it may have effects that no recorder sees, so that programs call it again
         self.inputs = -1 if takes_any_number else (code.co_posonlyargcount or code.co_argcount) - 1
         self.required = code.co_argcount - 1 - len(forward.__defaults__ or ())
-        self.by_position = code.co_posonlyargcount > 0  # whether forward takes options so
+        self.by_position = code.co_posonlyargcount > 0  # whether forward takes options by position
         self.names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
         self.__name__ = name
         self.__doc__ = forward.__doc__
@@ -226,7 +236,7 @@ class Op:
         return apply(self, args, rest, options)
 
     def defaults(self) -> dict[str, Any]:
-        """The options that a caller need not give, and what they then are."""
+        """The options that a caller may omit, and their values."""
         code, values = self.forward.__code__, self.forward.__defaults__ or ()
         named = code.co_varnames[: code.co_argcount]
         found = {**dict(zip(named[len(named) - len(values) :], values)), **(self.forward.__kwdefaults__ or {})}
@@ -247,14 +257,14 @@ class Op:
 
 
 def arrange(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """A call's arguments, tensors by position and options by name: as the op's forward takes them."""
+    """A call's arguments in the form that the op's forward takes: tensors by position, options by name."""
     inputs = op.inputs
     if len(args) > len(op.names):
-        raise TypeError(f"{op.name}: it takes at most {len(op.names)} arguments, got {len(args)}")
+        raise TypeError(f"{op.name}: expected at most {len(op.names)} arguments, got {len(args)}")
     given = dict(zip(op.names, args))
     for name, value in options.items():
         if name not in op.names:
-            raise TypeError(f"{op.name}: it has no argument {name!r}, only {', '.join(op.names)}")
+            raise TypeError(f"{op.name}: unknown argument {name!r}; the arguments are {', '.join(op.names)}")
         if name in given:
             raise TypeError(f"{op.name}: argument {name!r} was given twice")
         given[name] = value
@@ -271,30 +281,6 @@ def op(forward: Forward) -> Op:
     return Op(forward.__name__, forward)
 
 
-class Layer:
-    """What a module is to the engine: a call of it computes its ``forward``, between hooks where it has any."""
-
-    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        present = recorder()
-        if present is not None:
-            present.called(self)
-        hooks = self._hooks
-        if hooks is not None:
-            return hooks.call(self, args, kwargs)
-        if kwargs or len(args) != 1:
-            return self.forward(*args, **kwargs)
-        return self.forward(args[0])
-
-
-def layers_in(attributes: dict[str, Any]) -> list[Any]:
-    """The modules among a module's attributes, in order."""
-    found = []
-    for value in attributes.values():
-        if isinstance(value, Layer):
-            found.append(value)
-    return found
-
-
 # Grad mode
 
 
@@ -305,16 +291,16 @@ class _Mode(threading.local):
 
 _mode = _Mode()
 _lock = threading.Lock()
-_paused = 0  # threads in which recording is switched off; those that ended so count too
+_paused = 0  # threads in which grad mode is off; threads that ended in that state still count
 
 
 def grad_enabled() -> bool:
-    """Whether ops are recorded in this thread."""
+    """Whether ops leave nodes in this thread."""
     return _mode.enabled
 
 
 def set_grad_enabled(enabled: bool) -> bool:
-    """Switches recording in this thread and returns what it was."""
+    """Switch grad mode in this thread; return the previous state."""
     global _paused
     before = _mode.enabled
     if before != enabled:
@@ -330,113 +316,20 @@ def anomaly_enabled() -> bool:
 
 
 def set_anomaly_enabled(enabled: bool) -> bool:
-    """Switches that check in this thread and returns what it was."""
+    """Switch that check in this thread; return the previous state."""
     before = _mode.anomaly
     _mode.anomaly = enabled
     return before
 
 
-# Recording
-
-_recorder: Any = None
-_changes = 0
-
-
-def use_recorder(new: Any) -> Any:
-    """Tells `new`, or nobody where it is None, of what the engine does, and returns the recorder before.
-
-    A recorder (``cygrad.compiler.record.recorder``) runs ops and rules in the engine's place, and copies, additions and
-    writes of arrays; it is ``active`` in one thread.
-    """
-    global _recorder
-    before = _recorder
-    _recorder = new
-    return before
-
-
-def recorder() -> Any:
-    """The recorder of this thread, or None."""
-    return _recorder if _recorder is not None and _recorder.active else None
-
-
-def note_change() -> None:
-    """Counts a change that recorded steps may depend on: of a module's attributes, of hooks."""
-    global _changes
-    _changes += 1
-
-
-def changes() -> int:
-    """How many such changes there were."""
-    return _changes
-
-
-def reading(what: str) -> None:
-    """Says that numbers of a tensor are about to be read into Python, where a recorded step can't follow them."""
-    present = recorder()
-    if present is not None:
-        present.refuse(what)
-
-
-def call_again(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """function(*args, **options), for its effects: a recorded step calls it again."""
-    present = recorder()
-    return function(*args, **options) if present is None else present.call_again(function, args, options)
-
-
-def produced(function: Callable[..., Array], *args: Any) -> Array:
-    """function(*args), a new array: a recorded step makes it again, in the same memory."""
-    present = recorder()
-    return function(*args) if present is None else present.produce(function, args)
-
-
-def replayed(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: a recorded step calls the function again, as it was called."""
-
-    @functools.wraps(method)
-    def call(*args: Any, **options: Any) -> Any:
-        return method(*args, **options) if _recorder is None else call_again(method, *args, **options)
-
-    return call
-
-
-def plus(a: Array, b: Array) -> Array:
-    """a + b"""
-    present = recorder()
-    return a + b if present is None else present.plus(a, b)
-
-
-def copied(array: Array) -> Array:
-    """A copy in C order."""
-    present = recorder()
-    return np.array(array, order="C") if present is None else present.copy(array)
-
-
-def overwrite(target: Array, source: Array) -> None:
-    """target ← source, of one shape."""
-    present = recorder()
-    if present is None:
-        np.copyto(target, source, casting="same_kind")
-    else:
-        present.overwrite(target, source)
-
-
-def fill(target: Array, value: Any) -> None:
-    """target[...] = value, a number or an array."""
-    present = recorder()
-    if present is None:
-        target[...] = value
-    else:
-        present.fill(target, value)
-
-
 # Forward
 
 _value_type: Any = Value
-_tracer: Any = None  # what is told of every op, see tracing.py
+_tracer: Any = None  # receives every op; see tracing.py
 
 
 def set_tracer(tracer: Any) -> Any:
-    """Tells `tracer` of every op in every thread from now on, None ends it; returns the one before."""
+    """Report every op of every thread to `tracer` from now on, to nobody where it is None; return the previous one."""
     global _tracer
     before = _tracer
     _tracer = tracer
@@ -444,7 +337,7 @@ def set_tracer(tracer: Any) -> Any:
 
 
 def use_value_type(value_type: type[Value]) -> None:
-    """Makes ops return instances of `value_type`, a subclass of Value."""
+    """Let ops return instances of `value_type`, a subclass of Value."""
     global _value_type
     _value_type = value_type
 
@@ -452,7 +345,7 @@ def use_value_type(value_type: type[Value]) -> None:
 def wrap(array: Array) -> Any:
     """A new leaf over `array`."""
     value = _value_type.__new__(_value_type)
-    place(value, array, new_version())
+    initialize(value, array, new_version())
     return value
 
 
@@ -461,48 +354,48 @@ def new_node(op: Op) -> Node:
     node = Node.__new__(Node)
     node.op = op
     node.saved = ()
-    node.needs = node.edges = node.guards = NOTHING
-    node.places = node.outputs = node.hooks = None
+    node.needs = node.edges = node.saved_versions = EMPTY
+    node.indices = node.outputs = node.args = node.hooks = None
     node.depth = 0
     node.freed = False
     return node
 
 
 def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Computes op on values and plain arguments, with options by position or by name; records a node where a gradient
+    """Compute op on values and plain arguments, with options by position or by name; record a node where a gradient
     is wanted."""
     node = new_node(op)
-    recording = connect(node, args) and (_paused == 0 or _mode.enabled)  # the second takes ten times as long to ask
-    present = recorder()
-    if rest and (present is not None or _tracer is not None):
+    wanted = connect(node, args) and (_paused == 0 or _mode.enabled)  # the second takes ten times as long to ask
+    recorder = recording.recorder()
+    if rest and (recorder is not None or _tracer is not None):
         rest, options = (), dict(zip(op.names[op.inputs :], rest))
-    if present is not None:
-        result = present.forward(op, [node, *[operand(arg) for arg in args]], options, args, recording)
+    if recorder is not None:
+        result = recorder.forward(op, [node, *[operand(arg) for arg in args]], options, args, wanted)
     elif options:
         result = op.forward(node, *[operand(arg) for arg in args], **options)
     else:
         result = forward(op, node, args, rest)
     if isinstance(result, tuple):
         outputs = tuple([output_of(array, args) for array in result])
-        if recording:
+        if wanted:
             node.outputs = [(value.array.shape, value.array.dtype) for value in outputs]
             for index, value in enumerate(outputs):
                 attach(value, node, index)
-            guard(node, (*args, *outputs))
+            note_saved_versions(node, (*args, *outputs))
         if _tracer is not None:
             _tracer.applied(op, args, options, outputs)
         return outputs
     value = output_of(result, args)
-    if recording:
+    if wanted:
         attach(value, node, 0)
-        guard(node, (*args, value))
+        note_saved_versions(node, (*args, value))
     if _tracer is not None:
         _tracer.applied(op, args, options, (value,))
     return value
 
 
 def operand(arg: Any) -> Any:
-    """An argument as a forward function takes it: the array of a value, anything else as it is."""
+    """An argument in the form that a forward function takes: the array of a value, anything else as it is."""
     if isinstance(arg, Value):
         value = arg
         return value.array
@@ -510,7 +403,7 @@ def operand(arg: Any) -> Any:
 
 
 def forward(op: Op, node: Node, args: tuple[Any, ...], rest: tuple[Any, ...]) -> Any:
-    """What the op's forward function gives; a few operands go there without a tuple made of them."""
+    """The result of the op's forward function; up to three operands are passed without building a tuple."""
     count = len(args)
     if rest or not 1 <= count <= 3:
         operands: list[Any] = [node]
@@ -526,73 +419,73 @@ def forward(op: Op, node: Node, args: tuple[Any, ...], rest: tuple[Any, ...]) ->
 
 
 def connect(node: Node, args: tuple[Any, ...]) -> bool:
-    """Gives the node an edge to each argument that requires a gradient; tells whether there is one."""
+    """Give the node an edge to each argument that requires a gradient; return whether there is one."""
     depth = 0
     edges: list[Node | Value | None] = []
     needs = []
-    found = any_tensor = any_place = False
+    wanted = any_tensor = any_index = False
+    small = True
     for arg in args:
         edge: Node | Value | None = None
         if isinstance(arg, Value):
             value = arg
             any_tensor = True
+            if value.seen_rewrites != value.version.rewrites:
+                refresh(value, node.op.name)
             if value.requires_grad:
-                found = True
-                check_history(node.op, value)
+                wanted = True
                 if value.node is None:
                     edge = value
                 else:
                     edge = value.node
                     depth = max(depth, value.node.depth)
-                    any_place = any_place or value.index > 0
+                    any_index = any_index or value.index > 0
+            small = small and arrays.size(value.array) <= DRAWABLE
         edges.append(edge)
         needs.append(edge is not None)
     if not any_tensor and args:
-        raise TypeError(f"{node.op.name}: a tensor is needed, got {type(args[0]).__name__}")
+        raise TypeError(f"{node.op.name}: expected a tensor, got {type(args[0]).__name__}")
     node.needs = needs
     node.edges = edges
     node.depth = depth + 1
-    if any_place:
-        node.places = [arg.index if isinstance(arg, Value) else 0 for arg in args]
-    return found
-
-
-def check_history(op: Op, value: Value) -> None:
-    """Raises if the graph recorded a write to the value's memory through another tensor."""
-    if value.seen_rewrites != value.version.rewrites:
-        raise RuntimeError(
-            f"{op.name}: an input was changed in place through another tensor that shares its memory, which its "
-            "own graph does not know; change the tensor itself (x[i] = v), or a clone of the view"
-        )
+    if any_index:
+        node.indices = [arg.index if isinstance(arg, Value) else 0 for arg in args]
+    if wanted and small:
+        node.args = tuple([operand(arg) for arg in args])
+    return wanted
 
 
 def output_of(result: Any, args: tuple[Any, ...]) -> Value:
-    """The value over an op's result. One that is a view of an argument shares the argument's version."""
-    array = result if isinstance(result, np.ndarray) else np.asarray(result)
+    """The value over an op's result. A view of an argument shares the argument's version and has the same base."""
+    array = result if isinstance(result, np.ndarray) else arrays.as_array(result)
     owner = owner_of(array, args)
     value = _value_type.__new__(_value_type)
-    place(value, array, new_version() if owner is None else owner.version)
+    if owner is None:
+        initialize(value, array, new_version())
+    else:
+        initialize(value, array, owner.version)
+        value.base = owner if owner.base is None else owner.base
     return value
 
 
 def attach(value: Value, node: Node, index: int) -> None:
-    """Makes the value output `index` of the node, if its dtype can have a gradient."""
+    """Make the value output `index` of the node, if its dtype can have a gradient."""
     if arrays.is_float(value.array):
         value.node = node
         value.index = index
         value.requires_grad = True
 
 
-def guard(node: Node, seen: tuple[Any, ...]) -> None:
-    """Notes the versions of the saved arrays that a user can write to: those of arguments and results."""
-    guards: list[Any] = []
+def note_saved_versions(node: Node, visible: tuple[Any, ...]) -> None:
+    """Note the versions of the saved arrays that a user can write to: those of arguments and results."""
+    saved_versions: list[Any] = []
     for item in node.saved:
         if isinstance(item, np.ndarray):
-            value = owner_of(item, seen)
+            value = owner_of(item, visible)
             if value is not None:
-                guards.append(value.version)
-                guards.append(value.version.value)
-    node.guards = guards
+                saved_versions.append(value.version)
+                saved_versions.append(value.version.value)
+    node.saved_versions = saved_versions
 
 
 def owner_of(array: Array, candidates: tuple[Any, ...]) -> Value | None:
@@ -606,13 +499,96 @@ def owner_of(array: Array, candidates: tuple[Any, ...]) -> Value | None:
     return None
 
 
-def rewrite(value: Any, result: Any) -> Any:
-    """Writes `result`, the outcome of an op on `value` and others, into `value`'s own memory, and gives
-    `value` the result's place in the graph: how every in-place operator works."""
-    if value.requires_grad and value.node is None and _mode.enabled:
+# In-place writes and views
+#
+# A value and its views lie in the same memory. A recorded write to one of them changes the history of all. So a write
+# to a view gives its base a new node, "write to a view"; the histories of the base's other views are stale from then
+# on, and are derived from the base, "view", when they are asked for. PyTorch's documentation of autograd calls this
+# the rebasing of history.
+
+
+def current(value: Value) -> Value:
+    """The value with a history that is up to date."""
+    if value.seen_rewrites != value.version.rewrites:
+        refresh(value, "backward")
+    return value
+
+
+def base_of(value: Value) -> Value | None:
+    """The value that this one is a view of, None where there is none or their memory has been replaced since."""
+    base = value.base
+    if base is None or base.version is not value.version or arrays.root(base.array) is not arrays.root(value.array):
+        return None
+    return base
+
+
+def refresh(value: Value, op: str) -> None:
+    """Derive the stale history of a view from its base. Raise if there is no base to derive it from."""
+    base = base_of(value)
+    rewrites = value.version.rewrites
+    if base is None:
+        if value.requires_grad:
+            raise RuntimeError(
+                f"{op}: an input was changed in place through another tensor that shares its memory but is not known "
+                "as its base or view; use x[i] = v or x.detach() of the changed tensor"
+            )
+    elif base.seen_rewrites != rewrites:
         raise RuntimeError(
-            "in-place: a leaf tensor that requires a gradient can't be changed in place; do it under no_grad()"
+            f"{op}: the tensor that an input is a view of was changed in place through a tensor outside its graph, "
+            "such as one from detach() or data"
         )
+    elif base.requires_grad:
+        connect_view(value, base, arrays.positions(value.array, base.array))
+    value.seen_rewrites = rewrites
+
+
+def connect_view(value: Value, base: Value, positions: Array) -> None:
+    """Make the value the output of a node that reads positions of its base."""
+    node = new_node(read_view)
+    connect(node, (base,))
+    node.saved = (positions, base.array.shape)
+    attach(value, node, 0)
+
+
+def view_of_base(ctx: Node, base: Array) -> Array:
+    """y = the elements of base at the saved positions."""
+    return base.reshape(-1)[ctx.saved[0]]
+
+
+def base_gradient(ctx: Node, dy: Array) -> Array:
+    """dx = dy at the positions, zeros elsewhere"""
+    positions, shape = ctx.saved
+    dx = np.zeros(shape, dy.dtype)
+    np.add.at(dx.reshape(-1), positions, dy)
+    return dx
+
+
+def base_with_view(ctx: Node, base: Array, values: Array) -> Array:
+    """y = base with values at the saved positions."""
+    y = base.copy()
+    y.reshape(-1)[ctx.saved[0]] = values
+    return y
+
+
+def write_gradients(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """d base = dy with zeros at the positions, d values = dy at the positions"""
+    positions, dtype = ctx.saved
+    dy = np.array(dy, order="C")
+    values = dy.reshape(-1)[positions].astype(dtype) if ctx.needs[1] else None
+    dy.reshape(-1)[positions] = 0
+    return dy if ctx.needs[0] else None, values
+
+
+read_view = Op("view", view_of_base)
+read_view.gradient(base_gradient)
+write_view = Op("write to a view", base_with_view)
+write_view.gradient(write_gradients)
+
+
+def rewrite(value: Any, result: Any) -> Any:
+    """Write `result`, the outcome of an op on `value` and others, into `value`'s own memory, and give `value` the
+    result's position in the graph: the way every in-place operator works."""
+    check_writable(value)
     if result.array.shape != value.array.shape:
         raise RuntimeError(
             f"in-place: the result has shape {result.array.shape}, which does not fit the tensor's {value.array.shape}"
@@ -624,146 +600,78 @@ def rewrite(value: Any, result: Any) -> Any:
     if result.node is not None:
         keep_saved(result.node, value)
     if result.array is not value.array:
-        overwrite(value.array, result.array)
+        recording.overwrite(value.array, result.array)
     value.version.value += 1
     if result.node is not None:
+        base = base_of(value)
+        if base is None:
+            value.node = result.node
+            value.index = result.index
+            value.requires_grad = True
+        else:
+            write_through(value, base, result)
         value.version.rewrites += 1
-        value.node = result.node
-        value.index = result.index
-        value.requires_grad = True
+        if base is not None:
+            base.seen_rewrites = value.version.rewrites
     value.seen_rewrites = value.version.rewrites
     if _tracer is not None:
         _tracer.rewritten(value, result)
     return value
 
 
+def check_writable(value: Any) -> None:
+    """Raise where PyTorch refuses an in-place write in grad mode: to a leaf that requires a gradient, to a view of
+    one, or to a view that was taken under no_grad() of a tensor that requires a gradient."""
+    current(value)
+    base = base_of(value)
+    if base is None:
+        base = value
+    current(base)
+    if not base.requires_grad or not _mode.enabled:
+        return
+    if base.node is None:
+        what = "a leaf tensor" if base is value else "a view of a leaf tensor"
+        raise RuntimeError(
+            f"in-place: {what} that requires a gradient can't be changed in place; do it under no_grad()"
+        )
+    if not value.requires_grad and arrays.is_float(value.array):
+        raise RuntimeError(
+            "in-place: this view was taken under no_grad() of a tensor that requires a gradient; take it again in "
+            "grad mode, or change it under no_grad()"
+        )
+
+
+def write_through(value: Any, base: Any, result: Any) -> None:
+    """Record that a view of `base` now holds `result`, which is in its memory already."""
+    positions = arrays.positions(value.array, base.array)
+    node = new_node(write_view)
+    connect(node, (base, result))
+    node.saved = (positions, result.array.dtype)
+    attach(base, node, 0)
+    connect_view(value, base, positions)
+
+
 def keep_saved(node: Node, value: Value) -> None:
-    """Copies what the node saved of the value's memory, which is about to be overwritten."""
+    """Copy the part of the value's memory that the node saved, since it is about to be overwritten."""
     memory = arrays.root(value.array)
-    saved = [copied(a) if isinstance(a, np.ndarray) and arrays.root(a) is memory else a for a in node.saved]
-    node.saved = tuple(saved)
-    pairs = zip(node.guards[::2], node.guards[1::2])
-    node.guards = [part for pair in pairs if pair[0] is not value.version for part in pair]
 
+    def kept(item: Any) -> Any:
+        return recording.copied(item) if isinstance(item, np.ndarray) and arrays.root(item) is memory else item
 
-# Lists of values: what optimizers and clipping ask of many parameters at once
-
-
-def with_gradient(values: list[Any]) -> list[Any]:
-    """Those that have a gradient."""
-    present = recorder()
-    if present is not None:
-        present.touch(values)
-    found = []
-    for value in values:
-        if value.grad_value is not None:
-            found.append(value)
-    return found
-
-
-def arrays_of(values: list[Any]) -> list[Array]:
-    """Their arrays."""
-    arrays = []
-    for value in values:
-        arrays.append(value.array)
-    return arrays
-
-
-def states_of(values: list[Any], known: dict[Any, dict[str, Any]]) -> list[dict[str, Any]]:
-    """What an optimizer knows of each; where that is nothing yet, that no step was made."""
-    states = []
-    for value in values:
-        state = known.get(value)
-        states.append(known.setdefault(value, {"step": 0}) if state is None else state)
-    return states
-
-
-def lacking(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[int, str]]:
-    """What states have nothing of: (number of the state, name)."""
-    found = []
-    for number, state in enumerate(states):
-        for name in names:
-            if name not in state:
-                found.append((number, name))
-    return found
-
-
-def count_steps(values: list[Any], states: list[dict[str, Any]]) -> list[tuple[Any, list[Any], list[dict[str, Any]]]]:
-    """Counts a step in each state. Values of one count and one dtype come together: (step, values, states)."""
-    first: Any = states[0]["step"] + 1
-    dtype = values[0].array.dtype
-    same = True
-    for number, state in enumerate(states):
-        value = values[number]
-        step = state["step"] + 1
-        state["step"] = step
-        same = same and step == first and value.array.dtype is dtype
-    if same:
-        return [(first, values, states)]
-    groups: dict[Any, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
-    for number, state in enumerate(states):
-        value = values[number]
-        step = state["step"]
-        _, own_values, own_states = groups.setdefault((step, value.array.dtype), (step, [], []))
-        own_values.append(value)
-        own_states.append(state)
-    return list(groups.values())
-
-
-def arrays_in(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[list[Array]]:
-    """For each name, the array that each state has under it."""
-    found = []
-    for name in names:
-        arrays = []
-        for state in states:
-            value = state[name]
-            arrays.append(value.array)
-        found.append(arrays)
-    return found
-
-
-def written_arrays(values: list[Any]) -> list[Array]:
-    """Their arrays, each counted as written to, for whoever saved it for backward."""
-    note_writes(values)
-    return arrays_of(values)
-
-
-def gradients_of(values: list[Any], written: bool = False) -> list[Array]:
-    """The arrays of their gradients; where they will be written to, that is counted."""
-    found = []
-    for value in values:
-        gradient = value.grad_value
-        if written:
-            gradient.version.value += 1
-        found.append(gradient.array)
-    return found
-
-
-def zero_gradients(values: list[Any], set_to_none: bool) -> None:
-    """Forgets their gradients, or sets those that there are to zero."""
-    present = recorder()
-    if present is not None:
-        present.forget(values) if set_to_none else present.touch(values)
-    for value in values:
-        if set_to_none:
-            value.grad_value = None
-        elif value.grad_value is not None:
-            value.grad_value = value.grad_value.detach().zero_()
-
-
-def note_writes(values: list[Any]) -> None:
-    """Counts a write to the memory of each, for whoever saved it for backward."""
-    for value in values:
-        value.version.value += 1
+    node.saved = tuple([kept(item) for item in node.saved])
+    if node.args is not None:
+        node.args = tuple([kept(item) for item in node.args])
+    pairs = zip(node.saved_versions[::2], node.saved_versions[1::2])
+    node.saved_versions = [part for pair in pairs if pair[0] is not value.version for part in pair]
 
 
 # Backward
 
-_ones: dict[Any, Array] = {}  # of each dtype the number 1, which is only read
+_ones: dict[Any, Array] = {}  # for each dtype the number 1, which is only read
 
 
 def backward(outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool) -> None:
-    """Adds to every leaf's gradient. If anything raises, no leaf is changed."""
+    """Add to every leaf's gradient. If anything raises, no leaf is changed."""
     leaves, shared, _ = walk(outputs, upstream, retain_graph, None)
     for leaf, array in leaves.items():
         if leaf.hooks is not None:
@@ -774,15 +682,17 @@ def backward(outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: 
 
 
 def seed(op: str, output: Any) -> Array:
-    """The gradient with which backward begins at an output of one number: 1."""
+    """The gradient with which backward starts at an output of one element: 1."""
     if not isinstance(output, Value):
         raise TypeError(f"{op}: an output must be a tensor, got {type(output).__name__}")
-    value = output
+    value = current(output)
     array = value.array
     if not value.requires_grad:
         raise RuntimeError(f"{op}: the output of shape {array.shape} does not require a gradient")
     if array.size != 1:
-        raise RuntimeError(f"{op}: without a gradient the output must be one number, but it has shape {array.shape}")
+        raise RuntimeError(
+            f"{op}: without a gradient the output must have exactly one element, but its shape is {array.shape}"
+        )
     if array.ndim:
         return np.ones(array.shape, array.dtype)
     one = _ones.get(array.dtype)
@@ -795,18 +705,18 @@ def seed(op: str, output: Any) -> Array:
 
 def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it."""
-    present = recorder()
-    if present is not None:
-        present.touch([leaf])
+    recorder = recording.recorder()
+    if recorder is not None:
+        recorder.touch([leaf])
     if leaf.grad_value is None:
         keep = owned and arrays.is_in_order(array)
-        leaf.grad_value = wrap(array if keep else copied(array))
+        leaf.grad_value = wrap(array if keep else recording.copied(array))
     else:
         total = leaf.grad_value
-        if present is None:
+        if recorder is None:
             np.add(total.array, array, out=total.array)
         else:
-            overwrite(total.array, plus(total.array, array))
+            recording.overwrite(total.array, recording.plus(total.array, array))
         total.version.value += 1
 
 
@@ -814,8 +724,8 @@ def gradients(
     outputs: Sequence[Value], inputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool
 ) -> list[Array | None]:
     """The gradient of each input as an array, None where the outputs do not depend on it. No leaf is changed."""
-    places = {(value.node if value.node is not None else value, value.index): None for value in inputs}
-    leaves, shared, found = walk(outputs, upstream, retain_graph, places)
+    wanted = {(value.node if value.node is not None else value, value.index): None for value in map(current, inputs)}
+    leaves, shared, arrived = walk(outputs, upstream, retain_graph, wanted)
     for value in dict.fromkeys(inputs):
         if value.hooks is not None and value in leaves:
             leaves[value] = run_hooks(value.hooks, leaves[value])
@@ -825,24 +735,27 @@ def gradients(
         if value.node is None:
             array, owned = leaves.get(value), value not in shared
         else:
-            array, owned = found.get((value.node, value.index)), False
-        results.append(array if array is None or owned else copied(array))
+            array, owned = arrived.get((value.node, value.index)), False
+        results.append(array if array is None or owned else recording.copied(array))
     return results
 
 
 def walk(
-    outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool, places: dict[Any, None] | None
+    outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool, wanted: dict[Any, None] | None
 ) -> tuple[dict[Value, Array], set[Value], dict[tuple[Node, int], Array | None]]:
-    """Carries gradients from the outputs to the leaves: {leaf: gradient}, and the leaves whose gradient somebody else
-    may have too. The gradients that arrive at `places`, (node, output number), are returned as well."""
+    """Carry gradients from the outputs to the leaves.
+
+    Returns {leaf: gradient}, the leaves whose gradient somebody else may have too, and the gradients that arrived at
+    the outputs in `wanted`: (node, output number).
+    """
     leaves: dict[Value, Array] = {}
     shared: set[Value] = set()
-    found: dict[tuple[Node, int], Array | None] = {}
+    arrived: dict[tuple[Node, int], Array | None] = {}
     pending: dict[Node, list[Array | None]] = {}
     waiting: list[Node] = []
     anomaly = _mode.anomaly
     for number in range(len(outputs)):
-        value = outputs[number]
+        value = current(outputs[number])
         target = value if value.node is None else value.node
         deposit(target, value.index, upstream[number], False, leaves, shared, pending, waiting)
     while waiting:
@@ -850,14 +763,14 @@ def walk(
         received = pending.pop(node)
         if node.hooks is not None:
             for index, hooks in node.hooks.items():
-                arrived = received[index]
-                if arrived is not None:
-                    received[index] = run_hooks(hooks, arrived)
-        if places is not None:
-            for index, arrived in enumerate(received):
-                if (node, index) in places:
-                    found[node, index] = arrived
-        edges, places_of_inputs = node.edges, node.places
+                gradient = received[index]
+                if gradient is not None:
+                    received[index] = run_hooks(hooks, gradient)
+        if wanted is not None:
+            for index, gradient in enumerate(received):
+                if (node, index) in wanted:
+                    arrived[node, index] = gradient
+        edges, indices = node.edges, node.indices
         saved = node.saved
         results = node.input_gradients(received)
         if anomaly:
@@ -867,17 +780,17 @@ def walk(
         for number, edge in enumerate(edges):
             result = results[number]
             if edge is not None and result is not None:
-                index = 0 if places_of_inputs is None else places_of_inputs[number]
+                index = 0 if indices is None else indices[number]
                 owned = not isinstance(edge, Node) and is_new(result, received, saved, results)
                 deposit(edge, index, result, owned, leaves, shared, pending, waiting)
-    return leaves, shared, found
+    return leaves, shared, arrived
 
 
 def is_new(
     array: Array, received: list[Array | None], saved: tuple[Any, ...], results: tuple[Array | None, ...]
 ) -> bool:
-    """Whether a gradient's memory is held by nobody but the walk."""
-    if not isinstance(array, np.ndarray) or not arrays.owns_memory(array):
+    """Whether nobody but the walk holds a gradient's memory."""
+    if not arrays.owns_memory(array):
         return False
     for other in received:
         if other is array:
@@ -902,16 +815,16 @@ def deposit(
     pending: dict[Node, list[Array | None]],
     waiting: list[Node],
 ) -> None:
-    """Adds a gradient to what has arrived at a leaf, or at output `index` of a node."""
+    """Add a gradient to those that have arrived at a leaf, or at output `index` of a node."""
     if isinstance(target, Node):
         node = target
         received = pending.get(node)
         if received is None:
             received = [None] if node.outputs is None else [None] * len(node.outputs)
             pending[node] = received
-            line_up(node, waiting)
-        present = received[index]
-        received[index] = array if present is None else plus(present, array)
+            insert(node, waiting)
+        sum_so_far = received[index]
+        received[index] = array if sum_so_far is None else recording.plus(sum_so_far, array)
     else:
         before = leaves.get(target)
         if before is None:
@@ -919,12 +832,12 @@ def deposit(
             if not owned:
                 shared.add(target)
         else:
-            leaves[target] = plus(before, array)
+            leaves[target] = recording.plus(before, array)
             shared.discard(target)
 
 
-def line_up(node: Node, waiting: list[Node]) -> None:
-    """Inserts the node where it belongs by its depth: the deepest stands last."""
+def insert(node: Node, waiting: list[Node]) -> None:
+    """Insert the node by its depth: the deepest stands last."""
     low, high = 0, len(waiting)
     while low < high:
         middle = (low + high) // 2
@@ -946,14 +859,14 @@ def run_hooks(hooks: dict[int, Callable[[Any], Value | None]], array: Array) -> 
         if replacement is not None:
             if replacement.array.shape != array.shape:
                 raise RuntimeError(
-                    f"hook: it gave a gradient of shape {replacement.array.shape} for one of {array.shape}"
+                    f"hook: it returned a gradient of shape {replacement.array.shape}, expected {array.shape}"
                 )
             array = replacement.array
     return array
 
 
 def check_for_nan(node: Node, results: tuple[Array | None, ...]) -> None:
-    """Raises if a gradient rule gave NaN."""
+    """Raise if a gradient rule returned NaN."""
     for number, array in enumerate(results):
         if array is not None and np.isnan(array).any():
-            raise RuntimeError(f"{node.op.name}: its backward gave NaN in the gradient of input {number}")
+            raise RuntimeError(f"{node.op.name}: its backward returned NaN in the gradient of input {number}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 
 __all__ = ["RemovableHandle", "add_hook"]
 
@@ -21,7 +21,7 @@ class RemovableHandle:
 
     def remove(self) -> None:
         """Takes the hook off; a second time does nothing."""
-        engine.note_change()
+        recording.note_change()
         self.hooks.pop(self.number, None)
 
     def __enter__(self) -> RemovableHandle:
@@ -33,7 +33,7 @@ class RemovableHandle:
 
 def add_hook(hooks: dict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
     """Adds a hook behind the others, or before them."""
-    engine.note_change()
+    recording.note_change()
     number = next(_numbers)
     others = dict(hooks) if prepend else {}
     if prepend:

@@ -1,5 +1,4 @@
-"""Tracing: the ops that a function applies to its inputs, in order, as a list from which programs for other engines are
-made."""
+"""Tracing: records the ops that a function applies to its inputs, for translation into other formats."""
 
 from __future__ import annotations
 
@@ -11,17 +10,18 @@ from cygrad._typing import Array
 from cygrad.autograd import engine
 from cygrad.autograd.engine import Op, Value, Version
 
-__all__ = ["Place", "Step", "Trace", "trace"]
+__all__ = ["Trace", "TracedOp", "ValueRef", "trace"]
 
 
-class Place(NamedTuple):
-    """A value of a trace, by its number."""
+class ValueRef(NamedTuple):
+    """A value of a trace, by its index."""
 
-    number: int
+    value: int
 
 
-class Step(NamedTuple):
-    """One application of an op. An argument is the place of a value, or a number or None that was given as it is."""
+class TracedOp(NamedTuple):
+    """One application of an op. An argument is a reference to a value, or a plain number or None. ``outputs`` are
+    indices of values."""
 
     op: Op
     args: tuple[Any, ...]
@@ -30,66 +30,67 @@ class Step(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """Where an array was last seen: the number of its value, and how often its memory had been written to."""
+    """The index of an array's value, and the number of writes to its memory when it was last seen."""
 
-    number: int
+    value: int
     version: Version
     writes: int
 
 
 class Trace:
-    """The steps of one call, and the values between them.
+    """The ops that one call of a function applied (``steps``), and the values between them.
 
-    A value is known by its array. ``arrays`` has one for each number, as it was when it was first seen; those whose
-    numbers are in ``constants`` come from neither the inputs nor a step: parameters, and whatever else the function
-    brings with it. Constants are copies, for the function may write to its own; ``sources`` has the originals.
+    A value is identified by its array. ``arrays[index]`` is the array of a value as it was when first seen. ``inputs``,
+    ``outputs`` and ``constants`` are indices; constants are values that come neither from the inputs nor from an op,
+    such as parameters. Their arrays are copies, because the function may write to the originals, which are in
+    ``sources``.
     """
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[TracedOp] = []
         self.arrays: list[Array] = []
         self.sources: list[Array] = []
         self.constants: set[int] = set()
         self.inputs: list[int] = []
         self.outputs: list[int] = []
         self._thread = threading.get_ident()
-        self._sightings: dict[int, Sighting] = {}  # by the id of an array, which `sources` keeps alive
+        self._sightings: dict[int, Sighting] = {}  # by the id of the array, which `sources` keeps alive
 
     def add(self, value: Value) -> int:
-        """The number of a new value."""
-        number = len(self.arrays)
+        """Adds a new value, and returns its index."""
+        index = len(self.arrays)
         self.arrays.append(value.array)
         self.sources.append(value.array)
-        self._see(value, number)
-        return number
+        self._see(value, index)
+        return index
 
-    def _see(self, value: Value, number: int) -> None:
-        self._sightings[id(value.array)] = Sighting(number, value.version, value.version.value)
+    def _see(self, value: Value, index: int) -> None:
+        self._sightings[id(value.array)] = Sighting(index, value.version, value.version.value)
 
-    def number_of(self, value: Value, op: str) -> int:
-        """The number of a value; one not seen before is a constant."""
+    def index_of(self, value: Value, op: str) -> int:
+        """The index of a value. A value not seen before becomes a constant."""
         seen = self._sightings.get(id(value.array))
         if seen is None:
-            number = self.add(value)
-            self.arrays[number] = value.array.copy()
-            self.constants.add(number)
-            return number
+            index = self.add(value)
+            self.arrays[index] = value.array.copy()
+            self.constants.add(index)
+            return index
         if seen.version is value.version and seen.writes != value.version.value:
             raise RuntimeError(
                 f"{op}: a tensor was changed in place, by an assignment or through another tensor that shares its "
-                "memory, which a trace does not follow"
+                "memory, which cannot be traced"
             )
-        return seen.number
+        return seen.value
 
     def applied(self, op: Op, args: tuple[Any, ...], options: dict[str, Any], outputs: Sequence[Value]) -> None:
-        """Called by the engine after an op. One whose results are known already, since it gave its argument back or
-        is made of ops, is no step."""
+        """Called by the engine after an op. An op whose results are already known, because it returned its argument or
+        consists of other ops, is not recorded."""
         if threading.get_ident() != self._thread:
             return
         if all([id(value.array) in self._sightings for value in outputs]):
             return
-        places = tuple([Place(self.number_of(a, op.name)) if isinstance(a, Value) else a for a in args])
-        self.steps.append(Step(op, places, options, tuple([self.add(value) for value in outputs])))
+        refs = tuple([ValueRef(self.index_of(a, op.name)) if isinstance(a, Value) else a for a in args])
+        self.steps.append(TracedOp(op, refs, options, tuple([self.add(value) for value in outputs])))
 
     def rewritten(self, value: Value, result: Value) -> None:
         """Called by the engine after it wrote `result` into the memory of `value`."""
@@ -97,25 +98,34 @@ class Trace:
             return
         if value.array.dtype != result.array.dtype:
             raise RuntimeError(
-                f"in-place: a {result.array.dtype} result in a {value.array.dtype} tensor is not followed by a trace"
+                f"in-place: writing a {result.array.dtype} result to a {value.array.dtype} tensor cannot be traced"
             )
-        number = self.number_of(result, "in-place")
-        self.sources.append(value.array)  # it may not have been seen before
-        self._see(value, number)
+        index = self.index_of(result, "in-place")
+        self.sources.append(value.array)  # it may be new
+        self._see(value, index)
 
 
 _lock = threading.RLock()
 
 
 def trace(function: Callable[..., Any], *inputs: Value) -> tuple[Trace, Any]:
-    """The trace of ``function(*inputs)`` in this thread, and what it returned: a tensor, or a tuple or list of them,
-    whose numbers are the trace's ``outputs``.
+    """Calls ``function(*inputs)`` and records the ops that it applies in this thread.
 
-    Raises TypeError where it returned something else, RuntimeError for a write to memory that it can't follow.
+    Args:
+        function: returns a tensor, or a tuple or list of tensors.
+        inputs: tensors.
 
-    >>> steps = cg.autograd.trace(lambda x: (2 * x).relu(), cg.ones(3))[0].steps
-    >>> [step.op.name for step in steps]
-    ['mul', 'relu']
+    Returns:
+        The trace, and the result of the function. The trace's ``outputs`` are the indices of the returned tensors.
+
+    Raises:
+        TypeError: the function returned something else.
+        RuntimeError: a tensor was changed in place in a way that cannot be traced.
+
+    Example:
+        >>> steps = cg.autograd.trace(lambda x: (2 * x).relu(), cg.ones(3))[0].steps
+        >>> [step.op.name for step in steps]
+        ['mul', 'relu']
     """
     result = Trace()
     result.inputs = [result.add(value) for value in inputs]
@@ -128,6 +138,6 @@ def trace(function: Callable[..., Any], *inputs: Value) -> tuple[Trace, Any]:
     values = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     for value in values:
         if not isinstance(value, Value):
-            raise TypeError(f"trace: the function must return a tensor or several, got {type(value).__name__}")
-    result.outputs = [result.number_of(value, "trace") for value in values]
+            raise TypeError(f"trace: the function must return one or more tensors, got {type(value).__name__}")
+    result.outputs = [result.index_of(value, "trace") for value in values]
     return result, returned

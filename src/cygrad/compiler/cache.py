@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad.autograd import Value, engine, no_grad
+from cygrad.autograd import Value, engine, no_grad, recording
 from cygrad.compiler.check import run_beside_eager
 from cygrad.compiler.program import Program, build_program
 from cygrad.compiler.program.bindings import bindings_of
@@ -65,7 +65,7 @@ class ProgramCache:
 
     def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the program of a call, or call the function eagerly, or record it."""
-        if engine.recorder() is not None or engine.anomaly_enabled():
+        if recording.recorder() is not None or engine.anomaly_enabled():
             return self.call(args, kwargs)  # as part of another recorded step, or to find a NaN
         flat, structure = flatten((args, kwargs)) if kwargs or has_containers(args) else (list(args), None)
         program = self.find(flat, structure)

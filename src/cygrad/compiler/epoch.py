@@ -10,7 +10,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad import parallel
 from cygrad._typing import Array
-from cygrad.autograd import Value, engine
+from cygrad.autograd import Value, engine, recording
 from cygrad.compiler.cache import ProgramCache
 from cygrad.compiler.program import Program
 from cygrad.compiler.structure import flatten, has_containers, unflatten
@@ -50,7 +50,7 @@ class Epochs:
 
     def run(self, order: Any = None, drop_last: bool = False) -> Any:
         """Run the batches of one epoch, and return the stacked results."""
-        engine.reading("epoch")
+        recording.reading("epoch")
         rows = row_indices(order, self.length)
         full, rest = divmod(len(rows), self.size)
         steps = full + (rest > 0 and not drop_last)

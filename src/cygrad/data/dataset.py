@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.generator import current_generator
 from cygrad.tensor import Tensor
 
 __all__ = ["Dataset", "Subset", "TensorDataset"]
@@ -106,6 +107,4 @@ def shuffler(generator: Shuffler | None) -> Shuffler:
     """The generator given, or the default one."""
     if generator is not None:
         return generator
-    from cygrad import random
-
-    return random.current_generator()
+    return current_generator()

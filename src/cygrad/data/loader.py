@@ -13,7 +13,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.data.dataset import Shuffler, Subset, TensorDataset, shuffler
-from cygrad.random import Generator
+from cygrad.generator import Generator
 from cygrad.tensor import Tensor
 
 __all__ = ["DataLoader", "default_collate"]
@@ -125,9 +125,7 @@ class DataLoader:
         if self.transform is None:
             return (partial(make, batch) for batch in order)
         seed, transform = epoch_seed(self.generator), self.transform
-        return (
-            partial(changed, transform, make, batch, (seed + number) % 2**64) for number, batch in enumerate(order)
-        )
+        return (partial(changed, transform, make, batch, (seed + number) % 2**64) for number, batch in enumerate(order))
 
     def in_turn(self, make: Callable[[Any], Any], rows: range | Array) -> Iterator[Any]:
         """The batches of an epoch, each made when it is asked for."""

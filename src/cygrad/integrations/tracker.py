@@ -138,9 +138,13 @@ def settings_of(trainer: TrainerLike) -> dict[str, Setting]:
     ('Linear', 3, 'SGD', 0.1, 'norm 1.0', 'mse_loss')
     """
     size = sum(p.array.size for p in trainer.model.parameters())
-    own = getattr(trainer, "settings", None)
-    found = trainer_settings(cast(ConfiguredTrainer, trainer), size) if own is None else {"parameters": size, **own}
-    return {name: value for name, value in plain(found).items() if value is not None}
+    estimator = getattr(trainer, "hyperparameters", None)
+    settings = (
+        trainer_settings(cast(ConfiguredTrainer, trainer), size)
+        if estimator is None
+        else {"parameters": size, **estimator}
+    )
+    return {name: value for name, value in plain(settings).items() if value is not None}
 
 
 def trainer_settings(t: ConfiguredTrainer, size: int) -> dict[str, Any]:

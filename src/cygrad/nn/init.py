@@ -7,17 +7,12 @@ its fan out the number of units it feeds, each times the size of the kernel.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.autograd import engine
-from cygrad.random import normal_array, uniform_array
-
-if TYPE_CHECKING:
-    from cygrad.random import Generator
-    from cygrad.tensor import Tensor
+from cygrad.generator import Generator, normal_array, uniform_array
+from cygrad.tensor import Tensor, set_values
 
 __all__ = [
     "calculate_gain",
@@ -73,16 +68,12 @@ GAINS = {
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Values uniform in [a, b)."""
-    if not a <= b:
-        raise ValueError(f"uniform_: a must not be above b, got a={a} and b={b}")
-    return fill("uniform_", tensor, a + (b - a) * uniform_like(tensor, generator))
+    return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Values of N(mean, std²)."""
-    if not std >= 0:
-        raise ValueError(f"normal_: std must not be negative, got {std}")
-    return fill("normal_", tensor, mean + std * normal_like(tensor, generator))
+    return tensor.normal_(mean, std, generator=generator)
 
 
 def trunc_normal_(
@@ -121,7 +112,7 @@ def trunc_normal_(
         found[missing[kept]] = values[kept]
         missing = missing[~kept]
     values = np.clip(mean + std * side * found, a, b)
-    return fill("trunc_normal_", tensor, values.reshape(tensor.array.shape))
+    return set_values("trunc_normal_", tensor, values.reshape(tensor.array.shape))
 
 
 def exponential(alpha: float, beta: float, count: int, generator: Generator | None) -> Array:
@@ -134,7 +125,7 @@ def exponential(alpha: float, beta: float, count: int, generator: Generator | No
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """The same value everywhere."""
-    return fill("constant_", tensor, np.full_like(tensor.array, val))
+    return set_values("constant_", tensor, np.full_like(tensor.array, val))
 
 
 def ones_(tensor: Tensor) -> Tensor:
@@ -152,7 +143,7 @@ def eye_(tensor: Tensor) -> Tensor:
     shape = tensor.array.shape
     if len(shape) != 2:
         raise ValueError(f"eye_: the tensor must have 2 dimensions, got shape {shape}")
-    return fill("eye_", tensor, np.eye(*shape, dtype=tensor.array.dtype))
+    return set_values("eye_", tensor, np.eye(*shape, dtype=tensor.array.dtype))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
@@ -169,7 +160,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     for group in range(groups):
         for channel in range(min(size, shape[1])):
             values[(group * size + channel, channel, *middle)] = 1
-    return fill("dirac_", tensor, values)
+    return set_values("dirac_", tensor, values)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -183,13 +174,13 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
     True
     """
     bound = gain * math.sqrt(6 / positive_sum("xavier_uniform_", tensor))
-    return fill("xavier_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
+    return set_values("xavier_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Values of N(0, gain²·2/(fan_in + fan_out)). X. Glorot, Y. Bengio (2010), equation 12."""
     std = gain * math.sqrt(2 / positive_sum("xavier_normal_", tensor))
-    return fill("xavier_normal_", tensor, std * normal_like(tensor, generator))
+    return set_values("xavier_normal_", tensor, std * normal_like(tensor, generator))
 
 
 def kaiming_uniform_(
@@ -206,7 +197,7 @@ def kaiming_uniform_(
     rectifiers", equations 10 and 14.
     """
     bound = math.sqrt(3) * he_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
-    return fill("kaiming_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
+    return set_values("kaiming_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
 
 
 def kaiming_normal_(
@@ -223,7 +214,7 @@ def kaiming_normal_(
     True
     """
     std = he_std("kaiming_normal_", tensor, a, mode, nonlinearity)
-    return fill("kaiming_normal_", tensor, std * normal_like(tensor, generator))
+    return set_values("kaiming_normal_", tensor, std * normal_like(tensor, generator))
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
@@ -244,7 +235,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     wide = matrix.shape[0] < matrix.shape[1]
     q, r = np.linalg.qr(matrix.T if wide else matrix)
     q *= np.where(np.diag(r) < 0, -1.0, 1.0)
-    return fill("orthogonal_", tensor, gain * (q.T if wide else q).reshape(shape))
+    return set_values("orthogonal_", tensor, gain * (q.T if wide else q).reshape(shape))
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
@@ -258,7 +249,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     values = std * normal_like(tensor, generator)
     order = np.argsort(uniform_like(tensor, generator), axis=0)
     values[order < math.ceil(sparsity * shape[0])] = 0
-    return fill("sparse_", tensor, values)
+    return set_values("sparse_", tensor, values)
 
 
 def fans(op: str, tensor: Tensor) -> tuple[int, int]:
@@ -292,13 +283,3 @@ def uniform_like(tensor: Tensor, generator: Generator | None) -> Array:
 def normal_like(tensor: Tensor, generator: Generator | None) -> Array:
     """New values of N(0, 1), of the tensor's shape and dtype."""
     return normal_array(tensor.array.shape, tensor.array.dtype, generator)
-
-
-def fill(op: str, tensor: Tensor, values: Array) -> Tensor:
-    """Writes the values into the tensor."""
-    if not tensor.array.flags.writeable:
-        raise ValueError(f"{op}: the tensor's memory is read-only")
-    engine.reading(op)
-    np.copyto(tensor.array, values, casting="same_kind")
-    tensor.version.value += 1
-    return tensor

@@ -13,11 +13,12 @@ from weakref import ref
 
 import numpy as np
 
-from cygrad.autograd import engine
+from cygrad.autograd import leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device
 from cygrad.nn.display import indented, layout
 from cygrad.nn.hooks import HasForward, Hooks
+from cygrad.nn.layer import Layer
 from cygrad.nn.parameter import Parameter
 from cygrad.nn.state import IncompatibleKeys, load
 from cygrad.tensor import Tensor
@@ -38,7 +39,7 @@ Self = TypeVar("Self", bound="Module")
 _parameters: dict[int, tuple[ref[Module], int, list[Parameter]]] = {}
 
 
-class Module(engine.Layer):
+class Module(Layer):
     """Base class of all modules. As ``torch.nn.Module``.
 
     A subclass calls ``super().__init__()``, assigns parameters and submodules to attributes, and defines ``forward``.
@@ -80,7 +81,7 @@ class Module(engine.Layer):
             self._buffer_names.pop(name, None)
         elif value is not None and name in self.__dict__:
             self._check_replacement(name, value)
-        engine.note_change()
+        recording.note_change()
         object.__setattr__(self, name, value)
 
     def _check_replacement(self, name: str, value: Any) -> None:
@@ -99,7 +100,7 @@ class Module(engine.Layer):
         )
 
     def __delattr__(self, name: str) -> None:
-        engine.note_change()
+        recording.note_change()
         object.__delattr__(self, name)
         self._buffer_names.pop(name, None)
 
@@ -263,7 +264,7 @@ class Module(engine.Layer):
         if not recurse:
             return iter({id(value): value for _, value in self._members(Parameter)}.values())
         # Training loops ask in every step, and the answer stays the same until a module changes.
-        changes, key = engine.changes(), id(self)
+        changes, key = recording.changes(), id(self)
         known = _parameters.get(key)
         if known is None or known[0]() is not self or known[1] != changes:
             collected: dict[int, Parameter] = {}
@@ -410,7 +411,7 @@ class Module(engine.Layer):
         Args:
             set_to_none: whether to drop the gradients (default) or fill those that exist with zeros.
         """
-        engine.zero_gradients(list(self.parameters()), set_to_none)
+        leaves.zero_gradients(list(self.parameters()), set_to_none)
 
     def apply(self: Self, fn: Callable[[Module], None]) -> Self:
         """Call ``fn(module)`` on every submodule, then on this module."""

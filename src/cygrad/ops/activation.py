@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import Node, engine, op
+from cygrad.autograd import Node, op, recording
 
 # An output of so many bytes has left the near caches by the time of backward, which then reads a mask of bits in its
 # place; not in recorded steps, whose passes know ReLU without one.
@@ -17,7 +17,7 @@ MASKED_BYTES = 1 << 18
 def relu(ctx: Node, input: Array) -> Array:
     """max(x, 0)"""
     mask = None
-    if input.nbytes >= MASKED_BYTES and ctx.needs[0] and engine.recorder() is None:
+    if input.nbytes >= MASKED_BYTES and ctx.needs[0] and recording.recorder() is None:
         y, mask = kernels.relu_masked(input)
     else:
         y = kernels.relu(input)

@@ -20,11 +20,19 @@ def is_basic(key: Any) -> bool:
     return all([p is None or p is Ellipsis or (isinstance(p, BASIC) and not isinstance(p, bool)) for p in parts])
 
 
+def at(x: Array, key: Any) -> Array:
+    """x[key]; NumPy copies the one element of a full index, but with an ellipsis it gives a view."""
+    result = x[key]
+    if isinstance(result, np.ndarray):
+        return result
+    return x[(*key, ...) if isinstance(key, tuple) else (key, ...)]
+
+
 @op
 def getitem(ctx: Node, input: Array, *, key: Any) -> Array:
     """input[key], as in NumPy: a view for integers and slices, a copy for arrays and masks."""
     ctx.save(input.shape, key)
-    return np.asarray(input[key])
+    return at(input, key)
 
 
 @getitem.gradient

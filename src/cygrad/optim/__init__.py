@@ -1,4 +1,4 @@
-"""Optimizers and schedules of the learning rate, under PyTorch's names."""
+"""Optimizers, learning rate schedules and weight averaging, under PyTorch's names."""
 
 from cygrad.optim import lr_scheduler, swa_utils
 from cygrad.optim.adagrad import Adagrad

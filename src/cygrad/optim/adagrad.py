@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer
+from cygrad.optim.optimizer import Group, Optimizer, Params
 
 __all__ = ["Adagrad"]
 
@@ -15,11 +12,23 @@ __all__ = ["Adagrad"]
 class Adagrad(Optimizer):
     """s ← s + d², d = ∇ + weight_decay·p; p ← p − lr/(1 + (t − 1)·lr_decay)·d/(√s + eps). As ``torch.optim.Adagrad``.
     J. Duchi, E. Hazan, Y. Singer (2011), "Adaptive subgradient methods for online learning and stochastic
-    optimization"."""
+    optimization".
+
+    Args:
+        params: parameters, or dicts of a list "params" and the options that differ from the arguments below.
+        lr: learning rate, default 0.01.
+        lr_decay: how fast the learning rate falls with the step t, default 0.
+        weight_decay: L2 penalty, default 0.
+        initial_accumulator_value: s at the start, default 0.
+        eps: added to the denominator, default 10⁻¹⁰.
+        maximize: whether to go up the gradient instead of down, default False.
+    """
+
+    number_names = ("lr", "lr_decay", "eps", "weight_decay")
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-2,
         lr_decay: float = 0,
         weight_decay: float = 0,
@@ -35,8 +44,6 @@ class Adagrad(Optimizer):
                 "initial_accumulator_value": initial_accumulator_value, "eps": eps, "maximize": maximize,
             },
         )  # fmt: skip
-
-    number_names = ("lr", "lr_decay", "eps", "weight_decay")
 
     def state_names(self, group: Group) -> tuple[str, ...]:
         return ("sum",)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer
+from cygrad.optim.optimizer import Group, Optimizer, Params
 
 __all__ = ["Adam", "AdamW"]
 
 
 class Adam(Optimizer):
     """m ← β₁·m + (1 − β₁)·d, v ← β₂·v + (1 − β₂)·d²; p ← p − lr·m̂/(√v̂ + eps), m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
-    The weight decay is L2: d = ∇ + weight_decay·p. ``amsgrad`` takes the largest v̂ so far. As ``torch.optim.Adam``.
-    D. P. Kingma, J. Ba (2015), "Adam: a method for stochastic optimization".
+    The weight decay is L2: d = ∇ + weight_decay·p. As ``torch.optim.Adam``. D. P. Kingma, J. Ba (2015), "Adam: a method
+    for stochastic optimization".
+
+    Args:
+        params: parameters, or dicts of a list "params" and the options that differ from the arguments below.
+        lr: learning rate, default 0.001.
+        betas: β₁ and β₂, each in [0, 1), default (0.9, 0.999).
+        eps: added to the denominator, default 10⁻⁸.
+        weight_decay: L2 penalty, default 0.
+        amsgrad: whether to use the largest v̂ so far, default False.
+        maximize: whether to go up the gradient instead of down, default False.
 
     >>> p = cg.tensor([1.0], requires_grad=True)
     >>> optimizer = cg.optim.Adam([p], lr=0.1)
@@ -29,7 +35,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -66,13 +72,23 @@ class Adam(Optimizer):
 
 class AdamW(Adam):
     """Adam with decoupled weight decay: p ← p·(1 − lr·weight_decay) before the step, and d = ∇. As
-    ``torch.optim.AdamW``. I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization"."""
+    ``torch.optim.AdamW``. I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization".
+
+    Args:
+        params: parameters, or dicts of a list "params" and the options that differ from the arguments below.
+        lr: learning rate, default 0.001.
+        betas: β₁ and β₂, each in [0, 1), default (0.9, 0.999).
+        eps: added to the denominator, default 10⁻⁸.
+        weight_decay: decoupled weight decay, default 0.01.
+        amsgrad: whether to use the largest v̂ so far, default False.
+        maximize: whether to go up the gradient instead of down, default False.
+    """
 
     decoupled = True
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,

@@ -1,8 +1,10 @@
-"""Which parameters decay."""
+"""Parameter groups for weight decay."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cygrad.optim.optimizer import Group
 
 if TYPE_CHECKING:
     from cygrad.nn.module import Module
@@ -10,12 +12,19 @@ if TYPE_CHECKING:
 __all__ = ["decay_groups"]
 
 
-def decay_groups(module: Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Two parameter groups: weights, which decay, and biases and the weights of norms, which do not. A weight is a
-    parameter of two or more dimensions.
+def decay_groups(module: Module, weight_decay: float) -> list[Group]:
+    """Split a module's parameters into two groups: weights, which decay, and biases and norm weights, which do not. A
+    weight is a parameter with at least two dimensions.
 
-    L2 adds ½λ‖W‖² to the loss, usually of the weights only: A. Krogh, J. Hertz (1991), "A simple weight decay can
-    improve generalization".
+    L2 regularization adds ½λ‖W‖² to the loss, usually for the weights only: A. Krogh, J. Hertz (1991), "A simple weight
+    decay can improve generalization".
+
+    Args:
+        module: the module. Parameters with ``requires_grad=False`` are left out.
+        weight_decay: λ, the weight decay of the first group.
+
+    Returns:
+        The groups that have parameters, for an optimizer's ``params``.
 
     >>> model = cg.nn.Sequential(cg.nn.Linear(3, 2), cg.nn.BatchNorm1d(2))
     >>> optimizer = cg.optim.AdamW(cg.optim.decay_groups(model, 0.01))

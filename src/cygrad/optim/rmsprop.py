@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer
+from cygrad.optim.optimizer import Group, Optimizer, Params
 
 __all__ = ["RMSprop"]
 
 
 class RMSprop(Optimizer):
-    """s ← α·s + (1 − α)·d², d = ∇ + weight_decay·p; p ← p − lr·d/(√s + eps). ``centered`` takes s less the square of
-    the mean gradient; with momentum b ← momentum·b + d/(√s + eps), p ← p − lr·b. As ``torch.optim.RMSprop``.
-    T. Tieleman, G. Hinton (2012), lecture 6e of "Neural networks for machine learning"."""
+    """s ← α·s + (1 − α)·d², d = ∇ + weight_decay·p; p ← p − lr·d/(√s + eps). With momentum, b ← momentum·b + d/(√s +
+    eps) and p ← p − lr·b. As ``torch.optim.RMSprop``. T. Tieleman, G. Hinton (2012), lecture 6e of "Neural networks for
+    machine learning".
+
+    Args:
+        params: parameters, or dicts of a list "params" and the options that differ from the arguments below.
+        lr: learning rate, default 0.01.
+        alpha: α, default 0.99.
+        eps: added to the denominator, default 10⁻⁸.
+        weight_decay: L2 penalty, default 0.
+        momentum: factor of the running direction b, default 0.
+        centered: whether to subtract the squared running mean of d from s, default False.
+        maximize: whether to go up the gradient instead of down, default False.
+    """
+
+    number_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -37,15 +47,13 @@ class RMSprop(Optimizer):
             },
         )  # fmt: skip
 
-    number_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
-
     def state_names(self, group: Group) -> tuple[str, ...]:
         centered, momentum = group["centered"], group["momentum"]
         return ("square_avg", *(["grad_avg"] if centered else []), *(["momentum_buffer"] if momentum else []))
 
     def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
-        found = dict(zip(self.state_names(group), states))
+        named = dict(zip(self.state_names(group), states))
         kernels.rmsprop(
-            p, g, found["square_avg"], found.get("grad_avg"), found.get("momentum_buffer"),
+            p, g, named["square_avg"], named.get("grad_avg"), named.get("momentum_buffer"),
             maximize=group["maximize"], **self.numbers(group),
         )  # fmt: skip

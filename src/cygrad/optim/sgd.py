@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer
+from cygrad.optim.optimizer import Group, Optimizer, Params
 
 __all__ = ["SGD"]
 
 
 class SGD(Optimizer):
-    """d = ∇ + weight_decay·p; with momentum b ← momentum·b + (1 − dampening)·d, b = d at first, and d = b, or
-    d + momentum·b with nesterov; p ← p − lr·d. As ``torch.optim.SGD``. I. Sutskever et al. (2013), "On the importance
-    of initialization and momentum in deep learning".
+    """p ← p − lr·d, d = ∇ + weight_decay·p. With momentum, d is replaced by b ← momentum·b + (1 − dampening)·d (at
+    first b = d), or with nesterov by d + momentum·b. As ``torch.optim.SGD``. I. Sutskever et al. (2013), "On the
+    importance of initialization and momentum in deep learning".
+
+    Args:
+        params: parameters, or dicts of a list "params" and the options that differ from the arguments below.
+        lr: learning rate, default 0.001.
+        momentum: factor of the running direction b, default 0.
+        dampening: how much less of the gradient enters b, default 0.
+        weight_decay: L2 penalty, default 0.
+        nesterov: whether to use Nesterov's momentum, default False.
+        maximize: whether to go up the gradient instead of down, default False.
+
+    Raises:
+        ValueError: nesterov is used without momentum or with dampening.
 
     >>> p = cg.tensor([1.0], requires_grad=True)
     >>> optimizer = cg.optim.SGD([p], lr=0.1)
@@ -25,9 +34,11 @@ class SGD(Optimizer):
     tensor([0.8000], requires_grad=True)
     """
 
+    number_names = ("lr", "momentum", "dampening", "weight_decay")
+
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
@@ -47,9 +58,7 @@ class SGD(Optimizer):
     def check_options(self, group: Group) -> None:
         super().check_options(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
-            raise ValueError("SGD: nesterov needs a momentum and no dampening")
-
-    number_names = ("lr", "momentum", "dampening", "weight_decay")
+            raise ValueError("SGD: nesterov needs momentum above 0 and dampening 0")
 
     def state_names(self, group: Group) -> tuple[str, ...]:
         return ("momentum_buffer",) if group["momentum"] else ()

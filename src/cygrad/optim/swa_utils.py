@@ -1,4 +1,4 @@
-"""Averages of weights over a training, after ``torch.optim.swa_utils``."""
+"""Weight averaging (EMA, SWA), under the names of ``torch.optim.swa_utils``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.autograd import engine, no_grad
+from cygrad._typing import Array
+from cygrad.autograd import no_grad, recording
 from cygrad.nn.module import Module
 from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d
-from cygrad.optim.lr_scheduler import HasGroups, LRScheduler, one_each
+from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, check_strategy, one_per_group
 from cygrad.tensor import Tensor
 
 __all__ = [
@@ -30,9 +31,14 @@ AverageMany = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> AverageMany:
-    """The exponential moving average, a ← a + (1 − decay)·(p − a), in place, for ``AveragedModel``.
+    """Return the exponential moving average a ← a + (1 − decay)·(p − a), in place, for ``AveragedModel``'s
+    ``multi_avg_fn``. As ``torch.optim.swa_utils.get_ema_multi_avg_fn``.
 
-    Raises ValueError for a decay outside [0, 1].
+    Args:
+        decay: weight of the old average, in [0, 1], default 0.999.
+
+    Raises:
+        ValueError: decay does not lie in [0, 1].
 
     >>> average, new = cg.tensor([1.0]), cg.tensor([3.0])
     >>> cg.optim.swa_utils.get_ema_multi_avg_fn(0.5)([average], [new], 1)
@@ -49,7 +55,8 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> AverageMany:
 
 
 def get_swa_multi_avg_fn() -> AverageMany:
-    """The mean of all weights so far, a ← a + (p − a)/(n + 1), in place, for ``AveragedModel``."""
+    """Return the running mean a ← a + (p − a)/(n + 1), in place, for ``AveragedModel``'s ``multi_avg_fn``. As
+    ``torch.optim.swa_utils.get_swa_multi_avg_fn``."""
 
     def update(averages: Sequence[Tensor], values: Sequence[Tensor], num_averaged: int) -> None:
         for average, value in zip(averages, values, strict=True):
@@ -59,31 +66,41 @@ def get_swa_multi_avg_fn() -> AverageMany:
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> AverageOne:
-    """decay·a + (1 − decay)·p of one parameter, for ``AveragedModel(avg_fn=...)``.
+    """Return the exponential moving average decay·a + (1 − decay)·p of one parameter, for ``AveragedModel``'s
+    ``avg_fn``. As ``torch.optim.swa_utils.get_ema_avg_fn``.
 
-    Raises ValueError for a decay outside [0, 1].
+    Args:
+        decay: weight of the old average, in [0, 1], default 0.999.
+
+    Raises:
+        ValueError: decay does not lie in [0, 1].
     """
     check_decay("get_ema_avg_fn", decay)
     return lambda average, value, num_averaged: decay * average + (1 - decay) * value
 
 
 def get_swa_avg_fn() -> AverageOne:
-    """a + (p − a)/(n + 1) of one parameter, for ``AveragedModel(avg_fn=...)``."""
+    """Return the running mean a + (p − a)/(n + 1) of one parameter, for ``AveragedModel``'s ``avg_fn``. As
+    ``torch.optim.swa_utils.get_swa_avg_fn``."""
     return lambda average, value, num_averaged: average + (value - average) / (num_averaged + 1)
 
 
 class AveragedModel(Module):
-    """A copy of a model whose parameters are an average of the model's over a training: after every step,
-    or every epoch, ``update_parameters(model)`` takes the model's parameters in.
+    """A copy of a model, ``module``, whose parameters are an average over a training. Call ``update_parameters(model)``
+    after every step or every epoch; the first call copies. As ``torch.optim.swa_utils.AveragedModel``. P. Izmailov et
+    al. (2018), "Averaging weights leads to wider optima and better generalization".
 
-    The mean of all, unless `multi_avg_fn`, which gets lists and writes in place, or `avg_fn`, which gets one
-    parameter and returns the new average, says otherwise; both also get the number averaged before. The first
-    update copies. Buffers are copied every time, or with `use_buffers` averaged too. ``forward`` is the
-    copy's, ``module``. As ``torch.optim.swa_utils.AveragedModel``.
+    Args:
+        model: the model whose weights are averaged.
+        device: only "cpu" (or None) exists.
+        avg_fn: function of (average, parameter, number of models averaged so far) that returns the new average, default
+            None.
+        multi_avg_fn: function of (averages, parameters, number of models averaged so far) that updates the averages in
+            place, default the running mean.
+        use_buffers: whether to average the buffers too. By default they are copied at every update.
 
-    P. Izmailov et al. (2018), "Averaging weights leads to wider optima and better generalization".
-
-    Raises ValueError where both functions are given.
+    Raises:
+        ValueError: both functions are given.
 
     >>> model = cg.nn.Linear(1, 1, bias=False)
     >>> averaged = cg.optim.swa_utils.AveragedModel(model)
@@ -99,7 +116,7 @@ class AveragedModel(Module):
     def __init__(
         self,
         model: Module,
-        device: Any = None,
+        device: str | None = None,
         avg_fn: AverageOne | None = None,
         multi_avg_fn: AverageMany | None = None,
         use_buffers: bool = False,
@@ -116,32 +133,37 @@ class AveragedModel(Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
 
-    @engine.replayed
+    @recording.replayed
     def update_parameters(self, model: Module) -> None:
-        """Takes the model's parameters into the average."""
-        averages, values = self._averaged_of(self.module), self._averaged_of(model)
-        number = int(self.n_averaged.array)
+        """Include the model's current parameters in the average."""
+        averages, values = self._averaged_tensors(self.module), self._averaged_tensors(model)
+        count = int(self.n_averaged.array)
         with no_grad():
-            if number == 0:
+            if count == 0:
                 copy_all(averages, values)
             elif self.avg_fn is not None:
                 for average, value in zip(averages, values, strict=True):
-                    write(average, self.avg_fn(average.detach(), value.detach(), number).array)
+                    write(average, self.avg_fn(average.detach(), value.detach(), count).array)
             else:
-                self.multi_avg_fn(averages, values, number)
+                self.multi_avg_fn(averages, values, count)
             if not self.use_buffers:
                 copy_all(list(self.module.buffers()), list(model.buffers()))
-        self.n_averaged.array[...] = number + 1
+        self.n_averaged.array[...] = count + 1
 
-    def _averaged_of(self, module: Module) -> list[Tensor]:
+    def _averaged_tensors(self, module: Module) -> list[Tensor]:
         buffers = list(module.buffers()) if self.use_buffers else []
         return [*module.parameters(), *buffers]
 
 
-def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
-    """Computes the running statistics of all batch norms in the model anew: the mean over the loader's
-    batches, of which the inputs are the first part. Averaged weights need it, theirs are of no model that
-    was ever run. As ``torch.optim.swa_utils.update_bn``.
+def update_bn(loader: Iterable[Any], model: Module, device: str | None = None) -> None:
+    """Recompute the running statistics of all batch norm layers as the mean over a loader's batches. A model with
+    averaged weights needs this, since its copied statistics belong to other weights. As
+    ``torch.optim.swa_utils.update_bn``.
+
+    Args:
+        loader: iterable of batches: the input, or a tuple or list that begins with it.
+        model: the model; its modes are restored afterwards.
+        device: accepted for compatibility and ignored.
 
     >>> model = cg.nn.BatchNorm1d(1)
     >>> cg.optim.swa_utils.update_bn([(cg.tensor([[1.0], [3.0]]), None), (cg.tensor([[6.0], [8.0]]), None)], model)
@@ -169,10 +191,18 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
 
 
 class SWALR(LRScheduler):
-    """From each group's rate to `swa_lr` in `anneal_epochs` epochs, along half a cosine or with
-    ``anneal_strategy="linear"`` along a line, and there it stays. As ``torch.optim.swa_utils.SWALR``.
+    """Move the rate from η₀ to swa_lr and keep it: η(t) = (1 − α)·η₀ + α·swa_lr, α from 0 to 1. As
+    ``torch.optim.swa_utils.SWALR``.
 
-    Raises ValueError for another strategy or a negative or fractional number of epochs.
+    Args:
+        optimizer: optimizer whose learning rates are set.
+        swa_lr: final rate, a number or a list of one for each parameter group.
+        anneal_epochs: number of epochs until then, default 10.
+        anneal_strategy: "cos" (default) for half a cosine, "linear" for a line.
+        last_epoch: last epoch that is done, default −1 for a new training.
+
+    Raises:
+        ValueError: the strategy is unknown, or anneal_epochs is negative or not an integer.
 
     >>> optimizer = cg.optim.SGD(cg.nn.Linear(2, 2).parameters(), lr=1.0)
     >>> scheduler = cg.optim.swa_utils.SWALR(optimizer, swa_lr=0.5, anneal_epochs=2, anneal_strategy="linear")
@@ -192,12 +222,11 @@ class SWALR(LRScheduler):
         anneal_strategy: str = "cos",
         last_epoch: int = -1,
     ) -> None:
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"SWALR: anneal_strategy must be cos or linear, got {anneal_strategy!r}")
+        check_strategy("SWALR", anneal_strategy)
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise ValueError(f"SWALR: anneal_epochs must be an integer and not negative, got {anneal_epochs!r}")
+            raise ValueError(f"SWALR: anneal_epochs must be an integer of at least 0, got {anneal_epochs!r}")
         for group, rate in zip(
-            optimizer.param_groups, one_each("SWALR: swa_lr", swa_lr, optimizer.param_groups), strict=True
+            optimizer.param_groups, one_per_group("SWALR: swa_lr", swa_lr, optimizer.param_groups), strict=True
         ):
             group["swa_lr"] = rate
         self.anneal_epochs = anneal_epochs
@@ -205,9 +234,9 @@ class SWALR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        """The rates of epoch ``last_epoch``: (1 − α)·η₀ + α·swa_lr, η₀ found from the rate before."""
+        """Return (1 − α)·η₀ + α·swa_lr; η₀ follows from the rate of the epoch before."""
         step = max(1, self.last_epoch) if self.anneal_epochs == 0 else self.last_epoch
-        before, now = self._share(step - 1), self._share(step)
+        before, now = self._alpha(step - 1), self._alpha(step)
         rates = []
         for group in self.optimizer.param_groups:
             rate, goal = group["lr"], group["swa_lr"]
@@ -215,36 +244,36 @@ class SWALR(LRScheduler):
             rates.append(goal * now + start * (1 - now))
         return rates
 
-    def _share(self, step: int) -> float:
-        """How much of the way, α, lies behind a step."""
+    def _alpha(self, step: int) -> float:
+        """Return α after a number of steps."""
         t = max(0.0, min(1.0, step / max(1, self.anneal_epochs)))
         return t if self.anneal_strategy == "linear" else (1 - math.cos(math.pi * t)) / 2
 
 
 def check_decay(op: str, decay: float) -> None:
-    """Raises ValueError for a decay outside [0, 1]."""
+    """Raise ValueError unless the decay lies in [0, 1]."""
     if not 0 <= decay <= 1:
         raise ValueError(f"{op}: decay must lie in [0, 1], got {decay}")
 
 
-def move(target: Tensor, value: Any, share: float) -> None:
-    """target += share·(value − target); integers are rounded towards zero."""
+def move(target: Tensor, value: Array, weight: float) -> None:
+    """target += weight·(value − target); integers are rounded toward zero."""
     difference = value - target.array
     if difference.dtype.kind == "f":
-        difference *= difference.dtype.type(share)
+        difference *= difference.dtype.type(weight)
         target.array += difference
         target.version.value += 1
     else:
-        write(target, target.array + difference * share)
+        write(target, target.array + difference * weight)
 
 
 def copy_all(targets: Sequence[Tensor], values: Sequence[Tensor]) -> None:
-    """Copies values, one by one."""
+    """Copy values into targets."""
     for target, value in zip(targets, values, strict=True):
         write(target, value.array)
 
 
-def write(target: Tensor, array: Any) -> None:
-    """Copies an array into a tensor's memory, and counts the write."""
+def write(target: Tensor, array: Array) -> None:
+    """Copy an array into a tensor's memory, and count the write."""
     np.copyto(target.array, array, casting="unsafe")
     target.version.value += 1

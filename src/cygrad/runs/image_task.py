@@ -13,9 +13,9 @@ from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.data import TensorDataset, load_digits, load_mnist, stratified_split
 from cygrad.data.leakage import sentences
+from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
-from cygrad.random import Generator
 from cygrad.runs.image_run import ImageConfig, ImageRun, standardize
 from cygrad.train.evaluation import Loss
 

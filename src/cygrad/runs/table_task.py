@@ -17,10 +17,10 @@ from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
 from cygrad.data.preprocessing.preprocessor import demand_columns
 from cygrad.data.preprocessing.target import Target, described_target
 from cygrad.data.tables import Table
+from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.description import describe
 from cygrad.nn.module import Module
-from cygrad.random import Generator
 from cygrad.runs.image_task import PARTS, classification_results
 from cygrad.runs.options import Options
 from cygrad.runs.table_run import TableConfig, TableRun, read_file

@@ -3,7 +3,7 @@
 try:
     import sklearn as _sklearn  # noqa: F401
 except ImportError:
-    raise ImportError("cygrad.sklearn: it needs scikit-learn: pip install 'cygrad[sklearn]'") from None
+    raise ImportError("cygrad.sklearn: scikit-learn is not installed: pip install 'cygrad[sklearn]'") from None
 
 from cygrad.sklearn.classifier import MLPClassifier
 from cygrad.sklearn.regressor import MLPRegressor

@@ -1,12 +1,13 @@
-"""What the two estimators share: parameters, ``fit`` and ``partial_fit``."""
+"""The common part of the two estimators: parameters, ``fit`` and ``partial_fit``."""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, _fit_context
@@ -17,52 +18,64 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from cygrad._typing import Array
-from cygrad.random import Generator
+from cygrad.generator import Generator
 from cygrad.sklearn.fitted import FittedMLP
-from cygrad.sklearn.layers import Layers, layers_of
 from cygrad.sklearn.lbfgs import fit_lbfgs
 from cygrad.sklearn.leakage import warn_of_repeated
-from cygrad.sklearn.network import ACTIVATIONS, LOSSES, NORMS, build, initialise, linear_layers
+from cygrad.sklearn.network import ACTIVATIONS, LOSSES, NORMS, build, initialize, linear_layers
 from cygrad.sklearn.samples import Samples, contiguous, hold_out, row_keys, rows_besides
+from cygrad.sklearn.settings import Settings
 from cygrad.sklearn.training import Score, Training
+from cygrad.train.callbacks import Callback
 
-__all__ = ["BaseMLP"]
+__all__ = ["BaseMLP", "Self", "ValidationData"]
 
-Validation = tuple[Any, Any, Any, bool]  # inputs, targets, weights, and whether to look for rows that are in both parts
+Self = TypeVar("Self", bound="BaseMLP")
 
 
+class ValidationData(NamedTuple):
+    """A validation set as the user passed it, and whether to check it for rows of the training set."""
+
+    X: Any
+    y: Any
+    weight: Any
+    check_leakage: bool
+
+
+@dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class BaseMLP(FittedMLP, MultiOutputMixin, BaseEstimator):
-    """A multi-layer perceptron as a scikit-learn estimator. A subclass says what targets are."""
+    """A multi-layer perceptron as a scikit-learn estimator. Subclasses define the targets.
 
-    hidden_layer_sizes: Any
-    activation: Any
-    solver: str
-    alpha: float
-    batch_size: Any
-    learning_rate: str
-    learning_rate_init: float
-    power_t: float
-    max_iter: int
-    shuffle: bool
-    random_state: Any
-    tol: float
-    verbose: Any
-    warm_start: bool
-    momentum: float
-    nesterovs_momentum: bool
-    early_stopping: bool
-    validation_fraction: float
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    n_iter_no_change: float
-    max_fun: int
-    dropout: Any
-    norm: str | None
-    weight_decay: float
-    clip: Any
-    callbacks: Any
-    dtype: Any
+    The fields are the parameters: ``dataclass`` writes the constructor that scikit-learn's introspection reads.
+    """
+
+    solver: str = "adam"
+    alpha: float = 0.0001
+    batch_size: int | str = "auto"
+    learning_rate: str = "constant"
+    learning_rate_init: float = 0.001
+    power_t: float = 0.5
+    max_iter: int = 200
+    shuffle: bool = True
+    random_state: int | np.random.RandomState | None = None
+    tol: float = 1e-4
+    verbose: bool | int = False
+    warm_start: bool = False
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    n_iter_no_change: float = 10
+    max_fun: int = 15000
+    dropout: float | Sequence[float] = 0.0
+    norm: str | None = None
+    weight_decay: float = 0.0
+    clip: float | tuple[str, float] | None = None
+    callbacks: Sequence[Callback] | None = None
+    dtype: str | None = None
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **{name: rule for name, rule in ReferenceMLP._parameter_constraints.items() if name != "loss"},
@@ -75,46 +88,37 @@ class BaseMLP(FittedMLP, MultiOutputMixin, BaseEstimator):
         "dtype": [StrOptions({"float32", "float64"}), None],
     }
 
-    def _set(self, given: Mapping[str, Any]) -> None:
-        """Keeps the arguments of the constructor as they are."""
-        for name in self._get_param_names():
-            setattr(self, name, given[name])
+    # Defined by subclasses
 
-    # What a subclass gives
-
-    _metric: str
-    out_activation_: str
-    n_outputs_: int
-
-    def _target_rule(self) -> dict[str, Any]:
-        """How ``validate_data`` is to look at targets."""
+    def _target_checks(self) -> dict[str, Any]:
+        """Arguments of ``validate_data`` for targets."""
         raise NotImplementedError
 
-    def _learn_target(self, y: Any, incremental: bool, classes: Any) -> None:
-        """Sets, from the first targets, ``out_activation_`` and ``n_outputs_``."""
+    def _set_outputs(self, y: Any, incremental: bool, classes: Any) -> None:
+        """Sets ``out_activation_`` and ``n_outputs_`` from the first targets."""
         raise NotImplementedError
 
-    def _encoded(self, y: Any, dtype: Any) -> Array:
-        """Targets as the loss takes them."""
+    def _encode(self, y: Any, dtype: Any) -> Array:
+        """Targets in the form that the loss takes."""
         raise NotImplementedError
 
-    def _weighted(self, y: Array, weight: Array | None, incremental: bool) -> Array | None:
-        """The weights of samples, with what their targets add."""
+    def _target_weight(self, y: Array, weight: Array | None, incremental: bool) -> Array | None:
+        """The weights of samples, multiplied by those of their targets."""
         raise NotImplementedError
 
     def _strata(self, y: Array) -> Array | None:
-        """What a validation part is drawn within."""
+        """The class of each sample within which a validation set is drawn, or None to draw from all samples."""
         raise NotImplementedError
 
-    def _score_of_outputs(self) -> Score:
-        """What validation measures."""
+    def _score_function(self) -> Score:
+        """The validation score."""
         raise NotImplementedError
 
     # Fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self,
+        self: Self,
         X: Any,
         y: Any,
         sample_weight: Any = None,
@@ -123,36 +127,58 @@ class BaseMLP(FittedMLP, MultiOutputMixin, BaseEstimator):
         y_val: Any = None,
         sample_weight_val: Any = None,
         check_leakage: bool = True,
-    ) -> Any:
-        """Trains on samples X (N, D), an array, a data frame or a sparse matrix, and targets y, and returns self.
+    ) -> Self:
+        """Fits the network to samples X and targets y.
 
-        A sample's loss counts `sample_weight` times; one of weight 0 is left out. `X_val`, `y_val` and
-        `sample_weight_val` are what validation measures, each epoch; with ``early_stopping`` and without them
-        `validation_fraction` of the samples is held out instead. A ``LeakageWarning`` tells of rows of `X_val`
-        that, with their targets, also stand in X, as ``cygrad.data.repeated_rows`` finds them; ``check_leakage=False``
-        leaves that out.
+        After an error the estimator is unchanged.
 
-        Raises ValueError for NaN and infinities, shapes that do not fit, a loss that is no longer finite.
+        Args:
+            X: inputs (N, D): an array, a data frame or a sparse matrix. float32 stays float32 unless `dtype` is set;
+                everything else becomes float64.
+            y: targets (N) or (N, C).
+            sample_weight: factors ≥ 0 of the samples' losses (N). Samples of weight 0 are left out. Default: all 1.
+            X_val: inputs of a validation set, whose loss and score are measured after each epoch. With
+                ``early_stopping`` and without `X_val`, a fraction `validation_fraction` of the samples is held out.
+            y_val: targets of the validation set.
+            sample_weight_val: weights of the validation set.
+            check_leakage: warn (``cygrad.data.LeakageWarning``) if rows of the validation set, with their targets, are
+                also in the training set; see ``cygrad.data.repeated_rows``.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ValueError: NaN or infinities, shapes or parameters that do not fit, or a loss that is no longer finite.
+            cygrad.train.CallbackError: a callback raised an exception.
+
+        Example:
+            >>> from cygrad.sklearn import MLPRegressor
+            >>> X = np.arange(20.0)[:, None] / 10
+            >>> model = MLPRegressor(solver="lbfgs", random_state=0).fit(X, 2 * X[:, 0])
+            >>> abs(model.predict(X) - 2 * X[:, 0]).max() < 0.1
+            True
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val, check_leakage), incremental=False)
+        validation = ValidationData(X_val, y_val, sample_weight_val, check_leakage)
+        return self._fit(X, y, sample_weight, validation, incremental=False)
 
-    def _stochastic(self) -> bool:
+    def _supports_partial_fit(self) -> bool:
         if self.solver == "lbfgs":
             raise AttributeError(f"{type(self).__name__}: partial_fit needs solver sgd or adam, got lbfgs")
         return True
 
     def _fit(
-        self, X: Any, y: Any, weight: Any, validation: Validation, incremental: bool, classes: Any = None
-    ) -> Any:
-        """Fits; after an error the estimator is as it was."""
+        self: Self, X: Any, y: Any, weight: Any, validation: ValidationData, incremental: bool, classes: Any = None
+    ) -> Self:
+        """Fits; an error leaves the estimator unchanged."""
         first = not hasattr(self, "_training") or not (incremental or self.warm_start)
         attributes = self.__dict__.copy()
         before = None if first else self._training.snapshot()
         try:
-            samples = self._samples(X, y, weight, first, incremental, classes)
-            training = self._prepared(samples, first, incremental)
+            settings = self._settings()
+            samples = self._samples(X, y, weight, settings, first, incremental, classes)
+            training = self._prepare(samples, settings, first, incremental)
             self.n_iter_ = self._train(training, samples, validation, incremental)
-            self._check_weights(training)
+            training.require_finite_weights()
             self._publish(training)
         except BaseException:
             self.__dict__.clear()
@@ -162,140 +188,147 @@ class BaseMLP(FittedMLP, MultiOutputMixin, BaseEstimator):
             raise
         return self
 
-    def _prepared(self, samples: Samples, first: bool, incremental: bool) -> Training:
-        """A training at its start, or the one to go on with; ``fit`` begins it anew in any case."""
-        layers = layers_of(self, samples.x.shape[1])
+    def _settings(self) -> Settings:
+        names = [name for name in self._parameter_constraints if name != "callbacks"]
+        return Settings.from_parameters(type(self).__name__, {name: getattr(self, name) for name in names})
+
+    def _prepare(self, samples: Samples, settings: Settings, first: bool, incremental: bool) -> Training:
+        """A new training, or the one to continue; ``fit`` restarts it in any case."""
+        sizes = settings.layer_sizes(samples.x.shape[1], self.n_outputs_)
         if first:
-            self._training = self._new_training(layers, samples.x.dtype)
+            self._training = self._new_training(settings, sizes, samples.x.dtype)
         else:
-            self._check_sizes(layers.sizes)
+            self._check_sizes(sizes)
         if not first and not incremental:
             self._training.random = check_random_state(self.random_state)
-        self._training.adopt(self)
+        self._training.configure(settings)
         if first or not incremental:
-            self._training.begin(self)
+            self._training.restart()
         return self._training
 
-    def _train(self, training: Training, samples: Samples, validation: Validation, incremental: bool) -> int:
+    def _train(self, training: Training, samples: Samples, validation: ValidationData, incremental: bool) -> int:
         """Trains, and returns the number of epochs."""
-        given = self._given_validation(samples, *validation)
-        if self.solver == "lbfgs":
-            return fit_lbfgs(training, samples, self)
-        train, held = self._parts(training, samples, given, incremental)
+        settings, callbacks = training.settings, self.callbacks or ()
+        validation_set = self._validation_set(samples, validation, settings)
+        if not settings.stochastic:
+            return fit_lbfgs(training, samples, callbacks)
+        train, validation_set = self._split(training, samples, validation_set, incremental)
         if incremental:
-            training.run(train, held, 1, self.callbacks or ())
+            training.run(train, validation_set, 1, callbacks)
             return len(training.history)
-        done = training.run(train, held, self.max_iter, self.callbacks or ())
-        training.order = training.held = None
-        if done == self.max_iter and not training.stopped:
+        epochs = training.run(train, validation_set, settings.max_iter, callbacks)
+        training.order = training.validation = None
+        if epochs == settings.max_iter and not training.stopped:
             warnings.warn(
-                f"{type(self).__name__}: the training ended after max_iter={self.max_iter} epochs, before the "
-                f"{'score' if self.early_stopping else 'loss'} stopped improving",
+                f"{training.name}: training reached max_iter={epochs} epochs before the "
+                f"{'score' if settings.early_stopping else 'loss'} stopped improving",
                 ConvergenceWarning,
                 stacklevel=5,
             )
-        return done
+        return epochs
 
-    def _samples(self, X: Any, y: Any, weight: Any, first: bool, incremental: bool, classes: Any) -> Samples:
-        """What is trained on; samples of weight 0 are left out."""
-        X, y = self._validated(X, y, self._dtypes(), first)
+    def _samples(
+        self, X: Any, y: Any, weight: Any, settings: Settings, first: bool, incremental: bool, classes: Any
+    ) -> Samples:
+        """The checked and encoded samples, without those of weight 0."""
+        dtype = (np.float64, np.float32) if settings.dtype is None else np.dtype(settings.dtype)
+        X, y = self._validate(X, y, dtype, first)
         if first:
-            self._learn_target(y, incremental, classes)
-        target = self._encoded(y, X.dtype)
-        weight = self._checked_weight(weight, X, "sample_weight")
-        weight = self._checked_weight(self._weighted(y, weight, incremental), X, "class_weight")
+            self._set_outputs(y, incremental, classes)
+        target = self._encode(y, X.dtype)
+        weight = self._check_weight(weight, X, "sample_weight")
+        weight = self._check_weight(self._target_weight(y, weight, incremental), X, "class_weight")
         samples = Samples(contiguous(X), target, weight)
         return samples if weight is None or weight.all() else samples.take(np.flatnonzero(weight))
 
-    def _validated(self, X: Any, y: Any, dtype: Any, reset: bool) -> tuple[Any, Any]:
-        """Inputs and targets as scikit-learn checks them; the names of the columns are kept, or compared."""
-        with np.errstate(over="ignore", invalid="ignore"):  # what a dtype can't hold is infinite, which raises
+    def _validate(self, X: Any, y: Any, dtype: Any, reset: bool) -> tuple[Any, Any]:
+        """scikit-learn's checks of inputs and targets; with `reset` column names are stored, else compared."""
+        with np.errstate(over="ignore", invalid="ignore"):  # overflow in a cast gives infinity, which raises
             return validate_data(
-                self, X, y, accept_sparse="csr", multi_output=True, dtype=dtype, reset=reset, **self._target_rule()
+                self, X, y, accept_sparse="csr", multi_output=True, dtype=dtype, reset=reset, **self._target_checks()
             )
 
-    def _checked_weight(self, weight: Any, X: Any, name: str) -> Array | None:
-        """Weights in the dtype of X. Raises ValueError for one that is negative, or where all are zero."""
+    def _check_weight(self, weight: Any, X: Any, name: str) -> Array | None:
+        """Weights in the dtype of X. Raises ValueError if one is negative or all are zero."""
         if weight is None:
             return None
         weight = _check_sample_weight(weight, X, dtype=X.dtype)
         if weight.min() < 0:
             raise ValueError(f"{type(self).__name__}: {name} must not be negative, got {weight.min()}")
         if not weight.any():
-            raise ValueError(f"{type(self).__name__}: {name} is zero for all samples, at least one must weigh more")
+            raise ValueError(f"{type(self).__name__}: {name} is zero for all samples, at least one must be positive")
         return weight
 
-    def _in_dtype(self, y: Array, dtype: Any) -> Array:
-        """Targets as numbers of the network. Raises ValueError for one that is too large."""
+    def _cast_target(self, y: Array, dtype: Any) -> Array:
+        """Targets in the network's dtype. Raises ValueError on overflow."""
         with np.errstate(over="ignore"):
             result = np.ascontiguousarray(y, dtype)
         if not np.isfinite(result).all():
-            raise ValueError(f"{type(self).__name__}: y holds numbers that are too large for {np.dtype(dtype)}")
+            raise ValueError(f"{type(self).__name__}: y contains values too large for {np.dtype(dtype)}")
         return result
 
-    def _dtypes(self) -> Any:
-        """What inputs are brought to: float32 stays, all else becomes float64, unless `dtype` says."""
-        return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
-
-    def _new_training(self, layers: Layers, dtype: Any) -> Training:
-        """A network at its start."""
+    def _new_training(self, settings: Settings, sizes: list[int], dtype: Any) -> Training:
+        """A training with a newly initialized network."""
         random = check_random_state(self.random_state)
-        generator = Generator() if any(layers.dropout) else None
-        model = build(*layers, self.norm, dtype, generator)
-        initialise(model, layers.activations, random)
+        generator = Generator() if any(settings.dropout) else None
+        model = build(sizes, settings.activation, settings.dropout, settings.norm, dtype, generator)
+        initialize(model, settings.activation, random)
         if generator is not None:
             generator.manual_seed(int(random.randint(2**31)))
-        return Training(model, LOSSES[self.out_activation_], self._score_of_outputs(), self._metric, random)
+        return Training(model, LOSSES[self.out_activation_], self._score_function(), self._metric, random)
 
     def _check_sizes(self, sizes: list[int]) -> None:
         layers = list(linear_layers(self._training.model))
         built = [layers[0].in_features, *(layer.out_features for layer in layers)]
         if built != sizes:
             raise ValueError(
-                f"{type(self).__name__}: to go on with a network of sizes {built} is not to change it to {sizes}"
+                f"{type(self).__name__}: training cannot continue with layer sizes {sizes}, the network has {built}"
             )
 
     # Validation
 
-    def _given_validation(self, train: Samples, X: Any, y: Any, weight: Any, check_leakage: bool) -> Samples | None:
-        name = type(self).__name__
+    def _validation_set(self, train: Samples, data: ValidationData, settings: Settings) -> Samples | None:
+        """The validation set that the user passed, checked and encoded."""
+        name = settings.estimator
+        X, y, weight, check_leakage = data
         if X is None and y is None and weight is None:
             return None
         if X is None or y is None:
-            raise ValueError(f"{name}: X_val and y_val go together, got {'y_val' if X is None else 'X_val'} alone")
-        if self.solver == "lbfgs":
-            raise ValueError(f"{name}: solver='lbfgs' has no epochs in which to measure X_val")
+            raise ValueError(f"{name}: X_val and y_val go together, got only {'y_val' if X is None else 'X_val'}")
+        if not settings.stochastic:
+            raise ValueError(f"{name}: solver='lbfgs' has no epochs after which to measure X_val")
         try:
-            X, y = self._validated(X, y, self._training.params[0].dtype, False)
-            held = Samples(contiguous(X), self._encoded(y, X.dtype), self._checked_weight(weight, X, "sample_weight"))
+            X, y = self._validate(X, y, self._training.params[0].dtype, False)
+            result = Samples(contiguous(X), self._encode(y, X.dtype), self._check_weight(weight, X, "sample_weight"))
         except ValueError as error:
             raise ValueError(f"{name}: X_val and y_val: {str(error).removeprefix(f'{name}: ')}") from error
         if check_leakage:
-            warn_of_repeated(train, held, stacklevel=7)
-        return held
+            warn_of_repeated(train, result, stacklevel=7)
+        return result
 
-    def _parts(
-        self, training: Training, samples: Samples, given: Samples | None, incremental: bool
+    def _split(
+        self, training: Training, samples: Samples, validation: Samples | None, incremental: bool
     ) -> tuple[Samples, Samples | None]:
-        """What is trained on, and what is held out for validation. What the first ``partial_fit`` held out is
-        not trained on in those that follow, should it come again."""
-        if given is not None or not self.early_stopping:
-            return samples, given
-        if incremental and training.held is not None:
-            rows = rows_besides(samples, training.held_keys)
+        """The training set and the validation set. Later calls of ``partial_fit`` leave out rows that the first one
+        held out, if they come again."""
+        settings = training.settings
+        if validation is not None or not settings.early_stopping:
+            return samples, validation
+        if incremental and training.validation is not None:
+            rows = rows_besides(samples, training.validation_keys)
             if not len(rows):
                 raise ValueError(
-                    f"{type(self).__name__}: all of these {len(samples)} samples were held out for validation in the "
-                    "first call; there is nothing to train on"
+                    f"{training.name}: the first call held out all of these {len(samples)} samples for validation; "
+                    "there are none to train on"
                 )
-            return samples.take(rows), training.held
-        train, held = hold_out(
-            len(samples), self._strata(samples.y), self.validation_fraction, training.random, type(self).__name__
+            return samples.take(rows), training.validation
+        train_rows, validation_rows = hold_out(
+            len(samples), self._strata(samples.y), settings.validation_fraction, training.random, training.name
         )
-        training.held = samples.take(held)
+        training.validation = samples.take(validation_rows)
         if incremental:
-            training.held_keys = Counter(row_keys(training.held))
-        return samples.take(train), training.held
+            training.validation_keys = Counter(row_keys(training.validation))
+        return samples.take(train_rows), training.validation
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

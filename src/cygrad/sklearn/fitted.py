@@ -1,4 +1,4 @@
-"""What a fit leaves behind: fitted attributes, and the outputs of the network."""
+"""The state of an estimator after ``fit``: fitted attributes, and the outputs of the network."""
 
 from __future__ import annotations
 
@@ -19,32 +19,24 @@ from cygrad.train.history import History
 
 __all__ = ["FittedMLP"]
 
-ROWS = 4096  # of a prediction at a time
+ROWS = 4096  # predicted at a time
 
 
 class FittedMLP:
-    """An estimator as it is used after ``fit``."""
+    """The part of an estimator that is used after ``fit``."""
 
-    solver: str
-    early_stopping: bool
-    learning_rate_init: float
     out_activation_: str
+    n_outputs_: int
     _metric: str
     _training: Training
 
     # Attributes
 
-    def _check_weights(self, training: Training) -> None:
-        if not all([np.isfinite(p.array).all() for p in training.params]):
-            raise ValueError(
-                f"{type(self).__name__}: the weights are no longer finite after {len(training.history)} epochs; scale "
-                f"the data, or lower learning_rate_init, now {self.learning_rate_init}"
-            )
-
     def _publish(self, training: Training) -> None:
         """Sets the fitted attributes."""
-        stochastic, history = self.solver != "lbfgs", training.history
-        validated = stochastic and len(history) > 0 and f"val_{self._metric}" in history.records[-1]
+        settings, history = training.settings, training.history
+        early = settings.stochastic and settings.early_stopping
+        validated = settings.stochastic and len(history) > 0 and f"val_{self._metric}" in history.records[-1]
         self.history_: History = history
         self.n_layers_ = len(training.weights) + 1
         self.t_ = training.samples
@@ -53,28 +45,28 @@ class FittedMLP:
         self.loss_curve_ = [record["loss"] for record in history.records]
         self.validation_loss_curve_ = history["val_loss"] if validated else None
         self.validation_scores_ = history[f"val_{self._metric}"] if validated else None
-        self.best_validation_score_ = training.patience.best if validated and self.early_stopping else None
-        self.best_loss_ = None if self.early_stopping and stochastic else min(self.loss_curve_, default=math.nan)
+        self.best_validation_score_ = training.patience.best if validated and early else None
+        self.best_loss_ = None if early else min(self.loss_curve_, default=math.nan)
 
     @property
     def module_(self) -> nn.Sequential:
-        """The network, in evaluation mode: Linear, norm, activation and Dropout a hidden layer, and a last Linear."""
+        """The network in evaluation mode: Linear, norm, activation and Dropout for each hidden layer, then Linear."""
         check_is_fitted(self)
         return self._training.model
 
     @property
     def coefs_(self) -> list[Array]:
-        """The weights of each layer, (inputs, outputs), sharing memory with the network."""
+        """The weights of each layer, (inputs, outputs); they share memory with the network."""
         return [layer.weight.array.T for layer in self._linear_layers("coefs_")]
 
     @property
     def intercepts_(self) -> list[Array]:
-        """The biases of each layer, (outputs), sharing memory with the network."""
+        """The biases of each layer, (outputs); they share memory with the network."""
         return [layer.bias.array for layer in self._linear_layers("intercepts_") if layer.bias is not None]
 
     def _linear_layers(self, name: str) -> list[nn.Linear]:
         if "_training" not in vars(self):
-            raise AttributeError(f"{type(self).__name__}: {name} is there after fit")
+            raise AttributeError(f"{type(self).__name__}: {name} is available after fit")
         return list(linear_layers(self._training.model))
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -83,7 +75,7 @@ class FittedMLP:
     # Outputs
 
     def _scores(self, X: Any) -> Tensor:
-        """What the network gives, (N, C), before the output activation."""
+        """The network's outputs (N, C) before the output activation."""
         check_is_fitted(self)
         model = self._training.model
         X = validate_data(
@@ -94,6 +86,6 @@ class FittedMLP:
         return Tensor(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
     def _outputs(self, z: Tensor) -> Array:
-        """Scores after the output activation."""
+        """The output activation of scores z (N, C)."""
         with no_grad():
             return OUTPUTS[self.out_activation_](z).array

@@ -1,4 +1,4 @@
-"""Leakage: rows that an estimator is given both to learn from and to validate with."""
+"""Leakage: rows that are both in the training set and in the validation set of an estimator."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from cygrad.sklearn.samples import Samples
 __all__ = ["warn_of_repeated"]
 
 
-def warn_of_repeated(train: Samples, held: Samples, stacklevel: int) -> None:
-    """Warns of rows of the held part that are trained on, inputs and targets alike. A row of a sparse matrix is one of
-    an array with the same numbers."""
-    a, b = train.x, held.x
+def warn_of_repeated(train: Samples, validation: Samples, stacklevel: int) -> None:
+    """Warns if the training set contains rows of the validation set with equal inputs and targets. A row of a sparse
+    matrix equals a row of an array with the same values."""
+    a, b = train.x, validation.x
     if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
-        a, b = codes(a), codes(b)
-    warn_of_leakage(TensorDataset(a, train.y), TensorDataset(b, held.y), stacklevel=stacklevel + 1)
+        a, b = row_hashes(a), row_hashes(b)
+    warn_of_leakage(TensorDataset(a, train.y), TensorDataset(b, validation.y), stacklevel=stacklevel + 1)
 
 
-def codes(x: Any) -> Array:
-    """A number (N) for each row of a matrix, of 64 bits: the sum of a hash of column and value over what is not 0."""
+def row_hashes(x: Any) -> Array:
+    """A 64-bit hash of each row of a matrix (N): the sum of the hashes of (column, value) over its nonzero elements."""
     from scipy.sparse import csr_array
 
     x = csr_array(x, copy=True)
     x.sum_duplicates()
-    places = hashed(x.indices.astype(np.uint64)[:, None], np.zeros(x.nnz, np.uint64))
-    there = np.where(x.data != 0, hashed(words(x.data[:, None]), places), np.uint64(0))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(there)])
+    columns = hashed(x.indices.astype(np.uint64)[:, None], np.zeros(x.nnz, np.uint64))
+    nonzero = np.where(x.data != 0, hashed(words(x.data[:, None]), columns), np.uint64(0))
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(nonzero)])
     return np.asarray(sums[x.indptr[1:]] - sums[x.indptr[:-1]])

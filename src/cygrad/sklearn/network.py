@@ -1,4 +1,4 @@
-"""The network of an estimator: its layers, its first weights, its losses, and what its outputs mean."""
+"""The network of an estimator: layers, initialization, losses and output activations."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import numpy as np
 import cygrad as cg
 from cygrad import nn
 from cygrad.autograd import no_grad
+from cygrad.generator import Generator
 from cygrad.nn import functional as F
-from cygrad.random import Generator
 from cygrad.tensor import Tensor
 
-__all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "evaluating", "initialise", "linear_layers"]
+__all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "evaluating", "initialize", "linear_layers"]
 
 Loss = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]
 
@@ -48,8 +48,8 @@ def build(
     dtype: Any,
     generator: Generator | None,
 ) -> nn.Sequential:
-    """A perceptron of the given sizes, inputs and outputs included. A hidden layer is Linear, norm, activation,
-    Dropout, which draws from `generator`; of what is left out there is no module."""
+    """Builds a perceptron with layers of these sizes, from the input to the output. A hidden layer is Linear, norm,
+    activation and Dropout (with masks from `generator`); norm None, identity and p = 0 add no module."""
     layers: list[nn.Module] = []
     for (fan_in, width), activation, p in zip(pairwise(sizes[:-1]), activations, dropout, strict=True):
         layers.append(nn.Linear(fan_in, width, dtype=dtype))
@@ -63,14 +63,14 @@ def build(
 
 
 def linear_layers(model: nn.Module) -> Iterator[nn.Linear]:
-    """The linear layers, from the input on."""
+    """The linear layers, from the input to the output."""
     return (module for module in model.modules() if isinstance(module, nn.Linear))
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """A block in which a network that is trained is evaluated, without gradients. Only layers that training makes a
-    difference to change their mode, for a recorded step looks at a network again that has changed."""
+    """A block that evaluates a network in the middle of its training, without gradients. Only layers that behave
+    differently in training switch their mode: a recorded step has to check a changed network again."""
     layers = [module for module in model.modules() if isinstance(module, (nn.Dropout, nn.BatchNorm1d))]
     for layer in layers:
         layer.training = False
@@ -82,12 +82,12 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             layer.training = True
 
 
-def initialise(model: nn.Sequential, activations: Sequence[str], random: np.random.RandomState) -> None:
-    """Draws weights and biases as scikit-learn does, in its order: U(±√(c/(fan_in + fan_out))), c = 2 for logistic
-    layers and 6 for others. X. Glorot, Y. Bengio (2010), "Understanding the difficulty of training deep feedforward
+def initialize(model: nn.Sequential, activations: Sequence[str], random: np.random.RandomState) -> None:
+    """Draws weights and biases in scikit-learn's order from U(±√(c/(fan_in + fan_out))), with c = 2 for logistic layers
+    and 6 for others. X. Glorot, Y. Bengio (2010), "Understanding the difficulty of training deep feedforward
     neural networks"."""
-    of_layers = [*activations, activations[-1] if activations else "identity"]
-    for layer, activation in zip(linear_layers(model), of_layers, strict=True):
+    per_layer = [*activations, activations[-1] if activations else "identity"]
+    for layer, activation in zip(linear_layers(model), per_layer, strict=True):
         fan_in, fan_out = layer.in_features, layer.out_features
         bound = math.sqrt((2 if activation == "logistic" else 6) / (fan_in + fan_out))
         layer.weight.array[...] = random.uniform(-bound, bound, (fan_in, fan_out)).T
@@ -95,12 +95,12 @@ def initialise(model: nn.Sequential, activations: Sequence[str], random: np.rand
             layer.bias.array[...] = random.uniform(-bound, bound, fan_out)
 
 
-# Losses of scores z (N, C): the sum over the outputs, the mean over the samples. A weight, (N) as class numbers or
-# (N, 1) as columns, has the sum 1, so that Σ w·l is the weighted mean.
+# Losses of scores z (N, C): summed over the outputs, averaged over the samples. Weights, (N) with class indices and
+# (N, 1) with columns, sum to 1, so that Σ w·l is the weighted mean.
 
 
 def log_loss(z: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-    """−log softmax(z)[y] for class numbers y (N)."""
+    """−log softmax(z)[y] for class indices y (N)."""
     if weight is None:
         return F.cross_entropy(z, y)
     return (F.cross_entropy(z, y, reduction="none") * weight).sum()
@@ -122,7 +122,7 @@ def squared_error(z: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def poisson(z: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-    """Half the Poisson deviance of eᶻ: Σ y·(log y − z) − y + eᶻ, for y ≥ 0."""
+    """Half the Poisson deviance of the predictions eᶻ: Σ y·(log y − z) − y + eᶻ, for y ≥ 0."""
     log_y = y.clamp(min=float(np.finfo(y.dtype).tiny)).log()
     losses = z.exp() - y * (z - log_y + 1)
     return losses.sum() / z.shape[0] if weight is None else (losses * weight).sum()

@@ -1,4 +1,4 @@
-"""When a training has gone on for long enough."""
+"""scikit-learn's criterion to stop training."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ __all__ = ["Patience"]
 
 
 class Patience:
-    """scikit-learn's criterion to stop: more than `epochs` epochs in a row in which the score was not higher than the
-    best before by `tol` or more. NaN is never higher."""
+    """scikit-learn's criterion to stop: more than `epochs` consecutive epochs in which the score did not exceed the
+    best previous score by at least `tol`. NaN never counts as an improvement."""
 
     def __init__(self, tol: float, epochs: float) -> None:
         self.tol = tol
@@ -18,7 +18,7 @@ class Patience:
         self.waited = 0
 
     def step(self, score: float) -> bool:
-        """Takes the score of one more epoch; whether it is the best so far."""
+        """Records the score of an epoch. Returns whether it is the best so far."""
         self.waited = 0 if score >= self.best + self.tol else self.waited + 1
         improved = score > self.best
         if improved:

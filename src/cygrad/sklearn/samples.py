@@ -1,4 +1,4 @@
-"""Samples: the rows that an estimator learns from, and those that it holds out for validation."""
+"""Samples: the rows that an estimator trains on, and the rows that it holds out for validation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from cygrad._typing import Array
 from cygrad.tensor import Tensor
 
-__all__ = ["Samples", "contiguous", "dense", "hold_out", "row_keys", "rows_besides"]
+__all__ = ["Batch", "Samples", "contiguous", "dense", "hold_out", "row_keys", "rows_besides"]
+
+Batch = tuple[Tensor, Tensor, "Tensor | None"]  # inputs, targets, and weights with sum 1
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs x (N, D), an array or a CSR matrix; targets y, class numbers (N) or columns (N, C); and for each sample
-    a weight (N) above 0, or None."""
+    """Inputs x (N, D), an array or a CSR matrix; targets y, class indices (N) or columns (N, C); and optionally a
+    weight > 0 for each sample (N)."""
 
     x: Any
     y: Array
@@ -30,7 +32,7 @@ class Samples:
         return int(self.x.shape[0])
 
     def take(self, rows: Array) -> Samples:
-        """Some of the rows."""
+        """The samples at these indices."""
         return Samples(self.x[rows], self.y[rows], None if self.weight is None else self.weight[rows])
 
     @property
@@ -38,20 +40,21 @@ class Samples:
         """Whether x is a CSR matrix."""
         return not isinstance(self.x, np.ndarray)
 
-    def batch(self, rows: Array | slice) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Some of the rows as dense tensors. The weights are divided by their sum, and have as many axes as y."""
+    def batch(self, rows: Array | slice) -> Batch:
+        """The samples at these indices as dense tensors. The weights are divided by their sum and have as many axes as
+        y."""
         x, y = Tensor(dense(self.x, rows)), Tensor(dense(self.y, rows))
         if self.weight is None:
             return x, y, None
         weight = self.weight[rows]
         return x, y, Tensor(self.beside_y(weight / weight.sum()))
 
-    def whole(self) -> tuple[Tensor, Tensor, Tensor | None]:
-        """All of the rows as one batch."""
+    def whole(self) -> Batch:
+        """All samples as one batch."""
         return self.batch(slice(None))
 
     def beside_y(self, weight: Array) -> Array:
-        """Weights with as many axes as y has."""
+        """Weights (N) reshaped to broadcast against y."""
         return weight.reshape(-1, *[1] * (self.y.ndim - 1))
 
 
@@ -63,57 +66,58 @@ def dense(array: Any, rows: Array | slice) -> Array:
 
 
 def contiguous(x: Any) -> Any:
-    """The rows one behind the other; CSR stays as it is."""
+    """An array in C order; a CSR matrix is returned unchanged."""
     return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x
 
 
 def hold_out(
     n: int, labels: Array | None, fraction: float, random: np.random.RandomState, name: str
 ) -> tuple[Array, Array]:
-    """The rows to train on, and those held out for validation, ⌈fraction·n⌉ of them, drawn within each class of
-    `labels` where these are given and the classes are large enough. Every class keeps a row to train on.
+    """Splits n rows into a training set and a validation set of ⌈fraction·n⌉ rows, and returns the indices of both.
 
-    Raises ValueError where fewer than two rows would be held out, or none be left.
+    With `labels` the validation set is drawn within each class if the classes are large enough, and every class keeps
+    at least one row in the training set. Raises ValueError if the validation set would have fewer than two rows, or the
+    training set none.
     """
     size = math.ceil(fraction * n)
     if size < 2 or n - size < 1:
         raise ValueError(
-            f"{name}: early_stopping needs two samples or more to validate on, and one to train on, but "
-            f"validation_fraction={fraction} of {n} samples are {size}"
+            f"{name}: early_stopping needs at least two samples for validation and one for training, but "
+            f"validation_fraction={fraction} holds out {size} of {n} samples"
         )
-    parts = {"n_splits": 1, "test_size": size, "train_size": n - size, "random_state": random}
+    split = {"n_splits": 1, "test_size": size, "train_size": n - size, "random_state": random}
     rows = np.arange(n)
     if labels is None:
-        return next(ShuffleSplit(**parts).split(rows))
+        return next(ShuffleSplit(**split).split(rows))
     classes, first, counts = np.unique(labels, return_index=True, return_counts=True)
     if counts.min() >= 2 and min(size, n - size) >= len(classes):
-        return next(StratifiedShuffleSplit(**parts).split(rows, labels))
+        return next(StratifiedShuffleSplit(**split).split(rows, labels))
     free = np.setdiff1d(rows, first)
     if len(free) < 2:
         raise ValueError(
-            f"{name}: early_stopping needs two samples or more to validate on, but {n} samples of {len(classes)} "
-            f"classes leave {len(free)} when each class keeps one to train on"
+            f"{name}: early_stopping needs at least two samples for validation, but of {n} samples in {len(classes)} "
+            f"classes only {len(free)} can be held out if each class keeps one for training"
         )
-    held = random.permutation(free)[:size]
-    return np.setdiff1d(rows, held), held
+    validation = random.permutation(free)[:size]
+    return np.setdiff1d(rows, validation), validation
 
 
 def row_keys(samples: Samples) -> Iterator[bytes]:
-    """The bytes of every row, input and target."""
+    """The bytes of each row, input and target."""
     x, y = samples.x, samples.y
     if isinstance(x, np.ndarray):
         return (a.tobytes() + b.tobytes() for a, b in zip(x, y))
-    starts = zip(x.indptr, x.indptr[1:])
-    return (x.indices[i:j].tobytes() + x.data[i:j].tobytes() + b.tobytes() for (i, j), b in zip(starts, y))
+    bounds = zip(x.indptr, x.indptr[1:])
+    return (x.indices[i:j].tobytes() + x.data[i:j].tobytes() + b.tobytes() for (i, j), b in zip(bounds, y))
 
 
-def rows_besides(samples: Samples, held: Counter[bytes]) -> Array:
-    """The numbers of the rows that are not held out. Of rows that are equal, as many count as held out as there are in
-    `held`."""
-    left, rows = held.copy(), []
+def rows_besides(samples: Samples, validation: Counter[bytes]) -> Array:
+    """The indices of the rows outside the validation set, given the keys of the latter. Of several equal rows, as many
+    are left out as the validation set has."""
+    remaining, rows = validation.copy(), []
     for row, key in enumerate(row_keys(samples)):
-        if left[key]:
-            left[key] -= 1
+        if remaining[key]:
+            remaining[key] -= 1
         else:
             rows.append(row)
     return np.array(rows, np.intp)

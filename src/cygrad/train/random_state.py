@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.random import Generator, current_generator
+from cygrad.generator import Generator, current_generator
 
 __all__ = ["RandomState"]
 

@@ -114,8 +114,8 @@ cdef int launch(int kernel, int dtype, const void *args, double cost) except -1:
             status = cg_run(run, args, cost)
     if status:
         raise MemoryError(f"{cg_kernel_names[kernel].decode()}: no memory for a thread to work in")
-    if tape is not None and tape.here():
-        tape.events.append(kept(kernel, dtype, args, cost))
+    if tape is not None and tape.is_active():
+        tape.events.append(recorded(kernel, dtype, args, cost))
         if tape.observer is not None:
             tape.observer(tape.events[len(tape.events) - 1])
     return 0

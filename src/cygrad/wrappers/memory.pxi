@@ -84,7 +84,7 @@ cdef ndarray empty(int ndim, cnp.npy_intp *shape, int type_number):
         array = cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
     else:
         array = from_pool(ndim, shape, type_number, bytes)
-    if tape is not None and tape.here():
+    if tape is not None and tape.is_active():
         tape.arrays.append(array)
     return array
 
@@ -114,7 +114,7 @@ def pooled(make, *args):
         result = make(*args)
     finally:
         PyDataMem_SetHandler(before)
-    if tape is not None and tape.here():
+    if tape is not None and tape.is_active():
         tape.created.append(result)
     return result
 

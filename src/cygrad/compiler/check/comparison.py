@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from cygrad import random
 from cygrad._typing import Array
 from cygrad.compiler.check.snapshot import Snapshot
 from cygrad.compiler.plan.launches import operands_of
@@ -15,6 +14,7 @@ from cygrad.compiler.plan.plan import launches_of
 from cygrad.compiler.program.program import Program
 from cygrad.compiler.record.calls import Call
 from cygrad.compiler.record.recorder import Recorder
+from cygrad.generator import current_generator
 
 __all__ = ["run_beside_eager"]
 
@@ -61,7 +61,7 @@ def run_beside_eager(
             when it was recorded; everything is restored
     """
     with program.replay.lock:
-        before = Snapshot([program.state(), random.current_generator(), function])
+        before = Snapshot([program.state(), current_generator(), function])
         try:
             eager = OutputRecorder()
             eager.start()

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.autograd import Value, engine
+from cygrad.autograd import Value, recording
+from cygrad.generator import Generator
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import LRScheduler
 from cygrad.optim.optimizer import Optimizer
-from cygrad.random import Generator
 
 __all__ = ["Snapshot"]
 
@@ -66,7 +66,7 @@ class Snapshot:
 
     def restore(self) -> None:
         """Put everything back."""
-        engine.note_change()  # attributes of modules are not set one by one
+        recording.note_change()  # attributes of modules are not set one by one
         for container, before in self.containers:
             if isinstance(container, list):
                 container[:] = before

@@ -37,7 +37,7 @@ def fuse_relu_backward(plan: Plan) -> None:
         writes = [use.position for use in uses[plan.owner(y)] if use.operand is None or use.operand.written]
         is_final = not any([product.position < write < index for write in writes])
         if is_final and can_fuse(plan, uses, product.event, relu, "dy", "dx"):
-            product.event.move("mask", 0, y)
+            product.event.set_address("mask", 0, y)
             plan.redirect(product.event, "c", relu.addresses("dx")[0], (relu, "dx"))
             fused.append(relu)
     plan.remove(fused)

@@ -154,7 +154,7 @@ class Plan:
 
     def redirect(self, launch: Any, operand: str, pointer: int, instead_of: tuple[Any, str]) -> None:
         """Let a launch write to `pointer` through `operand`, instead of (event, operand), which will be removed."""
-        launch.move(operand, 0, pointer)
+        launch.set_address(operand, 0, pointer)
         self.invalidate(launch)
         event, name = instead_of
         self.provenance.moved[id(launch), operand] = (self.provenance.numbers[id(event)], name)

@@ -9,10 +9,10 @@ from typing import Any
 
 from cygrad.autograd import Value
 from cygrad.compiler.replay.replay import Binding
+from cygrad.generator import Generator
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import LRScheduler
 from cygrad.optim.optimizer import Optimizer
-from cygrad.random import Generator
 
 __all__ = ["bindings_of"]
 

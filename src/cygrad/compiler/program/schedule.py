@@ -10,7 +10,7 @@ from cygrad.compiler.passes.sharing import MemoryLayout
 from cygrad.compiler.plan.plan import is_launch, launches_of
 from cygrad.compiler.record.recorder import Recorder
 from cygrad.compiler.replay.replay import OptimizerUpdate, RandomDraws
-from cygrad.random import current_generator
+from cygrad.generator import current_generator
 
 __all__ = ["Schedule", "needs_order"]
 

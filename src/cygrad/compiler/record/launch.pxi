@@ -1,4 +1,5 @@
-# Part of cygrad._kernels: a launch, which is a kernel and its argument block.
+# Part of cygrad._kernels: a launch, which is a kernel with its argument block. It is what the compiler records, changes and
+# replays.
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.unicode cimport PyUnicode_AsUTF8
@@ -25,16 +26,21 @@ cdef extern from "program.h":
 ctypedef void *pointer
 
 cdef tuple KINDS = ("OUT", "IN", "OUTS", "INS", "IDX", "N", "S", "SEED")
-cdef dict _fields = {}  # of each kernel: names and kinds of its arguments
+cdef dict _fields = {}  # names and kinds of the arguments of each kernel
 
 
 def address(ndarray array):
-    """Where the numbers of an array begin."""
+    """The address of the first element of an array."""
     return <size_t>cnp.PyArray_DATA(array)
 
 
 cdef class Launch:
-    """A kernel and a copy of its argument block, tables of arrays included."""
+    """A kernel and a copy of its argument block, with tables of addresses and sizes.
+
+    Args:
+        kernel: its index in kernel_names()
+        dtype: CG_FLOAT32 or CG_FLOAT64
+    """
 
     def __cinit__(self, int kernel, int dtype):
         self.kernel = kernel
@@ -42,7 +48,7 @@ cdef class Launch:
         self.layout = cg_layout_of(kernel)
         self.args = PyMem_Calloc(1, self.layout.bytes)
         if not self.args:
-            raise MemoryError(f"{self.name}: no memory for its argument block")
+            raise MemoryError(f"{self.name}: out of memory for an argument block")
         self.tables = []
 
     def __dealloc__(self):
@@ -58,59 +64,59 @@ cdef class Launch:
 
     @property
     def fields(self):
-        """(name, kind) of each argument; kinds are those of csrc/kernels.def."""
-        found = _fields.get(self.kernel)
-        if found is None:
-            found = _fields[self.kernel] = tuple(
+        """(name, kind) of each argument, with the kinds of csrc/kernels.def."""
+        fields = _fields.get(self.kernel)
+        if fields is None:
+            fields = _fields[self.kernel] = tuple(
                 [(self.layout.fields[i].name.decode(), KINDS[self.layout.fields[i].kind]) for i in range(self.layout.count)])
-        return found
+        return fields
 
-    cdef int64_t find(self, str name) except -1:
-        """The number of argument `name`."""
+    cdef int64_t index_of(self, str name) except -1:
+        """The index of argument `name`."""
         cdef const char *wanted = PyUnicode_AsUTF8(name)
         cdef int64_t i
         for i in range(self.layout.count):
             if strcmp(self.layout.fields[i].name, wanted) == 0:
                 return i
-        raise KeyError(f"{self.name}: it has no argument {name!r}")
+        raise KeyError(f"{self.name}: the kernel has no argument {name!r}")
 
-    cdef void *place(self, str name) except NULL:
-        """Where argument `name` lies in the block."""
-        return <char *>self.args + self.layout.fields[self.find(name)].offset
+    cdef void *argument(self, str name) except NULL:
+        """The address of argument `name` in the block."""
+        return <char *>self.args + self.layout.fields[self.index_of(name)].offset
 
     def number(self, str name):
-        """Argument `name`, a size."""
-        return (<int64_t *>self.place(name))[0]
+        """Argument `name`, an integer."""
+        return (<int64_t *>self.argument(name))[0]
 
     def set_number(self, str name, int64_t value):
-        """Changes argument `name`, a size."""
-        (<int64_t *>self.place(name))[0] = value
+        """Set argument `name`, an integer."""
+        (<int64_t *>self.argument(name))[0] = value
 
     def numbers(self, str name):
-        """Argument `name`, a table of sizes."""
-        cdef const int64_t *p = (<const int64_t **>self.place(name))[0]
+        """Argument `name`, a table of integers."""
+        cdef const int64_t *p = (<const int64_t **>self.argument(name))[0]
         return [p[i] for i in range(self.number("tensors"))]
 
     def set_scalar(self, str name, double value):
-        """Changes argument `name`, a double."""
-        (<double *>self.place(name))[0] = value
+        """Set argument `name`, a double."""
+        (<double *>self.argument(name))[0] = value
 
     def addresses(self, str name):
-        """The addresses that argument `name` holds, 0 for none: one, or those of a list."""
-        cdef pointer *p = <pointer *>self.place(name)
+        """The addresses in argument `name`: one or, for a list, any number of them. NULL is 0."""
+        cdef pointer *p = <pointer *>self.argument(name)
         cdef int64_t i, count
-        if self.layout.fields[self.find(name)].kind in (CG_OUT, CG_IN, CG_IDX):
+        if self.layout.fields[self.index_of(name)].kind in (CG_OUT, CG_IN, CG_IDX):
             return [<size_t>p[0]]
         count = self.number("tensors")
         return [<size_t>(<pointer *>p[0])[i] for i in range(count)] if p[0] else []
 
     def arrays(self):
-        """(name, kind, number, address) of every array, in the order of the arguments; the number is the place in a list, 0
-        where there is one array. NULL is none, and tables of sizes, which the launch owns, are not among them."""
+        """(name, kind, index, address) of every array, in the order of the arguments. The index is that in a list, 0 for a
+        single array. Arguments that are NULL, and tables of integers, which the launch owns, are left out."""
         cdef int64_t i, j, count = 0
         cdef bint many = False
         cdef pointer *p
-        cdef list found = []
+        cdef list arrays = []
         cdef tuple fields = self.fields
         for i in range(self.layout.count):
             if strcmp(self.layout.fields[i].name, b"tensors") == 0:
@@ -120,42 +126,43 @@ cdef class Launch:
             p = <pointer *>(<char *>self.args + self.layout.fields[i].offset)
             if kind in (CG_OUT, CG_IN) or (kind == CG_IDX and not many):
                 if p[0]:
-                    found.append((*<tuple>fields[i], 0, <size_t>p[0]))
+                    arrays.append((*<tuple>fields[i], 0, <size_t>p[0]))
             elif kind in (CG_OUTS, CG_INS) and p[0]:
                 for j in range(count):
                     if (<pointer *>p[0])[j]:
-                        found.append((*<tuple>fields[i], j, <size_t>(<pointer *>p[0])[j]))
-        return found
+                        arrays.append((*<tuple>fields[i], j, <size_t>(<pointer *>p[0])[j]))
+        return arrays
 
-    def move(self, str name, int64_t index, size_t address):
-        """Makes argument `name`, or number `index` of its list, another address."""
-        cdef pointer *p = <pointer *>self.place(name)
-        if self.layout.fields[self.find(name)].kind in (CG_OUT, CG_IN, CG_IDX):
+    def set_address(self, str name, int64_t index, size_t address):
+        """Set argument `name`, or entry `index` of its list."""
+        cdef pointer *p = <pointer *>self.argument(name)
+        if self.layout.fields[self.index_of(name)].kind in (CG_OUT, CG_IN, CG_IDX):
             p[0] = <void *>address
         else:
             (<pointer *>p[0])[index] = <void *>address
 
     @property
     def watched(self):
-        """The address that watch() was given, or 0."""
+        """The address passed to watch(), or 0."""
         return <size_t>self.fault
 
     def watch(self, size_t fault, message):
-        """Ends a program after this launch where the int64 at `fault` is not negative; message tells of what."""
+        """End a program after this launch if the int64 at `fault` is not negative. The error is fault_error(message, its
+        value)."""
         self.fault = <const int64_t *>fault
         self.message = message
 
-    cdef int keep_table(self, void **place, int64_t count) except -1:
-        """Replaces a table of `count` pointers or sizes by a copy that this launch owns."""
+    cdef int own_table(self, void **table_address, int64_t count) except -1:
+        """Replace a table of `count` pointers or integers by a copy that this launch owns."""
         cdef bytes table
-        if place[0] and count:
-            table = (<char *>place[0])[: count * sizeof(void *)]
+        if table_address[0] and count:
+            table = (<char *>table_address[0])[: count * sizeof(void *)]
             self.tables.append(table)
-            place[0] = <void *><char *>table
+            table_address[0] = <void *><char *>table
 
 
-cdef Launch kept(int kernel, int dtype, const void *args, double cost):
-    """A launch with a copy of the block and of its tables."""
+cdef Launch recorded(int kernel, int dtype, const void *args, double cost):
+    """A launch with copies of an argument block and its tables."""
     cdef Launch launch = Launch.__new__(Launch, kernel, dtype)
     cdef int64_t i, tensors = -1
     cdef const cg_field *field
@@ -167,5 +174,5 @@ cdef Launch kept(int kernel, int dtype, const void *args, double cost):
     for i in range(launch.layout.count):
         field = launch.layout.fields + i
         if tensors >= 0 and field.kind in (CG_OUTS, CG_INS, CG_IDX):
-            launch.keep_table(<void **>(<char *>launch.args + field.offset), tensors)
+            launch.own_table(<void **>(<char *>launch.args + field.offset), tensors)
     return launch

@@ -19,7 +19,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import Node, Op, Value, engine
+from cygrad.autograd import Node, Op, Value, recording
 from cygrad.compiler.record.address_map import AddressMap, address, arrays_in, owner_of
 from cygrad.compiler.record.calls import Call, ForwardCall, RuleCall
 
@@ -105,14 +105,14 @@ class Recorder:
 
     def start(self) -> None:
         """Start recording. Raises RuntimeError if another recording is active."""
-        if engine.use_recorder(self) is not None:
+        if recording.use_recorder(self) is not None:
             raise RuntimeError("compile: a step is being recorded already")
         kernels.use_tape(self.tape)
 
     def stop(self) -> None:
         """Stop recording."""
         kernels.use_tape(None)
-        engine.use_recorder(None)
+        recording.use_recorder(None)
         self.events[:0] = self.prologue
         self.learn_allocated()
         for gradient in self.gradients.values():

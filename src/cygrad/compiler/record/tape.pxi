@@ -1,12 +1,17 @@
-# Part of cygrad._kernels: the tape that every launch of the recorded thread is written to.
+# Part of cygrad._kernels: the tape, to which every launch of the recorded thread is appended.
 
 from cpython.pythread cimport PyThread_get_thread_ident
 
 
 cdef class Tape:
-    """What happens in this thread from now on: launches, and whatever else is appended to `events`. `arrays` are those
-    that the wrappers made meanwhile: results, and working memory; `created` those that pooled() did. `observer`, if it is
-    not None, is called with every launch when it has run."""
+    """The launches of the thread that creates it, while the tape is in use and not paused.
+
+    Attributes:
+        events: the launches, and whatever else the recorder appends
+        arrays: the arrays that wrappers allocated, for results and as working memory
+        created: the arrays that pooled() created
+        observer: called with every launch after it has run, None for no call
+    """
 
     def __init__(self):
         self.events = []
@@ -15,25 +20,26 @@ cdef class Tape:
         self.thread = PyThread_get_thread_ident()
         self.paused = 0
 
-    cdef bint here(self):
-        """Whether this thread is the one that is recorded, and not paused."""
+    cdef bint is_active(self):
+        """Whether this thread is being recorded, and the tape is not paused."""
         return not self.paused and self.thread == PyThread_get_thread_ident()
 
     @property
     def active(self):
-        """Whether this thread is the one that is recorded, and not paused."""
-        return self.here()
+        """Whether this thread is being recorded, and the tape is not paused."""
+        return self.is_active()
 
     def pause(self):
-        """Records nothing until resume() is called as often."""
+        """Stop recording until resume() is called; pauses nest."""
         self.paused += 1
 
     def resume(self):
-        """Takes one pause() back."""
+        """Undo one pause()."""
         self.paused -= 1
 
     cdef int watch(self, const int64_t *fault, message) except -1:
-        if self.here():
+        """Watch a fault of the last launch."""
+        if self.is_active():
             (<Launch>self.events[len(self.events) - 1]).watch(<size_t>fault, message)
 
 
@@ -41,8 +47,8 @@ cdef Tape tape = None
 
 
 def use_tape(Tape new):
-    """Records on `new`, or nothing where it is None; returns the tape that was in use."""
+    """Record on `new`, or nothing if it is None; returns the tape that was in use before."""
     global tape
-    before = tape
+    previous = tape
     tape = new
-    return before
+    return previous

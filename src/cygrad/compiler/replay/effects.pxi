@@ -59,7 +59,7 @@ cdef class OptimizerUpdate:
         self.optimizer, self.group, self.launch = optimizer, group, launch
         self.params, self.states, self.tensors = params, states, tensors
         self.names = tuple(tensors[0])
-        self.step = <int64_t *>launch.place("step") if "step" in dict(launch.fields) else NULL
+        self.step = <int64_t *>launch.argument("step") if "step" in dict(launch.fields) else NULL
         self.groups, self.members = len(optimizer.param_groups), len(group["params"])
         self.keys = [key for key in group if key != "params"]
         self.values = [group[key] for key in self.keys]
@@ -162,8 +162,8 @@ cdef class RandomDraws:
         for event, before in zip(self.events, self.offsets):
             if isinstance(event, Launch):
                 launch = event
-                (<uint64_t *>launch.place("seed"))[0] = seed
-                (<uint64_t *>launch.place("offset"))[0] = offset + <uint64_t>before
+                (<uint64_t *>launch.argument("seed"))[0] = seed
+                (<uint64_t *>launch.argument("offset"))[0] = offset + <uint64_t>before
             else:
                 event.options = {**event.options, "seed": seed, "offset": (offset + <uint64_t>before)}
         return 0

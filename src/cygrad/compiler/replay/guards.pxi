@@ -64,7 +64,7 @@ cdef class Guards:
         self.grad_mode = grad_mode
         self.leaves, self.gradients, self.bindings, self.updates = leaves, gradients, bindings, updates
         self.modules_unchanged = modules_unchanged
-        self.changes = engine._changes
+        self.changes = recording._changes
 
     cdef bint hold(self):
         for leaf in self.leaves:
@@ -76,10 +76,10 @@ cdef class Guards:
         for binding in self.bindings:
             if not (<Binding>binding).holds():
                 return False
-        if self.changes != engine._changes:
+        if self.changes != recording._changes:
             if not self.modules_unchanged():
                 return False
-            self.changes = engine._changes
+            self.changes = recording._changes
         for update in self.updates:
             if not (<OptimizerUpdate>update).holds():
                 return False

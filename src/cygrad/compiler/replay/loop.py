@@ -69,10 +69,10 @@ class BatchLoop:
         """
         with self.replay.lock:
             for launch, array in zip(self.gathers, data):
-                launch.move("x", 0, address(array))
-                launch.move("index", 0, address(order))
+                launch.set_address("x", 0, address(array))
+                launch.set_address("index", 0, address(order))
             for launch, array in zip(self.copies, results):
-                launch.move("y", 0, address(array))
+                launch.set_address("y", 0, address(array))
             done = 0
             while done < times:  # Python checks for Ctrl-C between two turns
                 wanted = min(self.runs_per_turn, times - done)
@@ -86,7 +86,7 @@ class BatchLoop:
 def gather_launch(buffer: Array) -> Any:
     """The launch that fills a buffer with rows of the data."""
     launch = kernels.Launch(kernel_index("gather_rows"), ANY_DTYPE)
-    launch.move("y", 0, address(buffer))
+    launch.set_address("y", 0, address(buffer))
     launch.set_number("count", len(buffer))
     launch.set_number("row_bytes", buffer.nbytes // max(1, len(buffer)))
     launch.cost = 0.1 * buffer.nbytes
@@ -96,7 +96,7 @@ def gather_launch(buffer: Array) -> Any:
 def copy_launch(result: Array) -> Any:
     """The launch that stores a result."""
     launch = kernels.Launch(kernel_index("copy"), ANY_DTYPE)
-    launch.move("x", 0, address(result))
+    launch.set_address("x", 0, address(result))
     launch.set_number("bytes", result.nbytes)
     launch.cost = 0.1 * result.nbytes
     return launch

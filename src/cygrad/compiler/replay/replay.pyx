@@ -1,3 +1,4 @@
+# cython: auto_pickle=False, binding=False, embedsignature=False
 """Stage 5: run a program on the arguments of a call.
 
 A replay checks that the guards hold, copies the arguments into the program's buffers, runs its parts and returns the
@@ -9,7 +10,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from cygrad._kernels cimport Launch, Loop, Segment
-from cygrad.autograd cimport engine
+from cygrad.autograd cimport engine, recording
 from cygrad.autograd.engine cimport Value, Version
 
 cimport cython
@@ -18,8 +19,8 @@ import threading
 
 import numpy as np
 
-from cygrad.autograd import engine as engine_module
-from cygrad.random import current_generator
+from cygrad.autograd import engine as engine_module, recording as recording_module
+from cygrad.generator import current_generator
 
 cnp.import_array()
 
@@ -27,7 +28,7 @@ ctypedef cnp.ndarray ndarray
 
 cdef object grad_enabled = engine_module.grad_enabled
 cdef object anomaly_enabled = engine_module.anomaly_enabled
-cdef object active_recorder = engine_module.recorder
+cdef object active_recorder = recording_module.recorder
 
 include "inputs.pxi"
 include "effects.pxi"

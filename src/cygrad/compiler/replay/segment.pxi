@@ -1,20 +1,20 @@
-# Part of cygrad._kernels: launches that run as one program, without the GIL.
+# Part of cygrad._kernels: segments, chains and loops of launches, which run without the GIL.
 
 cdef extern from "program.h":
     double cg_now() nogil
 
 
 def fault_error(message, row):
-    """The error of a launch that was watched."""
+    """The error of a watched launch: `message` as passed to watch(), and the row that the fault names."""
     op, name, target, limit = message
     return wrong_number(op, name, target, limit, row)
 
 
 cdef cg_step *new_steps(int64_t count) except NULL:
-    """Room for steps."""
+    """Memory for steps."""
     cdef cg_step *steps = <cg_step *>PyMem_Calloc(count + 1, sizeof(cg_step))
     if not steps:
-        raise MemoryError(f"a program of {count} launches: no memory for it")
+        raise MemoryError(f"a program: out of memory for {count} launches")
     return steps
 
 
@@ -23,8 +23,13 @@ cdef cg_step step_of_launch(Launch launch, bint barrier):
 
 
 cdef class Chain:
-    """Launches that run block by block, all of them on one block before the next: each is cut into the same `blocks` and needs
-    of what the others write only the block that it is at."""
+    """Launches that run block by block, all of them on one block before the next. Each is cut into the same blocks, and of
+    what the others write it needs only the current block.
+
+    Args:
+        launches: the launches, in order
+        blocks: the number of blocks
+    """
 
     def __init__(self, list launches, int64_t blocks):
         cdef Launch launch
@@ -45,8 +50,12 @@ cdef class Chain:
 
 
 cdef class Segment:
-    """Launches and chains that run one after the other, in one call to C without the GIL. `barriers` tells of each whether it
-    needs what a launch since the last barrier wrote, or writes what that one used."""
+    """Launches and chains that run one after another, in one call into C without the GIL.
+
+    Args:
+        launches: launches and chains, in order
+        barriers: for each of them, whether all threads must have finished those since the last barrier before it starts
+    """
 
     def __init__(self, list launches, list barriers):
         cdef Chain chain
@@ -66,7 +75,7 @@ cdef class Segment:
         PyMem_Free(self.steps)
 
     cdef int64_t run(self) except -1:
-        """Runs all launches; returns how many were run before a fault, or `count`."""
+        """Run all launches; returns the number of the one with a fault, or `count`."""
         cdef int64_t done
         if self.cost < GIL_COST:
             done = cg_run_steps(self.steps, self.count)
@@ -74,44 +83,48 @@ cdef class Segment:
             with nogil:
                 done = cg_run_steps(self.steps, self.count)
         if done < 0:
-            raise MemoryError("a program: no memory for a thread to work in")
+            raise MemoryError("a program: out of memory for a thread's working memory")
         return done
 
     cdef int fail(self, int64_t number) except -1:
-        """Raises the error of launch `number`."""
+        """Raise the error of launch `number`."""
         cdef Launch launch = self.launches[number]
         raise fault_error(launch.message, launch.fault[0])
 
     def __call__(self):
-        """Runs all launches; raises what a fault among them means."""
+        """Run all launches; raises the error of the first fault."""
         cdef int64_t done = self.run()
         if done < self.count:
             self.fail(done)
 
     @property
     def barriers(self):
-        """Of each launch, whether it needs those since the last barrier to be over."""
+        """For each launch, whether it waits for those since the last barrier."""
         return [bool(self.steps[i].barrier) for i in range(self.count)]
 
     def times(self):
-        """Runs all launches one by one; returns the nanoseconds of each."""
+        """Run all launches one by one; returns the nanoseconds of each."""
         cdef int64_t i, done
-        cdef double before
+        cdef double start, elapsed
         result = []
         for i in range(self.count):
             with nogil:
-                before = cg_now()
+                start = cg_now()
                 done = cg_run_steps(self.steps + i, 1)
-                before = cg_now() - before
+                elapsed = cg_now() - start
             if done < 1:
                 self.fail(i)
-            result.append(before)
+            result.append(elapsed)
         return result
 
 
 cdef class Loop(Segment):
-    """Launches that run again and again, in one call to C without the GIL. From one time to the next, words move on: `words`
-    lists (launch, the name of an argument, by how much), of addresses and whole numbers."""
+    """Launches that run any number of times, in one call into C without the GIL.
+
+    Args:
+        launches, barriers: as for Segment
+        words: (launch, argument, increment) of each address or integer that grows from run to run
+    """
 
     def __init__(self, list launches, list barriers, list words):
         cdef Launch launch
@@ -120,24 +133,24 @@ cdef class Loop(Segment):
         self.word_count = len(words)
         self.words = <cg_advance *>PyMem_Calloc(self.word_count + 1, sizeof(cg_advance))
         if not self.words:
-            raise MemoryError(f"a program of {self.count} launches: no memory for it")
+            raise MemoryError(f"a program: out of memory for {self.count} launches")
         for i in range(self.word_count):
-            launch, name, by = words[i]
-            self.words[i] = cg_advance(launch.place(name), by)
+            launch, name, increment = words[i]
+            self.words[i] = cg_advance(launch.argument(name), increment)
 
     def __dealloc__(self):
         PyMem_Free(self.words)
 
     cdef int64_t repeat(self, int64_t times) except -1:
-        """Runs all launches `times` times; returns how often they ran to their end, less where there was a fault."""
+        """Run all launches `times` times; returns the number of complete runs, which is smaller after a fault."""
         cdef int64_t done
         with nogil:
             done = cg_run_loop(self.steps, self.count, times, self.words, self.word_count, &self.ended)
         if done < 0:
-            raise MemoryError("a program: no memory for a thread to work in")
+            raise MemoryError("a program: out of memory for a thread's working memory")
         return done
 
     def error(self):
-        """The error of the launch at which the last run ended."""
+        """The error of the launch whose fault ended the last run."""
         cdef Launch launch = self.launches[self.ended]
         return fault_error(launch.message, launch.fault[0])

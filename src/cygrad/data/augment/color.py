@@ -11,7 +11,7 @@ from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.data.augment.geometry import parts_of
 from cygrad.data.augment.transform import ImageTransform, Transform, interval, probability, spread
-from cygrad.random import Generator
+from cygrad.generator import Generator
 
 __all__ = ["ColorJitter", "GaussianBlur", "GaussianNoise", "Normalize", "RandomErasing", "ToDtype"]
 
@@ -84,9 +84,7 @@ class GaussianNoise(ImageTransform):
     True
     """
 
-    def __init__(
-        self, mean: float = 0.0, sigma: float | Sequence[float] = 0.1, clip: bool | Pair = True
-    ) -> None:
+    def __init__(self, mean: float = 0.0, sigma: float | Sequence[float] = 0.1, clip: bool | Pair = True) -> None:
         self.mean = float(mean)
         self.sigma = interval("GaussianNoise", "sigma", sigma, low=0.0)
         self.clip = ((0.0, 1.0) if clip else None) if isinstance(clip, bool) else clip

@@ -14,7 +14,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.data.augment.transform import ImageTransform, demand_images, interval, probability, size_of, spread
-from cygrad.random import Generator
+from cygrad.generator import Generator
 
 __all__ = [
     "RandomAffine",

@@ -13,7 +13,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.data.augment.transform import Transform, probability
-from cygrad.random import Generator
+from cygrad.generator import Generator
 
 __all__ = ["DropTokens", "InsertTokens", "ReplaceTokens", "SwapTokens"]
 

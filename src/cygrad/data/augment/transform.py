@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.autograd import engine
-from cygrad.random import Generator, current_generator
+from cygrad.autograd import recording
+from cygrad.generator import Generator, current_generator
 from cygrad.tensor import Tensor
 
 __all__ = ["Compose", "RandomApply", "Transform"]
@@ -34,7 +34,7 @@ class Transform:
         """The batch changed: its first part, and for some transforms the labels behind it."""
         if not batch:
             raise TypeError(f"{type(self).__name__}: got no batch to change")
-        engine.reading("augmentation")
+        recording.reading("augmentation")
         parts = [part.array if isinstance(part, Tensor) else part for part in batch]
         changed = self.apply(parts, current_generator() if generator is None else generator)
         result = tuple(

@@ -1,4 +1,4 @@
-"""ONNX: a model as a file that other programs run. It needs the package ``onnx``."""
+"""ONNX: exports a model to a file that other programs can run. Needs the package ``onnx``."""
 
 from cygrad.integrations.onnx.export import OPSETS, export
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cygrad import _kernels as kernels
-from cygrad import random
-from cygrad.autograd import engine
+from cygrad.autograd import engine, recording
+from cygrad.generator import Generator, current_generator
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.dropout import dropout_at
 
@@ -19,7 +19,7 @@ def dropout(
     p: float = 0.5,
     training: bool = True,
     inplace: bool = False,
-    generator: random.Generator | None = None,
+    generator: Generator | None = None,
 ) -> Tensor:
     """In training: each element is 0 with probability p, else x/(1 − p); otherwise x. N. Srivastava et al. (2014).
 
@@ -35,10 +35,10 @@ def dropout(
         raise ValueError(f"dropout: p must lie in [0, 1], got {p}")
     if not training or p == 0:
         return input
-    source = random.current_generator() if generator is None else generator
+    source = current_generator() if generator is None else generator
     seed, offset = source.advance(kernels.dropout_draws(input.array))
     result = dropout_at(input, p, seed, offset)
-    recorder = engine.recorder()
+    recorder = recording.recorder()
     if recorder is not None:
         recorder.drew(generator, kernels.dropout_draws(input.array))
     return engine.rewrite(input, result) if inplace else result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.embedding import embedding_rows, one_hot_rows
 from cygrad.ops.linear import linear
@@ -40,6 +40,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if numbers.size == 0 and num_classes <= 0:
         raise RuntimeError("one_hot: num_classes must be given for an empty input")
     if num_classes == -1:
-        engine.reading("one_hot without num_classes")
+        recording.reading("one_hot without num_classes")
     classes = int(numbers.max()) + 1 if num_classes == -1 else num_classes
     return one_hot_rows(tensor, classes=classes)

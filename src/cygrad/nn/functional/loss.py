@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cygrad._typing import Array
-from cygrad.autograd import engine
+from cygrad.autograd import recording
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops import loss as ops
 
@@ -73,7 +73,7 @@ def binary_cross_entropy(
     name = "binary_cross_entropy"
     check_same_shape(name, input, target)
     ops.reduction_number(name, reduction)
-    engine.call_again(check_probabilities, name, input.array)
+    recording.call_again(check_probabilities, name, input.array)
     if weight is None:
         return ops.bce_loss(input, target, reduction=reduction)
     return reduced(ops.bce_loss(input, target, reduction="none") * weight, reduction, name)
@@ -158,5 +158,5 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
     check_same_shape("kl_div", input, target)
     op = ops.kl_div_log if log_target else ops.kl_div
     if reduction == "batchmean":
-        return op(input, target, reduction="sum") / input.shape[0]
+        return op(input, target, reduction="sum") / (input.shape[0] if input.ndim else 1)
     return op(input, target, reduction=reduction)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, Generic, TypeVar, overload
 
-from cygrad.autograd import engine
 from cygrad.nn.display import indented, layout
+from cygrad.nn.layer import layers_in
 from cygrad.nn.module import Module
 from cygrad.nn.parameter import Parameter
 from cygrad.tensor import Tensor
@@ -130,7 +130,7 @@ class Sequential(_List[Module]):
             self._set_items(args)
 
     def forward(self, input: Any) -> Any:
-        for module in engine.layers_in(self.__dict__):
+        for module in layers_in(self.__dict__):
             input = module(input)
         return input
 

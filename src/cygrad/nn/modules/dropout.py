@@ -8,7 +8,7 @@ from cygrad.nn import functional as F
 from cygrad.nn.options import KW_ONLY, Configured, stores_options
 
 if TYPE_CHECKING:
-    from cygrad.random import Generator
+    from cygrad.generator import Generator
     from cygrad.tensor import Tensor
 
 __all__ = ["Dropout"]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad.autograd import engine
+from cygrad.autograd import engine, leaves, recording
 from cygrad.tensor import Tensor
 
 
 def with_gradient(parameters: Any) -> list[Tensor]:
     """The parameters that have a gradient."""
-    return engine.with_gradient([parameters] if isinstance(parameters, Tensor) else list(parameters))
+    return leaves.with_gradient([parameters] if isinstance(parameters, Tensor) else list(parameters))
 
 
 def clip_grad_norm_(
@@ -43,15 +43,15 @@ def clip_grad_norm_(
     if not params:
         return engine.wrap(np.zeros((), np.float32))
     if error_if_nonfinite:
-        engine.reading("clip_grad_norm_ with error_if_nonfinite")
-    return engine.wrap(kernels.clip_grad_norm(engine.gradients_of(params, True), max_norm, order, error_if_nonfinite))
+        recording.reading("clip_grad_norm_ with error_if_nonfinite")
+    return engine.wrap(kernels.clip_grad_norm(leaves.gradients_of(params, True), max_norm, order, error_if_nonfinite))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Brings every number of every gradient into [−clip_value, clip_value]. As ``torch.nn.utils.clip_grad_value_``."""
     params = with_gradient(parameters)
     if params:
-        kernels.clip_grad_value(engine.gradients_of(params, True), float(clip_value))
+        kernels.clip_grad_value(leaves.gradients_of(params, True), float(clip_value))
 
 
 def clip_grad_adaptive_(
@@ -77,7 +77,7 @@ def clip_grad_adaptive_(
     if not params:
         return engine.wrap(np.zeros((), np.float32))
     weights = [p.array for p in params]
-    return engine.wrap(kernels.clip_grad_adaptive(engine.gradients_of(params, True), weights, clipping, eps, unitwise))
+    return engine.wrap(kernels.clip_grad_adaptive(leaves.gradients_of(params, True), weights, clipping, eps, unitwise))
 
 
 def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
@@ -87,7 +87,7 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_n
         return engine.wrap(np.zeros((), np.float32))
     norm = kernels.grad_norm(arrays, float(norm_type))
     if error_if_nonfinite:
-        engine.reading("get_total_norm with error_if_nonfinite")
+        recording.reading("get_total_norm with error_if_nonfinite")
     if error_if_nonfinite and not np.isfinite(norm):
         raise RuntimeError(f"get_total_norm: the norm of order {norm_type} is {norm}")
     return engine.wrap(norm)

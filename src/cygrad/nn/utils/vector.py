@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cygrad.autograd import engine
+from cygrad.autograd import leaves
 from cygrad.ops.shape import cat
 from cygrad.tensor import Tensor
 
@@ -25,8 +25,8 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     total = sum([p.numel() for p in params])
     if vec.ndim != 1 or vec.numel() != total:
         raise ValueError(f"vector_to_parameters: the vector has shape {vec.shape}, but there are {total} parameters")
-    engine.note_writes(params)
+    leaves.note_writes(params)
     begin = 0
-    for array in engine.arrays_of(params):
+    for array in leaves.arrays_of(params):
         array[...] = vec.array[begin : begin + array.size].reshape(array.shape)
         begin += array.size

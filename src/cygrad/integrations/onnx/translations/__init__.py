@@ -1,6 +1,6 @@
-"""What each op is in ONNX, one file a family as in ``cygrad/ops``.
+"""The translations of ops to ONNX, one file per family as in ``cygrad/ops``.
 
-The definitions of ONNX's operators: https://onnx.ai/onnx/operators/.
+ONNX's operators are defined at https://onnx.ai/onnx/operators/.
 """
 
 from cygrad.integrations.onnx.translations import (
@@ -14,7 +14,7 @@ from cygrad.integrations.onnx.translations import (
     reduce,
     shape,
 )
-from cygrad.integrations.onnx.translations.table import TRANSLATIONS
+from cygrad.integrations.onnx.translations.registry import TRANSLATIONS
 
 __all__ = [
     "TRANSLATIONS",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.table import TRANSLATIONS, elementwise, translates
+from cygrad.integrations.onnx.translations.registry import TRANSLATIONS, translates, unary
 from cygrad.ops import activation, softmax
 
 for op, kind in {
@@ -16,7 +16,7 @@ for op, kind in {
     activation.sigmoid: "Sigmoid",
     activation.tanh: "Tanh",
 }.items():
-    TRANSLATIONS[op] = elementwise(kind)
+    TRANSLATIONS[op] = unary(kind)
 
 
 @translates(activation.leaky_relu)
@@ -37,8 +37,8 @@ def elu(call: Call) -> Any:
 def gelu_erf(call: Call) -> Any:
     if call.graph.opset >= 20:
         return call.add("Gelu", call.name())
-    bell = call.add("Add", call.add("Erf", call.add("Div", call.name(), call.number(math.sqrt(2)))), call.number(1))
-    return call.add("Mul", call.add("Mul", call.name(), bell), call.number(0.5))
+    factor = call.add("Add", call.add("Erf", call.add("Div", call.name(), call.scalar(math.sqrt(2)))), call.scalar(1))
+    return call.add("Mul", call.add("Mul", call.name(), factor), call.scalar(0.5))
 
 
 @translates(activation.gelu_tanh)
@@ -46,9 +46,9 @@ def gelu_tanh(call: Call) -> Any:
     if call.graph.opset >= 20:
         return call.add("Gelu", call.name(), approximate="tanh")
     x = call.name()
-    cube = call.add("Mul", call.add("Mul", call.add("Mul", x, x), x), call.number(0.044715))
-    bend = call.add("Tanh", call.add("Mul", call.add("Add", x, cube), call.number(math.sqrt(2 / math.pi))))
-    return call.add("Mul", call.add("Mul", x, call.add("Add", bend, call.number(1))), call.number(0.5))
+    cube = call.add("Mul", call.add("Mul", call.add("Mul", x, x), x), call.scalar(0.044715))
+    tanh = call.add("Tanh", call.add("Mul", call.add("Add", x, cube), call.scalar(math.sqrt(2 / math.pi))))
+    return call.add("Mul", call.add("Mul", x, call.add("Add", tanh, call.scalar(1))), call.scalar(0.5))
 
 
 @translates(activation.silu)
@@ -58,15 +58,15 @@ def silu(call: Call) -> Any:
 
 @translates(activation.softplus)
 def softplus(call: Call) -> Any:
-    """log(1 + e^(beta·x))/beta; above the threshold x, which is the same where e^−threshold is lost in rounding."""
+    """log(1 + e^(beta·x))/beta, and x above the threshold, which is left out if e^−threshold is below rounding."""
     beta, threshold = float(call.options["beta"]), float(call.options["threshold"])
     x = call.name()
-    scaled = x if beta == 1 else call.add("Mul", x, call.number(beta))
+    scaled = x if beta == 1 else call.add("Mul", x, call.scalar(beta))
     y = call.add("Softplus", scaled)
-    y = y if beta == 1 else call.add("Div", y, call.number(beta))
+    y = y if beta == 1 else call.add("Div", y, call.scalar(beta))
     if threshold > 0 and math.exp(-threshold) < threshold * np.finfo(call.dtype).eps:
         return y
-    return call.add("Where", call.add("Greater", scaled, call.number(threshold)), x, y)
+    return call.add("Where", call.add("Greater", scaled, call.scalar(threshold)), x, y)
 
 
 @translates(softmax.softmax)

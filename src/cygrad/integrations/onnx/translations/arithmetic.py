@@ -1,11 +1,11 @@
-"""Arithmetic of two operands."""
+"""Arithmetic with two operands."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.table import TRANSLATIONS, pair, translates
+from cygrad.integrations.onnx.translations.registry import TRANSLATIONS, binary, translates
 from cygrad.ops import arithmetic
 
 for op, kind in {
@@ -14,19 +14,20 @@ for op, kind in {
     arithmetic.maximum: "Max",
     arithmetic.minimum: "Min",
 }.items():
-    TRANSLATIONS[op] = pair(kind)
+    TRANSLATIONS[op] = binary(kind)
 
 
 @translates(arithmetic.add, arithmetic.sub)
 def sum_or_difference(call: Call) -> Any:
-    (x, y), dtype = call.common(0, 1)
+    (x, y), dtype = call.promoted(0, 1)
     alpha = call.options["alpha"]
-    scaled = y if alpha == 1 else call.add("Mul", y, call.number(alpha, dtype))
+    scaled = y if alpha == 1 else call.add("Mul", y, call.scalar(alpha, dtype))
     return call.add("Add" if call.op is arithmetic.add else "Sub", x, scaled)
 
 
 def floor_quotient(call: Call, x: str, y: str, dtype: Any) -> Any:
-    """⌊x/y⌋; of integers, which ONNX divides towards zero, by way of the remainder with the divisor's sign."""
+    """⌊x/y⌋. ONNX rounds quotients of integers toward zero, so that the remainder, which has the divisor's sign, is
+    subtracted first."""
     if dtype.kind == "f":
         return call.add("Floor", call.add("Div", x, y))
     return call.add("Div", call.add("Sub", x, call.add("Mod", x, y)), y)
@@ -37,27 +38,27 @@ def div(call: Call) -> Any:
     mode = call.options["rounding_mode"]
     if mode is None:
         return call.add("Div", call.name(0, call.dtype), call.name(1, call.dtype))
-    (x, y), dtype = call.common(0, 1)
+    (x, y), dtype = call.promoted(0, 1)
     if mode == "floor":
         return floor_quotient(call, x, y, dtype)
     quotient = call.add("Div", x, y)
-    return truncated(call, quotient) if dtype.kind == "f" else quotient
+    return truncate(call, quotient) if dtype.kind == "f" else quotient
 
 
-def truncated(call: Call, x: str) -> Any:
-    """x without its fraction."""
+def truncate(call: Call, x: str) -> Any:
+    """x rounded toward zero."""
     return call.add("Mul", call.add("Sign", x), call.add("Floor", call.add("Abs", x)))
 
 
 @translates(arithmetic.floor_divide)
 def floor_divide(call: Call) -> Any:
-    (x, y), dtype = call.common(0, 1)
+    (x, y), dtype = call.promoted(0, 1)
     return floor_quotient(call, x, y, dtype)
 
 
 @translates(arithmetic.remainder)
 def remainder(call: Call) -> Any:
-    (x, y), dtype = call.common(0, 1)
+    (x, y), dtype = call.promoted(0, 1)
     if dtype.kind != "f":
         return call.add("Mod", x, y)
     return call.add("Sub", x, call.add("Mul", y, floor_quotient(call, x, y, dtype)))
@@ -65,7 +66,7 @@ def remainder(call: Call) -> Any:
 
 @translates(arithmetic.fmod)
 def fmod(call: Call) -> Any:
-    (x, y), _ = call.common(0, 1)
+    (x, y), _ = call.promoted(0, 1)
     return call.add("Mod", x, y, fmod=1)
 
 
@@ -77,9 +78,9 @@ def where(call: Call) -> Any:
 @translates(arithmetic.clamp)
 def clamp(call: Call) -> Any:
     x = call.name(0, call.dtype)
-    for number, kind in (1, "Max"), (2, "Min"):
-        if call.given(number):
-            x = call.add(kind, x, call.name(number, call.dtype))
+    for position, kind in (1, "Max"), (2, "Min"):
+        if call.has(position):
+            x = call.add(kind, x, call.name(position, call.dtype))
     return x
 
 

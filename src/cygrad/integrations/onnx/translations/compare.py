@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.table import TRANSLATIONS, pair, translates
+from cygrad.integrations.onnx.translations.registry import TRANSLATIONS, binary, translates
 from cygrad.ops import compare
 
 for op, kind in {
@@ -17,12 +17,12 @@ for op, kind in {
     compare.gt: "Greater",
     compare.ge: "GreaterOrEqual",
 }.items():
-    TRANSLATIONS[op] = pair(kind)
+    TRANSLATIONS[op] = binary(kind)
 
 
 @translates(compare.ne)
 def ne(call: Call) -> Any:
-    return call.add("Not", pair("Equal")(call))
+    return call.add("Not", binary("Equal")(call))
 
 
 @translates(compare.logical_and, compare.logical_or, compare.logical_xor)
@@ -33,7 +33,7 @@ def logic(call: Call) -> Any:
 
 @translates(compare.bitwise_and, compare.bitwise_or, compare.bitwise_xor)
 def bits(call: Call) -> Any:
-    (x, y), dtype = call.common(0, 1)
+    (x, y), dtype = call.promoted(0, 1)
     kinds = {compare.bitwise_and: "And", compare.bitwise_or: "Or", compare.bitwise_xor: "Xor"}
     if dtype.kind != "b" and call.graph.opset < 18:
         call.refuse("for integers before opset 18")

@@ -1,4 +1,4 @@
-"""Reading and writing at places, and sorting."""
+"""Reading and writing at indices, and sorting."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from typing import Any
 import numpy as np
 
 from cygrad.integrations.onnx.graph import Call
+from cygrad.integrations.onnx.translations.registry import translates
 from cygrad.integrations.onnx.translations.shape import BEFORE_FIRST, LAST
-from cygrad.integrations.onnx.translations.table import translates
 from cygrad.ops import index
 
 
 @translates(index.getitem)
 def getitem(call: Call) -> Any:
-    """Slices in one node; then integers and arrays, from the last axis on; new axes at the end. Next to an array,
-    integers and other arrays would have rules of their own."""
+    """Slices in one node, then integers and arrays from the last axis to the first, then new axes. Combinations of an
+    array with integers or other arrays are refused: NumPy moves their axes."""
     x, key = call.tensor(), call.options["key"]
     parts = list(key) if isinstance(key, tuple) else [key]
     arrays = [isinstance(p, np.ndarray) for p in parts]
     if sum(arrays) > 1 or (any(arrays) and any(isinstance(p, (int, np.integer)) for p in parts)):
-        call.refuse("with several arrays, or an array beside integers, for an index")
-    named = sum(p is not None and p is not Ellipsis for p in parts)
+        call.refuse("with several arrays, or an array and integers, as an index")
+    indexed = sum(p is not None and p is not Ellipsis for p in parts)
     if not any(p is Ellipsis for p in parts):
         parts.append(Ellipsis)
-    place = next(i for i, p in enumerate(parts) if p is Ellipsis)
-    parts[place : place + 1] = [slice(None)] * (x.ndim - named)
-    own = [p for p in parts if p is not None]
-    name = sliced(call, x.name, own)
+    ellipsis = next(i for i, p in enumerate(parts) if p is Ellipsis)
+    parts[ellipsis : ellipsis + 1] = [slice(None)] * (x.ndim - indexed)
+    per_axis = [p for p in parts if p is not None]
+    name = slice_axes(call, x.name, per_axis)
     for axis in reversed(range(x.ndim)):
-        if not isinstance(own[axis], slice):
-            name = call.add("Gather", name, chosen_rows(call, own[axis], x.shape[axis], x.other[axis]), axis=axis)
+        if not isinstance(per_axis[axis], slice):
+            rows = gather_indices(call, per_axis[axis], x.shape[axis], x.other[axis])
+            name = call.add("Gather", name, rows, axis=axis)
     new, axis = [], 0
     for part in parts:
         if part is None:
@@ -39,72 +40,73 @@ def getitem(call: Call) -> Any:
     return call.add("Unsqueeze", name, call.integers(*new)) if new else name
 
 
-def sliced(call: Call, name: str, parts: list[Any]) -> str:
-    """The slices of an index that are not the whole axis."""
-    cuts = [(axis, p) for axis, p in enumerate(parts) if isinstance(p, slice) and p != slice(None)]
-    if not cuts:
+def slice_axes(call: Call, name: str, parts: list[Any]) -> str:
+    """Applies the slices of an index that do not cover their whole axis."""
+    slices = [(axis, p) for axis, p in enumerate(parts) if isinstance(p, slice) and p != slice(None)]
+    if not slices:
         return name
     starts, ends, steps = [], [], []
-    for _, cut in cuts:
-        step = 1 if cut.step is None else cut.step
-        starts.append((0 if step > 0 else LAST) if cut.start is None else cut.start)
-        ends.append((LAST if step > 0 else BEFORE_FIRST) if cut.stop is None else cut.stop)
+    for _, part in slices:
+        step = 1 if part.step is None else part.step
+        starts.append((0 if step > 0 else LAST) if part.start is None else part.start)
+        ends.append((LAST if step > 0 else BEFORE_FIRST) if part.stop is None else part.stop)
         steps.append(step)
-    columns = starts, ends, [axis for axis, _ in cuts], steps
+    columns = starts, ends, [axis for axis, _ in slices], steps
     return str(call.add("Slice", name, *[call.integers(*column) for column in columns]))
 
 
-def chosen_rows(call: Call, part: Any, size: int, other: int) -> str:
-    """What Gather takes for an integer, an array of integers, or a mask of one axis."""
+def gather_indices(call: Call, part: Any, size: int, other: int) -> str:
+    """The indices for Gather from an integer, an array of integers, or a mask of one axis."""
     array = np.asarray(part)
     if array.dtype.kind == "b":
         if array.ndim != 1 or size != other:
-            call.refuse("with a mask of several axes or of the batch for an index")
+            call.refuse("with a mask over several axes or over the batch as an index")
         array = np.flatnonzero(array)
     return call.graph.constant(array, np.int64)
 
 
 @translates(index.gather)
-def gather(call: Call) -> Any:
-    axis, x, places = call.axis(), call.tensor(0), call.tensor(1)
-    for shape, wanted in (places.shape, x.shape), (places.other, x.other):
-        if shape[:axis] + shape[axis + 1 :] != wanted[:axis] + wanted[axis + 1 :]:
-            call.refuse("unless the index has the input's size beside its axis")
+def gather_elements(call: Call) -> Any:
+    axis, x, indices = call.axis(), call.tensor(0), call.tensor(1)
+    for shape, expected in (indices.shape, x.shape), (indices.other, x.other):
+        if shape[:axis] + shape[axis + 1 :] != expected[:axis] + expected[axis + 1 :]:
+            call.refuse("unless index and input have equal sizes along all other axes")
     return call.add("GatherElements", call.name(0), call.name(1, np.int64), axis=axis)
 
 
 @translates(index.scatter, index.scatter_add)
 def scatter(call: Call) -> Any:
-    places, values = call.tensor(1), call.args[2]
-    if getattr(values, "shape", None) != places.shape:
-        call.refuse("unless index and src have one shape")
+    indices, values = call.tensor(1), call.args[2]
+    if getattr(values, "shape", None) != indices.shape:
+        call.refuse("unless index and src have the same shape")
     inputs = call.name(0), call.name(1, np.int64), call.name(2, call.dtype)
-    way = "add" if call.op is index.scatter_add else "none"
-    return call.add("ScatterElements", *inputs, axis=call.axis(), reduction=way)
+    reduction = "add" if call.op is index.scatter_add else "none"
+    return call.add("ScatterElements", *inputs, axis=call.axis(), reduction=reduction)
 
 
 @translates(index.index_select)
 def index_select(call: Call) -> Any:
-    places = call.reshaped(call.name(1, np.int64), [-1], [-1])
-    return call.add("Gather", call.name(0), places, axis=call.axis())
+    indices = call.reshape(call.name(1, np.int64), [-1], [-1])
+    return call.add("Gather", call.name(0), indices, axis=call.axis())
 
 
-def ordered(call: Call, first: int, second: int, axis: int, largest: bool) -> Any:
-    """(the `first` largest or smallest along an axis, in order; their places); `second` as many in the second trace."""
-    count = call.graph.sizes([first], [second])
+def sorted_extremes(call: Call, first: int, second: int, axis: int, largest: bool) -> Any:
+    """The k largest or smallest elements along an axis, in order, and their indices; k is `first` in the first trace
+    and `second` in the second."""
+    count = call.graph.shape([first], [second])
     return call.add("TopK", call.name(), count, axis=axis, largest=int(largest), sorted=1, count=2)
 
 
 @translates(index.topk)
 def topk(call: Call) -> Any:
     k = int(call.options["k"])
-    return ordered(call, k, k, call.axis(), call.options["largest"])
+    return sorted_extremes(call, k, k, call.axis(), call.options["largest"])
 
 
 @translates(index.sort, index.argsort)
 def sort(call: Call) -> Any:
     x, axis = call.tensor(), call.axis()
-    both = ordered(call, x.shape[axis], x.other[axis], axis, call.options["descending"])
+    both = sorted_extremes(call, x.shape[axis], x.other[axis], axis, call.options["descending"])
     return both if call.op is index.sort else both[1]
 
 

@@ -1,4 +1,4 @@
-"""Linear layers, norms and tables."""
+"""Linear layers, norms and embeddings."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.reduce import centred, reduced
-from cygrad.integrations.onnx.translations.table import translates
+from cygrad.integrations.onnx.translations.reduce import center, reduce_axes
+from cygrad.integrations.onnx.translations.registry import translates
 from cygrad.ops import batch_norm, embedding, layer_norm, linear
 
 
 @translates(linear.linear)
 def affine(call: Call) -> Any:
     x = call.tensor()
-    inputs = [call.name(n) for n in range(len(call.args)) if call.given(n)]
+    inputs = [call.name(n) for n in range(len(call.args)) if call.has(n)]
     if x.ndim == 2:
         return call.add("Gemm", *inputs, transB=1)
     product = call.add("MatMul", x.name, call.add("Transpose", inputs[1], perm=[1, 0]))
@@ -30,34 +30,34 @@ def matmul(call: Call) -> Any:
 @translates(batch_norm.batch_norm_evaluation)
 def batch_norm_evaluation(call: Call) -> Any:
     mean, var = call.options["running_mean"], call.options["running_var"]
-    weight = call.name(1) if call.given(1) else call.graph.constant(np.ones_like(mean))
-    bias = call.name(2) if call.given(2) else call.graph.constant(np.zeros_like(mean))
+    weight = call.name(1) if call.has(1) else call.graph.constant(np.ones_like(mean))
+    bias = call.name(2) if call.has(2) else call.graph.constant(np.zeros_like(mean))
     inputs = call.name(), weight, bias, call.array(mean), call.array(var)
     return call.add("BatchNormalization", *inputs, epsilon=float(call.options["eps"]))
 
 
 @translates(batch_norm.batch_norm_training)
 def batch_norm_training(call: Call) -> Any:
-    """With the batch's own statistics, as a batch norm that tracks none does in evaluation too."""
+    """Batch norm with the statistics of the batch, as in evaluation mode without running statistics."""
     if call.options["running_mean"] is not None or call.options["running_var"] is not None:
-        call.refuse("while it moves running statistics: the model is not in evaluation mode")
+        call.refuse("while it updates running statistics: the module is not in evaluation mode")
     x = call.tensor()
     axes = tuple(axis for axis in range(x.ndim) if axis != 1)
-    deviation = centred(call, x.name, axes)
-    spread = reduced(call, "ReduceMean", call.add("Mul", deviation, deviation), axes)
-    y = call.add("Div", deviation, call.add("Sqrt", call.add("Add", spread, call.number(call.options["eps"]))))
+    deviation = center(call, x.name, axes)
+    variance = reduce_axes(call, "ReduceMean", call.add("Mul", deviation, deviation), axes)
+    y = call.add("Div", deviation, call.add("Sqrt", call.add("Add", variance, call.scalar(call.options["eps"]))))
     shape = (1, -1, *[1] * (x.ndim - 2))
-    for number, kind in (1, "Mul"), (2, "Add"):
-        if call.given(number):
-            y = call.add(kind, y, call.reshaped(call.name(number), shape, shape))
+    for position, kind in (1, "Mul"), (2, "Add"):
+        if call.has(position):
+            y = call.add(kind, y, call.reshape(call.name(position), shape, shape))
     return y
 
 
 @translates(layer_norm.layer_norm_rows)
 def layer_norm_rows(call: Call) -> Any:
     shape = call.options["normalized_shape"]
-    inputs = [call.name(), call.name(1) if call.given(1) else call.graph.constant(np.ones(shape, call.dtype))]
-    inputs += [call.name(2)] if call.given(2) else []
+    inputs = [call.name(), call.name(1) if call.has(1) else call.graph.constant(np.ones(shape, call.dtype))]
+    inputs += [call.name(2)] if call.has(2) else []
     return call.add("LayerNormalization", *inputs, axis=-len(shape), epsilon=float(call.options["eps"]))
 
 
@@ -68,5 +68,5 @@ def embedding_rows(call: Call) -> Any:
 
 @translates(embedding.one_hot_rows)
 def one_hot_rows(call: Call) -> Any:
-    depth, values = call.number(call.options["classes"], np.int64), call.integers(0, 1)
+    depth, values = call.scalar(call.options["classes"], np.int64), call.integers(0, 1)
     return call.add("OneHot", call.name(0, np.int64), depth, values, axis=-1)

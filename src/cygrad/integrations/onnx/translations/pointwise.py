@@ -1,4 +1,4 @@
-"""Functions of one number."""
+"""Elementwise functions of one operand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.arithmetic import truncated
-from cygrad.integrations.onnx.translations.table import TRANSLATIONS, elementwise, translates
+from cygrad.integrations.onnx.translations.arithmetic import truncate
+from cygrad.integrations.onnx.translations.registry import TRANSLATIONS, translates, unary
 from cygrad.ops import pointwise
 
 for op, kind in {
@@ -31,7 +31,7 @@ for op, kind in {
     pointwise.abs: "Abs",
     pointwise.sign: "Sign",
 }.items():
-    TRANSLATIONS[op] = elementwise(kind)
+    TRANSLATIONS[op] = unary(kind)
 
 
 @translates(pointwise.rsqrt)
@@ -47,33 +47,33 @@ def square(call: Call) -> Any:
 
 @translates(pointwise.exp2)
 def exp2(call: Call) -> Any:
-    return call.add("Pow", call.number(2), call.name(0, call.dtype))
+    return call.add("Pow", call.scalar(2), call.name(0, call.dtype))
 
 
 @translates(pointwise.expm1)
 def expm1(call: Call) -> Any:
-    return call.add("Sub", call.add("Exp", call.name(0, call.dtype)), call.number(1))
+    return call.add("Sub", call.add("Exp", call.name(0, call.dtype)), call.scalar(1))
 
 
 @translates(pointwise.log1p)
 def log1p(call: Call) -> Any:
-    return call.add("Log", call.add("Add", call.name(0, call.dtype), call.number(1)))
+    return call.add("Log", call.add("Add", call.name(0, call.dtype), call.scalar(1)))
 
 
 @translates(pointwise.log2, pointwise.log10)
-def other_logarithm(call: Call) -> Any:
+def logarithm(call: Call) -> Any:
     base = 2 if call.op is pointwise.log2 else 10
-    return call.add("Div", call.add("Log", call.name(0, call.dtype)), call.number(math.log(base)))
+    return call.add("Div", call.add("Log", call.name(0, call.dtype)), call.scalar(math.log(base)))
 
 
 @translates(pointwise.floor, pointwise.ceil, pointwise.round, pointwise.trunc)
-def rounded(call: Call) -> Any:
+def round_to_integer(call: Call) -> Any:
     if call.dtype.kind != "f":
         return call.name()
     kinds = {pointwise.floor: "Floor", pointwise.ceil: "Ceil", pointwise.round: "Round"}
-    return truncated(call, call.name()) if call.op is pointwise.trunc else call.add(kinds[call.op], call.name())
+    return truncate(call, call.name()) if call.op is pointwise.trunc else call.add(kinds[call.op], call.name())
 
 
 @translates(pointwise.frac)
 def frac(call: Call) -> Any:
-    return call.add("Sub", call.name(), truncated(call, call.name()))
+    return call.add("Sub", call.name(), truncate(call, call.name()))

@@ -1,4 +1,4 @@
-"""The shape of things."""
+"""Shapes, joining and repeating."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.table import translates
+from cygrad.integrations.onnx.translations.registry import translates
 from cygrad.ops import shape
 from cygrad.ops.axes import checked_axis
 
 
 @translates(shape.reshape)
 def reshape(call: Call) -> Any:
-    """In the shape, 0 stands for a size that stays where it is, −1 for one that follows from the others."""
+    """In the shape, 0 keeps the input's size at this axis, and −1 is computed from the other sizes."""
     x, y = call.tensor(), call.outputs[0]
     sizes = list(y.shape)
     for axis, (a, b) in enumerate(zip(y.shape, y.other)):
         if a != b:
-            kept = axis < x.ndim and (x.shape[axis], x.other[axis]) == (a, b)
-            sizes[axis] = 0 if kept else -1
+            same = axis < x.ndim and (x.shape[axis], x.other[axis]) == (a, b)
+            sizes[axis] = 0 if same else -1
     if sizes.count(-1) > 1 or 0 in y.shape:
-        return call.reshaped(x.name, y.shape, y.other)
+        return call.reshape(x.name, y.shape, y.other)
     return call.add("Reshape", x.name, call.integers(*sizes))
 
 
@@ -35,21 +35,21 @@ def permute(call: Call) -> Any:
 
 @translates(shape.expand)
 def expand(call: Call) -> Any:
-    """A size of 1 leaves the input's as it is."""
+    """In the shape, 1 keeps the input's size."""
     x, y = call.tensor(), call.outputs[0]
     lead = y.ndim - x.ndim
 
-    def wanted(own: tuple[int, ...], sizes: tuple[int, ...]) -> list[int]:
-        return [1 if i >= lead and own[i - lead] == n else n for i, n in enumerate(sizes)]
+    def target(shape: tuple[int, ...], sizes: tuple[int, ...]) -> list[int]:
+        return [1 if i >= lead and shape[i - lead] == n else n for i, n in enumerate(sizes)]
 
-    return call.add("Expand", x.name, call.graph.sizes(wanted(x.shape, y.shape), wanted(x.other, y.other)))
+    return call.add("Expand", x.name, call.graph.shape(target(x.shape, y.shape), target(x.other, y.other)))
 
 
 @translates(shape.cat_all)
 def cat(call: Call) -> Any:
-    solid = [n for n in range(len(call.args)) if call.tensor(n).shape != (0,)]
+    tensors = [n for n in range(len(call.args)) if call.tensor(n).shape != (0,)]
     axis = checked_axis("cat", call.options["dim"], call.outputs[0].ndim)
-    return call.add("Concat", *[call.name(n, call.dtype) for n in solid], axis=axis)
+    return call.add("Concat", *[call.name(n, call.dtype) for n in tensors], axis=axis)
 
 
 @translates(shape.unsqueeze)
@@ -67,15 +67,13 @@ def squeeze(call: Call) -> Any:
     return call.add("Squeeze", x.name, call.integers(*ones)) if ones else x.name
 
 
-LAST, BEFORE_FIRST = 2**63 - 1, -(2**63)  # ONNX cuts both to the size of the axis
+LAST, BEFORE_FIRST = 2**63 - 1, -(2**63)  # ONNX clamps both to the size of the axis
 
 
 @translates(shape.flip)
 def flip(call: Call) -> Any:
     dims = call.options["dims"]
-    axes = [
-        checked_axis("flip", d, call.tensor().ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))
-    ]
+    axes = [checked_axis("flip", d, call.tensor().ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))]
     count = len(axes)
     parts = [LAST] * count, [BEFORE_FIRST] * count, axes, [-1] * count
     return call.add("Slice", call.name(), *[call.integers(*part) for part in parts])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.reference.softmax import log_softmax
+from tests.reference.softmax import log_softmax
 
 __all__ = [
     "bce_logits_loss",

@@ -1,4 +1,4 @@
-"""Callbacks around a training."""
+"""The callbacks of a training: when they are called, and with what."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cygrad import nn
 from cygrad.train.callbacks import Callback, call_all, listens
 from cygrad.train.history import History
 
-__all__ = ["Watched"]
+__all__ = ["CallbackHost"]
 
 
-class Watched:
-    """A training whose callbacks are told what happens. They are given it as their trainer."""
+class CallbackHost:
+    """A training that calls callbacks, which receive it as their trainer."""
 
     name: str
     model: nn.Sequential
@@ -27,8 +27,9 @@ class Watched:
 
     @contextmanager
     def session(self, callbacks: Sequence[Callback], epochs: int) -> Iterator[None]:
-        """A block in which the network is trained and callbacks are called. Ctrl-C ends it without an error."""
-        self.callbacks = [checked(callback, self.name) for callback in callbacks]
+        """A block that trains the network for at most `epochs` epochs, with these callbacks. Ctrl-C ends the block
+        with a warning instead of an error."""
+        self.callbacks = [require_callback(callback, self.name) for callback in callbacks]
         self.epochs = len(self.history) + epochs
         self.stopped = self.history.stopped = self.history.interrupted = False
         self.model.train()
@@ -40,28 +41,28 @@ class Watched:
             warnings.warn(f"{self.name}: training was interrupted in epoch {self.epoch}", stacklevel=2)
         finally:
             self.model.eval()
-            self.end()
+            self.finish()
             self.notify("on_fit_end")
             self.callbacks = []
 
-    def end(self) -> None:
-        """What is done when the network is not trained any more, before callbacks hear of it."""
+    def finish(self) -> None:
+        """Called after the last update of the weights, before ``on_fit_end``."""
 
     def stop(self) -> None:
         """Ends the training after this epoch."""
         self.stopped = True
 
-    def watches(self, moment: str) -> bool:
-        """Whether a callback does anything at a moment."""
+    def has_listener(self, moment: str) -> bool:
+        """Whether any callback overrides the method `moment`."""
         return any([listens(callback, moment) for callback in self.callbacks])
 
     def notify(self, moment: str, *arguments: Any) -> None:
-        """Calls one method of every callback."""
+        """Calls the method `moment` of every callback."""
         call_all(self.callbacks, moment, self.name, self, *arguments)
 
 
-def checked(callback: Any, name: str) -> Callback:
-    """The callback. Raises TypeError where it is none."""
-    if not isinstance(callback, Callback):
-        raise TypeError(f"{name}: a callback must be a cygrad.train.Callback, got {type(callback).__name__}")
-    return callback
+def require_callback(value: Any, name: str) -> Callback:
+    """Returns `value`. Raises TypeError if it is not a callback."""
+    if not isinstance(value, Callback):
+        raise TypeError(f"{name}: a callback must be a cygrad.train.Callback, got {type(value).__name__}")
+    return value

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.reference.dropout import philox
+from tests.reference.dropout import philox
 
 __all__ = ["drop_tokens", "insert_tokens", "replace_tokens", "swap_tokens", "token_draws"]
 
@@ -67,9 +67,7 @@ def synonym(starts: Any, synonyms: Any, token: Any, word: Any) -> Any:
     return int(synonyms[starts[token] + below(word, int(starts[token + 1] - starts[token]))])
 
 
-def replace_tokens(
-    tokens: Any, lengths: Any, starts: Any, synonyms: Any, p: Any, seed: Any, offset: Any
-) -> Any:
+def replace_tokens(tokens: Any, lengths: Any, starts: Any, synonyms: Any, p: Any, seed: Any, offset: Any) -> Any:
     """Every token becomes one of its synonyms with probability p."""
     y = tokens.astype(np.int64)
     for i, (row, chosen, words) in enumerate(drawn(tokens, lengths, p, seed, offset)):

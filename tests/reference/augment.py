@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.reference.dropout import philox
+from tests.reference.dropout import philox
 
 __all__ = ["color", "erase", "gaussian_noise", "gaussian_noise_draws", "mix", "paste"]
 

@@ -1,0 +1,58 @@
+"""How the C kernels and the Cython modules are compiled: flags shared by setup.py and csrc/sizes.py."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import sysconfig
+
+DEBUG = bool(os.environ.get("CYGRAD_DEBUG"))
+EXTRA = os.environ.get("CYGRAD_CFLAGS", "").split()
+
+# Keep symbols where debug information is asked for; otherwise install what the published wheel has.
+STRIP = sys.platform == "linux" and not DEBUG and "-g" not in EXTRA
+
+# No fast-math: NaN, infinities and signed zeros keep their meaning. -fno-math-errno and
+# -fno-trapping-math only drop errno and floating-point exception flags, which nothing reads.
+# Nothing unwinds through C, so unwind tables would only take up room.
+COMMON = ["-std=gnu11", "-fvisibility=hidden", *([] if DEBUG else ["-g0", "-fno-asynchronous-unwind-tables"])]
+KERNELS = [
+    *COMMON,
+    "-O1" if DEBUG else "-O3",
+    *(["-g"] if DEBUG else []),
+    "-fopenmp-simd",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-Wall",
+    "-Wextra",
+    *EXTRA,
+]
+# -O2 makes wrappers as fast as -O3, and a tenth smaller; with -Os a call would take a fifth longer.
+MODULES = [*COMMON, *([] if DEBUG else ["-O2"]), "-Wno-unused-function"]
+LINK = ["-Wl,--strip-all", "-Wl,--gc-sections"] if STRIP else []
+
+# On x86-64 the baseline serves processors without AVX2, of before 2013: it is compiled for size. Elsewhere it is the
+# only level.
+SMALL = [] if DEBUG else ["-Os", "-fno-tree-loop-vectorize", "-fno-tree-slp-vectorize"]
+X86_LEVELS = {
+    "baseline": ["-march=x86-64", *SMALL],
+    "x86_v3": ["-march=x86-64-v3"],
+    "x86_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+}
+
+
+def target_machine() -> str:
+    """The target architecture: not this machine's when cross-compiling on macOS."""
+    archflags = re.findall(r"-arch (\S+)", os.environ.get("ARCHFLAGS", ""))
+    if archflags:
+        return str(archflags[0])
+    return sysconfig.get_platform().rpartition("-")[2] if sys.platform != "darwin" else platform.machine()
+
+
+def cpu_levels() -> dict[str, list[str]]:
+    """The flags of each CPU level; csrc/isa/<level>.c is compiled with them."""
+    is_x86 = target_machine() in ("x86_64", "amd64", "AMD64")
+    return X86_LEVELS if is_x86 else {"baseline": []}

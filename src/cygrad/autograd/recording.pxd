@@ -1,0 +1,23 @@
+# C types for the functions of recording.py, which is plain Python without this file.
+
+cimport numpy as np
+from cygrad.autograd cimport arrays
+
+cdef object _recorder
+cdef long long _changes
+
+cpdef recorder()
+
+cpdef handed_out(value)
+
+cpdef note_change()
+
+cpdef reading(str what)
+
+cpdef plus(a, b)
+
+cpdef copied(array)
+
+cpdef overwrite(target, source)
+
+cpdef fill(target, value)

@@ -1,0 +1,115 @@
+"""The switchboard between the engine and a recorder: the recorder of a step, if there is one, runs ops, rules, and
+copies in the engine's place.
+
+``cygrad.compiler`` has the recorder; this module only knows which one is in use. Every function here behaves the same
+without one. The build compiles this file with the C types of recording.pxd.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cygrad._typing import Array
+from cygrad.autograd import arrays
+
+_recorder: Any = None
+_changes = 0
+
+
+def use_recorder(new: Any) -> Any:
+    """Put `new` in use, or no recorder where it is None; return the previous one.
+
+    A recorder is in use for the whole process but ``active`` in one thread.
+    """
+    global _recorder
+    before = _recorder
+    _recorder = new
+    return before
+
+
+def recorder() -> Any:
+    """The active recorder of this thread, or None."""
+    return _recorder if _recorder is not None and _recorder.active else None
+
+
+def handed_out(value: Any) -> None:
+    """Announce a new value, which whoever receives it may look at after the step."""
+    if _recorder is not None:
+        _recorder.handed_out(value)
+
+
+def note_change() -> None:
+    """Count a change that programs may depend on: of a module's attributes, or of hooks."""
+    global _changes
+    _changes += 1
+
+
+def changes() -> int:
+    """The number of such changes so far."""
+    return _changes
+
+
+def reading(what: str) -> None:
+    """Announce that elements of a tensor are about to be read into Python, where a program can't follow them."""
+    active = recorder()
+    if active is not None:
+        active.refuse(what)
+
+
+def call_again(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """function(*args, **options), called for its effects: a program calls it again."""
+    active = recorder()
+    return function(*args, **options) if active is None else active.call_again(function, args, options)
+
+
+def produced(function: Callable[..., Array], *args: Any) -> Array:
+    """function(*args), a new array: a program computes it again, into the same memory."""
+    active = recorder()
+    return function(*args) if active is None else active.produce(function, args)
+
+
+def replayed(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: a program calls the function again, with the same arguments."""
+
+    @functools.wraps(method)
+    def call(*args: Any, **options: Any) -> Any:
+        return method(*args, **options) if _recorder is None else call_again(method, *args, **options)
+
+    return call
+
+
+def plus(a: Array, b: Array) -> Array:
+    """a + b"""
+    active = recorder()
+    if active is not None:
+        return active.plus(a, b)
+    result = a + b
+    return result if isinstance(result, np.ndarray) else arrays.as_array(result)
+
+
+def copied(array: Array) -> Array:
+    """A copy in C order."""
+    active = recorder()
+    return np.array(array, order="C") if active is None else active.copy(array)
+
+
+def overwrite(target: Array, source: Array) -> None:
+    """target ← source, of the same shape."""
+    active = recorder()
+    if active is None:
+        np.copyto(target, source, casting="same_kind")
+    else:
+        active.overwrite(target, source)
+
+
+def fill(target: Array, value: Any) -> None:
+    """target[...] = value, a number or an array."""
+    active = recorder()
+    if active is None:
+        target[...] = value
+    else:
+        active.fill(target, value)
