@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 
-from turns import limit_threads, take_turns
+from cygrad.bench.timing import limit_threads, take_turns
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--threads", type=int, default=1)
@@ -106,7 +106,7 @@ def main() -> None:
                 chain = others["albumentations"][name]
                 functions["albumentations"] = lambda t=chain, images=last: [t(image=i) for i in images]
                 functions["of bytes"] = lambda t=chain, images=whole: [t(image=i) for i in images]
-            times = take_turns(functions, options.rounds)
+            times = take_turns(functions, options.rounds, 0.02)
             rates = {peer: options.batch / seconds for peer, seconds in times.items()}
             cells = [f"{p} {r:9,.0f} ({rates['cygrad'] / r:5.1f} x)" for p, r in rates.items() if p != "cygrad"]
             print(f"{name:12} cygrad {rates['cygrad']:11,.0f}   " + "   ".join(cells), flush=True)

@@ -1,5 +1,5 @@
-"""cygrad.sklearn's estimators against scikit-learn's own, at equal settings and with equal numbers: the score on a test
-part, mean and spread over random states, and the time of a fit, in turns."""
+"""Compares cygrad.sklearn's estimators with scikit-learn's at equal settings and dtypes: the score on a test set, mean
+and standard deviation over random states, and the time of a fit, in interleaved runs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import statistics
 import time
 import warnings
 
-from turns import limit_threads
+from cygrad.bench.timing import limit_threads
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--seeds", type=int, default=10)
-parser.add_argument("--only", help="a part of the names of the tasks to run")
+parser.add_argument("--only", help="run only tasks whose name contains this")
 options = parser.parse_args()
 limit_threads(options.threads)
 
@@ -30,12 +30,12 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 
 
 def scaled(x, y):
-    """Columns of mean 0 and variance 1, and numbers to predict alike."""
+    """Standardizes the columns, and the target of a regression."""
     return StandardScaler().fit_transform(x), (y if y.dtype.kind == "i" else (y - y.mean()) / y.std())
 
 
 def housing(samples=5000):
-    """Like the Californian houses: eight columns, some of them skewed, and a price that is capped."""
+    """Synthetic data like the California housing set: eight columns, some of them skewed, and a capped price."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((samples, 8))
     x[:, 1:5] = np.exp(0.5 * x[:, 1:5])
@@ -65,13 +65,13 @@ TASKS = {
 
 
 def fit(library, kind, settings, seed, parts, dtype):
-    """(seconds, score on the test part)"""
+    """The time of a fit in seconds, and the score on the test set."""
     x, x_test, y, y_test = parts
     model = getattr(library, kind)(random_state=seed, **settings)
     x, x_test = x.astype(dtype), x_test.astype(dtype)
-    begin = time.perf_counter()
+    start = time.perf_counter()
     model.fit(x, y)
-    return time.perf_counter() - begin, model.score(x_test, y_test)
+    return time.perf_counter() - start, model.score(x_test, y_test)
 
 
 def spread(values):
@@ -79,7 +79,7 @@ def spread(values):
 
 
 print(f"{options.seeds} random states, {options.threads} thread(s); seconds and ratios are medians\n")
-print("| task | numbers | scikit-learn | cygrad | scikit-learn s | cygrad s | ratio |")
+print("| task | dtype | scikit-learn | cygrad | scikit-learn s | cygrad s | ratio |")
 print("| --- | --- | --- | --- | --- | --- | --- |")
 for name, (kind, data, settings) in TASKS.items():
     if options.only and options.only not in name:
@@ -95,7 +95,6 @@ for name, (kind, data, settings) in TASKS.items():
         seconds = [statistics.median(time for time, _ in of) for of in (one, other)]
         ratio = statistics.median(a / b for (a, _), (b, _) in zip(one, other))
         print(
-            f"| {name} | {dtype} | {scores[0]} | {scores[1]} | {seconds[0]:.3f} | {seconds[1]:.3f} | "
-            f"{ratio:.1f} |",
+            f"| {name} | {dtype} | {scores[0]} | {scores[1]} | {seconds[0]:.3f} | {seconds[1]:.3f} | {ratio:.1f} |",
             flush=True,
         )

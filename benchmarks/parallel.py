@@ -8,7 +8,7 @@ import itertools
 import statistics
 import time
 
-from turns import limit_threads
+from cygrad.bench.timing import limit_threads
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--threads", type=int, default=2)

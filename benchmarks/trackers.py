@@ -15,7 +15,7 @@ import tempfile
 import time
 import warnings
 
-from turns import limit_threads
+from cygrad.bench.timing import limit_threads
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--threads", type=int, default=1)

@@ -199,8 +199,8 @@ def test_a_chain_of_movements_is_one_warp(monkeypatch):
     warp = cg._kernels.warp
     monkeypatch.setattr(cg._kernels, "warp", lambda *args: calls.append(args) or warp(*args))
     there, back = augment.RandomAffine((0, 0)), augment.RandomAffine((0, 0))
-    there.maps = lambda n, size, generator: (augment.geometry.shift(np.full(n, 40.0), np.zeros(n)), size)
-    back.maps = lambda n, size, generator: (augment.geometry.shift(np.full(n, -40.0), np.zeros(n)), size)
+    there.maps = lambda n, size, generator: (augment.geometry.translation(np.full(n, 40.0), np.zeros(n)), size)
+    back.maps = lambda n, size, generator: (augment.geometry.translation(np.full(n, -40.0), np.zeros(n)), size)
     np.testing.assert_array_equal(augment.Compose([there, augment.RandomHorizontalFlip(0), back])(RGB), RGB)
     assert len(calls) == 1
     augment.Compose([there, augment.RandomRotation(3, fill=7), augment.RandomVerticalFlip(), augment.ColorJitter(), back])(RGB)
@@ -364,39 +364,39 @@ def test_a_trainer_learns_from_mixed_labels():
 X = np.zeros((2, 3, 4, 4))
 BAD = [
     (lambda: augment.RandomAffine(-1), ValueError, "RandomAffine: degrees must not be negative, got -1"),
-    (lambda: augment.RandomAffine((3, 1)), ValueError, "RandomAffine: degrees must be a number or a pair in rising order, got (3, 1)"),
+    (lambda: augment.RandomAffine((3, 1)), ValueError, "RandomAffine: degrees must be a number or an ascending pair, got (3, 1)"),
     (lambda: augment.RandomAffine(0, (2, 0)), ValueError, "RandomAffine: translate must be two numbers in [0, 1], got (2, 0)"),
-    (lambda: augment.RandomAffine(0, scale=(0, 1)), ValueError, "RandomAffine: scale must be a number or a pair in rising order and at least 1e-06, got (0, 1)"),
+    (lambda: augment.RandomAffine(0, scale=(0, 1)), ValueError, "RandomAffine: scale must be a number or an ascending pair of at least 1e-06, got (0, 1)"),
     (lambda: augment.RandomAffine(0, shear=(1, 2, 3)), ValueError, "RandomAffine: shear must be one, two or four numbers, got (1, 2, 3)"),
     (lambda: augment.RandomAffine(0, padding_mode="wrap"), ValueError, "RandomAffine: padding_mode must be constant, edge or reflect, got 'wrap'"),
-    (lambda: augment.RandomRotation((0, np.nan)), ValueError, "RandomRotation: degrees must be a number or a pair in rising order, got (0, nan)"),
+    (lambda: augment.RandomRotation((0, np.nan)), ValueError, "RandomRotation: degrees must be a number or an ascending pair, got (0, nan)"),
     (lambda: augment.RandomCrop(0), ValueError, "RandomCrop: size must be one or two integers of at least 1, got 0"),
     (lambda: augment.RandomCrop(3, padding=(1, 2, 3)), ValueError, "RandomCrop: padding must be one, two or four integers of at least 0, got (1, 2, 3)"),
-    (lambda: augment.RandomCrop((3, 9), padding=2)(X), ValueError, "RandomCrop: a width of 9 does not fit into 8, padding included"),
+    (lambda: augment.RandomCrop((3, 9), padding=2)(X), ValueError, "RandomCrop: a crop of width 9 does not fit into the padded width 8"),
     (lambda: augment.RandomHorizontalFlip(2), ValueError, "RandomHorizontalFlip: p must lie in [0, 1], got 2"),
     (lambda: augment.RandomRotation(9)(X[0]), ValueError, "RandomRotation: images must be an array (N, C, H, W), got shape (3, 4, 4)"),
-    (lambda: augment.RandomRotation(9)(X.astype(np.uint8)), TypeError, "RandomRotation: images must be float32 or float64, which ToDtype makes of others, got uint8"),
-    (lambda: augment.Normalize(0.5, 0.5)(X.astype(int)), TypeError, "Normalize: images must be float32 or float64, which ToDtype makes of others, got int64"),
+    (lambda: augment.RandomRotation(9)(X.astype(np.uint8)), TypeError, "RandomRotation: images must be float32 or float64 (convert them with ToDtype), got uint8"),
+    (lambda: augment.Normalize(0.5, 0.5)(X.astype(int)), TypeError, "Normalize: images must be float32 or float64 (convert them with ToDtype), got int64"),
     (lambda: augment.RandomRotation(9)([1]), ValueError, "RandomRotation: images must be an array (N, C, H, W), got a list"),
-    (lambda: augment.RandomRotation(9)(), TypeError, "RandomRotation: got no batch to change"),
+    (lambda: augment.RandomRotation(9)(), TypeError, "RandomRotation: expected a batch, got no arguments"),
     (lambda: augment.ColorJitter(-1), ValueError, "ColorJitter: brightness must not be negative, got -1"),
-    (lambda: augment.GaussianBlur(4), ValueError, "GaussianBlur: kernel_size must be an odd integer of at least 1, got 4"),
+    (lambda: augment.GaussianBlur(4), ValueError, "GaussianBlur: kernel_size must be a positive odd integer, got 4"),
     (lambda: augment.GaussianBlur(9)(X), ValueError, "blur: 9 taps reach beyond the mirror of an image of 4 x 4"),
-    (lambda: augment.GaussianNoise(sigma=(-1, 1)), ValueError, "GaussianNoise: sigma must be a number or a pair in rising order and at least 0, got (-1, 1)"),
-    (lambda: augment.RandomErasing(value="mean"), ValueError, "RandomErasing: value must be a number, one for each channel, or 'random', got 'mean'"),
-    (lambda: augment.RandomErasing(value=(1, 2))(X), ValueError, "RandomErasing: value must be one number, or one for each of 3 channels"),
-    (lambda: augment.Normalize(0, 0), ValueError, "Normalize: std must be above 0, got 0"),
-    (lambda: augment.Normalize((0, 1), 1)(X), ValueError, "Normalize: got 2 numbers for 3 channels"),
-    (lambda: augment.ToDtype(int, scale=True), ValueError, "ToDtype: scale needs a dtype of floats, got int64"),
-    (lambda: augment.Compose([np.abs]), TypeError, "Compose: wanted transforms, got a ufunc"),
-    (lambda: augment.RandomApply([augment.RandomCrop(2)], 1)(X), ValueError, "RandomApply: samples of shape (3, 4, 4) became (3, 2, 2)"),
-    (lambda: augment.MixUp(alpha=0), ValueError, "MixUp: alpha must be above 0, got 0"),
+    (lambda: augment.GaussianNoise(sigma=(-1, 1)), ValueError, "GaussianNoise: sigma must be a number or an ascending pair of at least 0, got (-1, 1)"),
+    (lambda: augment.RandomErasing(value="mean"), ValueError, "RandomErasing: value must be a number, one per channel, or 'random', got 'mean'"),
+    (lambda: augment.RandomErasing(value=(1, 2))(X), ValueError, "RandomErasing: value must be one number or one per channel, got shape (2,) for 3 channels"),
+    (lambda: augment.Normalize(0, 0), ValueError, "Normalize: std must be positive, got 0"),
+    (lambda: augment.Normalize((0, 1), 1)(X), ValueError, "Normalize: mean has 2 values for 3 channels"),
+    (lambda: augment.ToDtype(int, scale=True), ValueError, "ToDtype: scale=True needs a floating-point dtype, got int64"),
+    (lambda: augment.Compose([np.abs]), TypeError, "Compose: expected transforms, got a ufunc"),
+    (lambda: augment.RandomApply([augment.RandomCrop(2)], 1)(X), ValueError, "RandomApply: the transforms must preserve the shape of a sample, got (3, 2, 2) from (3, 4, 4)"),
+    (lambda: augment.MixUp(alpha=0), ValueError, "MixUp: alpha must be positive, got 0"),
     (lambda: augment.MixUp(num_classes=0), ValueError, "MixUp: num_classes must be at least 1, got 0"),
-    (lambda: augment.MixUp()(X), TypeError, "MixUp: a batch must be inputs and labels, got 1 parts"),
-    (lambda: augment.MixUp()(X, np.array([0, 1])), ValueError, "MixUp: class numbers need num_classes"),
-    (lambda: augment.MixUp(num_classes=2)(X, np.array([0, 2])), ValueError, "MixUp: labels must lie between 0 and 1, got 0 to 2"),
+    (lambda: augment.MixUp()(X), TypeError, "MixUp: a batch must be (inputs, labels), got length 1"),
+    (lambda: augment.MixUp()(X, np.array([0, 1])), ValueError, "MixUp: num_classes is required for class indices"),
+    (lambda: augment.MixUp(num_classes=2)(X, np.array([0, 2])), ValueError, "MixUp: class indices must be between 0 and 1, got 0 to 2"),
     (lambda: augment.MixUp(num_classes=2)(X, np.array([0])), ValueError, "MixUp: inputs and labels must have the same first dimension"),
-    (lambda: augment.CutMix(num_classes=2)(X, np.array(["a", "b"])), TypeError, "CutMix: labels must be class numbers (N,) or floats, got <U1 of shape (2,)"),
+    (lambda: augment.CutMix(num_classes=2)(X, np.array(["a", "b"])), TypeError, "CutMix: labels must be class indices (N,) or floats, got <U1 of shape (2,)"),
     (lambda: augment.CutMix(num_classes=2)(X[0], np.array([0, 1, 1])), ValueError, "CutMix: images must be an array (N, C, H, W), got shape (3, 4, 4)"),
 ]  # fmt: skip
 

@@ -246,7 +246,7 @@ def test_files_that_are_not_checkpoints_are_named(tmp_path):
     trainer.fit(loader)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"run\.npz is truncated, corrupt or no file of arrays"):
+    with pytest.raises(ValueError, match=r"run\.npz is truncated, corrupt or not a \.npz file"):
         trainer.resume(path)
     cg.save({"weight": cg.ones(2)}, path)
     with pytest.raises(ValueError, match=r"resume: .*run\.npz is not a checkpoint"):

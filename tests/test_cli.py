@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
     [
         (["mnist"], 1, "train: mnist needs --data, the folder with its IDX files"),
         (["digits", "--data", "x"], 1, "train: --data applies to mnist only, not to digits"),
-        (["mnist", "--data", "nowhere"], 1, "load_mnist: there is neither t10k-images-idx3-ubyte nor"),
+        (["mnist", "--data", "nowhere"], 1, "load_mnist: neither t10k-images-idx3-ubyte nor"),
         (["digits", "--epochs", "0"], 1, "train: epochs must be at least 1, got 0"),
         (["digits", "--batch-size", "0"], 1, "train: batch_size must be at least 1, got 0"),
         (["digits", "--batch-size", "1"], 1, "train: batch norm needs a batch_size of at least 2, got 1"),
@@ -199,7 +199,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["digits", "--seed", "1" * 30], 1, "train: seed must fit in 64 bits, got 1"),
         (["digits", "--hidden", "3,x"], 2, "argument --hidden: must be integers of at least 1, separated by commas, got '3,x'"),
         (["digits", "--epochs", "many"], 2, "argument --epochs: must be an integer, got 'many'"),
-        (["letters"], 1, "train: the source must be digits, mnist, a .toml file or a table (.csv, .tsv, .npy, .npz, .parquet), got 'letters'"),
+        (["letters"], 1, "train: the source must be digits, mnist, a .toml file or a table (.csv, .npy, .npz, .parquet, .tsv), got 'letters'"),
     ],
 )  # fmt: skip
 def test_invalid_options_are_named(capsys, tmp_path, monkeypatch, arguments, code, message):
@@ -301,7 +301,7 @@ def test_export_reports_errors(tmp_path, capsys, monkeypatch, digits_run):
     monkeypatch.setitem(sys.modules, "safetensors", None)
     assert failure(capsys, "export", run) == "export: the package onnx is not installed: pip install 'cygrad[onnx]'"
     wrong = failure(capsys, "export", run, "--out", f"{out}.safetensors")
-    assert wrong == "save: a .safetensors file needs the package: pip install safetensors"
+    assert wrong == "save: .safetensors files require the package: pip install safetensors"
     assert not os.listdir(tmp_path)
 
 
@@ -332,7 +332,7 @@ def test_bench_compares_times_and_prints_json():
         assert timing["cygrad_us"] > 0 and timing["ratio"] == pytest.approx(timing["numpy_us"] / timing["cygrad_us"])
 
 
-@pytest.mark.parametrize("case", list(bench.cases(5, 7)), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list(bench.kernel_cases(5, 7)), ids=lambda case: case.name)
 def test_both_sides_of_a_benchmark_agree_call_after_call(case):
     for _ in range(3):
         bench.compare(case)
@@ -340,12 +340,12 @@ def test_both_sides_of_a_benchmark_agree_call_after_call(case):
 
 def test_a_benchmark_of_different_results_is_refused():
     with pytest.raises(AssertionError, match="broken"):
-        bench.compare(bench.Case("broken", "", lambda: [np.ones(2)], lambda: [np.array([1.0, 1.01])]))
+        bench.compare(bench.KernelCase("broken", "", lambda: [np.ones(2)], lambda: [np.array([1.0, 1.01])]))
 
 
 def test_the_table_of_the_benchmark():
     machine = {"cygrad": "1", "cpu_level": "some", "numpy": "2", "cpu": "Chip"}
-    text = bench.table([bench.Timing("relu", "(2, 3)", 10.0, 25.0, 2.5)], machine)
+    text = bench.report([bench.Timing("relu", "(2, 3)", 10.0, 25.0, 2.5)], machine)
     assert text.splitlines()[-1].split() == ["relu", "(2,", "3)", "10.0", "us", "25.0", "us", "2.50"]
 
 

@@ -1,4 +1,4 @@
-"""DVC: dvclive's files, and DVC itself, which runs a pipeline, shows the metrics, and moves outputs to a remote."""
+"""DVC: dvclive's files, and DVC itself, which runs a pipeline, shows metrics, and moves outputs to a remote."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_files_are_those_of_dvclive(tmp_path):
     assert [step for step, _ in table(tmp_path, "batch/loss")] == [4, 8, 12, 16, 20, 24]
     params = json.loads((tmp_path / "params.yaml").read_text())
     assert params["optimizer"] == "AdamW" and params["mine"] == [1, 2]
-    told = json.loads((tmp_path / "dvc.yaml").read_text())
-    assert told == {"metrics": ["metrics.json"], "params": ["params.yaml"], "plots": [{"plots/metrics": {"x": "step"}}]}
+    dvc_yaml = json.loads((tmp_path / "dvc.yaml").read_text())
+    assert dvc_yaml == {"metrics": ["metrics.json"], "params": ["params.yaml"], "plots": [{"plots/metrics": {"x": "step"}}]}
 
 
-def test_a_new_training_begins_new_tables(tmp_path):
+def test_a_new_training_starts_new_tables(tmp_path):
     for epochs in (3, 2):
         fit(DVC(tmp_path, every=4), epochs=epochs)
     assert [step for step, _ in table(tmp_path, "loss")] == [1, 2]
@@ -52,12 +52,12 @@ def test_a_resumed_training_has_every_row_once(tmp_path):
         checkpoint = cg.train.Checkpoint(tmp_path / "run.npz", every_steps=2)
         _, history = fit(DVC(tmp_path / "live", every=1), Stop(stop), checkpoint=checkpoint)
         with open(tmp_path / "live" / "plots" / "metrics" / "loss.tsv", "a") as file:
-            file.write("3\t0." * (stop < 10**9))  # as a killed process leaves it
+            file.write("3\t0." * (stop < 10**9))  # as left by a killed process
     assert table(tmp_path / "live", "loss") == [(i + 1, v) for i, v in enumerate(history["loss"])]
     assert [step for step, _ in table(tmp_path / "live", "batch/loss")] == list(range(1, 3 * STEPS + 1))
 
 
-def test_numbers_that_are_not_finite_are_names(tmp_path):
+def test_non_finite_metrics_are_names(tmp_path):
     def never(output, target):
         return math.nan
 
@@ -65,7 +65,7 @@ def test_numbers_that_are_not_finite_are_names(tmp_path):
     assert json.loads((tmp_path / "metrics.json").read_text())["never"] == "NaN"
 
 
-def test_in_a_stage_the_pipeline_tells_of_the_files(tmp_path, monkeypatch):
+def test_a_stage_leaves_dvc_yaml_to_the_pipeline(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_STAGE", "train")
     fit(DVC(tmp_path))
     assert not (tmp_path / "dvc.yaml").exists() and (tmp_path / "metrics.json").exists()
@@ -99,10 +99,10 @@ PIPELINE = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A function that runs a command in a project under git and DVC, whose pipeline has run; and its folder."""
+    """A function that runs a command in a git and DVC project whose pipeline has run, and the project's folder."""
     pytest.importorskip("dvc")
     if shutil.which("git") is None:
-        pytest.skip("DVC's projects are under git")
+        pytest.skip("DVC projects need git")
     folder = tmp_path_factory.mktemp("dvc")
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     names = {"HOME": str(folder / "home"), "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_NOSYSTEM": "1"}

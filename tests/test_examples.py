@@ -54,6 +54,15 @@ def test_the_cart_pole_prints_both_times():
     )  # fmt: skip
 
 
+def test_the_pictures_of_the_page_are_those_of_the_example(tmp_path):
+    printed = run("backpropagation", str(tmp_path))
+    assert re.search(r"^w₂ +0\.5 +-1\.5$", printed, re.MULTILINE)
+    docs = EXAMPLES.parent / "docs"
+    for name in "one-path.svg", "two-layers.svg":
+        drawn = (tmp_path / name).read_bytes()
+        assert drawn == (docs / name).read_bytes(), f"run python examples/backpropagation.py docs to renew {name}"
+
+
 def test_the_sweep_prints_a_line_for_each_job():
     printed = run("sweep", "--epochs", "3")
     accuracies = [float(word) for word in re.findall(r"accuracy (\d\.\d+) in 3 epochs", printed)]

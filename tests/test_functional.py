@@ -104,7 +104,7 @@ def test_one_hot(classes):
     [
         ([0, 4], 4, RuntimeError, "one_hot: class numbers must lie in 0 to 3, got 0 to 4"),
         ([-1, 0], -1, RuntimeError, "one_hot: class numbers must lie in 0 to 0, got -1 to 0"),
-        ([0.5], 4, TypeError, "one_hot: input must hold integers, got float32"),
+        ([0.5], 4, TypeError, "one_hot: input must contain integers, got float32"),
     ],
 )
 def test_one_hot_of_bad_classes(index, classes, error, match):

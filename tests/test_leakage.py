@@ -60,7 +60,7 @@ def test_rows_that_stand_in_both_parts(part, train, wanted):
     with pytest.warns(data.LeakageWarning) as caught:
         assert data.warn_of_leakage(train, part) == len(wanted)
     (warning,) = caught
-    said = f"{len(wanted)} of the {len(data.leakage.rows_of(part))} rows of the validation part (row {wanted[0] + 1} is the first)"
+    said = f"{len(wanted)} of {len(data.leakage.comparable_rows(part))} rows of the validation set (the first is row {wanted[0] + 1})"
     assert str(warning.message).startswith(said) and warning.filename == __file__
 
 
@@ -72,9 +72,9 @@ def test_they_are_those_that_python_finds(part, train):
 
 
 def test_parts_that_can_not_be_compared():
-    with pytest.raises(ValueError, match="repeated_rows: the parts have other columns or shapes"):
+    with pytest.raises(ValueError, match="repeated_rows: the two sets differ in their columns or in the shapes of these"):
         data.repeated_rows(np.zeros((2, 3)), np.zeros((2, 4)))
-    with pytest.raises(TypeError, match=r"repeated_rows: wanted tables, .* got list"):
+    with pytest.raises(TypeError, match=r"repeated_rows: expected tables, .* got list"):
         data.repeated_rows([[1]], [[1]])
 
 
@@ -105,7 +105,7 @@ def trainer():
 
 
 def test_a_trainer_warns_of_rows_that_are_trained_on_and_validated_with():
-    with pytest.warns(data.LeakageWarning, match="3 of the 10 rows of the validation part .row 1 is the first") as caught:
+    with pytest.warns(data.LeakageWarning, match="3 of 10 rows of the validation set .the first is row 1") as caught:
         trainer().fit(*parts(3))
     assert [warning.filename for warning in caught] == [__file__]
     trainer().fit(*parts(3), check_leakage=False)  # warnings are errors
@@ -133,15 +133,15 @@ APART = {
 
 @pytest.mark.parametrize("held", APART.values(), ids=APART)
 def test_what_can_not_be_compared_is_passed_over(held):
-    assert data.leakage.comparable([(X, Y)], [(X, Y)])
-    assert not data.leakage.comparable([(X, Y)], held) and not data.leakage.comparable(held, [(X, Y)])
+    assert data.leakage.is_comparable([(X, Y)], [(X, Y)])
+    assert not data.leakage.is_comparable([(X, Y)], held) and not data.leakage.is_comparable(held, [(X, Y)])
 
 
 def test_a_file_that_is_mapped_is_not_read_through(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((4, 3), np.float32))
     mapped = data.TensorDataset(np.load(tmp_path / "x.npy", mmap_mode="r")[1:])
     there = data.TensorDataset(np.zeros((2, 3), np.float32))
-    assert not data.leakage.comparable(mapped, there) and not data.leakage.comparable(there, mapped)
+    assert not data.leakage.is_comparable(mapped, there) and not data.leakage.is_comparable(there, mapped)
     assert data.repeated_rows(there, mapped).tolist() == [0, 1]
 
 
@@ -152,7 +152,7 @@ def test_pictures_that_stand_in_two_parts_are_noted():
     assert made.notes == []  # picture 5 has another class in the validation part
     made = image_task.prepare_images("small", *[(part, np.zeros(len(part), int)) for part in parts])
     (note,) = made.notes
-    assert note.startswith("LeakageWarning: 1 of the 3 rows of the validation part (row 1 is the first) also stand in")
+    assert note.startswith("LeakageWarning: 1 of 3 rows of the validation set (the first is row 1) also occur in")
 
 
 # Estimators
@@ -177,7 +177,7 @@ def test_estimators_warn_of_rows_of_x_val_that_are_trained_on(sparse):
             warnings.simplefilter("always")
             model.fit(given, y, X_val=given_val, y_val=wanted)
         (said,) = [warning for warning in caught if warning.category is data.LeakageWarning]
-        assert "2 of the 4 rows" in str(said.message) and said.filename == __file__
+        assert "2 of 4 rows" in str(said.message) and said.filename == __file__
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model.partial_fit(given, y, X_val=given_val, y_val=wanted)

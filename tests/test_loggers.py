@@ -1,4 +1,4 @@
-"""Loggers in files of text, what trackers share, and the sender that keeps what a server does not take."""
+"""Text loggers, the base class of trackers, and the sender that saves unsent rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 import cygrad as cg
 from cygrad.integrations.loggers import CSVLogger, JSONLLogger, csv_line, json_line, read_jsonl
-from cygrad.integrations.packages import demand_answer, required
+from cygrad.integrations.packages import require_package, require_server
 from cygrad.integrations.sender import Sender
 from cygrad.integrations.tracker import FirstInputs, Tracker, TrackerWarning, settings_of
 from tests.tracked import STEPS, Stop, fit, trainer
@@ -40,7 +40,7 @@ def test_csv_holds_the_history(tmp_path):
     assert [{name: float(value) for name, value in row.items()} for row in rows] == history.records
 
 
-def test_csv_of_a_resumed_training_holds_all_epochs_once(tmp_path):
+def test_csv_of_a_resumed_training_has_every_epoch_once(tmp_path):
     path, checkpoint = tmp_path / "metrics.csv", tmp_path / "run.npz"
     for stop in (STEPS + 3, 10**9):
         saved = cg.train.Checkpoint(checkpoint, every_steps=2)
@@ -49,7 +49,7 @@ def test_csv_of_a_resumed_training_holds_all_epochs_once(tmp_path):
     assert [float(row["loss"]) for row in table(path)] == history["loss"]
 
 
-def test_csv_takes_a_name_that_comes_later(tmp_path):
+def test_csv_accepts_a_new_column(tmp_path):
     class Late(cg.train.Callback):
         def on_epoch_end(self, trainer, metrics):
             if trainer.epoch == 2:
@@ -89,12 +89,12 @@ def test_jsonl_of_a_resumed_training_has_every_step_once(tmp_path):
         saved = cg.train.Checkpoint(checkpoint, every_steps=2)
         fit(JSONLLogger(path, every=1), Stop(stop), checkpoint=saved)
         with open(path, "a", encoding="utf-8") as file:
-            file.write('{"kind": "batch", "st')  # as a killed process leaves it
+            file.write('{"kind": "batch", "st')  # as left by a killed process
     steps = [line["step"] for line in read_jsonl(path) if line["kind"] == "batch"]
     assert steps == list(range(1, 3 * STEPS + 1))
 
 
-def test_numbers_that_json_has_not_come_back():
+def test_non_finite_floats_in_json():
     line = json_line({"a": math.nan, "b": -math.inf, "c": {"d": math.inf, "e": 0.1}})
     assert json.loads(line) == {"a": "NaN", "b": "-Infinity", "c": {"d": "Infinity", "e": 0.1}}
 
@@ -102,17 +102,17 @@ def test_numbers_that_json_has_not_come_back():
 def test_read_jsonl_names_a_broken_line(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"a": "NaN"}\n[1]\n{"b": 1}\n')
-    with pytest.raises(ValueError, match=r"line 2 of .*log.jsonl is no JSON object"):
+    with pytest.raises(ValueError, match=r"line 2 of .*log.jsonl is not a JSON object"):
         read_jsonl(path)
     path.write_text('{"a": {"b": "NaN"}}\n{"b":')
     (only,) = read_jsonl(path)
     assert math.isnan(only["a"]["b"])
 
 
-# What trackers share
+# The base class
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="the page is not beside the tests")
+@pytest.mark.skipif(not PAGE.exists(), reason="the page is not installed with the tests")
 def test_the_page_about_trackers_runs(tmp_path):
     script = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
     command = [sys.executable, "-W", "error", "-c", script]
@@ -122,14 +122,14 @@ def test_the_page_about_trackers_runs(tmp_path):
 
 
 @pytest.mark.parametrize("logger", [CSVLogger, JSONLLogger])
-def test_a_file_that_cannot_be_written_ends_no_training(tmp_path, logger):
+def test_training_continues_if_a_file_cannot_be_written(tmp_path, logger):
     (tmp_path / "file").write_text("")
-    with pytest.warns(TrackerWarning, match=r"the training goes on") as caught:
+    with pytest.warns(TrackerWarning, match=r"training continues") as caught:
         _, history = fit(logger(tmp_path / "file" / "log"))
     assert len(caught) == 1 and len(history) == 3
 
 
-def test_a_disk_that_is_full_later_gives_one_warning(tmp_path):
+def test_a_disk_that_fills_up_gives_one_warning(tmp_path):
     class Full(Tracker):
         def take(self, row, trainer):
             if row.step > STEPS:
@@ -145,7 +145,7 @@ def test_every_must_be_positive():
         JSONLLogger("log.jsonl", every=0)
 
 
-def test_trackers_leave_the_training_as_it_is(tmp_path):
+def test_trackers_do_not_change_the_training(tmp_path):
     from cygrad.integrations.dvc import DVC
     from cygrad.integrations.tensorboard import TensorBoard
 
@@ -161,14 +161,14 @@ def test_trackers_leave_the_training_as_it_is(tmp_path):
 
 
 def test_settings_are_plain():
-    found = settings_of(trainer(seed=7, ema=0.9))
-    assert found["optimizer"] == "AdamW" and found["lr"] == 0.01 and found["betas"] == "(0.9, 0.999)"
-    assert found["clip"] == "norm 1.0" and found["seed"] == 7 and found["ema"] == 0.9
-    assert found["parameters"] == 4 * 8 + 8 + 2 * 8 + 8 * 2 + 2
-    assert all(isinstance(value, (bool, int, float, str)) for value in found.values())
+    settings = settings_of(trainer(seed=7, ema=0.9))
+    assert settings["optimizer"] == "AdamW" and settings["lr"] == 0.01 and settings["betas"] == "(0.9, 0.999)"
+    assert settings["clip"] == "norm 1.0" and settings["seed"] == 7 and settings["ema"] == 0.9
+    assert settings["parameters"] == 4 * 8 + 8 + 2 * 8 + 8 * 2 + 2
+    assert all(isinstance(value, (bool, int, float, str)) for value in settings.values())
 
 
-def test_first_inputs_are_a_copy_of_the_first_ones():
+def test_first_inputs_are_copies():
     model, x = cg.nn.Linear(2, 1), cg.ones(3, 2)
     first = FirstInputs(model)
     model(x)
@@ -181,15 +181,15 @@ def test_first_inputs_are_a_copy_of_the_first_ones():
 
 
 def test_a_missing_package_is_named_with_its_extra():
-    with pytest.raises(ImportError, match=r"X: it needs the package no_such: pip install 'cygrad\[no_such\]'"):
-        required("X", "no_such")
+    with pytest.raises(ImportError, match=r"X: the package no_such is not installed: pip install 'cygrad\[no_such\]'"):
+        require_package("X", "no_such")
 
 
-def test_only_addresses_of_servers_are_tried(unused_port):
+def test_only_http_addresses_are_tried(unused_port):
     for address in ("sqlite:///a.db", "/a/folder", "file:///a"):
-        demand_answer(address)
+        require_server(address)
     with pytest.raises(ConnectionError, match=f"http://127.0.0.1:{unused_port} does not answer"):
-        demand_answer(f"http://127.0.0.1:{unused_port}")
+        require_server(f"http://127.0.0.1:{unused_port}")
 
 
 # Sender
@@ -208,7 +208,7 @@ def test_sender_sends_everything_in_order(tmp_path):
     assert numbers(got) == list(range(1000)) and not path.exists()
 
 
-def test_sender_keeps_what_a_server_does_not_take(tmp_path):
+def test_sender_saves_unsent_rows(tmp_path):
     got, path = [], tmp_path / "unsent.jsonl"
 
     def send(rows):
@@ -225,7 +225,7 @@ def test_sender_keeps_what_a_server_does_not_take(tmp_path):
     assert 0 < len(got) < 500
 
 
-def test_sender_sends_again_when_the_server_is_back(tmp_path):
+def test_sender_retries_when_the_server_is_back(tmp_path):
     got, path, away = [], tmp_path / "unsent.jsonl", threading.Event()
     failed = threading.Event()
     away.set()
@@ -246,7 +246,7 @@ def test_sender_sends_again_when_the_server_is_back(tmp_path):
     assert numbers(got) == [0, 1, 2] and not path.exists()
 
 
-def test_sender_does_not_wait_for_a_server_that_hangs(tmp_path):
+def test_sender_does_not_wait_for_a_hanging_server(tmp_path):
     path, release = tmp_path / "unsent.jsonl", threading.Event()
     sender = Sender(lambda rows: release.wait(20), str(path), seconds=0.01)
     sender.put({"n": 0})
@@ -261,7 +261,7 @@ def test_sender_does_not_wait_for_a_server_that_hangs(tmp_path):
         sender._thread.join(10)
 
 
-def test_sender_needs_no_file_where_the_server_answers(tmp_path):
+def test_sender_works_without_a_file(tmp_path):
     got = []
     sender = Sender(got.extend, str(tmp_path / "missing" / "unsent.jsonl"), seconds=60)
     sender.put({"n": 0})
@@ -272,7 +272,7 @@ def test_sender_needs_no_file_where_the_server_answers(tmp_path):
 
 
 def test_trackers_follow_an_estimator_too(tmp_path):
-    """Over calls of partial_fit as over the epochs of a fit; its parameters are the settings."""
+    """Calls of partial_fit are logged like epochs of fit, and the estimator's parameters are the settings."""
     pytest.importorskip("sklearn")
     from cygrad.integrations.dvc import DVC
     from cygrad.integrations.tensorboard import TensorBoard

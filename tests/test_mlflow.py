@@ -1,4 +1,4 @@
-"""MLflow on a SQLite store: what a training leaves there, the model's flavour, serving it, and a server that is away."""
+"""MLflow with a SQLite store: what a training logs, the model flavor, serving, and an unreachable server."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.tracked import STEPS, Stop, fit, trainer
 mlflow = pytest.importorskip("mlflow")
 pytest.importorskip("safetensors")
 
-from cygrad.integrations import mlflow as flavour  # noqa: E402
+from cygrad.integrations import mlflow as flavor  # noqa: E402
 from cygrad.integrations.mlflow import MLflow  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("default")  # MLflow and what it imports warn of their own future
+pytestmark = pytest.mark.filterwarnings("default")  # MLflow and its dependencies issue deprecation warnings
 
 
 class Everything:
@@ -70,15 +70,15 @@ def test_parameters_metrics_and_status(logged):
     assert logged.left == []
 
 
-def test_artifacts_that_exist_are_there(logged):
+def test_existing_artifacts_are_logged(logged):
     assert [item.path for item in logged.client.list_artifacts(logged.run_id)] == ["note.txt", "notes"]
     assert [item.path for item in logged.client.list_artifacts(logged.run_id, "notes")] == ["notes/other.txt"]
 
 
-def test_the_model_is_one_of_the_runs(logged):
+def test_the_model_is_logged_to_the_run(logged):
     (found,) = mlflow.search_logged_models([logged.run.info.experiment_id], output_format="list")
     assert found.source_run_id == logged.run_id and found.name == "model"
-    model = flavour.load_model(found.model_uri)
+    model = flavor.load_model(found.model_uri)
     np.testing.assert_array_equal(cg.train.predict(model, X), logged.trainer.predict(X))
 
 
@@ -90,7 +90,7 @@ def as_frame(x):
 
 @pytest.mark.parametrize("form", [lambda x: x, as_frame, lambda x: {"x": x}, lambda x: x.tolist()])
 def test_pyfunc_predicts(logged, form):
-    wrapper = flavour._load_pyfunc(saved(logged))
+    wrapper = flavor._load_pyfunc(saved(logged))
     np.testing.assert_array_equal(wrapper.predict(form(X)), logged.trainer.predict(X))
 
 
@@ -110,19 +110,19 @@ def test_pyfunc_has_the_signature(logged):
     ("given", "message"),
     [
         ({"a": X, "b": X}, "the model has one input, got 2"),
-        (np.array([["a"]]), "wanted numbers"),
-        ([[1.0, math.nan, 0.0, 0.0]], "a number is not finite"),
+        (np.array([["a"]]), "expected numbers"),
+        ([[1.0, math.nan, 0.0, 0.0]], "NaN or infinity in the input"),
     ],
 )
 def test_pyfunc_refuses(logged, given, message):
     with pytest.raises(ValueError, match=message):
-        flavour._load_pyfunc(saved(logged)).predict(given)
+        flavor._load_pyfunc(saved(logged)).predict(given)
 
 
-def test_integers_stay_integers_before_an_embedding():
+def test_inputs_of_an_embedding_are_integers():
     model = cg.nn.Sequential(cg.nn.Embedding(9, 2), cg.nn.Flatten())
     rows = np.array([[1.0, 2.0]])
-    assert flavour.PythonModel(model).predict(rows).shape == (1, 4)
+    assert flavor.PythonModel(model).predict(rows).shape == (1, 4)
 
 
 def test_the_model_is_served(logged, tmp_path, unused_port):
@@ -139,11 +139,11 @@ def test_the_model_is_served(logged, tmp_path, unused_port):
         assert status == 400
 
 
-# The flavour
+# The flavor
 
 
 def test_an_example_gives_the_signature(tmp_path):
-    flavour.save_model(cg.train.mlp((4, 3)), tmp_path / "m", input_example=as_frame(X), metadata={"k": 1})
+    flavor.save_model(cg.train.mlp((4, 3)), tmp_path / "m", input_example=as_frame(X), metadata={"k": 1})
     found = mlflow.models.Model.load(str(tmp_path / "m"))
     assert found.signature.inputs.input_names() == list("abcd") and found.metadata == {"k": 1}
     assert found.flavors["cygrad"]["cygrad_version"] == cg.__version__
@@ -156,20 +156,20 @@ def test_an_example_gives_the_signature(tmp_path):
 
 def test_log_model_in_an_active_run(logged):
     with mlflow.start_run() as run:
-        info = flavour.log_model(cg.train.mlp((4, 3)), "net", registered_model_name="nets")
+        info = flavor.log_model(cg.train.mlp((4, 3)), "net", registered_model_name="nets")
     assert info.run_id == run.info.run_id
-    assert isinstance(flavour.load_model("models:/nets/1"), cg.nn.Sequential)
+    assert isinstance(flavor.load_model("models:/nets/1"), cg.nn.Sequential)
 
 
-def test_other_models_and_folders_are_refused(tmp_path):
+def test_invalid_models_and_folders_are_refused(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("")
-    with pytest.raises(ValueError, match="is there already, and not empty"):
-        flavour.save_model(cg.nn.ReLU(), tmp_path / "full")
+    with pytest.raises(ValueError, match="already exists and is not empty"):
+        flavor.save_model(cg.nn.ReLU(), tmp_path / "full")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "MLmodel").write_text("flavors: {sklearn: {}}\n")
-    with pytest.raises(ValueError, match="has the flavours sklearn, wanted cygrad"):
-        flavour.load_model(tmp_path / "other")
+    with pytest.raises(ValueError, match="has the flavors sklearn, expected cygrad"):
+        flavor.load_model(tmp_path / "other")
 
 
 def test_a_model_that_cannot_be_saved_is_named_before_the_training(tmp_path):
@@ -177,18 +177,18 @@ def test_a_model_that_cannot_be_saved_is_named_before_the_training(tmp_path):
         pass
 
     made = trainer(MLflow(tracking_uri=f"sqlite:///{tmp_path}/m.db"), model=Own(cg.nn.Linear(4, 2)))
-    with pytest.raises(cg.train.CallbackError, match="Own is no module of"):
+    with pytest.raises(cg.train.CallbackError, match="Own is not a module of"):
         made.fit([])
 
 
-# A server that is away
+# An unreachable server
 
 
-def test_nothing_is_lost_where_the_server_is_away(tmp_path, monkeypatch, unused_port):
+def test_nothing_is_lost_if_the_server_is_unreachable(tmp_path, monkeypatch, unused_port):
     monkeypatch.chdir(tmp_path)
     address = f"http://127.0.0.1:{unused_port}"
     callback = MLflow("away", every=4, tracking_uri=address, seconds=0.01)
-    with pytest.warns(TrackerWarning, match=rf"MLflow: {address} takes nothing .* does not answer") as caught:
+    with pytest.warns(TrackerWarning, match=rf"MLflow: cannot send to {address} \(.* does not answer") as caught:
         made, history = fit(callback)
     assert len([one for one in caught if one.category is TrackerWarning]) == 1 and len(history) == 3
     (path,) = tmp_path.glob("*.jsonl")
@@ -205,19 +205,19 @@ def test_nothing_is_lost_where_the_server_is_away(tmp_path, monkeypatch, unused_
     assert found.info.end_time - found.info.start_time < 60_000
     (model,) = client.search_logged_models([found.info.experiment_id])
     mlflow.set_tracking_uri(later.tracking_uri)
-    np.testing.assert_array_equal(cg.train.predict(flavour.load_model(model.model_uri), X), made.predict(X))
+    np.testing.assert_array_equal(cg.train.predict(flavor.load_model(model.model_uri), X), made.predict(X))
 
 
-def test_a_store_that_raises_ends_no_training(tmp_path, monkeypatch):
-    """MLflow's store of files is no more: it raises."""
+def test_training_continues_if_the_store_raises(tmp_path, monkeypatch):
+    """MLflow's file store was removed and raises."""
     monkeypatch.chdir(tmp_path)
-    with pytest.warns(TrackerWarning, match="the training goes on") as caught:
+    with pytest.warns(TrackerWarning, match="training continues") as caught:
         _, history = fit(MLflow(tracking_uri=(tmp_path / "mlruns").as_uri(), model=False))
     assert len([one for one in caught if one.category is TrackerWarning]) == 1 and len(history) == 3
     assert len(read_jsonl(next(tmp_path.glob("*.jsonl")))) >= 3
 
 
-def test_a_resumed_training_goes_on_in_its_run(tmp_path, monkeypatch):
+def test_a_resumed_training_continues_its_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found, states = [], []
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
@@ -229,11 +229,11 @@ def test_a_resumed_training_goes_on_in_its_run(tmp_path, monkeypatch):
         states.append(client.get_run(callback.run_id).info.status)
     assert found[0] == found[1] is not None and states == ["KILLED", "FINISHED"]
     assert [m.step for m in client.get_metric_history(found[0], "loss")] == [1, 2, 3]
-    # The checkpoint is of step 16, so that three steps are done twice.
+    # The checkpoint is from step 16, so that three steps are repeated.
     assert [m.step for m in client.get_metric_history(found[0], "batch/loss")] == list(range(1, 3 * STEPS + 1))
 
 
-def test_an_error_leaves_a_run_that_failed(tmp_path, monkeypatch):
+def test_an_error_marks_the_run_as_failed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     callback = MLflow(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
     with pytest.raises(cg.train.NonFiniteError):
@@ -241,18 +241,18 @@ def test_an_error_leaves_a_run_that_failed(tmp_path, monkeypatch):
     assert mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(callback.run_id).info.status == "FAILED"
 
 
-def test_what_is_left_of_a_run_that_has_begun_goes_to_that_run(tmp_path, monkeypatch):
+def test_unsent_rows_of_an_existing_run_go_to_that_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     callback = MLflow(every=1, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
 
     class Away(cg.train.Callback):
-        """The store can't be reached from the second epoch on."""
+        """The store cannot be reached from the second epoch on."""
 
         def on_epoch_begin(self, trainer):
             if trainer.epoch == 2:
                 callback.tracking_uri = (tmp_path / "nowhere").as_uri()
 
-    with pytest.warns(TrackerWarning, match="the training goes on"):
+    with pytest.warns(TrackerWarning, match="training continues"):
         fit(callback, Wait(callback), Away())
     (path,) = tmp_path.glob("*.jsonl")
     later = MLflow(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
@@ -264,7 +264,7 @@ def test_what_is_left_of_a_run_that_has_begun_goes_to_that_run(tmp_path, monkeyp
 
 
 class Wait(cg.train.Callback):
-    """Gives the thread the time to open a run."""
+    """Waits until the thread has created the run."""
 
     def __init__(self, tracker):
         self.tracker = tracker

@@ -1,5 +1,5 @@
-"""ONNX: onnxruntime gives what the model gives, for every layer, every op that has a translation, and models of any
-Python; and what can't be exported is named."""
+"""ONNX: onnxruntime agrees with the model for every layer, every op that has a translation, and models with any Python
+code; and anything that cannot be exported is named."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installe
 
 F = nn.functional
 each_opset = pytest.mark.parametrize("opset", OPSETS)
-TOLERANCE = 1e-5  # of the largest number
+TOLERANCE = 1e-5  # of the largest magnitude
 
 
 def session(path):
@@ -32,7 +32,7 @@ def session(path):
 
 
 def run(path, *arrays):
-    """What onnxruntime gives for inputs in order; one that the graph does not use is not asked for."""
+    """onnxruntime's outputs for inputs in order, without those that the graph does not use."""
     started = session(path)
     names = [f"input_{number}" for number in range(len(arrays))] if len(arrays) > 1 else ["input"]
     asked = {entry.name for entry in started.get_inputs()}
@@ -40,7 +40,7 @@ def run(path, *arrays):
 
 
 def expected(model, *arrays):
-    """What the model gives, in evaluation mode."""
+    """The model's outputs in evaluation mode."""
     mode = model.training
     model.eval()
     with cg.no_grad():
@@ -50,7 +50,7 @@ def expected(model, *arrays):
 
 
 def difference(got, want):
-    """The largest difference, relative to the largest number."""
+    """The largest difference, relative to the largest magnitude."""
     assert got.shape == want.shape and got.dtype == want.dtype
     if not want.size:
         return 0.0
@@ -61,14 +61,14 @@ def difference(got, want):
 
 
 def largest_difference(got, want):
-    """The largest difference for an input, one a row, relative to the largest number that it gives."""
+    """The largest difference, relative to the largest magnitude of the same row."""
     if len(got) != 1000:
         return difference(got, want)
     return max(difference(g, w) for g, w in zip(got, want, strict=True))
 
 
 def trained(model):
-    """The model, its batch norms with statistics and weights that are not those of the beginning."""
+    """The model with random statistics and weights in its norms, as if it were trained."""
     rng = np.random.default_rng(0)
     for name, tensor in model.state_dict().items():
         if tensor.array.dtype.kind == "f":
@@ -88,7 +88,7 @@ def integers(bound, *shape):
     return lambda rng, n: rng.integers(0, bound, (n, *shape))
 
 
-# A row: the layers of a name, and how inputs of n rows are drawn for them.
+# The layers of a name, and a function that draws n rows of inputs for them.
 LAYERS = {
     "Linear": ([nn.Linear(7, 5), nn.Linear(7, 5, bias=False)], floats(7)),
     "Linear, more axes": ([nn.Linear(7, 5), nn.Linear(7, 5, bias=False)], floats(2, 3, 7)),
@@ -122,13 +122,13 @@ LAYERS = {
     "Sequential": ([nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3))], floats(8)),
 }  # fmt: skip
 
-# Layers that only hold others, and have no forward; those of losses are no part of what is shipped.
-HOLDERS = {"Module", "ModuleList", "ModuleDict", "ParameterList", "Parameter"}
+# Containers without a forward. Losses are not exported with a model.
+CONTAINERS = {"Module", "ModuleList", "ModuleDict", "ParameterList", "Parameter"}
 
 
 def test_every_layer_has_a_row():
     layers = {name for name in nn.__all__ if isinstance(getattr(nn, name), type) and not name.endswith("Loss")}
-    assert {name.partition(",")[0] for name in LAYERS} == layers - HOLDERS
+    assert {name.partition(",")[0] for name in LAYERS} == layers - CONTAINERS
 
 
 @each_opset
@@ -155,8 +155,8 @@ NO_TRANSLATION = {
     # without a counterpart
     "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",
 }  # fmt: skip
-# Rows that only some inputs suit, or whose result depends on the input in a way that no graph tells.
-OUTSIDE = {
+# Rows that need special inputs, or whose result depends on the input in a way that a graph cannot express.
+EXCLUDED = {
     "getitem_mask", "masked_select", "nonzero", "one_hot", "setitem", "in_place", "batch_norm_running", "batch_norm_counted", "batch_norm_far",
 }  # fmt: skip
 
@@ -174,7 +174,7 @@ def test_every_op_has_a_translation_or_is_known_to_have_none():
 
 
 class Sampled(nn.Module):
-    """A call of the op database as a model: its arrays are the inputs."""
+    """A call from the op database as a model whose inputs are the arrays of the call."""
 
     def __init__(self, op, sample):
         super().__init__()
@@ -192,7 +192,7 @@ AUGMENTATION = [*augment.ROWS, *tokens.ROWS, *warp.ROWS]  # of arrays, not of te
 PURE = [
     row
     for row in ROWS
-    if np.float32 in row.dtypes and not row.in_place and row.name not in OUTSIDE and row not in AUGMENTATION
+    if np.float32 in row.dtypes and not row.in_place and row.name not in EXCLUDED and row not in AUGMENTATION
 ]
 
 
@@ -235,7 +235,7 @@ class Function(nn.Module):
 
 
 @each_opset
-def test_losses_and_class_numbers_agree_over_1000_rows(tmp_path, opset):
+def test_losses_and_class_indices_agree_over_1000_rows(tmp_path, opset):
     weight = cg.tensor([0.5, 1.0, 2.0])
     functions = [
         lambda x, t: F.one_hot(t, 3),
@@ -254,9 +254,9 @@ def test_losses_and_class_numbers_agree_over_1000_rows(tmp_path, opset):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_losses_without_a_translation_say_so(tmp_path, name):
-    function, said = LOSSES[name]
-    with pytest.raises(NotImplementedError, match=f"export: the op cross_entropy_classes cannot be translated {said}"):
+def test_losses_without_a_translation_are_refused(tmp_path, name):
+    function, reason = LOSSES[name]
+    with pytest.raises(NotImplementedError, match=f"export: the op cross_entropy_classes cannot be translated {reason}"):
         export(Function(function), tmp_path / "loss.onnx", (np.zeros((4, 3), np.float32), np.arange(4) % 3))
 
 
@@ -264,7 +264,7 @@ def test_losses_without_a_translation_say_so(tmp_path, name):
 
 
 class Residual(nn.Module):
-    """Branches, a list of layers, Python's own control flow, an output that is an input, and two outputs."""
+    """Branches, a list of layers, Python control flow, and several outputs, one of them an input of the others."""
 
     def __init__(self):
         super().__init__()
@@ -279,7 +279,7 @@ class Residual(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """A state of the batch's size, and a loop over time."""
+    """A state with the batch size, and a loop over time."""
 
     def __init__(self):
         super().__init__()
@@ -293,7 +293,7 @@ class Recurrent(nn.Module):
 
 
 class Attention(nn.Module):
-    """Embedded tokens that look back at one another."""
+    """Embedded tokens with causal self-attention."""
 
     def __init__(self):
         super().__init__()
@@ -309,8 +309,8 @@ class Attention(nn.Module):
         return (x + (weights @ v).transpose(1, 2).reshape(n, length, width)).mean(1)
 
 
-class Standardised(nn.Module):
-    """Statistics over the batch, and sizes that follow from it."""
+class Standardized(nn.Module):
+    """Statistics over the batch, and sizes that depend on the batch size."""
 
     def forward(self, x):
         whole = (x - x.mean(0)) / (x.std(0) + 1e-3)
@@ -322,7 +322,7 @@ MODELS = {
     "residual": (Residual, floats(6)),
     "recurrent": (Recurrent, floats(4, 3)),
     "attention": (Attention, integers(20, 7)),
-    "standardised": (Standardised, floats(4)),
+    "standardized": (Standardized, floats(4)),
 }
 
 
@@ -361,8 +361,8 @@ def test_weights_keep_their_names_and_are_stored_once(tmp_path):
     tied.weight = model[0].weight
     model.append(tied)
     export(model, tmp_path / "model.onnx", (1, 3))
-    held = {entry.name for entry in onnx.load(tmp_path / "model.onnx").graph.initializer}
-    assert held == {"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "2.bias"}
+    names = {entry.name for entry in onnx.load(tmp_path / "model.onnx").graph.initializer}
+    assert names == {"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "2.bias"}
 
 
 def test_a_fixed_batch(tmp_path):
@@ -371,17 +371,17 @@ def test_a_fixed_batch(tmp_path):
     assert not [node for node in onnx.load(tmp_path / "model.onnx").graph.node if node.op_type == "ConstantOfShape"]
 
 
-def test_the_batch_may_be_another_axis(tmp_path):
-    class Turned(nn.Module):
+def test_the_batch_can_be_another_axis(tmp_path):
+    class Transposed(nn.Module):
         def forward(self, x):
             return x.transpose(0, 1) * 2
 
-    export(Turned(), tmp_path / "model.onnx", (3, 1), batch_axis=1)
+    export(Transposed(), tmp_path / "model.onnx", (3, 1), batch_axis=1)
     x = np.arange(12, dtype=np.float32).reshape(3, 4)
     np.testing.assert_array_equal(run(tmp_path / "model.onnx", x)[0], 2 * x.T)
 
 
-def test_the_model_is_left_as_it_was(tmp_path):
+def test_export_does_not_change_the_model(tmp_path):
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
     model[1].eval()
     before = cg.train.fingerprint(model)
@@ -391,11 +391,11 @@ def test_the_model_is_left_as_it_was(tmp_path):
     assert cg.is_grad_enabled()
 
 
-# What is refused
+# Refused models
 
 
 def module(function):
-    """A model whose forward is the function."""
+    """A model with this function as its forward."""
 
     class Model(nn.Module):
         def forward(self, *inputs):
@@ -404,7 +404,7 @@ def module(function):
     return Model()
 
 
-def swapped(x):
+def view_changed(x):
     y = x.clone()
     part = y[:, :2]
     part *= 2
@@ -424,17 +424,17 @@ REFUSED = {
     "item": (lambda x: x * x.mean().item(), RuntimeError, r"export: an argument of the op mul depends on the input"),
     "random": (lambda x: x + cg.randn(4), RuntimeError, r"must not use numpy\(\), item\(\) or random numbers"),
     "branches": (lambda x: x.relu() if x.shape[0] == 2 else x.tanh(), RuntimeError, r"export: the model applies different ops to different inputs"),
-    "the batch in an argument": (lambda x: x / x.shape[0], RuntimeError, r"export: an argument of the op div depends on the input's values or the batch size"),
-    "a size that is no line": (lambda x: (x[:, None] + x).reshape(-1, 4), None, None),
+    "batch size as an argument": (lambda x: x / x.shape[0], RuntimeError, r"export: an argument of the op div depends on the input's values or the batch size"),
+    "quadratic size": (lambda x: (x[:, None] + x).reshape(-1, 4), None, None),
     "assignment": (assigned, RuntimeError, r"a tensor was changed in place, by an assignment"),
-    "a view changed": (swapped, RuntimeError, r"a tensor was changed in place, .* through another tensor"),
-    "no tensor": (lambda x: {"y": x}, TypeError, r"trace: the function must return one or more tensors, got dict"),
+    "a view changed": (view_changed, RuntimeError, r"a tensor was changed in place, .* through another tensor"),
+    "not a tensor": (lambda x: {"y": x}, TypeError, r"trace: the function must return one or more tensors, got dict"),
     "float index": (lambda x: x[x > 0], RuntimeError, r"export: an argument of the op getitem depends on the input"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_a_graph_can_not_tell_is_refused(tmp_path, name):
+def test_what_a_graph_cannot_express_is_refused(tmp_path, name):
     function, error, match = REFUSED[name]
     path = tmp_path / "model.onnx"
     path.write_bytes(b"old")
@@ -449,8 +449,8 @@ def test_what_a_graph_can_not_tell_is_refused(tmp_path, name):
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["model.onnx"]
 
 
-def test_the_check_finds_what_the_traces_do_not(tmp_path):
-    """Numbers that change behind the graph's back, in the same way for both traces."""
+def test_the_check_finds_what_the_traces_miss(tmp_path):
+    """Values that change without an op, in the same way in both traces."""
     calls = []
 
     def forward(x):
@@ -481,7 +481,7 @@ def test_the_check_finds_what_the_traces_do_not(tmp_path):
         ({"example": (1, 5)}, ValueError, "linear: "),
     ],
 )  # fmt: skip
-def test_wrong_arguments_are_named(tmp_path, arguments, error, match):
+def test_invalid_arguments_are_refused(tmp_path, arguments, error, match):
     with pytest.raises(error, match=match):
         export(nn.Linear(4, 2), tmp_path / "model.onnx", **{"example": (1, 4), **arguments})
     assert not os.listdir(tmp_path)
@@ -501,8 +501,8 @@ def test_without_the_package(tmp_path, monkeypatch):
 # Traces
 
 
-def test_a_trace_knows_arrays_not_tensors():
-    """detach, data and a function with a rule of its own leave no step of their own."""
+def test_a_trace_identifies_values_by_array():
+    """detach, data and a custom function add no op."""
 
     class Twice(cg.autograd.Function):
         @staticmethod

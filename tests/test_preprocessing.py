@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cygrad.data import Preprocessor, Table
 from cygrad.data.preprocessing import Category, Classes, Number, Quantity, fit_target, target_of
-from cygrad.data.preprocessing.target import described_target
+from cygrad.data.preprocessing.target import target_to_dict
 
 TRAIN = Table({"age": [20, 30, None, 40], "city": ["Bern", "Oslo", "Bern", None], "level": [1, 2, 1, 3]})
 
@@ -34,10 +34,10 @@ def test_numbers_are_scaled_and_categories_encoded():
     np.testing.assert_allclose(fitted.transform(TRAIN), np.array(wanted, np.float32), rtol=1e-6)
     assert fitted.transform(TRAIN).dtype == np.float32
     assert fitted.notes == [
-        "column 'age' lacks 1 values: the mean stands for them, and a mark tells where",
-        "column 'city' lacks 1 values, which are a category of their own",
+        "column 'age' has 1 missing value, replaced by the mean and marked by a feature",
+        "column 'city' has 1 missing value, encoded as a separate category",
     ]
-    assert repr(fitted) == "Preprocessor(3 columns to 8 numbers)"
+    assert repr(fitted) == "Preprocessor(3 columns, 8 features)"
 
 
 @settings(deadline=None)
@@ -79,11 +79,11 @@ def test_values_are_read_as_the_columns_were():
 
 
 LEFT_OUT = {
-    "constant": ([7, 7, 7], "column 'x' is left out: all its values are 7"),
-    "constant that can't be summed exactly": ([0.1] * 3, "column 'x' is left out: all its values are 0.1"),
-    "constant text": (["a", "a", "a"], "column 'x' is left out: all its values are 'a'"),
-    "nothing": ([None] * 3, "column 'x' is left out: it has no values"),
-    "names": (["a", "b", "c"], "column 'x' is left out: its 3 texts are 3 different ones"),
+    "constant": ([7, 7, 7], "column 'x' is dropped: all its values are 7"),
+    "constant that can't be summed exactly": ([0.1] * 3, "column 'x' is dropped: all its values are 0.1"),
+    "constant text": (["a", "a", "a"], "column 'x' is dropped: all its values are 'a'"),
+    "nothing": ([None] * 3, "column 'x' is dropped: it has no values"),
+    "names": (["a", "b", "c"], "column 'x' is dropped: 3 texts have 3 distinct values, more than 2"),
 }
 
 
@@ -91,7 +91,7 @@ LEFT_OUT = {
 def test_what_is_left_out_is_told(values, note):
     fitted = Preprocessor(most_categories=2).fit(Table({"x": values, "y": [1, 2, 3]}))
     assert fitted.columns == ["y"] and fitted.notes == [note]
-    with pytest.raises(ValueError, match="Preprocessor: there is no column to learn from: column 'x' is left out"):
+    with pytest.raises(ValueError, match="Preprocessor: no column is left to learn from: column 'x' is dropped"):
         Preprocessor(most_categories=2).fit(Table({"x": values}))
 
 
@@ -101,15 +101,15 @@ def test_a_constant_that_is_sometimes_missing_is_kept():
 
 
 BAD_FITS = {
-    "mixed types": ({"x": ["1", "2", "high"]}, {}, "the column 'x' mixes numbers and text, such as '1' and 'high'"),
-    "infinity": ({"x": [1, math.inf]}, {}, "the column 'x' holds inf in row 2"),
-    "missing": ({"x": [1, None]}, {"missing": "raise"}, "column 'x' lacks 1 values, the first in row 2"),
-    "missing text": ({"x": ["a", None]}, {"missing": "raise"}, "column 'x' lacks 1 values, the first in row 2"),
-    "no such category": ({"x": [1, 2]}, {"categories": ["y"]}, "the column 'y' is missing; there is 'x'"),
-    "no such column to drop": ({"x": [1, 2]}, {"drop": ["X"]}, "the column 'X' is missing; there is 'x'"),
-    "nothing left": ({"x": [1, 2]}, {"drop": ["x"]}, "there is no column to learn from: the table has no other"),
-    "no rows": ({"x": []}, {}, "there are no rows to fit it to"),
-    "beyond float64": ({"x": [-1.7e308, 1.7e308]}, {}, "column 'x' has no deviation that float64 can hold"),
+    "mixed types": ({"x": ["1", "2", "high"]}, {}, "column 'x' mixes numbers and text, such as '1' and 'high'"),
+    "infinity": ({"x": [1, math.inf]}, {}, "column 'x' contains inf in row 2, expected finite numbers"),
+    "missing": ({"x": [1, None]}, {"missing": "raise"}, "column 'x' has 1 missing value, the first in row 2"),
+    "missing text": ({"x": ["a", None]}, {"missing": "raise"}, "column 'x' has 1 missing value, the first in row 2"),
+    "no such category": ({"x": [1, 2]}, {"categories": ["y"]}, "column 'y' is missing; the table has 'x'"),
+    "no such column to drop": ({"x": [1, 2]}, {"drop": ["X"]}, "column 'X' is missing; the table has 'x'"),
+    "nothing left": ({"x": [1, 2]}, {"drop": ["x"]}, "no column is left to learn from: the table has no other columns"),
+    "no rows": ({"x": []}, {}, "Preprocessor: can't be fitted to a table without rows"),
+    "beyond float64": ({"x": [-1.7e308, 1.7e308]}, {}, "the standard deviation of column 'x' is out of float64's range"),
 }
 
 
@@ -123,13 +123,13 @@ def test_what_it_can_not_be_fitted_to(columns, options, message):
 
 
 BAD_ROWS = {
-    "unseen category": ({"city": ["Bern", "Rome"]}, "column 'city' holds 'Rome' in row 2, where training had 'Bern', 'Oslo'"),
-    "missing category": ({"level": ["a", None]}, "column 'level' lacks a value in row 2, where training had 'a', 'b'"),
-    "missing number": ({"age": [1, None]}, "column 'age' lacks a value in row 2, and lacked none in training"),
-    "infinity": ({"age": [1, -math.inf]}, "column 'age' holds -inf in row 2"),
-    "no number": ({"age": ["1", "old"]}, "column 'age' holds 'old' in row 2, which is no number"),
-    "far away": ({"age": [1, 1e300]}, "column 'age' holds 1e+300 in row 2, too far from the mean"),
-    "missing column": ({"age": None}, "the column 'age' is missing; there is 'city', 'level'"),
+    "unseen category": ({"city": ["Bern", "Rome"]}, "column 'city' contains 'Rome' in row 2; the training data had only 'Bern', 'Oslo'"),
+    "missing category": ({"level": ["a", None]}, "column 'level' contains a missing value in row 2; the training data had only 'a', 'b'"),
+    "missing number": ({"age": [1, None]}, "column 'age' has a missing value in row 2, but had none in the training data"),
+    "infinity": ({"age": [1, -math.inf]}, "column 'age' contains -inf in row 2, expected a finite number"),
+    "no number": ({"age": ["1", "old"]}, "column 'age' contains 'old' in row 2, expected a number"),
+    "far away": ({"age": [1, 1e300]}, "column 'age' contains 1e+300 in row 2, too far from the mean"),
+    "missing column": ({"age": None}, "column 'age' is missing; the table has 'city', 'level'"),
 }
 
 
@@ -155,11 +155,11 @@ def test_what_training_had_not_can_be_ignored():
 def test_wrong_options_are_named():
     with pytest.raises(ValueError, match="missing must be fill or raise, got 'drop'"):
         Preprocessor(missing="drop")
-    with pytest.raises(TypeError, match="categories and drop are lists of names, got a text"):
+    with pytest.raises(TypeError, match="categories and drop must be lists of names, got a string"):
         Preprocessor(categories="city")
-    with pytest.raises(RuntimeError, match="it must be fitted before it transforms"):
+    with pytest.raises(RuntimeError, match="Preprocessor: not fitted yet, call fit first"):
         Preprocessor().transform(TRAIN)
-    with pytest.raises(RuntimeError, match="it must be fitted"):
+    with pytest.raises(RuntimeError, match="Preprocessor: not fitted yet, call fit first"):
         Preprocessor().save("nowhere.json")
 
 
@@ -245,18 +245,18 @@ def test_targets(values, task, wanted):
     else:
         assert target == wanted and target.encode(column).dtype == np.int64
         assert target.decode(target.encode(column)) == [str(v) if isinstance(v, bool) else v for v in values]
-    assert target_of(json.loads(json.dumps(described_target(target)))) == target
+    assert target_of(json.loads(json.dumps(target_to_dict(target)))) == target
 
 
 BAD_TARGETS = {
-    "missing": (["a", None], None, "the target 'y' lacks a value in row 2"),
-    "missing number": ([1, None], None, "the target 'y' lacks a value in row 2"),
-    "infinity": ([1, math.inf], None, "the target 'y' holds inf in row 2"),
-    "one class": (["a", "a"], None, "the target 'y' has one value only, 'a'"),
-    "one number": ([2, 2], None, "the target 'y' has one value only, 2"),
-    "text as a quantity": (["a", "b"], "regression", "the target is no quantity: column 'y' holds 'a' in row 1, which is no number"),
+    "missing": (["a", None], None, "target 'y' has a missing value in row 2"),
+    "missing number": ([1, None], None, "target 'y' has a missing value in row 2"),
+    "infinity": ([1, math.inf], None, "target 'y' contains inf in row 2"),
+    "one class": (["a", "a"], None, "target 'y' must have at least two distinct values, got only 'a'"),
+    "one number": ([2, 2], None, "target 'y' must have at least two distinct values, got only 2"),
+    "text as a quantity": (["a", "b"], "regression", "the target is not numeric: column 'y' contains 'a' in row 1, expected a number"),
     "no such task": ([1, 2], "clustering", "the task must be classification or regression, got 'clustering'"),
-    "beyond float64": ([-1.7e308, 1.7e308], "regression", "the target 'y' has no deviation that float64 can hold"),
+    "beyond float64": ([-1.7e308, 1.7e308], "regression", "the standard deviation of target 'y' is out of float64's range"),
 }  # fmt: skip
 
 

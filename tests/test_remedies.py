@@ -88,7 +88,7 @@ def test_a_script_measures_reports_and_draws(name, scripts):
     head, _, *rows = remedy.report(results).splitlines()
     assert rows and head in text_of(name), "the page has the table of the script"
     pytest.importorskip("matplotlib")
-    assert len(remedy.picture(results).axes) == 2
+    assert len(remedy.plot(results).axes) == 2
 
 
 @pytest.mark.parametrize("name", ["augmentation", "token_augmentation"])

@@ -1,4 +1,4 @@
-"""The estimators: scikit-learn's own checks, its results at equal settings, and what is ours beside them."""
+"""The estimators: scikit-learn's own checks, its results at equal settings, and the additional features."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SHORT = {"max_iter": 3, "random_state": 0}
 
 
 def with_checks(*estimators):
-    """``parametrize_with_checks`` with its checks in a list, which pytest wants and older scikit-learns don't give."""
+    """``parametrize_with_checks`` with its checks in a list: pytest wants one, older versions of scikit-learn give none."""
     mark = parametrize_with_checks(list(estimators))
     names, checks = mark.args
     return pytest.mark.parametrize(names, list(checks), **mark.kwargs)
@@ -77,12 +77,12 @@ VARIANTS = [
 
 
 @with_checks(*VARIANTS)
-def test_the_checks_hold_with_our_options(estimator, check):
+def test_the_checks_pass_with_additional_parameters(estimator, check):
     name = getattr(check, "func", check).__name__
     if name.startswith("check_sample_weight_equivalence") and estimator.norm == "batch":
-        pytest.skip("batch norm's statistics have no weights, and dropout draws a mask a row")
+        pytest.skip("the statistics of batch norm are unweighted, and dropout draws a mask per row")
     if name.endswith("multilabel_output_format_predict_proba") and estimator.solver == "lbfgs":
-        pytest.skip("the loss goes to zero, and probabilities to 1, which the check wants below 1")
+        pytest.skip("the loss goes to 0 and probabilities to 1, which the check wants below 1")
     check(estimator)
 
 
@@ -93,7 +93,7 @@ def alike(kind, tolerance, data, weight=None, **settings):
     return pytest.param(kind, tolerance, data, weight, settings, id=" ".join([kind, *map(str, settings.values())]))
 
 
-# Adam's eps stands outside √v̂ here and inside of it there, as in the two forms of the paper.
+# Here Adam adds ε to √v̂, in scikit-learn to √v: the two forms of the paper.
 ADAM = 5e-4
 EXACT = 1e-9
 
@@ -142,9 +142,9 @@ def test_equal_settings_give_scikit_learns_network(kind, tolerance, data, weight
 
 
 @pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
-def test_parameters_are_scikit_learns_and_some_more(kind):
-    own, reference = getattr(ours, kind)().get_params(), getattr(theirs, kind)().get_params()
-    assert {name: own[name] for name in reference} == reference
+def test_parameters_include_scikit_learns(kind):
+    params, reference = getattr(ours, kind)().get_params(), getattr(theirs, kind)().get_params()
+    assert {name: params[name] for name in reference} == reference
 
 
 def test_several_outputs_have_the_gradient_of_their_sum():
@@ -153,7 +153,7 @@ def test_several_outputs_have_the_gradient_of_their_sum():
     settings = {"solver": "sgd", "learning_rate_init": 1e-3, "alpha": 0, "max_iter": 5, "random_state": 0}
     one, other = (library.MLPRegressor(**settings).fit(x, y) for library in (theirs, ours))
     np.testing.assert_allclose(other.coefs_[0], one.coefs_[0], rtol=1e-9)
-    np.testing.assert_allclose(other.loss_curve_, 2 * np.array(one.loss_curve_))  # there it is the mean
+    np.testing.assert_allclose(other.loss_curve_, 2 * np.array(one.loss_curve_))  # scikit-learn reports the mean
 
 
 def test_scores_are_scikit_learns():
@@ -177,7 +177,7 @@ def test_patience_counts_as_scikit_learn_does():
 # Weights of samples and classes
 
 
-def test_a_class_weight_is_a_weight_of_its_samples():
+def test_class_weights_multiply_sample_weights():
     weights = {0: 3.0, 1: 1.0, 2: 0.5}
     one = MLPClassifier(class_weight=weights, **SHORT).fit(SMALL, CLASSES, sample_weight=WEIGHT[:60])
     other = MLPClassifier(**SHORT).fit(SMALL, CLASSES, sample_weight=WEIGHT[:60] * compute_sample_weight(weights, CLASSES))
@@ -195,14 +195,14 @@ def test_balanced_weights_are_scikit_learns(y):
     np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-12)
 
 
-def test_balanced_weights_count_a_sample_as_often_as_it_weighs():
+def test_balanced_weights_respect_sample_weights():
     times, y = np.where(CLASSES == 2, 1, np.arange(60) % 4), CLASSES**2 // 2
     one = MLPClassifier(class_weight="balanced", **SHORT).fit(SMALL, y, sample_weight=times)
     other = MLPClassifier(class_weight="balanced", **SHORT).fit(SMALL.repeat(times, 0), y.repeat(times))
     np.testing.assert_allclose(one.coefs_[0], other.coefs_[0], rtol=1e-9)
 
 
-def test_a_sample_of_weight_zero_is_not_there():
+def test_samples_of_weight_zero_are_left_out():
     weight = np.where(np.arange(60) < 40, 1.0, 0.0)
     one = MLPClassifier(early_stopping=True, **SHORT).fit(SMALL, CLASSES, sample_weight=weight)
     other = MLPClassifier(early_stopping=True, **SHORT).fit(SMALL[:40], CLASSES[:40], sample_weight=weight[:40])
@@ -231,14 +231,14 @@ def test_every_activation_and_norm_learns(activation, norm):
     assert model.fit(SMALL, SMALL[:, 0] > 0).score(SMALL, SMALL[:, 0] > 0) > 0.9
 
 
-def test_coefs_are_the_networks_memory():
+def test_coefs_share_memory_with_the_network():
     model = MLPRegressor(**SHORT).fit(SMALL, TARGET)
     before = model.predict(SMALL)
     model.coefs_[0][:] = 0
     assert not np.array_equal(model.predict(SMALL), before) and not model.module_[0].weight.array.any()
 
 
-def test_dropout_is_a_function_of_the_random_state():
+def test_dropout_depends_on_the_random_state():
     settings = {"dropout": 0.5, "early_stopping": True, "max_iter": 5}
     one, other, third = (MLPClassifier(random_state=s, **settings).fit(SMALL, CLASSES) for s in (0, 0, 1))
     without = MLPClassifier(random_state=0, early_stopping=True, max_iter=5).fit(SMALL, CLASSES)
@@ -247,7 +247,7 @@ def test_dropout_is_a_function_of_the_random_state():
     np.testing.assert_array_equal(one.predict_proba(SMALL), one.predict_proba(SMALL))
 
 
-def test_threads_do_not_disturb_each_other():
+def test_fits_in_parallel_threads_are_independent():
     settings = [{"dropout": 0.3, "norm": "batch", "random_state": seed, "max_iter": 5} for seed in range(6)]
     fitted = [MLPClassifier(**s).fit(*DIGITS).coefs_[0] for s in settings]
     with ThreadPoolExecutor(3) as pool:
@@ -257,7 +257,7 @@ def test_threads_do_not_disturb_each_other():
 
 
 @pytest.mark.parametrize(("n", "batch_size"), [(59, 58), (60, 1), (3, 2)])
-def test_batch_norm_never_sees_one_row(n, batch_size):
+def test_batch_norm_never_gets_one_row(n, batch_size):
     model = MLPClassifier((4,), norm="batch", batch_size=batch_size, **SHORT).fit(SMALL[:n], CLASSES[:n])
     assert np.isfinite(model.predict_proba(SMALL)).all()
 
@@ -312,7 +312,7 @@ def test_the_gradient_is_clipped(clip, largest):
     assert largest((after - before) / 0.1) == pytest.approx(1, rel=1e-3) and largest((plain - before) / 0.1) > 10
 
 
-def test_adaptive_clipping_compares_units_with_their_weights():
+def test_adaptive_clipping_is_per_unit():
     _, before, after = one_step(clip=("adaptive", 0.01))
     for w, changed in zip(before.coefs_, after.coefs_, strict=True):
         ratio = np.linalg.norm(changed - w, axis=0) / 0.1 / np.linalg.norm(w, axis=0)
@@ -322,7 +322,7 @@ def test_adaptive_clipping_compares_units_with_their_weights():
 # Validation and early stopping
 
 
-def test_validation_measures_what_it_is_given():
+def test_validation_uses_the_given_set():
     x, y = DIGITS
     model = MLPClassifier(max_iter=5, random_state=0).fit(x[:400], y[:400], X_val=x[400:], y_val=y[400:], sample_weight_val=WEIGHT[400:600])
     assert len(model.validation_scores_) == len(model.validation_loss_curve_) == 5
@@ -336,7 +336,7 @@ def test_validation_measures_what_it_is_given():
 
 
 def noisy(kind, **settings):
-    """An estimator whose validation score gets worse after some epochs, and data for it."""
+    """An estimator whose validation score deteriorates after some epochs, and data for it."""
     x, y = DIGITS
     estimator = kind(early_stopping=True, learning_rate_init=0.1, random_state=0, n_iter_no_change=4, max_iter=60, **settings)
     return estimator, x, (y if kind is MLPClassifier else y.astype(float))
@@ -362,7 +362,7 @@ def test_partial_fit_has_the_best_weights_after_every_call(kind):
         assert model.score(x[300:], y[300:]) == pytest.approx(max(model.validation_scores_))
         assert model.n_iter_ == epoch
     assert model.stopped_
-    # It went on from the latest weights each time, not from the best.
+    # Each call continued from the latest weights, not from the best.
     assert model.loss_curve_ == whole.loss_curve_ and model.validation_scores_ == whole.validation_scores_
 
 
@@ -377,25 +377,25 @@ class Seen(cg.train.Callback):
 
 
 @pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
-def test_what_partial_fit_held_out_is_never_trained_on(convert):
+def test_partial_fit_never_trains_on_held_out_rows(convert):
     x = np.repeat(np.arange(40.0), 2)[:, None] * [[1.0, 0.0, 2.0]]  # every row twice
     y = (x[:, 0] > 20).astype(int)
     model = MLPClassifier(early_stopping=True, validation_fraction=0.25, random_state=0)
     model.partial_fit(convert(x), y, classes=[0, 1])
-    held = model._training.validation
-    assert len(held) == 20 and model.t_ == 60
+    validation = model._training.validation
+    assert len(validation) == 20 and model.t_ == 60
     order = np.random.default_rng(0).permutation(80)
     model.partial_fit(convert(x[order]), y[order])
-    assert model.t_ == 120  # the same rows left out, wherever they stand
+    assert model.t_ == 120  # the same rows are left out in any order
     model.partial_fit(convert(x[:10] + 1000), y[:10])
-    assert model.t_ == 130 and model._training.validation is held
+    assert model.t_ == 130 and model._training.validation is validation
     together = Samples(convert(x), y[:, None].astype(float))
-    kept = rows_besides(together, model._training.validation_keys)
+    remaining = rows_besides(together, model._training.validation_keys)
     every = Counter(row_keys(together))
-    assert Counter(row_keys(together.take(kept))) + Counter(row_keys(held)) == every
-    held_x = held.x if convert is np.asarray else held.x.toarray()
+    assert Counter(row_keys(together.take(remaining))) + Counter(row_keys(validation)) == every
+    x = validation.x if convert is np.asarray else validation.x.toarray()
     with pytest.raises(ValueError, match="held out all of these 20 samples"):
-        model.partial_fit(convert(held_x), held.y[:, 0].astype(int))
+        model.partial_fit(convert(x), validation.y[:, 0].astype(int))
 
 
 @pytest.mark.parametrize(
@@ -407,20 +407,20 @@ def test_what_partial_fit_held_out_is_never_trained_on(convert):
     ],
     ids=["one member", "more classes than rows to hold out", "mixed"],
 )
-def test_every_class_keeps_a_sample_to_train_on(labels, fraction):
+def test_every_class_keeps_a_training_sample(labels, fraction):
     for seed in range(20):
-        train, held = hold_out(len(labels), labels, fraction, np.random.RandomState(seed), "test")
+        train, validation = hold_out(len(labels), labels, fraction, np.random.RandomState(seed), "test")
         assert set(labels[train]) == set(labels)
-        assert len(held) >= 2 and sorted([*train, *held]) == list(range(len(labels)))
+        assert len(validation) >= 2 and sorted([*train, *validation]) == list(range(len(labels)))
 
 
-def test_the_validation_part_has_all_classes_in_proportion():
+def test_the_validation_set_is_stratified():
     labels = np.repeat([0, 1, 2], [100, 50, 10])
-    _, held = hold_out(160, labels, 0.1, np.random.RandomState(0), "test")
-    assert np.bincount(labels[held]).tolist() == [10, 5, 1]
+    _, validation = hold_out(160, labels, 0.1, np.random.RandomState(0), "test")
+    assert np.bincount(labels[validation]).tolist() == [10, 5, 1]
 
 
-# Going on
+# Continuing
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
@@ -434,7 +434,7 @@ def test_partial_fits_are_the_epochs_of_a_fit(solver):
     np.testing.assert_array_equal(whole.predict_proba(x), parts.predict_proba(x))
 
 
-def test_warm_start_goes_on():
+def test_warm_start_continues():
     model = MLPRegressor(warm_start=True, **SHORT).fit(SMALL, TARGET)
     first = list(model.loss_curve_)
     model.fit(SMALL, TARGET)
@@ -472,7 +472,7 @@ def broken(x, row=0):
     ],
     ids=["partial_fit", "warm", "fit", "nan", "callback", "empty validation"],
 )
-def test_after_an_error_the_estimator_is_as_it_was(call):
+def test_an_error_leaves_the_estimator_unchanged(call):
     model = MLPRegressor(solver="sgd", **SHORT).fit(SMALL, TARGET)
     expected, curve, names = model.predict(SMALL), list(model.loss_curve_), set(vars(model))
     with np.errstate(all="ignore"), pytest.raises((ValueError, cg.train.CallbackError)):
@@ -529,39 +529,39 @@ class Log(cg.train.Callback):
         self.calls.append(f"end {trainer.model.training} {len(trainer.history)}")
 
 
-def test_callbacks_hear_of_everything():
+def test_callbacks_are_called_at_every_moment():
     log = Log(epochs=2)
     model = MLPClassifier(callbacks=[log], batch_size=40, early_stopping=True, random_state=0).fit(SMALL, CLASSES)
     epoch = ["backward", "batch {}", "backward", "batch {}", "end ['epoch', 'loss', 'lr', 'val_accuracy', 'val_loss']"]
-    wanted = ["begin 200 2", "epoch 1", *epoch, "epoch 2", *epoch, "end False 2"]
+    expected = ["begin 200 2", "epoch 1", *epoch, "epoch 2", *epoch, "end False 2"]
     steps = iter(range(1, 5))
-    assert log.calls == [line.format(next(steps)) if "{}" in line else line for line in wanted]
+    assert log.calls == [line.format(next(steps)) if "{}" in line else line for line in expected]
     assert model.n_iter_ == 2 and model.stopped_ and model.history_.stopped
     assert all(metrics["grad_norm"] > 0 and metrics["lr"] == 0.001 for metrics in log.metrics)
     quiet = MLPClassifier(batch_size=40, early_stopping=True, random_state=0, max_iter=2).fit(SMALL, CLASSES)
     np.testing.assert_array_equal(quiet.coefs_[0], model.coefs_[0])
 
 
-def test_lbfgs_has_callbacks_too():
+def test_lbfgs_calls_callbacks():
     log = Log(epochs=3)
     model = MLPRegressor(solver="lbfgs", callbacks=[log], random_state=0).fit(SMALL, TARGET)
     assert model.n_iter_ == len(model.loss_curve_) == 3 and log.calls[-1] == "end False 3"
     assert model.loss_curve_ == sorted(model.loss_curve_, reverse=True)
 
 
-def test_lbfgs_tells_the_loss_where_there_is_nothing_to_gain():
+def test_lbfgs_logs_the_loss_if_it_starts_at_a_minimum():
     model = MLPRegressor(solver="lbfgs", tol=1e9, alpha=0.0, random_state=0).fit(SMALL, TARGET)
     assert model.n_iter_ == 1 and model.loss_ == pytest.approx(0.5 * np.mean((model.predict(SMALL) - TARGET) ** 2))
 
 
-def test_lbfgs_leaves_batch_norm_the_statistics_of_all_samples():
+def test_lbfgs_gives_batch_norm_the_statistics_of_all_samples():
     model = MLPRegressor(hidden_layer_sizes=(8,), norm="batch", solver="lbfgs", alpha=0.0, max_iter=50, random_state=0).fit(SMALL, TARGET)
-    # The running variance is unbiased, the one in training is not.
+    # The running variance is unbiased; the variance in training is not.
     assert 0.5 * np.mean((model.predict(SMALL) - TARGET) ** 2) == pytest.approx(model.loss_, abs=0.02)
     np.testing.assert_allclose(model.module_[1].running_mean.array, (SMALL @ model.coefs_[0] + model.intercepts_[0]).mean(0))
 
 
-def test_ctrl_c_ends_the_training_with_what_there_is():
+def test_ctrl_c_ends_the_training_with_the_epochs_so_far():
     class Interrupt(cg.train.Callback):
         def on_epoch_begin(self, trainer):
             if trainer.epoch == 3:
@@ -577,7 +577,7 @@ def test_ctrl_c_ends_the_training_with_what_there_is():
 def test_ctrl_c_ends_an_epoch_between_two_batches():
     x = np.random.default_rng(0).standard_normal((200_000, 2))
     settings = {"hidden_layer_sizes": (2,), "batch_size": 1, "shuffle": False, "random_state": 0}
-    model = MLPRegressor(**settings)  # some seconds an epoch
+    model = MLPRegressor(**settings)  # several seconds per epoch
 
     def updates():
         training = vars(model).get("_training")
@@ -602,7 +602,7 @@ def test_ctrl_c_ends_an_epoch_between_two_batches():
     assert len(model.partial_fit(x[:50], x[:50, 0]).loss_curve_) == 1
 
 
-def test_ctrl_c_leaves_lbfgs_where_it_was():
+def test_ctrl_c_leaves_lbfgs_at_the_last_iteration():
     class Interrupt(cg.train.Callback):
         def on_epoch_end(self, trainer, metrics):
             if trainer.epoch == 4:
@@ -615,7 +615,7 @@ def test_ctrl_c_leaves_lbfgs_where_it_was():
     assert model.loss_curve_ == MLPRegressor(max_iter=4, **settings).fit(SMALL, TARGET).loss_curve_
 
 
-def test_options_may_change_between_partial_fits():
+def test_parameters_can_change_between_partial_fits():
     log = Log()
     model = MLPRegressor(batch_size=30, callbacks=[log], random_state=0).partial_fit(SMALL, TARGET)
     model.set_params(batch_size=20, clip=1e-9).partial_fit(SMALL, TARGET)
@@ -626,7 +626,7 @@ def test_options_may_change_between_partial_fits():
 
 
 class Halving(cg.train.Callback):
-    """Changes gradients, and sees the numbers of steps."""
+    """Changes gradients, and records the metrics of steps."""
 
     def __init__(self):
         self.seen = []
@@ -676,7 +676,7 @@ TARGETS = {
 
 
 def fitted(kind, y, weight, options):
-    """Everything that a fit, one more and two partial ones leave behind."""
+    """All weights, records and metrics after fits and partial fits."""
     callbacks = [options["callbacks"]()] if "callbacks" in options else []
     model = kind(**{"batch_size": 16, "max_iter": 6, "random_state": 0, **options, "callbacks": callbacks})
     left = []
@@ -710,23 +710,23 @@ def test_recorded_steps_have_the_bits_of_eager_ones(target, name, recordings, mo
     ids=str,
 )
 @pytest.mark.parametrize("target", ["numbers", "weighted", "weighted classes", "two classes"])
-def test_an_epoch_in_one_call_has_the_bits_of_batches_in_turn(target, options):
+def test_an_epoch_in_one_call_has_the_bits_of_separate_batches(target, options):
     kind, y, weight = TARGETS[target]
     settings = {"batch_size": 16, "max_iter": 8, "random_state": 0, **options}
-    at_once, in_turn = kind(**settings), kind(callbacks=[Log()], **settings)
-    for model in (at_once, in_turn):
+    at_once, one_by_one = kind(**settings), kind(callbacks=[Log()], **settings)
+    for model in (at_once, one_by_one):
         model.fit(SMALL, y, weight).partial_fit(SMALL[:50], y[:50], None if weight is None else weight[:50])
-    assert at_once.loss_curve_ == in_turn.loss_curve_
-    for a, b in zip(at_once.coefs_ + at_once.intercepts_, in_turn.coefs_ + in_turn.intercepts_, strict=True):
+    assert at_once.loss_curve_ == one_by_one.loss_curve_
+    for a, b in zip(at_once.coefs_ + at_once.intercepts_, one_by_one.coefs_ + one_by_one.intercepts_, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert at_once._training.step == in_turn._training.step
+    assert at_once._training.step == one_by_one._training.step
 
 
 def test_an_epoch_is_one_call(recordings, monkeypatch):
     calls, call = [], Epochs.call
     monkeypatch.setattr(Epochs, "call", lambda self, rows: calls.append(len(rows)) or call(self, rows))
     MLPRegressor(batch_size=8, max_iter=20, random_state=0).fit(SMALL, TARGET, WEIGHT[:60])
-    assert calls == [8, 8]  # as they are, and recorded; what follows runs in C
+    assert calls == [8, 8]  # eager, then recorded; the rest runs in C
     of_8, of_4 = recordings
     assert (of_8.replay.runs, of_4.replay.runs) == (7 * 20 - 2, 20 - 2) and of_8.loop is not None
 
@@ -742,7 +742,7 @@ def test_an_epoch_is_one_call(recordings, monkeypatch):
     ],
     ids=str,
 )
-def test_what_will_run_often_is_recorded_at_once(settings, count, recordings):
+def test_frequent_steps_are_recorded_at_once(settings, count, recordings):
     MLPRegressor(random_state=0, **settings).fit(SMALL, TARGET)
     assert len(recordings) == count
 
@@ -755,7 +755,7 @@ def test_many_batch_sizes_cause_no_warning(recordings, monkeypatch):
     assert len(recordings) == 16
 
 
-# Among scikit-learn's things
+# With scikit-learn's tools
 
 
 def test_in_a_pipeline_and_a_search():
@@ -772,7 +772,7 @@ def test_in_a_pipeline_and_a_search():
     assert cross_val_score(MLPRegressor(solver="lbfgs", alpha=1.0, max_iter=200, random_state=0), *NUMBERS, cv=2).mean() > 0.7
 
 
-def test_data_frames_keep_their_names():
+def test_column_names_of_data_frames_are_checked():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(SMALL, columns=list("abcde"))
     model = MLPClassifier(early_stopping=True, **SHORT).fit(frame, pd.Series(CLASSES).map({0: "x", 1: "y", 2: "z"}))
@@ -796,7 +796,7 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("settings", [{}, {"shuffle": False, "batch_size": 7}, {"solver": "lbfgs"}, {"early_stopping": True}], ids=str)
-def test_any_layout_gives_the_same_numbers(layout, settings):
+def test_any_layout_gives_the_same_results(layout, settings):
     plain, other = (MLPClassifier(**SHORT, **settings) for _ in range(2))
     x = LAYOUTS[layout](SMALL)
     plain.fit(SMALL, CLASSES)
@@ -804,7 +804,7 @@ def test_any_layout_gives_the_same_numbers(layout, settings):
     np.testing.assert_array_equal(other.predict_proba(x), plain.predict_proba(SMALL))
 
 
-def test_many_rows_are_predicted_in_parts():
+def test_many_rows_are_predicted_in_chunks():
     model = MLPRegressor(hidden_layer_sizes=(4,), **SHORT).fit(SMALL, TARGET)
     many = np.random.default_rng(0).standard_normal((10_000, 5))
     parts = np.concatenate([model.predict(many[i : i + 100]) for i in range(0, 10_000, 100)])
@@ -817,13 +817,13 @@ def test_many_rows_are_predicted_in_parts():
     [(np.float32, None, np.float32), (np.float64, None, np.float64), (np.int64, None, np.float64),
      (np.float64, "float32", np.float32), (np.float32, "float64", np.float64)],
 )  # fmt: skip
-def test_the_network_has_the_dtype_of_x_or_the_one_asked_for(given, dtype, computed):
+def test_the_network_has_the_given_dtype_or_that_of_x(given, dtype, computed):
     model = MLPClassifier(dtype=dtype, **SHORT).fit((10 * SMALL).astype(given), CLASSES)
     assert {p.dtype for p in model.module_.parameters()} == {np.dtype(computed)}
     assert model.predict_proba(SMALL.astype(np.float64)).dtype == computed
 
 
-def test_verbose_prints_a_line_an_epoch(capsys):
+def test_verbose_prints_a_line_per_epoch(capsys):
     MLPRegressor(verbose=True, early_stopping=True, **SHORT).fit(SMALL, TARGET)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3 and lines[0].startswith("Iteration 1, loss = ") and "val_r2" in lines[0]
@@ -837,7 +837,7 @@ def test_an_end_before_convergence_warns_the_caller(solver):
     assert [warning.filename for warning in caught] == [__file__]
 
 
-def test_without_scikit_learn_one_sentence_says_what_to_install():
+def test_without_scikit_learn_the_error_tells_what_to_install():
     code = "import sys; sys.modules['sklearn'] = None; import cygrad; import cygrad.sklearn"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == "ImportError: cygrad.sklearn: scikit-learn is not installed: pip install 'cygrad[sklearn]'"
@@ -846,12 +846,12 @@ def test_without_scikit_learn_one_sentence_says_what_to_install():
 PAGE = Path(__file__).parent.parent / "docs" / "estimators.md"
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="the page is not beside the tests")
+@pytest.mark.skipif(not PAGE.exists(), reason="the page is not installed with the tests")
 def test_the_page_about_estimators_runs():
     script = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert all(float(line.split()[place]) > 0.95 for line, place in zip(done.stdout.splitlines(), (0, 2), strict=True))
+    assert all(float(line.split()[column]) > 0.95 for line, column in zip(done.stdout.splitlines(), (0, 2), strict=True))
 
 
 # Bad input
@@ -908,13 +908,13 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_gives_a_sentence(name):
-    call, sentence = BAD[name]
-    with np.errstate(over="ignore", invalid="ignore"), pytest.raises((ValueError, TypeError, cg.train.CallbackError), match=sentence):
+def test_invalid_input_raises(name):
+    call, message = BAD[name]
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises((ValueError, TypeError, cg.train.CallbackError), match=message):
         call()
 
 
-def test_constant_features_are_no_trouble():
+def test_constant_features_are_allowed():
     x = np.hstack([SMALL, np.full((60, 2), 7.0)])
     for norm in (None, "batch", "layer"):
         assert np.isfinite(MLPRegressor(norm=norm, **SHORT).fit(x, TARGET).predict(x)).all()

@@ -43,12 +43,12 @@ def test_labels_may_be_text_and_items_anything():
 @pytest.mark.parametrize(
     ("labels", "fractions", "message"),
     [
-        ([0, 1], [0.5, 0.4], r"lengths must be fractions that add up to 1, got \[0.5, 0.4\]"),
+        ([0, 1], [0.5, 0.4], r"lengths must be fractions that sum to 1, got \[0.5, 0.4\]"),
         ([0, 1], [1.5, -0.5], "lengths must be fractions"),
         ([0, 1], [math.nan, 1], "lengths must be fractions"),
         ([0, 1], [], "lengths must be fractions"),
-        ([0], [1.0], r"the labels must have the shape \(2,\), one for each item, got \(1,\)"),
-        ([0, None], [1.0], "the labels lack a value for item 1"),
+        ([0], [1.0], r"labels must have shape \(2,\), one per item, got \(1,\)"),
+        ([0, None], [1.0], "labels must not contain missing values, got one at index 1"),
     ],
 )
 def test_stratified_split_errors(labels, fractions, message):
@@ -88,10 +88,10 @@ def test_times_of_all_kinds(times):
 @pytest.mark.parametrize(
     ("times", "lengths", "message"),
     [
-        ([1, 2], [1, 2], "lengths must add up to the 2 items"),
-        ([1], [1, 1], r"the times must have the shape \(2,\)"),
-        ([1, math.nan], [1, 1], "the times lack a value for item 1"),
-        (np.array(["2026-01-01", "NaT"], "datetime64[D]"), [1, 1], "the times lack a value for item 1"),
+        ([1, 2], [1, 2], "lengths must sum to the dataset's 2 items"),
+        ([1], [1, 1], r"times must have shape \(2,\), one per item"),
+        ([1, math.nan], [1, 1], "times must not contain missing values, got one at index 1"),
+        (np.array(["2026-01-01", "NaT"], "datetime64[D]"), [1, 1], "times must not contain missing values, got one at index 1"),
     ],
 )
 def test_time_split_errors(times, lengths, message):

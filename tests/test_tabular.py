@@ -117,8 +117,8 @@ def test_a_classification_is_learned_and_described(people, tmp_path):
     assert done.returncode == 0 and done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0] == "target 'buys': classification, 2 classes"
-    assert re.fullmatch(r"column 'income' lacks \d+ values: the mean stands for them, and a mark tells where", lines[1])
-    assert lines[2] == "column 'planet' is left out: all its values are 'Earth'"
+    assert re.fullmatch(r"column 'income' has \d+ missing values, replaced by the mean and marked by a feature", lines[1])
+    assert lines[2] == "column 'planet' is dropped: all its values are 'Earth'"
     assert lines[3].startswith("people: 168 training, 36 validation and 36 test rows; MLP 8-32-16-2, ")
     assert float(re.search(r"^test accuracy (\d+\.\d\d) %$", done.stdout, re.M).group(1)) > 85
     assert sorted(os.listdir(tmp_path / "runs" / "people")) == ["config.json", "metrics.csv", "weights.npz"]
@@ -219,18 +219,18 @@ def test_toml_without_a_reader(capsys, tmp_path, monkeypatch):
 X = "\n".join(f"{i % 7},{i % 3},{'ab'[i % 2]}" for i in range(30))
 BAD = {
     "empty": ("", [], "read_csv: .* is empty"),
-    "ragged": (f"x,z,y\n{X}\n1,2\n", [], "read_csv: line 32 of .* has 2 values, but there are 3 names"),
-    "name twice": (f"x,x,y\n{X}", [], "read_csv: the column 'x' stands twice"),
+    "ragged": (f"x,z,y\n{X}\n1,2\n", [], "read_csv: line 32 of .* has 2 fields, expected 3, one per column"),
+    "name twice": (f"x,x,y\n{X}", [], "read_csv: duplicate column 'x' in"),
     "no target": (f"x,z,y\n{X}", ["--target", "why"], "train: .* has no column 'why' for the option target; its columns are x, z, y"),
     "target not said": (f"x,z,y\n{X}", None, "train: the option target is missing; the columns of .* are x, z, y"),
     "other delimiter": (f"x,z,y\n{X}", ["--delimiter", ";"], "train: .* has only one column, 'x,z,y'; check the delimiter"),
-    "other encoding": (f"x,z,y\n{X}\n1,1,é".encode("latin-1"), [], "read_csv: .* is not utf-8 at byte"),
-    "mixed types": (f"x,z,y\n{X}\nhigh,1,a", [], "the column 'x' mixes numbers and text, such as '0' and 'high'"),
-    "infinity": (f"x,z,y\n{X}\ninf,1,a", [], "the column 'x' holds inf in row 31"),
-    "missing target": (f"x,z,y\n{X}\n1,1,", [], "the target 'y' lacks a value in row 31"),
-    "missing values": (f"x,z,y\n{X}\n,1,a", ["--missing", "raise", "--test", "0", "--validation", "0.05"], "column 'x' lacks 1 values"),
-    "one class": ("x,y\n1,a\n2,a\n", [], "the target 'y' has one value only, 'a'"),
-    "only constants": ("x,y\n" + "1,a\n1,b\n" * 20, [], "there is no column to learn from: column 'x' is left out: all its values are 1"),
+    "other encoding": (f"x,z,y\n{X}\n1,1,é".encode("latin-1"), [], "read_csv: .* is not valid utf-8 at byte"),
+    "mixed types": (f"x,z,y\n{X}\nhigh,1,a", [], "column 'x' mixes numbers and text, such as '0' and 'high'"),
+    "infinity": (f"x,z,y\n{X}\ninf,1,a", [], "column 'x' contains inf in row 31, expected finite numbers"),
+    "missing target": (f"x,z,y\n{X}\n1,1,", [], "target 'y' has a missing value in row 31"),
+    "missing values": (f"x,z,y\n{X}\n,1,a", ["--missing", "raise", "--test", "0", "--validation", "0.05"], "column 'x' has 1 missing value"),
+    "one class": ("x,y\n1,a\n2,a\n", [], "target 'y' must have at least two distinct values, got only 'a'"),
+    "only constants": ("x,y\n" + "1,a\n1,b\n" * 20, [], "no column is left to learn from: column 'x' is dropped: all its values are 1"),
     "only a target": ("y\na\nb\n", [], "train: .* has only one column, 'y'"),
     "few rows": ("x,y\n1,a\n2,b\n3,a\n", [], "train: the test set is empty: 3 rows are too few for a fraction of 0.15"),
     "one row to learn from": ("x,y\n1,a\n2,b\n", ["--split", "random", "--validation", "0.5", "--test", "0"], "train: the training set has one row, but batch norm needs at least two"),
@@ -242,13 +242,13 @@ BAD = {
     "time and another split": (f"x,z,y\n{X}", ["--split", "random", "--time", "x"], "train: the option time needs a time split, got random"),
     "no such time": (f"x,z,y\n{X}", ["--time", "when"], "train: .* has no column 'when' for the option time"),
     "no time": (f"x,z,y\n{X}", ["--time", "y", "--target", "x"], "train: time column 'y', row 1: expected a number or a date such as 2026-11-24, got 'a'"),
-    "no such category": (f"x,z,y\n{X}", ["--categories", "q"], "the column 'q' is missing; there is"),
+    "no such category": (f"x,z,y\n{X}", ["--categories", "q"], "column 'q' is missing; the table has"),
     "target dropped": (f"x,z,y\n{X}", ["--drop", "y"], "train: column 'y' is the target, so it can't be in categories or drop"),
     "no such task": (f"x,z,y\n{X}", ["--task", "ranking"], "the task must be classification or regression, got 'ranking'"),
     "no such choice": (f"x,z,y\n{X}", ["--missing", "guess"], "missing must be fill or raise, got 'guess'"),
-    "text as a quantity": (f"x,z,y\n{X}", ["--task", "regression"], "the target is no quantity: column 'y' holds 'a' in row 1"),
+    "text as a quantity": (f"x,z,y\n{X}", ["--task", "regression"], "the target is not numeric: column 'y' contains 'a' in row 1"),
     "strata of numbers": (f"x,z,y\n{X}", ["--target", "x", "--task", "regression", "--split", "stratified"], "train: a stratified split needs classes, but the target 'x' is a number"),
-    "a class that is not in the training set": (f"x,z,y\n{X}\n9,1,c", ["--time", "x"], "train: the test set can't be encoded: column 'y' holds 'c'"),
+    "a class that is not in the training set": (f"x,z,y\n{X}\n9,1,c", ["--time", "x"], "train: the test set can't be encoded: column 'y' contains 'c'"),
 }  # fmt: skip
 
 
@@ -272,9 +272,9 @@ def test_doubtful_data_is_reported(capsys, tmp_path):
     output = capsys.readouterr().out
     assert "class 'single' has only one row, so no other row checks what is learned of it\n" in output
     assert re.search(
-        r"^LeakageWarning: \d+ of the \d+ rows of the validation part \(row \d+ is the first\) also stand", output, re.M
+        r"^LeakageWarning: \d+ of \d+ rows of the validation set \(the first is row \d+\) also occur", output, re.M
     )
-    assert re.search(r"^LeakageWarning: \d+ of the \d+ rows of the test part", output, re.M)
+    assert re.search(r"^LeakageWarning: \d+ of \d+ rows of the test set", output, re.M)
     unseen = []
     for seed in range(12):  # in some split they are not in the training set
         assert cli.main([*arguments[:-1], str(seed), "--out", str(tmp_path / "run")]) == 0
@@ -309,10 +309,10 @@ def test_predict_finds_columns_by_name(people, classifier, tmp_path, capsys):
 def test_predict_reports_errors(people, classifier, regressor, tmp_path, capsys):
     table = tmp_path / "new.csv"
     for text, message in [
-        ("age,city,member,income\n30,Paris,True,3\n", "predict: column 'city' holds 'Paris' in row 1, where training had 'Bern', 'Oslo', 'Rome'"),
-        ("age,city,income\n30,Bern,3\n", "predict: the column 'member' is missing; there is 'age', 'city', 'income'"),
-        ("age,city,member,income\nold,Bern,True,3\n", "predict: column 'age' holds 'old' in row 1, which is no number"),
-        ("age,city,member,income\n,Bern,True,3\n", "predict: column 'age' lacks a value in row 1, and lacked none in training"),
+        ("age,city,member,income\n30,Paris,True,3\n", "predict: column 'city' contains 'Paris' in row 1; the training data had only 'Bern', 'Oslo', 'Rome'"),
+        ("age,city,income\n30,Bern,3\n", "predict: column 'member' is missing; the table has 'age', 'city', 'income'"),
+        ("age,city,member,income\nold,Bern,True,3\n", "predict: column 'age' contains 'old' in row 1, expected a number"),
+        ("age,city,member,income\n,Bern,True,3\n", "predict: column 'age' has a missing value in row 1, but had none in the training data"),
     ]:  # fmt: skip
         table.write_text(text)
         assert failure(capsys, "predict", classifier, table) == message
@@ -415,15 +415,15 @@ def test_serve_returns_probabilities_and_numbers(classifier, regressor):
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"city": "Paris"}, "predict: column 'city' holds 'Paris' in row 1, where training had 'Bern', 'Oslo', 'Rome'"),
-        ({"city": None}, "predict: column 'city' lacks a value in row 1, where training had 'Bern', 'Oslo', 'Rome'"),
-        ({"city": 7}, "predict: column 'city' holds 7 in row 1, where training had 'Bern', 'Oslo', 'Rome'"),
-        ({"age": None}, "predict: column 'age' lacks a value in row 1, and lacked none in training"),
-        ({"age": "old"}, "predict: column 'age' holds 'old' in row 1, which is no number"),
-        ({"age": True}, "predict: column 'age' holds 'True' in row 1, which is no number"),
-        ({"age": 10**400}, "predict: Table: column 'age' holds an integer that is too large"),
-        ({"age": 1e300}, "predict: column 'age' holds 1e+300 in row 1, too far from the mean"),
-        ({"age": "DROP"}, "predict: the column 'age' is missing; there is 'city', 'member', 'income'"),
+        ({"city": "Paris"}, "predict: column 'city' contains 'Paris' in row 1; the training data had only 'Bern', 'Oslo', 'Rome'"),
+        ({"city": None}, "predict: column 'city' contains a missing value in row 1; the training data had only 'Bern', 'Oslo', 'Rome'"),
+        ({"city": 7}, "predict: column 'city' contains 7 in row 1; the training data had only 'Bern', 'Oslo', 'Rome'"),
+        ({"age": None}, "predict: column 'age' has a missing value in row 1, but had none in the training data"),
+        ({"age": "old"}, "predict: column 'age' contains 'old' in row 1, expected a number"),
+        ({"age": True}, "predict: column 'age' contains 'True' in row 1, expected a number"),
+        ({"age": 10**400}, "predict: Table: column 'age' contains an integer too large for float64"),
+        ({"age": 1e300}, "predict: column 'age' contains 1e+300 in row 1, too far from the mean"),
+        ({"age": "DROP"}, "predict: column 'age' is missing; the table has 'city', 'member', 'income'"),
     ],
 )  # fmt: skip
 def test_serve_refuses_with_a_message(classifier, record, message):

@@ -1,4 +1,4 @@
-"""TensorBoard's event files: read back by a reader of the test's own, and by TensorBoard itself over HTTP."""
+"""TensorBoard's event files: read by an independent reader, and by TensorBoard itself over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import pytest
 
 import cygrad as cg
 from cygrad.integrations.tensorboard import SummaryWriter, TensorBoard, summary
-from cygrad.integrations.tensorboard.graph import trace
+from cygrad.integrations.tensorboard.graph import trace_boxes
 from cygrad.integrations.tensorboard.protobuf import double, doubles, integer, real, varint
 from cygrad.integrations.tensorboard.reading import last_step
 from cygrad.integrations.tensorboard.tfrecord import crc32c, masked, record
@@ -32,7 +32,7 @@ from tests.tracked import STEPS, Stop, batches, fit, trainer
 
 
 def bitwise_crc32c(data):
-    """The checksum bit by bit, as RFC 3720 defines it."""
+    """The checksum, computed bit by bit as RFC 3720 defines it."""
     value = 0xFFFFFFFF
     for byte in data:
         value ^= byte
@@ -47,7 +47,7 @@ def checksum(data):
 
 
 def records(path):
-    """The data of every record of a file, their checksums compared."""
+    """The data of every record in a file, with verified checksums."""
     with open(path, "rb") as file:
         content = file.read()
     position = 0
@@ -72,7 +72,7 @@ def read_varint(data, position):
 
 
 def fields(data):
-    """The fields of a message: number to list of values."""
+    """The values of each field of a message, by field number."""
     found, position = defaultdict(list), 0
     while position < len(data):
         key, position = read_varint(data, position)
@@ -181,7 +181,7 @@ def test_scalars_are_read_back(tmp_path):
     assert events(tmp_path)[1][1] == [123.5]
 
 
-def test_scalars_of_one_chart_are_runs_of_their_own(tmp_path):
+def test_scalars_of_one_chart_are_separate_runs(tmp_path):
     with SummaryWriter(tmp_path) as writer:
         writer.add_scalars("loss", {"train": 1.0, "valid": 2.0}, 5)
     assert scalars(tmp_path / "loss_train") == {("loss", 5): 1.0}
@@ -216,17 +216,17 @@ def test_histograms_count(tmp_path, bins, dtype):
 @pytest.mark.parametrize("values", [[0.0] * 5, [3.0], [1, 2, 3], [True, False], [1e-30, 1e30], [-5e-324, 5e-324], [-3e38, 3e38]])
 @pytest.mark.parametrize("bins", [30, "tensorflow"])
 @pytest.mark.parametrize("dtype", [None, np.float32])
-def test_histograms_of_odd_values(tmp_path, values, bins, dtype):
+def test_histograms_of_unusual_values(tmp_path, values, bins, dtype):
     with SummaryWriter(tmp_path) as writer:
         writer.add_histogram("w", np.array(values, dtype), bins=bins)
     numbers, _, counts = histogram_of(tmp_path)
     assert numbers["num"] == counts.sum() == len(values)
 
 
-def test_histograms_leave_out_what_is_not_finite(tmp_path):
+def test_histograms_ignore_non_finite_values(tmp_path):
     with SummaryWriter(tmp_path) as writer:
         writer.add_histogram("w", [1.0, math.nan, math.inf, 2.0], bins=2)
-        with pytest.raises(ValueError, match="add_histogram: v holds no finite number"):
+        with pytest.raises(ValueError, match="add_histogram: v has no finite values"):
             writer.add_histogram("v", [math.nan])
     numbers, _, counts = histogram_of(tmp_path)
     assert numbers["num"] == 2 and counts.tolist() == [1, 1]
@@ -289,12 +289,12 @@ def test_several_images_become_one(tmp_path):
 
 
 @pytest.mark.parametrize(("shape", "axes"), [((2, 3), "CHW"), ((2, 3, 5), "HWC"), ((2, 3, 3), "HHC"), ((0, 3, 3), "HWC")])
-def test_other_images_are_refused(tmp_path, shape, axes):
+def test_invalid_images_are_refused(tmp_path, shape, axes):
     with SummaryWriter(tmp_path) as writer, pytest.raises(ValueError, match="add_image: "):
         writer.add_image("i", np.zeros(shape), dataformats=axes)
 
 
-def test_writes_when_the_queue_is_full_and_when_told(tmp_path):
+def test_writes_when_the_queue_is_full_and_on_flush(tmp_path):
     writer = SummaryWriter(tmp_path, max_queue=3)
     writer.add_scalar("a", 1, 1)
     assert not scalars(tmp_path)
@@ -315,7 +315,7 @@ def test_default_folder_is_below_runs(tmp_path, monkeypatch):
 
 
 class FullDisk:
-    """A file whose disk takes half of what is written, and no more until there is room."""
+    """A file on a disk that accepts half of a write, and nothing more until space is freed."""
 
     closed = room = False
 
@@ -333,7 +333,7 @@ class FullDisk:
         return getattr(self.file, name)
 
 
-def test_a_full_disk_leaves_whole_records_and_loses_none(tmp_path):
+def test_a_full_disk_leaves_complete_records_and_loses_none(tmp_path):
     writer = SummaryWriter(tmp_path)
     writer._file = FullDisk(writer._file)
     writer.add_scalar("a", 1, 1)
@@ -352,7 +352,7 @@ def test_a_full_disk_leaves_whole_records_and_loses_none(tmp_path):
 def test_graph_follows_the_modules():
     model = cg.nn.Sequential(cg.nn.Linear(4, 3), cg.nn.ReLU(inplace=True), cg.nn.Sequential(cg.nn.Dropout(0.5), cg.nn.Linear(3, 2)))
     before, state = cg.train.fingerprint(model), cg.get_rng_state()
-    boxes = {box.name: box for box in trace(model, (np.ones((5, 4), np.float32),))}
+    boxes = {box.name: box for box in trace_boxes(model, (np.ones((5, 4), np.float32),))}
     assert list(boxes) == [
         "input",
         "Sequential/Linear[0]/weight",
@@ -373,7 +373,7 @@ def test_graph_follows_the_modules():
 
 
 class Residual(cg.nn.Module):
-    """An operation before the inner module belongs to the outer one, and so does one after it."""
+    """Operations before and after the inner module belong to the outer one."""
 
     def __init__(self):
         super().__init__()
@@ -385,7 +385,7 @@ class Residual(cg.nn.Module):
 
 
 def test_graph_of_two_inputs_and_outputs():
-    boxes = {box.name: box for box in trace(Residual(), (cg.ones(1, 2), cg.ones(1, 2)))}
+    boxes = {box.name: box for box in trace_boxes(Residual(), (cg.ones(1, 2), cg.ones(1, 2)))}
     assert boxes["Residual/add"].inputs == ["input_0", "input_1"]
     assert boxes["Residual/mul"].inputs == ["Residual/exp", "Residual/Linear[inner]/linear"]
     assert {"Residual/exp", "output_0", "output_1"} <= set(boxes)
@@ -393,14 +393,14 @@ def test_graph_of_two_inputs_and_outputs():
 
 def test_graph_of_a_frozen_model_with_integers():
     model = cg.nn.Sequential(cg.nn.Embedding(5, 2), cg.nn.Flatten(), cg.nn.Linear(4, 1)).requires_grad_(False)
-    names = [box.name for box in trace(model, (np.array([[1, 2]]),))]
+    names = [box.name for box in trace_boxes(model, (np.array([[1, 2]]),))]
     assert "Sequential/Embedding[0]/weight" in names and names[0] == "input"
     assert not any(p.requires_grad for p in model.parameters())
 
 
 def test_a_model_without_a_graph_is_refused(tmp_path):
     with SummaryWriter(tmp_path) as writer:
-        with pytest.raises(ValueError, match="add_graph: input_to_model must be given"):
+        with pytest.raises(ValueError, match="add_graph: input_to_model is required"):
             writer.add_graph(cg.nn.ReLU())
         with pytest.raises(ValueError, match="does not depend on"):
             writer.add_graph(cg.nn.Identity(), np.array([1]))
@@ -425,7 +425,7 @@ def test_callback_writes_steps_epochs_weights_and_graph(tmp_path):
     ]
 
 
-def test_callback_of_a_resumed_training_takes_back_what_is_done_again(tmp_path):
+def test_callback_of_a_resumed_training_purges_repeated_steps(tmp_path):
     for stop in (STEPS + 3, 10**9):
         checkpoint = cg.train.Checkpoint(tmp_path / "run.npz", every_steps=2)
         fit(TensorBoard(tmp_path / "tb", every=1), Stop(stop), checkpoint=checkpoint)
@@ -452,7 +452,7 @@ def test_callback_of_a_resumed_training_has_each_epoch_once(tmp_path, rows):
     assert seen == [1, 2, 3, 4]
 
 
-def test_reading_back_passes_over_what_is_no_event(tmp_path):
+def test_reading_ignores_incomplete_events(tmp_path):
     assert last_step(tmp_path / "none", "") == 0
     with SummaryWriter(tmp_path) as writer:
         writer.add_scalar("epoch/loss", 1.0, 300)
@@ -474,18 +474,18 @@ def test_callback_without_graph_and_histograms(tmp_path):
     assert not any(tag.startswith("batch/") for tag, _ in scalars(tmp_path))
 
 
-def test_a_graph_that_cannot_be_drawn_ends_no_training(tmp_path):
+def test_training_continues_if_the_graph_cannot_be_drawn(tmp_path):
     class Uncopied(cg.nn.Sequential):
         def __deepcopy__(self, memo):
             raise TypeError("not to be copied")
 
     model = Uncopied(cg.nn.Linear(4, 2))
-    with pytest.warns(TrackerWarning, match=r"the model has no graph to show \(not to be copied\)"):
+    with pytest.warns(TrackerWarning, match=r"cannot draw the graph of the model \(not to be copied\)"):
         _, history = fit(TensorBoard(tmp_path), model=model)
     assert len(history) == 3
 
 
-def test_weights_that_are_not_finite_end_no_training(tmp_path):
+def test_training_continues_with_non_finite_weights(tmp_path):
     model = cg.nn.Sequential(cg.nn.Linear(4, 2), cg.nn.ModuleList([cg.nn.Linear(1, 1)]))
     model[1].forward = lambda x: x
     model[1][0].weight.array[...] = math.nan
@@ -506,7 +506,7 @@ def test_no_hook_is_left_on_the_model(tmp_path):
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
-    """A function that asks TensorBoard, started on a training, over HTTP; and that training."""
+    """A function that queries TensorBoard over HTTP for a training, and the training."""
     pytest.importorskip("tensorboard")
     folder = tmp_path_factory.mktemp("board")
     made, history = fit(TensorBoard(folder, every=4, hparams={"mine": "yes"}))

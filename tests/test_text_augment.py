@@ -117,14 +117,14 @@ def test_in_a_loader():
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
-        (lambda: augment.DropTokens(0.5)([[2**70]]), OverflowError, "DropTokens: tokens must fit into 64 bits, got [1180591620717411303424]"),
-        (lambda: augment.InsertTokens({3: [300]})(np.array([[3]], np.uint8)), OverflowError, "InsertTokens: synonyms from 300 to 300 do not fit into tokens of uint8"),
+        (lambda: augment.DropTokens(0.5)([[2**70]]), OverflowError, "DropTokens: tokens must fit in 64 bits, got [1180591620717411303424]"),
+        (lambda: augment.InsertTokens({3: [300]})(np.array([[3]], np.uint8)), OverflowError, "InsertTokens: synonyms from 300 to 300 do not fit in uint8, the tokens' dtype"),
         (lambda: augment.DropTokens(1.5), ValueError, "DropTokens: p must lie in [0, 1], got 1.5"),
-        (lambda: augment.DropTokens(0.5)(np.zeros(3, int)), TypeError, "DropTokens: tokens must be integers (N, L), or a list of lists of integers, got int64 of shape (3,)"),
-        (lambda: augment.DropTokens(0.5)(np.zeros((2, 3))), TypeError, "DropTokens: tokens must be integers (N, L), or a list of lists of integers, got float64 of shape (2, 3)"),
+        (lambda: augment.DropTokens(0.5)(np.zeros(3, int)), TypeError, "DropTokens: tokens must be an integer array (N, L) or a list of lists of integers, got int64 of shape (3,)"),
+        (lambda: augment.DropTokens(0.5)(np.zeros((2, 3))), TypeError, "DropTokens: tokens must be an integer array (N, L) or a list of lists of integers, got float64 of shape (2, 3)"),
         (lambda: augment.SwapTokens(0.5)([["a"]]), TypeError, "SwapTokens: tokens must be integers, got ['a']"),
-        (lambda: augment.ReplaceTokens({-1: [2]}), TypeError, "ReplaceTokens: synonyms must be lists of tokens, integers, under tokens of at least 0, got -1"),
-        (lambda: augment.ReplaceTokens({"a": ["b"]}), TypeError, "ReplaceTokens: synonyms must be lists of tokens, integers, under tokens of at least 0, got 'a'"),
+        (lambda: augment.ReplaceTokens({-1: [2]}), TypeError, "ReplaceTokens: synonyms must map non-negative integer tokens to lists of integers, got the key -1"),
+        (lambda: augment.ReplaceTokens({"a": ["b"]}), TypeError, "ReplaceTokens: synonyms must map non-negative integer tokens to lists of integers, got the key 'a'"),
         (lambda: augment.InsertTokens({}, max_length=0), ValueError, "InsertTokens: max_length must be at least 1, got 0"),
     ],
 )  # fmt: skip

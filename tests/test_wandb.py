@@ -1,4 +1,4 @@
-"""Weights & Biases offline: what a training writes is read back by W&B's own program."""
+"""Weights & Biases offline: W&B's own program reads what a training wrote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytest.importorskip("safetensors")
 
 from cygrad.integrations.wandb import WandB  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("default")  # W&B warns of its own future
+pytestmark = pytest.mark.filterwarnings("default")  # W&B issues deprecation warnings
 
 
 @pytest.fixture(autouse=True)
@@ -65,9 +65,9 @@ def test_an_offline_run_is_read_back(tmp_path):
     assert names == {"model.json", "weights.safetensors"}
 
 
-def test_where_the_server_is_away_the_run_is_offline(tmp_path, monkeypatch, unused_port):
+def test_the_run_is_offline_if_the_server_is_unreachable(tmp_path, monkeypatch, unused_port):
     monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{unused_port}")
-    with pytest.warns(TrackerWarning, match=r"can't go online .* does not answer") as caught:
+    with pytest.warns(TrackerWarning, match=r"cannot go online .* does not answer") as caught:
         _, history = fit(WandB("project", mode="online", folder=tmp_path, model=False))
     (warned,) = [one for one in caught if one.category is TrackerWarning]
     (folder,) = tmp_path.glob("wandb/offline-run-*")
@@ -75,7 +75,7 @@ def test_where_the_server_is_away_the_run_is_offline(tmp_path, monkeypatch, unus
     assert [row["loss"] for row in history_of(inspected(tmp_path)) if "val_loss" in row] == history["loss"]
 
 
-def test_a_run_that_is_active_is_used_and_not_ended(tmp_path):
+def test_an_active_run_is_used_and_not_finished(tmp_path):
     with wandb.init(project="project", mode="offline", dir=str(tmp_path)) as run:
         _, history = fit(WandB(model=False))
         run.log({"after": 1.0})
@@ -93,13 +93,13 @@ def test_a_resumed_training_has_the_same_run(tmp_path):
     assert found[0] == found[1] is not None
 
 
-def test_an_interruption_is_told(tmp_path):
+def test_an_interrupted_run_has_its_exit_code(tmp_path):
     fit(WandB("project", mode="offline", folder=tmp_path, model=False), Stop(STEPS + 3))
     (end,) = [record["exit"] for record in inspected(tmp_path) if record["type"] == "exit"]
     assert end["exit_code"] == 255
 
 
-def test_the_server_is_not_waited_for_at_the_end(tmp_path):
+def test_the_end_does_not_wait_for_the_server(tmp_path):
     import threading
 
     release = threading.Event()
@@ -117,7 +117,7 @@ def test_the_server_is_not_waited_for_at_the_end(tmp_path):
         release.set()
 
 
-def test_another_mode_is_named():
+def test_an_unknown_mode_is_refused():
     with pytest.raises(ValueError, match="WandB: mode must be one of online, offline, shared, disabled, got 'of'"):
         WandB("project", mode="of")
 
@@ -126,5 +126,5 @@ def test_a_model_that_cannot_be_saved_is_named_before_the_training():
     class Own(cg.nn.Sequential):
         pass
 
-    with pytest.raises(cg.train.CallbackError, match="Own is no module of"):
+    with pytest.raises(cg.train.CallbackError, match="Own is not a module of"):
         trainer(WandB(mode="offline"), model=Own(cg.nn.Linear(4, 2))).fit([])

@@ -281,6 +281,7 @@ def render(module: Module, lines: list[ast.stmt], sources: list[Module]) -> str:
     statements = {import_of(name, *known[name]) for name in names_in(lines) if name in known}
     body = "\n".join(ast.unparse(ast.fix_missing_locations(node)) for node in lines)
     body = re.sub(r":\n +\.\.\.", ": ...", body)
+    body = re.sub(r"\n\n( +(def|@overload))", r"\n\1", body)
     body = re.sub(r"( +def __(eq|ne)__.*)", r"\1  # type: ignore[override]", body)  # object's take any object
     return "\n".join([HEADER, *sorted(statements), "", body, ""])
 

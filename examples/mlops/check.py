@@ -1,4 +1,4 @@
-"""Whether the model is good enough to be published: exit code 1 where it is not."""
+"""Checks that the model is good enough to be published; exits with code 1 if it is not."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from project import EVALUATION, params
 
 def main() -> int:
     accuracy = json.loads(Path(EVALUATION, "metrics.json").read_text(encoding="utf-8"))["accuracy"]
-    least = params("evaluate")["least_accuracy"]
-    good = accuracy >= least
-    print(f"accuracy {accuracy:.4f} on the test part, at least {least} wanted: {'good' if good else 'not good'} enough")
+    minimum = params("evaluate")["min_accuracy"]
+    good = accuracy >= minimum
+    print(f"test accuracy {accuracy:.4f}, required {minimum}: {'good' if good else 'not good'} enough")
     return 0 if good else 1
 
 

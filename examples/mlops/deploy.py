@@ -1,6 +1,7 @@
-"""Starts the server on the published model, and asks it for predictions that are known: exit code 1 where one differs.
+"""Starts a server with the published model and compares its predictions with those of the training; exits with code 1
+if they differ.
 
-``--stay`` leaves the server running afterwards, until Ctrl-C.
+``--stay`` keeps the server running until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from pathlib import Path
 
 from project import EVALUATION, RUN
 
-SERVE = [sys.executable, "-m", "cygrad", "serve", RUN, "--port", "0"]  # a free port, on this machine alone
+SERVE = [sys.executable, "-m", "cygrad", "serve", RUN, "--port", "0"]  # any free port, reachable from this machine only
 
 
 def address_of(server: subprocess.Popen[str]) -> str:
-    """Where the server listens: the line that it prints when it does."""
+    """The server's address, from the line that it prints when it is ready."""
     for line in server.stdout or ():
         print(line, end="")
-        if found := re.search(r"http://\S+:\d+", line):
-            return found.group()
-    raise SystemExit("deploy: the server ended before it listened")
+        if match := re.search(r"http://\S+:\d+", line):
+            return match.group()
+    raise SystemExit("deploy: the server exited before it was ready")
 
 
-def ask(address: str, content: object | None = None) -> bytes:
-    """What the server answers to a GET, or to a POST of JSON."""
+def request(address: str, content: object | None = None) -> bytes:
+    """The response to a GET, or to a POST of JSON."""
     body = None if content is None else json.dumps(content).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return answer.read()
+    message = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(message, timeout=30) as response:
+        return response.read()
 
 
 def main() -> int:
@@ -39,13 +40,14 @@ def main() -> int:
     server = subprocess.Popen(SERVE, stdout=subprocess.PIPE, text=True)
     try:
         address = address_of(server)
-        ask(f"{address}/health")
-        answer = json.loads(ask(f"{address}/invocations", {"inputs": sample["rows"]}))["predictions"]
-        same = answer == sample["predictions"]
-        print(f"{len(answer)} predictions, {'as' if same else 'not as'} the trained model gave them: {answer}")
+        request(f"{address}/health")
+        predictions = json.loads(request(f"{address}/invocations", {"inputs": sample["rows"]}))["predictions"]
+        equal = predictions == sample["predictions"]
+        verb = "match" if equal else "do not match"
+        print(f"{len(predictions)} predictions {verb} those of the trained model: {predictions}")
         if "--stay" in sys.argv:
             server.wait()
-        return 0 if same else 1
+        return 0 if equal else 1
     finally:
         server.terminate()
         server.wait(30)

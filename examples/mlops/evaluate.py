@@ -1,16 +1,16 @@
-"""Stage 3: the trained model on the test part, and some of its predictions for whoever deploys it."""
+"""Stage 3: evaluates the trained model on the test set, and saves sample predictions to check the deployment."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from project import EVALUATION, RUN, load_parts, params, write_json
+from project import EVALUATION, RUN, load_splits, params, write_json
 
 import cygrad as cg
 
 
-def measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, and the mean of −log p of the true class."""
     true = probabilities[np.arange(len(labels)), labels]
     return {
@@ -21,11 +21,11 @@ def measures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 def main() -> None:
     run = cg.runs.load(RUN)
-    rows, labels = load_parts()["test"]
-    metrics = measures(run.probabilities(rows), labels)
+    rows, labels = load_splits()["test"]
+    metrics = metrics_of(run.probabilities(rows), labels)
     write_json(f"{EVALUATION}/metrics.json", metrics)
     predicted = run.classes(rows)
-    lines = [f"{actual},{guess}\n" for actual, guess in zip(labels, predicted)]
+    lines = [f"{actual},{prediction}\n" for actual, prediction in zip(labels, predicted)]
     Path(EVALUATION, "confusion.csv").write_text("actual,predicted\n" + "".join(lines), encoding="utf-8")
     count = params("evaluate")["samples"]
     sample = {"rows": rows[:count].tolist(), "predictions": predicted[:count].tolist()}

@@ -1,10 +1,10 @@
-"""Runs the workflows of .github/workflows on this machine: every ``run:`` of theirs, in order, in a fresh clone of the
-project for each job, with a folder in the place of GitHub's artifacts.
+"""Runs the workflows in .github/workflows locally: every ``run:`` in order, each job in a fresh clone of the project,
+with a folder instead of GitHub's artifacts.
 
     python local.py [FOLDER]
 
-FOLDER, a new temporary one unless given, is where it happens; nothing here changes. The packages of requirements.txt
-must be installed, for steps named "install" are left out.
+FOLDER, by default a new temporary folder, receives all files; this folder does not change. The packages in
+requirements.txt must be installed, because steps named "install" are skipped.
 """
 
 from __future__ import annotations
@@ -21,60 +21,60 @@ from ruamel.yaml import YAML
 
 HERE = Path(__file__).resolve().parent
 WORKFLOWS = ("reproduce.yml", "deploy.yml")
-LEFT_OUT = ("__pycache__", ".pytest_cache", "data", "run", "live", "evaluation", "tmp", "cache", "dvc.lock")
+IGNORED = ("__pycache__", ".pytest_cache", "data", "run", "live", "evaluation", "tmp", "cache", "dvc.lock")
 
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="mlops-")).resolve()
     project = folder / "project"
-    shutil.copytree(HERE, project, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    names = ["-c", "user.name=local", "-c", "user.email=local@localhost"]
-    for command in (["init", "-q", "-b", "main"], ["add", "."], [*names, "commit", "-qm", "The project as it is"]):
+    shutil.copytree(HERE, project, ignore=shutil.ignore_patterns(*IGNORED))
+    identity = ["-c", "user.name=local", "-c", "user.email=local@localhost"]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "Add the project"]):
         subprocess.run(["git", *command], cwd=project, check=True)
     for name in WORKFLOWS:
         workflow = YAML(typ="safe").load(project / ".github" / "workflows" / name)
         for job, content in workflow["jobs"].items():
             Job(folder, f"{Path(name).stem}-{job}").run(content["steps"])
-    print(f"\nall of it is in {folder}")
+    print(f"\nall files are in {folder}")
 
 
 class Job:
-    """One job in a folder of its own."""
+    """A job in its own folder."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.origin = folder / "project"
         self.artifacts = folder / "artifacts"
-        self.place = folder / name
+        self.folder = folder / name
         self.name = name
         paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         self.environment = {**os.environ, "PATH": os.pathsep.join(paths)}
         self.environment["GITHUB_STEP_SUMMARY"] = str(folder / f"{name}.md")
 
     def run(self, steps: list[dict[str, Any]]) -> None:
-        """All steps; the first that fails ends the program."""
+        """Runs all steps. The first that fails ends the program."""
         for step in steps:
             if step.get("name") == "install":
                 continue
             if "run" in step:
                 print(f"\n== {self.name}: {step.get('name', step['run'])}", flush=True)
                 command = ["bash", "-euo", "pipefail", "-c", step["run"]]
-                done = subprocess.run(command, cwd=self.place, env=self.environment, check=False)
+                done = subprocess.run(command, cwd=self.folder, env=self.environment, check=False)
                 if done.returncode:
                     raise SystemExit(f"local: {self.name} failed in {step['run']!r}")
             else:
                 self.use(step["uses"].partition("@")[0], step.get("with", {}))
 
     def use(self, action: str, options: dict[str, Any]) -> None:
-        """What GitHub's own actions do, as far as the workflows need it."""
+        """Does what GitHub's own actions do for these workflows."""
         if action == "actions/checkout":
-            subprocess.run(["git", "clone", "-q", str(self.origin), str(self.place)], check=True)
+            subprocess.run(["git", "clone", "-q", str(self.origin), str(self.folder)], check=True)
         elif action == "actions/upload-artifact":
             for path in options["path"].split():
-                shutil.copytree(self.place / path, self.artifacts / options["name"] / path)
+                shutil.copytree(self.folder / path, self.artifacts / options["name"] / path)
         elif action == "actions/download-artifact":
-            shutil.copytree(self.artifacts / options["name"], self.place, dirs_exist_ok=True)
+            shutil.copytree(self.artifacts / options["name"], self.folder, dirs_exist_ok=True)
         elif action != "actions/setup-python":
-            raise SystemExit(f"local: it can't do what {action} does")
+            raise SystemExit(f"local: the action {action} is not supported")
 
 
 if __name__ == "__main__":

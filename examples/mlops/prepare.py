@@ -1,4 +1,4 @@
-"""Stage 1: the digits in parts to train, validate and test with, the same shares of every class in each."""
+"""Stage 1: splits the digits into a training, a validation and a test set, stratified by class."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from project import NAMES, PARTS, params
+from project import NAMES, SPLITS, params
 
 import cygrad as cg
 
 
 def split(labels: np.ndarray, fractions: Sequence[float], seed: int) -> list[np.ndarray]:
-    """Indices of each part: of every class these fractions, drawn by the seed, and the rest."""
+    """Indices of each split: random fractions of every class, and the rest."""
     rng = np.random.default_rng(seed)
-    parts: list[list[np.ndarray]] = [[] for _ in range(len(fractions) + 1)]
+    splits: list[list[np.ndarray]] = [[] for _ in range(len(fractions) + 1)]
     for label in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == label))
         ends = np.rint(np.cumsum(fractions) * len(rows)).astype(int)
-        for part, piece in zip(parts, np.split(rows, ends)):
-            part.append(piece)
-    return [np.sort(np.concatenate(part)) for part in parts]
+        for indices, chunk in zip(splits, np.split(rows, ends)):
+            indices.append(chunk)
+    return [np.sort(np.concatenate(indices)) for indices in splits]
 
 
 def main() -> None:
     images, labels = cg.data.load_digits()
     rows = images.reshape(len(images), -1)
-    # A row that is there twice could stand in two parts.
+    # Duplicates could end up in two splits.
     first = np.sort(np.unique(rows, axis=0, return_index=True)[1])
     rows, labels = rows[first], labels[first]
-    chosen = params("prepare")
+    settings = params("prepare")
     arrays = {}
-    for name, indices in zip(NAMES, split(labels, chosen["fractions"], chosen["seed"])):
+    for name, indices in zip(NAMES, split(labels, settings["fractions"], settings["seed"])):
         arrays |= {f"{name}_rows": rows[indices], f"{name}_labels": labels[indices]}
         print(f"{name}: {len(indices)} rows")
-    Path(PARTS).parent.mkdir(exist_ok=True)
-    np.savez(PARTS, **arrays)
+    Path(SPLITS).parent.mkdir(exist_ok=True)
+    np.savez(SPLITS, **arrays)
 
 
 if __name__ == "__main__":

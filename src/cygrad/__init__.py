@@ -76,7 +76,7 @@ from cygrad.functions import (
     unflatten,
     var_mean,
 )
-from cygrad.memory import empty_cache, memory_stats, reset_peak_memory_stats, set_cache_limit
+from cygrad.memory_pool import empty_cache, memory_stats, reset_peak_memory_stats, set_cache_limit
 from cygrad.ops.activation import relu, sigmoid, tanh
 from cygrad.ops.arithmetic import (
     add,

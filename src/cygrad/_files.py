@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ __all__ = ["atomic_write"]
 
 @contextlib.contextmanager
 def atomic_write(op: str, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A new file, open for bytes, that takes the place of `path` when the block ends, and only then.
+    """Open a binary file that replaces `path` atomically when the block ends without an error.
 
-    The bytes go to a temporary file in the same folder, which is flushed to the disk and renamed. Whatever
-    happens before that, the file that was there stays as it is. What is no file, such as a device, is not replaced.
+    The bytes go to a temporary file in the same folder, which is flushed to disk and then renamed. Until then, an
+    existing file stays intact. Anything but a regular file, such as a device, is not replaced.
+
+    Args:
+        op: the operation that error messages name.
+        path: the file.
+
+    Raises:
+        OSError: if the file can't be written.
     """
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
-        raise OSError(errno.EINVAL, f"{op}: {os.fspath(path)} can't be written (it is no regular file)")
+        raise OSError(errno.EINVAL, f"{op}: {os.fspath(path)} can't be written (not a regular file)")
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
-        # Mode 0o666 less the umask, as any new file; an old one passes its own on.
+        # Mode 0o666 minus the umask, as for any new file; the mode of an existing file is preserved below.
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     except OSError as error:
         raise OSError(error.errno, f"{op}: {os.fspath(path)} can't be written ({error.strerror})") from None
@@ -46,7 +53,7 @@ def atomic_write(op: str, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def flush_folder(folder: str) -> None:
-    """Puts the folder's new entry on the disk, where the system can."""
+    """Flush a folder's entries to disk, if the system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

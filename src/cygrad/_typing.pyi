@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from cygrad.tensor import Tensor as Tensor
 
-Array: TypeAlias = np.ndarray[Any, Any]
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Dim: TypeAlias = int | Sequence[int] | None
 DType: TypeAlias = DTypeLike | None
 Nested: TypeAlias = ArrayLike | Tensor | Sequence[Nested]

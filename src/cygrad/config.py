@@ -1,10 +1,12 @@
-"""Threads, and what this build is made of."""
+"""Thread count, and the configuration of this build."""
 
 from __future__ import annotations
 
 import os
 import sys
 from typing import Any
+
+import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._version import __version__
@@ -13,46 +15,58 @@ from cygrad.cores import usable_cores
 __all__ = ["get_num_threads", "set_num_threads", "show_config"]
 
 
-def threads_at_start() -> int:
-    """CYGRAD_NUM_THREADS, else the usable cores."""
-    wanted = os.environ.get("CYGRAD_NUM_THREADS")
-    if not wanted:
+def initial_threads() -> int:
+    """CYGRAD_NUM_THREADS if it is set, else the number of usable cores."""
+    value = os.environ.get("CYGRAD_NUM_THREADS")
+    if not value:
         return usable_cores()
-    if not wanted.isdigit() or int(wanted) < 1:
-        raise ValueError(f"CYGRAD_NUM_THREADS must be an integer of at least 1, got {wanted!r}")
-    return int(wanted)
+    if not value.isdigit() or int(value) < 1:
+        raise ValueError(f"CYGRAD_NUM_THREADS must be an integer of at least 1, got {value!r}")
+    return int(value)
 
 
 def get_num_threads() -> int:
-    """How many threads a kernel may use."""
+    """Return the maximum number of threads per kernel.
+
+    >>> cg.get_num_threads() >= 1
+    True
+    """
     return kernels.num_threads()
 
 
 def set_num_threads(threads: int) -> None:
-    """Lets a kernel use `threads` threads. No result depends on it.
+    """Set the maximum number of threads per kernel. Results are bit-identical for any thread count.
 
-    Raises ValueError below 1.
+    Args:
+        threads: the thread count; initially the environment variable CYGRAD_NUM_THREADS, or the number of usable cores.
+
+    Raises:
+        ValueError: if `threads` is less than 1.
+
+    >>> cg.set_num_threads(cg.get_num_threads())
     """
     kernels.set_num_threads(threads)
 
 
 def show_config() -> dict[str, Any]:
-    """What is active: version, CPU level and those that could be, threads, NumPy.
+    """Return the active configuration, for bug reports.
+
+    Returns:
+        A dict with the versions of cygrad, NumPy and Python, the active CPU level and all levels that this CPU
+        supports, the thread count, and whether the GIL is enabled.
 
     >>> cg.show_config()["cpu_level"] in cg.show_config()["cpu_levels"]
     True
     """
-    import numpy
-
     return {
         "cygrad": __version__,
         "cpu_level": kernels.cpu_level(),
         "cpu_levels": kernels.cpu_levels(),
         "threads": kernels.num_threads(),
-        "numpy": numpy.__version__,
+        "numpy": np.__version__,
         "python": sys.version.split()[0],
         "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
     }
 
 
-set_num_threads(threads_at_start())
+set_num_threads(initial_threads())

@@ -1,13 +1,15 @@
-"""Tensors from data, and from nothing but a shape."""
+"""Tensors from data, or from a shape. Positional and keyword arguments are those of PyTorch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._arguments import shape_argument
+from cygrad._typing import Array, DType, Nested, Size
 from cygrad.autograd import recording
 from cygrad.device import check_device
 from cygrad.ops.broadcast import CATEGORIES
@@ -35,32 +37,40 @@ __all__ = [
 FLOAT32 = np.dtype(np.float32)
 
 
-def checked(op: str, array: Any) -> Any:
-    """An array of booleans, integers or floats, or TypeError."""
+def numeric(op: str, array: Array) -> Array:
+    """The array, if it holds booleans, integers or floats; else raise TypeError."""
     if array.dtype.kind not in CATEGORIES:
         raise TypeError(f"{op}: a tensor holds booleans, integers or floats, got {array.dtype}")
     return array
 
 
-def is_typed(data: Any) -> bool:
-    """Whether data has a dtype of its own: arrays, NumPy's numbers, tensors."""
+def has_dtype(data: Any) -> bool:
+    """Whether data has a dtype: arrays, NumPy's scalars, tensors."""
     return hasattr(data, "dtype") or hasattr(data, "__array__")
 
 
-def plain(data: Any) -> Any:
-    """Lists with tensors in them as lists of arrays."""
+def without_tensors(data: Any) -> Any:
+    """Nested lists, with arrays in place of tensors."""
     if isinstance(data, Tensor):
         recording.reading("tensor")
         return data.array
-    return [plain(item) for item in data] if isinstance(data, (list, tuple)) else data
+    return [without_tensors(item) for item in data] if isinstance(data, (list, tuple)) else data
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor with a copy of data: numbers, nested lists, an array, a tensor. Python floats become float32,
-    integers int64; what has a dtype keeps it.
+def tensor(data: Nested, *, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:
+    """Create a tensor from a copy of data.
 
-    Raises ValueError for ragged lists, TypeError for what is not numbers, RuntimeError where integers are to require a
-    gradient.
+    Args:
+        data: a number, nested sequences of numbers or tensors, an array, or a tensor.
+        dtype: the dtype of the tensor. By default Python's floats become float32 and its integers int64; arrays,
+            NumPy's scalars and tensors keep their dtype.
+        device: "cpu" or None.
+        requires_grad: whether the tensor requires a gradient.
+
+    Raises:
+        ValueError: the sequences are ragged.
+        TypeError: data does not consist of numbers.
+        RuntimeError: a tensor of integers or booleans is asked to require a gradient.
 
     >>> cg.tensor([[1, 2], [3, 4]])
     tensor([[1, 2],
@@ -68,35 +78,48 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     check_device("tensor", device)
     try:
-        array = kernels.pooled(np.array, plain(data), dtype)
+        array = kernels.pooled(np.array, without_tensors(data), dtype)
     except ValueError as error:
-        raise ValueError(f"tensor: data is not a full grid of numbers ({error})") from None
-    if dtype is None and array.dtype == np.float64 and not is_typed(data) and not holds_typed(data):
+        raise ValueError(f"tensor: data is not a rectangular array of numbers ({error})") from None
+    if dtype is None and array.dtype == np.float64 and not has_dtype(data) and not contains_dtype(data):
         array = kernels.pooled(array.astype, FLOAT32)
-    return Tensor(checked("tensor", array), requires_grad)
+    return Tensor(numeric("tensor", array), requires_grad)
 
 
-def holds_typed(data: Any) -> bool:
-    """Whether the first number of nested lists has a dtype of its own."""
+def contains_dtype(data: Any) -> bool:
+    """Whether the first element of nested lists has a dtype."""
     while isinstance(data, (list, tuple)):
         if not data:
             return False
         data = data[0]
-    return is_typed(data)
+    return has_dtype(data)
 
 
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """data itself where it is a tensor, over the same memory where it is an array, else a new tensor."""
+def as_tensor(data: Nested, dtype: DType = None, device: object = None) -> Tensor:
+    """Convert data to a tensor without a copy where possible.
+
+    Args:
+        data: a tensor, which is returned as it is; an array, whose memory the result shares; or other data, as for
+            :func:`cygrad.tensor`.
+        dtype: the dtype of the tensor; another one than that of data makes a copy.
+        device: "cpu" or None.
+    """
     check_device("as_tensor", device)
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype == dtype else data.to(dtype)
     if isinstance(data, np.ndarray):
-        return Tensor(checked("as_tensor", np.asarray(data, dtype)))
+        return Tensor(numeric("as_tensor", np.asarray(data, dtype)))
     return tensor(data, dtype=dtype)
 
 
-def from_numpy(array: Any) -> Tensor:
-    """A tensor over the memory of an array: a change of one is a change of the other.
+def from_numpy(array: Array) -> Tensor:
+    """Wrap an array in a tensor that shares its memory.
+
+    Args:
+        array: an ndarray of booleans, integers or floats.
+
+    Raises:
+        TypeError: `array` is no ndarray, or holds anything else.
 
     >>> a = np.zeros(2, np.float32)
     >>> t = cg.from_numpy(a)
@@ -105,70 +128,149 @@ def from_numpy(array: Any) -> Tensor:
     tensor([1., 0.])
     """
     if not isinstance(array, np.ndarray):
-        raise TypeError(f"from_numpy: an ndarray is needed, got {type(array).__name__}")
-    return Tensor(checked("from_numpy", array))
+        raise TypeError(f"from_numpy: array must be an ndarray, got {type(array).__name__}")
+    return Tensor(numeric("from_numpy", array))
 
 
 def from_dlpack(data: Any) -> Tensor:
-    """A tensor over the memory of another library's array, by the DLPack protocol."""
-    return Tensor(checked("from_dlpack", np.from_dlpack(data)))
+    """Wrap another library's array in a tensor that shares its memory.
+
+    Args:
+        data: an object that implements the DLPack protocol, on the CPU.
+    """
+    return Tensor(numeric("from_dlpack", np.from_dlpack(data)))
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Memory that holds anything."""
-    check_device("empty", device)
-    return Tensor(kernels.pooled(np.empty, shape_argument(size), FLOAT32 if dtype is None else dtype), requires_grad)
+def empty(*size: Size, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:
+    """Create a tensor with uninitialized elements.
+
+    Args:
+        size: the shape, as integers or as one sequence of integers.
+        dtype: the dtype, by default float32.
+        device: "cpu" or None.
+        requires_grad: whether the tensor requires a gradient.
+    """
+    return filled("empty", np.empty, size, dtype, device, requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros, float32 unless told otherwise.
+def zeros(*size: Size, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:
+    """Create a tensor of zeros.
+
+    Args:
+        size: the shape, as integers or as one sequence of integers.
+        dtype: the dtype, by default float32.
+        device: "cpu" or None.
+        requires_grad: whether the tensor requires a gradient.
 
     >>> cg.zeros(2)
     tensor([0., 0.])
     """
-    check_device("zeros", device)
-    return Tensor(kernels.pooled(np.zeros, shape_argument(size), FLOAT32 if dtype is None else dtype), requires_grad)
+    return filled("zeros", np.zeros, size, dtype, device, requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones, float32 unless told otherwise."""
-    check_device("ones", device)
-    return Tensor(kernels.pooled(np.ones, shape_argument(size), FLOAT32 if dtype is None else dtype), requires_grad)
+def ones(*size: Size, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:
+    """Create a tensor of ones.
+
+    Args:
+        size: the shape, as integers or as one sequence of integers.
+        dtype: the dtype, by default float32.
+        device: "cpu" or None.
+        requires_grad: whether the tensor requires a gradient.
+    """
+    return filled("ones", np.ones, size, dtype, device, requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """One number everywhere; a Python float gives float32."""
+def filled(op: str, function: Any, size: tuple[Size, ...], dtype: DType, device: object, requires_grad: bool) -> Tensor:
+    """A tensor that one of NumPy's functions creates from a shape."""
+    check_device(op, device)
+    return Tensor(kernels.pooled(function, shape_argument(size), FLOAT32 if dtype is None else dtype), requires_grad)
+
+
+def full(
+    size: Sequence[int],
+    fill_value: Tensor | np.generic | float,
+    *,
+    dtype: DType = None,
+    device: object = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Create a tensor with the same value in each element.
+
+    Args:
+        size: the shape.
+        fill_value: the value.
+        dtype: the dtype, by default that of the value; a Python float gives float32.
+        device: "cpu" or None.
+        requires_grad: whether the tensor requires a gradient.
+    """
     check_device("full", device)
-    value = getattr(fill_value, "array", fill_value)
-    kind = dtype if dtype is not None else value.dtype if is_typed(value) else None
-    if kind is None:
-        kind = FLOAT32 if isinstance(value, float) else np.asarray(value).dtype
-    return Tensor(checked("full", kernels.pooled(np.full, size, value, kind)), requires_grad)
+    value: Any = getattr(fill_value, "array", fill_value)
+    if dtype is None:
+        dtype = FLOAT32 if isinstance(value, float) and not has_dtype(value) else np.asarray(value).dtype
+    return Tensor(numeric("full", kernels.pooled(np.full, size, value, dtype)), requires_grad)
 
 
-def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Memory of input's shape and dtype that holds anything."""
+def empty_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+    """Create a tensor with uninitialized elements, in the shape and dtype of another.
+
+    Args:
+        input: the other tensor.
+        dtype: another dtype.
+        requires_grad: whether the new tensor requires a gradient.
+    """
     return empty(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros in input's shape and dtype."""
+def zeros_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+    """Create a tensor of zeros, in the shape and dtype of another.
+
+    Args:
+        input: the other tensor.
+        dtype: another dtype.
+        requires_grad: whether the new tensor requires a gradient.
+    """
     return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones in input's shape and dtype."""
+def ones_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+    """Create a tensor of ones, in the shape and dtype of another.
+
+    Args:
+        input: the other tensor.
+        dtype: another dtype.
+        requires_grad: whether the new tensor requires a gradient.
+    """
     return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """One number everywhere, in input's shape and dtype."""
+def full_like(
+    input: Tensor, fill_value: Tensor | np.generic | float, *, dtype: DType = None, requires_grad: bool = False
+) -> Tensor:
+    """Create a tensor with the same value in each element, in the shape and dtype of another.
+
+    Args:
+        input: the other tensor.
+        fill_value: the value.
+        dtype: another dtype.
+        requires_grad: whether the new tensor requires a gradient.
+    """
     return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """start, start + step, …, below end: ``arange(end)`` or ``arange(start, end, step)``. int64, or float32 where a
-    float is among them.
+def arange(
+    start: float, end: float | None = None, step: float = 1, *, dtype: DType = None, requires_grad: bool = False
+) -> Tensor:
+    """Return start, start + step, … below end: ``arange(end)`` or ``arange(start, end, step)``.
+
+    Args:
+        start: the first value, 0 if only `end` is given.
+        end: the bound, which is excluded.
+        step: the difference between neighbors; may be negative.
+        dtype: the dtype, by default int64, or float32 if one of the three is a float.
+        requires_grad: whether the tensor requires a gradient.
+
+    Raises:
+        RuntimeError: step is 0 or points away from end.
 
     >>> cg.arange(1, 7, 2)
     tensor([1, 3, 5])
@@ -177,22 +279,47 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, req
         start, end = 0, start
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: step {step} does not lead from {start} to {end}")
-    kind = dtype or (FLOAT32 if any([isinstance(v, float) for v in (start, end, step)]) else np.int64)
-    return Tensor(np.arange(start, end, step).astype(kind), requires_grad)
+    if dtype is None:
+        dtype = FLOAT32 if any([isinstance(v, float) for v in (start, end, step)]) else np.int64
+    return Tensor(np.arange(start, end, step).astype(dtype), requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """`steps` numbers from start to end, both included, evenly spaced."""
+def linspace(start: float, end: float, steps: int, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+    """Return evenly spaced values from start to end, both included.
+
+    Args:
+        start: the first value.
+        end: the last value.
+        steps: the number of values.
+        dtype: the dtype, by default float32.
+        requires_grad: whether the tensor requires a gradient.
+    """
     return Tensor(np.linspace(start, end, steps).astype(dtype or FLOAT32), requires_grad)
 
 
 def logspace(
-    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, requires_grad: bool = False
+    start: float, end: float, steps: int, base: float = 10.0, *, dtype: DType = None, requires_grad: bool = False
 ) -> Tensor:
-    """base to the power of evenly spaced numbers from start to end."""
+    """Return base to the power of evenly spaced exponents, both ends included.
+
+    Args:
+        start: the first exponent.
+        end: the last exponent.
+        steps: the number of values.
+        base: the base of the power.
+        dtype: the dtype, by default float32.
+        requires_grad: whether the tensor requires a gradient.
+    """
     return Tensor(np.logspace(start, end, steps, base=base).astype(dtype or FLOAT32), requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones on the diagonal of an n × m matrix, zeros elsewhere."""
+def eye(n: int, m: int | None = None, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+    """Create a matrix with ones on its diagonal and zeros elsewhere.
+
+    Args:
+        n: the number of rows.
+        m: the number of columns, by default n.
+        dtype: the dtype, by default float32.
+        requires_grad: whether the tensor requires a gradient.
+    """
     return Tensor(np.eye(n, m, dtype=dtype or FLOAT32), requires_grad)

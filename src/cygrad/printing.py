@@ -1,4 +1,4 @@
-"""How a tensor looks in a terminal: as PyTorch's."""
+"""The printed form of tensors, as PyTorch's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAIN_DTYPES = {"float32", "int64", "bool"}
 
 
 def show(tensor: Any) -> str:
-    """``tensor([…])`` with its dtype, unless that is the usual one, and its place in the graph."""
+    """Format a tensor as ``tensor([…])``, with its dtype unless it is a default one, and its ``grad_fn``."""
     array = tensor.array
     text = np.array2string(
         array,
@@ -39,9 +39,9 @@ def show(tensor: Any) -> str:
 
 
 def float_format(array: Array) -> Any:
-    """Whole numbers as "1.", others with four decimals, those of very different sizes with an exponent."""
-    shown = array if array.size <= THRESHOLD else ends(array)
-    finite = np.abs(shown[np.isfinite(shown) & (shown != 0)].astype(np.float64))
+    """A formatter of floats: integers as "1.", others with four decimals, or an exponent if they differ widely."""
+    visible = array if array.size <= THRESHOLD else edges(array)
+    finite = np.abs(visible[np.isfinite(visible) & (visible != 0)].astype(np.float64))
     if not finite.size:
         form = "{:.0f}."
     elif finite.max() / finite.min() > 1000 or finite.max() > 1e8 or finite.min() < 1e-4:
@@ -49,15 +49,15 @@ def float_format(array: Array) -> Any:
     else:
         form = "{:.0f}." if np.all(finite == np.floor(finite)) else "{:.4f}"
 
-    def one(value: float) -> str:
+    def format_one(value: float) -> str:
         return form.format(value) if np.isfinite(value) else str(float(value))
 
-    width = max([len(one(v)) for v in shown.ravel()], default=0)
-    return lambda value: one(value).rjust(width) if array.ndim else one(value)
+    width = max([len(format_one(v)) for v in visible.ravel()], default=0)
+    return lambda value: format_one(value).rjust(width) if array.ndim else format_one(value)
 
 
-def ends(array: Array) -> Array:
-    """The corners that a long array shows."""
+def edges(array: Array) -> Array:
+    """The leading and trailing elements along each axis, which are printed of a large array."""
     for axis in range(array.ndim):
         if array.shape[axis] > 2 * EDGE_ITEMS:
             array = np.take(array, [*range(EDGE_ITEMS), *range(-EDGE_ITEMS, 0)], axis)

@@ -1,8 +1,8 @@
-"""``save`` and ``load``: state dicts in files that can hold numbers and text, and never code.
+"""``save`` and ``load``: state dicts in files that contain numbers and text, never code.
 
-A ``.npz`` file is NumPy's own: one array a tensor, under the tensor's name. A ``.safetensors`` file is
-that of the safetensors package, which PyTorch and others read and write. What is not an array, the
-nesting of dicts and lists and the plain values in them, stands beside the arrays as JSON.
+A ``.npz`` file is a NumPy archive with one array per tensor, under the tensor's name. A ``.safetensors`` file has the
+format of the safetensors package, which PyTorch and others read and write. Everything else, the nesting of dicts and
+lists and the plain values in them, is stored next to the arrays as JSON.
 """
 
 from __future__ import annotations
@@ -20,20 +20,27 @@ from cygrad.tensor import Tensor
 
 __all__ = ["load", "save"]
 
-STRUCTURE = "__structure__"  # the entry, or the metadata, that holds the JSON
+STRUCTURE = "__structure__"  # the archive entry, or metadata key, of the JSON
 PLAIN = (bool, int, float, str, type(None))
 
 
 def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
-    """Saves a state dict, or any nesting of dicts, lists and tuples of tensors, arrays, numbers, strings,
-    booleans and None.
+    """Save a state dict, or any nesting of dicts, lists and tuples of tensors, arrays, numbers, strings, booleans and
+    None.
 
-    `path` ends in ``.npz``, or in ``.safetensors`` where the safetensors package is installed. The file is
-    replaced as a whole: a crash while saving leaves the old one. A parameter is saved as a tensor. `metadata` is text
-    for the header of a ``.safetensors`` file, where other programs look for it: "format", "pt" tells those that ask
-    for PyTorch's names and layout, which ours are.
+    The file is replaced atomically: a crash while saving leaves the old file intact. Parameters are saved as tensors.
 
-    Raises TypeError for what can't be saved, and OSError where the file can't be written.
+    Args:
+        obj: the object.
+        path: a ``.npz`` file, or a ``.safetensors`` file if the safetensors package is installed.
+        metadata: strings for the header of a ``.safetensors`` file. ``{"format": "pt"}`` tells other programs that
+            names and layout are PyTorch's, as cygrad's are.
+
+    Raises:
+        ImportError: if the safetensors package is required but not installed.
+        OSError: if the file can't be written.
+        TypeError: if the object contains a value that can't be saved, or the metadata is not text.
+        ValueError: if the suffix is another one, or metadata is given for a ``.npz`` file.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "layer.npz")
@@ -41,37 +48,52 @@ def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | N
     >>> sorted(cg.load(path))
     ['bias', 'weight']
     """
-    kind = kind_of("save", path)
-    notes = dict(metadata or {})
-    check_metadata(notes, kind)
+    suffix = file_suffix("save", path)
+    header = dict(metadata or {})
+    check_metadata(header, suffix)
     arrays: dict[str, Array] = {}
     structure = encode(obj, (), arrays)
     with atomic_write("save", path) as file:
-        if kind == ".npz":
-            write_npz(file, arrays, structure)
+        if suffix == ".npz":
+            save_npz(file, arrays, structure)
         else:
-            write_safetensors(file, arrays, structure, notes)
+            save_safetensors(file, arrays, structure, header)
 
 
-def check_metadata(metadata: dict[str, str], kind: str) -> None:
-    """Raises ValueError or TypeError where the file can't hold it."""
-    if metadata and kind != ".safetensors":
-        raise ValueError(f"save: metadata goes into .safetensors files, not into {kind}")
+def check_metadata(metadata: dict[str, str], suffix: str) -> None:
+    """Raise ValueError or TypeError if the file can't store the metadata."""
+    if metadata and suffix != ".safetensors":
+        raise ValueError(f"save: metadata is for .safetensors files, got {suffix}")
     for key, value in metadata.items():
         if type(key) is not str or type(value) is not str:
-            raise TypeError(f"save: metadata must be strings, got {key!r}: {type(value).__name__}")
+            raise TypeError(f"save: metadata must map strings to strings, got {key!r}: {type(value).__name__}")
     if STRUCTURE in metadata:
-        raise ValueError(f"save: the name {STRUCTURE} in the metadata is taken")
+        raise ValueError(f"save: the metadata key {STRUCTURE} is reserved")
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """What ``save`` saved. A file of arrays from elsewhere, NumPy's ``savez`` or a PyTorch model's
-    safetensors, becomes a dict of tensors.
+    """Load an object that ``save`` saved.
 
-    Raises ValueError for a file that is truncated, corrupt, or not of these kinds.
+    Other files of arrays, such as those of ``numpy.savez`` or the safetensors file of a PyTorch model, become a dict of
+    tensors. No code in the file is executed.
+
+    Args:
+        path: a ``.npz`` or ``.safetensors`` file.
+
+    Returns:
+        The object, with new tensors and arrays.
+
+    Raises:
+        ImportError: if the safetensors package is required but not installed.
+        ValueError: if the suffix is another one, or the file is truncated or corrupt.
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "state.npz")
+    >>> cg.save({"epoch": 3, "weight": cg.zeros(2)}, path)
+    >>> cg.load(path)
+    {'epoch': 3, 'weight': tensor([0., 0.])}
     """
-    kind = kind_of("load", path)
-    read = read_npz if kind == ".npz" else read_safetensors
+    read = load_npz if file_suffix("load", path) == ".npz" else load_safetensors
     with open(path, "rb") as file:
         arrays, text = read(file, os.fspath(path))
     if text is None:
@@ -79,24 +101,24 @@ def load(path: str | os.PathLike[str]) -> Any:
     return decode_file(text, arrays, os.fspath(path))
 
 
-def kind_of(op: str, path: str | os.PathLike[str]) -> str:
-    """The ending of the file's name, one of the two known."""
-    ending = os.path.splitext(os.fspath(path))[1].lower()
-    if ending not in (".npz", ".safetensors"):
-        pickled = "; pickled files can run code, and are not read" if ending in (".pt", ".pth", ".pkl") else ""
-        raise ValueError(f"{op}: the file must end in .npz or .safetensors, got {os.fspath(path)!r}{pickled}")
-    return ending
+def file_suffix(op: str, path: str | os.PathLike[str]) -> str:
+    """The suffix of a file, ".npz" or ".safetensors". Raises ValueError for others."""
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    if suffix not in (".npz", ".safetensors"):
+        hint = "; pickle files can execute code and are not supported" if suffix in (".pt", ".pth", ".pkl") else ""
+        raise ValueError(f"{op}: the file must end in .npz or .safetensors, got {os.fspath(path)!r}{hint}")
+    return suffix
 
 
 # Structure
 
 
 def encode(value: Any, path: tuple[str, ...], arrays: dict[str, Array]) -> Any:
-    """The JSON form of a value; its tensors and arrays are added to `arrays`."""
+    """Convert a value to JSON values; its tensors and arrays are added to `arrays`."""
     if isinstance(value, (Tensor, np.ndarray)):
         array = value.array if isinstance(value, Tensor) else value
         if array.dtype.hasobject or array.dtype.names:
-            raise TypeError(f"save: {'.'.join(path) or 'obj'} is an array of {array.dtype}, not of numbers")
+            raise TypeError(f"save: {'.'.join(path) or 'obj'} has dtype {array.dtype}, expected a numeric dtype")
         name = free_name(plain_name("/".join(path)) or "array", arrays)
         arrays[name] = array
         return {"tensor" if isinstance(value, Tensor) else "array": name}
@@ -107,7 +129,7 @@ def encode(value: Any, path: tuple[str, ...], arrays: dict[str, Array]) -> Any:
     if isinstance(value, Mapping):
         for key in value:
             if type(key) not in PLAIN:
-                raise TypeError(f"save: a key must be a string or a number, got {type(key).__name__}")
+                raise TypeError(f"save: keys must be strings or numbers, got {type(key).__name__}")
         return {"dict": [[key, encode(item, (*path, str(key)), arrays)] for key, item in value.items()]}
     if type(value) in (list, tuple):
         items = [encode(item, (*path, str(i)), arrays) for i, item in enumerate(value)]
@@ -116,19 +138,19 @@ def encode(value: Any, path: tuple[str, ...], arrays: dict[str, Array]) -> Any:
 
 
 def plain_name(name: str) -> str:
-    """`name` without what archives do not keep: they end names at a zero byte, take a backslash for a slash, and have
-    no bytes for half a surrogate pair."""
+    """`name` without characters that archives do not preserve: they truncate names at a zero byte, replace a backslash
+    by a slash, and can't encode lone surrogates."""
     return name.replace("\0", "?").replace("\\", "?").encode("utf-8", "replace").decode()
 
 
 def free_name(name: str, arrays: dict[str, Array]) -> str:
-    """`name`, with a number behind it if it is taken."""
+    """`name`, with a number appended if it is in use."""
     names = [name, *(f"{name}~{number}" for number in range(1, len(arrays) + 2))]
     return next(candidate for candidate in names if candidate not in arrays and candidate != STRUCTURE)
 
 
 def decode_file(text: str, arrays: dict[str, Array], path: str) -> Any:
-    """The value of a whole file."""
+    """The value saved in a file."""
     import json
 
     try:
@@ -138,7 +160,7 @@ def decode_file(text: str, arrays: dict[str, Array], path: str) -> Any:
 
 
 def decode(node: Any, arrays: dict[str, Array]) -> Any:
-    """The value of a JSON form."""
+    """The inverse of ``encode``."""
     if type(node) in PLAIN:
         return node
     ((kind, content),) = node.items()
@@ -153,7 +175,7 @@ def decode(node: Any, arrays: dict[str, Array]) -> Any:
 
 
 def is_flat(structure: Any, arrays: dict[str, Array]) -> bool:
-    """Whether the names of the arrays tell everything: a dict of tensors under their own names."""
+    """Whether the value is a dict from names to tensors, which the names of the arrays describe completely."""
     pairs = structure["dict"] if isinstance(structure, dict) and "dict" in structure else None
     return pairs is not None and pairs == [[name, {"tensor": name}] for name in arrays]
 
@@ -161,7 +183,8 @@ def is_flat(structure: Any, arrays: dict[str, Array]) -> bool:
 # NumPy's format
 
 
-def write_npz(file: IO[bytes], arrays: dict[str, Array], structure: Any) -> None:
+def save_npz(file: IO[bytes], arrays: dict[str, Array], structure: Any) -> None:
+    """Write arrays and structure as a ``.npz`` archive."""
     import json
     import zipfile
 
@@ -169,13 +192,14 @@ def write_npz(file: IO[bytes], arrays: dict[str, Array], structure: Any) -> None
         if not is_flat(structure, arrays):
             arrays = {**arrays, STRUCTURE: np.array(json.dumps(structure))}
         for name, array in arrays.items():
-            # A fixed date: the same weights give the same file.
+            # With a fixed date, equal weights give equal files.
             entry = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
             with archive.open(entry, "w", force_zip64=True) as stream:
                 np.lib.format.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
 
 
-def read_npz(file: IO[bytes], path: str) -> tuple[dict[str, Array], str | None]:
+def load_npz(file: IO[bytes], path: str) -> tuple[dict[str, Array], str | None]:
+    """The arrays of a ``.npz`` archive, and the JSON text of the structure, if there is one."""
     import struct
     import zipfile
     import zlib
@@ -186,7 +210,7 @@ def read_npz(file: IO[bytes], path: str) -> tuple[dict[str, Array], str | None]:
         with zipfile.ZipFile(file) as archive:
             for entry in archive.infolist():
                 with archive.open(entry) as stream:
-                    # No deflated byte gives more than 1,032: RFC 1951.
+                    # Deflate expands by at most 1,032: RFC 1951.
                     most = min(entry.compress_size, length) * (1 if entry.compress_type == 0 else 1032)
                     name = entry.filename.removesuffix(".npy")
                     arrays[name] = read_array(stream, entry.file_size, most)
@@ -199,33 +223,34 @@ def read_npz(file: IO[bytes], path: str) -> tuple[dict[str, Array], str | None]:
         RuntimeError,
         ValueError,
     ) as error:
-        raise ValueError(f"load: {path} is truncated, corrupt or no file of arrays: {error}") from None
+        raise ValueError(f"load: {path} is truncated, corrupt or not a .npz file: {error}") from None
     structure = arrays.pop(STRUCTURE, None)
     return arrays, None if structure is None else str(structure)
 
 
 def read_array(stream: Any, length: int, most: int) -> Array:
-    """The array of one entry, said to have `length` bytes and able to hold `most`. No memory is taken
-    before its size is known to agree."""
+    """The array of an entry that declares `length` bytes and can contain at most `most`. Memory is allocated only after
+    the declared shape has been compared with both."""
     form = np.lib.format
     version = form.read_magic(stream)
     shape, fortran, dtype = (form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0)(stream)
     if dtype.hasobject:
-        raise ValueError("it holds pickled objects, which can run code")
+        raise ValueError("it contains pickled objects, which can execute code")
     size = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or stream.tell() + size != length or size > most:
-        raise ValueError(f"an array of shape {shape} does not fit its {length} bytes")
+        raise ValueError(f"an array of shape {shape} does not match its {length} bytes")
     array = np.empty(shape, dtype, order="F" if fortran else "C")
     if size and stream.readinto(array.reshape(-1, order="A").view(np.uint8)) != size:
-        raise ValueError("an array ends early")
-    stream.read(1)  # at the end the checksum is compared
+        raise ValueError("an array is truncated")
+    stream.read(1)  # the checksum is verified at the end of the stream
     return array
 
 
 # safetensors
 
 
-def write_safetensors(file: IO[bytes], arrays: dict[str, Array], structure: Any, metadata: dict[str, str]) -> None:
+def save_safetensors(file: IO[bytes], arrays: dict[str, Array], structure: Any, metadata: dict[str, str]) -> None:
+    """Write arrays, structure and metadata as a ``.safetensors`` file."""
     import json
 
     package = safetensors("save")
@@ -233,10 +258,11 @@ def write_safetensors(file: IO[bytes], arrays: dict[str, Array], structure: Any,
     try:
         file.write(package.numpy.save(contiguous, {**metadata, STRUCTURE: json.dumps(structure)}))
     except package.SafetensorError as error:
-        raise TypeError(f"save: safetensors can't hold an array ({error})") from None
+        raise TypeError(f"save: safetensors can't store an array ({error})") from None
 
 
-def read_safetensors(file: IO[bytes], path: str) -> tuple[dict[str, Array], str | None]:
+def load_safetensors(file: IO[bytes], path: str) -> tuple[dict[str, Array], str | None]:
+    """The arrays of a ``.safetensors`` file, and the JSON text of the structure, if there is one."""
     package = safetensors("load")
     try:
         with package.safe_open(path, framework="np") as opened:
@@ -252,7 +278,7 @@ def read_safetensors(file: IO[bytes], path: str) -> tuple[dict[str, Array], str 
     return {name: from_bytes(entry) for name, entry in entries}, text
 
 
-# NumPy's dtypes by safetensors' names; bfloat16, which NumPy does not have, is read as bits and becomes float32.
+# NumPy dtypes by safetensors name. NumPy has no bfloat16: its bits are read as uint16 and converted to float32.
 KINDS = {
     "BOOL": "?", "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "I8": "i1", "I16": "<i2", "I32": "<i4",
     "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8", "BF16": "<u2",
@@ -260,23 +286,23 @@ KINDS = {
 
 
 def check_kinds(kinds: dict[str, str], path: str) -> None:
-    """Raises ValueError for a dtype that has no counterpart here."""
+    """Raise ValueError for a dtype without a counterpart in NumPy."""
     for name, kind in kinds.items():
         if kind not in KINDS:
-            raise ValueError(f"load: {path} holds {name!r} in {kind}, which NumPy does not have")
+            raise ValueError(f"load: {path} contains {name!r} with dtype {kind}, which NumPy does not support")
 
 
 def from_bytes(entry: dict[str, Any]) -> Array:
-    """A tensor of safetensors as an array."""
+    """The array of an entry of a ``.safetensors`` file."""
     array = np.frombuffer(entry["data"], KINDS[entry["dtype"]]).reshape(entry["shape"])
     return (array.astype(np.uint32) << 16).view(np.float32) if entry["dtype"] == "BF16" else array
 
 
 def safetensors(op: str) -> Any:
-    """The package safetensors, with its part for NumPy."""
+    """Import the safetensors package, with its NumPy functions."""
     try:
         import safetensors
         import safetensors.numpy
     except ImportError:
-        raise ImportError(f"{op}: a .safetensors file needs the package: pip install safetensors") from None
+        raise ImportError(f"{op}: .safetensors files require the package: pip install safetensors") from None
     return safetensors

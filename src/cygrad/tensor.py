@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -219,9 +219,30 @@ class Tensor(TensorMethods):
 
             self.register_hook(keep)
 
-    def graph(self, format: str = "dot", names: dict[str, Tensor] | None = None) -> str:
-        """The graph that made it as a drawing; see :func:`cygrad.autograd.graph`."""
-        return autograd.graph(self, format, names)
+    def graph(self, names: Mapping[str, Tensor] | None = None, gradient: Tensor | None = None) -> autograd.Drawing:
+        """Draw the graph that computed this tensor, with the value and the gradient of every edge.
+
+        A notebook shows the result as a picture, ``print`` lists it as text, and ``save("graph.svg")`` writes it. Call
+        it before :meth:`backward`, which frees the graph. It changes no ``grad``.
+
+        Args:
+            names: names of inputs and intermediate results; ``dict(model.named_parameters())`` fits.
+            gradient: the gradient at this tensor, of its shape; default 1 for a single element, none otherwise.
+
+        Raises:
+            RuntimeError: if the tensor is a leaf, its graph is freed, or it has more than 2,000 operations.
+
+        Example:
+
+            >>> x, w = cg.tensor(2.0), cg.tensor(3.0, requires_grad=True)
+            >>> print(((x * w) ** 2).graph(names={"x": x, "w": w}))
+                             value  gradient
+            x                2
+            w                3      24
+            %1   mul(x, w)   6      12
+            %2   pow(%1, 2)  36     1
+        """
+        return autograd.draw(self, names, None if gradient is None else gradient.array)
 
     # Out of it, to NumPy and Python
 

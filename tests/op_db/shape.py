@@ -52,7 +52,7 @@ BAD = {
         *bad(RuntimeError, "stack: the tensors must have one shape", lambda cg: cg.stack([cg.ones(2), cg.ones(3)])),
         *bad(ValueError, "stack: at least one tensor", lambda cg: cg.stack([])),
     ),
-    "narrow": bad(RuntimeError, "narrow: 3 slices from 1 on do not lie in dim 0 of size 2", lambda cg: cg.ones(2).narrow(0, 1, 3)),
+    "narrow": bad(RuntimeError, "narrow: 3 slices from index 1 exceed dim 0 of size 2", lambda cg: cg.ones(2).narrow(0, 1, 3)),
     "view": bad(RuntimeError, "view: a tensor of shape", lambda cg: cg.ones(2, 3).T.view(6)),
     "chunk": bad(RuntimeError, "chunk: chunks must be at least 1", lambda cg: cg.ones(2).chunk(0)),
     "repeat": bad(RuntimeError, "repeat: sizes", lambda cg: cg.ones(2, 3).repeat(2)),

@@ -1,4 +1,4 @@
-"""Data: datasets, batches, and files of numbers."""
+"""Data: files, tables, preprocessing, splits, datasets and batches."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,7 @@ from cygrad.data.dataset import Dataset, Subset, TensorDataset
 from cygrad.data.digits import load_digits
 from cygrad.data.idx import MNIST, load_mnist, read_idx
 from cygrad.data.loader import DataLoader, default_collate
-from cygrad.data.matrix import read_table
+from cygrad.data.matrix import read_matrix
 from cygrad.data.split import random_split, stratified_split, time_split
 
 __all__ = [
@@ -25,10 +25,10 @@ __all__ = [
     "random_split",
     "read_csv",
     "read_idx",
+    "read_matrix",
     "read_npy",
     "read_npz",
     "read_parquet",
-    "read_table",
     "repeated_rows",
     "stratified_split",
     "time_split",
@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from cygrad.data.preprocessing import Preprocessor
     from cygrad.data.tables import Table, read_csv, read_npy, read_npz, read_parquet
 else:
-    # Imported when they are first used.
-    LATER = {
+    LAZY = {  # the modules of names that are imported on first use
         "augment": "cygrad.data.augment",
         **dict.fromkeys(["LeakageWarning", "repeated_rows", "warn_of_leakage"], "cygrad.data.leakage"),
         "Preprocessor": "cygrad.data.preprocessing",
@@ -50,10 +49,14 @@ else:
     }
 
     def __getattr__(name):
-        """What is imported when it is first used."""
-        if name not in LATER:
+        """Import a name on first use."""
+        if name == "read_table":
+            raise AttributeError(
+                "cygrad.data.read_table is now cygrad.data.read_matrix; Table.read reads tables of named columns"
+            )
+        if name not in LAZY:
             raise AttributeError(f"module 'cygrad.data' has no attribute {name!r}")
         import importlib
 
-        module = importlib.import_module(LATER[name])
+        module = importlib.import_module(LAZY[name])
         return getattr(module, name, module)

@@ -1,4 +1,4 @@
-"""Datasets: things with a length and items, after ``torch.utils.data``."""
+"""Datasets: objects with a length and indexed items, modeled on ``torch.utils.data``."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from cygrad._typing import Array
 from cygrad.generator import current_generator
 from cygrad.tensor import Tensor
 
-__all__ = ["Dataset", "Subset", "TensorDataset"]
+__all__ = ["Dataset", "Permuter", "Subset", "TensorDataset", "permuter"]
 
 
-class Shuffler(Protocol):
-    """A source of permutations: ``cygrad.Generator`` and ``numpy.random.Generator`` are some."""
+class Permuter(Protocol):
+    """A source of random permutations, such as ``cygrad.Generator`` and ``numpy.random.Generator``."""
 
     def permutation(self, x: int, /) -> Array:
-        """The numbers from 0 to x − 1 in random order."""
+        """Return the integers from 0 to x − 1 in random order."""
 
 
 class Dataset:
-    """What a ``DataLoader`` reads: a length, and items under the indices below it.
+    """Base class of datasets: subclasses define ``__len__`` and ``__getitem__``.
 
-    A dataset of one's own gives both methods; a list or any other sequence will do as well.
+    A ``DataLoader`` also accepts lists and other sequences.
 
     >>> class Squares(cg.data.Dataset):
     ...     def __len__(self):
@@ -37,29 +37,34 @@ class Dataset:
     """
 
     def __getitem__(self, index: Any) -> Any:
-        """The item under an index."""
+        """Return the item at an index."""
         raise NotImplementedError(f"{type(self).__name__}: a dataset must define __getitem__")
 
     def __len__(self) -> int:
-        """The number of items."""
+        """Return the number of items."""
         raise NotImplementedError(f"{type(self).__name__}: a dataset must define __len__")
 
 
 class TensorDataset(Dataset):
-    """Tensors or arrays with one first dimension: item i is the tuple of their rows i.
+    """Tensors or arrays of equal first dimension; item i is the tuple of their rows i.
 
-    Nothing is copied: items, and those of a slice, are views of the memory given. Raises ValueError where the
-    first dimensions differ.
+    Nothing is copied: items and slices are views of the given memory.
+
+    Args:
+        *tensors: tensors or arrays (n, …).
+
+    Raises:
+        ValueError: if the first dimensions differ or no tensor is given.
 
     >>> data = cg.data.TensorDataset(np.zeros((5, 3)), np.arange(5))
     >>> x, y = data[2]
-    >>> len(data), x.array.shape, y.array.item()
+    >>> len(data), x.shape, y.item()
     (5, (3,), 2)
     """
 
     def __init__(self, *tensors: Tensor | Array) -> None:
         if not tensors:
-            raise ValueError("TensorDataset: got no tensors, at least one is wanted")
+            raise ValueError("TensorDataset: expected at least one tensor, got none")
         self.tensors = tuple(as_tensor(tensor) for tensor in tensors)
         shapes = [tensor.array.shape for tensor in self.tensors]
         if not all(shapes) or len({shape[0] for shape in shapes}) > 1:
@@ -69,19 +74,23 @@ class TensorDataset(Dataset):
             )
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        """The rows under an index, or those of a slice or of an array of indices."""
+        """Return the rows at an index, a slice or an array of indices."""
         return tuple(Tensor(np.asarray(tensor.array[index])) for tensor in self.tensors)
 
     def __len__(self) -> int:
-        """The first dimension."""
+        """Return the number of rows."""
         return len(self.tensors[0].array)
 
 
 class Subset(Dataset):
-    """The items of a dataset under some of its indices, in their order.
+    """The items of a dataset at the given indices, in their order.
 
-    >>> part = cg.data.Subset(["a", "b", "c"], [2, 0])
-    >>> len(part), part[0]
+    Args:
+        dataset: the dataset.
+        indices: indices (n,) into it.
+
+    >>> subset = cg.data.Subset(["a", "b", "c"], [2, 0])
+    >>> len(subset), subset[0]
     (2, 'c')
     """
 
@@ -90,21 +99,19 @@ class Subset(Dataset):
         self.indices = indices
 
     def __getitem__(self, index: int) -> Any:
-        """The dataset's item under ``indices[index]``."""
+        """Return the dataset's item at ``indices[index]``."""
         return self.dataset[operator.index(self.indices[index])]
 
     def __len__(self) -> int:
-        """The number of indices."""
+        """Return the number of indices."""
         return len(self.indices)
 
 
 def as_tensor(value: Tensor | Array) -> Tensor:
-    """A tensor over the same memory."""
+    """A tensor that shares the value's memory."""
     return value if isinstance(value, Tensor) else Tensor(np.asarray(value))
 
 
-def shuffler(generator: Shuffler | None) -> Shuffler:
-    """The generator given, or the default one."""
-    if generator is not None:
-        return generator
-    return current_generator()
+def permuter(generator: Permuter | None) -> Permuter:
+    """The given generator, or the default one."""
+    return current_generator() if generator is None else generator

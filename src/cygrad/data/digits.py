@@ -1,8 +1,8 @@
-"""The handwritten digits that come with the package.
+"""The handwritten digits that are included in the package.
 
 Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak (1998), UCI Machine Learning Repository,
 doi 10.24432/C50P49, licensed CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/). Its test file, with
-the values as 8-bit integers and the labels in an array of their own; see digits.LICENSE.txt.
+the values as 8-bit integers and the labels in a separate array; see digits.LICENSE.txt.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ __all__ = ["load_digits"]
 
 
 def load_digits() -> tuple[Array, Array]:
-    """The images, (1797, 8, 8) of uint8 from 0 to 16, and the labels, (1797,) of int64 from 0 to 9; new
-    arrays at every call.
+    """Load the handwritten digits included in the package; nothing is downloaded.
 
-    A pixel counts the dark ones among 4 × 4 pixels of a scan of 32 × 32. Reads the file in the package, and
-    nothing from elsewhere.
+    Each pixel is the number of dark pixels in a 4 × 4 block of a 32 × 32 scan.
+
+    Returns:
+        Images (1797, 8, 8) of uint8 from 0 to 16, and labels (1797,) of int64 from 0 to 9, in new arrays.
 
     >>> images, labels = cg.data.load_digits()
     >>> images.shape, labels[:4].tolist()

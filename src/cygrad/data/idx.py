@@ -1,8 +1,7 @@
-"""IDX, the file format of MNIST and Fashion-MNIST.
+"""Reader of IDX, the file format of MNIST and Fashion-MNIST.
 
-Two zero bytes, one for the type, one for the number d of dimensions, d sizes of four bytes each, then the
-values row by row; all of it big-endian. Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten
-digits".
+Two zero bytes, one byte for the dtype, one for the number d of dimensions, d sizes of four bytes each, then the
+elements in row-major order; all big-endian. Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
 """
 
 from __future__ import annotations
@@ -21,16 +20,23 @@ __all__ = ["MNIST", "load_mnist", "read_idx"]
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 32
 CHUNK = 1 << 20
-# Deflate codes at most 258 bytes in 2 bits: RFC 1951, section 3.2.5.
+# Deflate encodes at most 258 bytes in 2 bits: RFC 1951, section 3.2.5.
 DEFLATE_RATIO = 1032
 
 
 def read_idx(path: str | os.PathLike[str]) -> Array:
-    """The array of an IDX file, plain or compressed by gzip, which its first bytes tell, in the byte order of
-    the machine.
+    """Read an array from an IDX file, plain or compressed with gzip.
 
-    Raises ValueError, naming the file, where it is not of this format, truncated or corrupt, or has bytes
-    behind its end. Memory grows with what is read, never with what the header claims.
+    Memory use is bounded by the size of the file, whatever its header declares.
+
+    Args:
+        path: the file; compression is detected from its content.
+
+    Returns:
+        The array, in native byte order.
+
+    Raises:
+        ValueError: if the file is not an IDX file, truncated, corrupt, or has trailing bytes. The message names it.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "labels-idx1-ubyte")
@@ -41,20 +47,20 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     name = os.fspath(path)
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        packed = file.read(2) == b"\x1f\x8b"
+        compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        return read_packed(file, DEFLATE_RATIO * size, name) if packed else read_plain(file, size, name)
+        return read_compressed(file, DEFLATE_RATIO * size, name) if compressed else read_plain(file, size, name)
 
 
 class Readable(Protocol):
-    """An open file of bytes."""
+    """An open binary file."""
 
     def read(self, size: int, /) -> bytes:
-        """The next `size` bytes or fewer, none at the end."""
+        """Return the next `size` bytes or fewer, none at the end."""
 
 
-def read_packed(file: IO[bytes], limit: int, name: str) -> Array:
-    """The array of a file compressed by gzip, of at most `limit` bytes."""
+def read_compressed(file: IO[bytes], limit: int, name: str) -> Array:
+    """The array of a gzip file that expands to at most `limit` bytes."""
     import gzip
     import zlib
 
@@ -62,7 +68,7 @@ def read_packed(file: IO[bytes], limit: int, name: str) -> Array:
         with gzip.GzipFile(fileobj=file) as plain:
             return read_plain(plain, limit, name)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"read_idx: {name} is not a whole gzip file ({error})") from None
+        raise ValueError(f"read_idx: {name} is a truncated or corrupt gzip file ({error})") from None
 
 
 def read_plain(file: Readable, limit: int, name: str) -> Array:
@@ -70,38 +76,38 @@ def read_plain(file: Readable, limit: int, name: str) -> Array:
     dtype, shape = read_header(file, name)
     size = math.prod(shape) * dtype.itemsize
     if size > limit:
-        raise ValueError(f"read_idx: {name} is truncated: shape {shape} needs {size} bytes")
+        raise ValueError(f"read_idx: {name} is truncated: shape {shape} requires {size} bytes")
     values = read_upto(file, size + 1)
     if len(values) != size:
         raise ValueError(
-            f"read_idx: {name} {'is truncated' if len(values) < size else 'has bytes behind its end'}: "
-            f"shape {shape} needs {size} bytes"
+            f"read_idx: {name} {'is truncated' if len(values) < size else 'has trailing bytes'}: "
+            f"shape {shape} requires {size} bytes"
         )
     array = np.frombuffer(values, dtype).reshape(shape)
     return array if dtype.isnative else array.byteswap(inplace=True).view(dtype.newbyteorder("="))
 
 
 def read_header(file: Readable, name: str) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
-    """The type and the shape."""
+    """The dtype and the shape."""
     magic = read_upto(file, 4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES:
-        raise ValueError(f"read_idx: {name} does not begin like an IDX file, but with {bytes(magic)!r}")
+        raise ValueError(f"read_idx: {name} is not an IDX file: it starts with {bytes(magic)!r}")
     dimensions = magic[3]
     if not 1 <= dimensions <= MAX_DIMENSIONS:
-        raise ValueError(f"read_idx: {name} has {dimensions} dimensions, not between 1 and {MAX_DIMENSIONS}")
+        raise ValueError(f"read_idx: {name} declares {dimensions} dimensions, expected 1 to {MAX_DIMENSIONS}")
     sizes = read_upto(file, 4 * dimensions)
     if len(sizes) < 4 * dimensions:
         raise ValueError(f"read_idx: {name} is truncated in its header")
     shape = tuple(np.frombuffer(sizes, ">u4").tolist())
     dtype: np.dtype[np.generic] = np.dtype(TYPES[magic[2]])
-    # NumPy refuses shapes whose product, zeros aside, leaves the address space.
+    # NumPy rejects shapes whose product, ignoring zeros, exceeds the address space.
     if math.prod(max(n, 1) for n in shape) * dtype.itemsize > sys.maxsize:
-        raise ValueError(f"read_idx: {name} claims the shape {shape}, beyond any memory")
+        raise ValueError(f"read_idx: {name} declares shape {shape}, which exceeds the address space")
     return dtype, shape
 
 
 def read_upto(file: Readable, size: int) -> bytearray:
-    """The next `size` bytes, or all that are left."""
+    """The next `size` bytes, or all remaining ones."""
     data = bytearray()
     while len(data) < size and (piece := file.read(min(CHUNK, size - len(data)))):
         data += piece
@@ -109,7 +115,7 @@ def read_upto(file: Readable, size: int) -> bytearray:
 
 
 class MNIST(NamedTuple):
-    """Images (n, 28, 28) of uint8 and labels (n,) of int64."""
+    """Images (n, 28, 28) of uint8 and labels (n,) of int64, for training and for testing."""
 
     train_images: Array
     train_labels: Array
@@ -118,15 +124,21 @@ class MNIST(NamedTuple):
 
 
 def load_mnist(folder: str | os.PathLike[str]) -> MNIST:
-    """The images and labels in a folder that has the files of MNIST or Fashion-MNIST, plain or with ``.gz``:
-    ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-    ``t10k-labels-idx1-ubyte``.
+    """Load MNIST or Fashion-MNIST from a folder.
 
-    Where neither of the train files is there, the first four fifths of t10k, 8,000 of its 10,000 images, are
-    for training, and the rest, 2,000, for testing.
+    If the folder has only the two t10k files, the first four fifths of these, 8,000 of 10,000 images, are the training
+    set and the rest is the test set.
 
-    Raises FileNotFoundError where a file is missing, ValueError where one is corrupt or the numbers of images
-    and labels differ.
+    Args:
+        folder: folder with ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
+            ``t10k-labels-idx1-ubyte``, plain or compressed as ``.gz``.
+
+    Returns:
+        An ``MNIST`` tuple: train_images, train_labels, test_images, test_labels.
+
+    Raises:
+        FileNotFoundError: if a file is missing.
+        ValueError: if a file is corrupt, or the numbers of images and labels differ.
 
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -145,26 +157,26 @@ def load_mnist(folder: str | os.PathLike[str]) -> MNIST:
 
 
 def load_pair(folder: str | os.PathLike[str], part: str) -> tuple[Array, Array]:
-    """The images and labels of a part, ``train`` or ``t10k``."""
+    """The images and labels of ``train`` or ``t10k``."""
     paths = []
     for name in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
         path = find(folder, name)
         if path is None:
-            raise FileNotFoundError(f"load_mnist: there is neither {name} nor {name}.gz in {os.fspath(folder)}")
+            raise FileNotFoundError(f"load_mnist: neither {name} nor {name}.gz is in {os.fspath(folder)}")
         paths.append(path)
     images, labels = map(read_idx, paths)
     for path, array, dimensions in zip(paths, (images, labels), (3, 1), strict=True):
         if array.ndim != dimensions or array.dtype != np.uint8:
             raise ValueError(
-                f"load_mnist: {path} must hold bytes in {dimensions} dimensions, "
+                f"load_mnist: {path} must contain a {dimensions}-dimensional uint8 array, "
                 f"got {array.dtype} of shape {array.shape}"
             )
     if len(images) != len(labels):
-        raise ValueError(f"load_mnist: {paths[0]} holds {len(images)} images, but {paths[1]} {len(labels)} labels")
+        raise ValueError(f"load_mnist: {paths[0]} has {len(images)} images, but {paths[1]} has {len(labels)} labels")
     return images, labels.astype(np.int64)
 
 
 def find(folder: str | os.PathLike[str], name: str) -> str | None:
-    """The path of a file, plain or compressed, if it is there."""
+    """The path of a file, plain or compressed, or None if it does not exist."""
     plain = os.path.join(folder, name)
     return next((path for path in (plain, plain + ".gz") if os.path.isfile(path)), None)

@@ -1,10 +1,9 @@
-"""Leakage: rows of the validation part that also stand in the training part."""
+"""Leakage: rows of a validation or test set that also occur in the training set."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from mmap import mmap
 from typing import Any
 
@@ -12,41 +11,63 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.data.dataset import Subset, TensorDataset
-from cygrad.data.loader import DataLoader, choose
+from cygrad.data.loader import DataLoader
+from cygrad.data.rows import Indices, Rows
 from cygrad.data.tables.table import Table
 from cygrad.tensor import Tensor
 
 __all__ = ["LeakageWarning", "repeated_rows", "warn_of_leakage"]
 
-PIECE = 32  # bytes of a row that are compared at a time
-SAMPLE = 64  # rows that tell which pieces differ most
+SLICE_BYTES = 32  # bytes of a row that are hashed in one step
+SAMPLE_ROWS = 64  # rows that tell which slices vary most
 MIX = [(np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB))]
 
 
 class LeakageWarning(UserWarning):
-    """Rows of the part that judges also stand in the part that is learnt from."""
+    """Rows of the validation or test set also occur in the training set."""
 
 
 def repeated_rows(part: Any, train: Any) -> Array:
-    """The indices of the rows of `part` that stand in `train` too, with the same values in every column: inputs and
-    targets, if it has them. Both are tables, arrays (n, …), TensorDatasets, Subsets, DataLoaders of one of these, or
-    lists of batches. A loader's rows are those of its dataset, before its transform. NaN equals NaN.
+    """Find the rows of `part` that also occur in `train`, with equal values in all columns, inputs and targets alike.
 
-    Rows are compared by a hash of 64 bits of all their values, a few columns first, by which nearly all rows differ.
-    To look for 10,000 rows among 60,000 of 784 float32 takes about a hundredth of an epoch of a 784-256-128-10 network.
+    NaN equals NaN. Rows are compared by 64-bit hashes. Columns that vary most are hashed first, and rows are dropped
+    from the comparison as soon as their hash cannot match, so most rows are never read completely. Searching 10,000
+    rows in 60,000 of 784 float32 takes about 1 % of the time of a training epoch of a 784-256-128-10 network.
 
-    Raises ValueError where they do not have the same columns, TypeError for other things.
+    Args:
+        part: the rows to look up: a ``Table``, an array (n, …), a ``TensorDataset``, a ``Subset`` or ``DataLoader`` of
+            one of these, or a list of batches. For a loader, the rows of its dataset before its transform.
+        train: the rows to search, of the same columns.
+
+    Returns:
+        Indices (k,) into `part`, ascending.
+
+    Raises:
+        TypeError: if an argument has an unsupported type.
+        ValueError: if the columns differ in number or shape.
 
     >>> cg.data.repeated_rows(np.array([[1, 2], [3, 4]]), np.array([[3, 4], [5, 6]]))
     array([1])
     """
-    return found_in(*both(part, train))
+    return matching_rows(*require_comparable(part, train))
 
 
 def warn_of_leakage(train: Any, validation: Any, *, stacklevel: int = 2) -> int:
-    """Warns with a ``LeakageWarning`` where rows of the validation part also stand in the training part, and returns
-    how many: early stopping then rewards what was learnt by heart, and scores are too good. The parts are as for
-    ``repeated_rows``.
+    """Issue a ``LeakageWarning`` if rows of the validation set also occur in the training set.
+
+    Early stopping then rewards memorization, and validation scores are too high.
+
+    Args:
+        train: the training set, as in ``repeated_rows``.
+        validation: the validation set, likewise.
+        stacklevel: as in ``warnings.warn``.
+
+    Returns:
+        The number of repeated rows.
+
+    Raises:
+        TypeError: if an argument has an unsupported type.
+        ValueError: if the columns differ in number or shape.
 
     >>> import warnings
     >>> with warnings.catch_warnings(record=True) as caught:
@@ -55,79 +76,71 @@ def warn_of_leakage(train: Any, validation: Any, *, stacklevel: int = 2) -> int:
     >>> count, caught[0].category.__name__
     (1, 'LeakageWarning')
     """
-    rows, known = both(validation, train)
-    repeated = found_in(rows, known)
+    rows, known = require_comparable(validation, train)
+    repeated = matching_rows(rows, known)
     if len(repeated):
-        warnings.warn(sentence(repeated, len(rows)), LeakageWarning, stacklevel=stacklevel)
+        warnings.warn(leakage_message(repeated, len(rows)), LeakageWarning, stacklevel=stacklevel)
     return len(repeated)
 
 
-def comparable(train: Any, validation: Any) -> bool:
-    """Whether ``repeated_rows`` can compare the two, and cheaply: the rows of both are in memory, not in a file that is
-    mapped, and have the same columns."""
-    known, rows = rows_of(train), rows_of(validation)
-    if known is None or rows is None or not rows.like(known):
+def is_comparable(train: Any, validation: Any) -> bool:
+    """Whether ``repeated_rows`` can compare the two cheaply: both are in memory, not in a memory-mapped file, and have
+    the same columns."""
+    known, rows = comparable_rows(train), comparable_rows(validation)
+    if known is None or rows is None or not same_columns(rows, known):
         return False
     return not any(is_mapped(column) for column in (*known.columns, *rows.columns))
 
 
 def is_mapped(array: Any) -> bool:
-    """Whether an array lies in a file."""
+    """Whether an array is a view of a memory-mapped file."""
     while isinstance(array, np.ndarray):
         array = array.base
     return isinstance(array, mmap)
 
 
-def both(part: Any, train: Any) -> tuple[Rows, Rows]:
-    """The rows of the two. Raises TypeError or ValueError where they can't be compared."""
-    rows, known = rows_of(part), rows_of(train)
+def require_comparable(part: Any, train: Any) -> tuple[Rows, Rows]:
+    """The rows of both. Raises TypeError or ValueError if they can't be compared."""
+    rows, known = comparable_rows(part), comparable_rows(train)
     if rows is None or known is None:
         got = type(part if rows is None else train).__name__
         raise TypeError(
-            f"repeated_rows: wanted tables, arrays of rows, TensorDatasets, loaders or batches of them, got {got}"
+            f"repeated_rows: expected tables, arrays, TensorDatasets, loaders or lists of batches, got {got}"
         )
-    if not rows.like(known):
-        raise ValueError("repeated_rows: the parts have other columns or shapes")
+    if not same_columns(rows, known):
+        raise ValueError("repeated_rows: the two sets differ in their columns or in the shapes of these")
     return rows, known
 
 
-def sentence(repeated: Array, rows: int, part: str = "validation") -> str:
-    """What the warning says."""
-    which = f"{len(repeated)} of the {rows} rows of the {part} part (row {repeated[0] + 1} is the first)"
-    return f"{which} also stand in the training part: what was learnt by heart looks like what was understood"
+def same_columns(rows: Rows, other: Rows) -> bool:
+    """Whether both have columns of the same shapes."""
+    return [column.shape[1:] for column in rows.columns] == [column.shape[1:] for column in other.columns]
 
 
-def sentences(parts: Sequence[Any], names: Sequence[str]) -> list[str]:
-    """A sentence for each part but the first, the training part, that has rows of this one."""
-    found = []
-    for part, name in zip(parts[1:], names[1:], strict=True):
-        rows, known = both(part, parts[0])
-        repeated = found_in(rows, known)
+def leakage_message(repeated: Array, rows: int, name: str = "validation") -> str:
+    """The text of a warning."""
+    return (
+        f"{len(repeated)} of {rows} rows of the {name} set (the first is row {repeated[0] + 1}) also occur in the "
+        "training set, so scores reward memorization"
+    )
+
+
+def leakage_messages(sets: Sequence[Any], names: Sequence[str]) -> list[str]:
+    """A message for each set that repeats rows of the first one, the training set."""
+    messages = []
+    for data, name in zip(sets[1:], names[1:], strict=True):
+        rows, known = require_comparable(data, sets[0])
+        repeated = matching_rows(rows, known)
         if len(repeated):
-            found.append(f"LeakageWarning: {sentence(repeated, len(rows), name)}")
-    return found
+            messages.append(f"LeakageWarning: {leakage_message(repeated, len(rows), name)}")
+    return messages
 
 
-# Rows
+# Extracting rows
 
 
-@dataclass
-class Rows:
-    """Columns (N, …), and which of their rows are meant: a range, or indices (n)."""
-
-    columns: Sequence[Array]
-    chosen: range | Array
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def like(self, other: Rows) -> bool:
-        """Whether both have columns of the same shapes."""
-        return [column.shape[1:] for column in self.columns] == [column.shape[1:] for column in other.columns]
-
-
-def rows_of(data: Any) -> Rows | None:
-    """The rows of what has them in memory, without a copy of more than a list's; None for other things."""
+def comparable_rows(data: Any) -> Rows | None:
+    """The rows of data that is in memory, without a copy except for a list of batches; None for other objects."""
     if isinstance(data, Rows):
         return data
     if isinstance(data, Table):
@@ -135,34 +148,35 @@ def rows_of(data: Any) -> Rows | None:
     if isinstance(data, TensorDataset):
         return Rows([tensor.array for tensor in data.tensors], range(len(data)))
     if isinstance(data, Subset):
-        return some_of(rows_of(data.dataset), data.indices)
+        return subset_rows(data.dataset, data.indices)
     if isinstance(data, DataLoader):
-        return rows_of(data.dataset) if data.sampler is None else some_of(rows_of(data.dataset), data.sampler)
+        return comparable_rows(data.dataset) if data.sampler is None else subset_rows(data.dataset, data.sampler)
     if isinstance(data, (Tensor, np.ndarray)):
         array = array_of(data)
         return Rows([array], range(len(array))) if array.ndim else None
-    return batched(data) if isinstance(data, (list, tuple)) else None
+    return batch_rows(data) if isinstance(data, (list, tuple)) else None
 
 
-def some_of(rows: Rows | None, indices: Any) -> Rows | None:
-    """The rows under some indices; None where these are drawn anew whenever they are asked for."""
+def subset_rows(data: Any, indices: Any) -> Rows | None:
+    """The rows of data at some indices; None if these are drawn anew on each iteration."""
+    rows = comparable_rows(data)
     if rows is None or not isinstance(indices, (list, tuple, range, np.ndarray)):
         return None
-    return Rows(rows.columns, choose(rows.chosen, indices))
+    return rows.take(indices, "repeated_rows")
 
 
-def batched(batches: Sequence[Any]) -> Rows | None:
-    """The rows of batches that stand in a list."""
+def batch_rows(batches: Sequence[Any]) -> Rows | None:
+    """The rows of a list of batches; None if they do not have the same columns."""
     parts = [batch if isinstance(batch, (list, tuple)) else (batch,) for batch in batches]
     if not all(isinstance(item, (Tensor, np.ndarray)) and array_of(item).ndim for part in parts for item in part):
         return None
     if not parts or len({tuple(array_of(item).shape[1:] for item in part) for part in parts}) > 1:
         return None
-    columns = [joined([array_of(item) for item in items]) for items in zip(*parts, strict=True)]
+    columns = [concatenate([array_of(item) for item in items]) for items in zip(*parts, strict=True)]
     return Rows(columns, range(len(columns[0]))) if len({len(column) for column in columns}) == 1 else None
 
 
-def joined(arrays: list[Array]) -> Array:
+def concatenate(arrays: list[Array]) -> Array:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
@@ -170,89 +184,91 @@ def array_of(data: Tensor | Array) -> Array:
     return data.array if isinstance(data, Tensor) else data
 
 
-# Comparing them
+# Comparing rows
 
 
-def found_in(rows: Rows, known: Rows) -> Array:
-    """The places of the rows that are among those that are known. Piece by piece a row's hash goes on; at once those
-    are left out whose hash so far the other side can't have, so that of most rows one piece is read."""
-    columns = [in_common(a, b) for a, b in zip(rows.columns, known.columns, strict=True)]
-    here, there = Places(rows.chosen), Places(known.chosen)
-    for column, part in pieces(columns, rows.chosen):
-        mine, theirs = columns[column]
-        here.go_on(mine[:, part])
-        there.go_on(theirs[:, part])
-        here.keep(likely(here.hashes, there.hashes))
-        there.keep(likely(there.hashes, here.hashes))
-        if not len(here.hashes):
+def matching_rows(rows: Rows, known: Rows) -> Array:
+    """Positions of the rows that are among the known ones. Slice by slice, the hash of every row is extended, and rows
+    whose hash does not occur on the other side are dropped, so that of most rows only one slice is read."""
+    columns = [to_common_dtype(a, b) for a, b in zip(rows.columns, known.columns, strict=True)]
+    left, right = Candidates(rows.indices), Candidates(known.indices)
+    for number, part in slices_by_variation([column for column, _ in columns], rows.indices):
+        left_column, right_column = columns[number]
+        left.extend(left_column[:, part])
+        right.extend(right_column[:, part])
+        left.keep(may_occur(left.hashes, right.hashes))
+        right.keep(may_occur(right.hashes, left.hashes))
+        if not len(left.hashes):
             break
-    return here.places[np.isin(here.hashes, there.hashes)]
+    return left.positions[np.isin(left.hashes, right.hashes)]
 
 
-class Places:
-    """The rows of one side that may stand on the other: their places (n), indices, and hashes of what was read."""
+class Candidates:
+    """Rows of one side that may occur on the other: their positions (n,) among `indices`, and hashes (n,) of the slices
+    read so far."""
 
-    def __init__(self, chosen: range | Array) -> None:
-        self.places = np.arange(len(chosen))
-        self.chosen = chosen
-        self.hashes = np.zeros(len(chosen), np.uint64)
+    def __init__(self, indices: Indices) -> None:
+        self.indices = indices
+        self.positions = np.arange(len(indices))
+        self.hashes = np.zeros(len(indices), np.uint64)
 
-    def go_on(self, columns: Array) -> None:
-        """Takes some columns (N, k) into the hashes."""
-        chosen = self.chosen
-        if not isinstance(chosen, range):
-            values = columns[chosen[self.places]]
-        elif len(self.places) < len(chosen):
-            values = columns[self.places + chosen.start]
+    def extend(self, columns: Array) -> None:
+        """Extend the hashes by some columns (N, k)."""
+        indices = self.indices
+        if not isinstance(indices, range):
+            values = columns[indices[self.positions]]
+        elif len(self.positions) < len(indices):
+            values = columns[self.positions + indices.start]
         else:
-            values = columns[chosen.start : chosen.stop]
-        self.hashes = hashed(words(canonical(values)), self.hashes)
+            values = columns[indices.start : indices.stop]
+        self.hashes = hash_words(as_words(canonical(values)), self.hashes)
 
-    def keep(self, which: Array) -> None:
-        """Leaves out the others."""
-        if not which.all():
-            self.places, self.hashes = self.places[which], self.hashes[which]
+    def keep(self, mask: Array) -> None:
+        """Drop the other rows."""
+        if not mask.all():
+            self.positions, self.hashes = self.positions[mask], self.hashes[mask]
 
 
-def pieces(columns: Sequence[tuple[Array, Array]], chosen: range | Array) -> Iterator[tuple[int, slice]]:
-    """The pieces of all columns, those first in which the rows of a sample change most from one to the next."""
-    sample = np.asarray(chosen[:: max(len(chosen) // SAMPLE, 1)], np.int64)
-    found = []
-    for number, (values, _) in enumerate(columns):
-        step = max(PIECE // values.itemsize, 1)
+def slices_by_variation(columns: Sequence[Array], indices: Indices) -> Iterator[tuple[int, slice]]:
+    """Slices of all columns (N, k) as (column number, slice), those first that change most often between consecutive
+    rows of a sample."""
+    sample = np.asarray(indices[:: max(len(indices) // SAMPLE_ROWS, 1)], np.int64)
+    slices = []
+    for number, values in enumerate(columns):
+        step = max(SLICE_BYTES // values.itemsize, 1)
         starts = np.arange(0, values.shape[1], step)
         rows = values[sample]
         changes = np.add.reduceat((rows[1:] != rows[:-1]).sum(0), starts) if len(starts) else starts
-        found += [(-count, number, slice(start, start + step)) for count, start in zip(changes, starts, strict=True)]
-    found.sort(key=lambda piece: piece[0])
-    return ((number, part) for _, number, part in found)
+        slices += [(-count, number, slice(start, start + step)) for count, start in zip(changes, starts, strict=True)]
+    slices.sort(key=lambda item: item[0])
+    return ((number, part) for _, number, part in slices)
 
 
-def in_common(a: Array, b: Array) -> tuple[Array, Array]:
-    """Two columns as numbers of one dtype, (N, k) each."""
+def to_common_dtype(a: Array, b: Array) -> tuple[Array, Array]:
+    """Two columns as numbers of one dtype, each reshaped to (N, k)."""
     if a.dtype.kind in "OUT" or b.dtype.kind in "OUT":
-        numbers: dict[Any, int] = {}
-        a, b = coded(a, numbers), coded(b, numbers)
+        codes: dict[Any, int] = {}
+        a, b = encode_values(a, codes), encode_values(b, codes)
     dtype = np.result_type(a, b)
     width = int(np.prod(a.shape[1:]))
     return tuple(column.reshape(len(column), width).astype(dtype, copy=False) for column in (a, b))  # type: ignore[return-value]
 
 
-def coded(values: Array, numbers: dict[Any, int]) -> Array:
-    """Texts as numbers in the order in which they are met."""
-    return np.array([numbers.setdefault(value, len(numbers)) for value in values.ravel()], int).reshape(values.shape)
+def encode_values(values: Array, codes: dict[Any, int]) -> Array:
+    """Replace each value, such as a text, by an integer code; new values are added to `codes`."""
+    return np.array([codes.setdefault(value, len(codes)) for value in values.ravel()], int).reshape(values.shape)
 
 
 def canonical(values: Array) -> Array:
-    """One zero, and one NaN."""
+    """Give −0 and 0, and all NaNs, the same bits."""
     if values.dtype.kind == "f":
         values = values + values.dtype.type(0)  # −0 + 0 = 0
         values[np.isnan(values)] = np.nan
     return values
 
 
-def words(values: Array) -> Array:
-    """The bytes of each row (n, k) as whole words."""
+def as_words(values: Array) -> Array:
+    """The bytes of each row (n, k) as uint64 words, padded with zeros."""
     values = np.ascontiguousarray(values)
     length = values.shape[1] * values.itemsize
     if length % 8 == 0:
@@ -262,10 +278,10 @@ def words(values: Array) -> Array:
     return padded.view(np.uint64)
 
 
-def hashed(values: Array, hashes: Array) -> Array:
-    """The hashes (n) of rows of words (n, k), going on from some: h ← mix(h ⊕ w) for each word, by the mix of 64 bits
-    of G. L. Steele, D. Lea, C. H. Flood (2014), "Fast splittable pseudorandom number generators"."""
-    for word in values.T:
+def hash_words(words: Array, hashes: Array) -> Array:
+    """Extend the hashes (n,) by rows of words (n, k): h ← mix(h ⊕ w) for each word, with the 64-bit mix of G. L.
+    Steele, D. Lea, C. H. Flood (2014), "Fast splittable pseudorandom number generators"."""
+    for word in words.T:
         hashes = hashes ^ word
         for shift, factor in MIX:
             hashes ^= hashes >> shift
@@ -274,10 +290,11 @@ def hashed(values: Array, hashes: Array) -> Array:
     return hashes
 
 
-def likely(hashes: Array, among: Array) -> Array:
-    """Whether each may be one of the others, by its first bits: never False for one that is, rarely True else."""
-    bits = max(16, (16 * len(among)).bit_length())
+def may_occur(hashes: Array, others: Array) -> Array:
+    """Whether each hash may occur among the others, judged by its leading bits. Never False for one that does, rarely
+    True for one that does not."""
+    bits = max(16, (16 * len(others)).bit_length())
     shift = np.uint64(64 - bits)
-    table = np.zeros(2**bits, bool)
-    table[among >> shift] = True
-    return table[hashes >> shift]
+    occupied = np.zeros(2**bits, bool)
+    occupied[others >> shift] = True
+    return occupied[hashes >> shift]

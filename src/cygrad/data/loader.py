@@ -1,9 +1,9 @@
-"""DataLoader: a dataset in batches."""
+"""DataLoader: batches of a dataset."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -12,7 +12,8 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.data.dataset import Shuffler, Subset, TensorDataset, shuffler
+from cygrad.data.dataset import Permuter, Subset, TensorDataset, permuter
+from cygrad.data.rows import Indices, Rows, as_range, select
 from cygrad.generator import Generator
 from cygrad.tensor import Tensor
 
@@ -20,29 +21,39 @@ __all__ = ["DataLoader", "default_collate"]
 
 
 class DataLoader:
-    """The dataset's items in batches of `batch_size`; every ``for`` over it is one epoch.
+    """Iterate over a dataset in batches; each iteration is one epoch. ``len(loader)`` is the number of batches.
 
-    Without `shuffle` the items come in order, with it in a new order every epoch, drawn from `generator`, or
-    in the order of `sampler`, an iterable of indices. The last batch may be smaller, or is left out with
-    `drop_last`. ``len(loader)`` is the number of batches.
+    Batches of a ``TensorDataset``, or of a ``Subset`` of one, are sliced from whole arrays: each batch is a list with
+    one tensor per array, a view if its rows are consecutive, else new memory. For other datasets, and with
+    `collate_fn`, items are requested one by one.
 
-    A batch is what `collate_fn` makes of the list of its items, ``default_collate`` unless given. The batches
-    of a TensorDataset, or of a Subset of one, are cut from the whole arrays: a list of one tensor for each,
-    new memory, or a view of the dataset's where the rows stand side by side in order.
+    With `num_workers`, threads prepare batches ahead of time. The order and the values of the batches do not change,
+    unless the dataset or `collate_fn` draws from a generator that others share; both must be thread-safe. An exception
+    in a worker is raised when its batch is due.
 
-    With `transform` every batch is what that makes of it: a transform of ``cygrad.data.augment``, or any function of
-    the batch's parts. What is random in a transform is drawn from `generator` by the epoch and the batch's number.
+    Like ``torch.utils.data.DataLoader``, with threads instead of processes.
 
-    With `num_workers` so many threads make batches ahead of time, `prefetch_factor` each; the batches come in the
-    same order. The numbers are the same too, unless the dataset or `collate_fn` draw from a generator that others
-    share; they must allow calls from several threads where there are several. An error comes in its batch's turn.
+    Args:
+        dataset: object with ``__len__`` and ``__getitem__``.
+        batch_size: number of items per batch.
+        shuffle: draw a new order for each epoch.
+        sampler: iterable of indices that fixes the order; excludes `shuffle`.
+        collate_fn: function from a list of items to a batch; ``default_collate`` unless given.
+        drop_last: drop the last batch if it is smaller than `batch_size`.
+        generator: source of the order and of the seeds of `transform`: a ``cygrad.Generator`` or a
+            ``numpy.random.Generator``; by default the default generator.
+        num_workers: number of threads.
+        prefetch_factor: number of batches that each thread prepares ahead.
+        transform: function applied to each batch, called with its elements: a transform of ``cygrad.data.augment``,
+            whose random numbers depend on the epoch's seed and the batch's index, or any other function.
 
-    As ``torch.utils.data.DataLoader``, with threads in the place of processes. Raises ValueError for a batch size
-    below 1, a negative number of workers, or where both `shuffle` and `sampler` are given.
+    Raises:
+        TypeError: if `dataset` has no length or no items.
+        ValueError: if an argument is out of range or both `shuffle` and `sampler` are given.
 
     >>> data = cg.data.TensorDataset(np.zeros((10, 3)), np.arange(10))
     >>> loader = cg.data.DataLoader(data, batch_size=4, shuffle=True, generator=np.random.default_rng(0))
-    >>> [x.array.shape for x, y in loader]
+    >>> [x.shape for x, y in loader]
     [(4, 3), (4, 3), (2, 3)]
     >>> sorted(int(label) for x, y in loader for label in y.array) == list(range(10))
     True
@@ -57,7 +68,7 @@ class DataLoader:
         *,
         collate_fn: Callable[[list[Any]], Any] | None = None,
         drop_last: bool = False,
-        generator: Shuffler | None = None,
+        generator: Permuter | None = None,
         num_workers: int = 0,
         prefetch_factor: int = 2,
         transform: Callable[..., Any] | None = None,
@@ -65,15 +76,15 @@ class DataLoader:
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size must be an integer of at least 1, got {batch_size!r}")
         if shuffle and sampler is not None:
-            raise ValueError("DataLoader: got both shuffle and a sampler, which fixes the order itself")
-        whole = isinstance(num_workers, (int, np.integer)) and isinstance(prefetch_factor, (int, np.integer))
-        if not whole or num_workers < 0 or prefetch_factor < 1:
+            raise ValueError("DataLoader: shuffle and sampler are mutually exclusive, got both")
+        integers = isinstance(num_workers, (int, np.integer)) and isinstance(prefetch_factor, (int, np.integer))
+        if not integers or num_workers < 0 or prefetch_factor < 1:
             raise ValueError(
-                "DataLoader: num_workers must be an integer of at least 0 and prefetch_factor one of at least 1, "
+                "DataLoader: num_workers must be a non-negative integer and prefetch_factor a positive one, "
                 f"got {num_workers!r} and {prefetch_factor!r}"
             )
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-            raise TypeError(f"DataLoader: a dataset must have a length and items, got {type(dataset).__name__}")
+            raise TypeError(f"DataLoader: a dataset must define __len__ and __getitem__, got {type(dataset).__name__}")
         self.dataset = dataset
         self.batch_size = int(batch_size)
         self.shuffle = bool(shuffle)
@@ -86,7 +97,7 @@ class DataLoader:
         self.transform = transform
 
     def __len__(self) -> int:
-        """The number of batches: n / batch_size, rounded up, or down with ``drop_last``."""
+        """Number of batches per epoch: n / batch_size, rounded up, or down with ``drop_last``."""
         if self.sampler is None:
             n = len(self.dataset)
         elif isinstance(self.sampler, Sized):
@@ -96,70 +107,73 @@ class DataLoader:
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        """The batches of one epoch."""
-        make, rows = self.maker()
-        return self.ahead(make, rows) if self.num_workers else self.in_turn(make, rows)
+        """Iterate over the batches of one epoch."""
+        build, rows = self.batch_builder()
+        return self.prefetch(build, rows) if self.num_workers else self.build_in_turn(build, rows)
 
-    def order(self, rows: range | Array) -> Iterator[range | Array]:
-        """The rows of each batch of an epoch, out of those that the dataset consists of."""
+    def batch_indices(self, rows: Indices) -> Iterator[Indices]:
+        """The indices of each batch of an epoch, out of the dataset's rows."""
         if self.sampler is not None:
             indices = iter(self.sampler)
             batches = iter(lambda: list(islice(indices, self.batch_size)), [])
-            return (choose(rows, batch) for batch in batches if len(batch) == self.batch_size or not self.drop_last)
+            complete = (batch for batch in batches if len(batch) == self.batch_size or not self.drop_last)
+            return (select(rows, batch, "DataLoader") for batch in complete)
         n = len(rows)
         end = n - n % self.batch_size if self.drop_last else n
-        every = choose(rows, shuffler(self.generator).permutation(n)) if self.shuffle else rows
-        return (every[start : start + self.batch_size] for start in range(0, end, self.batch_size))
+        order = select(rows, permuter(self.generator).permutation(n), "DataLoader") if self.shuffle else rows
+        return (order[start : start + self.batch_size] for start in range(0, end, self.batch_size))
 
-    def maker(self) -> tuple[Callable[[Any], Any], range | Array]:
-        """What makes a batch of some of its rows, and all rows."""
-        if self.collate_fn is None and (table := rows_of(self.dataset)) is not None:
-            arrays, rows = table
-            return partial(cut, arrays), rows
-        return partial(collect, self.dataset, self.collate_fn or default_collate), range(len(self.dataset))
+    def batch_builder(self) -> tuple[Callable[[Indices], Any], Indices]:
+        """A function from indices to a batch, and the indices of all rows."""
+        if self.collate_fn is None and (rows := tensor_rows(self.dataset)) is not None:
+            return partial(slice_batch, rows.columns), rows.indices
+        return partial(collate_batch, self.dataset, self.collate_fn or default_collate), range(len(self.dataset))
 
-    def jobs(self, make: Callable[[Any], Any], rows: range | Array) -> Iterator[Callable[[], Any]]:
-        """What makes each batch of an epoch. What is random in them is fixed here, so that it makes no difference
-        which thread does a job, and when."""
-        order = self.order(rows)
+    def jobs(self, build: Callable[[Indices], Any], rows: Indices) -> Iterator[Callable[[], Any]]:
+        """A function for each batch of an epoch that builds it. Seeds are fixed here, so that it does not matter which
+        thread runs a job, and when."""
+        batches = self.batch_indices(rows)
         if self.transform is None:
-            return (partial(make, batch) for batch in order)
+            return (partial(build, batch) for batch in batches)
         seed, transform = epoch_seed(self.generator), self.transform
-        return (partial(changed, transform, make, batch, (seed + number) % 2**64) for number, batch in enumerate(order))
+        return (
+            partial(transformed_batch, transform, build, batch, (seed + number) % 2**64)
+            for number, batch in enumerate(batches)
+        )
 
-    def in_turn(self, make: Callable[[Any], Any], rows: range | Array) -> Iterator[Any]:
-        """The batches of an epoch, each made when it is asked for."""
-        for job in self.jobs(make, rows):
+    def build_in_turn(self, build: Callable[[Indices], Any], rows: Indices) -> Iterator[Any]:
+        """The batches of an epoch, each built on request."""
+        for job in self.jobs(build, rows):
             yield job()
 
-    def ahead(self, make: Callable[[Any], Any], rows: range | Array) -> Iterator[Any]:
-        """The batches of an epoch, made by threads ahead of time."""
+    def prefetch(self, build: Callable[[Indices], Any], rows: Indices) -> Iterator[Any]:
+        """The batches of an epoch, built ahead of time by threads."""
         from concurrent.futures import ThreadPoolExecutor
 
-        jobs = self.jobs(make, rows)
+        jobs = self.jobs(build, rows)
         threads = ThreadPoolExecutor(self.num_workers, "cygrad-loader")
         try:
-            waiting = deque(threads.submit(job) for job in islice(jobs, self.num_workers * self.prefetch_factor))
-            while waiting:
-                batch = waiting.popleft().result()
-                waiting.extend(threads.submit(job) for job in islice(jobs, 1))
+            pending = deque(threads.submit(job) for job in islice(jobs, self.num_workers * self.prefetch_factor))
+            while pending:
+                batch = pending.popleft().result()
+                pending.extend(threads.submit(job) for job in islice(jobs, 1))
                 yield batch
         finally:
             threads.shutdown(cancel_futures=True)
 
 
-def epoch_seed(generator: Shuffler | None) -> int:
-    """A number of 64 bits."""
-    source: Any = shuffler(generator)
+def epoch_seed(generator: Permuter | None) -> int:
+    """Draw a 64-bit seed."""
+    source: Any = permuter(generator)
     numpy = source.numpy() if isinstance(source, Generator) else source
     return int(numpy.integers(2**64, dtype=np.uint64))
 
 
-def changed(transform: Callable[..., Any], make: Callable[[Any], Any], rows: Any, seed: int) -> Any:
-    """A batch made and transformed, by random numbers of a seed."""
+def transformed_batch(transform: Callable[..., Any], build: Callable[[Indices], Any], rows: Indices, seed: int) -> Any:
+    """Build a batch and transform it; a transform of ours draws from a generator with this seed."""
     from cygrad.data.augment.transform import Transform
 
-    batch = make(rows)
+    batch = build(rows)
     parts = batch if isinstance(batch, (list, tuple)) else (batch,)
     if isinstance(transform, Transform):
         result = transform(*parts, generator=Generator().manual_seed(seed))
@@ -168,71 +182,53 @@ def changed(transform: Callable[..., Any], make: Callable[[Any], Any], rows: Any
     return list(result) if isinstance(result, tuple) else result
 
 
-def cut(arrays: list[Array], rows: range | Array) -> list[Tensor]:
-    """A batch from whole arrays."""
+def tensor_rows(dataset: Any) -> Rows | None:
+    """The rows of a TensorDataset, or of a Subset of one, as contiguous arrays; None for any other dataset, subclasses
+    included, because those may compute their items."""
+    if type(dataset) is TensorDataset:
+        return Rows([np.ascontiguousarray(tensor.array) for tensor in dataset.tensors], range(len(dataset)))
+    if type(dataset) is not Subset or (rows := tensor_rows(dataset.dataset)) is None:
+        return None
+    subset = rows.take(dataset.indices, "DataLoader")
+    return Rows(subset.columns, as_range(subset.indices))
+
+
+def slice_batch(columns: Iterable[Array], rows: Indices) -> list[Tensor]:
+    """A batch of whole arrays: views for a range, else copies."""
     if isinstance(rows, range):
-        return [Tensor(array[rows.start : rows.stop]) for array in arrays]
-    return [Tensor(gather(array, rows)) for array in arrays]
+        return [Tensor(column[rows.start : rows.stop]) for column in columns]
+    return [Tensor(kernels.gather_rows(column, rows)[0]) for column in columns]
 
 
-def collect(dataset: Any, collate: Callable[[list[Any]], Any], rows: Iterable[int]) -> Any:
-    """A batch item by item."""
+def collate_batch(dataset: Any, collate: Callable[[list[Any]], Any], rows: Indices) -> Any:
+    """A batch of items that are requested one by one."""
     return collate([dataset[int(i)] for i in rows])
 
 
-def gather(x: Array, index: Array) -> Array:
-    """x[index], in new memory."""
-    return kernels.gather_rows(x, index)[0]
-
-
-def rows_of(dataset: Any) -> tuple[list[Array], range | Array] | None:
-    """The arrays of a TensorDataset, or of the one that a Subset is of, and the rows of them in use."""
-    if type(dataset) is TensorDataset:
-        return [np.ascontiguousarray(tensor.array) for tensor in dataset.tensors], range(len(dataset))
-    if type(dataset) is not Subset or (table := rows_of(dataset.dataset)) is None:
-        return None
-    arrays, rows = table
-    return arrays, as_range(choose(rows, dataset.indices))
-
-
-def choose(rows: range | Array, indices: Sequence[int] | Array) -> range | Array:
-    """rows[indices], a range where both are ranges that rise by 1."""
-    if isinstance(rows, range) and isinstance(indices, range) and indices.step == 1:
-        if len(indices) and not 0 <= indices.start <= indices.stop <= len(rows):
-            raise IndexError(f"DataLoader: {indices} reaches outside a dataset of {len(rows)} items")
-        return rows[indices.start : indices.stop]
-    index = np.asarray(indices, None if len(indices) else np.int64)
-    n = len(rows)
-    if index.ndim != 1 or index.dtype.kind not in "iu":
-        raise TypeError(f"DataLoader: indices must be integers, got {index.ndim}-d {index.dtype}")
-    if index.size and not -n <= index.min() <= index.max() < n:
-        raise IndexError(f"DataLoader: the indices reach from {index.min()} to {index.max()} in a dataset of {n} items")
-    index = index.astype(np.int64)
-    index[index < 0] += n
-    return rows.start + index if isinstance(rows, range) else rows[index]
-
-
-def as_range(rows: range | Array) -> range | Array:
-    """The rows as a range, where they are one that rises by 1."""
-    if isinstance(rows, range) or not rows.size or (np.diff(rows) != 1).any():
-        return rows
-    return range(int(rows[0]), int(rows[-1]) + 1)
-
-
 def default_collate(batch: list[Any]) -> Any:
-    """A batch of a list of items: tensors, arrays and numbers are stacked to a tensor along a new first
-    dimension; tuples, lists and dicts are taken apart, and the parts collated; strings stay a list.
+    """Combine a list of items into a batch.
 
-    Python's integers become int64, its floats float64, as in ``torch.utils.data.default_collate``. A tuple's
-    or list's parts stand in a list, a named tuple's in a named tuple. Raises ValueError where shapes or
-    lengths differ, TypeError for items of other types.
+    Tensors, arrays and numbers are stacked along a new first dimension. Tuples, lists and dicts are collated element by
+    element; a list of strings is returned as it is.
+
+    Python integers become int64 and floats float64, as in ``torch.utils.data.default_collate``.
+
+    Args:
+        batch: the items, all of the same structure.
+
+    Returns:
+        A tensor (n, …); for tuples and lists a list, for named tuples a named tuple, for dicts a dict of batches.
+
+    Raises:
+        TypeError: if an item has an unsupported type.
+        ValueError: if shapes, lengths or keys differ, or the list is empty.
 
     >>> x, y = cg.data.default_collate([(np.zeros(3), 1), (np.ones(3), 0)])
-    >>> x.array.shape, y.array.tolist()
+    >>> x.shape, y.tolist()
     ((2, 3), [1, 0])
     """
     if not batch:
-        raise ValueError("default_collate: got no items")
+        raise ValueError("default_collate: expected at least one item, got an empty list")
     first = batch[0]
     if isinstance(first, (Tensor, np.ndarray, np.generic)):
         return stack([item.array if isinstance(item, Tensor) else np.asarray(item) for item in batch])
@@ -242,7 +238,7 @@ def default_collate(batch: list[Any]) -> Any:
         return batch
     if isinstance(first, dict):
         if any(not isinstance(item, dict) or item.keys() != first.keys() for item in batch):
-            raise ValueError("default_collate: the items are dicts of different keys")
+            raise ValueError("default_collate: the items are dicts with different keys")
         return {key: default_collate([item[key] for item in batch]) for key in first}
     if isinstance(first, (tuple, list)):
         if any(not isinstance(item, (tuple, list)) or len(item) != len(first) for item in batch):
@@ -256,8 +252,8 @@ def default_collate(batch: list[Any]) -> Any:
 
 
 def stack(arrays: list[Array]) -> Tensor:
-    """One tensor with a row for each array."""
+    """Stack arrays of one shape along a new first dimension."""
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
-        raise ValueError(f"default_collate: the items' shapes differ: {', '.join(map(str, sorted(shapes)))}")
+        raise ValueError(f"default_collate: the items have different shapes: {', '.join(map(str, sorted(shapes)))}")
     return Tensor(np.stack(arrays))

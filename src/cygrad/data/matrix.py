@@ -1,4 +1,4 @@
-"""Matrices of numbers in files of text or NumPy's own; ``cygrad.data.Table`` has columns with names and text."""
+"""Matrices of float32 in text files or NumPy files. For named columns and text, see ``cygrad.data.Table``."""
 
 from __future__ import annotations
 
@@ -8,51 +8,59 @@ from typing import IO
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.data.parsing import load_npy, parse_number
 
-__all__ = ["read_table"]
+__all__ = ["read_matrix"]
 
 
-def read_table(path: str | os.PathLike[str]) -> Array:
-    """The numbers of a ``.csv`` or ``.npy`` file, (rows, columns) of float32.
+def read_matrix(path: str | os.PathLike[str]) -> Array:
+    """Read a ``.csv`` or ``.npy`` file of numbers as a float32 array (rows, columns).
 
-    In a ``.csv`` the numbers are separated by commas, one row a line. Its first line may hold the columns'
-    names, none of them a number; empty lines do not count. A ``.npy`` holds an array of two dimensions.
+    A ``.csv`` file has comma-separated numbers, one row per line. Its first line is a header if none of its fields is a
+    number; empty lines are ignored. A ``.npy`` file contains a 2-dimensional array.
 
-    Raises ValueError, naming the file and the line, where lines differ in length, a field is not a number or
-    one too large for float32, or there is no row at all.
+    Args:
+        path: the file.
+
+    Returns:
+        A new array (rows, columns).
+
+    Raises:
+        ValueError: if the suffix is another one, lines differ in length, a field is not a number or too large for
+            float32, or there are no rows. The message names the file and the line.
 
     >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "table.csv")
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "people.csv")
     >>> _ = path.write_text("height,weight\\n1.8,75\\n1.7,68.5\\n")
-    >>> cg.data.read_table(path)
+    >>> cg.data.read_matrix(path)
     array([[ 1.8, 75. ],
            [ 1.7, 68.5]], dtype=float32)
     """
     name = os.fspath(path)
-    ending = os.path.splitext(name)[1].lower()
-    if ending == ".csv":
-        return read_csv(name)
-    if ending == ".npy":
-        return read_npy(name)
-    raise ValueError(f"read_table: the file must end in .csv or .npy, got {name!r}")
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix == ".csv":
+        return matrix_from_csv(name)
+    if suffix == ".npy":
+        return matrix_from_npy(name)
+    raise ValueError(f"read_matrix: the file must end in .csv or .npy, got {name!r}")
 
 
-def read_csv(name: str) -> Array:
-    """The table of a text file."""
+def matrix_from_csv(path: str) -> Array:
+    """The matrix in a text file."""
     import csv
 
     try:
-        with open(name, encoding="utf-8-sig", newline="") as file:
-            rows, lines = parse(file, name)
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows, lines = parse_rows(file, path)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"read_table: {name} is not a table in text ({error})") from None
+        raise ValueError(f"read_matrix: {path} is not a CSV file of numbers ({error})") from None
     if not rows:
-        raise ValueError(f"read_table: {name} has no rows of numbers")
-    return to_float32(np.array(rows), name, lines)
+        raise ValueError(f"read_matrix: {path} has no rows of numbers")
+    return to_float32(np.array(rows), path, lines)
 
 
-def parse(file: IO[str], name: str) -> tuple[list[list[float]], list[int]]:
-    """The rows, and the number of the line that each stands on."""
+def parse_rows(file: IO[str], path: str) -> tuple[list[list[float]], list[int]]:
+    """The rows, and the line number of each."""
     import csv
 
     rows: list[list[float]] = []
@@ -62,63 +70,44 @@ def parse(file: IO[str], name: str) -> tuple[list[list[float]], list[int]]:
     for fields in reader:
         if not fields:
             continue
-        numbers = [number_of(field) for field in fields]
+        numbers = [parse_number(field) for field in fields]
         if width and len(fields) != width:
             raise ValueError(
-                f"read_table: line {reader.line_num} of {name} has {len(fields)} fields, the lines before it {width}"
+                f"read_matrix: line {reader.line_num} of {path} has {len(fields)} fields, previous lines have {width}"
             )
-        heading = not width and all(value is None for value in numbers)
+        is_header = not width and all(value is None for value in numbers)
         width = len(fields)
-        if heading:
+        if is_header:
             continue
         row = [value for value in numbers if value is not None]
         if len(row) < width:
             wrong = fields[numbers.index(None)]
-            raise ValueError(f"read_table: line {reader.line_num} of {name} has {wrong!r} for a number")
+            raise ValueError(f"read_matrix: line {reader.line_num} of {path}: expected a number, got {wrong!r}")
         rows.append(row)
         lines.append(reader.line_num)
     return rows, lines
 
 
-def number_of(field: str) -> float | None:
-    """The number that a field holds, if it holds one; Python's 1_000 is none."""
-    try:
-        return None if "_" in field else float(field)
-    except ValueError:
-        return None
-
-
-def read_npy(name: str) -> Array:
-    """The table of a file of NumPy's."""
-    array = load_npy("read_table", name)
+def matrix_from_npy(path: str) -> Array:
+    """The matrix in a NumPy file."""
+    array = load_npy("read_matrix", path)
     if array.ndim != 2 or array.dtype.kind not in "fiub":
         raise ValueError(
-            f"read_table: {name} must hold real numbers in 2 dimensions, got {array.dtype} of shape {array.shape}"
+            f"read_matrix: {path} must contain a 2-dimensional array of real numbers, "
+            f"got {array.dtype} of shape {array.shape}"
         )
     if not array.size:
-        raise ValueError(f"read_table: {name} holds no numbers, its shape is {array.shape}")
-    return to_float32(array, name, None)
+        raise ValueError(f"read_matrix: {path} contains an empty array of shape {array.shape}")
+    return to_float32(array, path, None)
 
 
-def load_npy(op: str, name: str) -> Array:
-    """The array of a ``.npy`` file, never of pickled objects. The file is mapped, so that a header can't claim more
-    than there is."""
-    with open(name, "rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise ValueError(f"{op}: {name} is not a .npy file")
-    try:
-        return np.load(name, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, TypeError, OverflowError, SyntaxError, OSError) as error:
-        raise ValueError(f"{op}: {name} can't be read as an array of numbers ({error})") from None
-
-
-def to_float32(table: Array, name: str, lines: list[int] | None) -> Array:
-    """The table as float32, in new memory; no finite number becomes infinite."""
+def to_float32(matrix: Array, path: str, lines: list[int] | None) -> Array:
+    """A copy in float32. Raises ValueError if a finite number would become infinite."""
     with np.errstate(over="ignore"):
-        small = np.array(table, np.float32, order="C")
-    lost = np.isinf(small) & np.isfinite(table)
-    if lost.any():
-        row, column = (int(i) for i in np.argwhere(lost)[0])
-        place = f"row {row}" if lines is None else f"line {lines[row]}"
-        raise ValueError(f"read_table: {place} of {name} has {float(table[row, column])}, too large for float32")
+        small = np.array(matrix, np.float32, order="C")
+    overflow = np.isinf(small) & np.isfinite(matrix)
+    if overflow.any():
+        row, column = (int(i) for i in np.argwhere(overflow)[0])
+        where = f"row {row}" if lines is None else f"line {lines[row]}"
+        raise ValueError(f"read_matrix: {where} of {path}: {float(matrix[row, column])} is too large for float32")
     return small

@@ -1,4 +1,4 @@
-"""Splits of a dataset into parts: at random, with the same share of every class, or in the order of time."""
+"""Splits of a dataset: random, stratified by class, or chronological."""
 
 from __future__ import annotations
 
@@ -9,99 +9,128 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.data.dataset import Shuffler, Subset, shuffler
+from cygrad.data.dataset import Permuter, Subset, permuter
 
 __all__ = ["random_split", "stratified_split", "time_split"]
 
 
-def random_split(dataset: Any, lengths: Sequence[int | float], generator: Shuffler | None = None) -> list[Subset]:
-    """Parts of the dataset, drawn at random, none overlapping another.
+def random_split(dataset: Any, lengths: Sequence[int | float], generator: Permuter | None = None) -> list[Subset]:
+    """Split a dataset into disjoint random subsets.
 
-    `lengths` are either whole numbers that add up to the dataset's length n, or fractions that add up to 1.
-    A fraction f gives ⌊f·n⌋ items; what is left goes one each to the first parts. As
-    ``torch.utils.data.random_split``. Raises ValueError for other lengths.
+    A fraction f yields ⌊f·n⌋ items; remaining items go one each to the first subsets. Like
+    ``torch.utils.data.random_split``.
 
-    >>> parts = cg.data.random_split(range(10), [0.75, 0.25], np.random.default_rng(0))
-    >>> [len(part) for part in parts]
+    Args:
+        dataset: a dataset of n items.
+        lengths: integers that sum to n, or fractions that sum to 1.
+        generator: source of the permutation; by default the default generator.
+
+    Returns:
+        A ``Subset`` for each length.
+
+    Raises:
+        ValueError: if a length is negative or the sum is wrong.
+
+    >>> subsets = cg.data.random_split(range(10), [0.75, 0.25], np.random.default_rng(0))
+    >>> [len(subset) for subset in subsets]
     [8, 2]
     """
     sizes = split_sizes("random_split", len(dataset), list(lengths))
-    order = shuffler(generator).permutation(len(dataset))
+    order = permuter(generator).permutation(len(dataset))
     ends = np.cumsum(sizes)
     return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
 def stratified_split(
-    dataset: Any, labels: Any, lengths: Sequence[float], generator: Shuffler | None = None
+    dataset: Any, labels: Any, lengths: Sequence[float], generator: Permuter | None = None
 ) -> list[Subset]:
-    """Parts of the dataset with the same share of every class: of the items of each label, `labels` (n,), the
-    fractions `lengths`, which add up to 1, drawn at random. Within a part the items stand in the dataset's order.
+    """Split a dataset into disjoint random subsets with the class proportions of the whole.
 
-    The sizes are rounded class by class, so that a class of one item is in the first part, unless its fraction is 0.
-    As ``sklearn.model_selection.train_test_split(stratify=labels)``, for any number of parts. Raises ValueError where
-    there are not as many labels as items, or for other fractions.
+    Sizes are rounded per class. The first subset gets at least one item of every class, unless its fraction is 0, so a
+    class of a single item is in it. Within a subset, items keep the dataset's order. Like
+    ``sklearn.model_selection.train_test_split(stratify=labels)``, for any number of subsets.
+
+    Args:
+        dataset: a dataset of n items.
+        labels: class labels (n,), numbers or text.
+        lengths: fractions that sum to 1.
+        generator: source of the permutations; by default the default generator.
+
+    Returns:
+        A ``Subset`` for each fraction.
+
+    Raises:
+        ValueError: if a label is missing, their number is not n, or the fractions are wrong.
 
     >>> labels = [0, 0, 0, 0, 1, 1, 2]
-    >>> parts = cg.data.stratified_split(range(7), labels, [0.5, 0.5], np.random.default_rng(0))
-    >>> [sorted(labels[i] for i in part) for part in parts]
+    >>> subsets = cg.data.stratified_split(range(7), labels, [0.5, 0.5], np.random.default_rng(0))
+    >>> [sorted(labels[i] for i in subset) for subset in subsets]
     [[0, 0, 1, 2], [0, 0, 1]]
     """
     fractions = [float(fraction) for fraction in lengths]
     if any(not fraction >= 0 for fraction in fractions) or not math.isclose(sum(fractions), 1):
-        raise ValueError(f"stratified_split: lengths must be fractions that add up to 1, got {list(lengths)}")
-    classes = values_of("stratified_split", labels, len(dataset), "labels")
-    generator = shuffler(generator)
-    first = 1 if fractions[0] > 0 else 0
-    parts: list[list[Array]] = [[] for _ in fractions]
+        raise ValueError(f"stratified_split: lengths must be fractions that sum to 1, got {list(lengths)}")
+    classes = item_values("stratified_split", labels, len(dataset), "labels")
+    generator = permuter(generator)
+    least = 1 if fractions[0] > 0 else 0  # items of each class in the first subset
+    subsets: list[list[Array]] = [[] for _ in fractions]
     for label in np.unique(classes):
         rows = np.flatnonzero(classes == label)
-        ends = np.maximum(np.rint(np.cumsum(fractions[:-1]) * len(rows)).astype(int), first)
-        for part, piece in zip(parts, np.split(rows[generator.permutation(len(rows))], ends), strict=True):
-            part.append(piece)
-    return [Subset(dataset, np.sort(np.concatenate(part)) if part else np.zeros(0, np.int64)) for part in parts]
+        ends = np.maximum(np.rint(np.cumsum(fractions[:-1]) * len(rows)).astype(int), least)
+        for subset, share in zip(subsets, np.split(rows[generator.permutation(len(rows))], ends), strict=True):
+            subset.append(share)
+    return [Subset(dataset, np.sort(np.concatenate(rows)) if rows else np.zeros(0, np.int64)) for rows in subsets]
 
 
 def time_split(dataset: Any, times: Any, lengths: Sequence[int | float]) -> list[Subset]:
-    """Parts of the dataset in the order of time: the earliest items first, so that what comes later is judged by what
-    was learnt from earlier. `times` (n,) are numbers, dates or texts that sort as they follow each other, such as
-    "2026-11-24"; `lengths` as for ``random_split``.
+    """Split a dataset in chronological order, earliest items first, so that later subsets test on the future.
 
-    Items of the same time stay together, in the earlier part; so parts may be larger or smaller than said. Raises
-    ValueError where there are not as many times as items, one is missing, or for other lengths.
+    Items with equal times stay together, in the earlier subset, so sizes may differ from those requested.
 
-    >>> parts = cg.data.time_split("abcde", [3, 1, 2, 2, 5], [0.4, 0.6])
-    >>> [list(part) for part in parts]
+    Args:
+        dataset: a dataset of n items.
+        times: times (n,): numbers, dates, or text that sorts chronologically, such as "2026-11-24".
+        lengths: integers that sum to n, or fractions that sum to 1.
+
+    Returns:
+        A ``Subset`` for each length.
+
+    Raises:
+        ValueError: if a time is missing, their number is not n, or the lengths are wrong.
+
+    >>> subsets = cg.data.time_split("abcde", [3, 1, 2, 2, 5], [0.4, 0.6])
+    >>> [list(subset) for subset in subsets]
     [['b', 'c', 'd'], ['a', 'e']]
     """
-    moments = values_of("time_split", times, len(dataset), "times")
+    moments = item_values("time_split", times, len(dataset), "times")
     sizes = split_sizes("time_split", len(moments), list(lengths))
     order = np.argsort(moments, kind="stable")
     ordered = moments[order]
-    # An end moves behind the last item of its time.
+    # Each boundary moves past the last item of equal time.
     ends = [int(np.searchsorted(ordered, ordered[end - 1], "right")) if end else 0 for end in np.cumsum(sizes)]
     return [Subset(dataset, order[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-def values_of(op: str, values: Any, n: int, name: str) -> Array:
-    """One value an item, that can be sorted; text where they are of several types."""
+def item_values(op: str, values: Any, n: int, name: str) -> Array:
+    """One sortable value per item, converted to text if they have several types."""
     array = np.asarray(values)
     if array.shape != (n,):
-        raise ValueError(f"{op}: the {name} must have the shape ({n},), one for each item, got {array.shape}")
+        raise ValueError(f"{op}: {name} must have shape ({n},), one per item, got {array.shape}")
     missing = [i for i, value in enumerate(array.tolist()) if value is None or value != value]
     if missing:
-        raise ValueError(f"{op}: the {name} lack a value for item {missing[0]}")
+        raise ValueError(f"{op}: {name} must not contain missing values, got one at index {missing[0]}")
     return array.astype(str) if array.dtype.kind == "O" else array
 
 
 def split_sizes(op: str, n: int, lengths: list[int | float]) -> list[int]:
-    """The sizes of the parts of n items."""
+    """Sizes of the subsets of n items."""
     if any(not length >= 0 for length in lengths):
-        raise ValueError(f"{op}: no length may be negative, got {lengths}")
+        raise ValueError(f"{op}: lengths must not be negative, got {lengths}")
     if lengths and math.isclose(sum(lengths), 1):
         sizes = [math.floor(n * fraction) for fraction in lengths]
         for i in range(n - sum(sizes)):
             sizes[i % len(sizes)] += 1
         return sizes
     if any(int(length) != length for length in lengths if math.isfinite(length)) or sum(lengths) != n:
-        raise ValueError(f"{op}: lengths must add up to the {n} items of the dataset, or to 1, got {lengths}")
+        raise ValueError(f"{op}: lengths must sum to the dataset's {n} items, or to 1, got {lengths}")
     return [int(length) for length in lengths]

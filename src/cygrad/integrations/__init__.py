@@ -1,1 +1,1 @@
-"""Other libraries, imported only where they are used."""
+"""Integrations with other libraries, each imported only when used."""

@@ -1,8 +1,8 @@
-"""DVC: a callback that writes the files of dvclive, which ``dvc metrics`` and ``dvc plots`` read.
+"""DVC: a callback that writes dvclive's files, which ``dvc metrics`` and ``dvc plots`` read.
 
-It needs no package; DVC itself is ``pip install 'cygrad[dvc]'``. The layout is that of https://dvc.org/doc/dvclive:
-``metrics.json`` the latest numbers, ``params.yaml`` the settings, ``plots/metrics/NAME.tsv`` a table of every number
-over the epochs, and ``dvc.yaml``, which tells DVC of them.
+It needs no package; ``pip install 'cygrad[dvc]'`` installs DVC itself. The layout is that of https://dvc.org/doc/dvclive:
+``metrics.json`` has the latest values, ``params.yaml`` the settings, ``plots/metrics/NAME.tsv`` the values of a metric
+over the epochs, and ``dvc.yaml`` lists these files for DVC.
 """
 
 from __future__ import annotations
@@ -14,33 +14,43 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 from cygrad._files import atomic_write
-from cygrad.integrations.loggers import finite
+from cygrad.integrations.loggers import to_json_value
 from cygrad.integrations.tracker import Row, Tracker, settings_of
 from cygrad.train.protocols import TrainerLike
 
 __all__ = ["DVC"]
 
-BETWEEN = 5.0  # seconds, at least, from one metrics.json to the next
+INTERVAL = 5.0  # minimum seconds between two writes of metrics.json
 
 
 class DVC(Tracker):
-    """Writes the settings of a training and `params`, the record of every epoch, and in each `every`-th step its
-    numbers under ``batch/``, as dvclive does, in `folder`. ``metrics.json`` is written every 5 seconds and at the end.
+    """Writes settings, the record of each epoch and the values of steps as dvclive does.
 
-    In a stage of a pipeline, or with ``dvcyaml=False``, it writes no ``dvc.yaml``: the pipeline's own says which of the
-    files are metrics, plots and parameters.
+    ``metrics.json`` is written every 5 seconds and at the end. In a stage of a pipeline no ``dvc.yaml`` is written:
+    the pipeline's own lists the metrics, plots and parameters. If a file cannot be written, training continues after a
+    ``TrackerWarning``.
 
-    >>> import os, tempfile
-    >>> from cygrad.integrations.dvc import DVC
-    >>> folder = tempfile.mkdtemp()
-    >>> model = cg.nn.Linear(2, 1)
-    >>> sgd = cg.optim.SGD(model.parameters(), lr=0.1)
-    >>> trainer = cg.train.Trainer(
-    ...     model, cg.nn.functional.mse_loss, sgd, callbacks=[DVC(folder)], progress=False
-    ... )
-    >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))], epochs=2)
-    >>> sorted(os.listdir(folder))
-    ['dvc.yaml', 'metrics.json', 'params.yaml', 'plots']
+    Args:
+        folder: the folder to write to; it is created.
+        every: also write the loss, gradient norm and learning rate of each `every`-th step, under ``batch/``.
+        params: parameters to write in addition to the settings of the training.
+        dvcyaml: write ``dvc.yaml``.
+
+    Raises:
+        ValueError: `every` is below 1.
+
+    Example:
+        >>> import os, tempfile
+        >>> from cygrad.integrations.dvc import DVC
+        >>> folder = tempfile.mkdtemp()
+        >>> model = cg.nn.Linear(2, 1)
+        >>> sgd = cg.optim.SGD(model.parameters(), lr=0.1)
+        >>> trainer = cg.train.Trainer(
+        ...     model, cg.nn.functional.mse_loss, sgd, callbacks=[DVC(folder)], progress=False
+        ... )
+        >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))], epochs=2)
+        >>> sorted(os.listdir(folder))
+        ['dvc.yaml', 'metrics.json', 'params.yaml', 'plots']
     """
 
     def __init__(
@@ -59,14 +69,14 @@ class DVC(Tracker):
         self._tables: dict[str, IO[str]] = {}
         self._due = 0.0
 
-    def place(self) -> str:
+    def destination(self) -> str:
         return self.folder
 
     def begin(self, trainer: TrainerLike) -> None:
         self._close()
         self.metrics = dict(trainer.history.records[-1]) if trainer.history.records else {}
-        self._due = time.monotonic() + BETWEEN
-        self._keep_tables(trainer)
+        self._due = time.monotonic() + INTERVAL
+        self._truncate_tables(trainer)
         self._write("params.yaml", {**settings_of(trainer), **self.params})
         if self.dvcyaml and "DVC_STAGE" not in os.environ:
             contents = {
@@ -76,16 +86,16 @@ class DVC(Tracker):
             }
             self._write("dvc.yaml", contents)
 
-    def _keep_tables(self, trainer: TrainerLike) -> None:
-        """Tables as they were at the position from which a training goes on: empty for a new one."""
+    def _truncate_tables(self, trainer: TrainerLike) -> None:
+        """Removes rows after the point where the training continues, which is the start for a new one."""
         for path in tables_below(os.path.join(self.folder, "plots", "metrics")):
             batch = "batch" in os.path.relpath(path, os.path.join(self.folder, "plots", "metrics")).split(os.sep)[:-1]
             last = trainer.step if batch else len(trainer.history)
             with open(path, encoding="utf-8") as file:
-                heading, *lines = file.read().splitlines(keepends=True) or [""]
-            kept = [line for line in lines if line.endswith("\n") and int(line.partition("\t")[0]) <= last]
-            if kept:
-                replace("DVC", path, heading + "".join(kept))
+                header, *lines = file.read().splitlines(keepends=True) or [""]
+            remaining = [line for line in lines if line.endswith("\n") and int(line.partition("\t")[0]) <= last]
+            if remaining:
+                replace("DVC", path, header + "".join(remaining))
             else:
                 os.unlink(path)
 
@@ -104,7 +114,7 @@ class DVC(Tracker):
                 self._write_metrics(row.epoch)
 
     def _table(self, name: str) -> IO[str]:
-        """The open table of one number, ``step`` and the number; slashes in its name are folders."""
+        """The open file for a metric, with columns ``step`` and the metric. Slashes in its name become folders."""
         if name not in self._tables:
             path = os.path.join(self.folder, "plots", "metrics", *name.split("/")) + ".tsv"
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -123,12 +133,12 @@ class DVC(Tracker):
                 inner = inner.setdefault(folder, {})
             inner[last] = value
         self._write("metrics.json", {**nested, "step": epoch})
-        self._due = time.monotonic() + BETWEEN
+        self._due = time.monotonic() + INTERVAL
 
     def _write(self, name: str, contents: dict[str, Any]) -> None:
-        """A file of JSON, which is YAML too."""
+        """Writes a file of JSON, which is also YAML."""
         os.makedirs(self.folder, exist_ok=True)
-        replace("DVC", os.path.join(self.folder, name), json.dumps(finite(contents), indent=2) + "\n")
+        replace("DVC", os.path.join(self.folder, name), json.dumps(to_json_value(contents), indent=2) + "\n")
 
     def end(self, trainer: TrainerLike) -> None:
         try:
@@ -143,12 +153,12 @@ class DVC(Tracker):
 
 
 def replace(op: str, path: str, text: str) -> None:
-    """A file of text in place of the old one."""
+    """Replaces a text file."""
     with atomic_write(op, path) as file:
         file.write(text.encode())
 
 
 def tables_below(folder: str) -> Iterable[str]:
-    """All tables in a folder and those below it."""
-    for place, _, names in os.walk(folder):
-        yield from (os.path.join(place, name) for name in names if name.endswith(".tsv"))
+    """The paths of all tables in a folder and its subfolders."""
+    for parent, _, names in os.walk(folder):
+        yield from (os.path.join(parent, name) for name in names if name.endswith(".tsv"))

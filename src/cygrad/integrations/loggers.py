@@ -1,4 +1,4 @@
-"""Records of a training in files of text: CSV and JSON lines."""
+"""Loggers that write text files: CSV and JSON lines."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Path = str | os.PathLike[str]
 
 
 class TextTracker(Tracker):
-    """A tracker that adds lines to a file. A new training begins a new file; where it is resumed, the lines of
-    what is done once more are left out."""
+    """A tracker that appends lines to a file. A new training starts a new file; a resumed one removes the lines of
+    steps that are repeated."""
 
     def __init__(self, path: Path, every: int | None) -> None:
         super().__init__(every)
         self.path = os.fspath(path)
         self._file: IO[str] | None = None
 
-    def place(self) -> str:
+    def destination(self) -> str:
         return self.path
 
     def replace(self, lines: Iterable[str]) -> None:
-        """Puts a file of these lines in place of the old one, and opens it for more."""
+        """Replaces the file by one with these lines, and opens it for appending."""
         self.close()
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
         with atomic_write(type(self).__name__, self.path) as file:
@@ -40,7 +40,7 @@ class TextTracker(Tracker):
         self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115 # until the training ends
 
     def write(self, line: str) -> None:
-        """Adds a line."""
+        """Appends a line."""
         if self._file is None:
             raise OSError(f"{self.path} is closed")
         self._file.write(line)
@@ -57,24 +57,29 @@ class TextTracker(Tracker):
 
 
 class CSVLogger(TextTracker):
-    """Writes the record of every epoch as a line of a CSV file; the first line has the names.
+    """Writes the record of each epoch as a line of a CSV file, with a header.
 
-    A record with a name that is new has the file written anew, the field left empty in the lines before. So the
-    file always holds what ``trainer.history`` does, after a resumption too.
+    The file always matches ``trainer.history``, in a resumed training too: if a record has a new column, the file is
+    rewritten, with empty fields in earlier lines. If the file cannot be written, training continues after a
+    ``TrackerWarning``.
 
-    >>> import os, tempfile
-    >>> from cygrad.integrations.loggers import CSVLogger
-    >>> path = os.path.join(tempfile.mkdtemp(), "metrics.csv")
-    >>> model = cg.nn.Linear(2, 1)
-    >>> sgd = cg.optim.SGD(model.parameters(), lr=0.1)
-    >>> trainer = cg.train.Trainer(
-    ...     model, cg.nn.functional.mse_loss, sgd, callbacks=[CSVLogger(path)], progress=False
-    ... )
-    >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))], epochs=2)
-    >>> with open(path) as file:
-    ...     print(file.readline(), len(file.readlines()))
-    epoch,loss,grad_norm,lr,samples_per_second
-     2
+    Args:
+        path: the file to write. Missing folders are created.
+
+    Example:
+        >>> import os, tempfile
+        >>> from cygrad.integrations.loggers import CSVLogger
+        >>> path = os.path.join(tempfile.mkdtemp(), "metrics.csv")
+        >>> model = cg.nn.Linear(2, 1)
+        >>> sgd = cg.optim.SGD(model.parameters(), lr=0.1)
+        >>> trainer = cg.train.Trainer(
+        ...     model, cg.nn.functional.mse_loss, sgd, callbacks=[CSVLogger(path)], progress=False
+        ... )
+        >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))], epochs=2)
+        >>> with open(path) as file:
+        ...     print(file.readline(), len(file.readlines()))
+        epoch,loss,grad_norm,lr,samples_per_second
+         2
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,7 +103,7 @@ class CSVLogger(TextTracker):
 
 
 def csv_line(values: Iterable[Any]) -> str:
-    """One line, quoted where it must be (RFC 4180); floats in the shortest form that reads back the same."""
+    """A line of CSV, quoted where necessary (RFC 4180); floats in the shortest form that round-trips."""
     import csv
 
     text = io.StringIO()
@@ -107,52 +112,90 @@ def csv_line(values: Iterable[Any]) -> str:
 
 
 class JSONLLogger(TextTracker):
-    """Writes a JSON object a line: ``kind`` "epoch" with the record of the epoch, and in each `every`-th step ``kind``
-    "batch" with its loss, gradient norm and learning rate; all with ``step``, ``epoch`` and ``time``, the seconds since
-    1970. NaN and infinities are the strings "NaN", "Infinity" and "-Infinity", since JSON has no such numbers.
+    """Writes one JSON object per line, for each epoch and for each `every`-th step.
 
-    ``read_jsonl(path)`` reads it, and turns these into numbers.
+    Each object has ``kind``, ``step``, ``epoch`` and ``time`` (seconds since 1970). Kind "epoch" adds the record of the
+    epoch, kind "batch" the loss, gradient norm and learning rate of the step. NaN and infinities are the strings "NaN",
+    "Infinity" and "-Infinity", because JSON has no such numbers; ``read_jsonl`` converts them back. If the file cannot
+    be written, training continues after a ``TrackerWarning``.
+
+    Args:
+        path: the file to write. Missing folders are created.
+        every: log each `every`-th step; None logs epochs only.
+
+    Raises:
+        ValueError: `every` is below 1.
+
+    Example:
+        >>> import os, tempfile
+        >>> from cygrad.integrations.loggers import JSONLLogger, read_jsonl
+        >>> path = os.path.join(tempfile.mkdtemp(), "log.jsonl")
+        >>> model = cg.nn.Linear(2, 1)
+        >>> sgd = cg.optim.SGD(model.parameters(), lr=0.1)
+        >>> trainer = cg.train.Trainer(
+        ...     model, cg.nn.functional.mse_loss, sgd, callbacks=[JSONLLogger(path, every=1)], progress=False
+        ... )
+        >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))], epochs=2)
+        >>> [(row["kind"], row["step"]) for row in read_jsonl(path)]
+        [('batch', 1), ('epoch', 1), ('batch', 2), ('epoch', 2)]
     """
 
     def __init__(self, path: Path, every: int | None = 50) -> None:
         super().__init__(path, every)
 
     def begin(self, trainer: TrainerLike) -> None:
-        done = read_jsonl(self.path) if trainer.step and os.path.exists(self.path) else []
-        self.replace(json_line(line) for line in done if line.get("step", 0) <= trainer.step)
+        earlier = read_jsonl(self.path) if trainer.step and os.path.exists(self.path) else []
+        self.replace(json_line(row) for row in earlier if row.get("step", 0) <= trainer.step)
 
     def take(self, row: Row, trainer: TrainerLike) -> None:
         self.write(json_line({"kind": row.kind, "step": row.step, "epoch": row.epoch, "time": row.time, **row.values}))
 
 
-NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def json_line(values: dict[str, Any]) -> str:
-    """One line of JSON."""
-    return json.dumps(finite(values), allow_nan=False) + "\n"
+    """A dict as a line of JSON."""
+    return json.dumps(to_json_value(values), allow_nan=False) + "\n"
 
 
-def finite(value: Any) -> Any:
-    """A float that JSON can't hold as its name, also in a dict; anything else as it is."""
+def to_json_value(value: Any) -> Any:
+    """A non-finite float as its name, also inside dicts; anything else unchanged."""
     if isinstance(value, dict):
-        return {name: finite(item) for name, item in value.items()}
+        return {name: to_json_value(item) for name, item in value.items()}
     if not isinstance(value, float) or math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def numeric(value: Any) -> Any:
-    """What ``finite`` was given."""
+def from_json_value(value: Any) -> Any:
+    """The inverse of ``to_json_value``."""
     if isinstance(value, dict):
-        return {name: numeric(item) for name, item in value.items()}
-    return NOT_FINITE.get(value, value) if isinstance(value, str) else value
+        return {name: from_json_value(item) for name, item in value.items()}
+    return NON_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines. A last line that a killed process left unfinished does not count.
+    """Reads a file of JSON lines, such as ``JSONLLogger`` writes.
 
-    Raises ValueError, naming the line, where another one is no JSON object.
+    Args:
+        path: the file. An unfinished last line, left by a killed process, is ignored.
+
+    Returns:
+        The objects, with NaN and infinities as floats.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a line is not a JSON object; the message names it.
+
+    Example:
+        >>> import os, tempfile
+        >>> from cygrad.integrations.loggers import read_jsonl
+        >>> path = os.path.join(tempfile.mkdtemp(), "log.jsonl")
+        >>> with open(path, "w") as file:
+        ...     _ = file.write('{"loss": 0.5}' + chr(10) + '{"loss": "NaN"}' + chr(10))
+        >>> read_jsonl(path)
+        [{'loss': 0.5}, {'loss': nan}]
     """
     return list(_objects(os.fspath(path)))
 
@@ -164,6 +207,6 @@ def _objects(path: str) -> Iterator[dict[str, Any]]:
             with contextlib.suppress(ValueError, RecursionError):
                 value = json.loads(line)
             if isinstance(value, dict):
-                yield numeric(value)
+                yield from_json_value(value)
             elif line.endswith("\n"):
-                raise ValueError(f"read_jsonl: line {number} of {path} is no JSON object")
+                raise ValueError(f"read_jsonl: line {number} of {path} is not a JSON object")

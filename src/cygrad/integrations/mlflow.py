@@ -1,7 +1,7 @@
-"""MLflow: a callback, and a model flavour, ``cygrad``, that pyfunc and ``mlflow models serve`` know.
+"""MLflow: a callback, and a model flavor, ``cygrad``, that pyfunc and ``mlflow models serve`` support.
 
-A model is saved as a description in JSON and weights in safetensors, see ``cygrad.train.save_model``; to load it runs
-no code. The package: ``pip install 'cygrad[mlflow]'``.
+A model is saved as a description in JSON and weights in safetensors, see ``cygrad.train.save_model``; loading it runs
+no code. ``pip install 'cygrad[mlflow]'`` installs MLflow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cygrad._files import atomic_write
 from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.integrations.loggers import read_jsonl
-from cygrad.integrations.packages import demand_answer, required
+from cygrad.integrations.packages import require_package, require_server
 from cygrad.integrations.sender import Sender, unsent_path
 from cygrad.integrations.tracker import FirstInputs, Row, Tracker, TrackerWarning, outcome, settings_of
 from cygrad.nn.description import describe
@@ -34,27 +34,39 @@ from cygrad.train.protocols import TrainerLike
 __all__ = ["FLAVOR_NAME", "MLflow", "PythonModel", "load_model", "log_model", "save_model"]
 
 FLAVOR_NAME = "cygrad"
-DATA = "data"  # the folder of the model within that of MLflow
-METRICS_AT_ONCE, PARAMS_AT_ONCE = 1000, 100  # MLflow's limits of one request
-LONGEST_PARAM = 6000
+DATA = "data"  # the folder of the model inside MLflow's
+METRICS_PER_REQUEST, PARAMS_PER_REQUEST = 1000, 100  # MLflow's limits
+MAX_PARAM_LENGTH = 6000
 STATUS = {"finished": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 
 
 class MLflow(Tracker):
-    """Logs a training to MLflow: as parameters its settings and `params`; as metrics the records of the epochs, and the
-    numbers of each `every`-th step under ``batch/``; at the end the files of `artifacts` that exist, and with `model`
-    the model, with its signature.
+    """Logs a training to MLflow: settings as parameters, the values of epochs and steps as metrics, files, and the
+    model.
 
-    `tracking_uri` is a server or a database such as ``sqlite:///mlflow.db``; MLflow's setting unless given. The run is
-    a new one, or that of `run_id`, which checkpoints hold, so that a training that is resumed goes on in its run; steps
-    that it does once more are not logged twice. Where Ctrl-C ended it the run's status is KILLED, where an error did,
-    FAILED.
+    Metrics of steps are named ``batch/…``. A thread sends everything. If the server cannot be reached, training
+    continues after one ``TrackerWarning``, and unsent rows stay in the file that it names; ``replay`` sends them later.
+    A resumed training continues its run, whose id is stored in checkpoints, and repeated steps are logged once. The
+    status of the run is FINISHED, KILLED (after Ctrl-C) or FAILED (after an error).
 
-    Everything is sent by a thread, every `seconds`. Where the server is away the training goes on after one
-    ``TrackerWarning``, and what could not be sent is in the file that it names, for ``replay``. At the end the
-    callback waits at most `patience` seconds for the server.
+    Args:
+        experiment: name of the experiment. Default: ``MLFLOW_EXPERIMENT_NAME``, or "Default".
+        run_name: name of the run. Default: chosen by MLflow.
+        every: log the loss, gradient norm and learning rate of each `every`-th step; None logs epochs only.
+        params: parameters to log in addition to the settings of the training.
+        tags: tags of the run.
+        artifacts: files and folders to log at the end, if they exist.
+        model: log the model with its signature at the end.
+        tracking_uri: a server, or a database such as ``sqlite:///mlflow.db``. Default: MLflow's own setting.
+        run_id: a run to continue. Default: a new run.
+        seconds: time between two deliveries.
+        patience: seconds to wait for the server at the end.
 
-    Raises ImportError without the package.
+    Raises:
+        ImportError: the package ``mlflow``, or ``safetensors`` for `model`, is not installed.
+        ValueError: `every` is below 1.
+
+    https://mlflow.org/docs/latest/ml/tracking
     """
 
     def __init__(
@@ -73,9 +85,9 @@ class MLflow(Tracker):
         patience: float = 60.0,
     ) -> None:
         super().__init__(every)
-        required("MLflow", "mlflow")
+        require_package("MLflow", "mlflow")
         if model:
-            required("MLflow", "safetensors")
+            require_package("MLflow", "safetensors")
         self.experiment = experiment
         self.run_name = run_name
         self.params = dict(params or {})
@@ -89,15 +101,15 @@ class MLflow(Tracker):
         self._sender: Sender | None = None
         self._first: FirstInputs | None = None
         self._warned = False
-        self._done: dict[str, int] = {}  # the last step of each metric in the run that is gone on with
+        self._last_steps: dict[str, int] = {}  # of each metric, in a run that is continued
 
     # The training
 
     def begin(self, trainer: TrainerLike) -> None:
         self._warned = False
-        self._done = {}
+        self._last_steps = {}
         if self.model:
-            describe(trainer.model)  # where it can't be, that is said now
+            describe(trainer.model)  # raises now if the model cannot be saved
         self._sender = Sender(self._send, unsent_path("mlflow"), self.seconds)
         self._first = FirstInputs(trainer.model) if self.model else None
         self._put(self._sender, "begin", time=time.time())
@@ -132,50 +144,59 @@ class MLflow(Tracker):
             self._warn(sender)
 
     def _put(self, sender: Sender, kind: str, **values: Any) -> None:
-        """Gives a row to the thread, with the run that it belongs to, as soon as there is one."""
+        """Queues a row, with the id of its run once there is one."""
         sender.put({"kind": kind, "run_id": self.run_id, **values})
 
     def _warn(self, sender: Sender) -> None:
         if sender.problem is not None and not self._warned:
             self._warned = True
             warnings.warn(
-                f"MLflow: {self._uri()} takes nothing ({sender.problem}); the training goes on, and until it does what "
-                f"could not be sent is kept in {sender.path}, which MLflow(…).replay(path) sends later",
+                f"MLflow: cannot send to {self._uri()} ({sender.problem}); training continues, unsent rows are saved "
+                f"in {sender.path}, and MLflow(…).replay(path) sends them later",
                 TrackerWarning,
                 stacklevel=5,
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """The run's id."""
+        """Returns the id of the run."""
         return {"run_id": self.run_id}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on in that run."""
+        """Continues the run of a checkpoint."""
         self.run_id = state["run_id"] or self.run_id
 
     # The server
 
     def replay(self, path: str | os.PathLike[str]) -> str:
-        """Sends what is in a file that a training left, and returns the run's id: that of the training's run, where the
-        server had it already. The file stays. Raises what MLflow raises where that fails."""
+        """Sends the rows of a file that a training left.
+
+        Args:
+            path: the file named by the ``TrackerWarning``; it is not removed.
+
+        Returns:
+            The id of the run: that of the training, if the server already had it.
+
+        Raises:
+            mlflow.exceptions.MlflowException, ConnectionError: sending failed.
+        """
         rows = read_jsonl(path)
         self.run_id = self.run_id or next((row["run_id"] for row in rows if row.get("run_id")), None)
-        for first in range(0, len(rows), METRICS_AT_ONCE):
-            self._send(rows[first : first + METRICS_AT_ONCE])
+        for first in range(0, len(rows), METRICS_PER_REQUEST):
+            self._send(rows[first : first + METRICS_PER_REQUEST])
         return self.run_id or ""
 
     def _uri(self) -> str:
-        return str(self.tracking_uri or required("MLflow", "mlflow").get_tracking_uri())
+        return str(self.tracking_uri or require_package("MLflow", "mlflow").get_tracking_uri())
 
     def _send(self, rows: list[dict[str, Any]]) -> None:
-        demand_answer(self._uri())
-        client = required("MLflow", "mlflow").MlflowClient(self._uri())
-        begun = next((row["time"] for row in rows if row["kind"] == "begin"), None)
+        require_server(self._uri())
+        client = require_package("MLflow", "mlflow").MlflowClient(self._uri())
+        started = next((row["time"] for row in rows if row["kind"] == "begin"), None)
         if self.run_id is None:
-            self.run_id = self._new_run(client, time.time() if begun is None else begun)
-        elif begun is not None:
+            self.run_id = self._new_run(client, time.time() if started is None else started)
+        elif started is not None:
             client.update_run(self.run_id, "RUNNING")
-            self._done = last_steps(client, self.run_id)
+            self._last_steps = last_steps(client, self.run_id)
         self._send_metrics(client, rows)
         for row in rows:
             if row["kind"] == "params":
@@ -189,11 +210,11 @@ class MLflow(Tracker):
             elif row["kind"] == "end":
                 client.set_terminated(self.run_id, row.get("status", "FINISHED"), milliseconds(row["time"]))
 
-    def _new_run(self, client: Any, begun: float) -> str:
+    def _new_run(self, client: Any, started: float) -> str:
         name = self.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "Default"
-        found = client.get_experiment_by_name(name)
-        number = client.create_experiment(name) if found is None else found.experiment_id
-        run = client.create_run(number, milliseconds(begun), self.tags, self.run_name)
+        experiment = client.get_experiment_by_name(name)
+        experiment_id = client.create_experiment(name) if experiment is None else experiment.experiment_id
+        run = client.create_run(experiment_id, milliseconds(started), self.tags, self.run_name)
         return str(run.info.run_id)
 
     def _send_metrics(self, client: Any, rows: list[dict[str, Any]]) -> None:
@@ -204,24 +225,24 @@ class MLflow(Tracker):
             for row in rows
             if row["kind"] == "metrics"
             for name, value in row["values"].items()
-            if row["step"] > self._done.get(name, -1)
+            if row["step"] > self._last_steps.get(name, -1)
         ]
-        for first in range(0, len(metrics), METRICS_AT_ONCE):
-            client.log_batch(self.run_id, metrics=metrics[first : first + METRICS_AT_ONCE])
+        for first in range(0, len(metrics), METRICS_PER_REQUEST):
+            client.log_batch(self.run_id, metrics=metrics[first : first + METRICS_PER_REQUEST])
 
     def _send_params(self, client: Any, values: dict[str, Any]) -> None:
-        """Parameters that the run has already stay as they are: MLflow lets none change."""
+        """Logs new parameters; MLflow does not allow existing ones to change."""
         from mlflow.entities import Param
 
-        present = client.get_run(self.run_id).data.params
-        params = [Param(name, str(value)[:LONGEST_PARAM]) for name, value in values.items() if name not in present]
-        for first in range(0, len(params), PARAMS_AT_ONCE):
-            client.log_batch(self.run_id, params=params[first : first + PARAMS_AT_ONCE])
+        existing = client.get_run(self.run_id).data.params
+        params = [Param(name, str(value)[:MAX_PARAM_LENGTH]) for name, value in values.items() if name not in existing]
+        for first in range(0, len(params), PARAMS_PER_REQUEST):
+            client.log_batch(self.run_id, params=params[first : first + PARAMS_PER_REQUEST])
 
     def _send_model(self, folder: str) -> None:
         from mlflow.models import Model
 
-        mlflow = required("MLflow", "mlflow")
+        mlflow = require_package("MLflow", "mlflow")
         before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(self._uri())
         try:
@@ -232,7 +253,7 @@ class MLflow(Tracker):
 
 
 def last_steps(client: Any, run_id: str) -> dict[str, int]:
-    """The last step of each metric of a run."""
+    """The last step of each metric in a run."""
     names = client.get_run(run_id).data.metrics
     return {name: max(metric.step for metric in client.get_metric_history(run_id, name)) for name in names}
 
@@ -242,7 +263,7 @@ def milliseconds(seconds: float) -> int:
 
 
 def signature_of(model: Module, first: FirstInputs) -> Any:
-    """The signature of a model with one input, from what it was given first; None where there was nothing."""
+    """The signature of a model with one input, inferred from its first inputs; None if there were none or several."""
     from mlflow.models import infer_signature
 
     if len(first.tensors) != 1:
@@ -251,7 +272,7 @@ def signature_of(model: Module, first: FirstInputs) -> Any:
     return infer_signature(rows, predict(model, rows))
 
 
-# The flavour
+# The flavor
 
 
 def save_model(
@@ -263,17 +284,28 @@ def save_model(
     pip_requirements: list[str] | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> None:
-    """Saves a model of ``cygrad.nn``'s modules as an MLflow model in the folder `path`, which must not exist.
+    """Saves a model as an MLflow model.
 
-    With an `input_example`, an array or a DataFrame of some rows, the signature is that of the example, unless given.
-    Raises TypeError for a model that can't be described, see ``cygrad.train.save_model``.
+    Args:
+        model: a model that consists of modules of ``cygrad.nn``.
+        path: a new or empty folder.
+        mlflow_model: an ``mlflow.models.Model`` to add to. Default: a new one.
+        signature: the signature. Default: inferred from `input_example`, else none.
+        input_example: some rows, as an array or a DataFrame.
+        pip_requirements: requirements of the model. Default: cygrad and its dependencies in their installed versions.
+        metadata: further entries of the file ``MLmodel``.
+
+    Raises:
+        ImportError: ``mlflow`` or ``safetensors`` is not installed.
+        TypeError: the model cannot be described, see ``cygrad.train.save_model``.
+        ValueError: the folder is not empty.
     """
-    mlflow = required("save_model", "mlflow")
+    mlflow = require_package("save_model", "mlflow")
     from mlflow.models import Model, infer_signature
 
     folder = os.path.abspath(path)
     if os.path.exists(folder) and os.listdir(folder):
-        raise ValueError(f"save_model: {folder} is there already, and not empty")
+        raise ValueError(f"save_model: {folder} already exists and is not empty")
     saved_model.save_model(os.path.join(folder, DATA), model)
     described = Model() if mlflow_model is None else mlflow_model
     if signature is None and input_example is not None:
@@ -289,7 +321,7 @@ def save_model(
 
 
 def write_environment(folder: str, requirements: list[str]) -> dict[str, str]:
-    """Writes what pip, virtualenv and conda need to make an environment for the model; JSON is YAML too."""
+    """Writes the files from which pip, virtualenv and conda create an environment for the model. JSON is also YAML."""
     python = platform.python_version()
     pip = {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
     packages = [f"python={python}", "pip", {"pip": requirements}]
@@ -306,7 +338,7 @@ def write_environment(folder: str, requirements: list[str]) -> dict[str, str]:
 
 
 def default_requirements() -> list[str]:
-    """The packages that a model needs, in the versions that are here."""
+    """The packages that a model needs, in their installed versions."""
     from importlib.metadata import version
 
     others = [f"{name}=={version(name)}" for name in ("mlflow", "numpy", "safetensors")]
@@ -322,10 +354,26 @@ def log_model(
     run_id: str | None = None,
     **options: Any,
 ) -> Any:
-    """Logs a model to the active run, or that of `run_id`, and returns MLflow's ``ModelInfo``, whose ``model_uri``
-    ``load_model``, ``mlflow.pyfunc.load_model`` and ``mlflow models serve`` take. `options` are those of
-    ``mlflow.models.Model.log``, and of ``save_model``."""
-    required("log_model", "mlflow")
+    """Logs a model to a run.
+
+    Args:
+        model: a model that consists of modules of ``cygrad.nn``.
+        name: name of the logged model.
+        signature: the signature. Default: inferred from `input_example`, else none.
+        input_example: some rows, as an array or a DataFrame.
+        registered_model_name: name in the model registry. Default: not registered.
+        run_id: the run. Default: the active run.
+        options: further arguments of ``mlflow.models.Model.log`` and ``save_model``.
+
+    Returns:
+        MLflow's ``ModelInfo``. Its ``model_uri`` can be passed to ``load_model``, ``mlflow.pyfunc.load_model`` and
+        ``mlflow models serve``.
+
+    Raises:
+        ImportError: ``mlflow`` or ``safetensors`` is not installed.
+        TypeError: the model cannot be described, see ``cygrad.train.save_model``.
+    """
+    require_package("log_model", "mlflow")
     import sys
 
     from mlflow.models import Model
@@ -344,34 +392,49 @@ def log_model(
 
 
 def load_model(model_uri: str | os.PathLike[str]) -> Module:
-    """The model that ``log_model`` or ``save_model`` wrote, in evaluation mode, from a folder or MLflow's address of
-    it.
+    """Loads a model that ``log_model`` or ``save_model`` wrote.
 
-    Raises ValueError where it is corrupt or of another flavour.
+    Args:
+        model_uri: a folder, or an address such as ``runs:/RUN/model`` or ``models:/NAME/1``.
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        ImportError: ``mlflow`` or ``safetensors`` is not installed.
+        ValueError: the model is corrupt or has another flavor.
     """
-    required("load_model", "mlflow")
+    require_package("load_model", "mlflow")
     from mlflow.artifacts import download_artifacts
     from mlflow.models import Model
 
     uri = os.fspath(model_uri)
     folder = uri if os.path.isdir(uri) else download_artifacts(artifact_uri=uri)
-    flavours = Model.load(folder).flavors
-    if FLAVOR_NAME not in flavours:
-        raise ValueError(f"load_model: {uri} has the flavours {', '.join(flavours)}, wanted {FLAVOR_NAME}")
+    flavors = Model.load(folder).flavors
+    if FLAVOR_NAME not in flavors:
+        raise ValueError(f"load_model: {uri} has the flavors {', '.join(flavors)}, expected {FLAVOR_NAME}")
     return saved_model.load_model(os.path.join(folder, DATA))
 
 
 class PythonModel:
-    """A model as pyfunc calls it."""
+    """The model that pyfunc calls."""
 
     def __init__(self, model: Module) -> None:
         self.model = model
         self.dtype = dtype_of(model)
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Array:
-        """The model's outputs, one a row, for a DataFrame, an array, a list, or a dict with one of them.
+        """Predicts rows.
 
-        Raises ValueError for a dict with several, and where a number is not finite.
+        Args:
+            model_input: a DataFrame, an array, a list, or a dict with one of them.
+            params: ignored.
+
+        Returns:
+            The model's outputs, one per row.
+
+        Raises:
+            ValueError: several inputs, values that are not numbers, NaN or infinity.
         """
         if isinstance(model_input, Mapping):
             if len(model_input) != 1:
@@ -379,14 +442,14 @@ class PythonModel:
             model_input = next(iter(model_input.values()))
         rows = np.asarray(model_input)
         if rows.dtype.kind not in "fiub":
-            raise ValueError(f"predict: wanted numbers, got {rows.dtype}")
+            raise ValueError(f"predict: expected numbers, got {rows.dtype}")
         if not np.isfinite(rows).all():
-            raise ValueError("predict: a number is not finite")
+            raise ValueError("predict: NaN or infinity in the input")
         return predict(self.model, rows.astype(self.dtype))
 
 
 def dtype_of(model: Module) -> Any:
-    """What a model wants to be given: integers before an embedding, else floats as wide as its own."""
+    """The dtype of a model's input: int64 if its first layer is an embedding, else that of its parameters."""
     inner = [module for module in model.modules() if not list(module.children())]
     if inner and isinstance(inner[0], Embedding):
         return np.int64
@@ -395,5 +458,5 @@ def dtype_of(model: Module) -> Any:
 
 
 def _load_pyfunc(path: str) -> PythonModel:
-    """pyfunc calls it with the folder of the data."""
+    """Called by pyfunc with the folder of the data."""
     return PythonModel(saved_model.load_model(path))

@@ -1,4 +1,4 @@
-"""Packages that an integration needs, and servers that it talks to."""
+"""Checks for the packages and servers that an integration needs."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-__all__ = ["demand_answer", "required"]
+__all__ = ["require_package", "require_server"]
 
 PORTS = {"http": 80, "https": 443}
 
 
-def required(op: str, package: str) -> Any:
-    """The package, whose name is that of the extra too. Raises ImportError, which tells how to install it.
+def require_package(op: str, package: str) -> Any:
+    """Imports a package; the extra that installs it has the same name. Raises ImportError if it is not installed.
 
-    >>> required("MLflow", "no_such_package")
+    >>> require_package("MLflow", "no_such_package")
     Traceback (most recent call last):
     ...
-    ImportError: MLflow: it needs the package no_such_package: pip install 'cygrad[no_such_package]'
+    ImportError: MLflow: the package no_such_package is not installed: pip install 'cygrad[no_such_package]'
     """
     try:
         return importlib.import_module(package)
     except ImportError as error:
         if (error.name or "").partition(".")[0] != package:
             raise
-        raise ImportError(f"{op}: it needs the package {package}: pip install 'cygrad[{package}]'") from None
+        raise ImportError(f"{op}: the package {package} is not installed: pip install 'cygrad[{package}]'") from None
 
 
-def demand_answer(address: str, seconds: float = 5.0) -> None:
-    """Raises ConnectionError where `address` begins with http:// or https:// and nothing takes a connection there:
-    clients wait for minutes before they say so. Behind a proxy that can't be told."""
+def require_server(address: str, seconds: float = 5.0) -> None:
+    """Raises ConnectionError if `address` is an http:// or https:// address that accepts no connection: clients would
+    wait for minutes. Addresses behind a proxy are not tried."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     if parts.scheme not in PORTS or (parts.scheme in getproxies() and not proxy_bypass(host)):

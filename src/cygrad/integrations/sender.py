@@ -1,4 +1,4 @@
-"""Sender: gives rows to a server in a thread, and keeps in a file what the server does not take."""
+"""Sender: sends rows to a server in a thread, and saves unsent rows in a file."""
 
 from __future__ import annotations
 
@@ -12,21 +12,29 @@ from typing import Any
 
 from cygrad._files import atomic_write
 from cygrad.integrations.loggers import json_line
-from cygrad.integrations.tracker import sentence
+from cygrad.integrations.tracker import short_message
 
 __all__ = ["Sender", "unsent_path"]
 
-AT_ONCE = 200
+ROWS_PER_CALL = 200
 Send = Callable[[list[dict[str, Any]]], None]
 
 
 class Sender:
-    """Calls ``send(rows)`` in a thread, every `seconds`, with the rows that ``put`` was given since, in their order and
-    at most 200 at once.
+    """Calls ``send(rows)`` in a thread, every `seconds`, with the rows passed to ``put`` since, in order and at most
+    200 at a time.
 
-    Before it is sent a row is written to `path`, a file of JSON lines that did not exist; once all are sent the file is
-    removed. So while `send` raises errors, or does not return, and after the process was killed, the file has what
-    the server has not. What failed is tried again with the next rows. ``problem`` is the first error, in a sentence.
+    A row is written to a file of JSON lines before it is sent, and the file is removed once all rows are sent. So while
+    `send` fails or hangs, and after the process was killed, the file has the rows that the server lacks. Rows that
+    failed are sent again with the next ones.
+
+    Args:
+        send: sends a list of rows; raises an exception on failure.
+        path: the file for unsent rows, which must not exist.
+        seconds: time between two calls of `send`.
+
+    Attributes:
+        problem: the message of the first error, or None.
     """
 
     def __init__(self, send: Send, path: str, seconds: float) -> None:
@@ -34,25 +42,26 @@ class Sender:
         self.problem: str | None = None
         self._send = send
         self._seconds = seconds
-        self._new: deque[dict[str, Any]] = deque()  # not in the file
-        self._kept: list[dict[str, Any]] = []  # in the file, not sent
-        self._lock = threading.Lock()  # of the list and the file
+        self._new: deque[dict[str, Any]] = deque()  # not yet in the file
+        self._unsent: list[dict[str, Any]] = []  # in the file, not yet sent
+        self._lock = threading.Lock()  # for the list and the file
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cygrad-sender", daemon=True)
         self._thread.start()
 
     def put(self, row: dict[str, Any]) -> None:
-        """Takes a row."""
+        """Queues a row."""
         self._new.append(row)
 
     def close(self, seconds: float) -> bool:
-        """Sends the rest, waiting at most so many seconds for it. False where rows are left, which are in the file."""
+        """Sends the remaining rows, waiting at most `seconds`. Returns whether all were sent; the rest is in the
+        file."""
         self._closing.set()
         self._thread.join(seconds)
         if self._thread.is_alive():
-            self._keep()
+            self._save_new()
             self.problem = self.problem or f"it took more than {seconds:g} seconds"
-        return not self._kept
+        return not self._unsent
 
     def _run(self) -> None:
         while not self._closing.wait(self._seconds):
@@ -60,39 +69,39 @@ class Sender:
         self._deliver()
 
     def _deliver(self) -> None:
-        """Sends what is there; what fails stays in the file."""
+        """Sends all rows; those that fail stay in the file."""
         try:
-            self._keep()
-            while self._kept:
-                part = self._kept[:AT_ONCE]
-                self._send(part)
+            self._save_new()
+            while self._unsent:
+                rows = self._unsent[:ROWS_PER_CALL]
+                self._send(rows)
                 with self._lock:
-                    del self._kept[: len(part)]
+                    del self._unsent[: len(rows)]
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
-        except Exception as error:  # whatever a client library raises
-            self.problem = self.problem or sentence(error)
-            self._leave()
+        except Exception as error:  # client libraries raise many types
+            self.problem = self.problem or short_message(error)
+            self._rewrite_file()
 
-    def _keep(self) -> None:
-        """Writes the new rows to the file; where it can't be, they are still sent."""
+    def _save_new(self) -> None:
+        """Appends new rows to the file. Without a file they are still sent."""
         with self._lock:
             new = [self._new.popleft() for _ in range(len(self._new))]
-            self._kept += new
+            self._unsent += new
             if new:
                 with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
                     file.write("".join(json_line(row) for row in new))
 
-    def _leave(self) -> None:
-        """Has the file hold just what was not sent."""
+    def _rewrite_file(self) -> None:
+        """Writes exactly the unsent rows to the file."""
         with self._lock:
             try:
                 with atomic_write("Sender", self.path) as file:
-                    file.write("".join(json_line(row) for row in self._kept).encode())
+                    file.write("".join(json_line(row) for row in self._unsent).encode())
             except OSError as error:
-                self.problem = f"{self.problem}; and {sentence(error)}"
+                self.problem = f"{self.problem}; and {short_message(error)}"
 
 
 def unsent_path(name: str) -> str:
-    """A new file in the working directory for what is not sent."""
+    """The path of a new file for unsent rows in the working directory."""
     return os.path.abspath(f"{name}-unsent-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{os.urandom(2).hex()}.jsonl")

@@ -1,4 +1,4 @@
-"""threadpoolctl, the tool with which scikit-learn, joblib and users limit the threads of all libraries of a process."""
+"""threadpoolctl, with which scikit-learn, joblib and users limit the threads of all libraries in a process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cygrad.config import get_num_threads, set_num_threads
 __all__ = ["Controller"]
 
 
-class Controller(threadpoolctl.LibController):  # type: ignore[misc] # it has no types
-    """The kernels' threads.
+class Controller(threadpoolctl.LibController):  # type: ignore[misc] # threadpoolctl has no types
+    """Lets threadpoolctl control the threads of cygrad's kernels.
 
     >>> import threadpoolctl
     >>> with threadpoolctl.threadpool_limits(1, user_api="cygrad"):
@@ -25,15 +25,15 @@ class Controller(threadpoolctl.LibController):  # type: ignore[misc] # it has no
     check_symbols = ("cg_num_threads", "cg_set_num_threads")
 
     def get_num_threads(self) -> int:
-        """How many threads a kernel may use."""
+        """Returns the number of threads that a kernel may use."""
         return get_num_threads()
 
     def set_num_threads(self, num_threads: int) -> None:
-        """Lets a kernel use so many."""
+        """Sets the number of threads that a kernel may use."""
         set_num_threads(num_threads)
 
     def get_version(self) -> str:
-        """cygrad's."""
+        """Returns cygrad's version."""
         return __version__
 
 

@@ -1,4 +1,4 @@
-"""What all trackers share: which numbers they are given, and what becomes of the training where they can't be kept."""
+"""The base class of trackers: which rows they receive, and what happens if they cannot save them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Setting = bool | int | float | str | None
 
 
 class TrackerWarning(UserWarning):
-    """A tracker can't keep what it is given; the sentence says where it is instead."""
+    """A tracker cannot save its rows; the message says where they are instead."""
 
 
 class Row(NamedTuple):
-    """Numbers of one moment: of a step, ``kind`` "batch", or of an epoch, "epoch". ``step`` counts the updates of the
-    weights over all epochs, ``time`` the seconds since 1970."""
+    """The values of one step (``kind`` "batch") or of one epoch ("epoch"). ``step`` counts the updates of the weights
+    over all epochs; ``time`` is in seconds since 1970."""
 
     kind: str
     step: int
@@ -34,44 +34,64 @@ class Row(NamedTuple):
 
 
 class Tracker(Callback):
-    """Base class of trackers. A subclass gives ``begin``, ``take`` and ``end``; what one of them raises of
-    ``failures`` becomes one ``TrackerWarning``, and the training goes on without the tracker.
+    """Base class of trackers. Subclasses implement ``begin``, ``take`` and ``end``.
 
-    ``take`` is given the record of every epoch and, in each `every`-th step, that step's loss, gradient norm and
-    learning rate; none of them with ``every=None``. Raises ValueError for an `every` below 1.
+    If one of them raises an exception listed in ``failures``, a ``TrackerWarning`` is issued once, and training
+    continues without the tracker.
+
+    Args:
+        every: ``take`` receives the loss, gradient norm and learning rate of each `every`-th step, in addition to the
+            record of each epoch; None passes no steps.
+
+    Raises:
+        ValueError: `every` is below 1.
+
+    Example:
+        >>> from cygrad.integrations.tracker import Tracker
+        >>> class Printer(Tracker):
+        ...     def take(self, row, trainer):
+        ...         print(row.kind, row.step, sorted(row.values))
+        >>> model = cg.nn.Linear(2, 1)
+        >>> sgd = cg.optim.SGD(model.parameters(), lr=0.1)
+        >>> trainer = cg.train.Trainer(
+        ...     model, cg.nn.functional.mse_loss, sgd, callbacks=[Printer(every=1)], progress=False
+        ... )
+        >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))], epochs=1)
+        batch 1 ['grad_norm', 'loss', 'lr']
+        epoch 1 ['epoch', 'grad_norm', 'loss', 'lr', 'samples_per_second']
     """
 
     failures: tuple[type[Exception], ...] = (OSError,)
 
     def __init__(self, every: int | None = 50) -> None:
         self.every = check_every(type(self).__name__, every)
-        self._lost = True  # until a training begins
+        self._disabled = True  # until a training begins
 
     def begin(self, trainer: TrainerLike) -> None:
-        """Opens what is written to; after a resumption ``trainer.history`` and ``trainer.step`` say from where on."""
+        """Opens the output. In a resumed training ``trainer.history`` and ``trainer.step`` tell where it continues."""
 
     def take(self, row: Row, trainer: TrainerLike) -> None:
-        """Keeps a row."""
+        """Saves a row."""
 
     def end(self, trainer: TrainerLike) -> None:
-        """Closes it; the model has its final weights."""
+        """Closes the output. The model has its final weights."""
 
-    def place(self) -> str:
+    def destination(self) -> str:
         """Where the rows go, for the warning."""
         return type(self).__name__
 
     # The trainer's calls
 
     def on_fit_begin(self, trainer: TrainerLike) -> None:
-        self._lost = False
+        self._disabled = False
         try:
             self._try(self.begin, trainer)
         except Exception:
-            self._lost = True  # there is nothing to end
+            self._disabled = True  # there is nothing to end
             raise
 
     def on_batch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
-        if self.every is not None and trainer.step % self.every == 0 and not self._lost:
+        if self.every is not None and trainer.step % self.every == 0 and not self._disabled:
             self._try(self.take, Row("batch", trainer.step, trainer.epoch, time.time(), metrics), trainer)
 
     def on_epoch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
@@ -81,61 +101,69 @@ class Tracker(Callback):
         self._try(self.end, trainer)
 
     def _try(self, method: Callable[..., None], *arguments: Any) -> None:
-        if self._lost:
+        if self._disabled:
             return
         try:
             method(*arguments)
         except self.failures as error:
-            self._lost = True
+            self._disabled = True
             warnings.warn(
-                f"{self._problem(error)}; the training goes on without it, and its history has the numbers of every "
-                "epoch",
+                f"{self._problem(error)}; training continues without this tracker, and the trainer's history has the "
+                "record of every epoch",
                 TrackerWarning,
                 stacklevel=4,
             )
 
     def _problem(self, error: Exception) -> str:
-        """What went wrong, in the words of the error where they are a sentence already."""
-        name, said = type(self).__name__, getattr(error, "strerror", None) or ""
-        return said if said.startswith(f"{name}: ") else f"{name}: {self.place()} can't be written ({sentence(error)})"
+        """The message of the error, unless it has to be introduced."""
+        name, message = type(self).__name__, getattr(error, "strerror", None) or ""
+        if message.startswith(f"{name}: "):
+            return message
+        return f"{name}: cannot write to {self.destination()} ({short_message(error)})"
 
 
 def check_every(name: str, every: int | None) -> int | None:
-    """The number of steps between two rows, or None."""
+    """Returns `every`. Raises ValueError if it is below 1."""
     if every is not None and not every >= 1:
         raise ValueError(f"{name}: every must be at least 1, or None, got {every}")
     return every
 
 
-def sentence(error: BaseException) -> str:
-    """What an error says, on one line of a bearable length."""
+def short_message(error: BaseException) -> str:
+    """The message of an error on one line of at most 300 characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:297] + "…"
 
 
 def outcome(trainer: TrainerLike) -> str:
-    """How a training ended: "interrupted" by Ctrl-C, "failed" with an error before its epochs were done, else
-    "finished"."""
+    """How a training ended: "interrupted" (by Ctrl-C), "failed" (with an error) or "finished"."""
     history = trainer.history
     if history.interrupted:
         return "interrupted"
     return "finished" if history.stopped or len(history) >= trainer.epochs else "failed"
 
 
-# What a training is made of
+# Settings
 
 
 def settings_of(trainer: TrainerLike) -> dict[str, Setting]:
-    """The options of a training as plain values: the optimizer's of its first group, the trainer's, the size of the
-    model; of an estimator's training the estimator's parameters.
+    """Returns the settings of a training as plain values: the options of the trainer and of the optimizer's first
+    parameter group, and the size of the model; for an estimator its parameters.
 
-    >>> from cygrad.integrations.tracker import settings_of
-    >>> model = cg.nn.Linear(2, 1)
-    >>> sgd = cg.optim.SGD(model.parameters(), lr=0.1)
-    >>> trainer = cg.train.Trainer(model, cg.nn.functional.mse_loss, sgd, clip=1.0)
-    >>> found = settings_of(trainer)
-    >>> found["model"], found["parameters"], found["optimizer"], found["lr"], found["clip"], found["loss"]
-    ('Linear', 3, 'SGD', 0.1, 'norm 1.0', 'mse_loss')
+    Args:
+        trainer: the trainer that a callback receives.
+
+    Returns:
+        A dict from names to numbers and strings. Settings that are None are left out.
+
+    Example:
+        >>> from cygrad.integrations.tracker import settings_of
+        >>> model = cg.nn.Linear(2, 1)
+        >>> sgd = cg.optim.SGD(model.parameters(), lr=0.1)
+        >>> trainer = cg.train.Trainer(model, cg.nn.functional.mse_loss, sgd, clip=1.0)
+        >>> settings = settings_of(trainer)
+        >>> [settings[name] for name in ("model", "parameters", "optimizer", "lr", "clip", "loss")]
+        ['Linear', 3, 'SGD', 0.1, 'norm 1.0', 'mse_loss']
     """
     size = sum(p.array.size for p in trainer.model.parameters())
     estimator = getattr(trainer, "hyperparameters", None)
@@ -148,7 +176,7 @@ def settings_of(trainer: TrainerLike) -> dict[str, Setting]:
 
 
 def trainer_settings(t: ConfiguredTrainer, size: int) -> dict[str, Any]:
-    """The options of a trainer whose model has so many parameters."""
+    """The settings of a ``Trainer`` whose model has `size` parameters."""
     group = {name: value for name, value in t.optimizer.param_groups[0].items() if name != "params"}
     return {
         "model": type(t.model).__name__,
@@ -168,7 +196,7 @@ def trainer_settings(t: ConfiguredTrainer, size: int) -> dict[str, Any]:
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Setting]:
-    """Values as trackers take them: what is neither a number, a text nor None becomes its text."""
+    """Values as numbers, strings or None; anything else becomes a string."""
     return {
         name: value if isinstance(value, (bool, int, float, str, type(None))) else str(getattr(value, "array", value))
         for name, value in values.items()
@@ -176,7 +204,7 @@ def plain(values: Mapping[str, Any]) -> dict[str, Setting]:
 
 
 class FirstInputs:
-    """The inputs of the model's first call, or an example that is given instead.
+    """Copies of the inputs of a model's first call.
 
     >>> model = cg.nn.Linear(2, 1)
     >>> first = FirstInputs(model)
@@ -194,12 +222,12 @@ class FirstInputs:
         self.tensors = tuple(Tensor(x.array.copy()) for x in tensors_in(args))
 
     def remove(self) -> None:
-        """Takes the hook away."""
+        """Removes the hook."""
         self._handle.remove()
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors in a nesting of tuples, lists and dicts."""
+    """The tensors in nested tuples, lists and dicts."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (tuple, list)):

@@ -10,9 +10,9 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from cygrad.integrations.packages import demand_answer, required
+from cygrad.integrations.packages import require_package, require_server
 from cygrad.integrations.sender import Sender, unsent_path
-from cygrad.integrations.tracker import Row, Tracker, TrackerWarning, outcome, sentence, settings_of
+from cygrad.integrations.tracker import Row, Tracker, TrackerWarning, outcome, settings_of, short_message
 from cygrad.nn.description import describe
 from cygrad.train.protocols import TrainerLike
 from cygrad.train.saved_model import save_model
@@ -20,23 +20,35 @@ from cygrad.train.saved_model import save_model
 __all__ = ["WandB"]
 
 MODES = ("online", "offline", "shared", "disabled")
-EXIT_CODE = {"finished": 0, "interrupted": 255, "failed": 1}  # W&B calls 255 crashed, as after Ctrl-C
+EXIT_CODE = {"finished": 0, "interrupted": 255, "failed": 1}  # W&B shows 255, the code after Ctrl-C, as "crashed"
 
 
 class WandB(Tracker):
-    """Logs a training to Weights & Biases: its settings and `config` as the configuration; the records of the epochs,
-    over ``epoch``, and the numbers of each `every`-th step under ``batch/``, over ``step``; and with `model` at the
-    end the model as an artifact, see ``cygrad.train.save_model``. A run that is active already is used, and not ended.
+    """Logs a training to Weights & Biases: settings, the record of each epoch, the values of steps, and the model.
 
-    `mode` is "online", "offline", "shared" or "disabled", W&B's own setting unless given; `options` are others of
-    ``wandb.init``. A run that is offline is in a folder below `folder`, and ``wandb sync`` sends it later; so is one
-    whose server is away, after one ``TrackerWarning`` that names it. At the end the callback waits at most `patience`
-    seconds for the server. The run is a new one, or that of `run_id`, which checkpoints hold, so that a training that
-    is resumed goes on in its run. Where Ctrl-C or an error ended it, W&B is told by the exit code.
+    Epochs are plotted over ``epoch``, steps under ``batch/`` over ``step``. A run that is already active is used and
+    not finished. If the server cannot be reached, the run goes offline after one ``TrackerWarning``, and ``wandb sync``
+    sends it later. A resumed training continues its run, whose id is stored in checkpoints. The exit code of the run
+    tells whether training finished, was interrupted by Ctrl-C, or failed.
 
-    A thread hands the rows to W&B every `seconds`, since each takes it up to a millisecond.
+    Args:
+        project: name of the project.
+        name: name of the run.
+        every: log the loss, gradient norm and learning rate of each `every`-th step; None logs epochs only.
+        config: configuration to log in addition to the settings of the training.
+        model: log the model as an artifact at the end, see ``cygrad.train.save_model``.
+        mode: "online", "offline", "shared" or "disabled". Default: W&B's own setting.
+        folder: parent of the run's folder. Default: the working directory.
+        run_id: a run to continue. Default: a new run.
+        seconds: time between two deliveries to W&B by a thread; each row takes W&B up to a millisecond.
+        patience: seconds to wait for the server at the start and at the end.
+        options: further arguments of ``wandb.init``.
 
-    Raises ImportError without the package, ValueError for another mode.
+    Raises:
+        ImportError: the package ``wandb``, or ``safetensors`` for `model`, is not installed.
+        ValueError: an unknown mode, or `every` is below 1.
+
+    https://docs.wandb.ai
     """
 
     def __init__(
@@ -57,9 +69,9 @@ class WandB(Tracker):
         super().__init__(every)
         if mode is not None and mode not in MODES:
             raise ValueError(f"WandB: mode must be one of {', '.join(MODES)}, got {mode!r}")
-        required("WandB", "wandb")
+        require_package("WandB", "wandb")
         if model:
-            required("WandB", "safetensors")
+            require_package("WandB", "safetensors")
         self.project = project
         self.name = name
         self.config = dict(config or {})
@@ -71,31 +83,31 @@ class WandB(Tracker):
         self.patience = patience
         self.options = options
         self.run: Any = None
-        self._own = True
+        self._owns_run = True
         self._sender: Sender | None = None
 
-    def place(self) -> str:
+    def destination(self) -> str:
         return "the run" if self.run is None else str(self.run.dir)
 
     def begin(self, trainer: TrainerLike) -> None:
         if self.model:
-            describe(trainer.model)  # where it can't be, that is said now
-        wandb = required("WandB", "wandb")
+            describe(trainer.model)  # raises now if the model cannot be saved
+        wandb = require_package("WandB", "wandb")
         config = {**settings_of(trainer), **self.config}
-        self._own = wandb.run is None
-        self.run = self._new_run(wandb, config) if self._own else wandb.run
+        self._owns_run = wandb.run is None
+        self.run = self._new_run(wandb, config) if self._owns_run else wandb.run
         self.run_id = self.run.id
-        if not self._own:
+        if not self._owns_run:
             self.run.config.update(config, allow_val_change=True)
         self.run.define_metric("step", hidden=True)
         self.run.define_metric("epoch", hidden=True)
         self.run.define_metric("batch/*", step_metric="step", step_sync=False)
         self.run.define_metric("*", step_metric="epoch", step_sync=False)
-        self.run.log({})  # the first call imports what W&B needs, which is better done now than in a step
+        self.run.log({})  # the first call imports modules, which should not delay a step
         self._sender = Sender(self._log, unsent_path("wandb"), self.seconds)
 
     def _new_run(self, wandb: Any, config: dict[str, Any]) -> Any:
-        """A run; where the server can't be reached one that is offline."""
+        """A new run, offline if the server cannot be reached."""
         options = {
             "project": self.project,
             "name": self.name,
@@ -111,17 +123,17 @@ class WandB(Tracker):
         if mode != "online":
             return wandb.init(mode=mode, **options)
         try:
-            demand_answer(settings.base_url)
+            require_server(settings.base_url)
             return wandb.init(mode=mode, **options)
         except (wandb.errors.Error, OSError) as error:
             run = wandb.init(mode="offline", **options)
-            self._warn(f"the run can't go online ({sentence(error)})", run)
+            self._warn(f"the run cannot go online ({short_message(error)})", run)
             return run
 
     def _warn(self, problem: str, run: Any) -> None:
         folder = os.path.dirname(run.dir)
         warnings.warn(
-            f"WandB: {problem}; the training goes on, and everything is kept in {folder}, which wandb sync sends later",
+            f"WandB: {problem}; training continues, the run is saved in {folder}, and wandb sync sends it later",
             TrackerWarning,
             stacklevel=6,
         )
@@ -147,16 +159,16 @@ class WandB(Tracker):
         try:
             if self.model:
                 save_model(folder, trainer.model)
-                artifact = required("WandB", "wandb").Artifact(f"model-{run.id}", type="model")
+                artifact = require_package("WandB", "wandb").Artifact(f"model-{run.id}", type="model")
                 artifact.add_dir(folder)
                 run.log_artifact(artifact)
         finally:
-            if self._own:
+            if self._owns_run:
                 self._finish(run, EXIT_CODE[outcome(trainer)])
             shutil.rmtree(folder, ignore_errors=True)
 
     def _finish(self, run: Any, exit_code: int = 0) -> None:
-        """Ends the run, in a thread, since W&B waits for a server that is away."""
+        """Finishes the run in a thread, because W&B waits for a server that cannot be reached."""
         thread = threading.Thread(target=run.finish, args=(exit_code,), name="cygrad-wandb-finish", daemon=True)
         thread.start()
         thread.join(self.patience)
@@ -164,9 +176,9 @@ class WandB(Tracker):
             self._warn(f"the server took more than {self.patience:g} seconds", run)
 
     def state_dict(self) -> dict[str, Any]:
-        """The run's id."""
+        """Returns the id of the run."""
         return {"run_id": self.run_id}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on in that run."""
+        """Continues the run of a checkpoint."""
         self.run_id = state["run_id"] or self.run_id

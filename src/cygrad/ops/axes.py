@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cygrad._typing import Array
-
-Dim = int | Sequence[int] | None
 
 
 def checked_axis(name: str, dim: Any, ndim: int) -> int:

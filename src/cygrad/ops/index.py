@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad._typing import Array
+from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
 from cygrad.ops.axes import checked_axis
 from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
@@ -216,7 +216,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, None, Array | None]:
     )
 
 
-def masked_select(input: Any, mask: Any) -> Any:
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where mask is true, as a 1-D tensor."""
     shape = np.broadcast_shapes(input.shape, mask.shape)
     from cygrad.ops.shape import expand

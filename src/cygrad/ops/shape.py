@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
@@ -114,7 +114,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
     return tuple(results)
 
 
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors one behind the other along dim; all other sizes are equal. Empty 1-D tensors are passed over.
 
     >>> cg.cat([cg.ones(1, 2), cg.zeros(1, 2)])
@@ -124,7 +124,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     return cat_all(*tensors, dim=dim)
 
 
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new axis dim.
 
     >>> cg.stack([cg.ones(2), cg.zeros(2)], dim=1)
@@ -156,7 +156,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def squeeze(ctx: Node, input: Array, *, dim: Any = None) -> Array:
+def squeeze(ctx: Node, input: Array, *, dim: Dim = None) -> Array:
     """Without the axes of size 1, or without those of dim that have it: a view."""
     dims = range(input.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
     axes = {checked_axis("squeeze", d, input.ndim) for d in dims}
@@ -172,7 +172,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def flip(ctx: Node, input: Array, *, dims: Any) -> Array:
+def flip(ctx: Node, input: Array, *, dims: int | Sequence[int]) -> Array:
     """The order along dims reversed."""
     axes = tuple([checked_axis("flip", d, input.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
     ctx.save(axes)
@@ -187,7 +187,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def roll(ctx: Node, input: Array, *, shifts: Any, dims: Any = None) -> Array:
+def roll(ctx: Node, input: Array, *, shifts: int | Sequence[int], dims: Dim = None) -> Array:
     """Moved by `shifts` places along dims, what falls off the end coming in at the front; flattened without dims."""
     axes = None
     if dims is not None:
@@ -227,7 +227,9 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def repeat_interleave(ctx: Node, input: Array, *, repeats: Any, dim: int | None = None) -> Array:
+def repeat_interleave(
+    ctx: Node, input: Array, *, repeats: Tensor | Sequence[int] | int, dim: int | None = None
+) -> Array:
     """Each element, `repeats` times in a row, along dim or flattened. `repeats` is an integer or one for each."""
     counts = getattr(repeats, "array", repeats)
     x = input.reshape(-1) if dim is None else input
@@ -293,7 +295,7 @@ def _(ctx: Node, dy: Array) -> Array:
     return dx
 
 
-def diag(input: Any, diagonal: int = 0) -> Any:
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or the matrix that has a 1-D tensor on its diagonal."""
     if input.ndim == 2:
         return _diagonal(input, offset=diagonal)
@@ -332,7 +334,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def cast(ctx: Node, input: Array, *, dtype: Any) -> Array:
+def cast(ctx: Node, input: Array, *, dtype: DType) -> Array:
     """The same numbers in another dtype."""
     ctx.save(input.dtype)
     with np.errstate(all="ignore"):

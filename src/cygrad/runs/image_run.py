@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.data import read_table
+from cygrad.data import read_matrix
 from cygrad.nn.functional import softmax
 from cygrad.nn.module import Module
 from cygrad.nn.modules.container import Sequential
@@ -109,8 +109,8 @@ class ImageRun:
             return table.astype(np.float32)
 
     def read(self, path: str | os.PathLike[str]) -> Array:
-        """Read the rows in a file with ``cygrad.data.read_table``."""
-        return read_table(path)
+        """Read the rows in a file with ``cygrad.data.read_matrix``."""
+        return read_matrix(path)
 
     def scores(self, rows: Array) -> Array:
         """Return a score per class, (N, classes), for unscaled rows (N, columns).

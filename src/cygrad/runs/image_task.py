@@ -12,7 +12,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.data import TensorDataset, load_digits, load_mnist, stratified_split
-from cygrad.data.leakage import sentences
+from cygrad.data.leakage import leakage_messages
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
@@ -67,7 +67,7 @@ class ImageTask:
     @property
     def notes(self) -> list[str]:
         """Warnings of rows that are in two of the parts."""
-        return sentences([self.train, self.validation, self.test], PARTS)
+        return leakage_messages([self.train, self.validation, self.test], PARTS)
 
     @property
     def defaults(self) -> Mapping[str, Any]:

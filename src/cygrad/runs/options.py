@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
-from cygrad.data.tables.table import ENDINGS
+from cygrad.data.tables.table import READERS
 
 __all__ = ["DATASETS", "OPTIONS", "Options"]
 
@@ -197,8 +197,8 @@ def converted(name: str, value: Any) -> Any:
 def check_source(options: Options) -> None:
     """Raise ValueError if the source is unknown, or an option does not apply to it."""
     source = options.source
-    if options.is_table and not source.lower().endswith(ENDINGS):
-        known = f"digits, mnist, a .toml file or a table ({', '.join(ENDINGS)})"
+    if options.is_table and not source.lower().endswith(tuple(READERS)):
+        known = f"digits, mnist, a .toml file or a table ({', '.join(sorted(READERS))})"
         raise ValueError(f"train: the source must be {known}, got {source!r}")
     if source == "mnist" and options.data is None:
         raise ValueError("train: mnist needs --data, the folder with its IDX files")

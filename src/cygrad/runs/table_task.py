@@ -12,10 +12,10 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.data import TensorDataset, random_split, stratified_split, time_split
-from cygrad.data.leakage import sentences
+from cygrad.data.leakage import leakage_messages
 from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
-from cygrad.data.preprocessing.preprocessor import demand_columns
-from cygrad.data.preprocessing.target import Target, described_target
+from cygrad.data.preprocessing.preprocessor import require_columns
+from cygrad.data.preprocessing.target import Target, target_to_dict
 from cygrad.data.tables import Table
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
@@ -92,7 +92,7 @@ class TableTask:
         config = TableConfig(
             layers=describe(model),
             preprocessing=self.preprocessor.to_dict(),
-            target=described_target(self.target),
+            target=target_to_dict(self.target),
             version=__version__,
             seed=options["seed"],
             task=self.name,
@@ -141,7 +141,7 @@ def prepare_table(options: Options) -> TableTask:
         encode(inputs.take(rows), table[name][rows], preprocessor, target, part, notes)
         for rows, part in zip(parts, PARTS, strict=True)
     ]
-    notes += sentences([table.take(rows) for rows in parts], PARTS)
+    notes += leakage_messages([table.take(rows) for rows in parts], PARTS)
     return TableTask(
         options.name,
         datasets[0],
@@ -167,7 +167,7 @@ def separate_target(table: Table, options: Options) -> tuple[str, Table]:
             raise ValueError(f"train: {path} has no column {name!r} for the option {role}; its columns are {columns}")
         if name is not None and name in (*options.categories, *options.drop):
             raise ValueError(f"train: column {name!r} is the {role}, so it can't be in categories or drop")
-    demand_columns(table, (*options.categories, *options.drop))
+    require_columns(table, (*options.categories, *options.drop))
     return options.target, table.drop([name for name in table if name in (options.target, options.time)])
 
 

@@ -172,7 +172,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Raises:
             sklearn.exceptions.NotFittedError: the estimator is not fitted.
-            ValueError: NaN, infinities, or another number of columns than in ``fit``.
+            ValueError: NaN, infinities, or a different number of columns than in ``fit``.
         """
         probabilities = self.predict_proba(X)
         if self._multilabel:
@@ -191,7 +191,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         Raises:
             sklearn.exceptions.NotFittedError: the estimator is not fitted.
-            ValueError: NaN, infinities, or another number of columns than in ``fit``.
+            ValueError: NaN, infinities, or a different number of columns than in ``fit``.
         """
         z = self._scores(X)
         if self.out_activation_ == "logistic" and not self._multilabel:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.data.dataset import TensorDataset
-from cygrad.data.leakage import hashed, warn_of_leakage, words
+from cygrad.data.leakage import as_words, hash_words, warn_of_leakage
 from cygrad.sklearn.samples import Samples
 
 __all__ = ["warn_of_repeated"]
@@ -29,7 +29,7 @@ def row_hashes(x: Any) -> Array:
 
     x = csr_array(x, copy=True)
     x.sum_duplicates()
-    columns = hashed(x.indices.astype(np.uint64)[:, None], np.zeros(x.nnz, np.uint64))
-    nonzero = np.where(x.data != 0, hashed(words(x.data[:, None]), columns), np.uint64(0))
+    columns = hash_words(x.indices.astype(np.uint64)[:, None], np.zeros(x.nnz, np.uint64))
+    nonzero = np.where(x.data != 0, hash_words(as_words(x.data[:, None]), columns), np.uint64(0))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(nonzero)])
     return np.asarray(sums[x.indptr[1:]] - sums[x.indptr[:-1]])

@@ -93,7 +93,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
         Raises:
             AttributeError: the solver is lbfgs.
-            ValueError: another number of outputs than in the first call, or anything that ``fit`` refuses.
+            ValueError: a different number of outputs than in the first call, or anything that ``fit`` refuses.
 
         Example:
             >>> from cygrad.sklearn import MLPRegressor
@@ -118,7 +118,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
         Raises:
             sklearn.exceptions.NotFittedError: the estimator is not fitted.
-            ValueError: NaN, infinities, or another number of columns than in ``fit``.
+            ValueError: NaN, infinities, or a different number of columns than in ``fit``.
         """
         outputs = self._outputs(self._scores(X))
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs

@@ -513,8 +513,8 @@ class Trainer:
 
 def warn_of_leakage(train: Batches, valid: Batches) -> None:
     """Warn the caller of ``fit`` of rows of the validation set that are in the training set too."""
-    known, rows = leakage.rows_of(train), leakage.rows_of(valid)
-    if leakage.comparable(known, rows):
+    known, rows = leakage.comparable_rows(train), leakage.comparable_rows(valid)
+    if leakage.is_comparable(known, rows):
         leakage.warn_of_leakage(known, rows, stacklevel=4)
 
 

@@ -1,8 +1,7 @@
-"""Augmentation: batches of images and of tokens changed at random, a batch at a time, in C.
+"""Augmentation: random transforms of batches of images or tokens, computed in C.
 
-The names are those of ``torchvision.transforms.v2`` where it has the thing. Every sample is changed by random numbers
-of its own, a function of the generator's state and the sample's place in the batch: the same at any number of
-threads.
+Names follow ``torchvision.transforms.v2`` where a counterpart exists. The random numbers of a sample depend only on the
+generator's state and the sample's position in the batch, so results are bit-identical for any thread count.
 """
 
 from cygrad.data.augment.color import (
@@ -13,6 +12,7 @@ from cygrad.data.augment.color import (
     RandomErasing,
     ToDtype,
 )
+from cygrad.data.augment.compose import Compose, RandomApply
 from cygrad.data.augment.geometry import (
     RandomAffine,
     RandomCrop,
@@ -23,7 +23,7 @@ from cygrad.data.augment.geometry import (
 )
 from cygrad.data.augment.mixing import CutMix, MixUp
 from cygrad.data.augment.text import DropTokens, InsertTokens, ReplaceTokens, SwapTokens
-from cygrad.data.augment.transform import Compose, RandomApply, Transform
+from cygrad.data.augment.transform import Transform
 
 __all__ = [
     "ColorJitter",

@@ -1,7 +1,7 @@
-"""Images turned, cut, shifted, scaled, sheared and mirrored: affine maps of pixels, done in one bilinear warp.
+"""Geometric transforms of images: affine maps, each applied with one bilinear warp.
 
-A map takes the place (column u, row v) of a pixel in the output to a place in the input, as a 3 × 3 matrix on (u, v,
-1).
+A map sends the coordinates (column u, row v) of an output pixel to coordinates in the input, as a 3 × 3 matrix acting
+on (u, v, 1).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.data.augment.transform import ImageTransform, demand_images, interval, probability, size_of, spread
+from cygrad.data.augment.arguments import Interval, as_interval, as_probability, as_size, uniform_in
+from cygrad.data.augment.transform import ImageTransform, require_images
 from cygrad.generator import Generator
 
 __all__ = [
@@ -26,75 +27,83 @@ __all__ = [
 ]
 
 Size = tuple[int, int]
-PADDINGS = ("constant", "edge", "reflect")
+PADDING_MODES = ("constant", "edge", "reflect")
 
 
-class Geometric(ImageTransform):
-    """A transform that moves pixels."""
+class GeometricTransform(ImageTransform):
+    """Base class of transforms that move pixels."""
 
     fill: float = 0.0
     padding_mode: str = "constant"
 
-    def outside(self) -> tuple[str, float] | None:
-        """What lies outside the image, None where the maps never go there."""
+    def padding_rule(self) -> tuple[str, float] | None:
+        """Padding mode and fill value outside the image; None if the maps never leave it."""
         return self.padding_mode, self.fill if self.padding_mode == "constant" else 0.0
 
     def maps(self, n: int, size: Size, generator: Generator) -> tuple[Array, Size]:
-        """n maps, (n, 3, 3) of float64, for images of a size (height, width), and the size of the output."""
-        raise NotImplementedError(f"{type(self).__name__}: maps is not defined")
+        """Draw n maps (n, 3, 3) of float64 for images of a size (height, width). Returns them and the output size."""
+        raise NotImplementedError(f"{type(self).__name__}: a geometric transform must define maps")
 
     def images(self, x: Array, generator: Generator) -> Array:
-        return warped([self], x, generator)
+        return warp_images([self], x, generator)
 
 
-def together(transforms: Sequence[Geometric]) -> bool:
-    """Whether one warp can do them: they agree on what lies outside."""
-    return len({transform.outside() for transform in transforms} - {None}) <= 1
+def share_padding(transforms: Sequence[GeometricTransform]) -> bool:
+    """Whether the transforms pad alike, so that a single warp can apply them all."""
+    return len({transform.padding_rule() for transform in transforms} - {None}) <= 1
 
 
-def warp_all(transforms: Sequence[Geometric], parts: list[Any], generator: Generator) -> list[Any]:
-    """The parts of a batch, the images in front warped by the transforms, if there are any."""
+def warp_batch(transforms: Sequence[GeometricTransform], parts: list[Any], generator: Generator) -> list[Any]:
+    """Apply the transforms to the images of a batch, its first element, with one warp."""
     if not transforms:
         return parts
-    return [warped(transforms, demand_images(type(transforms[0]).__name__, parts[0]), generator), *parts[1:]]
+    return [warp_images(transforms, require_images(type(transforms[0]).__name__, parts[0]), generator), *parts[1:]]
 
 
-def warped(transforms: Sequence[Geometric], x: Array, generator: Generator) -> Array:
-    """Images moved by transforms that agree on what lies outside, one after the other."""
+def warp_images(transforms: Sequence[GeometricTransform], x: Array, generator: Generator) -> Array:
+    """Apply transforms that pad alike, in order, with one warp."""
     size: Size = (x.shape[2], x.shape[3])
     total = np.broadcast_to(np.eye(3), (len(x), 3, 3))
     for transform in transforms:
         maps, size = transform.maps(len(x), size, generator)
         total = total @ maps
-    padding, fill = next((o for t in transforms if (o := t.outside()) is not None), ("edge", 0.0))
+    padding, fill = next((rule for t in transforms if (rule := t.padding_rule()) is not None), ("edge", 0.0))
     return kernels.warp(x, np.ascontiguousarray(total[:, :2], x.dtype), *size, padding, fill)
 
 
-def shift(left: Array, top: Array) -> Array:
-    """Maps from (u, v) to (u + left, v + top)."""
+def translation(left: Array, top: Array) -> Array:
+    """Maps (n, 3, 3) from (u, v) to (u + left, v + top)."""
     maps = np.zeros((len(left), 3, 3))
     maps[:, 0, 0] = maps[:, 1, 1] = maps[:, 2, 2] = 1
     maps[:, 0, 2], maps[:, 1, 2] = left, top
     return maps
 
 
-def check_padding(op: str, padding_mode: str) -> str:
-    """The mode, which must be one of those known."""
-    if padding_mode not in PADDINGS:
+def check_padding_mode(op: str, padding_mode: str) -> str:
+    """Return the mode if it is a known one."""
+    if padding_mode not in PADDING_MODES:
         raise ValueError(f"{op}: padding_mode must be constant, edge or reflect, got {padding_mode!r}")
     return padding_mode
 
 
-class RandomAffine(Geometric):
-    """Rotation, shift, scaling and shearing about the centre: y(M·p) = x(p), M = T·C·R(a)·S·C⁻¹.
+class RandomAffine(GeometricTransform):
+    """Rotate, translate, scale and shear each image about its center.
 
-    - `degrees`: the angle a, from a pair, or from (−d, d).
-    - `translate`: (a, b); the shift is at most a·width across and b·height down, in parts of pixels too.
-    - `scale`: a pair of factors.
-    - `shear`: degrees, (−s, s) of one number or a pair along the rows; of four numbers the last two down the columns.
-    - `fill` lies outside the image, or with `padding_mode` its ``"edge"`` or what is ``"reflect"``\\ ed there.
+    y(M·p) = x(p) with M = T·C·R(a)·S·C⁻¹, where C moves the origin to the center. Pixels are interpolated bilinearly.
 
-    As ``torchvision.transforms.v2.RandomAffine``, but bilinear, and with numbers of its own for every image.
+    Like ``torchvision.transforms.v2.RandomAffine`` with bilinear interpolation, but parameters are drawn per image.
+
+    Args:
+        degrees: range (min, max) of the rotation angle a, or d for (−d, d).
+        translate: (a, b); the shift is at most a·width horizontally and b·height vertically, not rounded to pixels.
+        scale: range (min, max) of the scale factor.
+        shear: shear angle in degrees: s for (−s, s) or (min, max) along the rows; four numbers add the range along the
+            columns.
+        fill: value of pixels outside the image with ``padding_mode="constant"``.
+        padding_mode: ``"constant"``, ``"edge"`` (repeat the border) or ``"reflect"`` (mirror at the border).
+
+    Raises:
+        ValueError: if a range is not ascending or an argument is out of range.
 
     >>> x = np.zeros((2, 1, 5, 5))
     >>> x[:, :, 1, 2] = 1
@@ -114,72 +123,85 @@ class RandomAffine(Geometric):
         padding_mode: str = "constant",
     ) -> None:
         op = type(self).__name__
-        self.degrees = interval(op, "degrees", degrees, 0.0)
+        self.degrees = as_interval(op, "degrees", degrees, 0.0)
         self.translate = (0.0, 0.0) if translate is None else tuple(translate)
-        self.scale = (1.0, 1.0) if scale is None else interval(op, "scale", scale, low=1e-6)
-        self.shear = shears(op, shear)
+        self.scale = (1.0, 1.0) if scale is None else as_interval(op, "scale", scale, low=1e-6)
+        self.shear = shear_intervals(op, shear)
         self.fill = float(fill)
-        self.padding_mode = check_padding(op, padding_mode)
+        self.padding_mode = check_padding_mode(op, padding_mode)
         if len(self.translate) != 2 or any(not 0 <= t <= 1 for t in self.translate):
             raise ValueError(f"{op}: translate must be two numbers in [0, 1], got {translate!r}")
 
     def maps(self, n: int, size: Size, generator: Generator) -> tuple[Array, Size]:
         height, width = size
         u = generator.numpy().random((n, 6)).T
-        bounds = (self.degrees, *self.shear)
-        angle, shear_x, shear_y = (np.radians(spread(v, pair)) for v, pair in zip(u[:3], bounds, strict=True))
-        factor = spread(u[3], self.scale)
-        across = spread(u[4], (-self.translate[0], self.translate[0])) * width
-        down = spread(u[5], (-self.translate[1], self.translate[1])) * height
-        # The inverse of M: C·(R·S)⁻¹·C⁻¹·T⁻¹, with the determinant of R(a)·shears being 1.
+        ranges = (self.degrees, *self.shear)
+        angle, shear_x, shear_y = (np.radians(uniform_in(pair, v)) for v, pair in zip(u[:3], ranges, strict=True))
+        factor = uniform_in(self.scale, u[3])
+        across = uniform_in((-self.translate[0], self.translate[0]), u[4]) * width
+        down = uniform_in((-self.translate[1], self.translate[1]), u[5]) * height
+        # The inverse of M: C·(R·S)⁻¹·C⁻¹·T⁻¹; the determinant of R(a) times the shears is 1.
         c, s, t = np.cos(angle - shear_y) / np.cos(shear_y), np.sin(angle - shear_y) / np.cos(shear_y), np.tan(shear_x)
         inverse = np.zeros((n, 3, 3))
         inverse[:, 0, 0], inverse[:, 0, 1] = (np.cos(angle) - s * t) / factor, (c * t + np.sin(angle)) / factor
         inverse[:, 1, 0], inverse[:, 1, 1] = -s / factor, c / factor
         inverse[:, 2, 2] = 1
         x, y = np.full(n, (width - 1) / 2), np.full(n, (height - 1) / 2)
-        return shift(x, y) @ inverse @ shift(-x - across, -y - down), size
+        return translation(x, y) @ inverse @ translation(-x - across, -y - down), size
 
 
 class RandomRotation(RandomAffine):
-    """Rotation about the centre, by degrees of a pair, or of (−d, d). As ``RandomAffine(degrees)``."""
+    """Rotate each image about its center, as ``RandomAffine(degrees)`` does.
+
+    Args:
+        degrees: range (min, max) of the angle, or d for (−d, d).
+        fill: value of pixels outside the image with ``padding_mode="constant"``.
+        padding_mode: ``"constant"``, ``"edge"`` or ``"reflect"``.
+
+    >>> x = np.arange(4.0).reshape(1, 1, 2, 2)
+    >>> cg.data.augment.RandomRotation((180, 180))(x).round(6).tolist()
+    [[[[3.0, 2.0], [1.0, 0.0]]]]
+    """
 
     def __init__(self, degrees: float | Sequence[float], fill: float = 0.0, *, padding_mode: str = "constant") -> None:
         super().__init__(degrees, fill=fill, padding_mode=padding_mode)
 
 
-def shears(op: str, shear: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The bounds of the shears along rows and columns."""
+def shear_intervals(op: str, shear: Any) -> tuple[Interval, Interval]:
+    """Ranges of the shear angles along the rows and along the columns."""
     if shear is None:
         return (0.0, 0.0), (0.0, 0.0)
     if isinstance(shear, (int, float)) or len(shear) == 2:
-        return interval(op, "shear", shear, 0.0), (0.0, 0.0)
+        return as_interval(op, "shear", shear, 0.0), (0.0, 0.0)
     if len(shear) != 4:
         raise ValueError(f"{op}: shear must be one, two or four numbers, got {shear!r}")
-    return interval(op, "shear", shear[:2]), interval(op, "shear", shear[2:])
+    return as_interval(op, "shear", shear[:2]), as_interval(op, "shear", shear[2:])
 
 
-class RandomFlip(Geometric):
-    """Mirrors an image along one axis with probability `p`."""
+class RandomFlip(GeometricTransform):
+    """Base class of flips along one axis."""
 
     axis: int
 
     def __init__(self, p: float = 0.5) -> None:
-        self.p = probability(type(self).__name__, p)
+        self.p = as_probability(type(self).__name__, p)
 
-    def outside(self) -> None:
+    def padding_rule(self) -> None:
         return None
 
     def maps(self, n: int, size: Size, generator: Generator) -> tuple[Array, Size]:
         flipped = generator.numpy().random(n) < self.p
-        maps = shift(np.zeros(n), np.zeros(n))
+        maps = translation(np.zeros(n), np.zeros(n))
         maps[flipped, self.axis, self.axis] = -1
         maps[flipped, self.axis, 2] = size[1 - self.axis] - 1
         return maps, size
 
 
 class RandomHorizontalFlip(RandomFlip):
-    """Mirrors an image, left for right, with probability `p`.
+    """Flip each image left to right with probability `p`.
+
+    Args:
+        p: probability in [0, 1].
 
     >>> flip = cg.data.augment.RandomHorizontalFlip(p=1.0)
     >>> flip(np.arange(3.0).reshape(1, 1, 1, 3)).tolist()
@@ -190,17 +212,32 @@ class RandomHorizontalFlip(RandomFlip):
 
 
 class RandomVerticalFlip(RandomFlip):
-    """Mirrors an image, top for bottom, with probability `p`."""
+    """Flip each image upside down with probability `p`.
+
+    Args:
+        p: probability in [0, 1].
+
+    >>> flip = cg.data.augment.RandomVerticalFlip(p=1.0)
+    >>> flip(np.arange(3.0).reshape(1, 1, 3, 1)).ravel().tolist()
+    [2.0, 1.0, 0.0]
+    """
 
     axis = 1
 
 
-class RandomCrop(Geometric):
-    """A part of `size`, one number or (height, width), at a random place of the image with `padding` around it: one
-    number, two (left and right, top and bottom) or four (left, top, right, bottom). With `pad_if_needed` an image
-    that is still too small is padded, on both sides, so that the part fits; else it raises ValueError.
+class RandomCrop(GeometricTransform):
+    """Crop each image at a random position, optionally after padding it.
 
-    The padding is `fill`, or with `padding_mode` the ``"edge"``, or the image ``"reflect"``\\ ed.
+    Args:
+        size: size of the crop, one integer or (height, width).
+        padding: pixels added around the image: one integer, two (left and right, top and bottom) or four (left, top,
+            right, bottom).
+        pad_if_needed: pad an image that is still smaller than the crop, on both sides, instead of raising.
+        fill: value of the padding with ``padding_mode="constant"``.
+        padding_mode: ``"constant"``, ``"edge"`` or ``"reflect"``.
+
+    Raises:
+        ValueError: if an argument is out of range, or, on a call, if the crop does not fit into the padded image.
 
     >>> crop = cg.data.augment.RandomCrop(28, padding=4)
     >>> crop(np.ones((8, 3, 28, 28), np.float32)).shape
@@ -215,51 +252,56 @@ class RandomCrop(Geometric):
         fill: float = 0.0,
         padding_mode: str = "constant",
     ) -> None:
-        self.size = size_of("RandomCrop", size)
-        self.padding = sides(padding)
+        self.size = as_size("RandomCrop", size)
+        self.padding = pad_widths(padding)
         self.pad_if_needed = bool(pad_if_needed)
         self.fill = float(fill)
-        self.padding_mode = check_padding("RandomCrop", padding_mode)
+        self.padding_mode = check_padding_mode("RandomCrop", padding_mode)
 
-    def outside(self) -> tuple[str, float] | None:
-        return super().outside() if any(self.padding) or self.pad_if_needed else None
+    def padding_rule(self) -> tuple[str, float] | None:
+        return super().padding_rule() if any(self.padding) or self.pad_if_needed else None
 
     def maps(self, n: int, size: Size, generator: Generator) -> tuple[Array, Size]:
         u = generator.numpy().random((n, 2)).T
         left, top, right, bottom = self.padding
-        starts = []
-        for number, extent, before, behind, wanted, side in (
+        offsets = []
+        for uniform, extent, before, after, crop, side in (
             (u[0], size[1], left, right, self.size[1], "width"),
             (u[1], size[0], top, bottom, self.size[0], "height"),
         ):
-            missing = wanted - (before + extent + behind)
-            if missing > 0 and not self.pad_if_needed:
-                raise ValueError(
-                    f"RandomCrop: a {side} of {wanted} does not fit into {before + extent + behind}, padding included"
-                )
-            more = max(missing, 0)
-            room = before + extent + behind + 2 * more - wanted
-            starts.append(np.floor(number * (room + 1)) - before - more)
-        return shift(starts[0], starts[1]), self.size
+            padded = before + extent + after
+            if crop > padded and not self.pad_if_needed:
+                raise ValueError(f"RandomCrop: a crop of {side} {crop} does not fit into the padded {side} {padded}")
+            extra = max(crop - padded, 0)  # on each side
+            room = padded + 2 * extra - crop
+            offsets.append(np.floor(uniform * (room + 1)) - before - extra)
+        return translation(offsets[0], offsets[1]), self.size
 
 
-def sides(padding: Any) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom)"""
+def pad_widths(padding: Any) -> tuple[int, int, int, int]:
+    """Padding as (left, top, right, bottom)."""
     given = () if padding is None else (padding,) if isinstance(padding, (int, np.integer)) else tuple(padding)
-    whole = [int(n) for n in given]
-    if len(whole) not in (0, 1, 2, 4) or any(n < 0 for n in whole):
+    widths = [int(n) for n in given]
+    if len(widths) not in (0, 1, 2, 4) or any(n < 0 for n in widths):
         raise ValueError(f"RandomCrop: padding must be one, two or four integers of at least 0, got {padding!r}")
-    if len(whole) == 4:
-        return whole[0], whole[1], whole[2], whole[3]
-    across, down = (whole * 2)[:2] if whole else (0, 0)
+    if len(widths) == 4:
+        return widths[0], widths[1], widths[2], widths[3]
+    across, down = (widths * 2)[:2] if widths else (0, 0)
     return across, down, across, down
 
 
-class RandomResizedCrop(Geometric):
-    """A part of the image brought to `size`: its area is a share of the image's from the pair `scale`, its width over
-    its height from the pair `ratio`, held inside the image.
+class RandomResizedCrop(GeometricTransform):
+    """Crop each image at random and resize the crop to `size`.
 
-    As ``torchvision.transforms.v2.RandomResizedCrop``, without antialiasing: neighbouring pixels are interpolated.
+    Like ``torchvision.transforms.v2.RandomResizedCrop`` with bilinear interpolation and without antialiasing.
+
+    Args:
+        size: size of the output, one integer or (height, width).
+        scale: range (min, max) of the crop's area as a fraction of the image's.
+        ratio: range (min, max) of the crop's aspect ratio, width over height. Crops are clipped to the image.
+
+    Raises:
+        ValueError: if a range is not ascending or an argument is out of range.
 
     >>> crop = cg.data.augment.RandomResizedCrop(16, scale=(0.5, 1.0))
     >>> crop(np.ones((8, 3, 28, 28), np.float32)).shape
@@ -274,27 +316,25 @@ class RandomResizedCrop(Geometric):
         scale: Sequence[float] = (0.08, 1.0),
         ratio: Sequence[float] = (3 / 4, 4 / 3),
     ) -> None:
-        self.size = size_of("RandomResizedCrop", size)
-        self.scale = interval("RandomResizedCrop", "scale", scale, low=1e-6)
-        self.ratio = interval("RandomResizedCrop", "ratio", ratio, low=1e-6)
+        self.size = as_size("RandomResizedCrop", size)
+        self.scale = as_interval("RandomResizedCrop", "scale", scale, low=1e-6)
+        self.ratio = as_interval("RandomResizedCrop", "ratio", ratio, low=1e-6)
 
     def maps(self, n: int, size: Size, generator: Generator) -> tuple[Array, Size]:
         u = generator.numpy().random((n, 4)).T
-        height, width = parts_of(size, u[0], u[1], self.scale, self.ratio)
+        height, width = box_sizes(size, u[0], u[1], self.scale, self.ratio)
         left, top = np.floor(u[2] * (size[1] - width + 1)), np.floor(u[3] * (size[0] - height + 1))
         across, down = width / self.size[1], height / self.size[0]
-        maps = shift(left + across / 2 - 0.5, top + down / 2 - 0.5)
+        maps = translation(left + across / 2 - 0.5, top + down / 2 - 0.5)
         maps[:, 0, 0], maps[:, 1, 1] = across, down
         return maps, self.size
 
 
-def parts_of(
-    size: Size, area: Array, shape: Array, scale: tuple[float, float], ratio: tuple[float, float]
-) -> tuple[Array, Array]:
-    """Heights and widths, whole numbers, of parts of an image: areas from `scale`, width over height from `ratio`,
-    whose logarithm is uniform; `area` and `shape` are numbers of [0, 1)."""
-    pixels = spread(area, scale) * size[0] * size[1]
-    proportion = np.exp(spread(shape, (np.log(ratio[0]), np.log(ratio[1]))))
+def box_sizes(size: Size, area: Array, shape: Array, scale: Interval, ratio: Interval) -> tuple[Array, Array]:
+    """Heights and widths in pixels of boxes within an image of a size (height, width). The area is uniform in `scale`,
+    the aspect ratio, width over height, log-uniform in `ratio`; `area` and `shape` are samples from [0, 1)."""
+    pixels = uniform_in(scale, area) * size[0] * size[1]
+    proportion = np.exp(uniform_in((np.log(ratio[0]), np.log(ratio[1])), shape))
     height = np.clip(np.rint(np.sqrt(pixels / proportion)), 1, size[0])
     width = np.clip(np.rint(np.sqrt(pixels * proportion)), 1, size[1])
     return height, width

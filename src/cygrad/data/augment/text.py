@@ -1,4 +1,4 @@
-"""Rows of tokens changed: some dropped, swapped, replaced or inserted.
+"""Transforms of token sequences: drop, swap, replace and insert tokens.
 
 J. Wei, K. Zou (2019), "EDA: easy data augmentation techniques for boosting performance on text classification tasks".
 """
@@ -12,7 +12,8 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.data.augment.transform import Transform, probability
+from cygrad.data.augment.arguments import as_probability
+from cygrad.data.augment.transform import Transform
 from cygrad.generator import Generator
 
 __all__ = ["DropTokens", "InsertTokens", "ReplaceTokens", "SwapTokens"]
@@ -21,19 +22,22 @@ Synonyms = Mapping[int, Sequence[int]]
 
 
 class TokenTransform(Transform):
-    """A transform of tokens: an array (N, L) of integers whose rows end in `padding`, or a list of lists of integers,
-    which need none. The same comes back; labels stay as they are."""
+    """Base class of transforms of token sequences.
+
+    The sequences are an integer array (N, L), padded at the end of each row, or a list of lists of integers without
+    padding. The result has the same form; labels stay unchanged.
+    """
 
     def __init__(self, p: float, *, padding: int = 0) -> None:
-        self.p = probability(type(self).__name__, p)
+        self.p = as_probability(type(self).__name__, p)
         self.padding = int(padding)
 
     def apply(self, parts: list[Any], generator: Generator) -> list[Any]:
         op, rows = type(self).__name__, parts[0]
         if isinstance(rows, (list, tuple)):
-            tokens, lengths = padded(op, rows, self.padding)
+            tokens, lengths = pad_rows(op, rows, self.padding)
         else:
-            tokens, lengths = demand_tokens(op, rows), lengths_of(rows, self.padding)
+            tokens, lengths = require_tokens(op, rows), row_lengths(rows, self.padding)
         seed, offset = generator.advance(kernels.token_draws(tokens))
         changed, lengths = self.tokens(tokens, lengths, seed, offset)
         if isinstance(rows, (list, tuple)):
@@ -41,20 +45,20 @@ class TokenTransform(Transform):
         return [changed.astype(rows.dtype, copy=False), *parts[1:]]
 
     def tokens(self, x: Array, lengths: Array, seed: int, offset: int) -> tuple[Array, Array]:
-        """The rows changed, and their lengths."""
-        raise NotImplementedError(f"{type(self).__name__}: tokens is not defined")
+        """Transform the rows of x (N, L). Returns them and their lengths (N,)."""
+        raise NotImplementedError(f"{type(self).__name__}: a transform of tokens must define tokens")
 
 
-def demand_tokens(op: str, rows: Any) -> Array:
-    """rows, which must be an array of tokens."""
+def require_tokens(op: str, rows: Any) -> Array:
+    """Return rows if it is an integer array (N, L)."""
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind not in "iu":
         got = f"{rows.dtype} of shape {rows.shape}" if isinstance(rows, np.ndarray) else f"a {type(rows).__name__}"
-        raise TypeError(f"{op}: tokens must be integers (N, L), or a list of lists of integers, got {got}")
+        raise TypeError(f"{op}: tokens must be an integer array (N, L) or a list of lists of integers, got {got}")
     return rows
 
 
-def padded(op: str, rows: Sequence[Any], padding: int) -> tuple[Array, Array]:
-    """Lists of tokens as an array, and their lengths."""
+def pad_rows(op: str, rows: Sequence[Any], padding: int) -> tuple[Array, Array]:
+    """Pad lists of tokens to an int64 array (N, L). Returns it and the lengths (N,)."""
     lengths = np.array([len(row) for row in rows], np.int64)
     tokens = np.full((len(rows), int(lengths.max(initial=0))), padding, np.int64)
     for line, row in zip(tokens, rows, strict=True):
@@ -63,22 +67,23 @@ def padded(op: str, rows: Sequence[Any], padding: int) -> tuple[Array, Array]:
         try:
             line[: len(row)] = row
         except OverflowError:
-            raise OverflowError(f"{op}: tokens must fit into 64 bits, got {row!r:.60}") from None
+            raise OverflowError(f"{op}: tokens must fit in 64 bits, got {row!r:.60}") from None
     return tokens, lengths
 
 
-def lengths_of(tokens: Array, padding: int) -> Array:
-    """How many tokens stand before the padding at the end of each row."""
-    places = np.arange(1, tokens.shape[1] + 1)
-    return np.max(np.where(tokens != padding, places, 0), axis=1, initial=0)
+def row_lengths(tokens: Array, padding: int) -> Array:
+    """Number of tokens before the trailing padding of each row."""
+    positions = np.arange(1, tokens.shape[1] + 1)
+    return np.max(np.where(tokens != padding, positions, 0), axis=1, initial=0)
 
 
-def table_of(op: str, synonyms: Synonyms) -> tuple[Array, Array]:
-    """Where the synonyms of each token begin, and all of them in a row."""
+def flatten_synonyms(op: str, synonyms: Synonyms) -> tuple[Array, Array]:
+    """The synonyms of all tokens, concatenated, and the offset at which each token's begin: those of token t are
+    ``every[starts[t]:starts[t + 1]]``. Returns (starts, every)."""
     for token, others in synonyms.items():
         if any(not isinstance(each, (int, np.integer)) for each in (token, *others)) or token < 0:
             raise TypeError(
-                f"{op}: synonyms must be lists of tokens, integers, under tokens of at least 0, got {token!r}"
+                f"{op}: synonyms must map non-negative integer tokens to lists of integers, got the key {token!r}"
             )
     counts = np.zeros(max(synonyms, default=-1) + 1, np.int64)
     for token, others in synonyms.items():
@@ -88,19 +93,35 @@ def table_of(op: str, synonyms: Synonyms) -> tuple[Array, Array]:
 
 
 class DropTokens(TokenTransform):
-    """Every token is left out with probability `p`; one of a row stays in any case.
+    """Drop each token with probability `p`; at least one token of a non-empty row remains.
+
+    Args:
+        p: probability in [0, 1].
+        padding: token that pads the rows of an array.
+
+    Raises:
+        TypeError: on a call, if tokens are not integers.
+        ValueError: if `p` is out of range.
 
     >>> cg.data.augment.DropTokens(p=1.0)(np.array([[5, 5, 5, 0]])).tolist()
     [[5, 0, 0, 0]]
     """
 
     def tokens(self, x: Array, lengths: Array, seed: int, offset: int) -> tuple[Array, Array]:
-        changed, kept = kernels.drop_tokens(x, lengths, self.p, seed, offset, self.padding)
-        return changed, kept
+        changed, remaining = kernels.drop_tokens(x, lengths, self.p, seed, offset, self.padding)
+        return changed, remaining
 
 
 class SwapTokens(TokenTransform):
-    """Every token changes places with another of its row with probability `p`.
+    """Swap each token with another token of its row with probability `p`.
+
+    Args:
+        p: probability in [0, 1].
+        padding: token that pads the rows of an array.
+
+    Raises:
+        TypeError: on a call, if tokens are not integers.
+        ValueError: if `p` is out of range.
 
     >>> sorted(cg.data.augment.SwapTokens(p=0.5)([[3, 1, 2]])[0])
     [1, 2, 3]
@@ -111,8 +132,17 @@ class SwapTokens(TokenTransform):
 
 
 class ReplaceTokens(TokenTransform):
-    """Every token becomes one of its synonyms with probability `p`; one that has none stays. `synonyms` is a table from
-    tokens to lists of tokens.
+    """Replace each token with one of its synonyms with probability `p`; a token without synonyms stays.
+
+    Args:
+        synonyms: for each token, a list of tokens that may replace it.
+        p: probability in [0, 1].
+        padding: token that pads the rows of an array.
+
+    Raises:
+        OverflowError: on a call, if a synonym does not fit in the dtype of the tokens.
+        TypeError: if synonyms, or, on a call, tokens, are not integers.
+        ValueError: if `p` is out of range.
 
     >>> cg.data.augment.ReplaceTokens({3: [7]}, p=1.0)([[3, 4, 3]])
     [[7, 4, 7]]
@@ -121,23 +151,35 @@ class ReplaceTokens(TokenTransform):
     def __init__(self, synonyms: Synonyms, p: float = 0.1, *, padding: int = 0) -> None:
         super().__init__(p, padding=padding)
         self.synonyms = synonyms
-        self.table = table_of(type(self).__name__, synonyms)
+        self.table = flatten_synonyms(type(self).__name__, synonyms)
 
     def tokens(self, x: Array, lengths: Array, seed: int, offset: int) -> tuple[Array, Array]:
         return kernels.replace_tokens(x, lengths, *self.table_for(x), self.p, seed, offset), lengths
 
     def table_for(self, x: Array) -> tuple[Array, Array]:
-        """The table, whose synonyms must fit into the dtype of x."""
+        """The flattened synonyms, if they fit in the dtype of x."""
         every, limits = self.table[1], np.iinfo(x.dtype)
         if every.size and not limits.min <= every.min() <= every.max() <= limits.max:
             op, least, most = type(self).__name__, every.min(), every.max()
-            raise OverflowError(f"{op}: synonyms from {least} to {most} do not fit into tokens of {x.dtype}")
+            raise OverflowError(f"{op}: synonyms from {least} to {most} do not fit in {x.dtype}, the tokens' dtype")
         return self.table
 
 
 class InsertTokens(ReplaceTokens):
-    """Before every token comes, with probability `p`, a synonym of one of the row's tokens, if that has some. An
-    array grows as wide as its longest row becomes, but no wider than `max_length`, at which rows are cut.
+    """Insert a synonym of a random token of the row before each token with probability `p`.
+
+    Nothing is inserted if the random token has no synonyms. An array is widened to its longest row.
+
+    Args:
+        synonyms: for each token, a list of tokens that may be inserted for it.
+        p: probability in [0, 1].
+        padding: token that pads the rows of an array.
+        max_length: length at which rows are truncated; None for no limit.
+
+    Raises:
+        OverflowError: on a call, if a synonym does not fit in the dtype of the tokens.
+        TypeError: if synonyms, or, on a call, tokens, are not integers.
+        ValueError: if `p` or `max_length` is out of range.
 
     >>> cg.data.augment.InsertTokens({3: [7]}, p=1.0)([[3, 3], [4]])
     [[7, 3, 7, 3], [4]]
@@ -150,7 +192,7 @@ class InsertTokens(ReplaceTokens):
         self.max_length = max_length
 
     def tokens(self, x: Array, lengths: Array, seed: int, offset: int) -> tuple[Array, Array]:
-        changed, kept = kernels.insert_tokens(x, lengths, *self.table_for(x), self.p, seed, offset, self.padding)
-        width = max(x.shape[1], int(kept.max(initial=0)))
+        changed, lengths = kernels.insert_tokens(x, lengths, *self.table_for(x), self.p, seed, offset, self.padding)
+        width = max(x.shape[1], int(lengths.max(initial=0)))
         width = width if self.max_length is None else min(width, self.max_length)
-        return np.ascontiguousarray(changed[:, :width]), np.minimum(kept, width)
+        return np.ascontiguousarray(changed[:, :width]), np.minimum(lengths, width)

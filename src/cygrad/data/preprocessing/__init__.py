@@ -1,4 +1,4 @@
-"""Preprocessing: from the columns of a table to the numbers of a network, and from its outputs back."""
+"""Preprocessing: table columns converted to features, targets to network outputs and back."""
 
 from cygrad.data.preprocessing.encoders import Category, Number
 from cygrad.data.preprocessing.preprocessor import Preprocessor

@@ -1,4 +1,4 @@
-"""Preprocessor: a table as the numbers that a network takes."""
+"""Preprocessor: a table converted to a feature matrix."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ import numpy as np
 
 from cygrad._files import atomic_write
 from cygrad._typing import Array
-from cygrad.data.preprocessing.encoders import Category, Encoder, Number, Value, described, encoder_of
-from cygrad.data.tables.column import number_of
-from cygrad.data.tables.table import Table, listed
+from cygrad.data.parsing import parse_number
+from cygrad.data.preprocessing.encoders import (
+    Category,
+    Encoder,
+    Number,
+    Value,
+    encoder_from_dict,
+    encoder_to_dict,
+)
+from cygrad.data.tables.table import Table, list_names
 
 __all__ = ["Preprocessor"]
 
@@ -21,22 +28,31 @@ CHOICES = {"missing": ("fill", "raise"), "unseen": ("raise", "ignore")}
 
 
 class Preprocessor:
-    """Standardises the numbers of a table, and encodes its categories, as was fitted on the training part.
+    """Standardize numeric columns and one-hot encode categories, as fitted on the training data.
 
-    - Numbers become (x − mean)/std. Where some are missing the mean takes their place, and a number more tells which;
-      with ``missing="raise"`` they are refused.
-    - Text, and the columns that `categories` names, become one number for each value, 1 where it is that one. A
-      value that is missing is a category of its own.
-    - Left out are columns that `drop` names, that have one value only, and text, unless `categories` names it, with
-      more than `most_categories` different values.
+    - Numeric columns become (x − mean)/std. If values are missing, the mean replaces them, and an extra feature marks
+      where.
+    - Text columns, and those listed in `categories`, are one-hot encoded. Missing values form a category of their own.
+    - Columns listed in `drop` are dropped, and so are those with a single value, and text columns with more than
+      `most_categories` values that are not listed in `categories`.
 
-    ``notes`` has a sentence for everything that was filled or left out; ``columns`` the names of those that are
-    wanted, and ``features`` the names of the numbers that they become.
+    After fitting, ``notes`` lists everything that was filled or dropped, ``columns`` the names of the input columns and
+    ``features`` the names of the features.
+
+    Args:
+        categories: names of columns to one-hot encode even if they are numeric or have many values.
+        drop: names of columns to drop.
+        missing: "fill" missing values as above, or "raise" an error for them.
+        most_categories: the largest number of values of a text column that is not listed in `categories`.
+
+    Raises:
+        TypeError: if `categories` or `drop` is a string.
+        ValueError: if `missing` is another value.
 
     >>> train = cg.data.Table({"height": [1.6, 1.8], "city": ["Bern", "Oslo"], "planet": ["Earth", "Earth"]})
     >>> preprocessor = cg.data.Preprocessor().fit(train)
     >>> preprocessor.features, preprocessor.notes
-    (['height', "city is 'Bern'", "city is 'Oslo'"], ["column 'planet' is left out: all its values are 'Earth'"])
+    (['height', "city is 'Bern'", "city is 'Oslo'"], ["column 'planet' is dropped: all its values are 'Earth'"])
     >>> preprocessor.transform(cg.data.Table({"city": ["Oslo"], "height": [1.9]})).round(3)
     array([[2., 0., 1.]], dtype=float32)
     """
@@ -51,7 +67,7 @@ class Preprocessor:
     ) -> None:
         check_choice("missing", missing)
         if isinstance(categories, str) or isinstance(drop, str):
-            raise TypeError("Preprocessor: categories and drop are lists of names, got a text")
+            raise TypeError("Preprocessor: categories and drop must be lists of names, got a string")
         self.categories = list(categories)
         self.drop = list(drop)
         self.missing = missing
@@ -62,133 +78,176 @@ class Preprocessor:
     # Fitting
 
     def fit(self, table: Table) -> Preprocessor:
-        """Learns means, deviations and categories from the training part, and returns itself.
+        """Compute means, standard deviations and categories.
 
-        Raises ValueError, naming the column, where numbers and text are mixed, a number is infinite, or the table lacks
-        one that `categories` or `drop` name; and where no column is left.
+        Args:
+            table: the training data.
+
+        Returns:
+            The preprocessor itself.
+
+        Raises:
+            ValueError: if the table has no rows, lacks a column listed in `categories` or `drop`, mixes numbers and
+                text in a column, contains infinity, or if all columns are dropped. The message names the column.
         """
         if not len(table):
-            raise ValueError("Preprocessor: there are no rows to fit it to")
+            raise ValueError("Preprocessor: can't be fitted to a table without rows")
         self.check(table)
         notes: list[str] = []
         columns = [(name, column) for name, column in table.items() if name not in self.drop]
-        encoders = [self._fitted(name, column, notes) for name, column in columns]
-        kept = [encoder for encoder in encoders if encoder is not None]
-        if not kept:
-            reasons = "; ".join(notes) or "the table has no other"
-            raise ValueError(f"Preprocessor: there is no column to learn from: {reasons}")
-        self.encoders, self.notes = kept, notes
+        fitted = [self._fit_column(name, column, notes) for name, column in columns]
+        encoders = [encoder for encoder in fitted if encoder is not None]
+        if not encoders:
+            reasons = "; ".join(notes) or "the table has no other columns"
+            raise ValueError(f"Preprocessor: no column is left to learn from: {reasons}")
+        self.encoders, self.notes = encoders, notes
         return self
 
     def check(self, table: Table) -> None:
-        """Raises ValueError where a column mixes numbers and text or has an infinite number, or one that was named is
-        not there. Of use for a whole table, before it is split, because a part of it may show less."""
-        demand_columns(table, (*self.categories, *self.drop))
-        for name, column in table.items():
-            if name not in self.drop and name not in self.categories:
-                demand_one_type(name, column) if column.dtype == object else demand_no_infinity(name, column)
+        """Check that a table can be fitted. Useful before splitting it, because a subset may hide an error.
 
-    def _fitted(self, name: str, column: Array, notes: list[str]) -> Encoder | None:
-        """The encoder of a column; None if it is left out."""
-        gone = column == None if column.dtype == object else np.isnan(column)  # noqa: E711 elementwise
-        there, missing = column[~gone], int(gone.sum())
+        Args:
+            table: the whole table.
+
+        Raises:
+            ValueError: if a column mixes numbers and text or contains infinity, or a listed column does not exist.
+        """
+        require_columns(table, (*self.categories, *self.drop))
+        for name, column in table.items():
+            if name in self.drop or name in self.categories:
+                continue
+            if column.dtype == object:
+                check_one_type(name, column)
+            else:
+                check_finite(name, column)
+
+    def _fit_column(self, name: str, column: Array, notes: list[str]) -> Encoder | None:
+        """The encoder of a column; None if the column is dropped."""
+        mask = column == None if column.dtype == object else np.isnan(column)  # noqa: E711 elementwise
+        known, missing = column[~mask], int(mask.sum())
         if missing and self.missing == "raise":
-            raise ValueError(f"column {name!r} lacks {missing} values, the first in row {gone.argmax() + 1}")
-        if not len(there):
-            notes.append(f"column {name!r} is left out: it has no values")
+            raise ValueError(f"column {name!r} has {count_missing(missing)}, the first in row {mask.argmax() + 1}")
+        if not len(known):
+            notes.append(f"column {name!r} is dropped: it has no values")
             return None
         if column.dtype == object or name in self.categories:
-            return self._category(name, there, missing, notes)
-        return self._number(name, there, missing, notes)
+            return self._fit_category(name, known, missing, notes)
+        return self._fit_number(name, known, missing, notes)
 
-    def _category(self, name: str, there: Array, missing: int, notes: list[str]) -> Category | None:
-        values: list[Value] = sorted(set(there.tolist()))
+    def _fit_category(self, name: str, known: Array, missing: int, notes: list[str]) -> Category | None:
+        values: list[Value] = sorted(set(known.tolist()))
         if len(values) > self.most_categories and name not in self.categories:
-            notes.append(f"column {name!r} is left out: its {len(there)} texts are {len(values)} different ones")
+            notes.append(
+                f"column {name!r} is dropped: {len(known)} texts have {len(values)} distinct values, "
+                f"more than {self.most_categories}"
+            )
             return None
         if missing:
-            notes.append(f"column {name!r} lacks {missing} values, which are a category of their own")
+            notes.append(f"column {name!r} has {count_missing(missing)}, encoded as a separate category")
             values.append(None)
         if len(values) == 1:
-            notes.append(f"column {name!r} is left out: all its values are {values[0]!r}")
+            notes.append(f"column {name!r} is dropped: all its values are {values[0]!r}")
             return None
         return Category(name, values)
 
-    def _number(self, name: str, there: Array, missing: int, notes: list[str]) -> Number | None:
-        if there.min() == there.max():
+    def _fit_number(self, name: str, known: Array, missing: int, notes: list[str]) -> Number | None:
+        if known.min() == known.max():
             if not missing:
-                notes.append(f"column {name!r} is left out: all its values are {there[0]:g}")
+                notes.append(f"column {name!r} is dropped: all its values are {known[0]:g}")
                 return None
-            mean, std = float(there[0]), 1.0
+            mean, std = float(known[0]), 1.0
         else:
             with np.errstate(over="ignore", invalid="ignore"):
-                mean, std = float(there.mean()), float(there.std())
+                mean, std = float(known.mean()), float(known.std())
             if not np.isfinite([mean, std]).all() or not std > 0:
-                raise ValueError(f"column {name!r} has no deviation that float64 can hold")
+                raise ValueError(f"the standard deviation of column {name!r} is out of float64's range")
         if missing:
-            notes.append(f"column {name!r} lacks {missing} values: the mean stands for them, and a mark tells where")
+            notes.append(f"column {name!r} has {count_missing(missing)}, replaced by the mean and marked by a feature")
         return Number(name, mean, std, bool(missing))
 
     # Transforming
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns that ``transform`` wants."""
+        """Names of the columns that ``transform`` requires."""
         return [encoder.name for encoder in self.encoders]
 
     @property
     def features(self) -> list[str]:
-        """The names of the numbers that it gives."""
+        """Names of the features, in order."""
         return [name for encoder in self.encoders for name in encoder.features]
 
     def transform(self, table: Table, unseen: str = "raise") -> Array:
-        """The rows of a table as float32, (N, features). Columns are found by name; others than ``columns`` are passed
-        over. What training had not, a category, or a missing number where it lacked none, is refused; or with
-        ``unseen="ignore"`` it is none of the categories, and the mean.
+        """Convert a table to features.
 
-        Raises ValueError for a column that is missing, and, naming column and row, for a value that is infinite, no
-        number, or missing where training lacked none; RuntimeError if it was not fitted.
+        Columns are matched by name; additional columns are ignored.
+
+        Args:
+            table: a table with at least the columns listed in ``columns``.
+            unseen: "raise" an error for unseen categories, and for missing numbers in a column without any in the
+                training data; or "ignore" them: encode the category as all zeros, the number as the mean.
+
+        Returns:
+            Features (N, number of features) of float32.
+
+        Raises:
+            RuntimeError: if the preprocessor is not fitted.
+            ValueError: if a column does not exist, or a value is infinite, not a number or unseen. The message names
+                column and row.
         """
         check_choice("unseen", unseen)
-        self._demand(table)
+        self._require_fitted(table)
         return np.concatenate([encoder.encode(table[encoder.name], unseen) for encoder in self.encoders], 1)
 
-    def _demand(self, table: Table) -> None:
-        """Raises an error if it was not fitted, or columns are missing."""
+    def _require_fitted(self, table: Table) -> None:
+        """Raise an error if the preprocessor is not fitted, or the table lacks columns."""
         if not self.encoders:
-            raise RuntimeError("Preprocessor: it must be fitted before it transforms")
-        demand_columns(table, self.columns)
+            raise RuntimeError("Preprocessor: not fitted yet, call fit first")
+        require_columns(table, self.columns)
 
     def unknown(self, table: Table) -> dict[str, int]:
-        """The names of the columns in which a table has what training had not, and in how many rows."""
-        self._demand(table)
+        """Count the rows with values that ``transform`` would refuse as unseen.
+
+        Args:
+            table: a table with at least the columns listed in ``columns``.
+
+        Returns:
+            The number of rows for each column that has any.
+        """
+        self._require_fitted(table)
         counts = {encoder.name: int(encoder.unknown(table[encoder.name]).sum()) for encoder in self.encoders}
         return {name: count for name, count in counts.items() if count}
 
     def fit_transform(self, table: Table) -> Array:
-        """``fit``, then ``transform``."""
+        """Fit to a table, then transform it. See ``fit`` and ``transform``."""
         return self.fit(table).transform(table)
 
-    # Keeping
+    # Saving
 
     def to_dict(self) -> dict[str, Any]:
-        """What was fitted, as plain values for JSON."""
-        return {"format": FORMAT, "columns": [described(encoder) for encoder in self.encoders]}
+        """Return the fitted state as values for JSON."""
+        return {"format": FORMAT, "columns": [encoder_to_dict(encoder) for encoder in self.encoders]}
 
     @staticmethod
     def from_dict(description: Any) -> Preprocessor:
-        """The preprocessor that ``to_dict`` described. Raises ValueError for anything else."""
+        """Create a preprocessor from the result of ``to_dict``. Raises ValueError for other values."""
         columns = description.get("columns") if isinstance(description, dict) else None
         if not isinstance(columns, list) or not columns:
-            raise ValueError("Preprocessor: these values describe none")
+            raise ValueError("Preprocessor: not a description of a preprocessor")
         if description.get("format") != FORMAT:
-            raise ValueError(f"Preprocessor: it has format {description.get('format')!r}, wanted {FORMAT}")
-        made = Preprocessor()
-        made.encoders = [encoder_of(column) for column in columns]
-        return made
+            raise ValueError(f"Preprocessor: unsupported format {description.get('format')!r}, expected {FORMAT}")
+        preprocessor = Preprocessor()
+        preprocessor.encoders = [encoder_from_dict(column) for column in columns]
+        return preprocessor
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes it as JSON, for instance beside a model that ``cg.train.save_model`` wrote.
+        """Save the fitted state as JSON, for example next to a model saved by ``cg.train.save_model``.
+
+        Args:
+            path: the file, replaced if it exists.
+
+        Raises:
+            RuntimeError: if the preprocessor is not fitted.
 
         >>> import os, tempfile
         >>> path = os.path.join(tempfile.mkdtemp(), "preprocessing.json")
@@ -198,13 +257,13 @@ class Preprocessor:
         """
         import json
 
-        self._demand(Table({name: [] for name in self.columns}))
+        self._require_fitted(Table({name: [] for name in self.columns}))
         with atomic_write("Preprocessor.save", path) as file:
             file.write(json.dumps(self.to_dict(), indent=2).encode() + b"\n")
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Preprocessor:
-        """The preprocessor in a file. Raises ValueError, naming it, for one that ``save`` did not write."""
+        """Load a preprocessor that ``save`` wrote. Raises ValueError, naming the file, for other files."""
         import json
 
         with open(path, encoding="utf-8") as file:
@@ -214,36 +273,40 @@ class Preprocessor:
                 raise ValueError(f"Preprocessor.load: {os.fspath(path)} is corrupt ({error})") from None
 
     def __repr__(self) -> str:
-        return f"Preprocessor({len(self.columns)} columns to {len(self.features)} numbers)"
+        return f"Preprocessor({len(self.columns)} columns, {len(self.features)} features)"
 
 
-def demand_columns(table: Table, names: Iterable[str]) -> None:
-    """Raises ValueError where the table lacks a column."""
+def require_columns(table: Table, names: Iterable[str]) -> None:
+    """Raise ValueError if the table lacks a column."""
     for name in names:
         if name not in table:
-            raise ValueError(f"the column {name!r} is missing; there is {listed(table.names, name)}")
+            raise ValueError(f"column {name!r} is missing; the table has {list_names(table.names, name)}")
 
 
-def demand_one_type(name: str, column: Array) -> None:
-    """Raises ValueError where some of a column's texts are numbers, and others are not."""
+def check_one_type(name: str, column: Array) -> None:
+    """Raise ValueError if some texts of a column are numbers and others are not."""
     values = [value for value in column if value is not None]
-    odd = next((value for value in values if number_of(value) is None), None)
-    number = next((value for value in values if number_of(value) is not None), None)
-    if odd is not None and number is not None:
+    text = next((value for value in values if parse_number(value) is None), None)
+    number = next((value for value in values if parse_number(value) is not None), None)
+    if text is not None and number is not None:
         raise ValueError(
-            f"the column {name!r} mixes numbers and text, such as {number[:40]!r} and {odd[:40]!r}: name it among the "
-            "categories or those to drop, or say which text stands for a missing value"
+            f"column {name!r} mixes numbers and text, such as {number[:40]!r} and {text[:40]!r}: list it in categories "
+            "or drop, or declare the text as a missing value"
         )
 
 
-def demand_no_infinity(name: str, column: Array) -> None:
-    """Raises ValueError where a number is infinite."""
+def check_finite(name: str, column: Array) -> None:
+    """Raise ValueError if a number is infinite."""
     if np.isinf(column).any():
         row = int(np.argmax(np.isinf(column)))
-        raise ValueError(f"the column {name!r} holds {column[row]} in row {row + 1}, which has no place on a scale")
+        raise ValueError(f"column {name!r} contains {column[row]} in row {row + 1}, expected finite numbers")
 
 
 def check_choice(option: str, value: str) -> None:
-    """Raises ValueError for a value that an option does not have."""
+    """Raise ValueError if an option has an unknown value."""
     if value not in CHOICES[option]:
         raise ValueError(f"Preprocessor: {option} must be {' or '.join(CHOICES[option])}, got {value!r}")
+
+
+def count_missing(count: int) -> str:
+    return f"{count} missing value{'' if count == 1 else 's'}"

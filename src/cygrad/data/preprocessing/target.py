@@ -1,4 +1,4 @@
-"""Targets: what is to be predicted, as a network learns it, and back."""
+"""Targets: the column to predict, encoded for a loss and decoded from outputs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.data.preprocessing.encoders import Category, is_sound, shown
-from cygrad.data.tables.column import numbers_of
+from cygrad.data.preprocessing.encoders import Category, format_value, is_valid
+from cygrad.data.tables.column import to_numbers
 
-__all__ = ["Classes", "Quantity", "Target", "fit_target", "target_of"]
+__all__ = ["Classes", "Quantity", "Target", "fit_target", "target_of", "target_to_dict"]
 
 TASKS = ("classification", "regression")
-FEW_CLASSES = 20
+FEW_CLASSES = 20  # at most so many distinct integers are taken for classes
 
 
 @dataclass(frozen=True)
 class Classes:
-    """A column of classes, as their numbers (N,) of int64.
+    """A target of classes, encoded as class indices (N,) of int64.
+
+    Args:
+        name: name of the column.
+        values: the classes, in the order of their indices.
 
     >>> from cygrad.data.preprocessing import Classes
     >>> species = Classes("species", ["setosa", "virginica"])
@@ -34,27 +38,32 @@ class Classes:
     task = "classification"
 
     def encode(self, column: Array) -> Array:
-        """Class numbers. Raises ValueError, naming the row, for a class that is not known."""
+        """Return class indices (N,). Raises ValueError, naming the row, for an unknown class."""
         return self.category.codes(column)
 
-    def decode(self, numbers: Array) -> list[Any]:
-        """The classes of their numbers; whole ones as integers."""
-        return [self.labels[number] for number in numbers.tolist()]
+    def decode(self, indices: Array) -> list[Any]:
+        """Return the labels of class indices (N,)."""
+        return [self.labels[index] for index in indices.tolist()]
 
     @property
     def category(self) -> Category:
-        """The same as a category of inputs."""
+        """The classes as a category."""
         return Category(self.name, self.values)
 
     @property
     def labels(self) -> list[Any]:
-        """The classes; numbers that are whole as integers."""
+        """The class labels; whole numbers as int."""
         return [int(v) if isinstance(v, float) and v == int(v) else v for v in self.values]
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A column of numbers, as (y − mean)/std, (N, 1) of float32.
+    """A numeric target, encoded as (y − mean)/std, shape (N, 1) of float32.
+
+    Args:
+        name: name of the column.
+        mean: mean of the training data.
+        std: standard deviation of the training data, positive.
 
     >>> from cygrad.data.preprocessing import Quantity
     >>> price = Quantity("price", mean=10.0, std=2.0)
@@ -69,12 +78,12 @@ class Quantity:
     task = "regression"
 
     def encode(self, column: Array) -> Array:
-        """Standardised numbers. Raises ValueError, naming the row, for one that is missing or not finite."""
-        numbers = finite(self.name, column)
+        """Return standardized values (N, 1). Raises ValueError, naming the row, for missing or infinite ones."""
+        numbers = finite_numbers(self.name, column)
         return ((numbers - self.mean) / self.std).astype(np.float32)[:, None]
 
     def decode(self, outputs: Array) -> list[float]:
-        """outputs (N, 1) or (N,) in the column's own unit."""
+        """Convert outputs (N, 1) or (N,) to the column's unit."""
         numbers: list[float] = (outputs.astype(np.float64).reshape(-1) * self.std + self.mean).tolist()
         return numbers
 
@@ -83,72 +92,98 @@ Target = Classes | Quantity
 
 
 def fit_target(name: str, column: Array, task: str | None = None) -> Target:
-    """The target that the training part's column `name` shows.
+    """Fit a target to a column of the training data.
 
-    Unless `task` says "classification" or "regression", text is classes, and so are whole numbers of at most 20
-    different values that are fewer than half the rows; other numbers are quantities.
+    Args:
+        name: name of the column.
+        column: its values (N,).
+        task: "classification" or "regression". By default text is classified, and so are integers with at most 20
+            distinct values that are fewer than half the rows; other numbers are regressed.
 
-    Raises ValueError where a value is missing or infinite, all are equal, or text is to be a quantity.
+    Returns:
+        ``Classes`` or a ``Quantity``.
+
+    Raises:
+        ValueError: if a value is missing or infinite, all values are equal, or text is to be regressed.
+
+    >>> from cygrad.data.preprocessing import fit_target
+    >>> fit_target("buys", np.array(["no", "yes", "no"], object))
+    Classes(name='buys', values=['no', 'yes'])
     """
     if task is not None and task not in TASKS:
         raise ValueError(f"the task must be {' or '.join(TASKS)}, got {task!r}")
-    values = column if column.dtype == object else finite(name, column)
+    values = column if column.dtype == object else finite_numbers(name, column)
     for row, value in enumerate(values):
         if value is None:
-            raise ValueError(f"the target {name!r} lacks a value in row {row + 1}")
-    different = sorted(set(values.tolist()))
-    if len(different) < 2:
-        raise ValueError(f"the target {name!r} has one value only, {', '.join(map(shown, different))}")
-    if (task or guessed(values, different)) == "classification":
-        return Classes(name, different)
-    numbers = finite(name, values)
+            raise ValueError(f"target {name!r} has a missing value in row {row + 1}")
+    distinct = sorted(set(values.tolist()))
+    if len(distinct) < 2:
+        raise ValueError(f"target {name!r} must have at least two distinct values, got {format_distinct(distinct)}")
+    if (task or infer_task(values, distinct)) == "classification":
+        return Classes(name, distinct)
+    numbers = finite_numbers(name, values)
     with np.errstate(over="ignore", invalid="ignore"):
         mean, std = float(numbers.mean()), float(numbers.std())
     if not math.isfinite(std) or not std > 0:
-        raise ValueError(f"the target {name!r} has no deviation that float64 can hold")
+        raise ValueError(f"the standard deviation of target {name!r} is out of float64's range")
     return Quantity(name, mean, std)
 
 
-def guessed(values: Array, different: list[Any]) -> str:
-    """The task that values look like."""
+def format_distinct(distinct: list[Any]) -> str:
+    return f"only {format_value(distinct[0])}" if distinct else "none"
+
+
+def infer_task(values: Array, distinct: list[Any]) -> str:
+    """The task that the values suggest."""
     if values.dtype == object:
         return "classification"
-    whole = bool((values == np.rint(values)).all())
-    few = len(different) <= FEW_CLASSES and (len(different) == 2 or 2 * len(different) < len(values))
-    return "classification" if whole and few else "regression"
+    integers = bool((values == np.rint(values)).all())
+    few = len(distinct) <= FEW_CLASSES and (len(distinct) == 2 or 2 * len(distinct) < len(values))
+    return "classification" if integers and few else "regression"
 
 
-def finite(name: str, column: Array) -> Array:
-    """The numbers of a target. Raises ValueError where one is missing or infinite."""
+def finite_numbers(name: str, column: Array) -> Array:
+    """The values of a target as numbers. Raises ValueError for missing or infinite ones."""
     try:
-        numbers = numbers_of(name, column)
+        numbers = to_numbers(name, column)
     except ValueError as error:
-        raise ValueError(f"the target is no quantity: {error}") from None
+        raise ValueError(f"the target is not numeric: {error}") from None
     if not np.isfinite(numbers).all():
         row = int(np.argmin(np.isfinite(numbers)))
-        what = "lacks a value" if np.isnan(numbers[row]) else f"holds {numbers[row]}"
-        raise ValueError(f"the target {name!r} {what} in row {row + 1}")
+        what = "has a missing value" if np.isnan(numbers[row]) else f"contains {numbers[row]}"
+        raise ValueError(f"target {name!r} {what} in row {row + 1}")
     return numbers
 
 
-def described_target(target: Target) -> dict[str, Any]:
-    """A target as plain values."""
+def target_to_dict(target: Target) -> dict[str, Any]:
+    """A target as JSON values."""
     return {"task": target.task, **asdict(target)}
 
 
 def target_of(description: Any) -> Target:
-    """The target that plain values describe. Raises ValueError where they describe none."""
+    """Create a target from its JSON description, as found in a run's ``config.json``.
+
+    Args:
+        description: a dict with "task", "name", and "values" or "mean" and "std".
+
+    Returns:
+        ``Classes`` or a ``Quantity``.
+
+    Raises:
+        ValueError: if the description is invalid.
+    """
     options = dict(description) if isinstance(description, dict) else {}
     task = options.pop("task", None)
     try:
-        made: Target = {"classification": Classes, "regression": Quantity}[task](**options)
+        target: Target = {"classification": Classes, "regression": Quantity}[task](**options)
     except (KeyError, TypeError):
-        raise ValueError(f"there is no target {str(description)[:100]}") from None
-    if isinstance(made, Classes):
-        sound = isinstance(made.values, list) and is_sound(made.category) and len(made.values) > 1
-        made = Classes(made.name, [float(v) if isinstance(v, int) else v for v in made.values]) if sound else made
+        raise ValueError(f"not a description of a target: {str(description)[:100]}") from None
+    if isinstance(target, Classes):
+        valid = isinstance(target.values, list) and is_valid(target.category) and len(target.values) > 1
+        if valid:
+            target = Classes(target.name, [float(v) if isinstance(v, int) else v for v in target.values])
     else:
-        sound = all(type(n) in (int, float) and math.isfinite(n) for n in (made.mean, made.std)) and made.std > 0
-    if not sound or not isinstance(made.name, str):
-        raise ValueError(f"the target {str(made.name)[:40]!r} has values that are none")
-    return made
+        valid = all(type(n) in (int, float) and math.isfinite(n) for n in (target.mean, target.std)) and target.std > 0
+    if not valid or not isinstance(target.name, str):
+        raise ValueError(f"the description of the target {str(target.name)[:40]!r} has invalid values")
+    return target

@@ -1,4 +1,4 @@
-"""Tables: named columns of numbers and text, and the files that they are read from."""
+"""Tables: named columns of numbers and text, and the readers of their files."""
 
 from cygrad.data.tables.arrays import read_npy, read_npz
 from cygrad.data.tables.delimited import read_csv

@@ -1,39 +1,61 @@
-"""Tables in NumPy's files."""
+"""Readers of tables in NumPy files."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.data.matrix import load_npy
-from cygrad.data.tables.table import Table
-from cygrad.serialization import read_npz as arrays_of
+from cygrad.data.parsing import load_npy
+from cygrad.data.tables.table import Table, reads
+from cygrad.serialization import load_npz
 
 __all__ = ["read_npy", "read_npz"]
 
 
+@reads(".npy")
 def read_npy(path: str | os.PathLike[str]) -> Table:
-    """The table in a ``.npy`` file: an array (n,) with named fields, each a column, or one (n, k), whose columns are
-    named "0" to "k − 1". Pickled objects are not read.
+    """Read a table from a ``.npy`` file. Pickled objects are refused.
 
-    Raises ValueError, naming the file, for a file that is corrupt, or an array of another form.
+    Args:
+        path: a file with an array (n,) of named fields, one per column, or an array (n, k), whose columns get the names
+            "0" to "k − 1".
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: if the file is corrupt or its array has another form.
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "numbers.npy")
+    >>> np.save(path, [[1.8, 75], [1.7, 68]])
+    >>> cg.data.read_npy(path)
+    Table(2 rows; 0: numbers, 1: numbers)
     """
     name = os.fspath(path)
     array = load_npy("read_npy", name)
     if array.dtype.names:
-        return made("read_npy", name, {field: np.array(array[field]) for field in array.dtype.names})
+        return build_table("read_npy", name, {field: np.array(array[field]) for field in array.dtype.names})
     if array.ndim != 2:
-        raise ValueError(f"read_npy: {name} must hold 2 dimensions or named fields, got shape {array.shape}")
-    return made("read_npy", name, {str(i): np.array(array[:, i]) for i in range(array.shape[1])})
+        raise ValueError(f"read_npy: {name} must contain a 2-dimensional array or named fields, got {array.shape}")
+    return build_table("read_npy", name, {str(i): np.array(array[:, i]) for i in range(array.shape[1])})
 
 
+@reads(".npz")
 def read_npz(path: str | os.PathLike[str]) -> Table:
-    """The table in a ``.npz`` file: an array (n,) is a column under its name, one (n, k) is k of them, "name 0" to
-    "name k − 1". Pickled objects are not read.
+    """Read a table from a ``.npz`` file. Pickled objects are refused.
 
-    Raises ValueError, naming the file, for a file that is corrupt, or arrays that are no columns of one length.
+    Args:
+        path: a file of named arrays. An array (n,) is a column; an array (n, k) is k columns, "name 0" to "name k − 1".
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: if the file is corrupt or its arrays are not columns of equal length.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "people.npz")
@@ -43,22 +65,22 @@ def read_npz(path: str | os.PathLike[str]) -> Table:
     """
     name = os.fspath(path)
     with open(name, "rb") as file:
-        arrays, _ = arrays_of(file, name)
+        arrays, _ = load_npz(file, name)
     columns: dict[str, Array] = {}
     for key, array in arrays.items():
         if array.ndim == 2:
             columns.update({f"{key} {i}": array[:, i] for i in range(array.shape[1])})
         else:
             columns[key] = array
-    return made("read_npz", name, columns)
+    return build_table("read_npz", name, columns)
 
 
-def made(op: str, name: str, columns: dict[str, Array]) -> Table:
-    """The table of arrays."""
+def build_table(op: str, path: str, columns: dict[str, Any]) -> Table:
+    """A table of columns from a file. Raises ValueError, naming the file, if they do not form one or have no rows."""
     try:
         table = Table(columns)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{op}: {name} is no table ({error})") from None
+        raise ValueError(f"{op}: {path} is not a table ({error})") from None
     if not len(table):
-        raise ValueError(f"{op}: {name} has no rows")
+        raise ValueError(f"{op}: {path} has no rows")
     return table

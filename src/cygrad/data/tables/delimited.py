@@ -1,4 +1,4 @@
-"""CSV: tables in text."""
+"""Reader of tables in CSV files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.data.tables.column import number_of
-from cygrad.data.tables.table import Table
+from cygrad.data.parsing import parse_number
+from cygrad.data.tables.table import Table, reads
 
 __all__ = ["MISSING", "read_csv"]
 
@@ -22,6 +22,7 @@ DELIMITERS = ",;\t|"
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
 
 
+@reads(".csv", ".tsv")
 def read_csv(
     path: str | os.PathLike[str],
     *,
@@ -31,23 +32,28 @@ def read_csv(
     missing: Iterable[str] = MISSING,
     text: Iterable[str] = (),
 ) -> Table:
-    """The table in a CSV file, whose first line holds the columns' names. What stands in quotes may hold delimiters
-    and line ends; empty lines do not count; space around a name or a value is cut off.
+    """Read a table from a CSV file whose first line contains the column names.
 
-    A column is one of numbers where all its values are, apart from those that are `missing`; ``inf`` is a number,
-    ``1_000`` is none. Else, or where its name is in `text`, it is one of text.
+    Quoted fields may contain delimiters and line breaks. Empty lines are ignored, and whitespace around names and
+    values is stripped. A column is numeric if all its values are numbers, apart from missing ones; ``inf`` is a number,
+    ``1_000`` is not.
 
     Args:
-        delimiter: what separates values, of the comma, the semicolon, the tab and the bar the one that the first line
-            has most of, unless given.
-        encoding: of the bytes; a mark of UTF-8 at the beginning is passed over.
-        decimal: the decimal point.
-        missing: what stands for a missing value.
-        text: names of columns that stay text, whatever they hold.
+        path: the file.
+        delimiter: field separator; by default the one among comma, semicolon, tab and bar that splits the first line
+            into most fields.
+        encoding: encoding of the file; a UTF-8 byte order mark is skipped.
+        decimal: decimal point.
+        missing: texts that stand for a missing value.
+        text: names of columns to read as text, whatever they contain.
 
-    Raises ValueError, naming the file and the line, where it is empty or has names only, bytes are not of the
-    encoding, quotes are not closed, a line has more or fewer values than there are names, a name is empty or stands
-    twice, or numbers have a decimal comma that `decimal` does not tell.
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: if the file has no rows, is not in `encoding` or not valid CSV, a line has too few or too many
+            fields, a name is empty or repeated, or numbers have a decimal comma but `decimal` is another character.
+            The message names the file and the line.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "people.csv")
@@ -58,54 +64,54 @@ def read_csv(
     name = os.fspath(path)
     for option, value in ("delimiter", delimiter), ("decimal", decimal):
         if value is not None and (len(value) != 1 or value in '"\r\n'):
-            raise ValueError(f"read_csv: the {option} must be one character, got {value!r}")
-    content = decoded(name, encoding)
-    names, rows = parsed(name, content, delimiter or likely_delimiter(content))
-    absent, kept = {value.strip() for value in missing}, set(text)
+            raise ValueError(f"read_csv: {option} must be a single character, got {value!r}")
+    content = read_text(name, encoding)
+    names, rows = parse_fields(name, content, delimiter or detect_delimiter(content))
+    missing_texts, text_columns = {value.strip() for value in missing}, set(text)
     columns = {}
     for column, fields in zip(names, zip(*rows, strict=True), strict=True):
-        numbers = None if column in kept else all_numbers(fields, decimal, absent)
+        numbers = None if column in text_columns else parse_complete(fields, decimal, missing_texts)
         if numbers is None:
-            values = [None if (stripped := field.strip()) in absent else stripped for field in fields]
-            numbers = texts(values) if column in kept else typed(name, column, values, decimal)
+            values = [None if (stripped := field.strip()) in missing_texts else stripped for field in fields]
+            numbers = text_column(values) if column in text_columns else infer_column(name, column, values, decimal)
         columns[column] = numbers
     return Table(columns)
 
 
-def decoded(name: str, encoding: str) -> str:
-    """The text of a file."""
+def read_text(path: str, encoding: str) -> str:
+    """The decoded content of a file."""
     try:
-        with open(name, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
+        with open(path, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
             content = file.read()
     except LookupError:
-        raise ValueError(f"read_csv: there is no encoding {encoding!r}") from None
+        raise ValueError(f"read_csv: unknown encoding {encoding!r}") from None
     except UnicodeError as error:
-        place = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
-        with open(name, "rb") as raw:
+        where = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
+        with open(path, "rb") as raw:
             mark = raw.read(2)
         other = "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
-        raise ValueError(f"read_csv: {name} is not {encoding}{place}; it may be encoding={other!r}") from None
+        raise ValueError(f"read_csv: {path} is not valid {encoding}{where}; try encoding={other!r}") from None
     if "\0" in content:
-        raise ValueError(f"read_csv: {name} holds zero bytes, so it is no text in {encoding}")
+        raise ValueError(f"read_csv: {path} contains zero bytes, so it is not text in {encoding}")
     return content
 
 
-def likely_delimiter(content: str) -> str:
-    """The delimiter that the first line with something in it has most of."""
+def detect_delimiter(content: str) -> str:
+    """The delimiter that splits the first non-blank line into most fields."""
     first = next((line for line in io.StringIO(content) if line.strip()), "")
-    return max(DELIMITERS, key=lambda delimiter: fields_in(first, delimiter))
+    return max(DELIMITERS, key=lambda delimiter: count_fields(first, delimiter))
 
 
-def fields_in(line: str, delimiter: str) -> int:
-    """How many fields a line has."""
+def count_fields(line: str, delimiter: str) -> int:
+    """The number of fields of a line."""
     try:
         return len(next(csv.reader([line], delimiter=delimiter), []))
     except csv.Error:
         return 0
 
 
-def parsed(name: str, content: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
-    """The names, and the rows as they stand there."""
+def parse_fields(path: str, content: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
+    """The column names, and the fields of each row."""
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     names: list[str] = []
     rows: list[list[str]] = []
@@ -115,37 +121,37 @@ def parsed(name: str, content: str, delimiter: str) -> tuple[list[str], list[lis
                 continue
             if not names:
                 names = [field.strip() for field in fields]
-                check_names(name, names)
+                check_header(path, names)
             elif len(fields) != len(names):
-                got = f"line {reader.line_num} of {name} has {len(fields)} values"
-                raise ValueError(f"read_csv: {got}, but there are {len(names)} names")
+                got = f"line {reader.line_num} of {path} has {len(fields)} fields"
+                raise ValueError(f"read_csv: {got}, expected {len(names)}, one per column")
             else:
                 rows.append(fields)
     except csv.Error as error:
-        raise ValueError(f"read_csv: line {reader.line_num} of {name} is no CSV ({error})") from None
+        raise ValueError(f"read_csv: line {reader.line_num} of {path} is not valid CSV ({error})") from None
     if not rows:
-        raise ValueError(f"read_csv: {name} {'has names, but no rows' if names else 'is empty'}")
+        raise ValueError(f"read_csv: {path} {'has column names but no rows' if names else 'is empty'}")
     return names, rows
 
 
-def check_names(name: str, names: Sequence[str]) -> None:
-    """Raises ValueError where the first line can't be that of the columns' names."""
-    if all(number_of(column) is not None for column in names):
-        raise ValueError(f"read_csv: the first line of {name} holds numbers, where the columns' names are wanted")
+def check_header(path: str, names: Sequence[str]) -> None:
+    """Raise ValueError if the first line can't contain the column names."""
+    if all(parse_number(column) is not None for column in names):
+        raise ValueError(f"read_csv: the first line of {path} must contain column names, got numbers")
     seen: set[str] = set()
     for number, column in enumerate(names, 1):
         if not column:
-            hint = "; pandas writes such a column unless told index=False" if number == 1 else ""
-            raise ValueError(f"read_csv: column {number} of {name} has no name{hint}")
+            hint = "; for a file written by pandas, use to_csv(index=False)" if number == 1 else ""
+            raise ValueError(f"read_csv: column {number} of {path} has no name{hint}")
         if column in seen:
-            raise ValueError(f"read_csv: the column {column!r} stands twice in {name}")
+            raise ValueError(f"read_csv: duplicate column {column!r} in {path}")
         seen.add(column)
 
 
-def all_numbers(fields: Sequence[str], decimal: str, absent: Iterable[str]) -> Array | None:
-    """A column of numbers of which none is missing, in one go; None for others."""
-    signs = [number for value in absent if (number := number_of(value)) is not None and not math.isnan(number)]
-    if signs or decimal != "." or "_" in "".join(fields):
+def parse_complete(fields: Sequence[str], decimal: str, missing: Iterable[str]) -> Array | None:
+    """A numeric column without missing values, parsed at once; None if the fields need a closer look."""
+    sentinels = [number for value in missing if (number := parse_number(value)) is not None and not math.isnan(number)]
+    if sentinels or decimal != "." or "_" in "".join(fields):
         return None
     try:
         return np.array(list(map(float, fields)))
@@ -153,34 +159,34 @@ def all_numbers(fields: Sequence[str], decimal: str, absent: Iterable[str]) -> A
         return None
 
 
-def texts(values: Sequence[str | None]) -> Array:
-    """A column of text."""
+def text_column(values: Sequence[str | None]) -> Array:
+    """A text column."""
     column = np.empty(len(values), object)
     column[:] = values
     return column
 
 
-def typed(name: str, column: str, values: Sequence[str | None], decimal: str) -> Array:
-    """A column of numbers where all values that are there are numbers, else one of text."""
+def infer_column(path: str, column: str, values: Sequence[str | None], decimal: str) -> Array:
+    """A numeric column if all values that are not missing are numbers, else a text column."""
     numbers = np.full(len(values), np.nan)
     for row, value in enumerate(values):
         if value is None:
             continue
-        number = number_of(value if decimal == "." else value.replace(decimal, "."))
+        number = parse_number(value if decimal == "." else value.replace(decimal, "."))
         if number is None:
             if decimal == "." and DECIMAL_COMMA.fullmatch(value):
-                demand_no_commas(name, column, values)
-            return texts(values)
+                check_decimal_comma(path, column, values)
+            return text_column(values)
         numbers[row] = number
-    return numbers if any(value is not None for value in values) else texts(values)
+    return numbers if any(value is not None for value in values) else text_column(values)
 
 
-def demand_no_commas(name: str, column: str, values: Sequence[str | None]) -> None:
-    """Raises ValueError where all values would be numbers, if the comma were their decimal point."""
-    there = [value for value in values if value is not None]
-    if all(DECIMAL_COMMA.fullmatch(value) or number_of(value) is not None for value in there):
-        comma = next(value for value in there if DECIMAL_COMMA.fullmatch(value))
+def check_decimal_comma(path: str, column: str, values: Sequence[str | None]) -> None:
+    """Raise ValueError if all values would be numbers with a comma as decimal point."""
+    known = [value for value in values if value is not None]
+    if all(DECIMAL_COMMA.fullmatch(value) or parse_number(value) is not None for value in known):
+        example = next(value for value in known if DECIMAL_COMMA.fullmatch(value))
         raise ValueError(
-            f"read_csv: column {column!r} of {name} has numbers with a decimal comma, such as {comma!r}; "
-            "decimal=',' reads them"
+            f"read_csv: column {column!r} of {path} has numbers with a decimal comma, such as {example!r}; "
+            "pass decimal=','"
         )

@@ -1,32 +1,37 @@
-"""Table: named columns of one length."""
+"""Table: named columns of equal length."""
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cygrad._typing import Array
 from cygrad.data.tables.column import as_column
 
-__all__ = ["ENDINGS", "Table"]
+__all__ = ["READERS", "Table", "reads"]
 
-ENDINGS = (".csv", ".tsv", ".npy", ".npz", ".parquet")
+Reader = TypeVar("Reader", bound=Callable[..., Any])
 
 
 class Table:
-    """Columns of one length under their names. A column of numbers is an array (n,) of float64, in which NaN stands
-    for a value that is missing; one of text an array (n,) of objects, str or, where one is missing, None.
+    """Named columns of equal length.
 
-    `columns` is a dict, or anything else with ``items()``, such as a data frame of pandas. Integers and floats become
-    float64, booleans the text "True" and "False", dates and times seconds since 1970; space around a text is cut off,
-    and a text of nothing else is missing.
+    A numeric column is a float64 array (n,) in which NaN marks missing values. A text column is an object array (n,) of
+    str, with None for missing values.
 
-    Raises ValueError where columns differ in length, a name stands twice, is empty or no text, TypeError for values
-    of other kinds.
+    Integers and floats become float64, booleans the text "True" and "False", dates and times seconds since 1970.
+    Whitespace around text is stripped; blank text is missing.
+
+    Args:
+        columns: a dict from names to values, or any object with ``items()``, such as a pandas data frame.
+
+    Raises:
+        TypeError: if values are neither numbers nor text.
+        ValueError: if columns differ in length, or a name is repeated, empty or not a string.
 
     >>> table = cg.data.Table({"height": [1.8, None], "city": ["Bern", "Oslo"]})
     >>> len(table), table.names, table["height"]
@@ -35,80 +40,102 @@ class Table:
 
     def __init__(self, columns: Any) -> None:
         if not hasattr(columns, "items"):
-            raise TypeError(f"Table: wanted a dict of columns or a data frame, got {type(columns).__name__}")
+            raise TypeError(f"Table: expected a dict of columns or a data frame, got {type(columns).__name__}")
         self._columns: dict[str, Array] = {}
         length = None
         for name, values in columns.items():
             if not isinstance(name, str) or not name:
-                raise ValueError(f"Table: a column's name must be text and not empty, got {name!r}")
+                raise ValueError(f"Table: column names must be non-empty strings, got {name!r}")
             if name in self._columns:
-                raise ValueError(f"Table: the column {name!r} stands twice")
+                raise ValueError(f"Table: duplicate column {name!r}")
             column = as_column(name, values)
             length = len(column) if length is None else length
             if len(column) != length:
-                raise ValueError(f"Table: column {name!r} has {len(column)} values, those before it {length}")
+                raise ValueError(f"Table: column {name!r} has {len(column)} values, previous columns have {length}")
             self._columns[name] = column
         self._length = length or 0
 
     @staticmethod
     def read(path: str | os.PathLike[str], **options: Any) -> Table:
-        """The table in a file: ``.csv`` or ``.tsv`` by ``read_csv``, whose options these are, ``.npy``, ``.npz`` or
-        ``.parquet``. To read one runs no code from it.
+        """Read a table from a file; the reader is chosen by the file's suffix. No code in the file is executed.
 
-        Raises ValueError for another ending, and, naming the file, for a file that can't be read as a table.
+        Args:
+            path: a ``.csv``, ``.tsv``, ``.npy``, ``.npz`` or ``.parquet`` file.
+            **options: options of ``read_csv``, for ``.csv`` and ``.tsv`` files.
+
+        Returns:
+            The table.
+
+        Raises:
+            ValueError: if the suffix is another one, the file can't be read as a table, or options do not apply.
         """
-        from cygrad.data import tables
-
-        ending = os.path.splitext(os.fspath(path))[1].lower()
-        if ending in (".csv", ".tsv"):
-            return tables.read_csv(path, **options)
-        if ending not in ENDINGS:
-            raise ValueError(f"Table.read: the file must end in {', '.join(ENDINGS)}, got {os.fspath(path)!r}")
-        readers = {".npy": tables.read_npy, ".npz": tables.read_npz, ".parquet": tables.read_parquet}
-        if options:
-            raise ValueError(f"Table.read: a {ending} file is read without options, got {', '.join(options)}")
-        return readers[ending](path)
+        suffix = os.path.splitext(os.fspath(path))[1].lower()
+        if suffix not in READERS:
+            raise ValueError(f"Table.read: the file must end in {', '.join(sorted(READERS))}, got {os.fspath(path)!r}")
+        if options and suffix not in (".csv", ".tsv"):
+            raise ValueError(f"Table.read: options are for .csv and .tsv files, got {', '.join(options)} for {suffix}")
+        return READERS[suffix](path, **options)
 
     @property
     def names(self) -> list[str]:
-        """The columns' names, in order."""
+        """Column names, in order."""
         return list(self._columns)
 
     def __len__(self) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         return self._length
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is a column of that name."""
+        """Return whether the table has a column of this name."""
         return name in self._columns
 
     def __iter__(self) -> Iterator[str]:
-        """The names."""
+        """Iterate over the column names."""
         return iter(self._columns)
 
     def __getitem__(self, name: str) -> Array:
-        """The column of a name. Raises KeyError, which tells those that there are."""
+        """Return a column. Raises KeyError, listing the columns, if there is none of this name."""
         if name not in self._columns:
-            raise KeyError(f"the table has no column {name!r}, but {listed(self.names, name)}")
+            raise KeyError(f"the table has no column {name!r}; its columns are {list_names(self.names, name)}")
         return self._columns[name]
 
     def items(self) -> Iterable[tuple[str, Array]]:
-        """Names and columns."""
+        """Return (name, column) pairs, in order."""
         return self._columns.items()
 
     def take(self, rows: Sequence[int] | Array) -> Table:
-        """The rows of some indices, in their order."""
+        """Select rows.
+
+        Args:
+            rows: indices (k,), in the order wanted.
+
+        Returns:
+            A table of k rows.
+        """
         indices = np.asarray(rows, np.int64)
-        return self._made({name: column[indices] for name, column in self.items()}, len(indices))
+        return self._from_columns({name: column[indices] for name, column in self.items()}, len(indices))
 
     def drop(self, names: Iterable[str]) -> Table:
-        """The table without some columns. Raises KeyError for one that there is not."""
-        gone = set(names)
-        for name in gone:
-            self[name]
-        return self._made({name: column for name, column in self.items() if name not in gone}, len(self))
+        """Remove columns.
 
-    def _made(self, columns: dict[str, Array], length: int) -> Table:
+        Args:
+            names: names of the columns to remove.
+
+        Returns:
+            A table of the other columns.
+
+        Raises:
+            KeyError: if a column does not exist.
+        """
+        dropped = set(names)
+        for name in dropped:
+            self[name]
+        columns = {name: column for name, column in self.items() if name not in dropped}
+        return self._from_columns(columns, len(self))
+
+    @staticmethod
+    def _from_columns(columns: dict[str, Array], length: int) -> Table:
+        """A table of columns that need no conversion."""
         table = Table({})
         table._columns, table._length = columns, length
         return table
@@ -118,8 +145,22 @@ class Table:
         return f"Table({len(self)} rows; {', '.join(kinds)})"
 
 
-def listed(names: Sequence[str], wanted: str) -> str:
-    """The names that there are, at most ten, those like the one that is wanted first."""
-    near = difflib.get_close_matches(wanted, names, 3)
-    ordered = [*near, *(name for name in names if name not in near)]
+# The reader of each file suffix. Readers register themselves, so that this module does not import them.
+READERS: dict[str, Callable[..., Table]] = {}
+
+
+def reads(*suffixes: str) -> Callable[[Reader], Reader]:
+    """Register the decorated function as the reader of files with these suffixes."""
+
+    def register(reader: Reader) -> Reader:
+        READERS.update(dict.fromkeys(suffixes, reader))
+        return reader
+
+    return register
+
+
+def list_names(names: Sequence[str], wanted: str) -> str:
+    """At most ten names, those most similar to the wanted one first."""
+    similar = difflib.get_close_matches(wanted, names, 3)
+    ordered = [*similar, *(name for name in names if name not in similar)]
     return ", ".join(map(repr, ordered[:10])) + (", …" if len(ordered) > 10 else "") if ordered else "none"

@@ -1,5 +1,5 @@
-"""TensorBoard: a writer of event files, and the callback that uses it. They need no package but NumPy; TensorBoard
-itself, which shows them, is ``pip install 'cygrad[tensorboard]'``."""
+"""TensorBoard: a writer of event files, and a callback that uses it. Both need only NumPy;
+``pip install 'cygrad[tensorboard]'`` installs TensorBoard itself, which shows the files."""
 
 from cygrad.integrations.tensorboard.callback import TensorBoard
 from cygrad.integrations.tensorboard.writer import SummaryWriter

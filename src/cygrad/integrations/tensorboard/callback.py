@@ -1,4 +1,4 @@
-"""TensorBoard as a callback."""
+"""The callback."""
 
 from __future__ import annotations
 
@@ -17,30 +17,43 @@ from cygrad.integrations.tracker import (
     TrackerWarning,
     check_every,
     outcome,
-    sentence,
     settings_of,
+    short_message,
 )
 from cygrad.train.protocols import TrainerLike
 
 __all__ = ["TensorBoard"]
 
-BUCKETS = 30  # as many as TensorBoard draws
+BUCKETS = 30  # the number that TensorBoard draws
 
 
 class TensorBoard(Tracker):
-    """Shows a training in TensorBoard: the records of epochs (``epoch/loss`` over the epochs), the numbers of each
-    `every`-th step (``batch/loss`` over the steps), histograms of the weights after each `histograms`-th epoch, with
-    `gradients` also those of the last gradients, the graph of the model, and at the end its row in the table of
-    hyperparameters: the settings of the training and `hparams`, and the last record.
+    """Writes a training to TensorBoard: scalars, histograms, the graph of the model, and hyperparameters.
 
-    >>> import tempfile
-    >>> from cygrad.integrations.tensorboard import TensorBoard
-    >>> model = cg.nn.Linear(2, 1)
-    >>> trainer = cg.train.Trainer(
-    ...     model, cg.nn.functional.mse_loss, cg.optim.SGD(model.parameters(), lr=0.1), progress=False,
-    ...     callbacks=[TensorBoard(tempfile.mkdtemp(), gradients=True)],
-    ... )
-    >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))], epochs=2)
+    Scalars are the records of epochs (``epoch/loss`` over the epochs) and the values of steps (``batch/loss`` over the
+    steps). At the end the settings of the training and its last record become a row in the table of hyperparameters. If
+    a file cannot be written, training continues after a ``TrackerWarning``.
+
+    Args:
+        log_dir: the folder to write to. Default: a new folder in ``runs``.
+        every: write the loss, gradient norm and learning rate of each `every`-th step; None writes epochs only.
+        histograms: write histograms of the weights after each `histograms`-th epoch; None writes none.
+        gradients: also write histograms of the last gradients.
+        graph: write the graph of the model.
+        hparams: hyperparameters to write in addition to the settings of the training.
+
+    Raises:
+        ValueError: `every` or `histograms` is below 1.
+
+    Example:
+        >>> import tempfile
+        >>> from cygrad.integrations.tensorboard import TensorBoard
+        >>> model = cg.nn.Linear(2, 1)
+        >>> trainer = cg.train.Trainer(
+        ...     model, cg.nn.functional.mse_loss, cg.optim.SGD(model.parameters(), lr=0.1), progress=False,
+        ...     callbacks=[TensorBoard(tempfile.mkdtemp(), gradients=True)],
+        ... )
+        >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))], epochs=2)
     """
 
     def __init__(
@@ -61,25 +74,26 @@ class TensorBoard(Tracker):
         self.hparams = hparams or {}
         self.writer: SummaryWriter | None = None
         self._first: FirstInputs | None = None
-        self._done = 0
+        self._last_epoch = 0  # in the files of a resumed training
 
-    def place(self) -> str:
+    def destination(self) -> str:
         return os.fspath(self.writer.log_dir if self.writer is not None else self.log_dir or "runs")
 
     def begin(self, trainer: TrainerLike) -> None:
-        resumed = trainer.step + 1 if trainer.step else None
-        # Purged is what has this step or a later one, which most epochs have not: those are not written again.
-        self._done = min(last_step(self.log_dir, "epoch/"), trainer.step) if resumed and self.log_dir else 0
-        self.writer = SummaryWriter(self.log_dir, purge_step=resumed)
+        purge_step = trainer.step + 1 if trainer.step else None
+        # Purging removes rows from this step on. Epochs have smaller numbers than steps, so that most of them remain
+        # and must not be written again.
+        self._last_epoch = min(last_step(self.log_dir, "epoch/"), trainer.step) if purge_step and self.log_dir else 0
+        self.writer = SummaryWriter(self.log_dir, purge_step=purge_step)
         self._first = FirstInputs(trainer.model) if self.graph else None
 
     def take(self, row: Row, trainer: TrainerLike) -> None:
         writer = self.writer
-        if writer is None or (row.kind == "epoch" and row.epoch <= self._done):
+        if writer is None or (row.kind == "epoch" and row.epoch <= self._last_epoch):
             return
         at = row.step if row.kind == "batch" else row.epoch
-        numbers = [scalar(f"{row.kind}/{name}", value) for name, value in row.values.items() if name != "epoch"]
-        writer.add_values(numbers, at, row.time)
+        scalars = [scalar(f"{row.kind}/{name}", value) for name, value in row.values.items() if name != "epoch"]
+        writer.add_values(scalars, at, row.time)
         if row.kind == "epoch":
             self._add_histograms(writer, trainer)
             self._add_graph(writer, trainer)
@@ -89,11 +103,11 @@ class TensorBoard(Tracker):
             return
         arrays = {f"weights/{name}": p.array for name, p in trainer.model.named_parameters()}
         if self.gradients:
-            found = trainer.model.named_parameters()
-            arrays |= {f"gradients/{name}": p.grad.array for name, p in found if p.grad is not None}
+            parameters = trainer.model.named_parameters()
+            arrays |= {f"gradients/{name}": p.grad.array for name, p in parameters if p.grad is not None}
         histograms = []
         for tag, array in arrays.items():
-            with contextlib.suppress(ValueError):  # an array without a finite number has no histogram
+            with contextlib.suppress(ValueError):  # no finite value
                 histograms.append(histogram(tag, array, BUCKETS))
         writer.add_values(histograms, trainer.epoch)
 
@@ -105,8 +119,8 @@ class TensorBoard(Tracker):
             writer.add_graph(trainer.model, first.tensors)
         except OSError:
             raise
-        except Exception as error:  # whatever a user's model raises when it is copied and called once more
-            message = f"TensorBoard: the model has no graph to show ({sentence(error)}); the training goes on"
+        except Exception as error:  # copying or calling the user's model may raise anything
+            message = f"TensorBoard: cannot draw the graph of the model ({short_message(error)}); training continues"
             warnings.warn(message, TrackerWarning, stacklevel=6)
 
     def end(self, trainer: TrainerLike) -> None:

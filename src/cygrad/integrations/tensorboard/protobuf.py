@@ -1,4 +1,4 @@
-"""The wire format of Protocol Buffers, as far as TensorBoard's messages need it.
+"""The part of Protocol Buffers' wire format that TensorBoard's messages need.
 
 A message is the concatenation of its fields, and a field is a key, number·8 + wire type, and a value.
 https://protobuf.dev/programming-guides/encoding/
@@ -20,7 +20,7 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
 
 def varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; all but the last have the eighth bit set. Negative numbers are taken
+    """Seven bits per byte, lowest first; all bytes but the last have the eighth bit set. Negative numbers are taken
     modulo 2⁶⁴.
 
     >>> varint(300), len(varint(-1))
@@ -45,7 +45,7 @@ def integer(number: int, value: int) -> bytes:
 
 
 def real(number: int, value: float) -> bytes:
-    """A field of type float; what is too large for it is infinite."""
+    """A field of type float; values that are too large become infinite."""
     try:
         return key(number, FIXED32) + struct.pack("<f", value)
     except OverflowError:
@@ -71,37 +71,37 @@ def doubles(number: int, values: Array) -> bytes:
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """The numbers and values of a message's fields: an int for a varint, else bytes.
 
-    Raises ValueError where it is no message.
+    Raises ValueError if the message is malformed.
 
     >>> list(fields(integer(1, 300) + data(2, "ab")))
     [(1, 300), (2, b'ab')]
     """
-    place = 0
-    while place < len(message):
-        tag, place = read_varint(message, place)
+    offset = 0
+    while offset < len(message):
+        tag, offset = read_varint(message, offset)
         wire_type = tag & 7
         if wire_type == VARINT:
-            value, place = read_varint(message, place)
+            value, offset = read_varint(message, offset)
             yield tag >> 3, value
             continue
         sizes = {FIXED64: 8, FIXED32: 4}
         if wire_type != LENGTH and wire_type not in sizes:
-            raise ValueError(f"fields: there is no wire type {wire_type}")
-        size, place = read_varint(message, place) if wire_type == LENGTH else (sizes[wire_type], place)
-        if place + size > len(message):
-            raise ValueError("fields: the message ends within a field")
-        yield tag >> 3, message[place : place + size]
-        place += size
+            raise ValueError(f"fields: unknown wire type {wire_type}")
+        size, offset = read_varint(message, offset) if wire_type == LENGTH else (sizes[wire_type], offset)
+        if offset + size > len(message):
+            raise ValueError("fields: the message ends inside a field")
+        yield tag >> 3, message[offset : offset + size]
+        offset += size
 
 
-def read_varint(message: bytes, place: int) -> tuple[int, int]:
-    """A number, and where it ends."""
+def read_varint(message: bytes, offset: int) -> tuple[int, int]:
+    """A varint, and the offset after it."""
     value = 0
     for shift in range(0, 70, 7):
-        if place >= len(message):
+        if offset >= len(message):
             break
-        byte, place = message[place], place + 1
+        byte, offset = message[offset], offset + 1
         value |= (byte & 127) << shift
         if byte < 128:
-            return value, place
-    raise ValueError("fields: the message ends within a number")
+            return value, offset
+    raise ValueError("fields: the message ends inside a varint")

@@ -1,4 +1,4 @@
-"""Reads event files, as far as a training that is resumed has to know what they hold."""
+"""Reads event files, to find out what a resumed training has already written."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["last_step"]
 
 
 def last_step(folder: str | os.PathLike[str], prefix: str) -> int:
-    """The largest step of a value whose tag begins with `prefix`, in the event files of a folder; 0 where there is
-    none. What is no whole event does not count.
+    """The largest step of a value whose tag starts with `prefix` in the event files of a folder, or 0. Incomplete
+    events are ignored.
 
     >>> import tempfile
     >>> from cygrad.integrations.tensorboard import SummaryWriter
@@ -30,7 +30,7 @@ def last_step(folder: str | os.PathLike[str], prefix: str) -> int:
 
 
 def tags(path: str) -> Iterator[tuple[int, bytes]]:
-    """The step and the tag of each value in a file."""
+    """The step and tag of each value in a file."""
     for message in records(path):
         try:
             event = dict(fields(message))
@@ -42,7 +42,7 @@ def tags(path: str) -> Iterator[tuple[int, bytes]]:
 
 
 def records(path: str) -> Iterator[bytes]:
-    """The data of a TFRecord file's whole records, their checksums passed over."""
+    """The data of each complete record in a TFRecord file. Checksums are not verified."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         while len(head := file.read(12)) == 12:

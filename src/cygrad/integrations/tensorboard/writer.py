@@ -1,4 +1,4 @@
-"""SummaryWriter: event files for TensorBoard, under the names of ``torch.utils.tensorboard``."""
+"""SummaryWriter: writes event files for TensorBoard, with the methods of ``torch.utils.tensorboard``."""
 
 from __future__ import annotations
 
@@ -14,33 +14,44 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.integrations.tensorboard import summary
-from cygrad.integrations.tensorboard.graph import graph_def, trace
+from cygrad.integrations.tensorboard.graph import graph_def, trace_boxes
 from cygrad.integrations.tensorboard.tfrecord import record
 from cygrad.nn.module import Module
 from cygrad.tensor import Tensor
 
 __all__ = ["SummaryWriter"]
 
-NUMBERS = itertools.count()  # of the files of this process
+FILE_NUMBERS = itertools.count()  # within this process
 
 
 class SummaryWriter:
-    """Writes an event file in `log_dir`, which TensorBoard shows: ``tensorboard --logdir runs``. Without `log_dir` it
-    is a new folder in ``runs``, with `comment` at the end of its name.
+    """Writes an event file, which ``tensorboard --logdir runs`` shows.
 
-    The methods have PyTorch's names and arguments. Events are gathered, and written when there are `max_queue` of
-    them, after `flush_secs` seconds, by ``flush`` and by ``close``. As a context manager it closes the file in the end.
-    Every `global_step` is an int; without one it is 0. `walltime` is in seconds since 1970; without one it is now.
+    The methods have PyTorch's names and arguments. In all of them `global_step` is an int (default 0), and `walltime`
+    is in seconds since 1970 (default: now). Events are queued, and written when the queue is full, after `flush_secs`
+    seconds, and by ``flush`` and ``close``. As a context manager the writer closes itself.
 
-    Raises OSError where the file can't be written.
+    Args:
+        log_dir: the folder to write to. Default: a new folder in ``runs``.
+        comment: suffix of the default folder's name.
+        purge_step: hide events from this step on that earlier files in the folder contain.
+        max_queue: largest number of queued events.
+        flush_secs: largest number of seconds between two writes.
+        filename_suffix: suffix of the file's name.
 
-    >>> import os, tempfile
-    >>> from cygrad.integrations.tensorboard import SummaryWriter
-    >>> folder = tempfile.mkdtemp()
-    >>> with SummaryWriter(folder) as writer:
-    ...     writer.add_scalar("loss", 0.5, global_step=1)
-    >>> os.listdir(folder)
-    ['events.out.tfevents...']
+    Raises:
+        OSError: the file cannot be written.
+
+    Example:
+        >>> import os, tempfile
+        >>> from cygrad.integrations.tensorboard import SummaryWriter
+        >>> folder = tempfile.mkdtemp()
+        >>> with SummaryWriter(folder) as writer:
+        ...     writer.add_scalar("loss", 0.5, global_step=1)
+        >>> os.listdir(folder)
+        ['events.out.tfevents...']
+
+    https://docs.pytorch.org/docs/stable/tensorboard.html
     """
 
     def __init__(
@@ -56,12 +67,12 @@ class SummaryWriter:
         self.max_queue = max_queue
         self.flush_secs = flush_secs
         os.makedirs(self.log_dir, exist_ok=True)
-        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{next(NUMBERS)}"
+        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{next(FILE_NUMBERS)}"
         self._path = os.path.join(self.log_dir, name + filename_suffix)
         self._lock = threading.Lock()
-        self._waiting: list[bytes] = []
+        self._queue: list[bytes] = []
         self._due = time.monotonic() + flush_secs
-        self._parts: dict[str, SummaryWriter] = {}
+        self._chart_writers: dict[str, SummaryWriter] = {}  # of add_scalars, by folder
         self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 # until close
         self._add(summary.version(), 0, None)
         if purge_step is not None:
@@ -69,16 +80,16 @@ class SummaryWriter:
         self.flush()
 
     def get_logdir(self) -> str:
-        """The folder."""
+        """Returns the folder."""
         return self.log_dir
 
-    # What is added
+    # Adding events
 
     def add_scalar(
         self, tag: str, scalar_value: Any, global_step: int | None = None, walltime: float | None = None, **_: Any
     ) -> None:
-        """Adds one number."""
-        self.add_values([summary.scalar(tag, number(scalar_value))], global_step, walltime)
+        """Adds a scalar: a number, or a tensor or array with one element."""
+        self.add_values([summary.scalar(tag, to_float(scalar_value))], global_step, walltime)
 
     def add_scalars(
         self,
@@ -87,12 +98,14 @@ class SummaryWriter:
         global_step: int | None = None,
         walltime: float | None = None,
     ) -> None:
-        """Adds several numbers that TensorBoard draws in one chart: each is a run of its own, in a folder below."""
+        """Adds several scalars that TensorBoard draws in one chart. Each is written as a run in a subfolder."""
         for tag, value in tag_scalar_dict.items():
             folder = os.path.join(self.log_dir, f"{main_tag.replace('/', '_')}_{tag}")
-            if folder not in self._parts:
-                self._parts[folder] = SummaryWriter(folder, max_queue=self.max_queue, flush_secs=self.flush_secs)
-            self._parts[folder].add_scalar(main_tag, value, global_step, walltime)
+            if folder not in self._chart_writers:
+                self._chart_writers[folder] = SummaryWriter(
+                    folder, max_queue=self.max_queue, flush_secs=self.flush_secs
+                )
+            self._chart_writers[folder].add_scalar(main_tag, value, global_step, walltime)
 
     def add_histogram(
         self,
@@ -103,10 +116,19 @@ class SummaryWriter:
         walltime: float | None = None,
         max_bins: int | None = None,
     ) -> None:
-        """Adds how the numbers of a tensor or an array are distributed; NaN and infinities are left out.
+        """Adds a histogram of the finite elements of a tensor or array.
 
-        `bins` is the number of buckets of equal width, "tensorflow" (they grow by a tenth from one to the next), the
-        edges, or one of NumPy's names; `max_bins` a bound of their number. Raises ValueError where no number is finite.
+        Args:
+            tag: name of the histogram.
+            values: tensor or array of any shape.
+            global_step: the step.
+            bins: number of buckets of equal width, "tensorflow" (each bucket a tenth wider than the one before), the
+                edges, or a method name of ``numpy.histogram``.
+            walltime: the time.
+            max_bins: largest number of buckets; neighbors are merged.
+
+        Raises:
+            ValueError: `values` has no finite elements, or none within the edges.
         """
         content = summary.histogram(tag, array_of(values), bins, max_bins)
         self.add_values([content], global_step, walltime)
@@ -119,8 +141,18 @@ class SummaryWriter:
         walltime: float | None = None,
         dataformats: str = "CHW",
     ) -> None:
-        """Adds a picture of 1, 3 or 4 channels: uint8, or floats from 0 to 1. `dataformats` names the axes: "CHW",
-        "HWC" or "HW". Raises ValueError for other axes or channels."""
+        """Adds an image with 1, 3 or 4 channels.
+
+        Args:
+            tag: name of the image.
+            img_tensor: uint8, or floats from 0 to 1.
+            global_step: the step.
+            walltime: the time.
+            dataformats: the order of axes, "CHW", "HWC" or "HW".
+
+        Raises:
+            ValueError: an invalid order of axes or number of channels.
+        """
         pixels = pixels_of("add_image", array_of(img_tensor), dataformats, "HWC")
         self.add_values([summary.image(tag, pixels)], global_step, walltime)
 
@@ -132,23 +164,42 @@ class SummaryWriter:
         walltime: float | None = None,
         dataformats: str = "NCHW",
     ) -> None:
-        """Adds several pictures of one size as one, eight a row. `dataformats`: "NCHW", "NHWC" or "NHW"."""
+        """Adds several images of equal size as one image, eight per row.
+
+        Args:
+            tag: name of the image.
+            img_tensor: uint8, or floats from 0 to 1.
+            global_step: the step.
+            walltime: the time.
+            dataformats: the order of axes, "NCHW", "NHWC" or "NHW".
+
+        Raises:
+            ValueError: an invalid order of axes or number of channels.
+        """
         pixels = grid(pixels_of("add_images", array_of(img_tensor), dataformats, "NHWC"))
         self.add_values([summary.image(tag, pixels)], global_step, walltime)
 
     def add_text(
         self, tag: str, text_string: str, global_step: int | None = None, walltime: float | None = None
     ) -> None:
-        """Adds a text in Markdown."""
+        """Adds a Markdown text."""
         self.add_values([summary.text(tag, text_string)], global_step, walltime)
 
     def add_graph(self, model: Module, input_to_model: Any = None, verbose: bool = False) -> None:
-        """Adds the graph of one forward pass for `input_to_model`, a tensor, an array or a tuple of them: every
-        operation, in boxes that are the modules. The model stays as it is. Raises ValueError without an input."""
+        """Adds the graph of a forward pass: every operation, in boxes that stand for modules.
+
+        Args:
+            model: a module; it is copied and does not change.
+            input_to_model: a tensor, an array, or a tuple of several.
+            verbose: print every operation.
+
+        Raises:
+            ValueError: `input_to_model` is missing, or the output depends on neither a parameter nor a float input.
+        """
         if input_to_model is None:
-            raise ValueError("add_graph: input_to_model must be given, the graph is that of a forward pass")
+            raise ValueError("add_graph: input_to_model is required, because the graph is recorded in a forward pass")
         inputs = input_to_model if isinstance(input_to_model, (tuple, list)) else (input_to_model,)
-        boxes = trace(model, tuple(inputs))
+        boxes = trace_boxes(model, tuple(inputs))
         if verbose:
             print("\n".join(f"{box.name}: {box.op} of {', '.join(box.inputs) or 'nothing'}" for box in boxes))
         self._add(summary.graph_content(graph_def(boxes)), None, None)
@@ -161,15 +212,22 @@ class SummaryWriter:
         run_name: str | None = None,
         global_step: int | None = None,
     ) -> None:
-        """Adds a row to the table of hyperparameters (bool, int, float or str) and of the metrics that they led to.
-        It is a run of its own in the folder `run_name`, "." for this one; else one named by the time."""
+        """Adds a run to the table of hyperparameters.
+
+        Args:
+            hparam_dict: hyperparameters, each a bool, int, float or str.
+            metric_dict: the metrics of the run.
+            hparam_domain_discrete: all values that a hyperparameter can have, by name.
+            run_name: folder of the run in ``log_dir``, "." for ``log_dir`` itself. Default: the time.
+            global_step: the step of the metrics.
+        """
         folder = os.path.join(self.log_dir, run_name or str(time.time()))
-        own = os.path.realpath(folder) == os.path.realpath(self.log_dir)
-        writer = self if own else SummaryWriter(folder)
+        same_folder = os.path.realpath(folder) == os.path.realpath(self.log_dir)
+        writer = self if same_folder else SummaryWriter(folder)
         writer.add_session(hparam_dict, metric_dict, hparam_domain_discrete)
         for tag, value in metric_dict.items():
             writer.add_scalar(tag, value, global_step)
-        writer.flush() if own else writer.close()
+        writer.flush() if same_folder else writer.close()
 
     def add_session(
         self,
@@ -178,8 +236,14 @@ class SummaryWriter:
         domains: Mapping[str, Sequence[Any]] | None = None,
         success: bool = True,
     ) -> None:
-        """Adds a row to the table of hyperparameters for this run, whose metrics are scalars that it has already;
-        `success` tells whether it ended well."""
+        """Adds this run to the table of hyperparameters, with metrics that it has already written.
+
+        Args:
+            hparams: hyperparameters, each a bool, int, float or str.
+            metrics: tags of scalars.
+            domains: all values that a hyperparameter can have, by name.
+            success: whether the run succeeded.
+        """
         now = time.time()
         self.add_values([summary.experiment(hparams, metrics, domains)])
         self.add_values([summary.session_start(hparams, now)])
@@ -188,7 +252,7 @@ class SummaryWriter:
     def add_values(
         self, values: Iterable[bytes], global_step: int | None = None, walltime: float | None = None
     ) -> None:
-        """Adds messages of ``cygrad.integrations.tensorboard.summary``, all of them as one event."""
+        """Adds several messages of ``cygrad.integrations.tensorboard.summary`` as one event."""
         self._add(summary.summary(values), global_step, walltime)
 
     # The file
@@ -198,13 +262,13 @@ class SummaryWriter:
         with self._lock:
             if self._file.closed:
                 raise ValueError(f"SummaryWriter: {self._path} is closed")
-            self._waiting.append(framed)
-            if len(self._waiting) >= self.max_queue or time.monotonic() > self._due:
+            self._queue.append(framed)
+            if len(self._queue) >= self.max_queue or time.monotonic() > self._due:
                 self._write()
 
     def _write(self) -> None:
-        """Writes what waits; where the disk is full it waits on, and the file ends with a whole record."""
-        data = b"".join(self._waiting)
+        """Writes the queue. If the disk is full, the queue is kept, and the file ends with a complete record."""
+        data = b"".join(self._queue)
         end = self._file.tell()
         try:
             written = self._file.write(data)
@@ -214,25 +278,25 @@ class SummaryWriter:
             self._file.truncate(end)
             self._file.seek(end)
             raise
-        self._waiting.clear()
+        self._queue.clear()
         self._due = time.monotonic() + self.flush_secs
 
     def flush(self) -> None:
-        """Writes what waits."""
+        """Writes the queue."""
         with self._lock:
-            if not self._file.closed and self._waiting:
+            if not self._file.closed and self._queue:
                 self._write()
-        for part in self._parts.values():
-            part.flush()
+        for writer in self._chart_writers.values():
+            writer.flush()
 
     def close(self) -> None:
-        """Writes what waits and closes the file."""
+        """Writes the queue and closes the file."""
         try:
             self.flush()
         finally:
             self._file.close()
-            for part in self._parts.values():
-                part.close()
+            for writer in self._chart_writers.values():
+                writer.close()
 
     def __enter__(self) -> SummaryWriter:
         return self
@@ -242,15 +306,14 @@ class SummaryWriter:
 
 
 def data_restart() -> bytes:
-    """The content of an event, SessionLog's START, after which those of its step and later that are there do not
-    count."""
+    """The content of an event that hides earlier events of its step and later ones: SessionLog's START."""
     from cygrad.integrations.tensorboard.protobuf import data, integer
 
     return data(7, integer(1, 1))
 
 
 def default_folder(comment: str) -> str:
-    """A folder in ``runs``, named by the time and the machine."""
+    """A folder in ``runs``, named after the time and the machine."""
     return os.path.join("runs", f"{time.strftime('%b%d_%H-%M-%S')}_{socket.gethostname()}{comment}")
 
 
@@ -258,36 +321,36 @@ def array_of(value: Any) -> Array:
     return value.array if isinstance(value, Tensor) else np.asarray(value)
 
 
-def number(value: Any) -> float:
-    """A number, or a tensor or an array of one."""
-    return float(array_of(value).reshape(-1)[0]) if np.ndim(array_of(value)) else float(array_of(value))
+def to_float(value: Any) -> float:
+    """A number, or the first element of a tensor or array."""
+    return float(array_of(value).reshape(-1)[0])
 
 
-# Pictures
+# Images
 
 
-def pixels_of(op: str, array: Array, axes: str, wanted: str) -> Array:
-    """The picture as uint8 with its axes in the order wanted; an axis C that is missing has one channel."""
+def pixels_of(op: str, array: Array, axes: str, target: str) -> Array:
+    """An image as uint8 with its axes in the order `target`; a missing axis C is added."""
     names = axes.upper()
-    if len(names) != array.ndim or sorted({*names, "C"}) != sorted(wanted) or len(set(names)) < len(names):
+    if len(names) != array.ndim or sorted({*names, "C"}) != sorted(target) or len(set(names)) < len(names):
         raise ValueError(f"{op}: dataformats {axes!r} does not name the axes of shape {array.shape}")
     if "C" not in names:
         array, names = array[..., None], names + "C"
-    array = np.transpose(array, [names.index(name) for name in wanted])
+    array = np.transpose(array, [names.index(name) for name in target])
     if array.shape[-1] not in (1, 3, 4) or not array.size:
-        raise ValueError(f"{op}: wanted pictures of 1, 3 or 4 channels, got {array.shape[-1]} in {array.shape}")
+        raise ValueError(f"{op}: images must have 1, 3 or 4 channels, got {array.shape[-1]} in shape {array.shape}")
     if array.dtype == np.uint8:
         return array
     return np.rint(np.clip(np.nan_to_num(array.astype(np.float64)), 0, 1) * 255).astype(np.uint8)
 
 
-def grid(pictures: Array, columns: int = 8) -> Array:
-    """Pictures (N, H, W, C) as one, with lines of two pixels between them."""
-    n, height, width, colours = pictures.shape
+def grid(images: Array, columns: int = 8) -> Array:
+    """Images (N, H, W, C) as one image, with two pixels between them."""
+    n, height, width, channels = images.shape
     columns = min(n, columns)
     rows = -(-n // columns)
-    result = np.zeros((rows * (height + 2) - 2, columns * (width + 2) - 2, colours), np.uint8)
-    for i, picture in enumerate(pictures):
+    result = np.zeros((rows * (height + 2) - 2, columns * (width + 2) - 2, channels), np.uint8)
+    for i, image in enumerate(images):
         y, x = (i // columns) * (height + 2), (i % columns) * (width + 2)
-        result[y : y + height, x : x + width] = picture
+        result[y : y + height, x : x + width] = image
     return result

@@ -1,0 +1,29 @@
+"""What the readers of matrices and of tables share: numbers in text, and arrays in ``.npy`` files."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cygrad._typing import Array
+
+__all__ = ["load_npy", "parse_number"]
+
+
+def parse_number(text: str) -> float | None:
+    """The number that a text represents, or None. Unlike in Python, 1_000 is not a number."""
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def load_npy(op: str, path: str) -> Array:
+    """Memory-map the array of a ``.npy`` file, without pickled objects. A mapped array can't be larger than the file,
+    whatever its header declares."""
+    with open(path, "rb") as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise ValueError(f"{op}: {path} is not a .npy file")
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, TypeError, OverflowError, SyntaxError, OSError) as error:
+        raise ValueError(f"{op}: {path} can't be read as a numeric array ({error})") from None
