@@ -1,4 +1,4 @@
-"""What a user does first, with the installed wheel: import, train, save, load, predict."""
+"""A smoke test of the installed wheel: import, train, save, load and predict."""
 
 from __future__ import annotations
 

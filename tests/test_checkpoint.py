@@ -157,10 +157,10 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
     before = path.read_bytes()
 
     def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space leftover on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match=r"save: .*run\.npz can't be written \(No space leftover on device\)"):
+    with pytest.raises(OSError, match=r"save: .*run\.npz can't be written \(No space left on device\)"):
         trainer.fit(loader, epochs=2, resume=True)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["run.npz"]
 

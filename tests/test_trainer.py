@@ -455,7 +455,7 @@ PLATEAU = optim.lr_scheduler.ReduceLROnPlateau(OPTIMIZER)
         ({"scheduler": PLATEAU, "scheduler_interval": "step"}, "Trainer: ReduceLROnPlateau needs a value per epoch"),
         ({"scheduler_interval": "batch"}, "Trainer: scheduler_interval must be epoch or step, got 'batch'"),
         ({"scheduler": optim.lr_scheduler.StepLR(setting()[2], 1)}, "Trainer: the scheduler belongs to a different optimizer"),
-        ({"early_stopping": train.EarlyStopping(cg.nn.Linear(1, 1))}, "Trainer: early_stopping was made for a different model"),
+        ({"early_stopping": train.EarlyStopping(cg.nn.Linear(1, 1))}, "Trainer: early_stopping belongs to a different model"),
         ({"early_stopping": train.EarlyStopping(MODEL, mode="max")}, "Trainer: early_stopping in mode max needs a monitor"),
         ({"callbacks": [print]}, "Trainer: a callback must be a Callback, got builtin_function_or_method"),
         ({"metrics": ["recall"]}, "metric: there is no metric 'recall'; the names are accuracy, f1, roc_auc, mae, r2"),

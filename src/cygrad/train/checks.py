@@ -53,6 +53,6 @@ def check_options(trainer: ConfiguredTrainer) -> None:
     if t.swa is not None and (t.ema is not None or t.early_stopping is not None):
         raise ValueError("Trainer: swa excludes ema and early_stopping, which would overwrite the averaged weights")
     if t.early_stopping is not None and t.early_stopping.module is not t.model:
-        raise ValueError("Trainer: early_stopping was made for a different model")
+        raise ValueError("Trainer: early_stopping belongs to a different model")
     if t.early_stopping is not None and t.early_stopping.mode == "max" and t.monitor is None:
         raise ValueError("Trainer: early_stopping in mode max needs a monitor, such as val_accuracy")

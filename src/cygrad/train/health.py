@@ -60,7 +60,7 @@ class LayerHealth(NamedTuple):
 class GradientHealth(Callback):
     """Measure the gradients of every layer, and warn when they vanish, explode or are not finite.
 
-    A layer is a module with parameters of its own. ``layers`` maps the names of layers to the latest ``LayerHealth``;
+    A layer is a module that has parameters itself. ``layers`` maps the names of layers to the latest ``LayerHealth``;
     ``records`` lists it for each epoch. Each layer is warned about once per training and kind:
 
     - ``NanGradientWarning`` if the gradient is not finite, before the trainer raises its error;
@@ -148,7 +148,7 @@ class GradientHealth(Callback):
 
 
 def layers_of(model: Module) -> list[tuple[str, list[Parameter]]]:
-    """The modules with learnable parameters of their own: dotted names, or the type's for the model, and parameters."""
+    """The modules that have learnable parameters themselves, by dotted name; the model goes by the name of its type."""
     layers = []
     for name, module in model.named_modules():
         params = [p for p in module.parameters(recurse=False) if p.requires_grad]

@@ -71,7 +71,7 @@ class Trainer:
         ema: decay of an exponential moving average of the weights, ``averaged``, updated in every step. Validation and
             early stopping use the average, and the model has it at the end.
         swa: an ``SWA``; at the end the model has the mean of the weights, with new batch norm statistics.
-        early_stopping: made for this model. Its best state is restored at the end, however the training ended.
+        early_stopping: for this model. Its best state is restored at the end, however the training ended.
         callbacks: see ``Callback``.
         checkpoint: a ``Checkpoint``, or the path of one; see ``resume``.
         seed: of all random numbers, set at the start of ``fit``.
