@@ -1,4 +1,4 @@
-"""A smoke test of the installed wheel: import, train, save, load and predict."""
+"""A user's first steps with the installed wheel: import, train, save, load, predict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks as plain values, and saved models: what is described is built again, and nothing else is."""
+"""Networks as plain values, and saved models: a description builds the same network, and nothing else is built."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize("module", SAMPLES, ids=lambda module: " ".join(repr(module).split())[:60])
-def test_what_is_described_is_built_again(module):
+def test_a_description_builds_the_same_module(module):
     text = json.dumps(describe(module))
     assert_same(build(json.loads(text)), module)
 
@@ -94,7 +94,7 @@ SHARED = nn.Linear(2, 2)
         (nn.CrossEntropyLoss(cg.ones(3)), "describe: CrossEntropyLoss has a Tensor for its option weight"),
     ],
 )
-def test_what_cannot_be_described_is_named(module, message):
+def test_a_module_that_cannot_be_described_is_named(module, message):
     with pytest.raises(TypeError, match=message):
         describe(module)
 
@@ -127,7 +127,7 @@ def nested(depth):
         (nested(100), "nested at most 64 deep"),
     ],
 )
-def test_other_descriptions_are_refused(description, message):
+def test_invalid_descriptions_are_rejected(description, message):
     with pytest.raises(ValueError, match=message):
         build(description)
 
@@ -170,7 +170,7 @@ def test_nothing_is_written_for_a_model_that_cannot_be_described(tmp_path):
         ("weights.safetensors", pickle.dumps({"0.weight": 1}), "truncated or corrupt"),
     ],
 )
-def test_a_corrupt_model_is_refused(saved, name, content, message):
+def test_a_corrupt_model_is_rejected(saved, name, content, message):
     folder, _ = saved
     (folder / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):

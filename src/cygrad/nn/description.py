@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad import nn
 from cygrad.nn.module import Module
 from cygrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from cygrad.nn.parameter import Parameter
@@ -139,8 +140,6 @@ def build_container(cls: type[Module], modules: Any, depth: int) -> Module:
 
 def classes() -> dict[str, type[Module]]:
     """Return the module classes of ``cygrad.nn`` by name."""
-    from cygrad import nn
-
     public = {name: getattr(nn, name) for name in nn.__all__}
     return {name: item for name, item in public.items() if inspect.isclass(item) and issubclass(item, Module)}
 

@@ -143,8 +143,24 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Normalize each channel of images, x of shape (N, C, H, W). As ``torch.nn.BatchNorm2d``. The arguments are those
-    of :class:`BatchNorm1d`."""
+    """Normalize each channel of images, x of shape (N, C, H, W), as :class:`BatchNorm1d` does. As
+    ``torch.nn.BatchNorm2d``. S. Ioffe, C. Szegedy (2015), "Batch normalization".
+
+    Args:
+        num_features: C, the number of channels.
+        eps: added to the variance, default 10⁻⁵.
+        momentum: weight of a new batch in the running statistics, in [0, 1], default 0.1; None for the mean of all
+            batches.
+        affine: whether there is a weight, which starts as ones, default True.
+        track_running_stats: whether there are running statistics, default True. Without them, evaluation mode uses the
+            batch's own statistics too.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameters, float32 (default) or float64.
+        bias: whether there is a bias besides the weight, which starts as zeros, default True.
+
+    Raises:
+        ValueError: eps or momentum is out of its range.
+    """
 
     _dimensions = (4,)
     _wanted = "(N, C, H, W)"
