@@ -1,4 +1,4 @@
-"""A training that trackers are hung on: eight steps an epoch, a second or less."""
+"""A short training for tests of trackers: eight steps per epoch, at most a second."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def trainer(*callbacks, model=None, **options):
 
 
 def fit(*callbacks, epochs=3, **options):
-    """The trainer and its history after some epochs."""
-    made = trainer(*callbacks, **options)
-    return made, made.fit(batches(), batches(1), epochs, resume=made.checkpoint is not None)
+    """A trainer and its history after some epochs."""
+    result = trainer(*callbacks, **options)
+    return result, result.fit(batches(), batches(1), epochs, resume=result.checkpoint is not None)
 
 
 class Stop(cg.train.Callback):
-    """Ends the process' training in a step, as a kill would."""
+    """Interrupts the training at a step."""
 
     def __init__(self, step):
         self.step = step
