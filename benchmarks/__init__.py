@@ -1,1 +1,1 @@
-"""cygrad and its peers on the same work, turn by turn: see README.md in this folder."""
+"""cygrad and other libraries on the same work, in interleaved runs: see README.md in this folder."""

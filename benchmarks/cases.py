@@ -1,4 +1,4 @@
-"""The cases: what every peer computes, as data. Their names say what they are, `select` finds them by them."""
+"""The cases: descriptions of what every peer computes. `select` finds them by name."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-__all__ = ["CASES", "AdamW", "Case", "ClipGradNorm", "Inference", "Matmul", "Op", "Step", "select"]
+__all__ = [
+    "CASES",
+    "KERNELS",
+    "AdamW",
+    "Case",
+    "ClipGradNorm",
+    "Inference",
+    "Kernel",
+    "Matmul",
+    "OpCall",
+    "TrainingStep",
+    "select",
+]
 
 
 @dataclass(frozen=True)
 class Matmul:
-    """C (m, n) = A·B, of A (m, k) and B (k, n); in `transposed` a "t" stands for an operand that lies transposed."""
+    """C (m, n) = A·B, of A (m, k) and B (k, n); a "t" in `transposed` means that the operand is stored transposed."""
 
     m: int
     k: int
@@ -30,11 +42,11 @@ class Matmul:
 
     @property
     def bytes(self) -> int:
-        return 0  # each operand is used so often that its traffic hides behind the products
+        return 0  # operands are reused so often that the products hide their traffic
 
 
 @dataclass(frozen=True)
-class Op:
+class OpCall:
     """y = op(x) of x (rows, columns) and its gradients, through autograd."""
 
     op: str
@@ -51,14 +63,14 @@ class Op:
 
     @property
     def bytes(self) -> int:
-        """Forward reads x and writes y; backward reads dy and x or y, and writes dx. Dropout needs neither x nor y."""
+        """Forward reads x and writes y; backward reads dy and x or y, and writes dx. Dropout reads only dy."""
         passes = 4 if self.op == "dropout" else 5
         return 4 * passes * self.rows * self.columns
 
 
 @dataclass(frozen=True)
 class ClipGradNorm:
-    """Clipping of `count` square gradients by their norm; every call has to scale."""
+    """Clipping of `count` square gradients by their norm, which every call has to scale."""
 
     count: int
     side: int
@@ -73,7 +85,7 @@ class ClipGradNorm:
 
     @property
     def bytes(self) -> int:
-        """Each gradient is read for the norm, and read and written to be scaled."""
+        """Each gradient is read once for the norm, and read and written once for scaling."""
         return 12 * self.count * self.side**2
 
 
@@ -94,15 +106,16 @@ class AdamW:
 
     @property
     def bytes(self) -> int:
-        """Parameter and both moments are read and written, the gradient read."""
+        """Parameter and both moments are read and written, the gradient is read."""
         return 28 * self.count * self.side**2
 
 
 @dataclass(frozen=True)
-class Step:
-    """A whole training step of a network of layers Linear, BatchNorm1d, ReLU, Dropout, and Linear at the end: gradients
-    to zero, forward, loss, backward, clipping, update. Without `norm`, `dropout` and `clip` it is plain enough to write
-    by hand in NumPy.
+class TrainingStep:
+    """A whole training step: zero the gradients, forward, loss, backward, clipping, update.
+
+    Each hidden layer is Linear, BatchNorm1d, ReLU and Dropout; Linear follows at the end. Without `norm`, `dropout` and
+    `clip` the step is plain, and NumPy takes part.
     """
 
     group: str
@@ -124,20 +137,20 @@ class Step:
 
     @property
     def flops(self) -> int:
-        """The products: forward, and backward to the weights, and to the inputs but for the first layer's."""
+        """The products: forward, backward to the weights, and backward to the inputs of all layers but the first."""
         layers = [2 * self.batch * a * b for a, b in itertools.pairwise(self.sizes)]
         return 3 * sum(layers) - layers[0]
 
     @property
     def bytes(self) -> int:
-        """The parameters' traffic: gradient written, gradient read, and what the optimizer reads and writes."""
+        """The traffic of parameters: the gradient is written and read; the optimizer reads and writes its state."""
         words = 4 if self.optimizer == "SGD" else 8
         return 4 * words * parameters(self.sizes, self.norm)
 
 
 @dataclass(frozen=True)
 class Inference:
-    """A network of layers Linear and ReLU, and Linear at the end, in evaluation mode."""
+    """A network in evaluation mode: Linear and ReLU for each hidden layer, and Linear at the end."""
 
     sizes: tuple[int, ...]
     batch: int
@@ -157,16 +170,34 @@ class Inference:
         return 4 * parameters(self.sizes, norm=False)
 
 
-Case = Matmul | Op | ClipGradNorm | AdamW | Step | Inference
+@dataclass(frozen=True)
+class Kernel:
+    """A case of `cygrad bench` on x (rows, columns): a kernel without autograd, or a step with batch norm and clipping.
+
+    cygrad and NumPy take part; no limit is computed.
+    """
+
+    kernel: str
+    rows: int
+    columns: int
+
+    flops = bytes = 0
+
+    @property
+    def name(self) -> str:
+        return f"kernel/{self.kernel.replace(' ', '_')}@{self.rows}x{self.columns}"
+
+
+Case = Matmul | OpCall | ClipGradNorm | AdamW | TrainingStep | Inference | Kernel
 
 
 def parameters(sizes: Sequence[int], norm: bool) -> int:
-    """How many numbers a network learns."""
+    """The number of a network's parameters."""
     linear = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
     return linear + (2 * sum(sizes[1:-1]) if norm else 0)
 
 
-FULL_STEP = partial(Step, "step", norm=True, dropout=0.3, clip=1.0, optimizer="AdamW")
+FULL_STEP = partial(TrainingStep, "step", norm=True, dropout=0.3, clip=1.0, optimizer="AdamW")
 NETWORKS = [
     ((4, 64, 64, 2), 32),
     ((17, 100, 50, 3), 7),
@@ -177,6 +208,15 @@ NETWORKS = [
     ((784, 2048, 2048, 10), 512),
 ]
 
+# The names in cygrad.bench, which is not imported here: a peer's process may have no cygrad.
+KERNELS = (
+    *(f"{kernel}{way}" for kernel in ("linear", "relu", "batch norm", "layer norm", "dropout", "cross entropy")
+      for way in ("", " backward")),
+    "clip by norm",
+    "adamw",
+    "whole step",
+)  # fmt: skip
+
 CASES: tuple[Case, ...] = (
     *(Matmul(n, n, n) for n in (256, 512, 1024, 2048)),
     *(
@@ -185,32 +225,33 @@ CASES: tuple[Case, ...] = (
         for transposed in ("nn", "nt", "tn", "tt")
     ),
     *(
-        Op(op, *shape)
+        OpCall(op, *shape)
         for op in ("relu", "batch_norm", "layer_norm", "gelu", "softmax", "dropout")
         for shape in ((64, 256), (512, 2048))
     ),
+    *(Kernel(kernel, *shape) for kernel in KERNELS for shape in ((64, 256), (512, 2048))),
     ClipGradNorm(3, 2048),
     AdamW(3, 2048),
     *(FULL_STEP(sizes, batch) for sizes, batch in NETWORKS),
-    *(Step("plain", sizes, batch) for sizes, batch in NETWORKS),
-    Step("huber", (1444, 512, 256, 128, 64, 1), 128, loss="huber_loss", optimizer="AdamW"),
-    Step("sgd", (8, 32, 1), 1, loss="mse_loss", optimizer="SGD"),
+    *(TrainingStep("plain", sizes, batch) for sizes, batch in NETWORKS),
+    TrainingStep("huber", (1444, 512, 256, 128, 64, 1), 128, loss="huber_loss", optimizer="AdamW"),
+    TrainingStep("sgd", (8, 32, 1), 1, loss="mse_loss", optimizer="SGD"),
     Inference((4, 64, 64, 2), 1),
 )
 
 
 def select(patterns: Iterable[str]) -> list[Case]:
-    """The cases in whose name one of the patterns is found; all of them where there is no pattern.
+    """The cases whose name matches one of the patterns; all cases if there is none.
 
-    Raises ValueError for a pattern that is no regular expression or finds nothing.
+    Raises ValueError for a pattern that is not a regular expression, or that matches nothing.
     """
     wanted: set[str] = set()
     for pattern in (patterns := list(patterns)):
         try:
-            found = {case.name for case in CASES if re.search(pattern, case.name)}
+            names = {case.name for case in CASES if re.search(pattern, case.name)}
         except re.error as error:
-            raise ValueError(f"cases: {pattern!r} is no regular expression ({error})") from None
-        if not found:
-            raise ValueError(f"cases: no name matches {pattern!r}; --list prints them all")
-        wanted |= found
+            raise ValueError(f"cases: {pattern!r} is not a regular expression ({error})") from None
+        if not names:
+            raise ValueError(f"cases: no name matches {pattern!r}; --list prints all names")
+        wanted |= names
     return [case for case in CASES if case.name in wanted or not patterns]

@@ -1,4 +1,4 @@
-"""What goes into a case: the same arrays in every process, drawn from the case's name."""
+"""The inputs of a case: the same arrays in every process, drawn with the case's name as the seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import AdamW, Case, ClipGradNorm, Inference, Matmul, Op, Step
+from benchmarks.cases import AdamW, Case, ClipGradNorm, Inference, Kernel, Matmul, OpCall, TrainingStep
 
 __all__ = ["DROPOUT", "Array", "Arrays", "falling", "inputs", "learning_rate", "network_names"]
 
@@ -19,7 +19,7 @@ Arrays = dict[str, Array]
 
 
 def inputs(case: Case) -> Arrays:
-    """The arrays by name, float32 but for the classes, which are int64."""
+    """The arrays by name: float32, and int64 for class indices."""
     rng = np.random.default_rng(zlib.crc32(case.name.encode()))
 
     def normal(*shape: int) -> Array:
@@ -31,7 +31,7 @@ def inputs(case: Case) -> Arrays:
                 "a": normal(k, m).T if transposed[0] == "t" else normal(m, k),
                 "b": normal(n, k).T if transposed[1] == "t" else normal(k, n),
             }
-        case Op(_, rows, columns):
+        case OpCall(_, rows, columns):
             shapes = {"x": (rows, columns), "dy": (rows, columns), "weight": (columns,), "bias": (columns,)}
             return {name: normal(*shape) for name, shape in shapes.items()}
         case ClipGradNorm(count, side):
@@ -39,23 +39,26 @@ def inputs(case: Case) -> Arrays:
         case AdamW(count, side):
             names = [f"{name}{i}" for name in ("parameter", "gradient") for i in range(count)]
             return {name: normal(side, side) for name in names}
+        case Kernel(_, rows, columns):
+            rng = np.random.default_rng(0)  # as cygrad.bench.cases.kernel_inputs
+            return {"x": normal(rows, columns), "dy": normal(rows, columns)}
         case Inference(sizes, batch):
             return {"x": normal(batch, sizes[0]), **network(case, rng)}
-        case Step(_, sizes, batch):
+        case TrainingStep(_, sizes, batch):
             shape = (batch, sizes[-1])
             y = rng.integers(0, sizes[-1], batch) if case.loss == "cross_entropy" else normal(*shape)
             return {"x": normal(batch, sizes[0]), "y": y, **network(case, rng)}
 
 
-def network_names(case: Step | Inference) -> list[str]:
-    """What a network learns, in the order of PyTorch's `parameters()`."""
+def network_names(case: TrainingStep | Inference) -> list[str]:
+    """The names of a network's parameters, in the order of PyTorch's `parameters()`."""
     layers = len(case.sizes) - 1
     hidden = ("weight", "bias", "scale", "shift") if case.norm else ("weight", "bias")
     return [f"{kind}{i}" for i in range(layers) for kind in (hidden if i < layers - 1 else ("weight", "bias"))]
 
 
-def network(case: Step | Inference, rng: np.random.Generator) -> Arrays:
-    """A network's parameters; weights are N(0, 2/fan_in)."""
+def network(case: TrainingStep | Inference, rng: np.random.Generator) -> Arrays:
+    """A network's parameters; weights are drawn from N(0, 2/fan_in)."""
 
     def draw(name: str) -> Array:
         kind, i = name[:-1], int(name[-1])
@@ -70,11 +73,11 @@ def network(case: Step | Inference, rng: np.random.Generator) -> Arrays:
 
 
 def learning_rate(check: bool) -> float:
-    """A step learns where it is checked, and hardly where it is timed: see `Builder.build`."""
+    """A useful rate for checks, and a tiny one for timing: see `Builder.build`."""
     return 1e-3 if check else 1e-7
 
 
 def falling(norm: float) -> Callable[[], float]:
-    """A bound that is always a little below the norm that the last clipping left."""
+    """Bounds that fall a little below the norm that the previous clipping left, so that every call has to scale."""
     bounds = (norm * 0.9999**i for i in itertools.count(1))
     return lambda: next(bounds)

@@ -1,4 +1,4 @@
-"""A run: agreement first, then rounds in which the peers take turns."""
+"""A run: check that the peers agree, then time them in interleaved rounds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.results import CaseResult, Run, Times
 
 __all__ = ["measure"]
 
-# Threads of OpenMP and BLAS that have nothing to do spin for a while, which would fall on whoever is next.
+# Idle threads of OpenMP and BLAS spin for a while, which would slow down the next peer.
 SETTLE = 0.05
 Report = Callable[[str], Any]
 Done = Callable[[CaseResult, dict[str, float]], Any]
@@ -38,20 +38,31 @@ def measure(
     report: Report = print,
     done: Done = lambda case, limits: None,
 ) -> tuple[Run, list[str]]:
-    """Runs the cases with the peers, each in its own process with so many threads; in each round each peer computes a
-    case for about `seconds`, one after the other. `done` is given each case when it is measured, and the limits.
+    """Time cases on peers.
 
-    Returns the run, and a sentence for each case on which peers disagree, which is not timed.
+    Args:
+        cases: what is computed.
+        peers: names of the libraries; each runs in its own process.
+        threads: threads of each peer.
+        rounds: in each round every peer runs each case once.
+        seconds: how long a peer runs a case in a round.
+        pythons: interpreters of peers that do not use this one.
+        with_limits: whether to measure the machine's limits.
+        report: receives lines about skipped peers and failures.
+        done: receives the result of each case, and the limits.
+
+    Returns:
+        The run, and a message for each case on which peers disagree, which is not timed.
     """
     measured, unmeasured = measured_limits(threads) if with_limits else ({}, {})
     results: list[CaseResult] = []
     wrong: list[str] = []
-    with processes(list(peers), threads, pythons or {}) as (present, versions, absent):
+    with processes(list(peers), threads, pythons or {}) as (available, versions, absent):
         for what, why in {**unmeasured, **absent}.items():
-            report(f"left out: {what} ({why})")
+            report(f"skipped: {what} ({why})")
         for case in cases:
             try:
-                result = run_case(case, present, rounds, seconds, SETTLE if threads > 1 else 0.0)
+                result = run_case(case, available, rounds, seconds, SETTLE if threads > 1 else 0.0)
             except Disagreement as error:
                 wrong.append(str(error))
                 report(f"not timed: {error}")
@@ -61,47 +72,47 @@ def measure(
                 report(f"{case.name}: {peer} failed ({why})")
             done(result, measured)
     date = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    left_out = {**unmeasured, **absent}
-    return Run(date, threads, rounds, seconds, limits.machine(), measured, versions, left_out, results), wrong
+    skipped = {**unmeasured, **absent}
+    return Run(date, threads, rounds, seconds, limits.machine(), measured, versions, skipped, results), wrong
 
 
 def measured_limits(threads: int) -> tuple[dict[str, float], dict[str, str]]:
-    """The machine's limits, or why they are left out."""
+    """The machine's limits, or the reason why they are missing."""
     try:
         return limits.measure(threads), {}
     except limits.Unmeasured as error:
         return {}, {"limits": str(error)}
 
 
-def run_case(case: Case, present: Mapping[str, Process], rounds: int, seconds: float, settle: float) -> CaseResult:
-    """Checks that all who take part agree, and times them in turns.
+def run_case(case: Case, available: Mapping[str, Process], rounds: int, seconds: float, settle: float) -> CaseResult:
+    """Check that the peers that support the case agree, and time them in interleaved rounds.
 
     Raises Disagreement.
     """
     result = CaseResult(case.name, case.flops, case.bytes)
-    taking_part = prepared(case, present, result.failed)
-    times: dict[str, list[float]] = {peer: [] for peer in taking_part}
+    participants = prepared(case, available, result.failed)
+    times: dict[str, list[float]] = {peer: [] for peer in participants}
     for number in range(rounds):
-        for peer in taking_part[number % len(taking_part) :] + taking_part[: number % len(taking_part)]:
+        for peer in participants[number % len(participants) :] + participants[: number % len(participants)]:
             if peer in result.failed:
                 continue
             time.sleep(settle)
             try:
-                times[peer] += present[peer].time(seconds)
+                times[peer] += available[peer].time(seconds)
             except Failed as error:
                 result.failed[peer] = str(error)
     result.times.update({peer: Times.of(t) for peer, t in times.items() if peer not in result.failed})
     return result
 
 
-def prepared(case: Case, present: Mapping[str, Process], failed: dict[str, str]) -> list[str]:
-    """The peers that are ready for the case and have computed the same; why others failed goes to `failed`.
+def prepared(case: Case, available: Mapping[str, Process], failed: dict[str, str]) -> list[str]:
+    """The peers that are ready to be timed, in agreement; the reasons why others failed are added to `failed`.
 
     Raises Disagreement.
     """
     arrays: dict[str, Arrays] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for peer, process in present.items():
+        for peer, process in available.items():
             path = os.path.join(folder, f"{peer}.npz")
             try:
                 if process.prepare(case.name, path):

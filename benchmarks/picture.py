@@ -1,23 +1,23 @@
-"""A run as a picture: a bar chart per case."""
+"""Results as a picture: a bar chart for each case."""
 
 from __future__ import annotations
 
 import os
 
 from benchmarks.peers import PEERS
+from benchmarks.report import conditions, number
 from benchmarks.results import CaseResult, Run
-from benchmarks.table import number, sentence
 
 __all__ = ["write"]
 
 COLUMNS = 4
-COLOURS = dict(zip(PEERS, ("#0b6e4f", "#3fb68b", "#4d77cf", "#ee4c2c", "#f7a072", "#8e6bbf")))
+COLORS = dict(zip(PEERS, ("#0b6e4f", "#3fb68b", "#4d77cf", "#ee4c2c", "#f7a072", "#8e6bbf")))
 
 
 def write(run: Run, path: str | os.PathLike[str]) -> None:
-    """Writes the picture, in the format that the file's name asks for.
+    """Write the picture in the format that the suffix of the path names.
 
-    Raises ImportError without matplotlib.
+    Raises ImportError if matplotlib is not installed.
     """
     from matplotlib.figure import Figure
 
@@ -29,18 +29,18 @@ def write(run: Run, path: str | os.PathLike[str]) -> None:
         bars(case, case.limit(run.limits), axis)
     for axis in axes[len(cases) :]:
         axis.set_axis_off()
-    figure.suptitle(f"Microseconds a call, less is better. {sentence(run)}", fontsize=8)
+    figure.suptitle(f"Microseconds per call, less is better. {conditions(run)}", fontsize=8)
     figure.savefig(path)
 
 
 def bars(case: CaseResult, limit: float | None, axis: object) -> None:
-    """A bar a peer, with its quartiles; a dashed line where the machine ends."""
+    """A bar for each peer with its quartiles, and a dashed line at the machine's limit."""
     peers = list(case.times)[::-1]
     times = [case.times[peer] for peer in peers]
     medians = [t.median for t in times]
     quartiles = [[t.median - t.lower for t in times], [t.upper - t.median for t in times]]
     drawn = axis.barh(  # type: ignore[attr-defined]
-        [PEERS[peer].title for peer in peers], medians, xerr=quartiles, color=[COLOURS[peer] for peer in peers]
+        [PEERS[peer].title for peer in peers], medians, xerr=quartiles, color=[COLORS[peer] for peer in peers]
     )
     axis.bar_label(drawn, [number(m) for m in medians], padding=3, fontsize=7)  # type: ignore[attr-defined]
     if limit:

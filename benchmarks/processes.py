@@ -1,4 +1,4 @@
-"""The peers' processes, seen from the one that asks."""
+"""The peers' processes, seen from the process that controls them."""
 
 from __future__ import annotations
 
@@ -12,42 +12,34 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import PEERS
+from cygrad.bench.timing import thread_environment
 
 __all__ = ["Absent", "Failed", "Process", "interpreter", "processes"]
 
 ROOT = Path(__file__).resolve().parents[1]
-# What the libraries read when they are loaded.
-LIMITS = (
-    "CYGRAD_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 
 
 class Absent(Exception):
-    """The peer can't take part at all."""
+    """The peer is not available."""
 
 
 class Failed(Exception):
-    """The peer can't do what was asked."""
+    """The peer cannot do what was requested."""
 
 
 def interpreter(peer: str, chosen: Mapping[str, str]) -> str:
-    """The Python that runs a peer: chosen, or named by CYGRAD_BENCH_<PEER>_PYTHON, or this one."""
+    """The Python interpreter of a peer: the chosen one, CYGRAD_BENCH_<PEER>_PYTHON, or this one."""
     variable = f"CYGRAD_BENCH_{peer.upper().replace('-', '_')}_PYTHON"
     return chosen.get(peer) or os.environ.get(variable) or sys.executable
 
 
 class Process:
-    """A peer at work in its own process, with its own interpreter, on `threads` of the usable cores."""
+    """A peer in its own process, with its own interpreter, on `threads` of the usable cores."""
 
     def __init__(self, peer: str, threads: int, python: str) -> None:
         self.peer = peer
         settings = {name: value.format(threads=threads) for name, value in PEERS[peer].environment.items()}
-        environment = {**os.environ, **dict.fromkeys(LIMITS, str(threads)), **settings}
+        environment = {**os.environ, **thread_environment(threads), **settings}
         try:
             self.process = subprocess.Popen(
                 [python, "-m", "benchmarks.worker", peer],
@@ -58,11 +50,11 @@ class Process:
                 text=True,
             )
         except OSError as error:
-            raise Absent(f"{python} can't be run ({error.strerror})") from None
+            raise Absent(f"cannot run {python} ({error.strerror})") from None
         keep_to_cores(self.process.pid, threads)
 
     def hello(self) -> dict[str, str]:
-        """The versions at work.
+        """The versions in use.
 
         Raises Absent, with the reason.
         """
@@ -75,14 +67,14 @@ class Process:
         return answer["versions"]
 
     def prepare(self, case: str, path: str) -> bool:
-        """Builds a case, and writes its results to an .npz file. Whether the peer takes part in it.
+        """Build a case and write its results to an .npz file; return whether the peer supports the case.
 
         Raises Failed.
         """
-        return self.ask({"prepare": case, "results": path})["takes_part"]
+        return self.ask({"prepare": case, "results": path})["supported"]
 
     def time(self, seconds: float) -> list[float]:
-        """Seconds a call of the case, measured several times within about `seconds`.
+        """Seconds per call of the case, measured several times within about `seconds`.
 
         Raises Failed.
         """
@@ -94,7 +86,7 @@ class Process:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # receive says why
+            pass  # receive raises with the reason
         answer = self.receive()
         if "failed" in answer:
             raise Failed(answer["failed"])
@@ -104,18 +96,17 @@ class Process:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise Failed(f"its process ended with code {self.process.wait()}")
+            raise Failed(f"its process exited with code {self.process.wait()}")
         return json.loads(line)
 
     def close(self) -> None:
-        """Ends the process, which ends by itself when nothing more can be asked."""
+        """Kill the process."""
         with self.process:
             self.process.kill()
 
 
 def keep_to_cores(pid: int, threads: int) -> None:
-    """Lets a process that has just begun use as many cores as threads, where the system can: what starts threads for
-    every core, as XLA does, counts these."""
+    """Restrict a new process to as many cores as threads, if the system can: XLA, for one, starts a thread per core."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(pid, sorted(os.sched_getaffinity(0))[-threads:])
 
@@ -124,8 +115,8 @@ def keep_to_cores(pid: int, threads: int) -> None:
 def processes(
     peers: list[str], threads: int, pythons: Mapping[str, str]
 ) -> Iterator[tuple[dict[str, Process], dict[str, dict[str, str]], dict[str, str]]]:
-    """The peers' processes, their versions, and why others are absent."""
-    present: dict[str, Process] = {}
+    """Start the peers' processes; yields them, their versions, and the reasons why others are absent."""
+    available: dict[str, Process] = {}
     versions: dict[str, dict[str, str]] = {}
     absent: dict[str, str] = {}
     with ExitStack() as stack:
@@ -134,7 +125,7 @@ def processes(
                 process = Process(peer, threads, interpreter(peer, pythons))
                 stack.callback(process.close)
                 versions[peer] = process.hello()
-                present[peer] = process
+                available[peer] = process
             except Absent as error:
                 absent[peer] = str(error)
-        yield present, versions, absent
+        yield available, versions, absent

@@ -1,4 +1,4 @@
-"""What a run leaves behind: numbers, written as JSON, from which tables and the picture are made."""
+"""The results of a run, stored as JSON, from which tables and pictures are made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Times:
-    """Microseconds a call: the median of all measurements of all rounds, and the quartles around it."""
+    """Microseconds per call: the median of all measurements of all rounds, and the quartiles around it."""
 
     median: float
     lower: float
@@ -31,13 +31,13 @@ class Times:
 
     @property
     def spread(self) -> float:
-        """The interquartile range, as a share of the median."""
+        """The interquartile range divided by the median."""
         return (self.upper - self.lower) / self.median
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """A case: what it needs at least, each peer's times, and why a peer that takes part has none."""
+    """A case: the least work it needs, each peer's times, and the reason where a peer failed."""
 
     name: str
     flops: int
@@ -46,11 +46,11 @@ class CaseResult:
     failed: dict[str, str] = field(default_factory=dict)
 
     def ratio(self, peer: str, base: str = "cygrad") -> float | None:
-        """A peer's time in units of another's."""
+        """A peer's time divided by that of `base`."""
         return self.times[peer].median / self.times[base].median if {peer, base} <= self.times.keys() else None
 
     def limit(self, limits: dict[str, float]) -> float | None:
-        """Microseconds below which no program gets: products at the peak, and then traffic at the bandwidth."""
+        """A lower bound in microseconds: products at the peak rate, then memory traffic at full bandwidth."""
         if not {"gflops", "gbytes"} <= limits.keys():
             return None
         return (self.flops / limits["gflops"] + self.bytes / limits["gbytes"]) / 1e3
@@ -58,8 +58,11 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Run:
-    """A whole run. `machine` is text by name, `limits` are measured: gflops, GFLOP/s of fused multiply-adds in float32,
-    and gbytes, GB/s of streaming, with as many threads as the peers have."""
+    """A whole run.
+
+    `machine` maps names to text. `limits` are measured with as many threads as the peers have: gflops, GFLOP/s of fused
+    multiply-adds in float32, and gbytes, GB/s of streaming.
+    """
 
     date: str
     threads: int
@@ -73,20 +76,20 @@ class Run:
 
 
 def write(run: Run, path: str | os.PathLike[str]) -> None:
-    """Writes a run as JSON, whole or not at all."""
+    """Write a run as JSON, whole or not at all."""
     with atomic_write("benchmarks", path) as file:
         file.write(json.dumps({"format": FORMAT, **asdict(run)}, indent=1).encode() + b"\n")
 
 
 def read(path: str | os.PathLike[str]) -> Run:
-    """The run in a file.
+    """Read a run from a file.
 
-    Raises ValueError where it has another format.
+    Raises ValueError if it has another format.
     """
     with open(path, encoding="utf-8") as file:
         content: dict[str, Any] = json.load(file)
     if content.pop("format", None) != FORMAT:
-        raise ValueError(f"benchmarks: {os.fspath(path)} is no result of format {FORMAT}")
+        raise ValueError(f"benchmarks: {os.fspath(path)} is not a result file of format {FORMAT}")
     cases = [
         CaseResult(**{**case, "times": {peer: Times(**times) for peer, times in case["times"].items()}})
         for case in content.pop("cases")

@@ -1,9 +1,9 @@
-"""A peer's process: reads requests from the standard input, a line of JSON each, and answers likewise.
+"""A peer's process: reads requests from standard input, one line of JSON each, and answers in the same way.
 
     python -m benchmarks.worker PEER
 
-It first says which versions are at work, or why the peer is absent. Then `{"prepare": case, "results": path}` builds a
-case and writes the arrays to compare to an .npz file, and `{"time": seconds}` times it, anew each time it is asked.
+First it reports its versions, or the reason why the peer is absent. Then `{"prepare": case, "results": path}` builds a
+case and writes the arrays to compare to an .npz file, and `{"time": seconds}` times it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from benchmarks.peers import Builder, Work, builder
 
 __all__ = ["main"]
 
-SAMPLES = 5  # a turn's time is cut into so many measurements
+SAMPLES = 5  # measurements per round
 Answer = dict[str, Any]
 
 
 def main(peer: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks, who ends this process
-    # What libraries print must not end up among the answers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the controlling process handles Ctrl-C and ends this one
+    # Output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
@@ -47,7 +47,7 @@ def main(peer: str) -> None:
         try:
             answer(worker.answer(json.loads(line)))
         except Exception as error:
-            # One case that a peer can't do must not end the others.
+            # A case that fails must not end the process.
             answer({"failed": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"})
 
 
@@ -59,13 +59,13 @@ class Worker:
 
     def answer(self, request: dict[str, Any]) -> Answer:
         if "prepare" in request:
-            return {"takes_part": self.prepare(request["prepare"], request["results"])}
+            return {"supported": self.prepare(request["prepare"], request["results"])}
         return {"seconds": self.time(request["time"])}
 
     def prepare(self, name: str, path: str) -> bool:
-        """Whether the peer takes part; its results are written to the path."""
+        """Write the results to the path; return whether the peer supports the case."""
         (case,) = (case for case in CASES if case.name == name)
-        self.timer, self.calls = Timer("pass"), None  # lets go of the case before
+        self.timer, self.calls = Timer("pass"), None  # frees the previous case
         work: Work | None = self.library.build(case, check=True)
         if work is None:
             return False
@@ -78,7 +78,7 @@ class Worker:
         return True
 
     def time(self, seconds: float) -> list[float]:
-        """Seconds a call, several times, after a warm-up; the garbage collector waits, as `timeit` has it."""
+        """Seconds per call, several times, after a warm-up; like `timeit`, with garbage collection off."""
         share = seconds / SAMPLES
         if self.calls is None:
             self.calls = self.repetitions(share)
@@ -86,11 +86,11 @@ class Worker:
         return [self.timer.timeit(self.calls) / self.calls for _ in range(SAMPLES)]
 
     def repetitions(self, seconds: float) -> int:
-        """How many calls take about as long."""
+        """The number of calls that takes about as long."""
         calls = 1
-        while (taken := self.timer.timeit(calls)) < seconds / 4:
+        while (elapsed := self.timer.timeit(calls)) < seconds / 4:
             calls *= 2
-        return max(1, round(calls * seconds / taken))
+        return max(1, round(calls * seconds / elapsed))
 
 
 if __name__ == "__main__":

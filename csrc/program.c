@@ -1,5 +1,5 @@
-/* To the threads, a program is one launch: every share goes through all the steps, does its part of each, and waits for the
- * other shares only where a step needs what they wrote. */
+/* To the threads, a program is one launch: every share goes through all the steps, does its part of each, and waits for
+ * the other shares only where a step needs what they wrote. */
 #include "program.h"
 
 #include <stddef.h>
@@ -55,7 +55,7 @@ static void wait_for_all(run *r, int64_t arrivals) {
         if (spin < 2000) cg_pause(); else cg_yield();
 }
 
-/* Steps too small to be shared run on share 0, in order. A barrier between them is postponed to the next shared step. */
+/* Steps too small to be shared run on share 0 in order; a barrier between them is postponed to the next shared step. */
 static void run_share(const void *args, cg_share share) {
     run *r = (run *)args;
     int64_t barriers = 0, postponed = 0, shared = 0;

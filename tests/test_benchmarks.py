@@ -1,4 +1,4 @@
-"""The benchmarks: peers agree before they are timed, what is wrong or absent is named, and the numbers are written down."""
+"""The benchmarks: peers agree before they are timed, errors and missing peers are named, results are stored."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ import pytest
 
 import cygrad as cg
 
-pytest.importorskip("benchmarks", reason="the benchmarks are not beside the tests")
+pytest.importorskip("benchmarks", reason="the benchmarks are not next to the tests")
 
 from benchmarks import __main__ as command
-from benchmarks import agreement, limits, measure, memory, picture, results, table
-from benchmarks.cases import CASES, Matmul, Op, Step, select
+from benchmarks import agreement, limits, measure, peak_memory, picture, report, results
+from benchmarks.cases import CASES, KERNELS, Kernel, Matmul, OpCall, TrainingStep, select
 from benchmarks.inputs import inputs
 from benchmarks.peers import PEERS, builder
 from benchmarks.processes import Absent, Failed, Process, interpreter
 from benchmarks.worker import Worker
+from cygrad import bench
+from cygrad.bench.cases import kernel_inputs
+from cygrad.bench.command import SIZES
 
 ROOT = Path(__file__).parents[1]
 SMALL = [case for case in CASES if case.flops < 3e7 and case.bytes < 2e6]
@@ -56,7 +59,7 @@ def test_names_are_distinct_and_select_cases():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("pattern", "message"), [("nothing", "no name matches 'nothing'"), ("(", "is no regular")])
+@pytest.mark.parametrize(("pattern", "message"), [("nothing", "no name matches 'nothing'"), ("(", "is not a regular")])
 def test_a_bad_pattern_is_named(pattern, message):
     with pytest.raises(ValueError, match=message):
         select([pattern])
@@ -65,11 +68,21 @@ def test_a_bad_pattern_is_named(pattern, message):
 
 def test_what_a_case_needs_at_least():
     # 784-256-10 without norm: 3 products a layer but for the input's gradient, and 8 words of traffic a parameter.
-    step = Step("plain", (784, 256, 10), 64)
+    step = TrainingStep("plain", (784, 256, 10), 64)
     assert step.flops == 2 * 64 * (2 * 784 * 256 + 3 * 256 * 10)
     assert step.bytes == 32 * (784 * 256 + 256 + 256 * 10 + 10)
-    assert Step("step", (784, 256, 10), 64, norm=True).bytes - step.bytes == 32 * 2 * 256
+    assert TrainingStep("step", (784, 256, 10), 64, norm=True).bytes - step.bytes == 32 * 2 * 256
     assert Matmul(2, 3, 5).flops == 60
+
+
+def test_the_cases_of_the_command_are_cases_here():
+    cases = [case for case in CASES if isinstance(case, Kernel)]
+    for rows, columns in SIZES:
+        assert [case.kernel for case in cases if (case.rows, case.columns) == (rows, columns)] == list(KERNELS)
+    assert [case.name for case in bench.kernel_cases(5, 7)] == list(KERNELS)
+    given = inputs(Kernel("dropout", 64, 256))
+    for name, array in zip(("x", "dy"), kernel_inputs(64, 256)):
+        np.testing.assert_array_equal(given[name], array)
 
 
 @by_name
@@ -84,16 +97,16 @@ def test_peers_agree_with_cygrad(case, peer):
 @by_name
 def test_every_array_that_is_wrong_is_noticed(case):
     right = results_of("cygrad", case)
-    last = f"bias{len(case.sizes) - 2}" if isinstance(case, Step) else ""
+    last = f"bias{len(case.sizes) - 2}" if isinstance(case, TrainingStep) else ""
     for name, array in right.items():
-        if isinstance(case, Step) and case.norm and name.startswith("bias") and name != last:
+        if isinstance(case, TrainingStep) and case.norm and name.startswith("bias") and name != last:
             continue  # these biases do nothing
         with pytest.raises(agreement.Disagreement, match=rf"{case.name}: {name} of wrong"):
             agreement.check(case, {"cygrad": right, "wrong": {**right, name: array * 1.02 + 0.01}})
 
 
 def test_arrays_that_are_missing_not_finite_or_of_another_shape_are_noticed():
-    case = Op("relu", 64, 256)
+    case = OpCall("relu", 64, 256)
     right = results_of("cygrad", case)
     for wrong in ({"y": right["y"]}, {**right, "dx": right["dx"] * np.nan}, {**right, "dx": right["dx"][:1]}):
         with pytest.raises(agreement.Disagreement):
@@ -101,7 +114,7 @@ def test_arrays_that_are_missing_not_finite_or_of_another_shape_are_noticed():
 
 
 def test_dropout_at_another_rate_is_noticed():
-    case = Op("dropout", 64, 256)
+    case = OpCall("dropout", 64, 256)
     given = inputs(case)
     kept = np.random.default_rng(0).random(given["x"].shape) >= 0.35
     wrong = {"y": np.where(kept, given["x"] / 0.7, 0), "dx": np.where(kept, given["dy"] / 0.7, 0)}
@@ -143,7 +156,7 @@ def test_the_command_from_end_to_end(tmp_path):
         cwd=ROOT, env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("PYTEST_XDIST")}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"left out: jax ({missing} can't be run" in done.stdout
+    assert f"skipped: jax (cannot run {missing}" in done.stdout
     content = json.loads((tmp_path / "threads-1.json").read_text(encoding="utf-8"))
     assert content.keys() == {"format", *[field.name for field in dataclasses.fields(results.Run)]}
     assert content["absent"].keys() == {"jax"}
@@ -209,7 +222,7 @@ def test_a_wrong_peer_ends_the_case_untimed(use, tmp_path, capsys):
     assert command.main(["relu/64x256", "sgemm/32x64x64$", *QUICK, "--out", str(tmp_path)]) == command.DISAGREED
     printed = capsys.readouterr().out
     assert "not timed: relu/64x256: dx of numpy and cygrad differ by" in printed
-    assert "left out: jax (No module named 'jax')" in printed
+    assert "skipped: jax (No module named 'jax')" in printed
     assert [case.name for case in results.read(tmp_path / "threads-1.json").cases] == ["sgemm/32x64x64"]
 
 
@@ -237,18 +250,18 @@ def test_a_process_answers_fails_and_ends(tmp_path):
         assert process.prepare("sgemm/32x64x64", str(tmp_path / "results.npz"))
         assert all(seconds > 0 for seconds in process.time(0.002))
         process.process.kill()
-        with pytest.raises(Failed, match="its process ended with code"):
+        with pytest.raises(Failed, match="its process exited with code"):
             process.time(0.002)
     finally:
         process.close()
 
 
 def test_absent_peers_say_why(tmp_path):
-    with pytest.raises(Absent, match="can't be run"):
+    with pytest.raises(Absent, match="cannot run"):
         Process("numpy", 1, str(tmp_path / "python"))
     process = Process("torch", 1, sys.executable)
     process.process.kill()
-    with pytest.raises(Absent, match="its process ended"):
+    with pytest.raises(Absent, match="its process exited"):
         process.hello()
     process.close()
 
@@ -303,7 +316,7 @@ def test_a_run_is_written_and_read(tmp_path):
     results.write(run(), tmp_path / "run.json")
     assert results.read(tmp_path / "run.json") == run()
     (tmp_path / "other.json").write_text('{"format": 0}')
-    with pytest.raises(ValueError, match="no result of format"):
+    with pytest.raises(ValueError, match="is not a result file of format"):
         results.read(tmp_path / "other.json")
 
 
@@ -313,38 +326,38 @@ def test_the_table_replaces_what_is_marked(tmp_path, capsys):
     before = ("# Title\n<!-- benchmarks: ^step/ -->\nold\n\nolder\n<!-- end of benchmarks -->\nbetween\n"
               "<!-- benchmarks: machine -->\n<!-- end of benchmarks -->\nend\n")
     page.write_text(before)
-    assert table.main([str(tmp_path / "run.json"), str(page)]) == 0
+    assert report.main([str(tmp_path / "run.json"), str(page)]) == 0
     after = page.read_text()
     assert after == (
         "# Title\n<!-- benchmarks: ^step/ -->\n"
         "| case | cygrad | PyTorch | JAX jit | of the limit |\n| --- | --- | --- | --- | --- |\n"
         "| 4-64-64-2@32 | 2.00 | 8.50 (4.2) | 1,500 (750.0) | 50 % |\n"
         "<!-- end of benchmarks -->\nbetween\n<!-- benchmarks: machine -->\n"
-        "Medians of 3 rounds that took turns, one thread, on Some Processor with 2 cores, whose limits "
-        "were measured as 100 GFLOP/s and 10 GB/s (the last column is cygrad's share of them); cygrad 0.1, PyTorch 2; 2025-01-02.\n<!-- end of benchmarks -->\nend\n"
+        "Medians of 3 interleaved rounds, one thread, on Some Processor with 2 cores (measured limits: 100 GFLOP/s and "
+        "10 GB/s, of which the last column is a percentage); cygrad 0.1, PyTorch 2; 2025-01-02.\n<!-- end of benchmarks -->\nend\n"
     )
-    assert table.rewrite(run(), after) == after, "a second time changes nothing"
-    assert table.main([]) == 2
+    assert report.rewrite(run(), after) == after, "a second time changes nothing"
+    assert report.main([]) == 2
 
 
 def test_the_table_without_limits_has_no_share():
-    assert table.markdown(run(limits={}), "relu") == "| case | cygrad |\n| --- | --- |\n| 64x256 | 2.00 |"
-    assert "| relu/64x256 | 2.00 |" in table.markdown(run(), ".")
+    assert report.markdown(run(limits={}), "relu") == "| case | cygrad |\n| --- | --- |\n| 64x256 | 2.00 |"
+    assert "| relu/64x256 | 2.00 |" in report.markdown(run(), ".")
 
 
 def test_the_table_says_what_is_missing():
-    with pytest.raises(ValueError, match="there is no <!-- benchmarks"):
-        table.rewrite(run(), "nothing is marked")
+    with pytest.raises(ValueError, match="the text has no <!-- benchmarks"):
+        report.rewrite(run(), "nothing is marked")
     with pytest.raises(ValueError, match="no case that matches 'gelu'"):
-        table.markdown(run(), "gelu")
+        report.markdown(run(), "gelu")
 
 
 def test_what_the_readme_marks_are_cases():
     page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    patterns = [match["pattern"] for match in table.MARK.finditer(page)]
-    assert patterns.count(table.MACHINE) == 1 and len(patterns) > 1
+    patterns = [match["pattern"] for match in report.MARK.finditer(page)]
+    assert patterns.count(report.MACHINE) == 1 and len(patterns) > 1
     for pattern in patterns:
-        assert pattern == table.MACHINE or select([pattern])
+        assert pattern == report.MACHINE or select([pattern])
 
 
 def test_the_picture_is_drawn(tmp_path):
@@ -372,14 +385,14 @@ def from_a_small_process(code, *arguments):
 def test_the_peak_of_a_process():
     code = """if True:
         import os, sys
-        from benchmarks.memory import peak
+        from benchmarks.peak_memory import peak
         for megabytes in (0, 200):
             print(peak([sys.executable, "-c", f"b'1' * ({megabytes} * 10**6)"], os.environ))
     """
     small, large = map(float, from_a_small_process(code).split())
     assert large - small == pytest.approx(200, abs=20)
     with pytest.raises(ChildProcessError, match="ValueError: no"):
-        memory.peak([sys.executable, "-c", "raise ValueError('no')"], os.environ)
+        peak_memory.peak([sys.executable, "-c", "raise ValueError('no')"], os.environ)
 
 
 def write_idx(path, array):
@@ -392,14 +405,14 @@ def test_both_trainings_are_measured(tmp_path):
     rng = np.random.default_rng(0)
     write_idx(tmp_path / "t10k-images-idx3-ubyte.gz", rng.integers(0, 256, (500, 28, 28)))
     write_idx(tmp_path / "t10k-labels-idx1-ubyte.gz", np.arange(500) % 10)
-    code = "import sys; from benchmarks.memory import main; sys.exit(main())"
+    code = "import sys; from benchmarks.peak_memory import main; sys.exit(main())"
     printed = from_a_small_process(code, "--data", str(tmp_path), "--epochs", "1", "--rounds", "1")
     peaks = {words[0]: float(words[1]) for words in map(str.split, printed.splitlines()) if words[2:3] == ["MB"]}
     assert 20 < peaks["cygrad"] < 500
     try:
         import torch  # noqa: F401
     except ImportError:
-        assert "PyTorch  left out: ModuleNotFoundError" in printed
+        assert "PyTorch  skipped: ModuleNotFoundError" in printed
     else:
         assert float(printed.split()[-1]) == pytest.approx(peaks["PyTorch"] / peaks["cygrad"], abs=0.02)
         assert peaks["PyTorch"] > 1.5 * peaks["cygrad"]
@@ -407,11 +420,11 @@ def test_both_trainings_are_measured(tmp_path):
 
 @unix
 def test_a_training_that_fails_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(memory, "COMMANDS", {"cygrad": ["-c", "raise SystemExit('broken')"]})
-    assert memory.main(["--data", "nowhere"]) == 1
-    assert "cygrad   left out: broken" in capsys.readouterr().out
+    monkeypatch.setattr(peak_memory, "COMMANDS", {"cygrad": ["-c", "raise SystemExit('broken')"]})
+    assert peak_memory.main(["--data", "nowhere"]) == 1
+    assert "cygrad   skipped: broken" in capsys.readouterr().out
     monkeypatch.delenv("CYGRAD_DATA", raising=False)
-    assert memory.main([]) == 2
+    assert peak_memory.main([]) == 2
 
 
 def pytest_benchmarks(*options, code="import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"):

@@ -330,7 +330,7 @@ def test_bench_compares_times_and_prints_json():
         assert timing["cygrad_us"] > 0 and timing["ratio"] == pytest.approx(timing["numpy_us"] / timing["cygrad_us"])
 
 
-@pytest.mark.parametrize("case", list(bench.cases(5, 7)), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list(bench.kernel_cases(5, 7)), ids=lambda case: case.name)
 def test_both_sides_of_a_benchmark_agree_call_after_call(case):
     for _ in range(3):
         bench.compare(case)
@@ -338,12 +338,12 @@ def test_both_sides_of_a_benchmark_agree_call_after_call(case):
 
 def test_a_benchmark_of_different_results_is_refused():
     with pytest.raises(AssertionError, match="broken"):
-        bench.compare(bench.Case("broken", "", lambda: [np.ones(2)], lambda: [np.array([1.0, 1.01])]))
+        bench.compare(bench.KernelCase("broken", "", lambda: [np.ones(2)], lambda: [np.array([1.0, 1.01])]))
 
 
 def test_the_table_of_the_benchmark():
     machine = {"cygrad": "1", "cpu_level": "some", "numpy": "2", "cpu": "Chip"}
-    text = bench.table([bench.Timing("relu", "(2, 3)", 10.0, 25.0, 2.5)], machine)
+    text = bench.report([bench.Timing("relu", "(2, 3)", 10.0, 25.0, 2.5)], machine)
     assert text.splitlines()[-1].split() == ["relu", "(2,", "3)", "10.0", "us", "25.0", "us", "2.50"]
 
 

@@ -1,4 +1,4 @@
-"""Networks as plain values, and saved models: what is described is built again, and nothing else is."""
+"""Networks as plain values, and saved models: a description builds the same network, and nothing else is built."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize("module", SAMPLES, ids=lambda module: " ".join(repr(module).split())[:60])
-def test_what_is_described_is_built_again(module):
+def test_a_description_builds_the_same_module(module):
     text = json.dumps(describe(module))
     assert_same(build(json.loads(text)), module)
 
@@ -88,13 +88,13 @@ SHARED = nn.Linear(2, 2)
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (Own(), "describe: Own is no module of cygrad.nn, and its code is not saved"),
-        (nn.Sequential(nn.ReLU(), nn.Sequential(OwnLinear(2, 2))), "describe: OwnLinear at 1.0 is no module"),
+        (Own(), "describe: Own is not a module of cygrad.nn, and its code can't be saved"),
+        (nn.Sequential(nn.ReLU(), nn.Sequential(OwnLinear(2, 2))), "describe: OwnLinear at 1.0 is not a module"),
         (nn.Sequential(SHARED, SHARED), "describe: 1.weight is the same parameter as 0.weight"),
         (nn.CrossEntropyLoss(cg.ones(3)), "describe: CrossEntropyLoss has a Tensor for its option weight"),
     ],
 )
-def test_what_cannot_be_described_is_named(module, message):
+def test_a_module_that_cannot_be_described_is_named(module, message):
     with pytest.raises(TypeError, match=message):
         describe(module)
 
@@ -116,18 +116,18 @@ def nested(depth):
         ({"type": "os.system", "options": {"command": "true"}}, "no module 'os.system'"),
         ({"type": ["Linear"]}, "no module"),
         ({"type": "Linear"}, "Linear does not take the options None"),
-        ({"type": "Linear", "options": {"in_features": 3}}, "Linear can't be made of"),
-        ({"type": "Linear", "options": {"in_features": "3", "out_features": 2}}, "Linear can't be made of"),
+        ({"type": "Linear", "options": {"in_features": 3}}, "Linear can't be created with"),
+        ({"type": "Linear", "options": {"in_features": "3", "out_features": 2}}, "Linear can't be created with"),
         ({"type": "Linear", "options": {"in_features": 3, "out_features": 2, "device": "cpu"}}, "does not take the options"),
-        ({"type": "Linear", "options": {"in_features": 2**60, "out_features": 2**60}}, "Linear can't be made of"),
+        ({"type": "Linear", "options": {"in_features": 2**60, "out_features": 2**60}}, "Linear can't be created with"),
         ({"type": "ReLU", "options": {"evil": 1}}, "does not take the options"),
-        ({"type": "Sequential", "modules": ["ReLU"]}, "Sequential wants a dict of modules"),
-        ({"type": "Sequential", "modules": {"forward": {"type": "ReLU", "options": {}}}}, "can't hold a module 'forward'"),
-        ({"type": "Sequential", "modules": {"a.b": {"type": "ReLU", "options": {}}}}, "can't hold a module 'a.b'"),
+        ({"type": "Sequential", "modules": ["ReLU"]}, "Sequential needs a dict of modules"),
+        ({"type": "Sequential", "modules": {"forward": {"type": "ReLU", "options": {}}}}, "can't contain a module 'forward'"),
+        ({"type": "Sequential", "modules": {"a.b": {"type": "ReLU", "options": {}}}}, "can't contain a module 'a.b'"),
         (nested(100), "nested at most 64 deep"),
     ],
 )
-def test_other_descriptions_are_refused(description, message):
+def test_invalid_descriptions_are_rejected(description, message):
     with pytest.raises(ValueError, match=message):
         build(description)
 
@@ -152,7 +152,7 @@ def test_a_saved_model_computes_the_same(saved):
 
 
 def test_nothing_is_written_for_a_model_that_cannot_be_described(tmp_path):
-    with pytest.raises(TypeError, match="Own is no module"):
+    with pytest.raises(TypeError, match="Own is not a module"):
         cg.train.save_model(tmp_path / "model", Own())
     assert not (tmp_path / "model").exists()
 
@@ -170,7 +170,7 @@ def test_nothing_is_written_for_a_model_that_cannot_be_described(tmp_path):
         ("weights.safetensors", pickle.dumps({"0.weight": 1}), "truncated or corrupt"),
     ],
 )
-def test_a_corrupt_model_is_refused(saved, name, content, message):
+def test_a_corrupt_model_is_rejected(saved, name, content, message):
     folder, _ = saved
     (folder / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""The statistics of dropout, and that its mask is a function of seed and offset."""
+"""The statistics of dropout, and its mask as a function of seed and offset."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ COUNT = 1_000_000
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 def test_rate_and_scale(p):
-    """Of n numbers np ± 5·√(np(1 − p)) are dropped; the rest is 1/(1 − p) times as large, so that the mean stays."""
+    """Of n elements np ± 5·√(np(1 − p)) are dropped; the others are divided by 1 − p, which keeps the mean."""
     y = F.dropout(cg.ones(COUNT), p, generator=cg.Generator().manual_seed(1)).numpy()
     assert abs((y == 0).mean() - p) < 5 * np.sqrt(p * (1 - p) / COUNT)
     np.testing.assert_array_equal(y[y != 0], np.float32(1 / (1 - p)))
 
 
-def test_neighbours_are_independent():
-    """The mask of one number says nothing of those around it: no correlation beyond 5/√n at any of the first lags."""
+def test_neighbors_are_independent():
+    """An element's mask is independent of its neighbors': no correlation above 5/√n at any of the first lags."""
     mask = F.dropout(cg.ones(COUNT), 0.5, generator=cg.Generator().manual_seed(2)).numpy() - 1
     for lag in [*range(1, 70), 4096]:
         assert abs((mask[lag:] * mask[:-lag]).mean()) < 5 / np.sqrt(COUNT), lag
@@ -80,7 +80,7 @@ def test_inplace_writes_the_input():
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**64 - 2])
-def test_large_seeds_are_told_apart(seed):
-    """A seed of 64 bits is no float64."""
+def test_large_seeds_are_distinct(seed):
+    """A 64-bit seed must not pass through a float64."""
     orders = [cg.Generator().manual_seed(number).permutation(50).tolist() for number in (seed, seed ^ 1, seed)]
     assert orders[0] == orders[2] != orders[1]

@@ -1,4 +1,4 @@
-"""What the functional forms do where rows of tests/op_db do not fit: limits, empty batches, buffers."""
+"""Functional forms beyond the rows of tests/op_db: limits, empty batches, buffers."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_weighted_mse_is_a_weighted_mean():
 
 
 def test_cross_entropy_of_excluded_classes():
-    """A score of −∞ excludes a class: probability 0, gradient 0."""
+    """A logit of −∞ excludes a class: probability 0, gradient 0."""
     x = f64([-np.inf, 0.0, 1.0], [2.0, -np.inf, 0.0])
     assert_same(lambda lib, x: lib.nn.functional.cross_entropy(x, lib.tensor([1, 0])), x)
 
@@ -104,7 +104,7 @@ def test_one_hot(classes):
     [
         ([0, 4], 4, RuntimeError, "one_hot: class numbers must lie in 0 to 3, got 0 to 4"),
         ([-1, 0], -1, RuntimeError, "one_hot: class numbers must lie in 0 to 0, got -1 to 0"),
-        ([0.5], 4, TypeError, "one_hot: input must hold integers, got float32"),
+        ([0.5], 4, TypeError, "one_hot: input must contain integers, got float32"),
     ],
 )
 def test_one_hot_of_bad_classes(index, classes, error, match):

@@ -1,4 +1,4 @@
-"""How weights start, against the formulas: bounds, means, variances, orthogonality."""
+"""Initialization, compared with the formulas: bounds, means, variances, orthogonality."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def fans(shape):
 
 
 def assert_moments(values, mean, variance):
-    """Mean and variance within five standard errors; the variance's is at most that of a normal distribution."""
+    """Mean and variance are within five standard errors; the variance's error is at most a normal distribution's."""
     n = values.size
     assert abs(values.mean(dtype=np.float64) - mean) < 5 * math.sqrt(variance / n)
     assert abs(values.var(dtype=np.float64) / variance - 1) < 5 * math.sqrt(2 / n)
 
 
 def assert_uniform(values, low, high):
-    """Within the bounds, near both of them, and as many values in every tenth."""
+    """The values lie within the bounds, come near both, and fill every tenth evenly."""
     assert low <= values.min() < low + 0.01 * (high - low)
     assert high >= values.max() > high - 0.01 * (high - low)
     counts, _ = np.histogram(values, 10, (low, high))
@@ -39,7 +39,7 @@ def assert_uniform(values, low, high):
 
 
 def assert_normal(values, mean, std):
-    """The shares within one, two and three standard deviations."""
+    """The fractions within one, two and three standard deviations are right."""
     z = abs(values - mean) / std
     for k in (1, 2, 3):
         share = math.erf(k / math.sqrt(2))
@@ -79,8 +79,8 @@ def test_he(shape, mode, a, nonlinearity, gain):
 
 
 def test_he_keeps_the_variance_through_relu_layers():
-    """Twenty layers of ReLU: He's weights keep the mean square of the signal; weights of half the variance
-    halve it in every layer."""
+    """Through twenty ReLU layers, He's weights keep the mean square of the signal; half their variance halves it in
+    every layer."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((200, 256))
     scales = []
@@ -129,7 +129,7 @@ def test_uniform_and_normal():
     ("a", "b"), [(-2, 2), (-0.5, 1), (1, 3), (-6, -2.5), (3, 9), (4, 4.1), (-0.01, 0.01), (-9, -8)]
 )
 def test_truncated_normal(a, b):
-    """The share below every tenth of [a, b] is that of the normal distribution, cut off."""
+    """The fraction below every tenth of [a, b] is the truncated normal distribution's."""
     mean, std = 10.0, 2.0
     tensor = init.trunc_normal_(empty(200, 200, dtype=np.float64), mean, std, mean + a * std, mean + b * std)
     z = (tensor.array - mean) / std
@@ -155,7 +155,7 @@ def test_orthogonal(shape, gain):
 
 
 def test_orthogonal_is_uniform():
-    """Rotations and reflections come equally often, and no entry prefers a sign."""
+    """Rotations and reflections are equally frequent, and no entry prefers a sign."""
     draws = [init.orthogonal_(empty(2, 2, dtype=np.float64)).array for _ in range(400)]
     assert abs(np.mean([np.linalg.det(w) > 0 for w in draws]) - 0.5) < 0.125
     assert abs(np.mean(draws, axis=0)).max() < 5 * math.sqrt(0.5 / 400)
@@ -182,7 +182,7 @@ def test_sparse():
     assert len({tuple(column) for column in (w == 0).T}) == 50
 
 
-def test_a_write_is_counted_and_not_recorded():
+def test_a_write_is_counted_but_not_in_the_graph():
     weight = cg.nn.Parameter(np.zeros((3, 3)))
     before = weight.version.value
     init.normal_(weight)

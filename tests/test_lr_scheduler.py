@@ -1,4 +1,4 @@
-"""Learning rate schedules, against PyTorch's over 60 steps, and what their states carry."""
+"""Learning rate schedules, compared with PyTorch's over 60 steps, and their states."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STEPS = 60
 
 
 class Groups:
-    """An optimiser as schedulers see it."""
+    """An optimizer, as a scheduler sees it."""
 
     def __init__(self, *groups):
         self.param_groups = [dict(group) for group in groups]
 
 
 def optimizers(kind="sgd", rates=(0.1, 0.02)):
-    """The same two parameter groups, without and within PyTorch."""
+    """The same two parameter groups, with and without PyTorch."""
     options = {"momentum": 0.9} if kind == "sgd" else {"betas": (0.9, 0.999)}
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
     cls = torch.optim.SGD if kind == "sgd" else torch.optim.AdamW
@@ -122,7 +122,7 @@ ENTRIES = ("lr", "initial_lr", "momentum", "betas", "max_lr", "min_lr", "max_mom
 
 
 def entries(optimizer):
-    """The numbers of the parameter groups, in one flat list."""
+    """The options of the parameter groups, in one flat list."""
     values = [group[name] for group in optimizer.param_groups for name in ENTRIES if name in group]
     return np.concatenate([np.atleast_1d(np.asarray(value, np.float64)) for value in values])
 
@@ -150,7 +150,7 @@ def test_rates_are_those_of_torch(build, kind):
 @pytest.mark.filterwarnings("ignore:Detected call of")
 @pytest.mark.parametrize("name", ["StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "LinearLR"])
 @pytest.mark.parametrize("last_epoch", [0, 3, 10])
-def test_going_on_from_an_epoch(name, last_epoch):
+def test_resuming_after_an_epoch(name, last_epoch):
     options = {
         "StepLR": {"step_size": 4},
         "MultiStepLR": {"milestones": [2, 12]},
@@ -169,7 +169,7 @@ def test_going_on_from_an_epoch(name, last_epoch):
         other.step()
 
 
-def test_going_on_needs_the_rate_begun_with():
+def test_resuming_needs_the_initial_rate():
     with pytest.raises(KeyError, match="initial_lr"):
         ours.StepLR(Groups({"lr": 0.1}), 3, last_epoch=4)
 
@@ -208,14 +208,14 @@ def test_plateaus_are_those_of_torch(options, course):
         assert scheduler.best == other.best
 
 
-def test_a_metric_may_be_an_array_of_one():
+def test_a_metric_may_be_an_array_with_one_element():
     scheduler = ours.ReduceLROnPlateau(Groups({"lr": 1.0}))
     scheduler.step(np.full((1, 1), 0.25, np.float32))
     assert scheduler.best == 0.25
 
 
 @pytest.mark.parametrize("build", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
-def test_a_state_carries_on(build):
+def test_a_state_restores_the_schedule(build):
     first, _ = optimizers()
     schedulers = as_list(build(ours, first))
     for _ in range(17):
@@ -235,7 +235,7 @@ def test_a_state_carries_on(build):
     assert [s.state_dict() for s in schedulers] == [s.state_dict() for s in others]
 
 
-def test_the_state_of_a_plateau_carries_on():
+def test_a_state_restores_a_plateau():
     schedulers = [ours.ReduceLROnPlateau(Groups({"lr": 1.0}), patience=3) for _ in range(2)]
     for loss in (3.0, 2.0, 2.5, 2.5):
         schedulers[0].step(loss)
@@ -246,7 +246,7 @@ def test_the_state_of_a_plateau_carries_on():
     assert schedulers[0].get_last_lr() == schedulers[1].get_last_lr() == [0.1]
 
 
-def test_a_state_stays_as_it_was():
+def test_a_state_does_not_change_later():
     scheduler = CONFIGURATIONS["warm up, cosine"](ours, Groups({"lr": 0.1}))
     state = scheduler.state_dict()
     before = json.dumps(state)
@@ -270,7 +270,7 @@ def test_a_wrong_state_changes_nothing():
 
 
 def test_sequences_nest():
-    """A warm up of two parts, in a sequence, is the sequence of all its parts."""
+    """A sequence inside a sequence is the sequence of all their parts."""
 
     def parts(optimizer):
         return (

@@ -177,7 +177,7 @@ def test_a_model_that_cannot_be_saved_is_named_before_the_training(tmp_path):
         pass
 
     trained = trainer(MLflow(tracking_uri=f"sqlite:///{tmp_path}/m.db"), model=Own(cg.nn.Linear(4, 2)))
-    with pytest.raises(cg.train.CallbackError, match="Own is no module of"):
+    with pytest.raises(cg.train.CallbackError, match="Own is not a module of"):
         trained.fit([])
 
 

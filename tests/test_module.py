@@ -1,9 +1,11 @@
-"""Module: its attributes, walks, state and hooks; the containers; names and repr as in PyTorch."""
+"""Module: attributes, iteration, state and hooks; options; containers; names and repr as in PyTorch."""
 
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+import re
 from collections import OrderedDict
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import cygrad as cg
 from cygrad import nn
 from cygrad.nn import functional as F
+from cygrad.nn.options import KW_ONLY, Configured, stores_options
 
 try:
     import torch
@@ -26,7 +29,7 @@ def parameter(*shape, dtype=np.float32):
 
 
 class Scale(nn.Module):
-    """ReLU(x) and a parameter, a buffer, and one that is not saved."""
+    """ReLU(x), with a parameter, a buffer, and a buffer that is not saved."""
 
     def __init__(self, size=3):
         super().__init__()
@@ -97,14 +100,14 @@ def test_a_buffer_is_only_replaced_by_a_tensor():
     assert "count" in module.state_dict()
 
 
-def test_a_buffer_that_becomes_a_parameter_is_no_buffer():
+def test_a_buffer_that_becomes_a_parameter_is_not_a_buffer():
     module = Scale()
     module.count = parameter(1)
     assert [name for name, _ in module.named_buffers()] == ["scratch"]
     assert [name for name, _ in module.named_parameters()] == ["factor", "count"]
 
 
-def test_forgetting_init_is_told():
+def test_forgetting_init_raises():
     class Forgetful(nn.Module):
         def __init__(self):
             self.weight = parameter(2)
@@ -148,7 +151,7 @@ def test_a_parameter_may_be_none_at_first():
     assert [name for name, _ in module.named_parameters()] == ["factor", "late"]
 
 
-# Walks
+# Iteration
 
 
 def test_names_in_order():
@@ -164,7 +167,7 @@ def test_names_in_order():
     assert list(module.modules()) == [module, module.first, module.second]
 
 
-def test_what_is_shared_comes_once():
+def test_shared_members_appear_once():
     module = Pair()
     module.second = module.first
     module.bias = module.first.factor
@@ -321,7 +324,7 @@ def test_deepcopy_keeps_sharing():
     assert other.second.factor is other.first.factor
 
 
-# Changes to the whole
+# Changes to all modules
 
 
 def test_train_and_eval():
@@ -420,7 +423,7 @@ def test_backward_hook_replaces_the_gradient():
     np.testing.assert_array_equal(dx, [0, 8])
 
 
-def test_backward_hook_runs_where_no_input_needs_a_gradient():
+def test_backward_hook_runs_if_no_input_needs_a_gradient():
     class Weighted(Scale):
         def forward(self, x):
             return F.relu(self.factor)
@@ -432,12 +435,66 @@ def test_backward_hook_runs_where_no_input_needs_a_gradient():
     assert seen == [(None,)]
 
 
-def test_a_backward_hook_of_the_wrong_length_is_told():
+def test_a_backward_hook_with_the_wrong_number_of_gradients_raises():
     module = Scale()
     module.register_full_backward_hook(lambda m, grad_input, grad_output: (grad_input[0], None))
     x = cg.Tensor(np.ones(2), requires_grad=True)
     with pytest.raises(RuntimeError, match="the hook returned 2 gradients for 1 inputs"):
         cg.autograd.gradients([module(x)], [x], [np.ones(2)], False)
+
+
+# Options
+
+
+class Shifted(Configured):
+    def forward(self, x):
+        return x + self.by
+
+
+def test_options_are_declared_once():
+    """The constructor, its signature and the repr come from the annotations."""
+
+    @stores_options
+    class Shift(Shifted):
+        by: float
+        inplace: bool = False
+        _: KW_ONLY
+        generator: cg.random.Generator | None = None
+
+    signature = "(by: 'float', inplace: 'bool' = False, *, generator: 'cg.random.Generator | None' = None) -> 'None'"
+    assert str(inspect.signature(Shift)) == signature
+    module = Shift(2.0, True)
+    assert (module.by, module.inplace, module.generator, module.training) == (2.0, True, None, True)
+    assert repr(module) == "Shift(by=2.0, inplace=True, generator=None)"
+    assert "inplace" not in repr(Shift(1.0)) and not hasattr(Shift, "inplace")
+    for call, message in (
+        (lambda: Shift(), "Shift: missing a required argument: 'by'"),
+        (lambda: Shift(1.0, False, None), "Shift: too many positional arguments"),
+        (lambda: Shift(1.0, to=3), "Shift: got an unexpected keyword argument 'to'"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+def test_a_subclass_of_a_module_with_options_is_an_ordinary_class():
+    class Noisy(nn.LeakyReLU):
+        scale: float  # an annotation of a user's class is no option
+
+        def __init__(self, scale):
+            super().__init__(0.2)
+            self.scale = scale
+
+    module = Noisy(3.0)
+    assert list(inspect.signature(Noisy).parameters) == ["scale"]
+    assert repr(module) == "Noisy(negative_slope=0.2)" and isinstance(module, nn.LeakyReLU)
+    assert nn.LeakyReLU() != nn.LeakyReLU() and len({nn.LeakyReLU(), nn.LeakyReLU()}) == 2
+
+
+@pytest.mark.parametrize("name", [name for name in nn.__all__ if isinstance(getattr(nn, name), type)])
+def test_docstrings_name_every_argument_of_the_constructor(name):
+    cls = getattr(nn, name)
+    missing = [arg for arg in inspect.signature(cls).parameters if not re.search(rf"^ +\*?{arg}: ", cls.__doc__, re.M)]
+    assert set(missing) <= {"kwargs"}, f"{name} does not document {missing}"
 
 
 # Containers
@@ -542,7 +599,7 @@ def test_a_bad_item_changes_nothing():
 
 
 def build(nn):
-    """The same net from either library."""
+    """The same network from either library."""
     return nn.Sequential(
         nn.Linear(4, 3, bias=False),
         nn.BatchNorm1d(3, momentum=None),
@@ -570,7 +627,7 @@ def test_names_are_pytorchs():
         np.testing.assert_array_equal(ours.state_dict()[name].array, value.numpy())
 
 
-def test_parameters_are_those_of_now():
+def test_parameters_follow_changes():
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
     assert len(list(net.parameters())) == 2
     assert next(net.parameters()) is net[0].weight

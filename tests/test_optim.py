@@ -1,6 +1,9 @@
-"""State and groups of the optimizers; their steps are rows of tests/op_db/optim.py."""
+"""States and groups of the optimizers. Their steps are rows of tests/op_db/optim.py."""
 
 from __future__ import annotations
+
+import inspect
+import re
 
 import numpy as np
 import pytest
@@ -36,7 +39,7 @@ def train(params, optimizer, steps):
 
 @each_case
 @each_dtype
-def test_training_goes_on_from_a_saved_state(name, options, dtype):
+def test_training_resumes_from_a_saved_state(name, options, dtype):
     params = parameters(cg, dtype)
     optimizer = getattr(optim, name)(params, **options)
     train(params, optimizer, 3)
@@ -72,7 +75,7 @@ def test_a_loaded_state_is_a_copy(name, options, dtype):
 
 @each_case
 @each_dtype
-def test_training_goes_on_from_pytorchs_state(name, options, dtype):
+def test_training_resumes_from_pytorchs_state(name, options, dtype):
     theirs = parameters(torch, dtype)
     there = getattr(torch.optim, name)(theirs, **options)
     train(theirs, there, 3)
@@ -115,7 +118,7 @@ def test_a_state_that_does_not_fit_changes_nothing(name, options):
         getattr(optim, name)(other[:1], lr=0.5).load_state_dict(wrong)
 
 
-def test_groups_have_options_of_their_own():
+def test_groups_have_their_own_options():
     a, b = parameters(cg, "float64")
     optimizer = optim.SGD([{"params": [a]}, {"params": b, "lr": 1.0}], lr=0.1)
     a.grad, b.grad = cg.ones(2, 3, dtype=cg.float64), cg.ones(1, dtype=cg.float64)
@@ -146,8 +149,8 @@ def test_closure_computes_the_loss():
     assert p.item() == 1.0
 
 
-def test_a_step_is_noticed_by_backward():
-    """A parameter saved for backward may not move before it."""
+def test_backward_detects_a_step():
+    """A parameter that is saved for backward must not change before it."""
     p = cg.ones(2, requires_grad=True)
     optimizer = optim.SGD([p], lr=0.1)
     y = (p * p).sum()
@@ -177,3 +180,17 @@ def test_a_parameter_is_in_one_group():
     p = cg.ones(2, requires_grad=True)
     with pytest.raises(ValueError, match=r"SGD: a parameter of shape \(2,\) appears twice"):
         optim.SGD([p, p])
+
+
+CLASSES = [
+    getattr(module, name)
+    for module in (optim, optim.lr_scheduler, optim.swa_utils)
+    for name in module.__all__
+    if isinstance(getattr(module, name), type)
+]
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_docstrings_name_every_argument_of_the_constructor(cls):
+    missing = [arg for arg in inspect.signature(cls).parameters if not re.search(rf"^ +{arg}: ", cls.__doc__, re.M)]
+    assert not missing, f"{cls.__name__} does not document {missing}"

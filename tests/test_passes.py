@@ -11,6 +11,7 @@ import cygrad as cg
 from cygrad import nn
 from cygrad.compiler.passes import chains, sharing
 from cygrad.compiler.plan.plan import launches_of
+from cygrad.ops.activation import MASKED_BYTES
 
 F = nn.functional
 
@@ -170,6 +171,32 @@ def test_a_product_does_the_gradient_of_the_relu_before_it():
             step, found = trained(cg.compile, hidden, dtype)
             assert found == trained(lambda step: step, hidden, dtype)[1]
             assert kernels_in(step).count("relu_backward") == (0, 2, 1)[count]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_large_relu_needs_no_mask_in_a_program(check):
+    def trained(run):
+        cg.manual_seed(3)
+        model = nn.Sequential(nn.Linear(6, 300), nn.ReLU(), nn.Dropout(0.5), nn.ReLU(), nn.Linear(300, 1))
+        optimizer = cg.optim.SGD(model.parameters(), 0.1)
+
+        def step(x):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+
+        step = run(step)
+        x = cg.randn(MASKED_BYTES // (4 * 300) + 1, 6)
+        for _ in range(4):
+            step(x)
+        return step, [p.array.tobytes() for p in model.parameters()]
+
+    step, parameters = trained(lambda step: cg.compile(step, check=check))
+    assert parameters == trained(lambda step: step)[1]
+    assert "relu_masked" in step.programs()[0].provenance.names, "the recorded step uses a mask"
+    kernels = kernels_in(step)
+    assert not [name for name in kernels if "masked" in name]
+    assert (kernels.count("relu"), kernels.count("relu_backward")) == (1, 1), "the first is part of the product"
 
 
 @pytest.mark.parametrize("set_to_none", [True, False])

@@ -1,4 +1,4 @@
-"""Averages of weights agree with PyTorch's."""
+"""Weight averaging agrees with PyTorch's."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_averages_agree_with_pytorch(name):
     np.testing.assert_allclose(averaged.eval()(cg.tensor(x)).array, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_statistics_anew_agree_with_pytorch_and_leave_the_rest_alone():
+def test_recomputed_statistics_agree_with_pytorch_and_leave_the_rest_alone():
     torch = pytest.importorskip("torch")
     model, other = models(torch)
     model.eval()
@@ -106,7 +106,7 @@ def test_the_schedule_agrees_with_pytorch(strategy, epochs):
         (lambda o: swa_utils.SWALR(o, [0.1, 0.2]), "SWALR: swa_lr has 2 values for 1 parameter groups"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_named(call, message):
+def test_invalid_arguments_are_named(call, message):
     with pytest.raises(ValueError) as caught:
         call(optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0))
     assert str(caught.value).startswith(message)

@@ -1,4 +1,4 @@
-"""Fifty steps of training follow PyTorch's loss from the same weights, through every kernel of a small network."""
+"""Fifty training steps give PyTorch's losses from the same weights, through every kernel of a small network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def network(nn, dtype):
 
 
 def losses(library, model, batches):
-    """The loss of every step: cross entropy, clipped gradients, AdamW that decays matrices only."""
+    """The loss of every step, with cross entropy, clipped gradients, and AdamW with decay of matrices only."""
     groups = [
         {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": 0.1},
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},

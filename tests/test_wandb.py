@@ -126,5 +126,5 @@ def test_a_model_that_cannot_be_saved_is_named_before_the_training():
     class Own(cg.nn.Sequential):
         pass
 
-    with pytest.raises(cg.train.CallbackError, match="Own is no module of"):
+    with pytest.raises(cg.train.CallbackError, match="Own is not a module of"):
         trainer(WandB(mode="offline"), model=Own(cg.nn.Linear(4, 2))).fit([])

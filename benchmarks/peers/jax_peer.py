@@ -1,4 +1,4 @@
-"""JAX: each case is one jitted function, whose state is donated, run without a queue."""
+"""JAX: each case is one jitted function with donated state, dispatched synchronously."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.agreement import STEPS
-from benchmarks.cases import AdamW, Case, ClipGradNorm, Inference, Matmul, Op, Step
+from benchmarks.cases import AdamW, Case, ClipGradNorm, Inference, Kernel, Matmul, OpCall, TrainingStep
 from benchmarks.inputs import DROPOUT, Arrays, falling, inputs, learning_rate, network_names
 from benchmarks.peers import Work
 
@@ -30,22 +30,24 @@ class Jax:
         match case:
             case Matmul():
                 return matmul(case, arrays)
-            case Op("dropout"):
+            case OpCall("dropout"):
                 return dropout(arrays)
-            case Op():
+            case OpCall():
                 return op(case, arrays)
             case ClipGradNorm():
                 return clip_grad_norm(case, arrays)
             case AdamW():
                 return adamw(case, arrays)
-            case Step():
+            case TrainingStep():
                 return step(case, arrays, check)
             case Inference():
                 return inference(case, arrays)
+            case Kernel():
+                return None
 
 
 def jit() -> Jax:
-    jax.config.update("jax_cpu_enable_async_dispatch", False)  # a queue only costs time where each call is waited for
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # a queue only costs time if every call is waited for
     return Jax()
 
 
@@ -53,7 +55,7 @@ def to_numpy(tree: Tree) -> Tree:
     return jax.tree.map(np.asarray, tree)
 
 
-def own(tree: Tree) -> Tree:
+def copied(tree: Tree) -> Tree:
     """Arrays that JAX may overwrite."""
     return jax.tree.map(partial(jnp.array, copy=True), tree)
 
@@ -66,7 +68,7 @@ def matmul(case: Matmul, arrays: Arrays) -> Work:
 
 
 def batch_norm(x: Tree, weight: Tree, bias: Tree) -> tuple[Tree, Tree]:
-    """The result, and the batch's mean and variance without bias, for the running statistics."""
+    """The result, and the batch's mean and unbiased variance for the running statistics."""
     mean, var = x.mean(0), x.var(0)
     return (x - mean) * jax.lax.rsqrt(var + EPS) * weight + bias, (mean, var * (len(x) / (len(x) - 1)))
 
@@ -89,7 +91,7 @@ FORWARD: dict[str, Callable[..., Any]] = {
 }
 
 
-def op(case: Op, arrays: Arrays) -> Work:
+def op(case: OpCall, arrays: Arrays) -> Work:
     forward, with_statistics = FORWARD[case.op], case.op == "batch_norm"
     names = ("x", "weight", "bias") if case.op.endswith("norm") else ("x",)
     leaves, dy = [jnp.asarray(arrays[name]) for name in names], jnp.asarray(arrays["dy"])
@@ -99,7 +101,7 @@ def op(case: Op, arrays: Arrays) -> Work:
         return y, pullback(dy), running(statistics, batch[0]) if batch else ()
 
     both = jax.jit(compute)
-    statistics = own((np.zeros(case.columns, np.float32), np.ones(case.columns, np.float32)))
+    statistics = copied((np.zeros(case.columns, np.float32), np.ones(case.columns, np.float32)))
 
     def call() -> tuple[Tree, Tree]:
         nonlocal statistics
@@ -143,7 +145,7 @@ def clipped(gradients: Tree, bound: Tree) -> tuple[Tree, Tree]:
 
 
 def clip_grad_norm(case: ClipGradNorm, arrays: Arrays) -> Work:
-    gradients = own([arrays[f"gradient{i}"] for i in range(case.count)])
+    gradients = copied([arrays[f"gradient{i}"] for i in range(case.count)])
     clip = jax.jit(clipped, donate_argnums=0)
     bound = falling(float(np.sqrt(case.count * case.side**2)))
 
@@ -159,7 +161,7 @@ def clip_grad_norm(case: ClipGradNorm, arrays: Arrays) -> Work:
 
 
 def updated(kind: str, params: Tree, gradients: Tree, moments: Tree, t: Tree, lr: float) -> tuple[Tree, Tree]:
-    """What an optimizer with PyTorch's defaults makes of the parameters and its moments in step t."""
+    """Parameters and moments after step t of an optimizer with PyTorch's defaults."""
     if kind == "SGD":
         return jax.tree.map(lambda p, g: p - lr * g, params, gradients), moments
     decay = 0.01 if kind == "AdamW" else 0.0
@@ -178,8 +180,8 @@ def zeros_like(params: Tree) -> Tree:
 
 
 def adamw(case: AdamW, arrays: Arrays) -> Work:
-    gradients = own([arrays[f"gradient{i}"] for i in range(case.count)])
-    params = own([arrays[f"parameter{i}"] for i in range(case.count)])
+    gradients = copied([arrays[f"gradient{i}"] for i in range(case.count)])
+    params = copied([arrays[f"parameter{i}"] for i in range(case.count)])
 
     @partial(jax.jit, donate_argnums=(0, 2))
     def update(params: Tree, gradients: Tree, moments: Tree, t: Tree) -> tuple[Tree, Tree, Tree]:
@@ -199,7 +201,9 @@ def adamw(case: AdamW, arrays: Arrays) -> Work:
     return Work(call, results)
 
 
-def apply(case: Step | Inference, params: Tree, x: Tree, dropout: float = 0.0, key: Tree = None) -> tuple[Tree, Tree]:
+def apply(
+    case: TrainingStep | Inference, params: Tree, x: Tree, dropout: float = 0.0, key: Tree = None
+) -> tuple[Tree, Tree]:
     """The network's output, and each batch norm's statistics."""
     last, batches = len(case.sizes) - 2, []
     for i in range(last):
@@ -229,7 +233,7 @@ def mse_loss(y: Tree, target: Tree) -> Tree:
 LOSSES = {"cross_entropy": cross_entropy, "huber_loss": huber_loss, "mse_loss": mse_loss}
 
 
-def step(case: Step, arrays: Arrays, check: bool) -> Work:
+def step(case: TrainingStep, arrays: Arrays, check: bool) -> Work:
     dropout, loss_function, lr = 0.0 if check else case.dropout, LOSSES[case.loss], learning_rate(check)
 
     def loss_of(params: Tree, x: Tree, y: Tree, key: Tree) -> tuple[Tree, Tree]:
@@ -246,7 +250,7 @@ def step(case: Step, arrays: Arrays, check: bool) -> Work:
         statistics = running(state["statistics"], batches)
         return loss, {"params": params, "moments": moments, "statistics": statistics, "t": state["t"] + 1, "key": key}
 
-    params = own({name: arrays[name] for name in network_names(case)})
+    params = copied({name: arrays[name] for name in network_names(case)})
     hidden = case.sizes[1:-1] if case.norm else ()
     state = {
         "params": params,
@@ -270,6 +274,6 @@ def step(case: Step, arrays: Arrays, check: bool) -> Work:
 
 
 def inference(case: Inference, arrays: Arrays) -> Work:
-    params = own({name: arrays[name] for name in network_names(case)})
+    params = copied({name: arrays[name] for name in network_names(case)})
     predict, x = jax.jit(lambda params, x: apply(case, params, x)[0]), jnp.asarray(arrays["x"])
     return Work(lambda: predict(params, x).block_until_ready(), lambda: {"y": np.asarray(predict(params, x))})

@@ -1,4 +1,4 @@
-"""The cases in PyTorch's words, which are cygrad's too: one source for both."""
+"""The cases in PyTorch's API, which is cygrad's too: one source for both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.agreement import STEPS
-from benchmarks.cases import AdamW, Case, ClipGradNorm, Inference, Matmul, Op, Step
+from benchmarks.cases import AdamW, Case, ClipGradNorm, Inference, Kernel, Matmul, OpCall, TrainingStep
 from benchmarks.inputs import DROPOUT, Array, Arrays, falling, inputs, learning_rate, network_names
 from benchmarks.peers import Work
 
@@ -20,8 +20,15 @@ Wrapper = Callable[[Any], Any]
 
 
 class Library:
-    """cygrad or PyTorch. `optimizers` and `clips` are choices of options, of which the fastest is timed;
-    `compile_step` and `compile_loss` wrap a whole step and its forward part, `compile_model` a model that predicts.
+    """cygrad or PyTorch.
+
+    Args:
+        module: the library.
+        optimizers: sets of options for optimizers, of which the fastest is timed.
+        clips: the same for clipping.
+        compile_step: wraps a whole step.
+        compile_loss: wraps the forward part of a step.
+        compile_model: wraps a model in evaluation mode.
     """
 
     def __init__(
@@ -37,28 +44,31 @@ class Library:
         self.compile_step, self.compile_loss, self.compile_model = compile_step, compile_loss, compile_model
 
     def build(self, case: Case, check: bool) -> Work | None:
-        """The case; a compiler takes part in what it compiles."""
+        """Build the case; a compiler supports only what it compiles."""
         compiles_step = bool(self.compile_step or self.compile_loss)
-        takes_part = {
-            Step: True,
+        supported = {
+            TrainingStep: True,
             Inference: bool(self.compile_model) or not compiles_step,
+            Kernel: False,
         }.get(type(case), not compiles_step)
-        if not takes_part:
+        if not supported:
             return None
         arrays = inputs(case)
         match case:
             case Matmul():
                 return self.matmul(arrays)
-            case Op():
+            case OpCall():
                 return self.op(case, arrays)
             case ClipGradNorm():
                 return fastest([self.clip_grad_norm(case, arrays, options) for options in self.clips], check)
             case AdamW():
                 return fastest([self.adamw(case, arrays, options) for options in self.optimizers], check)
-            case Step():
+            case TrainingStep():
                 return self.step(case, arrays, check)
             case Inference():
                 return self.inference(case, arrays)
+            case Kernel():
+                return None
 
     def tensor(self, array: Array) -> Any:
         return self.module.from_numpy(array)
@@ -70,7 +80,7 @@ class Library:
         a, b, matmul = self.tensor(arrays["a"]), self.tensor(arrays["b"]), self.module.matmul
         return Work(lambda: matmul(a, b), lambda: {"c": matmul(a, b).numpy()})
 
-    def op(self, case: Op, arrays: Arrays) -> Work:
+    def op(self, case: OpCall, arrays: Arrays) -> Work:
         functional, columns = self.module.nn.functional, case.columns
         leaves = {"x": self.leaf(arrays["x"])}
         buffers: dict[str, Any] = {}
@@ -131,7 +141,7 @@ class Library:
 
         return Work(update, results)
 
-    def network(self, case: Step | Inference, arrays: Arrays, dropout: float) -> Any:
+    def network(self, case: TrainingStep | Inference, arrays: Arrays, dropout: float) -> Any:
         nn, layers = self.module.nn, []
         for fan_in, fan_out in itertools.pairwise(case.sizes[:-1]):
             layers.append(nn.Linear(fan_in, fan_out))
@@ -146,7 +156,7 @@ class Library:
                 p.copy_(self.tensor(arrays[name]))
         return model
 
-    def step(self, case: Step, arrays: Arrays, check: bool) -> Work:
+    def step(self, case: TrainingStep, arrays: Arrays, check: bool) -> Work:
         model = self.network(case, arrays, 0.0 if check else case.dropout)
         params = list(model.parameters())
         optimizer = getattr(self.module.optim, case.optimizer)(params, lr=learning_rate(check), **self.optimizers[0])
@@ -174,8 +184,8 @@ class Library:
 
         def results() -> Arrays:
             losses = np.array([step(x, y).item() for _ in range(STEPS)])
-            learnt = zip(network_names(case), params, strict=True)
-            return {"losses": losses, **{name: p.detach().numpy() for name, p in learnt}}
+            learned = zip(network_names(case), params, strict=True)
+            return {"losses": losses, **{name: p.detach().numpy() for name, p in learned}}
 
         return Work(lambda: step(x, y), results)
 
@@ -185,7 +195,7 @@ class Library:
         x = self.tensor(arrays["x"])
 
         def results() -> Arrays:
-            for _ in range(STEPS - 1):  # a compiler may take the first calls to record
+            for _ in range(STEPS - 1):  # a compiler may record during the first calls
                 predict(x)
             return {"y": predict(x).numpy()}
 
@@ -193,7 +203,7 @@ class Library:
 
 
 def fastest(works: list[Work], check: bool) -> Work:
-    """The one that takes the least time, of those that do the same; the first one for a check."""
+    """The fastest of several ways to do the same; the first one for a check."""
     if check or len(works) == 1:
         return works[0]
     return min(works, key=lambda work: min(timeit.repeat(work.call, number=1, repeat=5)))

@@ -20,15 +20,15 @@ class PyTorch(Library):
 
 
 def eager() -> PyTorch:
-    """With fused optimizers; where an optimizer or clipping stands alone, foreach if that is faster."""
+    """With fused optimizers; an optimizer or clipping alone uses foreach if that is faster."""
     return PyTorch(torch, (FUSED, {"foreach": True}), ({}, {"foreach": True}))
 
 
 def compiled() -> PyTorch:
-    """The forward part and its backward compiled; clipping and the fused optimizer as they are."""
+    """Forward and backward are compiled; clipping and the fused optimizer are not."""
 
-    def compile_anew(loss: Callable[..., Any]) -> Callable[..., Any]:
-        torch.compiler.reset()  # or one case after the other would count as recompilations of the same code
+    def compile_afresh(loss: Callable[..., Any]) -> Callable[..., Any]:
+        torch.compiler.reset()  # otherwise successive cases count as recompilations of the same code
         return torch.compile(loss, fullgraph=True, dynamic=False)
 
-    return PyTorch(torch, (FUSED,), compile_loss=compile_anew)
+    return PyTorch(torch, (FUSED,), compile_loss=compile_afresh)

@@ -1,4 +1,4 @@
-"""Measures what each remedy does, prints it as tables, and draws the pictures of docs/remedies (with matplotlib):
+"""Measure the effect of each technique, print the tables of docs/remedies and draw its plots (with matplotlib):
 ``python examples/remedies [NAME ...] [--out FOLDER]``."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import importlib
 import sys
 from pathlib import Path
 
+DOCS = Path(__file__).parents[2] / "docs" / "remedies"
 REMEDIES = [
     "early_stopping",
     "weight_decay",
@@ -22,11 +23,11 @@ REMEDIES = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(REMEDIES)} (default: all)")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "docs" / "remedies")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(REMEDIES)} (default: all)")
+    parser.add_argument("--out", type=Path, default=DOCS, help="folder of the plots (default: docs/remedies)")
     options = parser.parse_args()
     if unknown := set(options.names) - set(REMEDIES):
-        parser.error(f"there is no remedy {', '.join(sorted(unknown))}, but {', '.join(REMEDIES)}")
+        parser.error(f"unknown name {', '.join(sorted(unknown))}, expected {', '.join(REMEDIES)}")
     from drawing import save
 
     for name in options.names or REMEDIES:
@@ -34,11 +35,11 @@ def main() -> None:
         try:
             results = remedy.measure()
         except FileNotFoundError as error:
-            print(f"{name}: left out, {error}", file=sys.stderr)
+            print(f"{name}: skipped ({error})", file=sys.stderr)
             continue
         print(f"\n{name}\n\n{remedy.report(results)}", flush=True)
         options.out.mkdir(parents=True, exist_ok=True)
-        save(remedy.picture(results), options.out / f"{name}.png")
+        save(remedy.plot(results), options.out / f"{name}.png")
 
 
 if __name__ == "__main__":

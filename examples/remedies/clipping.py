@@ -1,4 +1,4 @@
-"""Clipping by norm and adaptive clipping in a recurrent network at a rate at which it does not learn without."""
+"""Train a recurrent network with a learning rate that is too high without gradient clipping."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Clip = float | tuple[str, float] | None
-Results = dict[str, list[tuple[Run, list[float]]]]  # with the norm of every step
+Results = dict[str, list[tuple[Run, list[float]]]]  # each run with the gradient norm of every step
 
 EPOCHS, RATE, MOMENTUM = 15, 0.1, 0.9
 CLIPS: dict[str, Clip] = {"without": None, "by norm, λ = 1": 1.0, "adaptive, λ = 0.05": ("adaptive", 0.05)}
 
 
 class Reader(nn.Module):
-    """Reads a digit four pixels at a time: h ← tanh(U·x + V·h), 16 times, then scores."""
+    """Read a digit four pixels at a time: h ← tanh(U·x + V·h), 16 times, then a linear layer."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.enter, self.carry, self.leave = nn.Linear(4, width), nn.Linear(width, width), nn.Linear(width, 10)
-        nn.init.orthogonal_(self.carry.weight)
+        self.input, self.recurrent, self.output = nn.Linear(4, width), nn.Linear(width, width), nn.Linear(width, 10)
+        nn.init.orthogonal_(self.recurrent.weight)
 
     def forward(self, x: cg.Tensor) -> cg.Tensor:
-        h = cg.zeros(len(x), self.carry.in_features)
+        h = cg.zeros(len(x), self.recurrent.in_features)
         for pixels in x.reshape(len(x), -1, 4).unbind(1):
-            h = (self.enter(pixels) + self.carry(h)).tanh()
-        return self.leave(h)
+            h = (self.input(pixels) + self.recurrent(h)).tanh()
+        return self.output(h)
 
 
 class Norms(cg.train.Callback):
-    """The norm of the gradient in every step, before it is clipped."""
+    """Record the gradient norm of every step, before clipping."""
 
     def __init__(self) -> None:
         self.norms: list[float] = []
@@ -48,8 +48,8 @@ class Norms(cg.train.Callback):
 def run(seed: int, clip: Clip) -> tuple[Run, list[float]]:
     model, norms = Reader(), Norms()
     optimizer = cg.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM)
-    parts = digits(seed, rows=1000, wrong=0.0)
-    return learn(model, optimizer, parts, EPOCHS, clip=clip, callbacks=[norms]), norms.norms
+    splits = digits(seed, rows=1000, wrong=0.0)
+    return learn(model, optimizer, splits, EPOCHS, clip=clip, callbacks=[norms]), norms.norms
 
 
 def measure() -> Results:
@@ -58,22 +58,24 @@ def measure() -> Results:
 
 def report(results: Results) -> str:
     rows = []
-    for name, found in results.items():
-        norms = np.array([norms for _, norms in found])
-        rows.append([name, f"{np.median(norms):.1f}", f"{norms.max():.1f}", accuracy(run for run, _ in found)])
+    for name, runs in results.items():
+        norms = np.array([norms for _, norms in runs])
+        rows.append([name, f"{np.median(norms):.1f}", f"{norms.max():.1f}", accuracy(run for run, _ in runs)])
     return table(["clipping", "median ‖g‖", "largest ‖g‖", "test accuracy"], rows)
 
 
-def picture(results: Results) -> Figure:
+def plot(results: Results) -> Figure:
     from drawing import curve, figure
 
-    made, (losses, norms) = figure("loss in training", "norm of the gradient before clipping, one seed")
-    for name, found in results.items():
-        curve(losses, curves((run for run, _ in found), "loss"), name)
-        norms.plot(range(1, 1 + len(found[0][1])), found[0][1], linewidth=0.8)
-    norms.axhline(CLIPS["by norm, λ = 1"], color="black", linestyle="--", linewidth=1, label="λ: no longer by norm")
+    fig, (losses, norms) = figure("training loss", "gradient norm before clipping, one seed")
+    for name, runs in results.items():
+        curve(losses, curves((run for run, _ in runs), "loss"), name)
+        norms.plot(range(1, 1 + len(runs[0][1])), runs[0][1], linewidth=0.8)
+    norms.axhline(
+        CLIPS["by norm, λ = 1"], color="black", linestyle="--", linewidth=1, label="λ: limit of clipping by norm"
+    )
     losses.set(xlabel="epoch", ylabel="loss", ylim=0)
     norms.set(xlabel="step", ylabel="‖g‖", yscale="log")
     losses.legend(fontsize=8)
     norms.legend(fontsize=8)
-    return made
+    return fig

@@ -1,4 +1,4 @@
-"""How the pictures look."""
+"""Figures and curves in one style."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ __all__ = ["curve", "figure", "save"]
 
 
 def figure(*titles: str, height: float = 3.4, **options: Any) -> tuple[Figure, Sequence[Axes]]:
-    """A figure with a panel for each title, side by side."""
-    made = Figure(figsize=(4.6 * len(titles), height), dpi=96, layout="constrained")
-    panels = made.subplots(1, len(titles), squeeze=False, **options)[0]
+    """Create a figure with one panel per title, side by side."""
+    fig = Figure(figsize=(4.6 * len(titles), height), dpi=96, layout="constrained")
+    panels = fig.subplots(1, len(titles), squeeze=False, **options)[0]
     for axes, title in zip(panels, titles, strict=True):
         axes.set_title(title, fontsize=10)
         axes.grid(alpha=0.25)
-    return made, panels
+    return fig, panels
 
 
 def curve(axes: Axes, values: np.ndarray, label: str, x: Sequence[float] | None = None, **options: Any) -> None:
-    """The mean of `values`, (seeds, epochs), as a line, and one deviation to both sides as a band."""
+    """Draw the mean of `values` (seeds, epochs) as a line, and ± one standard deviation as a band."""
     x = np.arange(1, values.shape[1] + 1) if x is None else x
-    mean, spread = values.mean(0), values.std(0)
+    mean, std = values.mean(0), values.std(0)
     (line,) = axes.plot(x, mean, label=label, **options)
-    axes.fill_between(x, mean - spread, mean + spread, color=line.get_color(), alpha=0.15, linewidth=0)
+    axes.fill_between(x, mean - std, mean + std, color=line.get_color(), alpha=0.15, linewidth=0)
 
 
-def save(made: Figure, path: Path) -> None:
-    """Writes the figure as a PNG of 64 colours, which is half as large."""
+def save(fig: Figure, path: Path) -> None:
+    """Save the figure as a PNG with 64 colors, which halves its size."""
     pixels = io.BytesIO()
-    made.savefig(pixels, format="png")
+    fig.savefig(pixels, format="png")
     Image.open(pixels).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -1,4 +1,4 @@
-"""Xavier's start against He's, with tanh and with ReLU, in a deep perceptron."""
+"""Compare Xavier and He initialization in a deep perceptron, with tanh and with ReLU."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ from cygrad import nn
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Start = Callable[[cg.Tensor], cg.Tensor]
+Init = Callable[[cg.Tensor], cg.Tensor]
 Results = dict[tuple[str, str], tuple[tuple[np.ndarray, np.ndarray], list[Run]]]
 
 DEPTH, WIDTH, EPOCHS = 20, 128, 20
-STARTS = {
+INITIALIZERS = {
     "Xavier": nn.init.xavier_normal_,
     "He": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
 }
 ACTIVATIONS = {"ReLU": nn.ReLU, "tanh": nn.Tanh}
 
 
-def network(start: Start, activation: type[nn.Module]) -> nn.Sequential:
+def network(init: Init, activation: type[nn.Module]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise([64, *[WIDTH] * DEPTH, 10]):
         layer = nn.Linear(fan_in, fan_out)
-        start(layer.weight)
+        init(layer.weight)
         nn.init.zeros_(layer.bias)
         layers += [layer, activation()]
     return nn.Sequential(*layers[:-1])
 
 
-def signals(start: Start, activation: type[nn.Module]) -> tuple[np.ndarray, np.ndarray]:
-    """The root of the mean square of each hidden layer's outputs, and of the gradient of the loss by them."""
+def signals(init: Init, activation: type[nn.Module]) -> tuple[np.ndarray, np.ndarray]:
+    """Root mean square of each hidden layer's outputs, and of the gradient of the loss with respect to them."""
     cg.manual_seed(0)
     inputs, labels = digits(0, rows=1000).train.tensors
     x, outputs = inputs, []
-    for layer in network(start, activation):
+    for layer in network(init, activation):
         x = layer(x)
         if isinstance(layer, activation):
             x.retain_grad()
             outputs.append(x)
     nn.functional.cross_entropy(x, labels).backward()
-    return sizes(outputs), sizes([x.grad for x in outputs])
+    return root_mean_squares(outputs), root_mean_squares([x.grad for x in outputs])
 
 
-def sizes(tensors: list[cg.Tensor]) -> np.ndarray:
-    """The root of the mean square of each."""
+def root_mean_squares(tensors: list[cg.Tensor]) -> np.ndarray:
+    """The root mean square of each tensor."""
     return np.array([np.sqrt((tensor.array**2).mean()) for tensor in tensors])
 
 
-def run(seed: int, start: Start, activation: type[nn.Module]) -> Run:
-    model = network(start, activation)
+def run(seed: int, init: Init, activation: type[nn.Module]) -> Run:
+    model = network(init, activation)
     return learn(model, cg.optim.SGD(model.parameters(), lr=0.01), digits(seed, rows=1000, wrong=0.0), EPOCHS)
 
 
 def measure() -> Results:
     return {
-        (kind, name): (signals(start, activation), over_seeds(run, start, activation))
+        (kind, name): (signals(init, activation), over_seeds(run, init, activation))
         for kind, activation in ACTIVATIONS.items()
-        for name, start in STARTS.items()
+        for name, init in INITIALIZERS.items()
     }
 
 
@@ -73,19 +73,21 @@ def report(results: Results) -> str:
         [kind, name, f"{outputs[-1]:.1g}", f"{gradients[0] / gradients[-1]:.1g}", accuracy(runs)]
         for (kind, name), ((outputs, gradients), runs) in results.items()
     ]
-    return table(["activation", "start", "outputs of layer 20", "gradient, layer 1 over 20", "test accuracy"], rows)
+    return table(
+        ["activation", "initialization", "outputs of layer 20", "gradient, layer 1 / layer 20", "test accuracy"], rows
+    )
 
 
-def picture(results: Results) -> Figure:
+def plot(results: Results) -> Figure:
     from drawing import figure
 
-    made, (forward, backward) = figure("outputs of each layer, before training", "gradient of the loss by them")
+    fig, (forward, backward) = figure("outputs before training", "gradients with respect to the outputs")
     colors = {"Xavier": "C0", "He": "C1"}
     for (kind, name), ((outputs, gradients), _) in results.items():
         options = {"color": colors[name], "linestyle": "-" if kind == "ReLU" else ":", "label": f"{kind}, {name}"}
         forward.plot(range(1, DEPTH + 1), outputs, **options)
         backward.plot(range(1, DEPTH + 1), gradients, **options)
     for axes in forward, backward:
-        axes.set(xlabel="layer", ylabel="root of the mean square", yscale="log", xticks=range(0, DEPTH + 1, 5))
+        axes.set(xlabel="layer", ylabel="root mean square", yscale="log", xticks=range(0, DEPTH + 1, 5))
     forward.legend(fontsize=8)
-    return made
+    return fig

@@ -1,5 +1,4 @@
-"""What most remedies are shown on: few of the digits, a part of their labels wrong, and a perceptron that can learn all
-of them by heart."""
+"""The task of most pages: few digits, some with wrong labels, and a perceptron that can memorize all of them."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ from cygrad import nn
 SEEDS = range(5)
 
 
-class Parts(NamedTuple):
-    """The data in parts."""
+class Splits(NamedTuple):
+    """Training, validation and test set."""
 
     train: cg.data.TensorDataset
     validation: cg.data.TensorDataset
@@ -23,21 +22,21 @@ class Parts(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a training measured, and the share of the test part that its model gets right."""
+    """The history of a training run, and the accuracy of its model on the test set."""
 
     history: cg.train.History
     accuracy: float
 
 
-def digits(seed: int, rows: int = 400, wrong: float = 0.2) -> Parts:
-    """So many digits for training, of which a share has a wrong label, 400 for validation, and the rest for testing."""
+def digits(seed: int, rows: int = 400, wrong: float = 0.2) -> Splits:
+    """`rows` digits for training, a fraction `wrong` of them mislabeled, 400 for validation, the rest for testing."""
     images, labels = cg.data.load_digits()
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(labels))
     x, y = images.reshape(-1, 64).astype(np.float32)[order] / 16, labels[order]
     y[:rows] += np.where(rng.random(rows) < wrong, rng.integers(1, 10, rows), 0)
     cuts = [rows, rows + 400]
-    return Parts(*map(cg.data.TensorDataset, np.split(x, cuts), np.split(y % 10, cuts)))
+    return Splits(*map(cg.data.TensorDataset, np.split(x, cuts), np.split(y % 10, cuts)))
 
 
 def perceptron(dropout: float = 0.0) -> nn.Sequential:
@@ -49,28 +48,28 @@ def perceptron(dropout: float = 0.0) -> nn.Sequential:
 def learn(
     model: nn.Module,
     optimizer: cg.optim.Optimizer,
-    parts: Parts,
+    splits: Splits,
     epochs: int,
     *,
     batch_size: int = 50,
     transform: cg.data.augment.Transform | None = None,
     **options: Any,
 ) -> Run:
-    """Trains the model; `transform` changes its batches, `options` are the trainer's."""
-    chosen = {"metrics": ["accuracy"], "progress": False, **options}
-    trainer = cg.train.Trainer(model, nn.functional.cross_entropy, optimizer, **chosen)
-    train = cg.data.DataLoader(parts.train, batch_size, shuffle=True, transform=transform)
-    history = trainer.fit(train, whole(parts.validation), epochs)
-    return Run(history, trainer.evaluate(whole(parts.test))["accuracy"])
+    """Train a model, with `transform` applied to the training batches and `options` passed to the trainer."""
+    settings = {"metrics": ["accuracy"], "progress": False, **options}
+    trainer = cg.train.Trainer(model, nn.functional.cross_entropy, optimizer, **settings)
+    train = cg.data.DataLoader(splits.train, batch_size, shuffle=True, transform=transform)
+    history = trainer.fit(train, one_batch(splits.validation), epochs)
+    return Run(history, trainer.evaluate(one_batch(splits.test))["accuracy"])
 
 
-def whole(data: cg.data.TensorDataset) -> cg.data.DataLoader:
-    """All of it in one batch."""
+def one_batch(data: cg.data.TensorDataset) -> cg.data.DataLoader:
+    """A loader with a single batch."""
     return cg.data.DataLoader(data, len(data))
 
 
 def over_seeds(run: Callable[..., Any], *arguments: Any) -> list[Any]:
-    """What ``run(seed, *arguments)`` gives for each seed."""
+    """The results of ``run(seed, *arguments)`` for each seed."""
     results = []
     for seed in SEEDS:
         cg.manual_seed(seed)
@@ -79,17 +78,17 @@ def over_seeds(run: Callable[..., Any], *arguments: Any) -> list[Any]:
 
 
 def curves(runs: Iterable[Run], name: str) -> np.ndarray:
-    """The numbers of one name in the histories, (seeds, epochs)."""
+    """A quantity from the histories, (seeds, epochs)."""
     return np.array([run.history[name] for run in runs])
 
 
 def accuracy(runs: Iterable[Run]) -> str:
-    """The accuracy on the test part, mean ± deviation over the seeds."""
-    found = 100 * np.array([run.accuracy for run in runs])
-    return f"{found.mean():.1f} ± {found.std():.1f} %"
+    """Test accuracy, mean ± standard deviation over the seeds."""
+    percent = 100 * np.array([run.accuracy for run in runs])
+    return f"{percent.mean():.1f} ± {percent.std():.1f} %"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A table in Markdown."""
+    """A Markdown table."""
     head = list(head)
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (head, ["---"] * len(head), *rows))

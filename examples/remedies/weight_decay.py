@@ -1,4 +1,4 @@
-"""L2 in the loss, and decoupled weight decay, at several strengths."""
+"""Compare an L2 penalty and decoupled weight decay of several strengths."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from cygrad import nn, optim
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Results = dict[str, dict[float, list[tuple[Run, list[float]]]]]  # with the norm after every epoch
+Results = dict[str, dict[float, list[tuple[Run, list[float]]]]]  # each run with the weight norm after every epoch
 
 EPOCHS = 60
 L2 = [0.0, 1e-3, 3e-3, 1e-2, 3e-2]
 DECOUPLED = [0.0, 0.3, 1.0, 3.0, 10.0]
-SHOWN = 3.0
+PLOTTED = 3.0
 
 
 class Norm(cg.train.Callback):
-    """The norm of all weights after each epoch."""
+    """Record the norm of all weights after each epoch."""
 
     def __init__(self) -> None:
         self.norms: list[float] = []
 
     def on_epoch_end(self, trainer: cg.train.Trainer, metrics: dict[str, float]) -> None:
-        self.norms.append(float(np.sqrt(sum((layer.weight.array**2).sum() for layer in linear(trainer.model)))))
+        self.norms.append(float(np.sqrt(sum((layer.weight.array**2).sum() for layer in linear_layers(trainer.model)))))
 
 
-def linear(model: nn.Module) -> list[nn.Linear]:
+def linear_layers(model: nn.Module) -> list[nn.Linear]:
     return [module for module in model.modules() if isinstance(module, nn.Linear)]
 
 
 def run(seed: int, optimizer: type[optim.Optimizer], strength: float) -> tuple[Run, list[float]]:
     model, norm = perceptron(), Norm()
-    made = optimizer(optim.decay_groups(model, strength), lr=1e-3)
-    return learn(model, made, digits(seed), EPOCHS, callbacks=[norm]), norm.norms
+    instance = optimizer(optim.decay_groups(model, strength), lr=1e-3)
+    return learn(model, instance, digits(seed), EPOCHS, callbacks=[norm]), norm.norms
 
 
 def measure() -> Results:
@@ -51,23 +51,23 @@ def measure() -> Results:
 
 def report(results: Results) -> str:
     rows = [
-        [name, f"{strength:g}", accuracy(run for run, _ in found), f"{np.mean([norms[-1] for _, norms in found]):.1f}"]
+        [name, f"{strength:g}", accuracy(run for run, _ in runs), f"{np.mean([norms[-1] for _, norms in runs]):.1f}"]
         for name, strengths in results.items()
-        for strength, found in strengths.items()
+        for strength, runs in strengths.items()
     ]
-    return table(["form", "λ", "test accuracy", "‖W‖ at the end"], rows)
+    return table(["form", "λ", "test accuracy", "final ‖W‖"], rows)
 
 
-def picture(results: Results) -> Figure:
+def plot(results: Results) -> Figure:
     from drawing import curve, figure
 
-    made, (accuracies, norms) = figure("accuracy of the validation", "norm of the weights")
-    for strength in (0.0, SHOWN):
-        found = results["decoupled"][strength]
+    fig, (accuracies, norms) = figure("validation accuracy", "norm of the weights")
+    for strength in (0.0, PLOTTED):
+        runs = results["decoupled"][strength]
         label = f"AdamW, λ = {strength:g}" if strength else "without decay"
-        curve(accuracies, curves((run for run, _ in found), "val_accuracy"), label)
-        curve(norms, np.array([norms for _, norms in found]), label)
+        curve(accuracies, curves((run for run, _ in runs), "val_accuracy"), label)
+        curve(norms, np.array([norms for _, norms in runs]), label)
     accuracies.set(xlabel="epoch", ylabel="accuracy")
     norms.set(xlabel="epoch", ylabel="‖W‖", ylim=0)
     norms.legend(fontsize=8)
-    return made
+    return fig

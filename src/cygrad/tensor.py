@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -23,6 +23,8 @@ from cygrad.printing import show
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from cygrad.autograd.drawing import Drawing
 
 __all__ = ["Tensor"]
 
@@ -219,9 +221,32 @@ class Tensor(TensorMethods):
 
             self.register_hook(keep)
 
-    def graph(self, format: str = "dot", names: dict[str, Tensor] | None = None) -> str:
-        """The graph that made it as a drawing; see :func:`cygrad.autograd.graph`."""
-        return autograd.graph(self, format, names)
+    def graph(self, names: Mapping[str, Tensor] | None = None, gradient: Tensor | None = None) -> Drawing:
+        """Draw the graph that computed this tensor, with the value and the gradient of every edge.
+
+        A notebook shows the result as a picture, ``print`` lists it as text, and ``save("graph.svg")`` writes it. Call
+        it before :meth:`backward`, which frees the graph. It changes no ``grad``.
+
+        Args:
+            names: names of inputs and intermediate results; ``dict(model.named_parameters())`` fits.
+            gradient: the gradient at this tensor, of its shape; default 1 for a single element, none otherwise.
+
+        Raises:
+            RuntimeError: if the tensor is a leaf, its graph is freed, or it has more than 2,000 operations.
+
+        Example:
+
+            >>> x, w = cg.tensor(2.0), cg.tensor(3.0, requires_grad=True)
+            >>> print(((x * w) ** 2).graph(names={"x": x, "w": w}))
+                             value  gradient
+            x                2
+            w                3      24
+            %1   mul(x, w)   6      12
+            %2   pow(%1, 2)  36     1
+        """
+        from cygrad.autograd.drawing import draw  # seldom needed, and as long to import as the rest of autograd
+
+        return draw(self, names, None if gradient is None else gradient.array)
 
     # Out of it, to NumPy and Python
 
@@ -330,7 +355,7 @@ class Tensor(TensorMethods):
             recording.fill(self.array, getattr(value, "array", value))
             self.version.value += 1
         else:
-            recording.call_again(assign, self.array, key, getattr(value, "array", value))
+            recording.call_again(index_ops.put, self.array, key, getattr(value, "array", value))
             self.version.value += 1
 
     def _is_own_part(self, key: Any, value: Tensor) -> bool:
@@ -588,13 +613,11 @@ def plain_part(part: Any) -> Any:
     if isinstance(part, np.ndarray):
         return part.copy()
     if isinstance(part, slice):
-        return slice(*[v if v is None else v.__index__() for v in (part.start, part.stop, part.step)])
+        start, stop, step = [v if v is None else v.__index__() for v in (part.start, part.stop, part.step)]
+        if step is not None and step <= 0:
+            raise ValueError(f"index: the step of a slice must be positive, got {step}; use flip() to reverse")
+        return slice(start, stop, step)
     return part
-
-
-def assign(target: Array, key: Any, value: Any) -> None:
-    """target[key] = value"""
-    target[key] = value
 
 
 autograd.use_value_type(Tensor)

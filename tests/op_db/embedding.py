@@ -43,7 +43,7 @@ ROWS = [
             Bad(lambda cg: F.embedding(cg.tensor([-1]), cg.ones(3, 2)), IndexError, "index -1 is not one of the 3 rows"),
             Bad(lambda cg: F.embedding(cg.tensor([0]), cg.ones(0, 2)), IndexError, "index 0 is not one of the 0 rows"),
             Bad(lambda cg: F.embedding(cg.tensor([0]), cg.ones(3, 2), 3), IndexError,
-                "embedding: padding_idx 3 is not one of the 3 rows"),
+                "embedding: padding_idx 3 is out of range for 3 rows"),
             Bad(lambda cg: F.embedding(cg.tensor([0.0]), cg.ones(3, 2)), TypeError,
                 "index must be an array of integers, got float32"),
             Bad(lambda cg: F.embedding(cg.tensor([0]), cg.tensor(1.0)), TypeError,

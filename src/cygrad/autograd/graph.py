@@ -1,4 +1,4 @@
-"""The computation graph as a drawing: leaves are boxes, operations circles, and data flows downwards."""
+"""The computation graph as text in DOT, the language of Graphviz: leaves are boxes, and data flows downwards."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ __all__ = ["graph"]
 
 
 def graph(output: Any, format: str = "dot", names: dict[str, Any] | None = None) -> str:
-    """The graph that made `output`, as DOT text, or with ``format="svg"`` as SVG, which Graphviz draws.
+    """Return the graph that computed `output` as text: DOT, or SVG with values and gradients.
 
-    `names` gives leaves a name: ``dict(model.named_parameters())`` fits. Raises RuntimeError where there is no graph,
-    it was freed by backward, or Graphviz is not installed.
+    Args:
+        output: a tensor that has a graph.
+        format: ``"dot"``, for Graphviz and other programs, or ``"svg"``, the picture of ``output.graph()``.
+        names: names of leaves; ``dict(model.named_parameters())`` fits.
+
+    Raises:
+        RuntimeError: if `output` is a leaf, or ``backward`` has freed its graph.
+        ValueError: for another format.
+
+    Example:
 
     >>> x = cg.ones(2, requires_grad=True)
     >>> print(cg.autograd.graph((x * 3).sum(), names={"x": x}))
@@ -30,14 +38,17 @@ def graph(output: Any, format: str = "dot", names: dict[str, Any] | None = None)
     """
     if format not in ("dot", "svg"):
         raise ValueError(f"graph: format must be dot or svg, got {format!r}")
-    text = "\n".join(["digraph {", '  node [fontname="sans-serif", fontsize=11];', *lines(output, names or {}), "}"])
-    return text if format == "dot" else drawn(text)
+    if format == "svg":
+        from cygrad.autograd.drawing import draw  # seldom needed, and as long to import as the rest of autograd
+
+        return draw(output, names).svg
+    return "\n".join(["digraph {", '  node [fontname="sans-serif", fontsize=11];', *lines(output, names or {}), "}"])
 
 
 def lines(output: Any, names: dict[str, Any]) -> list[str]:
-    """A line for each box, circle and arrow, from the output on; a loop, for graphs of any depth."""
+    """A line for each box, ellipse and arrow, from the output backward; a loop, for graphs of any depth."""
     if output.node is None:
-        raise RuntimeError("graph: the tensor is a leaf; no operation made it")
+        raise RuntimeError("graph: the tensor is a leaf; no operation computed it")
     titles = {id(value): name for name, value in names.items()}
     numbers: dict[Any, int] = {}
     result = [box(0, "result", output, ", style=bold")]
@@ -63,18 +74,3 @@ def lines(output: Any, names: dict[str, Any]) -> list[str]:
 def box(number: int, title: str, value: Any, style: str = "") -> str:
     label = title.replace("\\", "\\\\").replace('"', '\\"')
     return f'  n{number} [label="{label}\\n{value.array.shape} {value.array.dtype}", shape=box{style}];'
-
-
-def drawn(text: str) -> str:
-    """DOT as SVG."""
-    import subprocess
-
-    try:
-        done = subprocess.run(
-            ["dot", "-Tsvg"], input=text, capture_output=True, text=True, check=True, encoding="utf-8"
-        )
-    except FileNotFoundError:
-        raise RuntimeError('graph: format="svg" needs Graphviz, whose program dot is not installed') from None
-    except subprocess.CalledProcessError as error:
-        raise RuntimeError(f"graph: Graphviz failed with {error.stderr.strip()!r}") from None
-    return done.stdout

@@ -69,7 +69,8 @@ def call_again(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
 def produced(function: Callable[..., Array], *args: Any) -> Array:
     """function(*args), a new array: a program computes it again, into the same memory."""
     active = recorder()
-    return function(*args) if active is None else active.produce(function, args)
+    result = function(*args) if active is None else active.produce(function, args)
+    return result if isinstance(result, np.ndarray) else arrays.as_array(result)
 
 
 def replayed(method: Callable[..., Any]) -> Callable[..., Any]:

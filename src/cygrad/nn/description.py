@@ -1,6 +1,6 @@
-"""Descriptions: a network of the library's own modules as plain values, and the network from them.
+"""Descriptions: a network of ``cygrad.nn`` modules as plain values, and the network built from them.
 
-A file with a description, as JSON, and the weights beside it hold a whole model, and to load them runs no code.
+A description, as JSON, and a file of weights are a complete model. Loading them runs no code.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad import nn
 from cygrad.nn.module import Module
 from cygrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from cygrad.nn.parameter import Parameter
@@ -19,17 +20,24 @@ from cygrad.tensor import Tensor
 __all__ = ["build", "describe"]
 
 Description = dict[str, Any]
-HOLDERS = (Sequential, ModuleList, ModuleDict)
+CONTAINERS = (Sequential, ModuleList, ModuleDict)
 PLAIN = (bool, int, float, str, type(None))
-MOST_NESTED = 64
+MAX_DEPTH = 64
 
 
 def describe(module: Module) -> Description:
-    """What a module is made of: ``type``, the name of its class in ``cygrad.nn``, and ``options``, the arguments that
-    make another one, or the ``modules`` that it holds, under their names. The weights are not part of it.
+    """Describe a module as a dict of plain values, without its weights.
 
-    Raises TypeError, naming the module, where it is of a class that ``cygrad.nn`` has not, or has the same
-    parameters in two places.
+    Args:
+        module: a module of ``cygrad.nn``, or a container of such modules.
+
+    Returns:
+        ``type``, the name of its class, and ``options``, the constructor's arguments; for a container, ``modules``, the
+        descriptions of its modules by name.
+
+    Raises:
+        TypeError: a module is not one of ``cygrad.nn``, has an option that is not a plain value, or two modules share a
+            parameter.
 
     >>> from cygrad.nn.description import build, describe
     >>> describe(cg.nn.Sequential(cg.nn.Linear(3, 2), cg.nn.ReLU()))["modules"]["0"]
@@ -37,27 +45,30 @@ def describe(module: Module) -> Description:
     >>> build(describe(cg.nn.Dropout(0.3)))
     Dropout(p=0.3, inplace=False)
     """
-    places: dict[int, str] = {}
+    names: dict[int, str] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
-        if places.setdefault(id(parameter), name) != name:
-            raise TypeError(f"describe: {name} is the same parameter as {places[id(parameter)]}, which can't be told")
-    return described(module, "")
+        if names.setdefault(id(parameter), name) != name:
+            raise TypeError(
+                f"describe: {name} is the same parameter as {names[id(parameter)]}, which a description can't express"
+            )
+    return describe_below(module, "")
 
 
-def described(module: Module, place: str) -> Description:
+def describe_below(module: Module, path: str) -> Description:
+    """Describe the module at a path."""
     kind = type(module).__name__
     if classes().get(kind) is not type(module):
-        where = f" at {place}" if place else ""
-        raise TypeError(f"describe: {kind}{where} is no module of cygrad.nn, and its code is not saved")
-    if isinstance(module, HOLDERS):
-        inner = {name: described(child, f"{place}.{name}".lstrip(".")) for name, child in named(module)}
+        where = f" at {path}" if path else ""
+        raise TypeError(f"describe: {kind}{where} is not a module of cygrad.nn, and its code can't be saved")
+    if isinstance(module, CONTAINERS):
+        inner = {name: describe_below(child, f"{path}.{name}".lstrip(".")) for name, child in children_of(module)}
         return {"type": kind, "modules": inner}
-    options = {name: option(module, name) for name in parameters_of(type(module)) if name != "device"}
+    options = {name: option(module, name) for name in arguments_of(type(module)) if name != "device"}
     return {"type": kind, "options": {name: value for name, value in options.items() if value is not ABSENT}}
 
 
-def named(module: Module) -> list[tuple[str, Module]]:
-    """The modules directly below, one that stands there twice in both places."""
+def children_of(module: Module) -> list[tuple[str, Module]]:
+    """Return the direct submodules and their names; one with two names appears twice."""
     return [(name, child) for name, child in vars(module).items() if isinstance(child, Module)]
 
 
@@ -65,10 +76,11 @@ ABSENT: Any = object()
 
 
 def option(module: Module, name: str) -> Any:
-    """The argument that a module was made with, read from the attribute of the same name."""
+    """Return a constructor argument of a module, read from the attribute of the same name."""
     if name == "dtype":
-        held = [t for t in (*module.parameters(recurse=False), *module.buffers(recurse=False)) if t.is_floating_point()]
-        return str(held[0].array.dtype) if held else ABSENT
+        tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        floats = [tensor for tensor in tensors if tensor.is_floating_point()]
+        return str(floats[0].array.dtype) if floats else ABSENT
     value = getattr(module, name, ABSENT)
     if name == "bias" and (isinstance(value, Tensor) or value is None):
         return value is not None
@@ -79,56 +91,60 @@ def option(module: Module, name: str) -> Any:
     if type(value) in PLAIN or value is ABSENT:
         return value
     kind = "a parameter" if isinstance(value, Parameter) else f"a {type(value).__name__}"
-    raise TypeError(f"describe: {type(module).__name__} has {kind} for its option {name}, which can't be told")
+    raise TypeError(f"describe: {type(module).__name__} has {kind} for its option {name}, wanted a plain value")
 
 
 def build(description: Mapping[str, Any]) -> Module:
-    """The module that a description tells of, with new weights.
+    """Build the module of a description, with new weights.
 
-    Raises ValueError, naming what is wrong, where a description is not one that ``describe`` gives.
+    Args:
+        description: what ``describe`` returned, perhaps read from JSON.
+
+    Raises:
+        ValueError: the description is invalid. The message says where.
     """
-    return built(description, 0)
+    return build_below(description, 0)
 
 
-def built(description: Any, depth: int) -> Module:
-    if not isinstance(description, Mapping) or depth > MOST_NESTED:
-        raise ValueError(f"build: a description must be a dict, nested at most {MOST_NESTED} deep")
+def build_below(description: Any, depth: int) -> Module:
+    """Build a module that is nested `depth` deep."""
+    if not isinstance(description, Mapping) or depth > MAX_DEPTH:
+        raise ValueError(f"build: a description must be a dict, nested at most {MAX_DEPTH} deep")
     kind = description.get("type")
     cls = classes().get(kind) if isinstance(kind, str) else None
     if cls is None:
         raise ValueError(f"build: cygrad.nn has no module {kind!r}")
-    if issubclass(cls, HOLDERS):
-        return holder(cls, description.get("modules"), depth)
+    if issubclass(cls, CONTAINERS):
+        return build_container(cls, description.get("modules"), depth)
     options = description.get("options")
-    if not isinstance(options, Mapping) or not set(options) <= set(parameters_of(cls)) - {"device"}:
+    if not isinstance(options, Mapping) or not set(options) <= set(arguments_of(cls)) - {"device"}:
         raise ValueError(f"build: {kind} does not take the options {options!r}")
     try:
         return cls(**options)
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
-        raise ValueError(f"build: {kind} can't be made of {dict(options)!r} ({error})") from None
+        raise ValueError(f"build: {kind} can't be created with {dict(options)!r} ({error})") from None
 
 
-def holder(cls: type[Module], described: Any, depth: int) -> Module:
-    if not isinstance(described, Mapping):
-        raise ValueError(f"build: {cls.__name__} wants a dict of modules, got {type(described).__name__}")
-    made = cls()
-    for name, inner in described.items():
+def build_container(cls: type[Module], modules: Any, depth: int) -> Module:
+    """Build a container and the modules in it."""
+    if not isinstance(modules, Mapping):
+        raise ValueError(f"build: {cls.__name__} needs a dict of modules, got {type(modules).__name__}")
+    result = cls()
+    for name, inner in modules.items():
         try:
-            made.add_module(name, built(inner, depth + 1))
+            result.add_module(name, build_below(inner, depth + 1))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"build: {cls.__name__} can't hold a module {name!r} ({error})") from None
-    return made
+            raise ValueError(f"build: {cls.__name__} can't contain a module {name!r} ({error})") from None
+    return result
 
 
 def classes() -> dict[str, type[Module]]:
-    """The modules of ``cygrad.nn`` by name."""
-    from cygrad import nn
-
-    found = {name: getattr(nn, name) for name in nn.__all__}
-    return {name: item for name, item in found.items() if inspect.isclass(item) and issubclass(item, Module)}
+    """Return the module classes of ``cygrad.nn`` by name."""
+    public = {name: getattr(nn, name) for name in nn.__all__}
+    return {name: item for name, item in public.items() if inspect.isclass(item) and issubclass(item, Module)}
 
 
-def parameters_of(cls: type[Module]) -> list[str]:
-    """The names of the arguments that a class is made with."""
+def arguments_of(cls: type[Module]) -> list[str]:
+    """Return the names of a constructor's arguments."""
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [p.name for p in inspect.signature(cls).parameters.values() if p.kind not in kinds]

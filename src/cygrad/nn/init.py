@@ -1,7 +1,7 @@
-"""How weights start. Every function fills a tensor in place and returns it; none is recorded in the graph.
+"""Initialization of weights. Every function fills a tensor in place and returns it, outside the graph.
 
-A weight has PyTorch's layout, (fan out, fan in, *kernel): a unit's fan in is the number of inputs it adds up,
-its fan out the number of units it feeds, each times the size of the kernel.
+A weight has PyTorch's layout (out, in, *kernel). Its fan in is the number of inputs of a unit, in·∏kernel; its fan out
+is the number of units that an input feeds, out·∏kernel.
 """
 
 from __future__ import annotations
@@ -34,9 +34,16 @@ __all__ = [
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which weights must be larger to keep the variance through a nonlinearity: 1 for linear,
-    convolutions and sigmoid, 5/3 for tanh, √2 for relu, √(2/(1 + slope²)) for leaky_relu with slope `param`
-    (0.01 unless given), 3/4 for selu.
+    """Return the factor of the weights' standard deviation that keeps the variance through a nonlinearity: 1 for
+    linear, convolutions and sigmoid, 5/3 for tanh, √2 for relu, √(2/(1 + slope²)) for leaky_relu, 3/4 for selu. As
+    ``torch.nn.init.calculate_gain``.
+
+    Args:
+        nonlinearity: "linear", "conv1d", "conv2d", "conv3d", "sigmoid", "tanh", "relu", "leaky_relu" or "selu".
+        param: slope of leaky_relu for x < 0, default None for 0.01.
+
+    Raises:
+        ValueError: the nonlinearity is unknown or the slope is not a number.
 
     >>> cg.nn.init.calculate_gain("leaky_relu", 1.0)
     1.0
@@ -67,12 +74,32 @@ GAINS = {
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Values uniform in [a, b)."""
+    """Fill a tensor with values uniform in [a, b). As ``torch.nn.init.uniform_``.
+
+    Args:
+        tensor: tensor of any shape, filled in place.
+        a: lower bound, default 0.
+        b: upper bound, default 1.
+        generator: source of randomness, default the global generator.
+
+    Raises:
+        ValueError: a is above b.
+    """
     return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Values of N(mean, std²)."""
+    """Fill a tensor with values of N(mean, std²). As ``torch.nn.init.normal_``.
+
+    Args:
+        tensor: tensor of any shape, filled in place.
+        mean: mean, default 0.
+        std: standard deviation, default 1.
+        generator: source of randomness, default the global generator.
+
+    Raises:
+        ValueError: std is negative.
+    """
     return tensor.normal_(mean, std, generator=generator)
 
 
@@ -84,11 +111,23 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Values of N(mean, std²) given that they lie in [a, b], by rejection.
+    """Fill a tensor with values of N(mean, std²) truncated to [a, b], by rejection. As
+    ``torch.nn.init.trunc_normal_``.
 
-    Where [a, b] holds little of the distribution, the proposals come from e^(−αx) over [α, β], the ends in
-    standard units, α the one nearer to zero, and x is kept with probability e^(−(x−α)²/2). C. Robert (1995),
-    "Simulation of truncated normal variables".
+    If [a, b] contains little of the distribution, proposals have density ∝ e^(−αx) on [α, β], the bounds in standard
+    units with α nearer to zero, and x is accepted with probability e^(−(x−α)²/2). C. Robert (1995), "Simulation of
+    truncated normal variables".
+
+    Args:
+        tensor: tensor of any shape, filled in place.
+        mean: mean before truncation, default 0.
+        std: standard deviation before truncation, default 1.
+        a: lower bound, default −2.
+        b: upper bound, default 2.
+        generator: source of randomness, default the global generator.
+
+    Raises:
+        ValueError: std is not positive, or a is not below b.
     """
     if not std > 0:
         raise ValueError(f"trunc_normal_: std must be positive, got {std}")
@@ -98,25 +137,25 @@ def trunc_normal_(
     side = -1 if beta <= 0 else 1
     if side < 0:
         alpha, beta = -beta, -alpha
-    share = (math.erf(beta / math.sqrt(2)) - math.erf(alpha / math.sqrt(2))) / 2
-    found = np.empty(tensor.array.size)
-    missing = np.arange(found.size)
+    mass = (math.erf(beta / math.sqrt(2)) - math.erf(alpha / math.sqrt(2))) / 2
+    drawn = np.empty(tensor.array.size)
+    missing = np.arange(drawn.size)
     while missing.size:
-        if share > 0.05:
+        if mass > 0.05:
             values = normal_array(missing.shape, np.float64, generator)
-            kept = (values >= alpha) & (values <= beta)
+            accepted = (values >= alpha) & (values <= beta)
         else:
             values = exponential(alpha, beta, missing.size, generator)
             tail = values - max(alpha, 0.0)
-            kept = uniform_array(missing.shape, np.float64, generator) <= np.exp(-(tail**2) / 2)
-        found[missing[kept]] = values[kept]
-        missing = missing[~kept]
-    values = np.clip(mean + std * side * found, a, b)
+            accepted = uniform_array(missing.shape, np.float64, generator) <= np.exp(-(tail**2) / 2)
+        drawn[missing[accepted]] = values[accepted]
+        missing = missing[~accepted]
+    values = np.clip(mean + std * side * drawn, a, b)
     return set_values("trunc_normal_", tensor, values.reshape(tensor.array.shape))
 
 
 def exponential(alpha: float, beta: float, count: int, generator: Generator | None) -> Array:
-    """Values in [α, β] whose density falls as e^(−αx), or is even where α ≤ 0."""
+    """Draw values in [α, β] with density ∝ e^(−αx), or uniform if α ≤ 0."""
     u = uniform_array((count,), np.float64, generator)
     if alpha <= 0 or alpha * (beta - alpha) < 1e-9:
         return alpha + (beta - alpha) * u
@@ -124,22 +163,32 @@ def exponential(alpha: float, beta: float, count: int, generator: Generator | No
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """The same value everywhere."""
+    """Fill a tensor with one value. As ``torch.nn.init.constant_``.
+
+    Args:
+        tensor: tensor of any shape, filled in place.
+        val: the value.
+    """
     return set_values("constant_", tensor, np.full_like(tensor.array, val))
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """1 everywhere."""
+    """Fill a tensor with ones. As ``torch.nn.init.ones_``."""
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """0 everywhere."""
+    """Fill a tensor with zeros. As ``torch.nn.init.zeros_``."""
     return constant_(tensor, 0.0)
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix: as many inputs as fit pass unchanged."""
+    """Fill a matrix with the identity, so that a linear layer passes on as many inputs as fit. As
+    ``torch.nn.init.eye_``.
+
+    Args:
+        tensor: tensor of 2 dimensions, filled in place.
+    """
     shape = tensor.array.shape
     if len(shape) != 2:
         raise ValueError(f"eye_: the tensor must have 2 dimensions, got shape {shape}")
@@ -147,8 +196,13 @@ def eye_(tensor: Tensor) -> Tensor:
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """1 in the middle of the kernel that leads input channel i to output channel i of each group, 0
-    elsewhere: a convolution that passes its channels unchanged."""
+    """Fill a convolution's weight so that it passes on its channels: 1 in the middle of the kernel from input channel i
+    to output channel i of each group, 0 elsewhere. As ``torch.nn.init.dirac_``.
+
+    Args:
+        tensor: tensor of 3, 4 or 5 dimensions, filled in place.
+        groups: number of groups of the convolution, default 1.
+    """
     shape = tensor.array.shape
     if len(shape) not in (3, 4, 5):
         raise ValueError(f"dirac_: the tensor must have 3, 4 or 5 dimensions, got shape {shape}")
@@ -164,10 +218,16 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Values uniform in ±gain·√6/√(fan_in + fan_out), of variance gain²·2/(fan_in + fan_out).
+    """Fill a tensor with values uniform in ±gain·√6/√(fan_in + fan_out), of variance gain²·2/(fan_in + fan_out). As
+    ``torch.nn.init.xavier_uniform_``.
 
-    It keeps the variance about equal forward and backward. X. Glorot, Y. Bengio (2010), "Understanding the
-    difficulty of training deep feedforward neural networks", equation 16.
+    This keeps the variance about equal forward and backward. X. Glorot, Y. Bengio (2010), "Understanding the difficulty
+    of training deep feedforward neural networks", equation 16.
+
+    Args:
+        tensor: tensor of at least 2 dimensions, filled in place.
+        gain: see :func:`calculate_gain`, default 1.
+        generator: source of randomness, default the global generator.
 
     >>> w = cg.nn.init.xavier_uniform_(cg.zeros(100, 50))
     >>> bool(abs(w.numpy()).max() <= (6 / 150) ** 0.5)
@@ -178,7 +238,14 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Values of N(0, gain²·2/(fan_in + fan_out)). X. Glorot, Y. Bengio (2010), equation 12."""
+    """Fill a tensor with values of N(0, gain²·2/(fan_in + fan_out)). As ``torch.nn.init.xavier_normal_``. X. Glorot,
+    Y. Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", equation 12.
+
+    Args:
+        tensor: tensor of at least 2 dimensions, filled in place.
+        gain: see :func:`calculate_gain`, default 1.
+        generator: source of randomness, default the global generator.
+    """
     std = gain * math.sqrt(2 / positive_sum("xavier_normal_", tensor))
     return set_values("xavier_normal_", tensor, std * normal_like(tensor, generator))
 
@@ -190,11 +257,16 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Values uniform in ±gain·√(3/fan), of variance gain²/fan; for ReLU gain² = 2, so 2/fan.
+    """Fill a tensor with values uniform in ±gain·√(3/fan), of variance gain²/fan; for ReLU gain² = 2. As
+    ``torch.nn.init.kaiming_uniform_``. K. He, X. Zhang, S. Ren, J. Sun (2015), "Delving deep into rectifiers",
+    equations 10 and 14.
 
-    ``mode="fan_in"`` keeps the variance of the activations, ``"fan_out"`` that of the gradients; `a` is
-    the slope of leaky ReLU left of zero. K. He, X. Zhang, S. Ren, J. Sun (2015), "Delving deep into
-    rectifiers", equations 10 and 14.
+    Args:
+        tensor: tensor of at least 2 dimensions, filled in place.
+        a: slope of leaky_relu for x < 0, default 0.
+        mode: "fan_in" (default) keeps the variance of the activations, "fan_out" that of the gradients.
+        nonlinearity: what follows the layer, see :func:`calculate_gain`; default "leaky_relu".
+        generator: source of randomness, default the global generator.
     """
     bound = math.sqrt(3) * he_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
     return set_values("kaiming_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
@@ -207,7 +279,15 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Values of N(0, gain²/fan); for ReLU N(0, 2/fan). Arguments and source as for :func:`kaiming_uniform_`.
+    """Fill a tensor with values of N(0, gain²/fan); for ReLU N(0, 2/fan). As ``torch.nn.init.kaiming_normal_``. K. He,
+    X. Zhang, S. Ren, J. Sun (2015), "Delving deep into rectifiers", equations 10 and 14.
+
+    Args:
+        tensor: tensor of at least 2 dimensions, filled in place.
+        a: slope of leaky_relu for x < 0, default 0.
+        mode: "fan_in" (default) keeps the variance of the activations, "fan_out" that of the gradients.
+        nonlinearity: what follows the layer, see :func:`calculate_gain`; default "leaky_relu".
+        generator: source of randomness, default the global generator.
 
     >>> w = cg.nn.init.kaiming_normal_(cg.zeros(500, 200), nonlinearity="relu")
     >>> bool(abs(w.numpy().var() - 2 / 200) < 1e-3)
@@ -218,13 +298,17 @@ def kaiming_normal_(
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
-    """A random matrix of orthogonal rows or columns, whichever are fewer, each of norm `gain`; dimensions
-    behind the first count as one. Q of the QR decomposition of a normal matrix, its signs chosen so that
-    Q is uniform.
+    """Fill a tensor with a random matrix whose rows or columns, whichever are fewer, are orthogonal with norm gain. As
+    ``torch.nn.init.orthogonal_``.
 
-    A. Saxe, J. McClelland, S. Ganguli (2013), "Exact solutions to the nonlinear dynamics of learning in deep
-    linear neural networks"; F. Mezzadri (2007), "How to generate random matrices from the classical compact
-    groups", for the signs.
+    The matrix is Q of the QR decomposition of a normal matrix, with signs that make it uniformly distributed. A. Saxe,
+    J. McClelland, S. Ganguli (2013), "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    networks"; F. Mezzadri (2007), "How to generate random matrices from the classical compact groups", for the signs.
+
+    Args:
+        tensor: tensor of at least 2 dimensions, those after the first joined into one; filled in place.
+        gain: norm of the rows or columns, default 1.
+        generator: source of randomness, default the global generator.
     """
     shape = tensor.array.shape
     if len(shape) < 2:
@@ -239,8 +323,15 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
-    """Values of N(0, std²), of which ⌈sparsity·rows⌉ in every column are zero. J. Martens (2010), "Deep
-    learning via Hessian-free optimization"."""
+    """Fill a matrix with values of N(0, std²), of which ⌈sparsity·rows⌉ in every column are zero. As
+    ``torch.nn.init.sparse_``. J. Martens (2010), "Deep learning via Hessian-free optimization".
+
+    Args:
+        tensor: tensor of 2 dimensions, filled in place.
+        sparsity: fraction of zeros in a column, in [0, 1].
+        std: standard deviation of the other values, default 0.01.
+        generator: source of randomness, default the global generator.
+    """
     shape = tensor.array.shape
     if len(shape) != 2:
         raise ValueError(f"sparse_: the tensor must have 2 dimensions, got shape {shape}")
@@ -253,7 +344,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
 
 
 def fans(op: str, tensor: Tensor) -> tuple[int, int]:
-    """Fan in and fan out of a weight."""
+    """Return a weight's fan in and fan out."""
     shape = tensor.array.shape
     if len(shape) < 2:
         raise ValueError(f"{op}: fan in and fan out need a tensor of at least 2 dimensions, got shape {shape}")
@@ -276,10 +367,10 @@ def he_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> f
 
 
 def uniform_like(tensor: Tensor, generator: Generator | None) -> Array:
-    """New values uniform in [0, 1), of the tensor's shape and dtype."""
+    """Draw values uniform in [0, 1), of the tensor's shape and dtype."""
     return uniform_array(tensor.array.shape, tensor.array.dtype, generator)
 
 
 def normal_like(tensor: Tensor, generator: Generator | None) -> Array:
-    """New values of N(0, 1), of the tensor's shape and dtype."""
+    """Draw values of N(0, 1), of the tensor's shape and dtype."""
     return normal_array(tensor.array.shape, tensor.array.dtype, generator)

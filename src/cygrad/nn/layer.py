@@ -1,4 +1,4 @@
-"""Layer: the call of a module, which every step makes many times.
+"""Layer: the call of a module, compiled since every training step makes many of them.
 
 The build compiles this file with the C types of layer.pxd.
 """
@@ -13,7 +13,7 @@ __all__ = ["Layer", "layers_in"]
 
 
 class Layer:
-    """The base class of modules. A call computes ``forward``, between hooks where there are any."""
+    """The base class of modules. A call runs ``forward``, between the module's hooks if it has any."""
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         recorder = recording.recorder()
@@ -28,7 +28,7 @@ class Layer:
 
 
 def layers_in(attributes: dict[str, Any]) -> list[Any]:
-    """The modules among a module's attributes, in order."""
+    """Return the submodules among a module's attributes, in order."""
     layers = []
     for value in attributes.values():
         if isinstance(value, Layer):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 from weakref import ref
 
 import numpy as np
@@ -33,6 +33,11 @@ Member = TypeVar("Member", bound=Tensor)
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 Self = TypeVar("Self", bound="Module")
+
+# Of a forward or backward call, as hooks receive them.
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+Gradients = tuple[Any, ...]
 
 # The parameters of modules that were asked for them: id of the module (a module may define its own equality) →
 # (the module, the number of changes to modules at that time, its parameters).
@@ -465,6 +470,14 @@ class Module(Layer):
             self._hooks = Hooks()
         return self._hooks
 
+    @overload
+    def register_forward_pre_hook(
+        self: Self, hook: Callable[[Self, Args], Any], *, prepend: bool = False, with_kwargs: Literal[False] = False
+    ) -> RemovableHandle: ...
+    @overload
+    def register_forward_pre_hook(
+        self: Self, hook: Callable[[Self, Args, Kwargs], Any], *, prepend: bool = False, with_kwargs: Literal[True]
+    ) -> RemovableHandle: ...
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
@@ -480,6 +493,18 @@ class Module(Layer):
         """
         return add_hook(self._get_hooks().before, (hook, with_kwargs), prepend)
 
+    @overload
+    def register_forward_hook(
+        self: Self,
+        hook: Callable[[Self, Args, Any], Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: Literal[False] = False,
+    ) -> RemovableHandle: ...
+    @overload
+    def register_forward_hook(
+        self: Self, hook: Callable[[Self, Args, Kwargs, Any], Any], *, prepend: bool = False, with_kwargs: Literal[True]
+    ) -> RemovableHandle: ...
     def register_forward_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
@@ -495,7 +520,9 @@ class Module(Layer):
         """
         return add_hook(self._get_hooks().after, (hook, with_kwargs), prepend)
 
-    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+    def register_full_backward_hook(
+        self: Self, hook: Callable[[Self, Gradients, Gradients], Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` once the gradients of the module's inputs are computed.
 
         Args:

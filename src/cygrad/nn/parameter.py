@@ -1,4 +1,4 @@
-"""Parameter: a tensor that a module learns."""
+"""Parameter: a tensor that is trained."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ __all__ = ["Parameter"]
 
 
 class Parameter(Tensor):
-    """A tensor that :class:`Module` counts among its parameters when it is assigned as an attribute.
+    """A tensor that becomes a parameter of a :class:`Module` when it is assigned to an attribute. As
+    ``torch.nn.Parameter``.
 
-    It shares the memory of `data`, a tensor or array of floats, and is a leaf of the graph. Integers are let
-    through with ``requires_grad=False``. As ``torch.nn.Parameter``.
+    Args:
+        data: tensor or array of floats, whose memory the parameter shares. Integers need ``requires_grad=False``.
+        requires_grad: whether it is trained, default True.
+
+    Raises:
+        RuntimeError: data contains integers and requires_grad is True.
 
     >>> cg.nn.Parameter(cg.tensor([1.0, 2.0])).requires_grad
     True

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.autograd import Node, op, recording
+from cygrad.autograd import Node, op
 
-# An output of so many bytes has left the near caches by the time of backward, which then reads a mask of bits in its
-# place; not in recorded steps, whose passes know ReLU without one.
+# An output of this many bytes has left the near caches by the time of backward, which then reads a mask of one bit per
+# element instead.
 MASKED_BYTES = 1 << 18
 
 
@@ -17,7 +17,7 @@ MASKED_BYTES = 1 << 18
 def relu(ctx: Node, input: Array) -> Array:
     """max(x, 0)"""
     mask = None
-    if input.nbytes >= MASKED_BYTES and ctx.needs[0] and recording.recorder() is None:
+    if input.nbytes >= MASKED_BYTES and ctx.needs[0]:
         y, mask = kernels.relu_masked(input)
     else:
         y = kernels.relu(input)

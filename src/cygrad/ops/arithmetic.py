@@ -21,7 +21,7 @@ def negative(x: Array) -> Array:
 
 
 @op
-def add(ctx: Node, input: Any, other: Any, *, alpha: Any = 1) -> Array:
+def add(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
     """input + alpha·other, broadcast.
 
     >>> cg.add(cg.tensor([1.0, 2.0]), cg.tensor([[10.0], [20.0]]))
@@ -52,7 +52,7 @@ def multiply(x: Array, factor: float) -> Array:
 
 
 @op
-def sub(ctx: Node, input: Any, other: Any, *, alpha: Any = 1) -> Array:
+def sub(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
     """input − alpha·other, broadcast."""
     if is_boolean(input) or is_boolean(other):
         raise RuntimeError("sub: booleans can't be subtracted, use logical_xor or ~")

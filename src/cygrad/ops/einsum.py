@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from cygrad._typing import Tensor
 from cygrad.autograd import Value
 
 
-def einsum(equation: str, *operands: Any) -> Any:
+def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
     """Σ of products over the letters that the result does not name, as NumPy's and PyTorch's: "bij,bjk->bik".
 
     Each pair of operands becomes one batched matrix product.

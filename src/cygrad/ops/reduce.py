@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, Dim, DType
 from cygrad.autograd import Node, Op, op
-from cygrad.ops.axes import Dim, checked_axes, checked_axis, gathered, kept, spread
+from cygrad.ops.axes import checked_axes, checked_axis, gathered, kept, spread
 from cygrad.ops.broadcast import FLOAT32, is_real
 
 
@@ -21,7 +21,7 @@ def total(x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) ->
 
 
 @op
-def sum(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtype: Any = None) -> Array:
+def sum(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtype: DType = None) -> Array:
     """Σ input over dim (all axes unless given). Integers and booleans give int64.
 
     >>> cg.sum(cg.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
@@ -46,7 +46,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def mean(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtype: Any = None) -> Array:
+def mean(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtype: DType = None) -> Array:
     """Σ input/n over dim (all axes unless given), for floats."""
     x = input if dtype is None else input.astype(dtype)
     if not is_real(x):
@@ -75,7 +75,7 @@ def counted(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
 
 
 @op
-def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = False, dtype: Any = None) -> Array:
+def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = False, dtype: DType = None) -> Array:
     """The product over dim (all axes unless given)."""
     x = input if dtype is None else input.astype(dtype)
     axes = checked_axes("prod", dim, x.ndim)
@@ -218,7 +218,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def norm(ctx: Node, input: Array, *, p: Any = 2, dim: Dim = None, keepdim: bool = False) -> Array:
+def norm(ctx: Node, input: Array, *, p: float | str | None = 2, dim: Dim = None, keepdim: bool = False) -> Array:
     """(Σ|x|ᵖ)^(1/p) over dim (all axes unless given); ∞ gives the largest |x|, −∞ the smallest, 0 counts what is not
     zero. "fro" is 2."""
     order = 2.0 if p in ("fro", None) else float(p)
@@ -279,7 +279,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def cumsum(ctx: Node, input: Array, *, dim: int, dtype: Any = None) -> Array:
+def cumsum(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
     """yᵢ = x₀ + … + xᵢ along dim."""
     axis = checked_axis("cumsum", dim, input.ndim)
     ctx.save(axis, input.dtype)
@@ -296,7 +296,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def cumprod(ctx: Node, input: Array, *, dim: int, dtype: Any = None) -> Array:
+def cumprod(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
     """yᵢ = x₀·…·xᵢ along dim."""
     axis = checked_axis("cumprod", dim, input.ndim)
     wide = np.int64 if input.dtype.kind in "biu" else input.dtype
@@ -325,7 +325,7 @@ def _(ctx: Node, dy: Array) -> Array:
 def along(name: str, doc: str, function: Any) -> Op:
     """An op of one axis that gives integers or booleans, and has no gradient."""
 
-    def forward(ctx: Node, input: Array, *, dim: Any = None, keepdim: bool = False) -> Array:
+    def forward(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = False) -> Array:
         axis = None if dim is None else checked_axis(name, dim, input.ndim)
         if input.ndim == 0:
             return np.asarray(function(input.reshape(1), axis=0))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, op
-from cygrad.ops.axes import checked_axis
+from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
 
 
@@ -114,7 +114,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
     return tuple(results)
 
 
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors one behind the other along dim; all other sizes are equal. Empty 1-D tensors are passed over.
 
     >>> cg.cat([cg.ones(1, 2), cg.zeros(1, 2)])
@@ -124,7 +124,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     return cat_all(*tensors, dim=dim)
 
 
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new axis dim.
 
     >>> cg.stack([cg.ones(2), cg.zeros(2)], dim=1)
@@ -156,7 +156,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def squeeze(ctx: Node, input: Array, *, dim: Any = None) -> Array:
+def squeeze(ctx: Node, input: Array, *, dim: Dim = None) -> Array:
     """Without the axes of size 1, or without those of dim that have it: a view."""
     dims = range(input.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
     axes = {checked_axis("squeeze", d, input.ndim) for d in dims}
@@ -172,27 +172,27 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def flip(ctx: Node, input: Array, *, dims: Any) -> Array:
+def flip(ctx: Node, input: Array, *, dims: int | Sequence[int]) -> Array:
     """The order along dims reversed."""
     axes = tuple([checked_axis("flip", d, input.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
     ctx.save(axes)
-    return np.ascontiguousarray(np.flip(input, axes))
+    return np.flip(input, axes).copy() if input.ndim else input.copy()
 
 
 @flip.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy reversed"""
     (axes,) = ctx.saved
-    return np.ascontiguousarray(np.flip(dy, axes))
+    return np.flip(dy, axes).copy() if dy.ndim else dy
 
 
 @op
-def roll(ctx: Node, input: Array, *, shifts: Any, dims: Any = None) -> Array:
+def roll(ctx: Node, input: Array, *, shifts: int | Sequence[int], dims: Dim = None) -> Array:
     """Moved by `shifts` places along dims, what falls off the end coming in at the front; flattened without dims."""
     axes = None
     if dims is not None:
         named = dims if isinstance(dims, (tuple, list)) else (dims,)
-        axes = tuple([checked_axis("roll", d, input.ndim) for d in named])
+        axes = tuple([axis_and_size("roll", d, input.shape)[0] for d in named])
         places = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
         if len(places) != len(axes):
             raise RuntimeError(f"roll: {len(places)} shifts for {len(axes)} dims")
@@ -227,7 +227,9 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def repeat_interleave(ctx: Node, input: Array, *, repeats: Any, dim: int | None = None) -> Array:
+def repeat_interleave(
+    ctx: Node, input: Array, *, repeats: Tensor | Sequence[int] | int, dim: int | None = None
+) -> Array:
     """Each element, `repeats` times in a row, along dim or flattened. `repeats` is an integer or one for each."""
     counts = getattr(repeats, "array", repeats)
     x = input.reshape(-1) if dim is None else input
@@ -274,12 +276,15 @@ triu = triangle("triu", "What lies on and above the diagonal; zeros below.", np.
 
 @op
 def diagonal(ctx: Node, input: Array, *, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
-    """The diagonal of axes dim1 and dim2, as the last axis."""
+    """The diagonal of axes dim1 and dim2, as the last axis: a view."""
     first, second = checked_axis("diagonal", dim1, input.ndim), checked_axis("diagonal", dim2, input.ndim)
     if first == second or input.ndim < 2:
         raise RuntimeError(f"diagonal: dim1 and dim2 must be two axes, got {dim1} and {dim2}")
     ctx.save(input.shape, offset, first, second)
-    return np.diagonal(input, offset, first, second).copy()
+    view = np.diagonal(input, offset, first, second)
+    if input.flags.writeable:
+        view.flags.writeable = True  # NumPy gives a read-only view for the sake of code that once received a copy
+    return view
 
 
 @diagonal.gradient
@@ -293,7 +298,7 @@ def _(ctx: Node, dy: Array) -> Array:
     return dx
 
 
-def diag(input: Any, diagonal: int = 0) -> Any:
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or the matrix that has a 1-D tensor on its diagonal."""
     if input.ndim == 2:
         return _diagonal(input, offset=diagonal)
@@ -332,7 +337,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def cast(ctx: Node, input: Array, *, dtype: Any) -> Array:
+def cast(ctx: Node, input: Array, *, dtype: DType) -> Array:
     """The same numbers in another dtype."""
     ctx.save(input.dtype)
     with np.errstate(all="ignore"):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, DType
 from cygrad.autograd import Node, op
 from cygrad.ops.axes import checked_axis
 
@@ -23,7 +21,7 @@ def back(y: Array, axis: int, shape: tuple[int, ...]) -> Array:
 
 
 @op
-def softmax(ctx: Node, input: Array, *, dim: int, dtype: Any = None) -> Array:
+def softmax(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
     """eˣ/Σeˣ along dim.
 
     >>> cg.softmax(cg.tensor([0.0, 0.0]), dim=0)
@@ -45,7 +43,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 @op
-def log_softmax(ctx: Node, input: Array, *, dim: int, dtype: Any = None) -> Array:
+def log_softmax(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
     """x − log Σeˣ along dim."""
     x = input if dtype is None else input.astype(dtype)
     axis = checked_axis("log_softmax", dim, input.ndim)

@@ -48,7 +48,7 @@ class Adagrad(Optimizer):
     def state_names(self, group: Group) -> tuple[str, ...]:
         return ("sum",)
 
-    def first_state(self, group: Group) -> float:
+    def initial_state(self, group: Group) -> float:
         return float(group["initial_accumulator_value"])
 
     def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:

@@ -3,7 +3,7 @@
 from cygrad.compiler.passes.chains import chain
 from cygrad.compiler.passes.dead import remove_dead
 from cygrad.compiler.passes.gradients import write_gradients
-from cygrad.compiler.passes.relu import fuse_relu, fuse_relu_backward
+from cygrad.compiler.passes.relu import fuse_relu, fuse_relu_backward, unmask_relu
 from cygrad.compiler.passes.sharing import MemoryLayout, share_memory
 from cygrad.compiler.plan import Plan
 
@@ -21,6 +21,7 @@ def optimize(plan: Plan, in_order: bool) -> MemoryLayout:
     Returns:
         The array of each operand.
     """
+    unmask_relu(plan)
     remove_dead(plan)
     write_gradients(plan)
     fuse_relu(plan)

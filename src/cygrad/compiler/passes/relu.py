@@ -1,14 +1,49 @@
-"""Fuse matrix products with the ReLU, or its gradient, that follows: one kernel computes both."""
+"""ReLU: choose its kernels, and fuse it, or its gradient, with the matrix product before it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from cygrad import _kernels as kernels
 from cygrad.compiler.plan.plan import Plan, Use, is_launch, used_only_by
 
-__all__ = ["fuse_relu", "fuse_relu_backward"]
+__all__ = ["fuse_relu", "fuse_relu_backward", "unmask_relu"]
 
 RELU = 1  # GEMM_RELU of csrc/kernels/gemm.h
+
+
+def unmask_relu(plan: Plan) -> None:
+    """Let backward read [y > 0] from the output y of a ReLU instead of a mask of one bit per element.
+
+    In eager mode large outputs have a mask, which is less to read when y has left the cache. A program computes both
+    from y, with the same bits, because only the kernels without a mask can be fused with matrix products and chained.
+    """
+    uses = plan.uses
+    replacements = {}
+    for index, relu in enumerate(plan.events):
+        if not is_launch(relu, "relu_masked"):
+            continue
+        x, y, mask = (relu.addresses(operand)[0] for operand in ("x", "y", "mask"))
+        backward = [use for use in uses[plan.owner(mask)] if use.event is not relu]
+        last = max([use.position for use in backward], default=index)
+        writes = [use.position for use in uses[plan.owner(y)] if use.operand is not None and use.operand.written]
+        if any([index < write < last for write in writes]):
+            continue
+        if all([is_launch(use.event, "relu_masked_backward") for use in backward]):
+            replacements[id(relu)] = elementwise("relu", relu, 0.2, y=y, x=x)
+            for _, event, _ in backward:
+                dx, dy = event.addresses("dx")[0], event.addresses("dy")[0]
+                replacements[id(event)] = elementwise("relu_backward", event, 0.3, dx=dx, dy=dy, saved=y)
+    plan.substitute(replacements)
+
+
+def elementwise(kernel: str, like: Any, cost: float, **addresses: int) -> Any:
+    """A launch of an elementwise kernel on as many elements as another launch, at `cost` nanoseconds per element."""
+    launch = kernels.new_launch(kernel, like.dtype, cost * like.number("n"))
+    launch.set_number("n", like.number("n"))
+    for operand, address in addresses.items():
+        launch.set_address(operand, 0, address)
+    return launch
 
 
 def fuse_relu(plan: Plan) -> None:

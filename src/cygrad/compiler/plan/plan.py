@@ -159,6 +159,13 @@ class Plan:
         event, name = instead_of
         self.provenance.moved[id(launch), operand] = (self.provenance.numbers[id(event)], name)
 
+    def substitute(self, replacements: dict[int, Any]) -> None:
+        """Replace recorded launches, by id, by launches that write through operands of the same names."""
+        for event in self.events:
+            if id(event) in replacements:
+                self.provenance.numbers[id(replacements[id(event)])] = self.provenance.numbers[id(event)]
+        self.arrange([replacements.get(id(event), event) for event in self.events])
+
     def remove(self, events: Iterable[Any]) -> None:
         """Remove events."""
         removed = {id(event) for event in events}

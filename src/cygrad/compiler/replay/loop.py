@@ -85,22 +85,16 @@ class BatchLoop:
 
 def gather_launch(buffer: Array) -> Any:
     """The launch that fills a buffer with rows of the data."""
-    launch = kernels.Launch(kernel_index("gather_rows"), ANY_DTYPE)
+    launch = kernels.new_launch("gather_rows", ANY_DTYPE, 0.1 * buffer.nbytes)
     launch.set_address("y", 0, address(buffer))
     launch.set_number("count", len(buffer))
     launch.set_number("row_bytes", buffer.nbytes // max(1, len(buffer)))
-    launch.cost = 0.1 * buffer.nbytes
     return launch
 
 
 def copy_launch(result: Array) -> Any:
     """The launch that stores a result."""
-    launch = kernels.Launch(kernel_index("copy"), ANY_DTYPE)
+    launch = kernels.new_launch("copy", ANY_DTYPE, 0.1 * result.nbytes)
     launch.set_address("x", 0, address(result))
     launch.set_number("bytes", result.nbytes)
-    launch.cost = 0.1 * result.nbytes
     return launch
-
-
-def kernel_index(name: str) -> int:
-    return int(kernels.kernel_names().index(name))

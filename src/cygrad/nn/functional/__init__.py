@@ -1,4 +1,4 @@
-"""The functions behind the modules, under PyTorch's names."""
+"""The functions behind the modules, under the names of ``torch.nn.functional``."""
 
 from cygrad.nn.functional.activation import (
     elu,

@@ -1,4 +1,4 @@
-"""Checks that several functional forms share."""
+"""Checks that several functions share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ __all__ = ["check_tensor"]
 
 
 def check_tensor(name: str, argument: str, value: Any) -> None:
-    """Raises TypeError unless `value` is a tensor."""
+    """Raise TypeError unless `value` is a tensor."""
     if not isinstance(value, Value):
         raise TypeError(f"{name}: {argument} must be a tensor, got {type(value).__name__}")

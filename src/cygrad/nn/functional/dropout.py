@@ -21,11 +21,21 @@ def dropout(
     inplace: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
-    """In training: each element is 0 with probability p, else x/(1 − p); otherwise x. N. Srivastava et al. (2014).
+    """In training, return 0 with probability p and x/(1 − p) otherwise, elementwise. As
+    ``torch.nn.functional.dropout``. N. Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from
+    overfitting".
 
-    The mask is a function of the generator's seed and offset, the same on any machine and any number of threads.
+    The mask depends on the generator's seed and offset only: it is the same on any machine and for any thread count.
 
-    Raises ValueError unless 0 ≤ p ≤ 1.
+    Args:
+        input: floating-point tensor of any shape.
+        p: probability that an element is dropped, in [0, 1], default 0.5.
+        training: whether to drop anything, default True. If False, the input itself is returned.
+        inplace: whether to write the result into the input, default False.
+        generator: source of randomness, default the global generator.
+
+    Raises:
+        ValueError: p does not lie in [0, 1].
 
     >>> cg.nn.functional.dropout(cg.ones(3), p=1.0)
     tensor([0., 0., 0.])

@@ -1,4 +1,4 @@
-"""Linear layers and tables."""
+"""Linear layers and embeddings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ __all__ = ["embedding", "linear", "one_hot"]
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of weight (rows, dim) by number: y[i…] = weight[input[i…]]. The row padding_idx receives no gradient.
+    """Look up rows by index: y[i…] = weight[input[i…]]. As ``torch.nn.functional.embedding``.
 
-    Raises IndexError for a number that is no row.
+    Args:
+        input: integer tensor of any shape, indices of rows.
+        weight: the table, shape (rows, size of a row).
+        padding_idx: row that receives no gradient, default None.
+
+    Raises:
+        IndexError: an index or padding_idx is out of range.
 
     >>> cg.nn.functional.embedding(cg.tensor([1, 0]), cg.eye(2))
     tensor([[0., 1.],
@@ -27,19 +33,28 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     check_tensor("embedding", "weight", weight)
     rows = weight.shape[0] if weight.ndim else 0
     if padding_idx is not None and not -rows <= padding_idx < rows:
-        raise IndexError(f"embedding: padding_idx {padding_idx} is not one of the {rows} rows")
+        raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for {rows} rows")
     return embedding_rows(weight, input, padding_idx=-1 if padding_idx is None else padding_idx % rows)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """Class numbers as rows with a single 1, in int64. Without num_classes there are as many as the largest needs."""
+    """Encode class indices as rows with a single 1, of int64. As ``torch.nn.functional.one_hot``.
+
+    Args:
+        tensor: integer tensor of any shape, class indices.
+        num_classes: size of a row, default −1 for the largest index plus 1.
+
+    Raises:
+        RuntimeError: an index is out of range, or the tensor is empty and num_classes is not given.
+        TypeError: the tensor does not contain integers.
+    """
     check_tensor("one_hot", "input", tensor)
-    numbers = tensor.array
-    if numbers.dtype.kind not in "iu":
-        raise TypeError(f"one_hot: input must hold integers, got {numbers.dtype}")
-    if numbers.size == 0 and num_classes <= 0:
+    indices = tensor.array
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: input must contain integers, got {indices.dtype}")
+    if indices.size == 0 and num_classes <= 0:
         raise RuntimeError("one_hot: num_classes must be given for an empty input")
     if num_classes == -1:
         recording.reading("one_hot without num_classes")
-    classes = int(numbers.max()) + 1 if num_classes == -1 else num_classes
+    classes = int(indices.max()) + 1 if num_classes == -1 else num_classes
     return one_hot_rows(tensor, classes=classes)

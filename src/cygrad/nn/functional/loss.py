@@ -1,4 +1,4 @@
-"""Losses. ``reduction`` is "mean", "sum" or "none"."""
+"""Losses. ``reduction`` is "mean" (default), "sum", or "none" for the losses one by one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cygrad._typing import Array
 from cygrad.autograd import recording
+from cygrad.nn.functional.activation import logsigmoid
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops import loss as ops
 
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
 
 def reduced(losses: Tensor, reduction: str, name: str) -> Tensor:
-    """Losses that are no fused kernel's, averaged or added up."""
+    """Reduce losses that no fused kernel has reduced."""
     number = ops.reduction_number(name, reduction)
     return losses if number == 0 else losses.mean() if number == 1 else losses.sum()
 
 
 def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    """Raise unless input and target are tensors of the same shape."""
     check_tensor(name, "input", input)
     check_tensor(name, "target", target)
     if input.shape != target.shape:
@@ -27,7 +29,16 @@ def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
-    """(x − t)², for input and target of one shape.
+    """Return the squared error (x − t)². As ``torch.nn.functional.mse_loss``.
+
+    Args:
+        input: x, a floating-point tensor.
+        target: t, of x's shape.
+        reduction: "mean" (default), "sum" or "none".
+        weight: factor of each loss, of x's shape, default None for 1. The mean is divided by Σ weight.
+
+    Raises:
+        ValueError: the shapes differ.
 
     >>> cg.nn.functional.mse_loss(cg.tensor([1.0, 2.0]), cg.tensor([1.0, 4.0]))
     tensor(2.)
@@ -40,13 +51,33 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Ten
 
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """|x − t|"""
+    """Return the absolute error |x − t|. As ``torch.nn.functional.l1_loss``.
+
+    Args:
+        input: x, a floating-point tensor.
+        target: t, of x's shape.
+        reduction: "mean" (default), "sum" or "none".
+
+    Raises:
+        ValueError: the shapes differ.
+    """
     check_same_shape("l1_loss", input, target)
     return ops.l1_loss(input, target, reduction=reduction)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """½(x − t)²/beta where |x − t| < beta, else |x − t| − ½beta. R. Girshick (2015), "Fast R-CNN"."""
+    """Return ½(x − t)²/beta where |x − t| < beta, else |x − t| − ½beta. As ``torch.nn.functional.smooth_l1_loss``.
+    R. Girshick (2015), "Fast R-CNN".
+
+    Args:
+        input: x, a floating-point tensor.
+        target: t, of x's shape.
+        reduction: "mean" (default), "sum" or "none".
+        beta: error at which the parabola becomes a line, at least 0, default 1.
+
+    Raises:
+        ValueError: the shapes differ, or beta is negative.
+    """
     check_same_shape("smooth_l1_loss", input, target)
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
@@ -56,7 +87,18 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """½(x − t)² where |x − t| ≤ delta, else delta·(|x − t| − ½delta). P. J. Huber (1964)."""
+    """Return ½(x − t)² where |x − t| ≤ delta, else delta·(|x − t| − ½delta). As ``torch.nn.functional.huber_loss``.
+    P. J. Huber (1964), "Robust estimation of a location parameter".
+
+    Args:
+        input: x, a floating-point tensor.
+        target: t, of x's shape.
+        reduction: "mean" (default), "sum" or "none".
+        delta: error at which the parabola becomes a line, above 0, default 1.
+
+    Raises:
+        ValueError: the shapes differ, or delta is not positive.
+    """
     check_same_shape("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
@@ -66,9 +108,18 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """−weight·(t·log x + (1 − t)·log(1 − x)) for probabilities x; logarithms are at least −100.
+    """Return the binary cross entropy −weight·(t·log x + (1 − t)·log(1 − x)), with logarithms of at least −100. As
+    ``torch.nn.functional.binary_cross_entropy``.
 
-    Raises RuntimeError for an x outside [0, 1].
+    Args:
+        input: x, probabilities.
+        target: t, of x's shape.
+        weight: factor of each loss, of a shape that broadcasts to x's, default None for 1.
+        reduction: "mean" (default), "sum" or "none".
+
+    Raises:
+        RuntimeError: an x does not lie in [0, 1].
+        ValueError: the shapes differ.
     """
     name = "binary_cross_entropy"
     check_same_shape(name, input, target)
@@ -80,6 +131,7 @@ def binary_cross_entropy(
 
 
 def check_probabilities(name: str, x: Array) -> None:
+    """Raise unless every element lies in [0, 1] or is NaN."""
     if x.size and not ((x >= 0) & (x <= 1) | (x != x)).all():
         raise RuntimeError(f"{name}: input must lie in [0, 1], got {x.min()} to {x.max()}")
 
@@ -91,8 +143,20 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """binary_cross_entropy of σ(x), computed without overflow: max(x, 0) − x·t + log(1 + e^−|x|). `pos_weight`
-    multiplies the part of t = 1."""
+    """Return the binary cross entropy of σ(x), computed without overflow: max(x, 0) − x·t + log(1 + e^−|x|). As
+    ``torch.nn.functional.binary_cross_entropy_with_logits``.
+
+    Args:
+        input: x, logits.
+        target: t, of x's shape.
+        weight: factor of each loss, of a shape that broadcasts to x's, default None for 1.
+        reduction: "mean" (default), "sum" or "none".
+        pos_weight: factor of the term of the positive class (t = 1), of a shape that broadcasts to x's, default None
+            for 1.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
     name = "binary_cross_entropy_with_logits"
     check_same_shape(name, input, target)
     ops.reduction_number(name, reduction)
@@ -102,8 +166,6 @@ def binary_cross_entropy_with_logits(
         losses = ops.bce_logits_loss(input, target, reduction="none")
     else:
         # (1 − t)·x + (1 + (pos_weight − 1)·t)·log(1 + e⁻ˣ)
-        from cygrad.nn.functional.activation import logsigmoid
-
         losses = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
     return reduced(losses if weight is None else losses * weight, reduction, name)
 
@@ -115,10 +177,18 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """−weight[t]·x[t] for log-probabilities x of shape (N, C), (C) or (N, C, …) and class numbers t; the mean is
-    divided by Σ weight[t].
+    """Return the negative log-likelihood −weight[t]·x[t]. As ``torch.nn.functional.nll_loss``.
 
-    Raises IndexError for a t that is no class and not ignore_index.
+    Args:
+        input: x, log-probabilities, shape (N, C), (C) or (N, C, …).
+        target: t, class indices, of x's shape without C.
+        weight: weight of each class, shape (C,), default None for 1. The mean is divided by Σ weight[t].
+        ignore_index: class index whose samples do not count, default −100.
+        reduction: "mean" (default), "sum" or "none".
+
+    Raises:
+        IndexError: a class index is out of range.
+        ValueError: the shapes do not match.
     """
     return ops.nll_loss(input, target, weight, ignore_index=ignore_index, reduction=reduction)
 
@@ -131,13 +201,22 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Cross entropy of scores x of shape (N, C), (C) or (N, C, …).
+    """Return the cross entropy of logits: −weight[t]·log softmax(x)[t] for class indices t, −Σ weight·t·log softmax(x)
+    for probabilities t. As ``torch.nn.functional.cross_entropy``.
 
-    With class numbers t: −weight[t]·log softmax(x)[t], its mean divided by Σ weight[t], without those of ignore_index.
-    With probabilities t in x's shape: −Σ weight·t·log softmax(x), its mean divided by N. Label smoothing s takes
-    (1 − s)·t + s/C for t: C. Szegedy et al. (2016), "Rethinking the inception architecture for computer vision".
+    Args:
+        input: x, logits, shape (N, C), (C) or (N, C, …).
+        target: t, class indices (of x's shape without C) or probabilities (of x's shape).
+        weight: weight of each class, shape (C,), default None for 1. The mean is divided by Σ weight[t] for class
+            indices, by N for probabilities.
+        ignore_index: class index whose samples do not count, default −100.
+        reduction: "mean" (default), "sum" or "none".
+        label_smoothing: s in (1 − s)·t + s/C, which replaces the probabilities t, in [0, 1], default 0. C. Szegedy et
+            al. (2016), "Rethinking the inception architecture for computer vision".
 
-    Raises IndexError for a t that is no class, ValueError for shapes that do not fit.
+    Raises:
+        IndexError: a class index is out of range.
+        ValueError: the shapes do not match, or label_smoothing is out of its range.
 
     >>> cg.nn.functional.cross_entropy(cg.zeros(2, 4), cg.tensor([0, 3]))
     tensor(1.3863)
@@ -151,8 +230,18 @@ def cross_entropy(
 
 
 def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    """t·(log t − x) for log-probabilities x, with ``log_target=True`` eᵗ·(t − x). ``reduction="batchmean"`` divides the
-    sum by the first size, which is the divergence's own definition."""
+    """Return the Kullback-Leibler divergence t·(log t − x). As ``torch.nn.functional.kl_div``.
+
+    Args:
+        input: x, log-probabilities.
+        target: t, probabilities, of x's shape.
+        reduction: "mean" (default), "sum", "none", or "batchmean", which divides the sum by the batch size and is the
+            divergence by its definition.
+        log_target: whether t is given as log-probabilities, so that the loss is eᵗ·(t − x), default False.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
     if reduction not in ("none", "mean", "sum", "batchmean"):
         raise ValueError(f"kl_div: reduction must be none, mean, sum or batchmean, got {reduction!r}")
     check_same_shape("kl_div", input, target)

@@ -24,14 +24,25 @@ def batch_norm(
     eps: float = 1e-5,
     batches: Tensor | None = None,
 ) -> Tensor:
-    """y = (x − mean)/√(var + eps)·weight + bias for x of shape (N, C, …), one mean and variance a channel.
-
-    In training they are the batch's own, and the running ones, where given, are moved in place:
-    running ← (1 − momentum)·running + momentum·batch, the variance with n − 1. Otherwise they are the running ones.
-    With batches, an int64 tensor that counts the batches so far, the momentum is 1/(batches + 1): the mean of all.
+    """Normalize each channel: y = (x − mean)/√(var + eps)·weight + bias. As ``torch.nn.functional.batch_norm``.
     S. Ioffe, C. Szegedy (2015), "Batch normalization".
 
-    Raises ValueError in training where there is but one value a channel.
+    Args:
+        input: x, shape (N, C, …).
+        running_mean: running mean, shape (C,), or None.
+        running_var: running variance, shape (C,), or None.
+        weight: shape (C,), default None for 1.
+        bias: shape (C,), default None for 0.
+        training: whether to use the batch's mean and variance (divided by n) and update the running ones in place:
+            running ← (1 − momentum)·running + momentum·batch, with the variance divided by n − 1. By default the
+            running ones are used.
+        momentum: weight of the batch in the running statistics, default 0.1.
+        eps: added to the variance, default 10⁻⁵.
+        batches: number of batches so far, an int64 tensor with one element, default None. If given, the momentum is
+            1/(batches + 1), so that the running statistics are the mean of all batches.
+
+    Raises:
+        ValueError: a shape does not match, or training has only one value per channel.
 
     >>> x = cg.tensor([[1.0], [3.0]])
     >>> cg.nn.functional.batch_norm(x, None, None, training=True, eps=0)
@@ -43,8 +54,8 @@ def batch_norm(
     var = None if running_var is None else running_var.array
     if not training:
         return batch_norm_evaluation(input, weight, bias, mean, var, eps)
-    counted = None if batches is None else batches.array
-    y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counted)
+    counter = None if batches is None else batches.array
+    y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counter)
     if running_mean is not None:
         running_mean.version.value += 1
     if running_var is not None:
@@ -59,8 +70,18 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """y = (x − mean)/√(var + eps)·weight + bias, mean and variance (divided by n) over the last axes of each sample,
-    which have shape normalized_shape. J. L. Ba, J. R. Kiros, G. E. Hinton (2016), "Layer normalization".
+    """Normalize the last dimensions of each sample: y = (x − mean)/√(var + eps)·weight + bias, the variance divided by
+    n. As ``torch.nn.functional.layer_norm``. J. L. Ba, J. R. Kiros, G. E. Hinton (2016), "Layer normalization".
+
+    Args:
+        input: x, whose shape ends in normalized_shape.
+        normalized_shape: sizes of the last dimensions, over which mean and variance are taken.
+        weight: of shape normalized_shape, default None for 1.
+        bias: of shape normalized_shape, default None for 0.
+        eps: added to the variance, default 10⁻⁵.
+
+    Raises:
+        RuntimeError: a shape does not match.
 
     >>> cg.nn.functional.layer_norm(cg.tensor([[1.0, 3.0]]), (2,), eps=0)
     tensor([[-1.,  1.]])
@@ -76,6 +97,13 @@ def layer_norm(
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """x/max(‖x‖, eps), the norm of order p along dim."""
+    """Return x/max(‖x‖, eps), the norm taken along dim. As ``torch.nn.functional.normalize``.
+
+    Args:
+        input: x, a floating-point tensor.
+        p: order of the norm, default 2.
+        dim: dimension of the norm, default 1.
+        eps: floor under the norm, default 10⁻¹².
+    """
     check_tensor("normalize", "input", input)
     return input / input.norm(p, dim, True).clamp(min=eps)

@@ -1,8 +1,8 @@
-"""Batch norm over columns, sequences and images."""
+"""Batch norm of features, sequences and images."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,13 +14,15 @@ from cygrad.nn.modules.factory import checked_dtype, checked_size, empty_paramet
 from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from cygrad._typing import Array
 
 __all__ = ["BatchNorm1d", "BatchNorm2d"]
 
 
 class _BatchNorm(Module):
-    """y = (x − mean)/√(var + eps)·weight + bias, mean and variance over all axes but the channels'."""
+    """y = (x − mean)/√(var + eps)·weight + bias, mean and variance over all dimensions but the second, the channels."""
 
     running_mean: Tensor | None
     running_var: Tensor | None
@@ -35,8 +37,8 @@ class _BatchNorm(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: str | None = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:
@@ -70,13 +72,13 @@ class _BatchNorm(Module):
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
-        """Mean 0, variance 1, no batch seen."""
+        """Set the running mean to 0, the running variance to 1 and the number of batches to 0."""
         for buffer, value in (self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0):
             if buffer is not None:
                 init.constant_(buffer, value)
 
     def reset_parameters(self) -> None:
-        """Weight 1, bias 0, and the running statistics at their start."""
+        """Set the weight to ones and the bias to zeros, and reset the running statistics."""
         self.reset_running_stats()
         if self.weight is not None:
             init.ones_(self.weight)
@@ -113,13 +115,27 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """y = (x − mean)/√(var + eps)·weight + bias for x of shape (N, C) or (N, C, L), one mean and variance a
-    channel.
+    """Normalize each channel: y = (x − mean)/√(var + eps)·weight + bias, for x of shape (N, C) or (N, C, L). As
+    ``torch.nn.BatchNorm1d``. S. Ioffe, C. Szegedy (2015), "Batch normalization".
 
-    In training they are the batch's own, the variance divided by n; ``running_mean`` and ``running_var``
-    move towards them, running ← (1 − momentum)·running + momentum·batch, the variance divided by n − 1;
-    ``momentum=None`` averages all batches. In evaluation they are the running ones. S. Ioffe, C. Szegedy
-    (2015), "Batch normalization".
+    Training mode uses the batch's mean and variance (divided by n) and updates the buffers ``running_mean`` and
+    ``running_var``: running ← (1 − momentum)·running + momentum·batch, with the variance divided by n − 1. Evaluation
+    mode uses the buffers.
+
+    Args:
+        num_features: C, the number of channels.
+        eps: added to the variance, default 10⁻⁵.
+        momentum: weight of a new batch in the running statistics, in [0, 1], default 0.1; None for the mean of all
+            batches.
+        affine: whether there is a weight, which starts as ones, default True.
+        track_running_stats: whether there are running statistics, default True. Without them, evaluation mode uses the
+            batch's own statistics too.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameters, float32 (default) or float64.
+        bias: whether there is a bias besides the weight, which starts as zeros, default True.
+
+    Raises:
+        ValueError: eps or momentum is out of its range.
     """
 
     _dimensions = (2, 3)
@@ -127,7 +143,24 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch norm of images, x of shape (N, C, H, W); see :class:`BatchNorm1d`."""
+    """Normalize each channel of images, x of shape (N, C, H, W), as :class:`BatchNorm1d` does. As
+    ``torch.nn.BatchNorm2d``. S. Ioffe, C. Szegedy (2015), "Batch normalization".
+
+    Args:
+        num_features: C, the number of channels.
+        eps: added to the variance, default 10⁻⁵.
+        momentum: weight of a new batch in the running statistics, in [0, 1], default 0.1; None for the mean of all
+            batches.
+        affine: whether there is a weight, which starts as ones, default True.
+        track_running_stats: whether there are running statistics, default True. Without them, evaluation mode uses the
+            batch's own statistics too.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameters, float32 (default) or float64.
+        bias: whether there is a bias besides the weight, which starts as zeros, default True.
+
+    Raises:
+        ValueError: eps or momentum is out of its range.
+    """
 
     _dimensions = (4,)
     _wanted = "(N, C, H, W)"

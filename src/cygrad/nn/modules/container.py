@@ -129,7 +129,7 @@ class Sequential(_List[Module]):
         else:
             self._set_items(args)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Any) -> Tensor:
         for module in layers_in(self.__dict__):
             input = module(input)
         return input

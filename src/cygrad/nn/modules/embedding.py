@@ -1,8 +1,8 @@
-"""Embedding: a table of vectors."""
+"""Embedding."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cygrad.nn import functional as F
 from cygrad.nn import init
@@ -10,14 +10,27 @@ from cygrad.nn.module import Module
 from cygrad.nn.modules.factory import checked_size, empty_parameter
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from cygrad.tensor import Tensor
 
 __all__ = ["Embedding"]
 
 
 class Embedding(Module):
-    """Row i of a table (num_embeddings, embedding_dim) for each index i. The row `padding_idx` starts as
-    zeros and gets no gradient.
+    """Look up row i of a table for each index i. As ``torch.nn.Embedding``.
+
+    The parameter ``weight`` (num_embeddings, embedding_dim) starts as N(0, 1).
+
+    Args:
+        num_embeddings: number of rows.
+        embedding_dim: size of a row.
+        padding_idx: row that starts as zeros and gets no gradient, default None.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameters, float32 (default) or float64.
+
+    Raises:
+        ValueError: padding_idx is out of range.
 
     >>> cg.nn.Embedding(10, 3)(cg.tensor([[1, 2], [0, 9]])).shape
     (2, 2, 3)
@@ -28,8 +41,8 @@ class Embedding(Module):
         num_embeddings: int,
         embedding_dim: int,
         padding_idx: int | None = None,
-        device: Any = None,
-        dtype: Any = None,
+        device: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.num_embeddings = checked_size("Embedding", "num_embeddings", num_embeddings)
@@ -44,7 +57,13 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
-        """An embedding over a table that is there already; frozen, unless told otherwise."""
+        """Create an embedding over an existing table, whose memory it shares.
+
+        Args:
+            embeddings: the table, shape (rows, size of a row).
+            freeze: whether the table is not trained, default True.
+            padding_idx: row that gets no gradient, default None.
+        """
         shape = embeddings.array.shape
         if len(shape) != 2:
             raise ValueError(f"from_pretrained: embeddings must have 2 dimensions, got shape {shape}")
@@ -53,7 +72,7 @@ class Embedding(Module):
         return result
 
     def reset_parameters(self) -> None:
-        """Draws the table from N(0, 1)."""
+        """Initialize the table again."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             self.weight.array[self.padding_idx] = 0

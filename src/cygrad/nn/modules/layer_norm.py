@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,14 +13,28 @@ from cygrad.nn.module import Module
 from cygrad.nn.modules.factory import checked_size, empty_parameter
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from cygrad.tensor import Tensor
 
 __all__ = ["LayerNorm"]
 
 
 class LayerNorm(Module):
-    """y = (x − mean)/√(var + eps)·weight + bias, mean and variance over the last axes, of shape
-    `normalized_shape`, of each sample. J. L. Ba, J. R. Kiros, G. E. Hinton (2016), "Layer normalization".
+    """Normalize the last dimensions of each sample: y = (x − mean)/√(var + eps)·weight + bias. As
+    ``torch.nn.LayerNorm``. J. L. Ba, J. R. Kiros, G. E. Hinton (2016), "Layer normalization".
+
+    Args:
+        normalized_shape: sizes of the last dimensions, over which mean and variance are taken; an int means one
+            dimension.
+        eps: added to the variance, default 10⁻⁵.
+        elementwise_affine: whether there is a weight, which starts as ones, default True.
+        bias: whether there is a bias as well, which starts as zeros, default True.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameters, float32 (default) or float64.
+
+    Raises:
+        ValueError: normalized_shape is empty, or eps is negative.
 
     >>> cg.nn.LayerNorm(4)
     LayerNorm((4,), eps=1e-05, elementwise_affine=True, bias=True)
@@ -32,8 +46,8 @@ class LayerNorm(Module):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         sizes = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else normalized_shape
@@ -51,7 +65,7 @@ class LayerNorm(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
+        """Set the weight to ones and the bias to zeros."""
         if self.weight is not None:
             init.ones_(self.weight)
         if self.bias is not None:

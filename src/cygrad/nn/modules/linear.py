@@ -1,4 +1,4 @@
-"""Linear, and the module that does nothing."""
+"""Linear and Identity."""
 
 from __future__ import annotations
 
@@ -11,23 +11,37 @@ from cygrad.nn.module import Module
 from cygrad.nn.modules.factory import checked_size, empty_parameter
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from cygrad.tensor import Tensor
 
 __all__ = ["Identity", "Linear"]
 
 
 class Linear(Module):
-    """y = x·Wᵀ + b, for x of shape (…, in_features), W (out_features, in_features), b (out_features).
+    """Apply y = x·Wᵀ + b, for x of shape (…, in_features). As ``torch.nn.Linear``.
 
-    Both start uniform in ±1/√in_features, as in PyTorch: He's bound with gain √(1/3) (see
-    :func:`cygrad.nn.init.kaiming_uniform_` with ``a=√5``).
+    The parameters ``weight`` W (out_features, in_features) and ``bias`` b (out_features,) start uniform in
+    ±1/√in_features, as in PyTorch: :func:`cygrad.nn.init.kaiming_uniform_` with ``a=√5``.
+
+    Args:
+        in_features: size of the input's last dimension.
+        out_features: size of the output's last dimension.
+        bias: whether there is a b, default True.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameters, float32 (default) or float64.
 
     >>> cg.nn.Linear(3, 2)(cg.zeros(5, 3)).shape
     (5, 2)
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: str | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.in_features = checked_size("Linear", "in_features", in_features)
@@ -37,7 +51,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws weight and bias anew."""
+        """Initialize weight and bias again."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
@@ -51,7 +65,11 @@ class Linear(Module):
 
 
 class Identity(Module):
-    """Returns its input; takes any arguments and ignores them."""
+    """Return the input unchanged. As ``torch.nn.Identity``.
+
+    Args:
+        *args: ignored, as are keyword arguments.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()

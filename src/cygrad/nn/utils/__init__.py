@@ -1,4 +1,4 @@
-"""Clipping of gradients, and parameters as one vector."""
+"""Gradient clipping, and parameters as one vector."""
 
 from cygrad.nn.utils.clip_grad import clip_grad_adaptive_, clip_grad_norm_, clip_grad_value_, get_total_norm
 from cygrad.nn.utils.vector import parameters_to_vector, vector_to_parameters

@@ -1,9 +1,8 @@
-"""Clipping of gradients in place: one call for all parameters."""
+"""Gradient clipping in place, with one call for all parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from cygrad.autograd import engine, leaves, recording
 from cygrad.tensor import Tensor
 
 
-def with_gradient(parameters: Any) -> list[Tensor]:
-    """The parameters that have a gradient."""
+def with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    """Return the parameters that have a gradient."""
     return leaves.with_gradient([parameters] if isinstance(parameters, Tensor) else list(parameters))
 
 
@@ -23,11 +22,22 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scales all gradients by min(1, max_norm/(‖g‖ + 1e-6)), g all of them as one vector, and returns the ‖g‖ before.
-    As ``torch.nn.utils.clip_grad_norm_``. R. Pascanu, T. Mikolov, Y. Bengio (2013), "On the difficulty of training
+    """Scale all gradients by min(1, max_norm/(‖g‖ + 10⁻⁶)), g all of them as one vector. As
+    ``torch.nn.utils.clip_grad_norm_``. R. Pascanu, T. Mikolov, Y. Bengio (2013), "On the difficulty of training
     recurrent neural networks".
 
-    With error_if_nonfinite, a norm of NaN or infinity raises RuntimeError and nothing is changed.
+    Args:
+        parameters: a tensor or an iterable of tensors. Those without a gradient are skipped.
+        max_norm: largest norm that is left as it is.
+        norm_type: order of the norm, not 0, default 2; ``math.inf`` for the largest magnitude.
+        error_if_nonfinite: whether a norm of NaN or infinity raises, default False.
+
+    Returns:
+        ‖g‖ before clipping.
+
+    Raises:
+        RuntimeError: error_if_nonfinite is True and the norm is not finite. Nothing is changed then.
+        ValueError: norm_type is 0.
 
     >>> p = cg.zeros(2, requires_grad=True)
     >>> p.grad = cg.tensor([3.0, 4.0])
@@ -48,7 +58,12 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Brings every number of every gradient into [−clip_value, clip_value]. As ``torch.nn.utils.clip_grad_value_``."""
+    """Clamp every element of every gradient to [−clip_value, clip_value]. As ``torch.nn.utils.clip_grad_value_``.
+
+    Args:
+        parameters: a tensor or an iterable of tensors. Those without a gradient are skipped.
+        clip_value: largest magnitude of an element.
+    """
     params = with_gradient(parameters)
     if params:
         kernels.clip_grad_value(leaves.gradients_of(params, True), float(clip_value))
@@ -57,10 +72,21 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 def clip_grad_adaptive_(
     parameters: Tensor | Iterable[Tensor], clipping: float = 0.01, eps: float = 1e-3, unitwise: bool = True
 ) -> Tensor:
-    """Adaptive clipping: where ‖g‖ > clipping·max(‖w‖, eps), g is scaled to that norm. The norms are those of each
-    output unit (a row of the weight; a single number of a bias), or with ``unitwise=False`` of each parameter.
-    Returns the 2-norm of all gradients before. A. Brock et al. (2021), "High-performance large-scale image
-    recognition without normalization".
+    """Clip adaptively: if ‖g‖ > clipping·max(‖w‖, eps), scale g to that norm. A. Brock et al. (2021), "High-performance
+    large-scale image recognition without normalization".
+
+    Args:
+        parameters: a tensor or an iterable of tensors. Those without a gradient are skipped.
+        clipping: largest ratio of ‖g‖ to ‖w‖, above 0, default 0.01.
+        eps: floor under ‖w‖, at least 0, default 0.001.
+        unitwise: whether the norms are those of each output unit (a row of a weight, an element of a bias; default) or
+            of each parameter.
+
+    Returns:
+        The 2-norm of all gradients before clipping.
+
+    Raises:
+        ValueError: clipping or eps is out of its range.
 
     >>> w = cg.tensor([[3.0, 4.0]], requires_grad=True)
     >>> w.grad = cg.tensor([[0.0, 10.0]])
@@ -81,7 +107,16 @@ def clip_grad_adaptive_(
 
 
 def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
-    """The norm of all tensors as one vector. As ``torch.nn.utils.get_total_norm``."""
+    """Return the norm of all tensors as one vector. As ``torch.nn.utils.get_total_norm``.
+
+    Args:
+        tensors: the tensors, often gradients.
+        norm_type: order of the norm, default 2; ``math.inf`` for the largest magnitude.
+        error_if_nonfinite: whether a norm of NaN or infinity raises, default False.
+
+    Raises:
+        RuntimeError: error_if_nonfinite is True and the norm is not finite.
+    """
     arrays = [t.array for t in tensors]
     if not arrays:
         return engine.wrap(np.zeros((), np.float32))

@@ -10,7 +10,11 @@ from cygrad.tensor import Tensor
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters, flattened, one behind the other. Gradients flow through.
+    """Concatenate all parameters, flattened, into a vector that gradients flow through. As
+    ``torch.nn.utils.parameters_to_vector``.
+
+    Args:
+        parameters: the parameters to concatenate.
 
     >>> cg.nn.utils.parameters_to_vector(cg.nn.Linear(3, 2).parameters()).shape
     (8,)
@@ -19,14 +23,21 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Writes the numbers of a vector into the parameters, in order. Raises ValueError, and changes nothing, unless
-    they are as many."""
+    """Copy the elements of a vector into the parameters, in order. As ``torch.nn.utils.vector_to_parameters``.
+
+    Args:
+        vec: 1-d tensor with as many elements as all parameters together.
+        parameters: the parameters to write to.
+
+    Raises:
+        ValueError: vec has another shape. Nothing is changed then.
+    """
     params = list(parameters)
     total = sum([p.numel() for p in params])
     if vec.ndim != 1 or vec.numel() != total:
-        raise ValueError(f"vector_to_parameters: the vector has shape {vec.shape}, but there are {total} parameters")
+        raise ValueError(f"vector_to_parameters: vec has shape {vec.shape}, wanted ({total},)")
     leaves.note_writes(params)
-    begin = 0
+    start = 0
     for array in leaves.arrays_of(params):
-        array[...] = vec.array[begin : begin + array.size].reshape(array.shape)
-        begin += array.size
+        array[...] = vec.array[start : start + array.size].reshape(array.shape)
+        start += array.size

@@ -1,5 +1,6 @@
-"""What `cygrad train mnist` does, in PyTorch: the same network, parts of the data, batches, optimizer, schedule,
-clipping and evaluation. The best weights are saved in the folder."""
+"""`cygrad train mnist` in PyTorch: the same network, splits, batches, optimizer, schedule, clipping and evaluation.
+
+The best weights are saved in the folder `--out`."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ def read(folder: Path, name: str) -> np.ndarray[Any, Any]:
     return np.frombuffer(data, np.uint8, offset=4 + 4 * len(shape)).reshape(shape.tolist())
 
 
-def parts(folder: Path) -> list[TensorDataset]:
-    """Training, validation and test, scaled by the first one's mean and deviation."""
+def splits(folder: Path) -> list[TensorDataset]:
+    """Training, validation and test set, standardized by mean and deviation of the training set."""
     images, labels = read(folder, "t10k-images-idx3-ubyte"), read(folder, "t10k-labels-idx1-ubyte")
     if (folder / "train-images-idx3-ubyte").exists() or (folder / "train-images-idx3-ubyte.gz").exists():
         test = images, labels
@@ -75,7 +76,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, required=True)
     options = parser.parse_args()
     torch.manual_seed(0)
-    train, validation, test = parts(options.data)
+    train, validation, test = splits(options.data)
     model = network()
     weights = [p for p in model.parameters() if p.ndim >= 2]
     others = [p for p in model.parameters() if p.ndim < 2]

@@ -1,9 +1,9 @@
-"""A run as text: lines for the terminal, and tables for README files.
+"""Results as text: lines for the terminal, and tables for Markdown pages.
 
-    python -m benchmarks.table runs/benchmarks/threads-1.json README.md
+    python -m benchmarks.report runs/benchmarks/threads-1.json benchmarks/README.md
 
-replaces what stands between `<!-- benchmarks: PATTERN -->` and `<!-- end of benchmarks -->` by the table of the cases
-whose names match the pattern; `<!-- benchmarks: machine -->` by a sentence about the machine.
+replaces the text between `<!-- benchmarks: PATTERN -->` and `<!-- end of benchmarks -->` by a table of the cases whose
+names match the pattern, and that after `<!-- benchmarks: machine -->` by a line about the machine and the versions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.peers import PEERS
 from benchmarks.results import CaseResult, Run
 from cygrad._files import atomic_write
 
-__all__ = ["lines", "main", "markdown", "rewrite", "threads"]
+__all__ = ["conditions", "lines", "main", "markdown", "rewrite", "threads"]
 
 MARK = re.compile(r"(<!-- benchmarks: (?P<pattern>.+?) -->\n).*?(<!-- end of benchmarks -->)", re.DOTALL)
 MACHINE = "machine"
@@ -29,13 +29,13 @@ def threads(count: int) -> str:
 
 
 def number(microseconds: float) -> str:
-    """Three digits or all of a whole number: 2.31, 54.0, 1,234."""
+    """Three digits, or all digits of an integer: 2.31, 54.0, 1,234."""
     digits = 2 if microseconds < 10 else 1 if microseconds < 100 else 0
     return f"{microseconds:,.{digits}f}"
 
 
 def lines(case: CaseResult, limits: dict[str, float]) -> str:
-    """A case for the terminal: median, spread, ratio to cygrad, and share of the machine's limit."""
+    """A case for the terminal: median, spread, ratio to cygrad, and percentage of the machine's limit."""
     limit = case.limit(limits)
     text = [case.name + (f", limit {number(limit)}" if limit else "")]
     for peer, times in case.times.items():
@@ -48,11 +48,14 @@ def lines(case: CaseResult, limits: dict[str, float]) -> str:
 
 
 def markdown(run: Run, pattern: str) -> str:
-    """The cases whose names match, a row each: microseconds, and in brackets how many times cygrad's they are; cygrad's
-    share of the machine's limit in the last column. A group that they all belong to is not named."""
+    """A table of the cases whose names match: microseconds, and in parentheses the time relative to cygrad's.
+
+    The last column is the percentage of the machine's limit that cygrad reaches. If all cases belong to one group, it
+    is not named.
+    """
     cases = [case for case in run.cases if re.search(pattern, case.name)]
     if not cases:
-        raise ValueError(f"table: the run has no case that matches {pattern!r}")
+        raise ValueError(f"report: the results have no case that matches {pattern!r}")
     peers = [peer for peer in PEERS if any([peer in case.times for case in cases])]
     head = ["case", *[PEERS[peer].title for peer in peers], "of the limit"]
     group = {case.name.partition("/")[0] for case in cases}
@@ -71,52 +74,52 @@ def cell(case: CaseResult, peer: str) -> str:
 
 
 def share(case: CaseResult, run: Run) -> str:
-    """The machine's limit through cygrad's best time."""
-    own = [case.times[peer].median for peer in ("cygrad", "cygrad-compiled") if peer in case.times]
+    """The machine's limit divided by cygrad's best time."""
+    ours = [case.times[peer].median for peer in ("cygrad", "cygrad-compiled") if peer in case.times]
     limit = case.limit(run.limits)
-    return f"{100 * limit / min(own):.0f} %" if own and limit else "–"
+    return f"{100 * limit / min(ours):.0f} %" if ours and limit else "–"
 
 
-def sentence(run: Run) -> str:
-    """Machine, versions, and how it was measured."""
+def conditions(run: Run) -> str:
+    """The machine, the versions, and how the times were measured."""
     named = {"cygrad": "cygrad", "numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
     versions = [f"{title} {run.versions[peer][peer]}" for peer, title in named.items() if peer in run.versions]
     limits = ""
     if run.limits:
         limits = (
-            f", whose limits were measured as {run.limits['gflops']:.0f} GFLOP/s and {run.limits['gbytes']:.0f} GB/s "
-            "(the last column is cygrad's share of them)"
+            f" (measured limits: {run.limits['gflops']:.0f} GFLOP/s and {run.limits['gbytes']:.0f} GB/s, of which the "
+            "last column is a percentage)"
         )
     return (
-        f"Medians of {run.rounds} rounds that took turns, {threads(run.threads)}, on {run.machine['cpu']} with "
+        f"Medians of {run.rounds} interleaved rounds, {threads(run.threads)}, on {run.machine['cpu']} with "
         f"{run.machine['cores']} cores{limits}; {', '.join(versions)}; {run.date[:10]}."
     )
 
 
 def rewrite(run: Run, text: str) -> str:
-    """The text with its marked parts made anew.
+    """The text with its marked parts replaced.
 
-    Raises ValueError where nothing is marked.
+    Raises ValueError if nothing is marked.
     """
 
     def part(match: re.Match[str]) -> str:
-        made = sentence(run) if match["pattern"] == MACHINE else markdown(run, match["pattern"])
-        return f"{match[1]}{made}\n{match[3]}"
+        text = conditions(run) if match["pattern"] == MACHINE else markdown(run, match["pattern"])
+        return f"{match[1]}{text}\n{match[3]}"
 
     changed, count = MARK.subn(part, text)
     if not count:
-        raise ValueError("table: there is no <!-- benchmarks: PATTERN --> … <!-- end of benchmarks --> in the text")
+        raise ValueError("report: the text has no <!-- benchmarks: PATTERN --> … <!-- end of benchmarks -->")
     return changed
 
 
 def main(arguments: Sequence[str]) -> int:
     if len(arguments) < 2:
-        print("usage: python -m benchmarks.table RESULTS.json README.md …", file=sys.stderr)
+        print("usage: python -m benchmarks.report RESULTS.json README.md …", file=sys.stderr)
         return 2
     run = results.read(arguments[0])
     for path in map(Path, arguments[1:]):
         text = rewrite(run, path.read_text(encoding="utf-8"))
-        with atomic_write("table", path) as file:
+        with atomic_write("report", path) as file:
             file.write(text.encode())
     return 0
 

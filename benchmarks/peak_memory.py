@@ -1,12 +1,12 @@
-"""The most memory, of the whole process, that `cygrad train mnist` takes, and that the same training takes in PyTorch.
+"""The peak memory of the whole process of `cygrad train mnist`, and of the same training in PyTorch.
 
-    python -m benchmarks.memory --data DIR
+    python -m benchmarks.peak_memory --data DIR
 
-Both train the same network on the same files, with the same batches, each in a process of its own; what counts is the
-peak of its resident set, as the system tells it when the process has ended.
+Both train the same network on the same files with the same batches, each in its own process. The figure is the peak
+of the resident set, which the system reports when the process has ended.
 """
 
-# A process that has just begun has, to the system, once had its parent's size. So nothing large is imported here.
+# To the system, a new process has once had the size of its parent. So nothing large, such as NumPy, is imported here.
 from __future__ import annotations
 
 import argparse
@@ -23,7 +23,7 @@ __all__ = ["COMMANDS", "main", "peak"]
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = {
     "cygrad": ["-m", "cygrad", "train", "mnist"],
-    "PyTorch": ["-m", "benchmarks.memory_torch"],
+    "PyTorch": ["-m", "benchmarks.peak_memory_torch"],
 }
 THREADS = ("CYGRAD_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -31,7 +31,7 @@ THREADS = ("CYGRAD_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 def peak(command: Sequence[str], environment: Mapping[str, str]) -> float:
     """The peak of a process's resident set in MB (10⁶ bytes).
 
-    Raises ChildProcessError, with the last line it wrote, where it fails.
+    Raises ChildProcessError, with the last line that it wrote, if it fails.
     """
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
@@ -45,10 +45,10 @@ def peak(command: Sequence[str], environment: Mapping[str, str]) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the peaks and their ratio; returns the exit code."""
+    """Print the peaks and their ratio, and return the exit code."""
     options = parser().parse_args(arguments)
     if not options.data:
-        print("memory: --data or CYGRAD_DATA must name the folder of MNIST's files", file=sys.stderr)
+        print("peak_memory: --data or CYGRAD_DATA must name the folder of MNIST's files", file=sys.stderr)
         return 2
     environment = {**os.environ, **dict.fromkeys(THREADS, str(options.threads))}
     medians: dict[str, float] = {}
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 peaks = [peak([sys.executable, *command, *given], environment) for _ in range(options.rounds)]
             except ChildProcessError as error:
-                print(f"{peer:8} left out: {error}")
+                print(f"{peer:8} skipped: {error}")
                 continue
         medians[peer] = statistics.median(peaks)
         print(f"{peer:8}{medians[peer]:8.1f} MB  ({', '.join(f'{p:.1f}' for p in peaks)})", flush=True)
@@ -68,12 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__.split("\n")[0])
+    top = argparse.ArgumentParser(prog="python -m benchmarks.peak_memory", description=__doc__.split("\n")[0])
     add = top.add_argument
     add("--data", default=os.environ.get("CYGRAD_DATA"), help="folder of MNIST's files (default: CYGRAD_DATA)")
-    add("--epochs", type=int, default=3, help="epochs of each training (default: 3)")
-    add("--rounds", type=int, default=3, help="how often each trains (default: 3)")
-    add("--threads", type=int, default=1, help="threads of each (default: 1)")
+    add("--epochs", type=int, default=3, help="number of epochs (default: 3)")
+    add("--rounds", type=int, default=3, help="number of trainings of each library (default: 3)")
+    add("--threads", type=int, default=1, help="threads per process (default: 1)")
     return top
 
 
