@@ -1,4 +1,4 @@
-"""A short training for tests of trackers: eight steps per epoch, at most a second."""
+"""A short training for tests of trackers: eight steps per epoch."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def trainer(*callbacks, model=None, **options):
 
 
 def fit(*callbacks, epochs=3, **options):
-    """A trainer and its history after some epochs."""
-    result = trainer(*callbacks, **options)
-    return result, result.fit(batches(), batches(1), epochs, resume=result.checkpoint is not None)
+    """Train for some epochs; return the trainer and its history."""
+    fitted = trainer(*callbacks, **options)
+    return fitted, fitted.fit(batches(), batches(1), epochs, resume=fitted.checkpoint is not None)
 
 
 class Stop(cg.train.Callback):
-    """Interrupts the training at a step."""
+    """Interrupt the training in a step."""
 
     def __init__(self, step):
         self.step = step

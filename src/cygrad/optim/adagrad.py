@@ -52,4 +52,5 @@ class Adagrad(Optimizer):
         return float(group["initial_accumulator_value"])
 
     def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
-        kernels.adagrad(p, g, *states, step, maximize=group["maximize"], **self.numbers(group))
+        (sums,) = states
+        kernels.adagrad(p, g, sums, step, maximize=group["maximize"], **self.numbers(group))
