@@ -1,8 +1,8 @@
-"""Train eight networks on handwritten digits in parallel, with different learning rates, dropout rates and seeds.
+"""Train eight networks on the handwritten digits in parallel, with different learning rates, dropout rates and seeds.
 
     python examples/sweep.py [--epochs 200]
 
-Each is a job of ``cg.parallel_map`` on its own core. For comparison, the same jobs then run one after another.
+Each is a job of ``cg.parallel_map`` on its own core. For comparison, the same jobs then run one after the other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BATCH, PATIENCE = 32, 50
 images, labels = cg.data.load_digits()
 order = cg.randperm(len(labels), generator=cg.Generator().manual_seed(0))
 x, y = cg.tensor(images.reshape(-1, 64), dtype=cg.float32)[order] / 16, cg.tensor(labels)[order]
-x_train, y_train, x_val, y_val = x[:1400], y[:1400], x[1400:], y[1400:]
+x_train, y_train, x_validation, y_validation = x[:1400], y[:1400], x[1400:], y[1400:]
 
 
 def fit(settings: tuple[float, float, int], epochs: int) -> tuple[float, int]:
@@ -44,7 +44,7 @@ def fit(settings: tuple[float, float, int], epochs: int) -> tuple[float, int]:
         schedule.step()
         model.eval()
         with cg.no_grad():
-            accuracy = (model(x_val).argmax(1) == y_val).float().mean().item()
+            accuracy = (model(x_validation).argmax(1) == y_validation).float().mean().item()
         model.train()
         if accuracy > best:
             best, best_epoch = accuracy, epoch
@@ -54,18 +54,18 @@ def fit(settings: tuple[float, float, int], epochs: int) -> tuple[float, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train eight networks on handwritten digits in parallel.")
-    parser.add_argument("--epochs", type=int, default=200, help="maximum number of epochs of each network")
+    parser = argparse.ArgumentParser(description="Train eight networks on the handwritten digits in parallel.")
+    parser.add_argument("--epochs", type=int, default=200, help="maximum number of epochs (default: 200)")
     epochs = parser.parse_args().epochs
     jobs = list(itertools.product([0.003, 0.03], [0.0, 0.4], [0, 1]))
-    start = time.perf_counter()
+    begin = time.perf_counter()
     results = cg.parallel_map(fit, jobs, [epochs] * len(jobs))
     middle = time.perf_counter()
     sequential = cg.parallel_map(fit, jobs, [epochs] * len(jobs), threads=1)
     end = time.perf_counter()
     for (lr, p, seed), (accuracy, done) in zip(jobs, results, strict=True):
         print(f"lr {lr:<6} dropout {p} seed {seed}: accuracy {accuracy:.4f} in {done} epochs")
-    print(f"{middle - start:.2f} s on {cg.get_num_threads()} threads, {end - middle:.2f} s on one: the same results")
+    print(f"{middle - begin:.2f} s on {cg.get_num_threads()} threads, {end - middle:.2f} s on one: the same results")
     assert results == sequential
 
 

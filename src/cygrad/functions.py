@@ -14,7 +14,7 @@ from cygrad._typing import Dim, Tensor
 from cygrad.autograd import Value, engine, recording
 from cygrad.ops import arithmetic, linear, reduce, shape
 from cygrad.ops import index as index_ops
-from cygrad.ops.axes import checked_axis
+from cygrad.ops.axes import axis_and_size, checked_axis
 
 __all__ = [
     "ValuesAndIndices",
@@ -241,9 +241,9 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> cg.flatten(cg.zeros(2, 3, 4), 1).shape
     (2, 12)
     """
+    first, last = checked_axis("flatten", start_dim, input.ndim), checked_axis("flatten", end_dim, input.ndim)
     if input.ndim == 0:
         return shape.reshape(input, shape=(1,))
-    first, last = checked_axis("flatten", start_dim, input.ndim), checked_axis("flatten", end_dim, input.ndim)
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     sizes = input.shape
@@ -262,12 +262,10 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
         dim: the dimension.
         sizes: the new sizes; one of them may be −1, which is inferred.
     """
-    axis = checked_axis("unflatten", dim, input.ndim)
-    inner = shape.whole_shape(sizes, input.shape[axis])
+    axis, size = axis_and_size("unflatten", dim, input.shape)
+    inner = shape.whole_shape(sizes, size)
     if inner is None:
-        raise RuntimeError(
-            f"unflatten: sizes {tuple(sizes)} don't multiply to {input.shape[axis]}, the size of dim {dim}"
-        )
+        raise RuntimeError(f"unflatten: sizes {tuple(sizes)} don't multiply to {size}, the size of dim {dim}")
     return shape.reshape(input, shape=(*input.shape[:axis], *inner, *input.shape[axis + 1 :]))
 
 
@@ -335,8 +333,7 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int], dim: int =
     >>> [part.shape for part in cg.split(cg.zeros(5, 2), 2)]
     [(2, 2), (2, 2), (1, 2)]
     """
-    axis = checked_axis("split", dim, input.ndim)
-    size = input.shape[axis]
+    axis, size = axis_and_size("split", dim, input.shape)
     if isinstance(split_size_or_sections, (list, tuple)):
         sections = list(split_size_or_sections)
         if sum(sections) != size or any([n < 0 for n in sections]):
@@ -361,7 +358,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if chunks < 1:
         raise RuntimeError(f"chunk: chunks must be at least 1, got {chunks}")
-    size = input.shape[checked_axis("chunk", dim, input.ndim)]
+    _, size = axis_and_size("chunk", dim, input.shape)
     return split(input, -(-size // chunks) or 1, dim)
 
 
@@ -375,8 +372,7 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
         start: the first index; a negative one counts from the end.
         length: the number of slices.
     """
-    axis = checked_axis("narrow", dim, input.ndim)
-    size = input.shape[axis]
+    axis, size = axis_and_size("narrow", dim, input.shape)
     first = start + size if start < 0 else start
     if not 0 <= first <= first + length <= size:
         raise RuntimeError(f"narrow: {length} slices from index {start} exceed dim {dim} of size {size}")
@@ -392,7 +388,9 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
         dim: the dimension.
         index: the index of the slice.
     """
-    axis = checked_axis("select", dim, input.ndim)
+    axis, size = axis_and_size("select", dim, input.shape)
+    if not -size <= index < size:
+        raise IndexError(f"select: index {index} is out of range for dim {dim} of size {size}")
     return input[(slice(None),) * axis + (index,)]
 
 
@@ -404,7 +402,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
         input: a tensor.
         dim: the dimension.
     """
-    return tuple([select(input, dim, i) for i in range(input.shape[checked_axis("unbind", dim, input.ndim)])])
+    return tuple([select(input, dim, i) for i in range(axis_and_size("unbind", dim, input.shape)[1])])
 
 
 @requires_tensor

@@ -24,6 +24,8 @@ from cygrad.printing import show
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from cygrad.autograd.drawing import Drawing
+
 __all__ = ["Tensor"]
 
 
@@ -219,7 +221,7 @@ class Tensor(TensorMethods):
 
             self.register_hook(keep)
 
-    def graph(self, names: Mapping[str, Tensor] | None = None, gradient: Tensor | None = None) -> autograd.Drawing:
+    def graph(self, names: Mapping[str, Tensor] | None = None, gradient: Tensor | None = None) -> Drawing:
         """Draw the graph that computed this tensor, with the value and the gradient of every edge.
 
         A notebook shows the result as a picture, ``print`` lists it as text, and ``save("graph.svg")`` writes it. Call
@@ -242,7 +244,9 @@ class Tensor(TensorMethods):
             %1   mul(x, w)   6      12
             %2   pow(%1, 2)  36     1
         """
-        return autograd.draw(self, names, None if gradient is None else gradient.array)
+        from cygrad.autograd.drawing import draw  # seldom needed, and as long to import as the rest of autograd
+
+        return draw(self, names, None if gradient is None else gradient.array)
 
     # Out of it, to NumPy and Python
 
@@ -351,7 +355,7 @@ class Tensor(TensorMethods):
             recording.fill(self.array, getattr(value, "array", value))
             self.version.value += 1
         else:
-            recording.call_again(assign, self.array, key, getattr(value, "array", value))
+            recording.call_again(index_ops.put, self.array, key, getattr(value, "array", value))
             self.version.value += 1
 
     def _is_own_part(self, key: Any, value: Tensor) -> bool:
@@ -609,13 +613,11 @@ def plain_part(part: Any) -> Any:
     if isinstance(part, np.ndarray):
         return part.copy()
     if isinstance(part, slice):
-        return slice(*[v if v is None else v.__index__() for v in (part.start, part.stop, part.step)])
+        start, stop, step = [v if v is None else v.__index__() for v in (part.start, part.stop, part.step)]
+        if step is not None and step <= 0:
+            raise ValueError(f"index: the step of a slice must be positive, got {step}; use flip() to reverse")
+        return slice(start, stop, step)
     return part
-
-
-def assign(target: Array, key: Any, value: Any) -> None:
-    """target[key] = value"""
-    target[key] = value
 
 
 autograd.use_value_type(Tensor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from cygrad.autograd.drawing import draw
 from cygrad.autograd.engine import Node
 
 __all__ = ["graph"]
@@ -40,6 +39,8 @@ def graph(output: Any, format: str = "dot", names: dict[str, Any] | None = None)
     if format not in ("dot", "svg"):
         raise ValueError(f"graph: format must be dot or svg, got {format!r}")
     if format == "svg":
+        from cygrad.autograd.drawing import draw  # seldom needed, and as long to import as the rest of autograd
+
         return draw(output, names).svg
     return "\n".join(["digraph {", '  node [fontname="sans-serif", fontsize=11];', *lines(output, names or {}), "}"])
 

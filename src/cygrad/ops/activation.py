@@ -62,7 +62,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 def with_slope(
-    ctx: Node, input: Array, plain: Callable[..., Array], sloped: Callable[..., tuple[Array, Array]]
+    ctx: Node, input: Array, plain: Callable[..., Array], sloped: Callable[[Array], tuple[Array, Array | None]]
 ) -> Array:
     """y; where a gradient is wanted the slope is made with it, from the same exponential, and saved in place of x."""
     if not ctx.needs[0]:

@@ -21,6 +21,19 @@ def checked_axis(name: str, dim: Any, ndim: int) -> int:
     return axis % size
 
 
+def axis_and_size(name: str, dim: Any, shape: tuple[int, ...]) -> tuple[int, int]:
+    """One axis and its size. Raises IndexError for a tensor without dimensions."""
+    if not shape:
+        raise IndexError(f"{name}: a tensor without dimensions has no dim {dim}")
+    axis = checked_axis(name, dim, len(shape))
+    return axis, shape[axis]
+
+
+def lined_up(x: Array) -> Array:
+    """x with at least one axis: in PyTorch a tensor without dimensions counts as one of size 1 along it."""
+    return x if x.ndim else x.reshape(1)
+
+
 def checked_axes(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
     """Several axes, ascending; None and () mean all."""
     if dim is None:

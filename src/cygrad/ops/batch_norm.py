@@ -12,7 +12,8 @@ from cygrad.autograd import Node, op
 @op
 def batch_norm_training(
     ctx: Node, input: Array, weight: Array | None, bias: Array | None, /,
-    running_mean: Any = None, running_var: Any = None, momentum: float = 0.1, eps: float = 1e-5, batches: Any = None,
+    running_mean: Array | None = None, running_var: Array | None = None, momentum: float = 0.1, eps: float = 1e-5,
+    batches: Array | None = None,
 ) -> Array:
     """Batch norm with the batch's own statistics; the running ones, arrays, are moved in place."""
     y, mean, rstd = kernels.batch_norm(input, weight, bias, running_mean, running_var, momentum, eps, batches)

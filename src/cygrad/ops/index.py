@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
-from cygrad.ops.axes import checked_axis
+from cygrad.ops.axes import checked_axis, lined_up
 from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
 
 BASIC = (int, np.integer, slice)
@@ -22,7 +22,10 @@ def is_basic(key: Any) -> bool:
 
 def at(x: Array, key: Any) -> Array:
     """x[key]; NumPy copies the one element of a full index, but with an ellipsis it gives a view."""
-    result = x[key]
+    try:
+        result = x[key]
+    except IndexError as error:
+        raise IndexError(f"index: {error}; the tensor has shape {x.shape}") from None
     if isinstance(result, np.ndarray):
         return result
     return x[(*key, ...) if isinstance(key, tuple) else (key, ...)]
@@ -47,11 +50,19 @@ def _(ctx: Node, dy: Array) -> Array:
     return dx
 
 
+def put(x: Array, key: Any, value: Any) -> None:
+    """x[key] = value, in place."""
+    try:
+        x[key] = value
+    except IndexError as error:
+        raise IndexError(f"index: {error}; the tensor has shape {x.shape}") from None
+
+
 @op
 def index_put(ctx: Node, input: Array, value: Any, *, key: Any) -> Array:
     """A copy of input with value, broadcast, at [key]."""
     y = input.copy()
-    y[key] = value
+    put(y, key, value)
     ctx.save(key, spec(value))
     return y
 
@@ -68,15 +79,16 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 
 def check_index(name: str, index: Any, input: Array, axis: int, exact: bool) -> Array:
-    """index as int64 for take_along_axis and its kin: every number in 0..size − 1."""
+    """index as int64 with at least one axis, every element in 0..size − 1; input has at least one axis too."""
     if not isinstance(index, np.ndarray) or index.dtype.kind not in "iu":
         got = getattr(index, "dtype", type(index).__name__)
         raise TypeError(f"{name}: index must be a tensor of integers, got {got}")
+    shape, index = index.shape, lined_up(index)
     if exact and (
         index.ndim != input.ndim or any([i != axis and m > n for i, (m, n) in enumerate(zip(index.shape, input.shape))])
     ):
-        raise RuntimeError(f"{name}: index of shape {index.shape} does not fit input of shape {input.shape}")
-    size = input.shape[axis] if input.ndim else 1
+        raise RuntimeError(f"{name}: index of shape {shape} does not fit input of shape {input.shape}")
+    size = input.shape[axis]
     if index.size and (index.min() < 0 or index.max() >= size):
         bad = index[(index < 0) | (index >= size)].flat[0]
         raise IndexError(f"{name}: index {bad} is out of range for dim {axis} of size {size}")
@@ -84,33 +96,30 @@ def check_index(name: str, index: Any, input: Array, axis: int, exact: bool) -> 
 
 
 def corner(x: Array, index: Array, axis: int) -> Array:
-    """The part of x that an index, which may be smaller beside its axis, speaks of: a view."""
+    """The part of x that an index, which may be smaller on the other axes, refers to: a view."""
     return x[tuple([slice(None) if i == axis else slice(n) for i, n in enumerate(index.shape)])]
 
 
 @op
 def gather(ctx: Node, input: Array, index: Array, *, dim: int) -> Array:
     """y[i, j] = input[index[i, j], j] for dim 0, and likewise for others."""
-    axis = checked_axis("gather", dim, input.ndim)
-    places = check_index("gather", index, input, axis, True)
-    ctx.save(input.shape, places, axis)
-    return np.take_along_axis(corner(input, places, axis), places, axis) if input.ndim else input[places]
+    axis, x = checked_axis("gather", dim, input.ndim), lined_up(input)
+    positions = check_index("gather", index, x, axis, True)
+    ctx.save(input.shape, positions, axis)
+    return np.take_along_axis(corner(x, positions, axis), positions, axis).reshape(index.shape)
 
 
 @gather.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array, None]:
     """dx[index[i, j], j] += dy[i, j]"""
-    shape, places, axis = ctx.saved
-    dx = np.zeros(shape, dy.dtype)
-    add_along(dx, places, dy, axis)
-    return dx, None
+    shape, positions, axis = ctx.saved
+    dx = np.zeros(shape or (1,), dy.dtype)
+    add_along(dx, positions, dy.reshape(positions.shape), axis)
+    return dx.reshape(shape), None
 
 
 def add_along(x: Array, index: Array, values: Array, axis: int) -> None:
     """x[index[i, j], j] += values[i, j], in place."""
-    if x.ndim == 0:
-        x += np.sum(values)
-        return
     grid = np.ogrid[tuple([slice(n) for n in index.shape])]
     np.add.at(x, tuple([index if i == axis else g for i, g in enumerate(grid)]), values)
 
@@ -118,78 +127,82 @@ def add_along(x: Array, index: Array, values: Array, axis: int) -> None:
 @op
 def scatter_add(ctx: Node, input: Array, index: Array, src: Array, *, dim: int) -> Array:
     """A copy of input with src added: y[index[i, j], j] += src[i, j] for dim 0, and likewise for others."""
-    axis = checked_axis("scatter_add", dim, input.ndim)
-    places = check_index("scatter_add", index, input, axis, True)
-    part = source_part("scatter_add", src, places)
-    y = input.copy()
-    add_along(y, places, part.astype(y.dtype, copy=False), axis)
-    ctx.save(places, axis, src.shape)
-    return y
+    axis, y = checked_axis("scatter_add", dim, input.ndim), lined_up(input.copy())
+    positions = check_index("scatter_add", index, y, axis, True)
+    part = source_part("scatter_add", src, positions)
+    add_along(y, positions, part.astype(y.dtype, copy=False), axis)
+    ctx.save(positions, axis, src.shape)
+    return y.reshape(input.shape)
 
 
 def source_part(name: str, src: Array, index: Array) -> Array:
-    """The part of src that the index speaks of."""
-    if src.ndim != index.ndim or any([m > n for m, n in zip(index.shape, src.shape)]):
+    """The part of src that the index refers to."""
+    values = lined_up(src)
+    if values.ndim != index.ndim or any([m > n for m, n in zip(index.shape, values.shape)]):
         raise RuntimeError(f"{name}: index of shape {index.shape} does not fit src of shape {src.shape}")
-    return src[tuple([slice(n) for n in index.shape])]
+    return values[tuple([slice(n) for n in index.shape])]
+
+
+def source_gradient(dy: Array, positions: Array, axis: int, shape: tuple[int, ...]) -> Array:
+    """d src[i, j] = dy[index[i, j], j], zeros where the index is smaller than src"""
+    d_src = np.zeros(shape or (1,), dy.dtype)
+    part = np.take_along_axis(corner(lined_up(dy), positions, axis), positions, axis)
+    d_src[tuple([slice(n) for n in positions.shape])] = part
+    return d_src.reshape(shape)
 
 
 @scatter_add.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array, None, Array | None]:
     """dx = dy, d src[i, j] = dy[index[i, j], j]"""
-    places, axis, shape = ctx.saved
-    d_src = None
-    if ctx.needs[2]:
-        d_src = np.zeros(shape, dy.dtype)
-        d_src[tuple([slice(n) for n in places.shape])] = np.take_along_axis(corner(dy, places, axis), places, axis)
-    return dy, None, d_src
+    positions, axis, shape = ctx.saved
+    return dy, None, source_gradient(dy, positions, axis, shape) if ctx.needs[2] else None
 
 
 @op
 def scatter(ctx: Node, input: Array, index: Array, src: Any, *, dim: int) -> Array:
     """A copy of input with src, a tensor or a number, written: y[index[i, j], j] = src[i, j] for dim 0, and likewise
-    for others. Where a place is named twice, one of the values stands there."""
-    axis = checked_axis("scatter", dim, input.ndim)
-    places = check_index("scatter", index, input, axis, True)
-    y = input.copy()
-    values = source_part("scatter", src, places) if isinstance(src, np.ndarray) else as_array(src, y.dtype)
-    np.put_along_axis(corner(y, places, axis), places, values, axis)
-    ctx.save(places, axis, getattr(src, "shape", ()))
-    return y
+    for others. Where the index repeats a position, one of its values is written."""
+    axis, y = checked_axis("scatter", dim, input.ndim), lined_up(input.copy())
+    positions = check_index("scatter", index, y, axis, True)
+    values = source_part("scatter", src, positions) if isinstance(src, np.ndarray) else as_array(src, y.dtype)
+    np.put_along_axis(corner(y, positions, axis), positions, values, axis)
+    ctx.save(positions, axis, getattr(src, "shape", ()))
+    return y.reshape(input.shape)
 
 
 @scatter.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array | None, None, Array | None]:
-    """dx = dy with zeros at the places, d src[i, j] = dy[index[i, j], j]"""
-    places, axis, shape = ctx.saved
-    dx = d_src = None
+    """dx = dy with zeros at the positions, d src[i, j] = dy[index[i, j], j]"""
+    positions, axis, shape = ctx.saved
+    dx = None
     if ctx.needs[0]:
-        dx = dy.copy()
-        np.put_along_axis(corner(dx, places, axis), places, 0, axis)
-    if ctx.needs[2]:
-        d_src = np.zeros(shape, dy.dtype)
-        d_src[tuple([slice(n) for n in places.shape])] = np.take_along_axis(corner(dy, places, axis), places, axis)
-    return dx, None, d_src
+        dx = lined_up(dy.copy())
+        np.put_along_axis(corner(dx, positions, axis), positions, 0, axis)
+        dx = dx.reshape(dy.shape)
+    return dx, None, source_gradient(dy, positions, axis, shape) if ctx.needs[2] else None
 
 
 @op
 def index_select(ctx: Node, input: Array, index: Array, *, dim: int) -> Array:
-    """The slices of dim whose numbers stand in the 1-D index."""
-    axis = checked_axis("index_select", dim, input.ndim)
+    """The slices of dim at the positions in the 1-D index."""
+    axis, x = checked_axis("index_select", dim, input.ndim), lined_up(input)
     if not isinstance(index, np.ndarray) or index.ndim > 1:
         raise IndexError(f"index_select: index must be a 1-D tensor, got {getattr(index, 'shape', index)}")
-    places = check_index("index_select", index, input, axis, False).reshape(-1)
-    ctx.save(input.shape, places, axis)
-    return np.take(input, places, axis)
+    positions = check_index("index_select", index, x, axis, False)
+    if not input.ndim and positions.size != 1:
+        raise IndexError(f"index_select: a tensor without dimensions takes one index, got {positions.size}")
+    ctx.save(input.shape, positions, axis)
+    y = np.take(x, positions, axis)
+    return y if input.ndim else y.reshape(())
 
 
 @index_select.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array, None]:
     """dx[…, index[i], …] += dy[…, i, …]"""
-    shape, places, axis = ctx.saved
-    dx = np.zeros(shape, dy.dtype)
-    np.add.at(np.moveaxis(dx, axis, 0), places, np.moveaxis(dy, axis, 0))
-    return dx, None
+    shape, positions, axis = ctx.saved
+    dx = np.zeros(shape or (1,), dy.dtype)
+    np.add.at(np.moveaxis(dx, axis, 0), positions, np.moveaxis(lined_up(dy), axis, 0))
+    return dx.reshape(shape), None
 
 
 @op
@@ -224,32 +237,34 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return getitem(expand(input, size=shape), key=np.broadcast_to(mask.array, shape))
 
 
-def ordered(ctx: Node, x: Array, indices: Array, axis: int) -> tuple[Array, Array]:
-    ctx.save(x.shape, indices, axis)
-    return np.take_along_axis(x, indices, axis), indices
+def ordered(ctx: Node, input: Array, indices: Array, axis: int) -> tuple[Array, Array]:
+    """The elements of input at indices along an axis, and the indices."""
+    ctx.save(input.shape, indices, axis)
+    values = np.take_along_axis(lined_up(input), indices, axis)
+    return (values, indices) if input.ndim else (values.reshape(indices.shape[1:]), indices.reshape(indices.shape[1:]))
 
 
 def ordered_gradient(ctx: Node, dy: Array, _indices: Array) -> Array:
-    """dx = dy, each element back at its place"""
+    """dx = dy, each element at its position in the input"""
     shape, indices, axis = ctx.saved
-    dx = np.zeros(shape, dy.dtype)
-    np.put_along_axis(dx, indices, dy, axis)
-    return dx
+    dx = np.zeros(shape or (1,), dy.dtype)
+    np.put_along_axis(dx, indices, dy.reshape(indices.shape), axis)
+    return dx.reshape(shape)
 
 
 @op
 def sort(
     ctx: Node, input: Array, *, dim: int = -1, descending: bool = False, stable: bool = True
 ) -> tuple[Array, Array]:
-    """(the elements in order along dim, their places). Equal ones keep their order; NaN counts as largest."""
+    """(values, indices) in order along dim. Equal elements keep their order; NaN counts as largest."""
     axis = checked_axis("sort", dim, input.ndim)
-    if input.ndim == 0:
-        ctx.save((), np.zeros((), np.int64), 0)
-        return input.copy(), np.zeros((), np.int64)
-    return ordered(ctx, input, sorted_places(input, axis, descending), axis)
+    return ordered(ctx, input, sorted_indices(lined_up(input), axis, descending), axis)
 
 
-def sorted_places(x: Array, axis: int, descending: bool) -> Array:
+sort.gradient(ordered_gradient)
+
+
+def sorted_indices(x: Array, axis: int, descending: bool) -> Array:
     """The stable order of x along an axis."""
     if not descending:
         return np.argsort(x, axis, kind="stable")
@@ -258,33 +273,23 @@ def sorted_places(x: Array, axis: int, descending: bool) -> Array:
     return np.flip(last - np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
 
 
-@sort.gradient
-def _(ctx: Node, dy: Array, indices: Array) -> Array:
-    """dx = dy, each element back at its place"""
-    return ordered_gradient(ctx, dy, indices) if dy.ndim else dy
-
-
 @op
 def argsort(ctx: Node, input: Array, *, dim: int = -1, descending: bool = False, stable: bool = True) -> Array:
-    """The places that the elements in order along dim come from."""
+    """Indices that would sort input along dim. Equal elements keep their order; NaN counts as largest."""
     axis = checked_axis("argsort", dim, input.ndim)
-    return sorted_places(input, axis, descending) if input.ndim else np.zeros((), np.int64)
+    return sorted_indices(lined_up(input), axis, descending).reshape(input.shape)
 
 
 @op
 def topk(
     ctx: Node, input: Array, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> tuple[Array, Array]:
-    """(the k largest, or smallest, along dim, in order; their places)."""
-    axis = checked_axis("topk", dim, input.ndim)
-    x = np.atleast_1d(input)
+    """(values, indices) of the k largest, or smallest, elements along dim, in order."""
+    axis, x = checked_axis("topk", dim, input.ndim), lined_up(input)
     if not 0 <= k <= x.shape[axis]:
         raise RuntimeError(f"topk: k must lie in 0 to {x.shape[axis]}, the size of dim {dim}, got {k}")
-    places = np.take(sorted_places(x, axis, largest), range(k), axis)
-    return ordered(ctx, x, places, axis)
+    indices = np.take(sorted_indices(x, axis, largest), range(k if input.ndim else 1), axis)
+    return ordered(ctx, input, indices, axis)
 
 
-@topk.gradient
-def _(ctx: Node, dy: Array, indices: Array) -> Array:
-    """dx = dy at the places, zeros elsewhere"""
-    return ordered_gradient(ctx, dy, indices)
+topk.gradient(ordered_gradient)

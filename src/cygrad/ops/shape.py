@@ -10,7 +10,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, op
-from cygrad.ops.axes import checked_axis
+from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
 
 
@@ -176,14 +176,14 @@ def flip(ctx: Node, input: Array, *, dims: int | Sequence[int]) -> Array:
     """The order along dims reversed."""
     axes = tuple([checked_axis("flip", d, input.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
     ctx.save(axes)
-    return np.ascontiguousarray(np.flip(input, axes))
+    return np.flip(input, axes).copy() if input.ndim else input.copy()
 
 
 @flip.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy reversed"""
     (axes,) = ctx.saved
-    return np.ascontiguousarray(np.flip(dy, axes))
+    return np.flip(dy, axes).copy() if dy.ndim else dy
 
 
 @op
@@ -192,7 +192,7 @@ def roll(ctx: Node, input: Array, *, shifts: int | Sequence[int], dims: Dim = No
     axes = None
     if dims is not None:
         named = dims if isinstance(dims, (tuple, list)) else (dims,)
-        axes = tuple([checked_axis("roll", d, input.ndim) for d in named])
+        axes = tuple([axis_and_size("roll", d, input.shape)[0] for d in named])
         places = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
         if len(places) != len(axes):
             raise RuntimeError(f"roll: {len(places)} shifts for {len(axes)} dims")
@@ -276,12 +276,15 @@ triu = triangle("triu", "What lies on and above the diagonal; zeros below.", np.
 
 @op
 def diagonal(ctx: Node, input: Array, *, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
-    """The diagonal of axes dim1 and dim2, as the last axis."""
+    """The diagonal of axes dim1 and dim2, as the last axis: a view."""
     first, second = checked_axis("diagonal", dim1, input.ndim), checked_axis("diagonal", dim2, input.ndim)
     if first == second or input.ndim < 2:
         raise RuntimeError(f"diagonal: dim1 and dim2 must be two axes, got {dim1} and {dim2}")
     ctx.save(input.shape, offset, first, second)
-    return np.diagonal(input, offset, first, second).copy()
+    view = np.diagonal(input, offset, first, second)
+    if input.flags.writeable:
+        view.flags.writeable = True  # NumPy gives a read-only view for the sake of code that once received a copy
+    return view
 
 
 @diagonal.gradient
