@@ -219,7 +219,7 @@ def test_toml_without_a_reader(capsys, tmp_path, monkeypatch):
 X = "\n".join(f"{i % 7},{i % 3},{'ab'[i % 2]}" for i in range(30))
 BAD = {
     "empty": ("", [], "read_csv: .* is empty"),
-    "ragged": (f"x,z,y\n{X}\n1,2\n", [], "read_csv: line 32 of .* has 2 fields, expected 3, one per column"),
+    "ragged": (f"x,z,y\n{X}\n1,2\n", [], "read_csv: line 32 of .* must have 3 fields, one per column, got 2"),
     "name twice": (f"x,x,y\n{X}", [], "read_csv: duplicate column 'x' in"),
     "no target": (f"x,z,y\n{X}", ["--target", "why"], "train: .* has no column 'why' for the option target; its columns are x, z, y"),
     "target not said": (f"x,z,y\n{X}", None, "train: the option target is missing; the columns of .* are x, z, y"),
