@@ -77,13 +77,13 @@ def library(name: str, source: str, flags: list[str]):
     return name, options
 
 
-def module(name: str, source: str, **options) -> Extension:
+def module(name: str, source: str, level=build_flags.MODULES_LEVEL, **options) -> Extension:
     return Extension(
         f"cygrad.{name}",
         [source],
         include_dirs=["csrc", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
-        extra_compile_args=windows_flags(build_flags.MODULES),
+        extra_compile_args=windows_flags([*build_flags.MODULES, *level]),
         extra_link_args=build_flags.LINK,
         **options,
     )
@@ -99,6 +99,7 @@ libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in SERVIC
 kernels = module(
     "_kernels",
     "src/cygrad/_kernels.pyx",
+    level=build_flags.WRAPPERS_LEVEL,
     # The order matters to static linking: dispatch needs the levels.
     libraries=[f"cygrad_{name}" for name in (*SERVICES, *levels)],
     depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
