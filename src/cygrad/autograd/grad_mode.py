@@ -153,7 +153,7 @@ class detect_anomaly(Switch):
     >>> with cg.autograd.detect_anomaly():
     ...     (x.sqrt() * 0).sum().backward()
     Traceback (most recent call last):
-    RuntimeError: sqrt: its backward gave NaN in the gradient of input 0
+    RuntimeError: sqrt: its backward returned NaN in the gradient of input 0
     """
 
     def __init__(self, check_nan: bool = True) -> None:
