@@ -46,6 +46,7 @@ def lint(session: nox.Session) -> None:
     session.install("ruff==0.17.6", "mypy==2.4.1", "numpy>=2.0")
     session.run("ruff", "check", ".")
     session.run("python", "tools/make_stubs.py")
+    session.run("python", "tools/make_kernel_stub.py")
     session.run("mypy")
     session.run("mypy", *map(str, ROOT.glob("src/cygrad/ops/*.py")))  # the first call has read the stubs beside these
 

@@ -119,7 +119,8 @@ def module(name: str, source: str, **options) -> Extension:
 
 
 write_argument_blocks()
-runpy.run_path(str(ROOT / "tools/make_stubs.py"))["write"]()
+for script in ("make_stubs.py", "make_kernel_stub.py"):
+    runpy.run_path(str(ROOT / "tools" / script))["write"]()
 levels = build_flags.cpu_levels()
 libraries = [library(f"cygrad_{level}", f"csrc/isa/{level}.c", flags) for level, flags in levels.items()]
 libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in ("dispatch", "pool", "memory", "program")]

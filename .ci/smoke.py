@@ -1,4 +1,4 @@
-"""What a user does first, with the installed wheel: import, train, save, load, predict."""
+"""A user's first steps with the installed wheel: import, train, save, load, predict."""
 
 from __future__ import annotations
 

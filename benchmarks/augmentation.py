@@ -1,6 +1,9 @@
-"""Images a second through augmentation: cygrad's transforms of whole batches, against those of torchvision and of
-albumentations, which take one image at a time. All take float32 images from memory and give them back there;
-albumentations is also given the bytes that its users have, a quarter of the memory, and gives bytes back."""
+"""Augmented images per second: cygrad's transforms of whole batches, and those of torchvision and albumentations, which
+take one image at a time.
+
+All read float32 images from memory and write them back. albumentations is also timed on uint8, which its users have,
+and which is a quarter of the memory traffic.
+"""
 
 from __future__ import annotations
 
@@ -24,71 +27,71 @@ SHAPES = [(1, 28, 28), (3, 32, 32), (3, 96, 96)]
 
 
 def with_all(chains: dict) -> dict:
-    """The chains, and all of them in a row."""
+    """The chains, and all of them one after the other."""
     return chains | {"all": [transform for chain in chains.values() for transform in chain]}
 
 
 def ours(size: int) -> dict:
-    """The transforms of cygrad."""
-    made = {
+    """cygrad's transforms."""
+    chains = {
         "affine": [augment.RandomAffine(15, (0.1, 0.1), (0.9, 1.1), 10)],
         "crop, flip": [augment.RandomCrop(size, padding=4), augment.RandomHorizontalFlip()],
-        "colours": [augment.ColorJitter(0.3, 0.3)],
+        "colors": [augment.ColorJitter(0.3, 0.3)],
         "blur": [augment.GaussianBlur(5)],
         "noise": [augment.GaussianNoise(0.0, 0.1)],
         "erasing": [augment.RandomErasing(p=1.0)],
     }
-    return {name: augment.Compose(chain) for name, chain in with_all(made).items()}
+    return {name: augment.Compose(chain) for name, chain in with_all(chains).items()}
 
 
 def of_torchvision(size: int) -> dict:
-    """The same of torchvision."""
+    """The same transforms in torchvision."""
     import torch
     from torchvision.transforms import InterpolationMode, v2
 
     torch.set_num_threads(options.threads)
-    made = {
+    chains = {
         "affine": [v2.RandomAffine(15, (0.1, 0.1), (0.9, 1.1), 10, InterpolationMode.BILINEAR)],
         "crop, flip": [v2.RandomCrop(size, padding=4), v2.RandomHorizontalFlip()],
-        "colours": [v2.ColorJitter(0.3, 0.3)],
+        "colors": [v2.ColorJitter(0.3, 0.3)],
         "blur": [v2.GaussianBlur(5)],
         "noise": [v2.GaussianNoise(0.0, 0.1)],
         "erasing": [v2.RandomErasing(p=1.0)],
     }
-    return {name: v2.Compose(chain) for name, chain in with_all(made).items()}
+    return {name: v2.Compose(chain) for name, chain in with_all(chains).items()}
 
 
 def of_albumentations(size: int) -> dict:
-    """The same of albumentations, as far as it has them."""
+    """The same transforms in albumentations, as far as it has them."""
     import albumentations as a
     import cv2
 
     cv2.setNumThreads(options.threads)
     part = {"x": (-0.1, 0.1), "y": (-0.1, 0.1)}
-    made = {
+    chains = {
         "affine": [a.Affine(scale=(0.9, 1.1), translate_percent=part, rotate=(-15, 15), shear=(-10, 10), p=1)],
         "crop, flip": [a.PadIfNeeded(size + 8, size + 8), a.RandomCrop(size, size), a.HorizontalFlip()],
-        "colours": [a.RandomBrightnessContrast(0.3, 0.3, p=1)],
+        "colors": [a.RandomBrightnessContrast(0.3, 0.3, p=1)],
         "blur": [a.GaussianBlur((5, 5), p=1)],
         "noise": [a.GaussNoise(std_range=(0.1, 0.1), p=1)],
         "erasing": [a.Erasing(p=1)],
     }
-    return {name: a.Compose(chain) for name, chain in with_all(made).items()}
+    return {name: a.Compose(chain) for name, chain in with_all(chains).items()}
 
 
 def peers(size: int) -> dict:
-    """What is installed."""
-    found = {}
+    """The transforms of the libraries that are installed."""
+    libraries = {}
     for name, make in {"torchvision": of_torchvision, "albumentations": of_albumentations}.items():
         try:
-            found[name] = make(size)
+            libraries[name] = make(size)
         except (ImportError, RuntimeError, OSError) as error:
-            print(f"without {name}: {error}")
-    return found
+            print(f"skipped: {name} ({error})")
+    return libraries
 
 
 def main() -> None:
-    print(f"images a second, {options.threads} thread(s), batches of {options.batch}; {cg.show_config()}")
+    print(f"images per second, {options.threads} thread(s), batches of {options.batch}; {cg.show_config()}")
     for shape in SHAPES:
         print(f"\n{shape[0]} x {shape[1]} x {shape[2]}")
         x = np.random.default_rng(0).uniform(0, 1, (options.batch, *shape)).astype(np.float32)
@@ -105,7 +108,7 @@ def main() -> None:
             if "albumentations" in others:
                 chain = others["albumentations"][name]
                 functions["albumentations"] = lambda t=chain, images=last: [t(image=i) for i in images]
-                functions["of bytes"] = lambda t=chain, images=whole: [t(image=i) for i in images]
+                functions["albumentations, uint8"] = lambda t=chain, images=whole: [t(image=i) for i in images]
             times = take_turns(functions, options.rounds, 0.02)
             rates = {peer: options.batch / seconds for peer, seconds in times.items()}
             cells = [f"{p} {r:9,.0f} ({rates['cygrad'] / r:5.1f} x)" for p, r in rates.items() if p != "cygrad"]

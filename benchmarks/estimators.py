@@ -64,9 +64,9 @@ TASKS = {
 }  # fmt: skip
 
 
-def fit(library, kind, settings, seed, parts, dtype):
+def fit(library, kind, settings, seed, data_sets, dtype):
     """The time of a fit in seconds, and the score on the test set."""
-    x, x_test, y, y_test = parts
+    x, x_test, y, y_test = data_sets
     model = getattr(library, kind)(random_state=seed, **settings)
     x, x_test = x.astype(dtype), x_test.astype(dtype)
     start = time.perf_counter()
@@ -84,10 +84,10 @@ print("| --- | --- | --- | --- | --- | --- | --- |")
 for name, (kind, data, settings) in TASKS.items():
     if options.only and options.only not in name:
         continue
-    parts = train_test_split(*scaled(*data), test_size=0.3, random_state=0)
+    data_sets = train_test_split(*scaled(*data), test_size=0.3, random_state=0)
     for dtype in ("float64", "float32"):
         runs = [
-            [fit(library, kind, settings, seed, parts, dtype) for library in (theirs, ours)]
+            [fit(library, kind, settings, seed, data_sets, dtype) for library in (theirs, ours)]
             for seed in range(options.seeds)
         ]
         one, other = ([run[library] for run in runs] for library in (0, 1))

@@ -1,5 +1,5 @@
-"""Eight small models trained side by side by ``cg.parallel_map``, one after the other, and by a loop in Python over the
-same compiled steps, in turns. Every training makes its model, records its step, and runs its epochs."""
+"""Eight small models trained in parallel by ``cg.parallel_map``, sequentially, and by a Python loop over the same
+compiled steps, in interleaved runs. Every training creates its model, records its step, and runs its epochs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--models", type=int, default=8)
-parser.add_argument("--steps", type=int, default=20000, help="of each training")
+parser.add_argument("--steps", type=int, default=20000, help="steps of each training")
 options = parser.parse_args()
 limit_threads(options.threads)
 
@@ -22,15 +22,15 @@ import cygrad as cg  # noqa: E402
 from cygrad import nn  # noqa: E402
 
 CASES = [((4, 64, 64, 2), 32), ((64, 128, 64, 10), 64), ((784, 256, 128, 10), 64)]
-BATCHES = 50  # an epoch
+BATCHES = 50  # per epoch
 
 
 def layers(sizes: tuple[int, ...]) -> list[nn.Module]:
-    """Linear, BatchNorm1d, ReLU and Dropout a hidden layer, and Linear."""
-    made: list[nn.Module] = []
+    """Linear, BatchNorm1d, ReLU and Dropout for each hidden layer, and Linear."""
+    hidden: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(sizes[:-1]):
-        made += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(0.3)]
-    return [*made, nn.Linear(sizes[-2], sizes[-1])]
+        hidden += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(0.3)]
+    return [*hidden, nn.Linear(sizes[-2], sizes[-1])]
 
 
 def fit(seed: int, sizes: tuple[int, ...], size: int, x: cg.Tensor, y: cg.Tensor, in_python: bool) -> float:
@@ -59,7 +59,7 @@ def fit(seed: int, sizes: tuple[int, ...], size: int, x: cg.Tensor, y: cg.Tensor
 
 def main() -> None:
     print(f"{options.models} models, {cg.show_config()}; medians of {options.rounds} rounds\n")
-    print("| model | side by side | one after the other | ratio | loop in Python | ratio |")
+    print("| model | parallel | sequential | ratio | loop in Python | ratio |")
     print("| --- | --- | --- | --- | --- | --- |")
     for sizes, size in CASES:
         x, y = cg.randn(BATCHES * size, sizes[0]), cg.randint(sizes[-1], (BATCHES * size,))
@@ -76,7 +76,7 @@ def main() -> None:
                     )
                 )
                 times.append(time.perf_counter() - begin)
-            assert results[0] == results[1] == results[2], "the numbers differ"
+            assert results[0] == results[1] == results[2], "the results differ"
             rows.append(times)
         beside, after, python = (statistics.median(column) for column in zip(*rows))
         gain, other = (statistics.median(row[i] / row[i - 1] for row in rows) for i in (1, 2))

@@ -1,9 +1,9 @@
-"""What trackers cost a training: a 784-256-128-10 perceptron (batch norm, dropout, AdamW, clipping) on as many rows
-as MNIST has, batches of 64. Each tracker is told of every second epoch: those with it and those without take turns.
+"""The cost of trackers in a training of a 784-256-128-10 perceptron (batch norm, dropout, AdamW, clipping) with as many
+rows as MNIST, in batches of 64. Each tracker logs every second epoch, so epochs with and without it are interleaved.
 
-Of the time of the epochs with it: "inside" is what its methods take, "its thread" the time of the CPU that a thread of
-its own takes; "epochs, clock" is how much longer an epoch is with it, by the median. "begin and end" comes once a
-training: what opens and closes a run, and logs the model, in whichever thread."""
+The columns are percentages of the time of epochs with the tracker: "inside" is the time in its methods, "its thread"
+the CPU time of its own thread, "epochs, clock" how much longer the median epoch is. "begin and end" occurs once per
+training: opening and closing the run, and logging the model, in any thread."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ os.environ["WANDB_SILENT"] = "true"
 
 
 def trackers(folder):
-    """What makes each tracker, new for every training."""
+    """Functions that create a new tracker for each training."""
     found = {
         "CSV": lambda: CSVLogger(f"{folder}/metrics.csv"),
         "JSON lines": lambda: JSONLLogger(f"{folder}/log.jsonl"),
@@ -48,24 +48,24 @@ def trackers(folder):
     with contextlib.suppress(ImportError):
         import mlflow  # noqa: F401
 
-        from cygrad.integrations import mlflow as own
+        from cygrad.integrations import mlflow as integration
 
-        own.Sender = TimedSender
+        integration.Sender = TimedSender
 
-        found["MLflow, SQLite"] = lambda: own.MLflow(tracking_uri=f"sqlite:///{folder}/mlflow.db", seconds=2.0)
+        found["MLflow, SQLite"] = lambda: integration.MLflow(tracking_uri=f"sqlite:///{folder}/mlflow.db", seconds=2.0)
     with contextlib.suppress(ImportError):
         import wandb  # noqa: F401
 
-        from cygrad.integrations import wandb as its
+        from cygrad.integrations import wandb as wandb_integration
 
-        its.Sender = TimedSender
+        wandb_integration.Sender = TimedSender
 
-        found["W&B, offline"] = lambda: its.WandB("benchmark", mode="offline", folder=folder, seconds=2.0)
+        found["W&B, offline"] = lambda: wandb_integration.WandB("benchmark", mode="offline", folder=folder, seconds=2.0)
     return found
 
 
 class Timed(cg.train.Callback):
-    """Gives a tracker what happens in every second epoch, and notes the seconds of each and those in the tracker."""
+    """Forwards every second epoch to a tracker, and measures the epochs and the time in the tracker."""
 
     def __init__(self, tracker):
         self.tracker = tracker
@@ -74,29 +74,29 @@ class Timed(cg.train.Callback):
 
     def on_fit_begin(self, trainer):
         self.tracker.on_fit_begin(trainer)
-        self.begun = time.perf_counter()
+        self.start = time.perf_counter()
 
-    def tell(self, method, trainer, metrics):
+    def forward(self, method, trainer, metrics):
         if trainer.epoch % 2:
             begin = time.perf_counter()
             method(trainer, metrics)
             self.inside += time.perf_counter() - begin
 
     def on_batch_end(self, trainer, metrics):
-        self.tell(self.tracker.on_batch_end, trainer, metrics)
+        self.forward(self.tracker.on_batch_end, trainer, metrics)
 
     def on_epoch_end(self, trainer, metrics):
-        self.tell(self.tracker.on_epoch_end, trainer, metrics)
+        self.forward(self.tracker.on_epoch_end, trainer, metrics)
         now = time.perf_counter()
-        self.epochs.append(now - self.begun)
-        self.begun = now
+        self.epochs.append(now - self.start)
+        self.start = now
 
     def on_fit_end(self, trainer):
         self.tracker.on_fit_end(trainer)
 
 
 class TimedSender(sender.Sender):
-    """Notes the time of the CPU that each delivery takes. The first opens the run, the last has the model."""
+    """Measures the CPU time of each delivery. The first opens the run, the last contains the model."""
 
     deliveries = ()
 
@@ -107,7 +107,7 @@ class TimedSender(sender.Sender):
 
 
 def training(tracker, loader):
-    """What was noted, the seconds of the tracker's thread, and those of the beginning and the end."""
+    """The measurements of the epochs, the seconds of the tracker's thread, and those of begin and end."""
     cg.manual_seed(0)
     model = cg.train.mlp((784, 256, 128, 10), 0.3)
     optimizer = cg.optim.AdamW(model.parameters(), lr=1e-3)
@@ -129,7 +129,7 @@ def main():
     loader = cg.data.DataLoader(data, batch_size=64, shuffle=True)
     epochs = options.epochs
     print(f"{options.rows:,} rows; {options.rounds} trainings of {epochs} epochs with and {epochs} without a tracker")
-    print("\n| tracker | s an epoch | inside | its thread | epochs, clock | begin and end, s |")
+    print("\n| tracker | s per epoch | inside | its thread | epochs, clock | begin and end, s |")
     print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.chdir(folder)

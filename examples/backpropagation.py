@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import cygrad as cg
-from cygrad.autograd import Drawing
+from cygrad.autograd.drawing import Drawing
 from cygrad.nn import functional as F
 
 

@@ -1,8 +1,8 @@
-"""Eight networks learn the handwritten digits side by side, with other learning rates, rates of dropout and seeds.
+"""Train eight networks on the handwritten digits in parallel, with different learning rates, dropout rates and seeds.
 
     python examples/sweep.py [--epochs 200]
 
-Each is a job of ``cg.parallel_map`` with a core of its own. For comparison the same jobs run one after the other.
+Each is a job of ``cg.parallel_map`` on its own core. For comparison, the same jobs then run one after the other.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ BATCH, PATIENCE = 32, 50
 images, labels = cg.data.load_digits()
 order = cg.randperm(len(labels), generator=cg.Generator().manual_seed(0))
 x, y = cg.tensor(images.reshape(-1, 64), dtype=cg.float32)[order] / 16, cg.tensor(labels)[order]
-x_train, y_train, x_held, y_held = x[:1400], y[:1400], x[1400:], y[1400:]
+x_train, y_train, x_validation, y_validation = x[:1400], y[:1400], x[1400:], y[1400:]
 
 
 def fit(settings: tuple[float, float, int], epochs: int) -> tuple[float, int]:
-    """The best accuracy on held-out digits, and in how many epochs."""
+    """The best accuracy on the validation set, and the number of epochs."""
     lr, p, seed = settings
     cg.manual_seed(seed)
     model = nn.Sequential(nn.Linear(64, 128), nn.BatchNorm1d(128), nn.ReLU(), nn.Dropout(p), nn.Linear(128, 10))
@@ -44,7 +44,7 @@ def fit(settings: tuple[float, float, int], epochs: int) -> tuple[float, int]:
         schedule.step()
         model.eval()
         with cg.no_grad():
-            accuracy = (model(x_held).argmax(1) == y_held).float().mean().item()
+            accuracy = (model(x_validation).argmax(1) == y_validation).float().mean().item()
         model.train()
         if accuracy > best:
             best, best_epoch = accuracy, epoch
@@ -54,19 +54,19 @@ def fit(settings: tuple[float, float, int], epochs: int) -> tuple[float, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Eight networks learn the handwritten digits side by side.")
-    parser.add_argument("--epochs", type=int, default=200, help="at most so many each")
+    parser = argparse.ArgumentParser(description="Train eight networks on the handwritten digits in parallel.")
+    parser.add_argument("--epochs", type=int, default=200, help="maximum number of epochs (default: 200)")
     epochs = parser.parse_args().epochs
     jobs = list(itertools.product([0.003, 0.03], [0.0, 0.4], [0, 1]))
     begin = time.perf_counter()
     results = cg.parallel_map(fit, jobs, [epochs] * len(jobs))
-    between = time.perf_counter()
-    alone = cg.parallel_map(fit, jobs, [epochs] * len(jobs), threads=1)
+    middle = time.perf_counter()
+    sequential = cg.parallel_map(fit, jobs, [epochs] * len(jobs), threads=1)
     end = time.perf_counter()
     for (lr, p, seed), (accuracy, done) in zip(jobs, results, strict=True):
         print(f"lr {lr:<6} dropout {p} seed {seed}: accuracy {accuracy:.4f} in {done} epochs")
-    print(f"{between - begin:.2f} s on {cg.get_num_threads()} threads, {end - between:.2f} s on one: the same results")
-    assert results == alone
+    print(f"{middle - begin:.2f} s on {cg.get_num_threads()} threads, {end - middle:.2f} s on one: the same results")
+    assert results == sequential
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""Augmentation of images: what each transform means, that it is the same at any thread count and batch size, and what it
-says when something is wrong."""
+"""Augmentation of images: the definition of each transform, independence of thread count and batch size, and errors."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ RGB = np.random.default_rng(0).uniform(0, 1, (6, 3, 20, 31))
 ALL = {
     "affine": augment.RandomAffine(30, (0.1, 0.2), (0.8, 1.2), 10, fill=0.5),
     "affine with edges": augment.RandomAffine(30, padding_mode="edge"),
-    "affine mirrored": augment.RandomAffine(30, (0.3, 0.3), padding_mode="reflect"),
+    "affine with reflection": augment.RandomAffine(30, (0.3, 0.3), padding_mode="reflect"),
     "rotation": augment.RandomRotation(45),
     "crop": augment.RandomCrop((16, 20), padding=(4, 2)),
     "resized crop": augment.RandomResizedCrop((10, 12), scale=(0.3, 1.0)),
@@ -25,9 +24,9 @@ ALL = {
     "noise": augment.GaussianNoise(0.1, (0.0, 0.3)),
     "erasing": augment.RandomErasing(p=0.7),
     "erasing with noise": augment.RandomErasing(p=0.7, value="random"),
-    "some": augment.RandomApply([augment.GaussianNoise(), augment.RandomRotation(20)], p=0.4),
+    "random apply": augment.RandomApply([augment.GaussianNoise(), augment.RandomRotation(20)], p=0.4),
     "normalize": augment.Normalize((0.1, 0.2, 0.3), 0.5),
-    "all together": augment.Compose(
+    "composition": augment.Compose(
         [
             augment.RandomHorizontalFlip(),
             augment.RandomAffine(10),
@@ -50,7 +49,7 @@ def seeded(transform, *batch, seed=1):
 
 
 def torchvision():
-    """PyTorch, and torchvision's functions, where both are installed and fit each other."""
+    """PyTorch and torchvision's functions, if both are installed in compatible versions."""
     torch = pytest.importorskip("torch")
     try:
         from torchvision.transforms.v2 import functional
@@ -59,12 +58,12 @@ def torchvision():
     return torch, functional
 
 
-# All of them
+# All transforms
 
 
 @each
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_seed_repeats_it_and_another_does_not(transform, dtype):
+def test_equal_seeds_give_equal_results(transform, dtype):
     x = RGB.astype(dtype)
     before = x.copy()
     first = seeded(transform, x)
@@ -76,37 +75,37 @@ def test_a_seed_repeats_it_and_another_does_not(transform, dtype):
 
 
 @each
-def test_a_sample_is_the_same_in_a_batch_of_any_size(transform):
+def test_results_do_not_depend_on_the_batch_size(transform):
     whole = seeded(transform, RGB)
     for n in (0, 1, 4):
         np.testing.assert_array_equal(seeded(transform, RGB[:n]), whole[:n])
 
 
 @pytest.mark.parametrize("transform", [*ALL.values(), *MIXING.values()], ids=[*ALL, *MIXING])
-def test_the_same_bits_at_any_thread_count(transform):
+def test_results_are_bit_identical_for_any_thread_count(transform):
     x = np.random.default_rng(1).uniform(0, 1, (64, 3, 32, 40)).astype(np.float32)
     batch = (x, np.arange(64) % 5)
     threads = cg.get_num_threads()
     try:
         cg.set_num_threads(1)
-        want = seeded(transform, *batch)
+        expected = seeded(transform, *batch)
         for count in (2, 3, 8):
             cg.set_num_threads(count)
-            for got, part in zip(seeded(transform, *batch), want, strict=True):
+            for got, part in zip(seeded(transform, *batch), expected, strict=True):
                 np.testing.assert_array_equal(got, part)
     finally:
         cg.set_num_threads(threads)
 
 
 @each
-def test_tensors_stay_tensors_and_labels_are_left_alone(transform):
+def test_tensors_stay_tensors_and_labels_unchanged(transform):
     labels = cg.tensor([0, 1, 2, 3, 4, 5])
     images, same = seeded(transform, cg.Tensor(RGB), labels)
     assert isinstance(images, cg.Tensor) and same.tolist() == labels.tolist()
     np.testing.assert_array_equal(images.array, seeded(transform, RGB))
 
 
-def test_the_default_generator_moves_on():
+def test_the_default_generator_advances():
     cg.manual_seed(5)
     first, second = (ALL["noise"](RGB) for _ in range(2))
     assert not np.array_equal(first, second)
@@ -117,8 +116,8 @@ def test_the_default_generator_moves_on():
 # Geometry
 
 
-def turned(x, angle, translate, scale, shear):
-    """One image moved by ``RandomAffine`` with all choices made."""
+def affine(x, angle, translate, scale, shear):
+    """Images transformed by ``RandomAffine`` with fixed parameters."""
     fixed = augment.RandomAffine((angle, angle), None, (scale, scale), [shear[0]] * 2 + [shear[1]] * 2)
     maps, _ = fixed.maps(len(x), x.shape[2:], cg.Generator())
     maps = maps @ [[1, 0, -translate[0]], [0, 1, -translate[1]], [0, 0, 1]]
@@ -133,8 +132,8 @@ def turned(x, angle, translate, scale, shear):
 def test_affine_maps_agree_with_torchvision(angle, translate, scale, shear):
     torch, functional = torchvision()
     bilinear = functional.InterpolationMode.BILINEAR
-    want = functional.affine(torch.tensor(RGB), angle, list(translate), scale, list(shear), bilinear)
-    np.testing.assert_allclose(turned(RGB, angle, translate, scale, shear), want.numpy(), atol=1e-6)
+    expected = functional.affine(torch.tensor(RGB), angle, list(translate), scale, list(shear), bilinear)
+    np.testing.assert_allclose(affine(RGB, angle, translate, scale, shear), expected.numpy(), atol=1e-6)
 
 
 def test_a_quarter_turn_of_a_square():
@@ -143,7 +142,7 @@ def test_a_quarter_turn_of_a_square():
     np.testing.assert_allclose(quarter[0, 0], np.rot90(x[0, 0], -1), atol=1e-12)
 
 
-def test_affine_stays_inside_its_bounds():
+def test_affine_parameters_fill_their_ranges():
     transform = augment.RandomAffine((-20, 40), (0.1, 0.3), (0.5, 2.0))
     maps, size = transform.maps(4000, (10, 30), cg.Generator())
     assert size == (10, 30)
@@ -156,7 +155,7 @@ def test_affine_stays_inside_its_bounds():
         assert low - 1e-9 <= values.min() <= low + room and high - room <= values.max() <= high + 1e-9
 
 
-def test_flips_are_exact_and_as_frequent_as_said():
+def test_flips_are_exact_and_have_the_given_probability():
     x = np.random.default_rng(0).uniform(0, 1, (1000, 1, 4, 5)).astype(np.float32)
     for transform, axis in (augment.RandomHorizontalFlip(0.3), 3), (augment.RandomVerticalFlip(0.3), 2):
         y = seeded(transform, x)
@@ -164,17 +163,17 @@ def test_flips_are_exact_and_as_frequent_as_said():
         assert (flipped | (y == x).all((1, 2, 3))).all() and 250 < flipped.sum() < 350
 
 
-def test_a_crop_is_a_part_of_the_padded_image():
+def test_a_crop_is_a_window_of_the_padded_image():
     x = np.random.default_rng(0).uniform(1, 2, (500, 2, 6, 7))
     wide = np.pad(x, [(0, 0), (0, 0), (3, 1), (2, 0)], constant_values=9)
     y = seeded(augment.RandomCrop((5, 8), padding=(2, 3, 0, 1), fill=9), x)
     windows = np.lib.stride_tricks.sliding_window_view(wide, (5, 8), (2, 3))
-    places = (windows == y[:, :, None, None]).all((1, 4, 5))
-    assert (places.sum((1, 2)) == 1).all()
-    assert (places.mean(0) > 0.05).all() and places.shape[1:] == (6, 2)  # every place comes up
+    matches = (windows == y[:, :, None, None]).all((1, 4, 5))
+    assert (matches.sum((1, 2)) == 1).all()
+    assert (matches.mean(0) > 0.05).all() and matches.shape[1:] == (6, 2)  # every offset occurs
 
 
-def test_a_crop_of_an_image_that_is_too_small_is_padded_where_asked():
+def test_images_smaller_than_the_crop_are_padded_on_request():
     x = np.ones((50, 1, 4, 4))
     y = seeded(augment.RandomCrop((6, 4), pad_if_needed=True), x)
     assert y.shape == (50, 1, 6, 4) and (y.sum((1, 2, 3)) == 16).all()
@@ -187,14 +186,14 @@ def test_padding_modes_agree_with_numpy(mode, numpy_mode):
     np.testing.assert_allclose(fixed(x), np.pad(x, [(0, 0), (0, 0), (3, 3), (3, 3)], numpy_mode), atol=1e-12)
 
 
-def test_a_resized_crop_of_everything_is_a_resize():
+def test_a_resized_crop_of_the_whole_image_is_a_resize():
     torch = pytest.importorskip("torch")
     whole = augment.RandomResizedCrop((13, 45), scale=(1, 1), ratio=(31 / 20, 31 / 20))
-    want = torch.nn.functional.interpolate(torch.tensor(RGB), (13, 45), mode="bilinear", align_corners=False)
-    np.testing.assert_allclose(whole(RGB), want.numpy(), atol=1e-12)
+    expected = torch.nn.functional.interpolate(torch.tensor(RGB), (13, 45), mode="bilinear", align_corners=False)
+    np.testing.assert_allclose(whole(RGB), expected.numpy(), atol=1e-12)
 
 
-def test_a_chain_of_movements_is_one_warp(monkeypatch):
+def test_adjacent_geometric_transforms_are_one_warp(monkeypatch):
     calls = []
     warp = cg._kernels.warp
     monkeypatch.setattr(cg._kernels, "warp", lambda *args: calls.append(args) or warp(*args))
@@ -204,21 +203,21 @@ def test_a_chain_of_movements_is_one_warp(monkeypatch):
     np.testing.assert_array_equal(augment.Compose([there, augment.RandomHorizontalFlip(0), back])(RGB), RGB)
     assert len(calls) == 1
     augment.Compose([there, augment.RandomRotation(3, fill=7), augment.RandomVerticalFlip(), augment.ColorJitter(), back])(RGB)
-    assert len(calls) == 4  # another fill, and another kind between them, divide it
+    assert len(calls) == 4  # a different fill and a transform of another kind split the chain
 
 
-# Colours, blur, noise, boxes
+# Color, blur, noise, boxes
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_colours_agree_with_torchvision(channels):
+def test_colors_agree_with_torchvision(channels):
     torch, functional = torchvision()
     x = RGB[:, :channels]
     jitter = augment.ColorJitter((0.7, 0.7), (1.4, 1.4), (0.4, 0.4) if channels == 3 else 0.0)
     for got, image in zip(jitter(x), torch.tensor(x), strict=True):
         image = functional.adjust_contrast(functional.adjust_brightness(image, 0.7), 1.4)
-        want = functional.adjust_saturation(image, 0.4) if channels == 3 else image
-        np.testing.assert_allclose(got, want.numpy(), atol=1e-4 if channels == 3 else 1e-9)
+        expected = functional.adjust_saturation(image, 0.4) if channels == 3 else image
+        np.testing.assert_allclose(got, expected.numpy(), atol=1e-4 if channels == 3 else 1e-9)
 
 
 def test_blur_agrees_with_torchvision():
@@ -232,16 +231,16 @@ def test_noise_is_normal(dtype):
     z = seeded(augment.GaussianNoise(0.0, 1.0, clip=False), np.zeros((400, 1, 50, 50), dtype))
     assert z.dtype == dtype
     x = z.reshape(-1).astype(np.float64)
-    for power, want, spread in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
-        assert abs((x**power).mean() - want) < 4 * np.sqrt(spread / x.size)
+    for power, expected, spread in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
+        assert abs((x**power).mean() - expected) < 4 * np.sqrt(spread / x.size)
     assert 4.5 < x.max() < 6.8 and -6.8 < x.min() < -4.5
-    for lag in (1, 16, 32, 2500):  # neither neighbours, cosines and sines, groups nor samples go together
+    for lag in (1, 16, 32, 2500):  # no correlation between neighbors, cosines and sines, groups or samples
         assert abs(np.corrcoef(x[:-lag], x[lag:])[0, 1]) < 4 / np.sqrt(x.size)
     quarters = np.histogram(np.arctan2(z[..., 16:32, :].reshape(-1, 1), z[..., :16, :].reshape(-1, 1)), 16)[0]
     assert quarters.min() > 0.95 * quarters.mean()
 
 
-def test_erasing_covers_one_box_of_the_size_said():
+def test_erasing_covers_one_box_of_the_given_size():
     x = np.ones((300, 2, 20, 20), np.float32)
     y = seeded(augment.RandomErasing(p=0.5, scale=(0.1, 0.2), ratio=(0.5, 2.0), value=(3.0, 4.0)), x)
     covered = y[:, 0] == 3
@@ -258,12 +257,12 @@ def test_erasing_covers_one_box_of_the_size_said():
 def test_normalize_and_to_dtype():
     x = np.random.default_rng(0).integers(0, 256, (4, 3, 5, 5)).astype(np.uint8)
     chain = augment.Compose([augment.ToDtype(np.float32, scale=True), augment.Normalize((0.1, 0.2, 0.3), (0.5, 1, 2))])
-    want = (x / 255 - np.reshape([0.1, 0.2, 0.3], (3, 1, 1))) / np.reshape([0.5, 1, 2], (3, 1, 1))
+    expected = (x / 255 - np.reshape([0.1, 0.2, 0.3], (3, 1, 1))) / np.reshape([0.5, 1, 2], (3, 1, 1))
     assert chain(x).dtype == np.float32
-    np.testing.assert_allclose(chain(x), want, atol=1e-6)
+    np.testing.assert_allclose(chain(x), expected, atol=1e-6)
 
 
-def test_some_are_changed_and_the_others_are_not():
+def test_random_apply_changes_a_fraction_of_the_samples():
     x = np.ones((1000, 1, 3, 3))
     y, labels = seeded(augment.RandomApply([augment.ColorJitter((0.5, 0.5))], p=0.25), x, np.arange(1000))
     assert set(np.unique(y)) == {0.5, 1.0} and 200 < (y[:, 0, 0, 0] == 0.5).sum() < 300
@@ -292,7 +291,7 @@ def test_mixup_weights_follow_the_beta_distribution():
     assert abs(weights.var() - 1 / (4 * (2 * 0.4 + 1))) < 0.01  # αβ/((α + β)²(α + β + 1))
 
 
-def test_soft_labels_and_targets_of_a_regression_are_mixed_too():
+def test_soft_labels_and_regression_targets_are_mixed():
     x = np.arange(6.0).reshape(3, 2)
     mixed, targets = seeded(augment.MixUp(), x, x[:, 0] * 10)
     np.testing.assert_allclose(mixed[:, 0] * 10, targets)
@@ -308,14 +307,14 @@ def test_an_empty_batch_stays_empty(transform):
 # In a loader
 
 
-def pictures(n=50):
+def image_dataset(n=50):
     rng = np.random.default_rng(0)
     return data.TensorDataset(rng.uniform(0, 1, (n, 1, 8, 8)).astype(np.float32), np.arange(n) % 4)
 
 
 def epoch(**options):
     cg.manual_seed(3)
-    loader = data.DataLoader(pictures(), 16, shuffle=True, transform=ALL["affine"], **options)
+    loader = data.DataLoader(image_dataset(), 16, shuffle=True, transform=ALL["affine"], **options)
     return [(x.array, y.array, cg.rand(1).item()) for x, y in [*loader, *loader]]
 
 
@@ -323,16 +322,16 @@ def epoch(**options):
     "options",
     [{"num_workers": 1}, {"num_workers": 3}, {"collate_fn": data.default_collate}, {"num_workers": 2, "prefetch_factor": 5}],
 )
-def test_a_loader_gives_the_same_with_threads_and_without(options):
-    want, got = epoch(), epoch(**options)
-    for one, other in zip(want, got, strict=True):
+def test_a_loader_gives_the_same_batches_with_and_without_threads(options):
+    expected, got = epoch(), epoch(**options)
+    for one, other in zip(expected, got, strict=True):
         for part, same in zip(one, other, strict=True):
             np.testing.assert_array_equal(part, same)
-    assert not np.array_equal(want[0][0], want[4][0])  # another epoch, other images
+    assert not np.array_equal(expected[0][0], expected[4][0])  # a new epoch, different images
 
 
-def test_a_loader_leaves_the_dataset_alone_and_takes_any_function():
-    dataset = pictures(8)
+def test_a_loader_accepts_any_function_and_leaves_the_dataset_unchanged():
+    dataset = image_dataset(8)
     before = dataset.tensors[0].array.copy()
     loader = data.DataLoader(dataset, 4, transform=lambda x, y: (x * 2, y + 1))
     (x, y), _ = loader
@@ -340,8 +339,8 @@ def test_a_loader_leaves_the_dataset_alone_and_takes_any_function():
     assert y.tolist() == [1, 2, 3, 4]
     list(data.DataLoader(dataset, 4, transform=augment.Compose([ALL["noise"], MIXING["mixup"]])))
     np.testing.assert_array_equal(dataset.tensors[0].array, before)
-    own = np.random.default_rng(0)
-    assert len(list(data.DataLoader(dataset, 4, transform=ALL["noise"], generator=own))) == 2
+    rng = np.random.default_rng(0)
+    assert len(list(data.DataLoader(dataset, 4, transform=ALL["noise"], generator=rng))) == 2
 
 
 def test_a_trainer_learns_from_mixed_labels():
@@ -354,7 +353,7 @@ def test_a_trainer_learns_from_mixed_labels():
         metrics=["accuracy"],
         progress=False,
     )
-    train_loader, valid = data.DataLoader(pictures(), 10, transform=mixing), data.DataLoader(pictures(), 10)
+    train_loader, valid = data.DataLoader(image_dataset(), 10, transform=mixing), data.DataLoader(image_dataset(), 10)
     history = trainer.fit(train_loader, valid, 3, check_leakage=False)
     assert history["loss"][-1] < history["loss"][0] and "val_accuracy" in history.names()
 
@@ -401,8 +400,8 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "error", "sentence"), BAD, ids=[sentence[:50] for _, _, sentence in BAD])
-def test_bad_calls_raise_one_sentence(call, error, sentence):
+@pytest.mark.parametrize(("call", "error", "message"), BAD, ids=[message[:50] for _, _, message in BAD])
+def test_bad_calls_raise(call, error, message):
     with pytest.raises(error) as caught:
         call()
-    assert str(caught.value) == sentence
+    assert str(caught.value) == message

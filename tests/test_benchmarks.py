@@ -17,7 +17,7 @@ import pytest
 
 import cygrad as cg
 
-pytest.importorskip("benchmarks", reason="the benchmarks are not beside the tests")
+pytest.importorskip("benchmarks", reason="the benchmarks are not next to the tests")
 
 from benchmarks import __main__ as command
 from benchmarks import agreement, limits, measure, peak_memory, picture, report, results

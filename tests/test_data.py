@@ -1,4 +1,4 @@
-"""Datasets and batches, and the files that numbers are read from, whole or corrupt."""
+"""Datasets, batches, and the readers of array files, valid or corrupt."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Pair = namedtuple("Pair", "x y")
 
 
 def labelled(n):
-    """n rows, each of which holds its own index."""
+    """n rows, each of which contains its index."""
     x = np.arange(2 * n, dtype=np.float32).reshape(n, 2) // 2
     return data.TensorDataset(x, cg.Tensor(np.arange(n)))
 
 
 def as_list(dataset):
-    """The same items, without the fast path."""
+    """The same items in a list, which the fast path does not handle."""
     return [dataset[i] for i in range(len(dataset))]
 
 
 def assert_batches(batches, size, n, drop_last):
-    """Sizes are right, and x and y of a row belong together; gives the indices in order."""
+    """Check the batch sizes, and that x and y belong together. Returns the indices in order."""
     sizes = [len(y.array) for _, y in batches]
     whole, rest = divmod(n, size)
     assert sizes == [size] * whole + ([rest] if rest and not drop_last else [])
@@ -73,7 +73,7 @@ def test_a_dataset_needs_tensors():
         data.TensorDataset()
 
 
-def test_a_bare_dataset_says_what_it_lacks():
+def test_a_dataset_must_define_its_methods():
     with pytest.raises(NotImplementedError, match="must define __len__"):
         len(data.Dataset())
     with pytest.raises(NotImplementedError, match="must define __getitem__"):
@@ -139,8 +139,8 @@ def test_every_sample_once_an_epoch(n, size, shuffle, drop_last, kind):
 
 @settings(deadline=None)
 @given(*sizes, st.booleans(), st.integers(0, 3))
-def test_whole_arrays_give_what_items_give(n, size, shuffle, seed):
-    """The fast path and the general one agree, and so do seeds."""
+def test_whole_arrays_and_items_give_the_same_batches(n, size, shuffle, seed):
+    """The fast path and the general path agree, for equal seeds."""
     loaders = [
         data.DataLoader(dataset, size, shuffle, generator=np.random.default_rng(seed))
         for dataset in (labelled(n), as_list(labelled(n)), labelled(n))
@@ -168,14 +168,14 @@ def test_batches_in_order_are_views():
         assert not np.shares_memory(x.array, dataset.tensors[0].array)
 
 
-def test_rows_far_apart_come_contiguous():
+def test_batches_of_noncontiguous_arrays_are_contiguous():
     x = np.asfortranarray(np.arange(12.0).reshape(4, 3))
     batches = list(data.DataLoader(data.TensorDataset(x), 2))
     assert all(batch[0].array.flags.c_contiguous for batch in batches)
     assert np.concatenate([batch[0].array for batch in batches]).tolist() == x.tolist()
 
 
-def test_a_dataset_that_changes_its_items_is_asked_for_them():
+def test_items_of_a_subclass_are_requested():
     class Doubled(data.TensorDataset):
         def __getitem__(self, index):
             return tuple(cg.Tensor(2 * tensor.array) for tensor in super().__getitem__(index))
@@ -184,7 +184,7 @@ def test_a_dataset_that_changes_its_items_is_asked_for_them():
     assert x.array.tolist() == [0, 2, 4, 6]
 
 
-def test_indices_may_count_from_the_end():
+def test_negative_indices_count_from_the_end():
     for dataset in (labelled(5), as_list(labelled(5))):
         ((_, y),) = data.DataLoader(data.Subset(dataset, [-1, 0, -5]), 3)
         assert y.array.tolist() == [4, 0, 0]
@@ -197,7 +197,7 @@ def test_indices_out_of_range(indices):
 
 
 @pytest.mark.parametrize("indices", [[0.5], np.array([True, False]), [[0, 1]]])
-def test_indices_that_are_none(indices):
+def test_indices_of_other_types_raise(indices):
     with pytest.raises(TypeError, match="DataLoader: indices must be a sequence of integers, got"):
         list(data.DataLoader(data.Subset(labelled(5), indices), 3))
 
@@ -208,12 +208,12 @@ def test_sampler(dataset, drop_last):
     order = [5, 0, 0, 3, 1]
     loader = data.DataLoader(dataset, 2, sampler=order, drop_last=drop_last)
     rows = [dataset[i][1].array.item() for i in order]
-    wanted = [rows[:2], rows[2:4], rows[4:]][: len(loader)]
+    expected = [rows[:2], rows[2:4], rows[4:]][: len(loader)]
     assert len(loader) == 3 - drop_last
-    assert [[y.array.tolist() for _, y in loader] for _ in range(2)] == [wanted] * 2
+    assert [[y.array.tolist() for _, y in loader] for _ in range(2)] == [expected] * 2
 
 
-def test_a_sampler_without_a_length():
+def test_a_sampler_without_length():
     class Endless:
         def __iter__(self):
             return iter([1, 2])
@@ -237,7 +237,7 @@ def test_batch_sizes(size):
 
 
 @pytest.mark.parametrize("dataset", [None, 3, iter([1, 2])])
-def test_what_is_no_dataset(dataset):
+def test_objects_that_are_not_datasets_raise(dataset):
     with pytest.raises(TypeError, match="DataLoader: a dataset must define __len__ and __getitem__, got "):
         data.DataLoader(dataset)
 
@@ -247,13 +247,13 @@ def test_shuffle_or_sampler():
         data.DataLoader(labelled(3), shuffle=True, sampler=[0])
 
 
-def test_own_collate():
+def test_custom_collate_fn():
     loader = data.DataLoader(labelled(5), 2, collate_fn=lambda items: [int(y.array) for _, y in items])
     assert list(loader) == [[0, 1], [2, 3], [4]]
 
 
 class Slow(data.Dataset):
-    """Items of which the first take longest, and which thread was asked for each."""
+    """Items of which the first take longest. Records the thread that requested each item."""
 
     def __init__(self, bad=None):
         self.bad, self.threads = bad, {}
@@ -272,7 +272,7 @@ class Slow(data.Dataset):
 @pytest.mark.parametrize("dataset", [Slow(), labelled(23)], ids=["items", "arrays"])
 @pytest.mark.parametrize("factor", [1, 4, 100])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_threads_change_neither_order_nor_numbers(dataset, workers, factor):
+def test_threads_change_neither_order_nor_values(dataset, workers, factor):
     def epochs(**options):
         cg.manual_seed(5)
         loader = data.DataLoader(dataset, 3, shuffle=True, **options)
@@ -283,7 +283,7 @@ def test_threads_change_neither_order_nor_numbers(dataset, workers, factor):
     assert threading.active_count() == before
 
 
-def test_threads_work_ahead_and_stop_where_nobody_wants_more():
+def test_threads_prefetch_and_stop_when_the_iterator_is_closed():
     dataset = Slow()
     batches = iter(data.DataLoader(dataset, 2, num_workers=2, prefetch_factor=2))
     next(batches)
@@ -292,7 +292,7 @@ def test_threads_work_ahead_and_stop_where_nobody_wants_more():
     assert 2 <= len(dataset.threads) <= 10
 
 
-def test_an_error_in_a_thread_comes_in_its_batchs_turn():
+def test_an_error_in_a_thread_is_raised_when_its_batch_is_due():
     seen = []
     with pytest.raises(KeyError, match="7"):
         for x, _ in data.DataLoader(Slow(bad=7), 2, num_workers=3):
@@ -311,11 +311,11 @@ COLLATED = [
 ]
 
 
-@pytest.mark.parametrize(("items", "wanted"), COLLATED)
-def test_collate(items, wanted):
+@pytest.mark.parametrize(("items", "expected"), COLLATED)
+def test_collate(items, expected):
     result = data.default_collate(items)
     assert isinstance(result, cg.Tensor)
-    np.testing.assert_array_equal(result.array, wanted, strict=True)
+    np.testing.assert_array_equal(result.array, expected, strict=True)
 
 
 def test_collate_nested():
@@ -345,7 +345,7 @@ def test_collate_errors(items, error, message):
 
 
 def idx_bytes(array):
-    """The array in the format, by its description alone."""
+    """The array in IDX format, written from the format's description."""
     code = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}[array.dtype.str[1:]]
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
     return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
@@ -374,7 +374,7 @@ def assert_refused(path, content, message=""):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_idx_cut_anywhere(pack, tmp_path):
+def test_idx_truncated_anywhere(pack, tmp_path):
     whole = pack(WHOLE)
     for end in range(len(whole)):
         assert_refused(tmp_path / "file", whole[:end])
@@ -383,8 +383,8 @@ def test_idx_cut_anywhere(pack, tmp_path):
     assert_refused(tmp_path / "file", pack(WHOLE + b"\0"), "has trailing bytes")
 
 
-def test_gzip_with_any_byte_changed(tmp_path):
-    """Refused, or, where the byte means nothing, read as it was."""
+def test_gzip_with_any_byte_corrupted(tmp_path):
+    """It is refused, or read correctly if the byte is unused."""
     whole = gzip.compress(WHOLE, mtime=0)
     path = tmp_path / "file"
     for i in range(len(whole)):
@@ -427,12 +427,12 @@ def test_idx_headers(header, message, pack, tmp_path):
     assert_refused(tmp_path / "file", pack(header), message)
 
 
-def test_a_header_claims_no_memory(tmp_path, monkeypatch):
-    """4 GB in a header that a packed file can't hold: nothing behind the header is read."""
+def test_a_header_does_not_allocate_memory(tmp_path, monkeypatch):
+    """The header declares 4 GB, which the compressed file can't contain: nothing after the header is read."""
     read = []
     monkeypatch.setattr(idx, "read_upto", lambda file, size: read.append(size) or file.read(size))
-    packed = gzip.compress(b"\0\0\x08\x01" + b"\xff" * 4 + bytes(1000))
-    assert_refused(tmp_path / "file", packed, "is truncated")
+    compressed = gzip.compress(b"\0\0\x08\x01" + b"\xff" * 4 + bytes(1000))
+    assert_refused(tmp_path / "file", compressed, "is truncated")
     assert read == [4, 4]
 
 
@@ -448,12 +448,12 @@ def write_mnist(folder, part, n, pack=bytes, ending=""):
 
 
 def test_load_mnist(tmp_path):
-    wanted = (*write_mnist(tmp_path, "train", 30, gzip.compress, ".gz"), *write_mnist(tmp_path, "t10k", 20))
-    for array, want in zip(data.load_mnist(tmp_path), wanted, strict=True):
-        np.testing.assert_array_equal(array, want, strict=True)
+    written = (*write_mnist(tmp_path, "train", 30, gzip.compress, ".gz"), *write_mnist(tmp_path, "t10k", 20))
+    for array, expected in zip(data.load_mnist(tmp_path), written, strict=True):
+        np.testing.assert_array_equal(array, expected, strict=True)
 
 
-def test_load_mnist_of_the_test_files(tmp_path):
+def test_load_mnist_from_the_test_files_only(tmp_path):
     images, labels = write_mnist(tmp_path, "t10k", 100)
     loaded = data.load_mnist(tmp_path)
     assert [len(array) for array in loaded] == [80, 80, 20, 20]
@@ -488,12 +488,12 @@ def test_digits():
     assert images.min() == 0 and images.max() == 16
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert images[0, 0].tolist() == [0, 0, 5, 13, 9, 1, 0, 0]
-    centres = np.stack([images[labels == digit].mean(0) for digit in range(10)])
-    nearest = ((images[:, None] - centres) ** 2).sum((2, 3)).argmin(1)
+    centers = np.stack([images[labels == digit].mean(0) for digit in range(10)])
+    nearest = ((images[:, None] - centers) ** 2).sum((2, 3)).argmin(1)
     assert (nearest == labels).mean() > 0.9
 
 
-def test_digits_name_their_source():
+def test_digits_credit_their_source():
     folder = Path(digits.__file__).parent
     with np.load(folder / "digits.npz", allow_pickle=False) as file:
         texts = [str(file["attribution"]), digits.__doc__, (folder / "digits.LICENSE.txt").read_text()]
@@ -501,36 +501,36 @@ def test_digits_name_their_source():
         assert all(word in text for word in ("Alpaydin", "Kaynak", "1998", "CC BY 4.0", "10.24432/C50P49"))
 
 
-# Tables
+# Matrices
 
-TABLES = {
+MATRICES = {
     "plain": ("1,2\n3,4\n", [[1, 2], [3, 4]]),
-    "no line end": ("1,2\n3,4", [[1, 2], [3, 4]]),
-    "windows": ("1,2\r\n3,4\r\n", [[1, 2], [3, 4]]),
-    "names": ("a,b\n1,2\n", [[1, 2]]),
+    "no line end at the end": ("1,2\n3,4", [[1, 2], [3, 4]]),
+    "Windows line ends": ("1,2\r\n3,4\r\n", [[1, 2], [3, 4]]),
+    "header": ("a,b\n1,2\n", [[1, 2]]),
     "quoted": ('"a, b","c"\n"1","2"\n', [[1, 2]]),
     "empty lines": ("\n1,2\n\n3,4\n\n", [[1, 2], [3, 4]]),
-    "mark": ("\ufeff1,2\n", [[1, 2]]),
-    "forms": (" -1.5e3 , +.5,nan,-inf\n", [[-1500, 0.5, math.nan, -math.inf]]),
+    "byte order mark": ("\ufeff1,2\n", [[1, 2]]),
+    "number formats": (" -1.5e3 , +.5,nan,-inf\n", [[-1500, 0.5, math.nan, -math.inf]]),
     "one": ("7\n", [[7]]),
 }
 
 
-@pytest.mark.parametrize(("text", "wanted"), TABLES.values(), ids=TABLES)
-def test_csv(text, wanted, tmp_path):
-    path = tmp_path / "table.csv"
+@pytest.mark.parametrize(("text", "expected"), MATRICES.values(), ids=MATRICES)
+def test_csv(text, expected, tmp_path):
+    path = tmp_path / "matrix.csv"
     path.write_bytes(text.encode())
-    np.testing.assert_array_equal(data.read_matrix(path), np.array(wanted, np.float32), strict=True)
+    np.testing.assert_array_equal(data.read_matrix(path), np.array(expected, np.float32), strict=True)
 
 
-BAD_TABLES = {
+BAD_MATRICES = {
     "empty": (b"", "has no rows of numbers"),
-    "names alone": (b"a,b\n", "has no rows of numbers"),
+    "header only": (b"a,b\n", "has no rows of numbers"),
     "ragged": (b"a,b\n1,2\n3\n", "line 3 of .* has 1 fields, previous lines have 2"),
-    "names too few": (b"a\n1,2\n", "line 2 of .* has 2 fields"),
-    "word": (b"1,2\n\n3,x\n", "line 3 of .*: expected a number, got 'x'"),
-    "word at first": (b"1,x\n3,4\n", "line 1 of .*: expected a number, got 'x'"),
-    "two lines of names": (b"a,b\nc,d\n", "line 2 of .*: expected a number, got 'c'"),
+    "header too short": (b"a\n1,2\n", "line 2 of .* has 2 fields"),
+    "text": (b"1,2\n\n3,x\n", "line 3 of .*: expected a number, got 'x'"),
+    "text in the first line": (b"1,x\n3,4\n", "line 1 of .*: expected a number, got 'x'"),
+    "two header lines": (b"a,b\nc,d\n", "line 2 of .*: expected a number, got 'c'"),
     "missing": (b"1,2\n3,\n", "line 2 of .*: expected a number, got ''"),
     "underscore": (b"1,2\n1_0,3\n", "line 2 of .*: expected a number, got '1_0'"),
     "too large": (b"1,2\n3,1e39\n", "line 2 of .*: 1e[+]39 is too large for float32"),
@@ -539,9 +539,9 @@ BAD_TABLES = {
 }
 
 
-@pytest.mark.parametrize(("content", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
+@pytest.mark.parametrize(("content", "message"), BAD_MATRICES.values(), ids=BAD_MATRICES)
 def test_bad_csv(content, message, tmp_path):
-    path = tmp_path / "table.csv"
+    path = tmp_path / "matrix.csv"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"read_matrix: .*{message}"):
         data.read_matrix(path)
@@ -551,8 +551,8 @@ def test_bad_csv(content, message, tmp_path):
 def test_npy(dtype, tmp_path):
     array = np.array([[0, 1, 1], [1, 0, 1]], dtype)
     for table in (array, np.asfortranarray(array)):
-        np.save(tmp_path / "table.npy", table)
-        result = data.read_matrix(tmp_path / "table.npy")
+        np.save(tmp_path / "matrix.npy", table)
+        result = data.read_matrix(tmp_path / "matrix.npy")
         np.testing.assert_array_equal(result, array.astype(np.float32), strict=True)
         assert type(result) is np.ndarray and result.flags.writeable and result.flags.c_contiguous
 
@@ -569,13 +569,13 @@ def test_npy(dtype, tmp_path):
     ],
 )
 def test_bad_npy(array, message, tmp_path):
-    np.save(tmp_path / "table.npy", array, allow_pickle=True)
+    np.save(tmp_path / "matrix.npy", array, allow_pickle=True)
     with pytest.raises(ValueError, match=f"read_matrix: .*{message}"):
-        data.read_matrix(tmp_path / "table.npy")
+        data.read_matrix(tmp_path / "matrix.npy")
 
 
-def test_npy_cut_anywhere(tmp_path):
-    path = tmp_path / "table.npy"
+def test_npy_truncated_anywhere(tmp_path):
+    path = tmp_path / "matrix.npy"
     np.save(path, np.ones((2, 3), np.float32))
     whole = path.read_bytes()
     for end in range(len(whole)):
@@ -587,14 +587,19 @@ def test_npy_cut_anywhere(tmp_path):
         data.read_matrix(path)
 
 
-def test_tables_end_in_csv_or_npy(tmp_path):
+def test_other_suffixes_and_missing_files_raise(tmp_path):
     with pytest.raises(ValueError, match=r"must end in \.csv or \.npy"):
-        data.read_matrix(tmp_path / "table.txt")
+        data.read_matrix(tmp_path / "matrix.txt")
     with pytest.raises(FileNotFoundError):
         data.read_matrix(tmp_path / "none.csv")
 
 
-def test_readers_are_imported_when_needed():
+def test_the_old_name_of_read_matrix_points_to_the_new_ones():
+    with pytest.raises(AttributeError, match=r"read_table is now cygrad\.data\.read_matrix; Table\.read reads tables"):
+        data.read_table  # noqa: B018
+
+
+def test_readers_are_imported_on_first_use():
     code = (
         "import numpy, sys, threadpoolctl; old = set(sys.modules); import cygrad.data, cygrad.optim.lr_scheduler; "
         + ("print(sorted({'gzip', 'csv', 'json', 'zipfile', 'zlib', 'dataclasses'} & (set(sys.modules) - old)))")

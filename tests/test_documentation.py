@@ -70,7 +70,7 @@ def test_public_names_are_documented(name):
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("csrc/*.md")])
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
-pages_are_here = pytest.mark.skipif(not (ROOT / "docs").exists(), reason="the pages are not beside the tests")
+pages_are_here = pytest.mark.skipif(not (ROOT / "docs").exists(), reason="the pages are not next to the tests")
 
 
 def read(path):
@@ -120,7 +120,7 @@ def test_the_script_to_profile_runs(tmp_path, argument):
 def test_every_file_names_the_same_version():
     path = ROOT / ".ci" / "check_release.py"
     if not path.exists():
-        pytest.skip("the checks of a release are not beside the tests")
+        pytest.skip("the checks of a release are not next to the tests")
     done = subprocess.run([sys.executable, path, f"v{cg.__version__}"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     oldest = re.search(r'requires-python = ">=([\d.]+)"', read(ROOT / "pyproject.toml"))[1]
@@ -129,7 +129,7 @@ def test_every_file_names_the_same_version():
 
 @pages_are_here
 def test_the_chart_shows_the_table():
-    chart = pytest.importorskip("benchmarks.chart", reason="the benchmarks are not beside the tests")
+    chart = pytest.importorskip("benchmarks.chart", reason="the benchmarks are not next to the tests")
     drawn = chart.draw(chart.step_times(read(ROOT / "benchmarks/README.md")))
     assert drawn == read(ROOT / "docs/step-times.svg"), (
         "run python -m benchmarks.chart benchmarks/README.md docs/step-times.svg"

@@ -1,4 +1,4 @@
-"""The small examples run, and say what they promise."""
+"""The small examples run and print what they promise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 if not EXAMPLES.exists():
-    pytest.skip("the examples are not beside the tests", allow_module_level=True)
+    pytest.skip("the examples are not next to the tests", allow_module_level=True)
 
 
 def load(name):
@@ -41,7 +41,7 @@ def test_a_policy_learns_and_eager_mode_gives_the_same_numbers():
     compiled, eager = ([p.array.tobytes() for p in learner.params] for learner in learners)
     assert compiled == eager
     returns = [learner.average_return() for learner in learners]
-    assert returns[0] == returns[1] > 60, "an untrained policy gets about 20"
+    assert returns[0] == returns[1] > 60, "an untrained policy reaches about 20"
     (program,) = learners[0].learn.programs()
     assert program.loop is not None, "the step runs without Python"
 
@@ -49,7 +49,7 @@ def test_a_policy_learns_and_eager_mode_gives_the_same_numbers():
 def test_the_cart_pole_prints_both_times():
     printed = run("cartpole", "--updates", "2")
     assert re.fullmatch(
-        r"seed 0: an average return of (\d+\.\d) over 100 episodes after \d+\.\d\d s compiled; \1 after \d+\.\d\d s in eager mode, "
+        r"seed 0: average return (\d+\.\d) over 100 episodes after \d+\.\d\d s compiled; \1 after \d+\.\d\d s eager, "
         r"\d+\.\d times as long\n", printed,
     )  # fmt: skip
 

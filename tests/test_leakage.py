@@ -1,4 +1,4 @@
-"""Leakage: rows that stand in two parts are found, and the trainer and the estimators warn of them."""
+"""Leakage: rows that occur in two splits are found, and the trainer and the estimators warn of them."""
 
 import itertools
 import warnings
@@ -19,7 +19,7 @@ TABLES = {
     "datasets": (
         data.TensorDataset(np.array([[1.0], [2], [3]]), np.array([0, 1, 0])),
         data.TensorDataset(np.array([[1.0], [2], [3]]), np.array([0, 0, 0])),
-        [0, 2],  # the second has another target
+        [0, 2],  # the second row has a different target
     ),
     "subsets": (
         data.Subset(data.TensorDataset(np.arange(6)), [1, 2]),
@@ -49,30 +49,30 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize(("part", "train", "wanted"), TABLES.values(), ids=TABLES)
-def test_rows_that_stand_in_both_parts(part, train, wanted):
-    assert data.repeated_rows(part, train).tolist() == wanted
-    if not wanted:
+@pytest.mark.parametrize(("part", "train", "expected"), TABLES.values(), ids=TABLES)
+def test_repeated_rows(part, train, expected):
+    assert data.repeated_rows(part, train).tolist() == expected
+    if not expected:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert data.warn_of_leakage(train, part) == 0
         return
     with pytest.warns(data.LeakageWarning) as caught:
-        assert data.warn_of_leakage(train, part) == len(wanted)
+        assert data.warn_of_leakage(train, part) == len(expected)
     (warning,) = caught
-    said = f"{len(wanted)} of {len(data.leakage.comparable_rows(part))} rows of the validation set (the first is row {wanted[0] + 1})"
-    assert str(warning.message).startswith(said) and warning.filename == __file__
+    warned = f"{len(expected)} of {len(data.leakage.comparable_rows(part))} rows of the validation set (the first is row {expected[0] + 1})"
+    assert str(warning.message).startswith(warned) and warning.filename == __file__
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
-def test_they_are_those_that_python_finds(part, train):
-    found = data.repeated_rows(np.array(part).reshape(-1, 2), np.array(train).reshape(-1, 2))
-    assert found.tolist() == [i for i, row in enumerate(part) if row in train]
+def test_repeated_rows_equal_those_found_by_brute_force(part, train):
+    repeated = data.repeated_rows(np.array(part).reshape(-1, 2), np.array(train).reshape(-1, 2))
+    assert repeated.tolist() == [i for i, row in enumerate(part) if row in train]
 
 
-def test_parts_that_can_not_be_compared():
-    with pytest.raises(ValueError, match="repeated_rows: the two sets differ in their columns or in the shapes of these"):
+def test_incomparable_sets_raise():
+    with pytest.raises(ValueError, match=r"repeated_rows: both sets must have columns of the same shapes, got \[\(3,\)\] and \[\(4,\)\]"):
         data.repeated_rows(np.zeros((2, 3)), np.zeros((2, 4)))
     with pytest.raises(TypeError, match=r"repeated_rows: expected tables, .* got list"):
         data.repeated_rows([[1]], [[1]])
@@ -92,11 +92,11 @@ def test_rows_that_differ_in_few_bits_have_different_hashes(values, columns, dty
 
 
 def parts(leaked):
-    """Loaders of 40 rows to train on, and 10 to validate with, so many of which are trained on."""
+    """A training loader of 40 rows and a validation loader of 10, of which `leaked` are training rows."""
     x, y = np.random.default_rng(0).standard_normal((50, 3), np.float32), np.arange(50) % 2
     dataset = data.TensorDataset(x, y)
-    held = [*range(leaked), *range(40 + leaked, 50)]
-    return data.DataLoader(data.Subset(dataset, range(40)), 8, shuffle=True), data.DataLoader(data.Subset(dataset, held), 8)
+    validation = [*range(leaked), *range(40 + leaked, 50)]
+    return data.DataLoader(data.Subset(dataset, range(40)), 8, shuffle=True), data.DataLoader(data.Subset(dataset, validation), 8)
 
 
 def trainer():
@@ -104,7 +104,7 @@ def trainer():
     return train.Trainer(model, F.cross_entropy, optim.SGD(model.parameters(), lr=0.1), progress=False)
 
 
-def test_a_trainer_warns_of_rows_that_are_trained_on_and_validated_with():
+def test_a_trainer_warns_of_training_rows_in_the_validation_set():
     with pytest.warns(data.LeakageWarning, match="3 of 10 rows of the validation set .the first is row 1") as caught:
         trainer().fit(*parts(3))
     assert [warning.filename for warning in caught] == [__file__]
@@ -112,46 +112,46 @@ def test_a_trainer_warns_of_rows_that_are_trained_on_and_validated_with():
     trainer().fit(*parts(0))
 
 
-class Drawn:
-    """An order of its own."""
+class RandomSampler:
+    """A sampler that must not be iterated over."""
 
     def __iter__(self):
-        raise AssertionError("the order was drawn")
+        raise AssertionError("the sampler was iterated over")
 
 
 X, Y = np.zeros((2, 3), np.float32), np.arange(2)
-APART = {
+INCOMPARABLE = {
     "a list of items": data.DataLoader(list(zip(X, Y, strict=True)), 1),
     "a generator": (batch for batch in [(X, Y)]),
-    "a sampler that draws": data.DataLoader(data.TensorDataset(X, Y), sampler=Drawn()),
-    "other columns": data.DataLoader(data.TensorDataset(X[:, :2], Y)),
-    "batches of unlike lengths": [(X, Y[:1])],
-    "batches of unlike columns": [(X, Y), (X[:, :1], Y)],
+    "a random sampler": data.DataLoader(data.TensorDataset(X, Y), sampler=RandomSampler()),
+    "different columns": data.DataLoader(data.TensorDataset(X[:, :2], Y)),
+    "batches of different lengths": [(X, Y[:1])],
+    "batches of different columns": [(X, Y), (X[:, :1], Y)],
     "no batches": [],
 }
 
 
-@pytest.mark.parametrize("held", APART.values(), ids=APART)
-def test_what_can_not_be_compared_is_passed_over(held):
+@pytest.mark.parametrize("validation", INCOMPARABLE.values(), ids=INCOMPARABLE)
+def test_incomparable_data_is_skipped(validation):
     assert data.leakage.is_comparable([(X, Y)], [(X, Y)])
-    assert not data.leakage.is_comparable([(X, Y)], held) and not data.leakage.is_comparable(held, [(X, Y)])
+    assert not data.leakage.is_comparable([(X, Y)], validation) and not data.leakage.is_comparable(validation, [(X, Y)])
 
 
-def test_a_file_that_is_mapped_is_not_read_through(tmp_path):
+def test_a_memory_mapped_file_is_not_scanned(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((4, 3), np.float32))
     mapped = data.TensorDataset(np.load(tmp_path / "x.npy", mmap_mode="r")[1:])
-    there = data.TensorDataset(np.zeros((2, 3), np.float32))
-    assert not data.leakage.is_comparable(mapped, there) and not data.leakage.is_comparable(there, mapped)
-    assert data.repeated_rows(there, mapped).tolist() == [0, 1]
+    in_memory = data.TensorDataset(np.zeros((2, 3), np.float32))
+    assert not data.leakage.is_comparable(mapped, in_memory) and not data.leakage.is_comparable(in_memory, mapped)
+    assert data.repeated_rows(in_memory, mapped).tolist() == [0, 1]
 
 
-def test_pictures_that_stand_in_two_parts_are_noted():
+def test_images_in_two_splits_are_noted():
     images = np.arange(10 * 4, dtype=np.uint8).reshape(10, 2, 2)
     parts = (images[:6], images[5:8], images[8:])
-    made = image_task.prepare_images("small", *[(part, np.arange(len(part)) % 2) for part in parts])
-    assert made.notes == []  # picture 5 has another class in the validation part
-    made = image_task.prepare_images("small", *[(part, np.zeros(len(part), int)) for part in parts])
-    (note,) = made.notes
+    task = image_task.prepare_images("small", *[(part, np.arange(len(part)) % 2) for part in parts])
+    assert task.notes == []  # picture 5 has another class in the validation part
+    task = image_task.prepare_images("small", *[(part, np.zeros(len(part), int)) for part in parts])
+    (note,) = task.notes
     assert note.startswith("LeakageWarning: 1 of 3 rows of the validation set (the first is row 1) also occur in")
 
 
@@ -159,7 +159,7 @@ def test_pictures_that_stand_in_two_parts_are_noted():
 
 
 @pytest.mark.parametrize("sparse", [(False, False), (True, True), (True, False), (False, True)])
-def test_estimators_warn_of_rows_of_x_val_that_are_trained_on(sparse):
+def test_estimators_warn_of_training_rows_in_x_val(sparse):
     pytest.importorskip("sklearn")
     from scipy.sparse import csr_array
 
@@ -169,20 +169,20 @@ def test_estimators_warn_of_rows_of_x_val_that_are_trained_on(sparse):
     x = (draw.random((40, 6)) > 0.6) * draw.standard_normal((40, 6))
     x[7] = x[30] = 0
     y = np.arange(40) % 3
-    held, wanted = np.vstack([x[5:8], x[20:21] + 1]), np.append(y[5:8], 0)
-    wanted[0] = (wanted[0] + 1) % 3  # another class
-    given, given_val = (csr_array(part) if is_sparse else part for part, is_sparse in zip((x, held), sparse))
+    x_val, y_val = np.vstack([x[5:8], x[20:21] + 1]), np.append(y[5:8], 0)
+    y_val[0] = (y_val[0] + 1) % 3  # a different class
+    fit_x, fit_x_val = (csr_array(part) if is_sparse else part for part, is_sparse in zip((x, x_val), sparse))
     for model in MLPClassifier((4,), max_iter=1), MLPRegressor(hidden_layer_sizes=(4,), max_iter=1):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            model.fit(given, y, X_val=given_val, y_val=wanted)
-        (said,) = [warning for warning in caught if warning.category is data.LeakageWarning]
-        assert "2 of 4 rows" in str(said.message) and said.filename == __file__
+            model.fit(fit_x, y, X_val=fit_x_val, y_val=y_val)
+        (warned,) = [warning for warning in caught if warning.category is data.LeakageWarning]
+        assert "2 of 4 rows" in str(warned.message) and warned.filename == __file__
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            model.partial_fit(given, y, X_val=given_val, y_val=wanted)
-            model.partial_fit(given, y, X_val=given_val, y_val=wanted, check_leakage=False)
-            model.fit(given, y, X_val=given_val, y_val=wanted, check_leakage=False)
-            model.fit(given, y, X_val=given_val + given_val, y_val=wanted)
+            model.partial_fit(fit_x, y, X_val=fit_x_val, y_val=y_val)
+            model.partial_fit(fit_x, y, X_val=fit_x_val, y_val=y_val, check_leakage=False)
+            model.fit(fit_x, y, X_val=fit_x_val, y_val=y_val, check_leakage=False)
+            model.fit(fit_x, y, X_val=fit_x_val + fit_x_val, y_val=y_val)
         leaks = [warning for warning in caught if warning.category is data.LeakageWarning]
         assert [warning.filename for warning in leaks] == [__file__, __file__]

@@ -4,6 +4,7 @@ imports little."""
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 import tarfile
@@ -29,6 +30,14 @@ def test_import_brings_in_nothing_heavy():
     heavy = {"torch", "sklearn", "tqdm", "safetensors", "scipy", "argparse", "csv", "logging", "multiprocessing", "asyncio"}
     assert not imported & heavy
     assert not [name for name in done.stdout.split() if name.startswith("cygrad.cli")]
+
+
+@pytest.mark.skipif(not (ROOT / ".ci").exists(), reason="the checks of a release are not next to the tests")
+def test_pages_name_the_limit_of_the_wheel():
+    limit = re.search(r"^LARGEST_WHEEL = ([\d.]+)", (ROOT / ".ci/check_dist.py").read_text(), re.MULTILINE)[1]
+    for page in "README.md", "docs/roadmap.md":
+        sizes = re.findall(r"([\d.]+) MB", (ROOT / page).read_text(encoding="utf-8"))
+        assert limit in sizes, f"{page} does not name the limit of {limit} MB"
 
 
 def test_only_numpy_is_required():

@@ -1,4 +1,4 @@
-"""Preprocessing: fitted on the training part, applied to any rows, kept as JSON, and nothing silently wrong."""
+"""Preprocessing: fitted on the training set, applied to any rows, saved as JSON, and nothing silently wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cygrad.data.preprocessing.target import target_to_dict
 TRAIN = Table({"age": [20, 30, None, 40], "city": ["Bern", "Oslo", "Bern", None], "level": [1, 2, 1, 3]})
 
 
-def test_numbers_are_scaled_and_categories_encoded():
+def test_numbers_are_standardized_and_categories_encoded():
     fitted = Preprocessor(categories=["level"]).fit(TRAIN)
     assert fitted.columns == ["age", "city", "level"]
     assert fitted.features == [
@@ -25,13 +25,13 @@ def test_numbers_are_scaled_and_categories_encoded():
         "level is 1", "level is 2", "level is 3",
     ]  # fmt: skip
     deviation = math.sqrt(200 / 3)
-    wanted = [
+    expected = [
         [-10 / deviation, 0, 1, 0, 0, 1, 0, 0],
         [0, 0, 0, 1, 0, 0, 1, 0],
         [0, 1, 1, 0, 0, 1, 0, 0],
         [10 / deviation, 0, 0, 0, 1, 0, 0, 1],
     ]
-    np.testing.assert_allclose(fitted.transform(TRAIN), np.array(wanted, np.float32), rtol=1e-6)
+    np.testing.assert_allclose(fitted.transform(TRAIN), np.array(expected, np.float32), rtol=1e-6)
     assert fitted.transform(TRAIN).dtype == np.float32
     assert fitted.notes == [
         "column 'age' has 1 missing value, replaced by the mean and marked by a feature",
@@ -42,21 +42,21 @@ def test_numbers_are_scaled_and_categories_encoded():
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30), st.lists(st.floats(-1e6, 1e6), max_size=10))
-def test_only_the_training_part_is_learnt_from(train, other):
-    """As scikit-learn's StandardScaler fitted on the training part."""
+def test_statistics_come_from_the_training_set_only(train, other):
+    """Compared with scikit-learn's StandardScaler fitted on the training set."""
     sklearn = pytest.importorskip("sklearn.preprocessing")
     train = np.array(train)
-    if not train.std() > max(1e-6 * np.abs(train).max(), 1e-25):  # below, 1e6 can be too far from the mean
+    if not train.std() > max(1e-6 * np.abs(train).max(), 1e-25):  # for smaller ones, 1e6 can be too far from the mean
         return
     fitted = Preprocessor().fit(Table({"x": train}))
     scaler = sklearn.StandardScaler().fit(train[:, None])
     for part in train, np.array(other):
         if len(part):
-            wanted = scaler.transform(part[:, None])
-            np.testing.assert_allclose(fitted.transform(Table({"x": part})), wanted, rtol=1e-4, atol=1e-5)
+            expected = scaler.transform(part[:, None])
+            np.testing.assert_allclose(fitted.transform(Table({"x": part})), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_categories_are_those_of_one_hot_encoder():
+def test_categories_are_encoded_as_by_one_hot_encoder():
     sklearn = pytest.importorskip("sklearn.preprocessing")
     rng = np.random.default_rng(0)
     train, other = (rng.choice(["a", "b", "c", "d"], (n, 1)) for n in (50, 20))
@@ -65,37 +65,37 @@ def test_categories_are_those_of_one_hot_encoder():
     np.testing.assert_array_equal(fitted.transform(Table({"x": other[:, 0]})), encoder.transform(other))
 
 
-def test_columns_are_found_by_name_and_others_passed_over():
+def test_columns_are_matched_by_name_and_others_ignored():
     fitted = Preprocessor().fit(Table({"a": [1, 2], "b": ["x", "y"]}))
     mixed = Table({"c": ["?", "?"], "b": ["y", "x"], "a": [2, 1]})
     np.testing.assert_array_equal(fitted.transform(mixed), [[1, 0, 1], [-1, 1, 0]])
 
 
-def test_values_are_read_as_the_columns_were():
-    """Text of numbers for numbers, and numbers for text that looks like them."""
+def test_values_are_converted_to_the_type_of_the_training_data():
+    """Text that represents numbers in a numeric column, and numbers in a text column."""
     fitted = Preprocessor(categories=["code", "level"]).fit(Table({"x": [0, 2], "code": ["1", "3+"], "level": [1, 2]}))
     text = Table({"x": ["2", "0"], "code": [1, 1], "level": ["2", "1.0"]})
     np.testing.assert_array_equal(fitted.transform(text), [[1, 1, 0, 0, 1], [-1, 1, 0, 1, 0]])
 
 
-LEFT_OUT = {
+DROPPED = {
     "constant": ([7, 7, 7], "column 'x' is dropped: all its values are 7"),
-    "constant that can't be summed exactly": ([0.1] * 3, "column 'x' is dropped: all its values are 0.1"),
+    "constant that has no exact sum": ([0.1] * 3, "column 'x' is dropped: all its values are 0.1"),
     "constant text": (["a", "a", "a"], "column 'x' is dropped: all its values are 'a'"),
     "nothing": ([None] * 3, "column 'x' is dropped: it has no values"),
     "names": (["a", "b", "c"], "column 'x' is dropped: 3 texts have 3 distinct values, more than 2"),
 }
 
 
-@pytest.mark.parametrize(("values", "note"), LEFT_OUT.values(), ids=LEFT_OUT)
-def test_what_is_left_out_is_told(values, note):
+@pytest.mark.parametrize(("values", "note"), DROPPED.values(), ids=DROPPED)
+def test_dropped_columns_are_noted(values, note):
     fitted = Preprocessor(most_categories=2).fit(Table({"x": values, "y": [1, 2, 3]}))
     assert fitted.columns == ["y"] and fitted.notes == [note]
     with pytest.raises(ValueError, match="Preprocessor: no column is left to learn from: column 'x' is dropped"):
         Preprocessor(most_categories=2).fit(Table({"x": values}))
 
 
-def test_a_constant_that_is_sometimes_missing_is_kept():
+def test_a_constant_with_missing_values_is_not_dropped():
     fitted = Preprocessor().fit(Table({"x": [5, None, 5]}))
     np.testing.assert_array_equal(fitted.transform(Table({"x": [5, None]})), [[0, 0], [0, 1]])
 
@@ -114,7 +114,7 @@ BAD_FITS = {
 
 
 @pytest.mark.parametrize(("columns", "options", "message"), BAD_FITS.values(), ids=BAD_FITS)
-def test_what_it_can_not_be_fitted_to(columns, options, message):
+def test_bad_fits_raise_and_change_nothing(columns, options, message):
     before = Preprocessor(**options)
     with pytest.raises(ValueError) as caught:
         before.fit(Table(columns))
@@ -134,7 +134,7 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize(("changed", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_rows_that_it_refuses(changed, message):
+def test_bad_rows_raise(changed, message):
     train = {"age": [20, 30], "city": ["Bern", "Oslo"], "level": ["a", "b"]}
     fitted = Preprocessor().fit(Table(train))
     columns = {name: values for name, values in {**train, **changed}.items() if values is not None}
@@ -143,16 +143,16 @@ def test_rows_that_it_refuses(changed, message):
     assert message in str(caught.value)
 
 
-def test_what_training_had_not_can_be_ignored():
+def test_unseen_values_can_be_ignored():
     fitted = Preprocessor().fit(Table({"age": [20, 30], "city": ["Bern", "Oslo"]}))
-    strange = Table({"age": [None, 30], "city": ["Rome", "Oslo"]})
-    np.testing.assert_array_equal(fitted.transform(strange, unseen="ignore"), [[0, 0, 0], [1, 0, 1]])
-    assert fitted.unknown(strange) == {"age": 1, "city": 1}
+    unseen = Table({"age": [None, 30], "city": ["Rome", "Oslo"]})
+    np.testing.assert_array_equal(fitted.transform(unseen, unseen="ignore"), [[0, 0, 0], [1, 0, 1]])
+    assert fitted.unknown(unseen) == {"age": 1, "city": 1}
     with pytest.raises(ValueError, match="unseen must be raise or ignore, got 'skip'"):
-        fitted.transform(strange, unseen="skip")
+        fitted.transform(unseen, unseen="skip")
 
 
-def test_wrong_options_are_named():
+def test_invalid_options_raise():
     with pytest.raises(ValueError, match="missing must be fill or raise, got 'drop'"):
         Preprocessor(missing="drop")
     with pytest.raises(TypeError, match="categories and drop must be lists of names, got a string"):
@@ -163,7 +163,7 @@ def test_wrong_options_are_named():
         Preprocessor().save("nowhere.json")
 
 
-# Kept as JSON
+# JSON
 
 columns_of_any_kind = st.lists(
     st.one_of(
@@ -177,17 +177,29 @@ columns_of_any_kind = st.lists(
 
 @settings(deadline=None)
 @given(columns_of_any_kind)
-def test_json_brings_it_back(encoders):
+def test_json_round_trip(encoders):
     fitted = Preprocessor()
     fitted.encoders = encoders
     assert Preprocessor.from_dict(json.loads(json.dumps(fitted.to_dict()))).encoders == encoders
 
 
-def test_a_file_brings_it_back(tmp_path):
+def test_file_round_trip(tmp_path):
     path = tmp_path / "preprocessing.json"
     fitted = Preprocessor(categories=["level"]).fit(TRAIN)
     fitted.save(path)
     np.testing.assert_array_equal(Preprocessor.load(path).transform(TRAIN), fitted.transform(TRAIN))
+
+
+def test_files_of_earlier_versions_load():
+    """The format is stable: a run folder of any version contains these keys."""
+    columns = [
+        {"kind": "number", "name": "age", "mean": 30.0, "std": 10.0, "marked": True},
+        {"kind": "category", "name": "city", "values": ["Bern", None]},
+    ]
+    loaded = Preprocessor.from_dict({"format": 1, "columns": columns})
+    assert loaded.to_dict() == {"format": 1, "columns": columns}
+    features = loaded.transform(Table({"age": [40, None], "city": [None, "Bern"]}))
+    np.testing.assert_array_equal(features, [[1, 0, 0, 1], [0, 1, 1, 0]])
 
 
 NUMBER = {"kind": "number", "name": "x", "mean": 0.0, "std": 1.0, "marked": False}
@@ -197,22 +209,22 @@ CORRUPT = {
     "no columns": {"format": 1, "columns": []},
     "another format": {"format": 9, "columns": [NUMBER]},
     "no such kind": {"format": 1, "columns": [{**NUMBER, "kind": "code"}]},
-    "a kind that is no name": {"format": 1, "columns": [{**NUMBER, "kind": [1]}]},
-    "an option too much": {"format": 1, "columns": [{**NUMBER, "run": "rm"}]},
-    "an option too few": {"format": 1, "columns": [{"kind": "number", "name": "x"}]},
-    "no deviation": {"format": 1, "columns": [{**NUMBER, "std": 0}]},
-    "a deviation of text": {"format": 1, "columns": [{**NUMBER, "std": "1"}]},
+    "a kind that is not text": {"format": 1, "columns": [{**NUMBER, "kind": [1]}]},
+    "an unknown option": {"format": 1, "columns": [{**NUMBER, "run": "rm"}]},
+    "a missing option": {"format": 1, "columns": [{"kind": "number", "name": "x"}]},
+    "zero deviation": {"format": 1, "columns": [{**NUMBER, "std": 0}]},
+    "a deviation that is text": {"format": 1, "columns": [{**NUMBER, "std": "1"}]},
     "NaN": {"format": 1, "columns": [{**NUMBER, "mean": math.nan}]},
-    "a mark that is none": {"format": 1, "columns": [{**NUMBER, "marked": 1}]},
-    "a name that is none": {"format": 1, "columns": [{**NUMBER, "name": 3}]},
+    "a mark that is not boolean": {"format": 1, "columns": [{**NUMBER, "marked": 1}]},
+    "a name that is not text": {"format": 1, "columns": [{**NUMBER, "name": 3}]},
     "mixed categories": {"format": 1, "columns": [{"kind": "category", "name": "x", "values": ["a", 1]}]},
-    "categories that are none": {"format": 1, "columns": [{"kind": "category", "name": "x", "values": "ab"}]},
-    "deep": "[" * 100_000,
+    "categories that are not a list": {"format": 1, "columns": [{"kind": "category", "name": "x", "values": "ab"}]},
+    "deeply nested": "[" * 100_000,
 }
 
 
 @pytest.mark.parametrize("content", CORRUPT.values(), ids=CORRUPT)
-def test_corrupt_files_are_named(content, tmp_path):
+def test_corrupt_files_raise_and_are_named(content, tmp_path):
     path = tmp_path / "preprocessing.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(ValueError, match=r"Preprocessor\.load: .*preprocessing\.json is corrupt \("):
@@ -224,26 +236,26 @@ def test_corrupt_files_are_named(content, tmp_path):
 TARGETS = {
     "text": (["b", "a", "b"], None, Classes("y", ["a", "b"])),
     "two numbers": ([0, 1, 1], None, Classes("y", [0.0, 1.0])),
-    "few whole numbers": ([1, 2, 3] * 3, None, Classes("y", [1.0, 2.0, 3.0])),
-    "many whole numbers": (list(range(50)), None, Quantity("y", 24.5, math.sqrt((50**2 - 1) / 12))),
-    "parts": ([0.5, 1.5, 0.5, 1.5], None, Quantity("y", 1.0, 0.5)),
-    "whole numbers said to be quantities": ([1, 3], "regression", Quantity("y", 2.0, 1.0)),
-    "parts said to be classes": ([0.5, 1.5], "classification", Classes("y", [0.5, 1.5])),
+    "few distinct integers": ([1, 2, 3] * 3, None, Classes("y", [1.0, 2.0, 3.0])),
+    "many distinct integers": (list(range(50)), None, Quantity("y", 24.5, math.sqrt((50**2 - 1) / 12))),
+    "fractions": ([0.5, 1.5, 0.5, 1.5], None, Quantity("y", 1.0, 0.5)),
+    "integers declared as a regression task": ([1, 3], "regression", Quantity("y", 2.0, 1.0)),
+    "fractions declared as classes": ([0.5, 1.5], "classification", Classes("y", [0.5, 1.5])),
     "booleans": ([True, False], None, Classes("y", ["False", "True"])),
 }
 
 
-@pytest.mark.parametrize(("values", "task", "wanted"), TARGETS.values(), ids=TARGETS)
-def test_targets(values, task, wanted):
+@pytest.mark.parametrize(("values", "task", "expected"), TARGETS.values(), ids=TARGETS)
+def test_targets(values, task, expected):
     column = Table({"y": values})["y"]
     target = fit_target("y", column, task)
-    assert type(target) is type(wanted)
-    if isinstance(wanted, Quantity):
-        assert (target.mean, target.std) == pytest.approx((wanted.mean, wanted.std))
+    assert type(target) is type(expected)
+    if isinstance(expected, Quantity):
+        assert (target.mean, target.std) == pytest.approx((expected.mean, expected.std))
         assert target.encode(column).shape == (len(values), 1) and target.encode(column).dtype == np.float32
         assert target.decode(target.encode(column)) == pytest.approx(values, abs=1e-5)
     else:
-        assert target == wanted and target.encode(column).dtype == np.int64
+        assert target == expected and target.encode(column).dtype == np.int64
         assert target.decode(target.encode(column)) == [str(v) if isinstance(v, bool) else v for v in values]
     assert target_of(json.loads(json.dumps(target_to_dict(target)))) == target
 
@@ -254,14 +266,14 @@ BAD_TARGETS = {
     "infinity": ([1, math.inf], None, "target 'y' contains inf in row 2"),
     "one class": (["a", "a"], None, "target 'y' must have at least two distinct values, got only 'a'"),
     "one number": ([2, 2], None, "target 'y' must have at least two distinct values, got only 2"),
-    "text as a quantity": (["a", "b"], "regression", "the target is not numeric: column 'y' contains 'a' in row 1, expected a number"),
+    "text as regression": (["a", "b"], "regression", "the target is not numeric: column 'y' contains 'a' in row 1, expected a number"),
     "no such task": ([1, 2], "clustering", "the task must be classification or regression, got 'clustering'"),
     "beyond float64": ([-1.7e308, 1.7e308], "regression", "the standard deviation of target 'y' is out of float64's range"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("values", "task", "message"), BAD_TARGETS.values(), ids=BAD_TARGETS)
-def test_what_can_not_be_predicted(values, task, message):
+def test_bad_targets_raise(values, task, message):
     with pytest.raises(ValueError) as caught:
         fit_target("y", Table({"y": values})["y"], task)
     assert message in str(caught.value)
@@ -276,6 +288,6 @@ def test_what_can_not_be_predicted(values, task, message):
         {"task": ["x"], "name": "y"},
     ],
 )  # fmt: skip
-def test_descriptions_of_no_target(description):
+def test_invalid_descriptions_raise(description):
     with pytest.raises(ValueError, match="target"):
         target_of(description)

@@ -1,4 +1,4 @@
-"""The scripts in the README and on the pages about data, training, recorded steps and shipping do what they say."""
+"""The scripts in the README and on the pages about data, training, compiled steps and shipping do what they say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHIPPING = README.parent / "docs" / "shipping.md"
 DATA = README.parent / "docs" / "data.md"
 
 
-@pytest.mark.skipif(not README.exists(), reason="the README is not beside the tests")
+@pytest.mark.skipif(not README.exists(), reason="the README is not next to the tests")
 def test_the_training_script_learns_the_digits(tmp_path):
     (script,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert script.count("\n") <= 15
@@ -27,7 +27,7 @@ def test_the_training_script_learns_the_digits(tmp_path):
     assert float(done.stdout.split()[-1]) > 0.96
 
 
-@pytest.mark.skipif(not TRAINING.exists(), reason="the page is not beside the tests")
+@pytest.mark.skipif(not TRAINING.exists(), reason="the page is not next to the tests")
 def test_the_page_about_training_runs(tmp_path):
     script = "\n".join(re.findall(r"```python\n(.*?)```", TRAINING.read_text(encoding="utf-8"), re.DOTALL))
     done = subprocess.run(
@@ -37,8 +37,8 @@ def test_the_page_about_training_runs(tmp_path):
     assert float(done.stdout.split()[0]) > 0.9 and (tmp_path / "digits.npz").exists()
 
 
-@pytest.mark.skipif(not COMPILE.exists(), reason="the page is not beside the tests")
-def test_the_page_about_recorded_steps_runs(tmp_path):
+@pytest.mark.skipif(not COMPILE.exists(), reason="the page is not next to the tests")
+def test_the_page_about_compiled_steps_runs(tmp_path):
     script = "\n".join(re.findall(r"```python\n(.*?)```", COMPILE.read_text(encoding="utf-8"), re.DOTALL))
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script + "\nprint(len(results))"],
@@ -48,7 +48,7 @@ def test_the_page_about_recorded_steps_runs(tmp_path):
     assert "gemm" in done.stdout and done.stdout.split()[-1] == "4"
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the page is not beside the tests")
+@pytest.mark.skipif(not DATA.exists(), reason="the page is not next to the tests")
 def test_the_page_about_data_runs(tmp_path):
     pytest.importorskip("safetensors", reason="safetensors is not installed")
     script = "\n".join(re.findall(r"```python\n(.*?)```", DATA.read_text(encoding="utf-8"), re.DOTALL))
@@ -59,7 +59,7 @@ def test_the_page_about_data_runs(tmp_path):
     assert float(done.stdout.split()[-1]) > 0.9 and (tmp_path / "model" / "preprocessing.json").exists()
 
 
-@pytest.mark.skipif(not SHIPPING.exists(), reason="the page is not beside the tests")
+@pytest.mark.skipif(not SHIPPING.exists(), reason="the page is not next to the tests")
 def test_the_page_about_shipping_runs(tmp_path):
     for package in "onnx", "onnxruntime", "safetensors":
         pytest.importorskip(package, reason=f"{package} is not installed")

@@ -1,5 +1,5 @@
-"""The pages of docs/remedies: their code runs and shows what the page says, every picture is there and drawn by a script, and the
-scripts work, on fewer seeds and epochs."""
+"""The pages of docs/remedies: their code runs and prints what the page says, every plot exists and is drawn by a script, and the
+scripts run, on fewer seeds and epochs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATA = Path(os.environ.get("CYGRAD_DATA") or ROOT / ".." / "shared" / "data")
 PAGES, SCRIPTS = ROOT / "docs" / "remedies", ROOT / "examples" / "remedies"
 pytestmark = pytest.mark.skipif(not PAGES.is_dir() or not SCRIPTS.is_dir(), reason="the pages are not beside the tests")
 
-# What the numbers that a page's code prints have to be.
+# Conditions on the numbers that a page's code prints.
 SHOWN = {
     "early_stopping": lambda epochs, best, accuracy: best == epochs - 5 < 95 and accuracy > 0.95,
     "weight_decay": lambda *numbers: numbers[:4] == (2, 0.01, 4, 0.0) and numbers[4:] == pytest.approx((1.8, -3.9)),
@@ -34,13 +34,13 @@ def text_of(name):
     return (PAGES / f"{name}.md").read_text(encoding="utf-8")
 
 
-def test_every_page_is_known():
+def test_every_page_is_tested_and_linked():
     assert {page.stem for page in PAGES.glob("*.md")} == {"README", *SHOWN}
     assert all(f"]({name}.md)" in text_of("README") for name in SHOWN)
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_the_code_of_a_page_shows_what_it_says(name, tmp_path, monkeypatch, capsys):
+def test_the_code_of_a_page_prints_what_the_page_says(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     script = "\n".join(re.findall(r"```python\n(.*?)```", text_of(name), re.DOTALL))
     exec(compile(script, f"{name}.md", "exec"), {})
@@ -48,7 +48,7 @@ def test_the_code_of_a_page_shows_what_it_says(name, tmp_path, monkeypatch, caps
     assert SHOWN[name](*numbers), numbers
 
 
-def test_every_picture_is_small_described_and_drawn_by_a_script():
+def test_every_plot_is_small_described_and_drawn_by_a_script():
     shown = {name: alt for page in SHOWN for alt, name in re.findall(r"!\[(.*?)\]\((.*?)\)", text_of(page))}
     assert set(shown) == {picture.name for picture in PAGES.glob("*.png")}
     for name, alt in shown.items():
@@ -61,7 +61,7 @@ def test_every_picture_is_small_described_and_drawn_by_a_script():
 
 @pytest.fixture
 def scripts(monkeypatch):
-    """Imports a script of the folder, to be run on one seed and a few epochs."""
+    """Import a script of the folder, reduced to one seed and two epochs."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(SCRIPTS))
     monkeypatch.setenv("CYGRAD_DATA", "nowhere")
@@ -100,7 +100,7 @@ def test_a_script_without_its_data_says_so(name, scripts):
 @pytest.mark.skipif(
     not (DATA / "mnist-t10k").is_dir(), reason="no MNIST files here; CYGRAD_DATA names their folder's parent"
 )
-def test_augmentation_wins_half_a_point(scripts, monkeypatch):
+def test_augmentation_gains_half_a_percentage_point(scripts, monkeypatch):
     monkeypatch.setenv("CYGRAD_DATA", str(DATA))
     remedy = scripts("augmentation")
     monkeypatch.setattr(remedy, "EPOCHS", 10)
@@ -109,12 +109,12 @@ def test_augmentation_wins_half_a_point(scripts, monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.2])
-def test_only_labels_of_the_training_part_are_wrong(wrong, scripts):
+def test_only_labels_of_the_training_set_are_wrong(wrong, scripts):
     setting = scripts("setting")
     images, labels = cg.data.load_digits()
     right = {image.tobytes(): label for image, label in zip(images.reshape(-1, 64).astype("float32") / 16, labels)}
     shares = []
-    for part in setting.digits(seed=1, wrong=wrong):
-        x, y = (tensor.array for tensor in part.tensors)
+    for split in setting.digits(seed=1, wrong=wrong):
+        x, y = (tensor.array for tensor in split.tensors)
         shares.append(sum(right[row.tobytes()] != label for row, label in zip(x, y)) / len(y))
     assert abs(shares[0] - wrong) < 0.05 and shares[1:] == [0, 0]

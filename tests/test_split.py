@@ -1,4 +1,4 @@
-"""Splits, and rows that stand in two parts."""
+"""Random, stratified and chronological splits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def indices(parts):
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 4), max_size=60), st.sampled_from([(0.7, 0.15, 0.15), (0.5, 0.5), (1.0,), (0.8, 0.2, 0.0)]))
-def test_every_class_has_its_share_in_every_part(labels, fractions):
+def test_every_subset_has_the_class_proportions_of_the_whole(labels, fractions):
     parts = indices(data.stratified_split(range(len(labels)), labels, fractions, np.random.default_rng(0)))
     assert sorted(i for part in parts for i in part) == list(range(len(labels)))
     for label in set(labels):
@@ -35,7 +35,7 @@ def test_every_class_has_its_share_in_every_part(labels, fractions):
     assert parts == indices(data.stratified_split(range(len(labels)), labels, fractions, np.random.default_rng(0)))
 
 
-def test_labels_may_be_text_and_items_anything():
+def test_labels_can_be_text_and_items_any_objects():
     parts = data.stratified_split(list("abcdef"), ["x", "y"] * 3, [2 / 3, 1 / 3], np.random.default_rng(1))
     assert [len(part) for part in parts] == [4, 2] and {part[0] for part in parts} < set("abcdef")
 
@@ -56,12 +56,12 @@ def test_stratified_split_errors(labels, fractions, message):
         data.stratified_split(range(2), labels, fractions)
 
 
-# In the order of time
+# Chronological
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 8), max_size=40), st.sampled_from([(0.7, 0.15, 0.15), (0.5, 0.5), (0.0, 1.0)]))
-def test_nothing_is_judged_by_what_was_earlier(times, fractions):
+def test_later_subsets_contain_later_items(times, fractions):
     parts = indices(data.time_split(range(len(times)), times, fractions))
     assert sorted(i for part in parts for i in part) == list(range(len(times)))
     moments = [[times[i] for i in part] for part in parts]
@@ -81,7 +81,7 @@ def test_nothing_is_judged_by_what_was_earlier(times, fractions):
     ],
     ids=["numbers", "text", "datetime64", "dates"],
 )
-def test_times_of_all_kinds(times):
+def test_times_can_be_numbers_text_or_dates(times):
     assert indices(data.time_split(range(4), times, [2, 2])) == [[1, 2], [0, 3]]
 
 

@@ -1,4 +1,4 @@
-"""Tables, and the files that they are read from, whole or corrupt."""
+"""Tables, and the readers of their files, valid or corrupt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cygrad.data import Table, read_csv, read_npy, read_npz, read_parquet
 
 
 def plain(table):
-    """Names and values, NaN as None."""
+    """Names and values, with NaN as None."""
     return {
         name: [None if isinstance(v, float) and math.isnan(v) else v for v in column.tolist()]
         for name, column in table.items()
@@ -38,17 +38,17 @@ VALUES = {
     "mixed": ([1, "a", 2.5], ["1", "a", "2.5"]),
     "decimals": ([decimal.Decimal("1.5"), None], [1.5, None]),
     "days": ([datetime.date(2026, 11, 24)], ["2026-11-24"]),
-    "moments": (np.array(["1970-01-02", "NaT"], "datetime64[ns]"), [86400.0, None]),
-    "spans": (np.array([1500, 20], "timedelta64[ms]"), [1.5, 0.02]),
+    "times": (np.array(["1970-01-02", "NaT"], "datetime64[ns]"), [86400.0, None]),
+    "time spans": (np.array([1500, 20], "timedelta64[ms]"), [1.5, 0.02]),
     "nothing": ([None, None], [None, None]),
     "empty": ([], []),
 }
 
 
-@pytest.mark.parametrize(("values", "wanted"), VALUES.values(), ids=VALUES)
-def test_columns(values, wanted):
+@pytest.mark.parametrize(("values", "expected"), VALUES.values(), ids=VALUES)
+def test_values_are_converted_to_columns(values, expected):
     table = Table({"x": values})
-    assert plain(table) == {"x": wanted} and len(table) == len(wanted)
+    assert plain(table) == {"x": expected} and len(table) == len(expected)
     assert table["x"].dtype in (np.float64, object)
 
 
@@ -77,13 +77,13 @@ def test_rows_and_columns_of_a_table():
         ([[1, 2]], TypeError, "expected a dict of columns or a data frame, got list"),
     ],
 )  # fmt: skip
-def test_what_is_no_table(columns, error, message):
+def test_invalid_tables_raise(columns, error, message):
     with pytest.raises(error) as caught:
         Table(columns)
     assert f"Table: {message}" in str(caught.value)
 
 
-def test_data_frames_are_tables():
+def test_a_table_from_a_data_frame():
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     frame = pandas.DataFrame({"a": pandas.array([1, None], "Int64"), "b": ["x", None], "c": pandas.Categorical(["u", "v"])})
     assert plain(Table(frame)) == {"a": [1.0, None], "b": ["x", None], "c": ["u", "v"]}
@@ -93,52 +93,52 @@ def test_data_frames_are_tables():
 
 GOOD = {
     "numbers and text": ("a,b\n1,x\n2.5,y\n", {}, {"a": [1, 2.5], "b": ["x", "y"]}),
-    "windows": ("a,b\r\n1,x\r\n", {}, {"a": [1], "b": ["x"]}),
-    "no line end": ("a\n1", {}, {"a": [1]}),
-    "mark": ("\ufeffa,b\n1,2\n", {}, {"a": [1], "b": [2]}),
+    "Windows line ends": ("a,b\r\n1,x\r\n", {}, {"a": [1], "b": ["x"]}),
+    "no line end at the end": ("a\n1", {}, {"a": [1]}),
+    "byte order mark": ("\ufeffa,b\n1,2\n", {}, {"a": [1], "b": [2]}),
     "empty lines": ("\na,b\n\n1,2\n\n", {}, {"a": [1], "b": [2]}),
     "space": (" a , b \n 1 , x y \n", {}, {"a": [1], "b": ["x y"]}),
     "quotes": ('a,b\n"1","x, ""y""\nz"\n', {}, {"a": [1], "b": ['x, "y"\nz']}),
     "semicolons": ("a;b\n1;x\n", {}, {"a": [1], "b": ["x"]}),
     "tabs": ("a\tb\n1\tx\n", {}, {"a": [1], "b": ["x"]}),
     "bars": ("a|b\n1|x,y\n", {}, {"a": [1], "b": ["x,y"]}),
-    "other delimiter": ("a:b\n1:x\n", {"delimiter": ":"}, {"a": [1], "b": ["x"]}),
-    "comma within a name": ('"a, b";c\n1;2\n', {}, {"a, b": [1], "c": [2]}),
+    "explicit delimiter": ("a:b\n1:x\n", {"delimiter": ":"}, {"a": [1], "b": ["x"]}),
+    "comma in a name": ('"a, b";c\n1;2\n', {}, {"a, b": [1], "c": [2]}),
     "missing": ("a,b\n,NA\n1,x\nnan,null\n", {}, {"a": [None, 1, None], "b": [None, "x", None]}),
-    "said missing": ("a,b\n?,\n1,x\n", {"missing": ["?"]}, {"a": [None, 1], "b": [None, "x"]}),
-    "a number that says missing": ("a,b\n-999,1\n2,_\n", {"missing": ["-999", "_"]}, {"a": [None, 2], "b": [1, None]}),
-    "nothing but missing": ("a,b\n,1\n", {}, {"a": [None], "b": [1]}),
+    "explicit missing value": ("a,b\n?,\n1,x\n", {"missing": ["?"]}, {"a": [None, 1], "b": [None, "x"]}),
+    "a number as missing value": ("a,b\n-999,1\n2,_\n", {"missing": ["-999", "_"]}, {"a": [None, 2], "b": [1, None]}),
+    "only missing values": ("a,b\n,1\n", {}, {"a": [None], "b": [1]}),
     "decimal comma": ("a;b\n1,5;x\n-,5;y\n", {"decimal": ","}, {"a": [1.5, -0.5], "b": ["x", "y"]}),
-    "kept as text": ("a,b\n01,1\n02,2\n", {"text": ["a"]}, {"a": ["01", "02"], "b": [1, 2]}),
-    "forms": ("a,b,c\n1e3,inf,1_0\n+.5,-inf,2\n", {}, {"a": [1000, 0.5], "b": [math.inf, -math.inf], "c": ["1_0", "2"]}),
-    "latin": ("a\né\n", {"encoding": "latin-1"}, {"a": ["é"]}),
+    "explicit text column": ("a,b\n01,1\n02,2\n", {"text": ["a"]}, {"a": ["01", "02"], "b": [1, 2]}),
+    "number formats": ("a,b,c\n1e3,inf,1_0\n+.5,-inf,2\n", {}, {"a": [1000, 0.5], "b": [math.inf, -math.inf], "c": ["1_0", "2"]}),
+    "latin-1": ("a\né\n", {"encoding": "latin-1"}, {"a": ["é"]}),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "options", "wanted"), GOOD.values(), ids=GOOD)
-def test_csv(text, options, wanted, tmp_path):
+@pytest.mark.parametrize(("text", "options", "expected"), GOOD.values(), ids=GOOD)
+def test_csv(text, options, expected, tmp_path):
     path = tmp_path / "table.csv"
     path.write_bytes(text.encode(options.get("encoding", "utf-8")))
-    assert plain(read_csv(path, **options)) == wanted == plain(Table.read(path, **options))
+    assert plain(read_csv(path, **options)) == expected == plain(Table.read(path, **options))
 
 
 BAD = {
     "empty": (b"", {}, r"table\.csv is empty"),
     "empty lines only": (b"\n\n", {}, "is empty"),
     "names only": (b"a,b\n", {}, "has column names but no rows"),
-    "too few": (b"a,b\n1,2\n3\n", {}, r"line 3 of .* has 1 fields, expected 2, one per column"),
-    "too many": (b"a,b\n1,2,3\n", {}, "line 2 of .* has 3 fields, expected 2, one per column"),
-    "name twice": (b"a,b,a\n1,2,3\n", {}, "duplicate column 'a' in"),
-    "name twice but for space": (b"a, a\n1,2\n", {}, "duplicate column 'a' in"),
+    "too few fields": (b"a,b\n1,2\n3\n", {}, r"line 3 of .* has 1 fields, expected 2, one per column"),
+    "too many fields": (b"a,b\n1,2,3\n", {}, "line 2 of .* has 3 fields, expected 2, one per column"),
+    "duplicate name": (b"a,b,a\n1,2,3\n", {}, "duplicate column 'a' in"),
+    "duplicate name apart from whitespace": (b"a, a\n1,2\n", {}, "duplicate column 'a' in"),
     "no name": (b",a\n0,1\n", {}, "column 1 of .* has no name; for a file written by pandas, use to_csv.index=False.$"),
-    "no last name": (b"a,\n0,1\n", {}, "column 2 of .* has no name$"),
+    "no name for the last column": (b"a,\n0,1\n", {}, "column 2 of .* has no name$"),
     "no names": (b"1,2\n3,4\n", {}, "the first line of .* must contain column names, got numbers"),
-    "open quotes": (b'a,b\n1,"x\n', {}, "line 2 of .* is not valid CSV"),
-    "text behind quotes": (b'a,b\n1,"x"y\n', {}, "line 2 of .* is not valid CSV"),
+    "unclosed quotes": (b'a,b\n1,"x\n', {}, "line 2 of .* is not valid CSV"),
+    "text after quotes": (b'a,b\n1,"x"y\n', {}, "line 2 of .* is not valid CSV"),
     "not utf-8": ("a\né\n".encode("latin-1"), {}, "is not valid utf-8 at byte 2; try encoding='latin-1'"),
     "utf-16": ("a,b\n1,2\n".encode("utf-16"), {}, "is not valid utf-8 at byte 0; try encoding='utf-16'"),
     "other encoding": (b"\xff", {"encoding": "ascii"}, "is not valid ascii at byte 0"),
-    "no such encoding": (b"a\n1\n", {"encoding": "klingon"}, "unknown encoding 'klingon'"),
+    "unknown encoding": (b"a\n1\n", {"encoding": "klingon"}, "unknown encoding 'klingon'"),
     "binary": (b"a,b\n\x00,1\n", {}, "contains zero bytes, so it is not text in utf-8"),
     "decimal comma": (b"a;b\n1,5;x\n2;y\n", {}, "column 'a' of .* has numbers with a decimal comma, such as '1,5'"),
     "long delimiter": (b"a\n1\n", {"delimiter": "::"}, "delimiter must be a single character, got '::'"),
@@ -163,9 +163,9 @@ fields = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 @settings(deadline=None, max_examples=300)
 @given(st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(fields, min_size=width, max_size=width), min_size=1, max_size=5)), st.sampled_from(",;\t"))
 @example([["x"], ["1"]], ",")
-def test_csv_is_what_the_csv_module_reads(tmp_path_factory, rows, delimiter):
-    """Of whatever csv.writer writes, the fields are those of csv.reader, and numbers are float's; decimal commas, which
-    are refused, aside."""
+def test_csv_agrees_with_the_csv_module(tmp_path_factory, rows, delimiter):
+    """For anything that csv.writer writes, except decimal commas, which are refused, fields agree with csv.reader and numbers
+    with float."""
     assume(not any(re.fullmatch(r"[+-]?\d*,\d+(e[+-]?\d+)?", field.strip(), re.I) for row in rows for field in row))
     names = [f"column {i}" for i in range(len(rows[0]))]
     buffer = io.StringIO(newline="")
@@ -177,17 +177,17 @@ def test_csv_is_what_the_csv_module_reads(tmp_path_factory, rows, delimiter):
     table = read_csv(path, delimiter=delimiter, missing=["nan", "NA"], text=[])
     assert len(table) == len(rows) == len(read)
     for column, name in enumerate(names):
-        wanted = [None if line[column] in ("nan", "NA") else line[column] for line in read]
+        expected = [None if line[column] in ("nan", "NA") else line[column] for line in read]
         if table[name].dtype == object:
-            assert table[name].tolist() == [value or None for value in wanted]
+            assert table[name].tolist() == [value or None for value in expected]
         else:
-            numbers = np.array([math.nan if value is None else float(value) for value in wanted])
+            numbers = np.array([math.nan if value is None else float(value) for value in expected])
             np.testing.assert_array_equal(table[name], numbers)
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(width=64), st.floats(width=32)), min_size=1, max_size=20))
-def test_csv_of_numbers_is_what_numpy_wrote(tmp_path_factory, rows):
+def test_csv_of_numbers_written_by_numpy(tmp_path_factory, rows):
     array = np.array(rows)
     path = tmp_path_factory.getbasetemp() / "numbers.csv"
     np.savetxt(path, array, "%.17g", ",", header="a,b", comments="")
@@ -209,7 +209,7 @@ def test_any_bytes_are_a_table_or_an_error(tmp_path_factory, content):
         assert len(table) and table.names
 
 
-# NumPy's files
+# NumPy files
 
 
 def test_npy(tmp_path):
@@ -228,7 +228,7 @@ def test_npz(tmp_path):
 
 class Bomb:
     def __reduce__(self):
-        return (pytest.fail, ("code of a file was run",))
+        return (pytest.fail, ("code in a file was executed",))
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ class Bomb:
         (read_npz, pickle.dumps(Bomb()), "truncated, corrupt"),
     ],
 )  # fmt: skip
-def test_bad_files_of_numpys(reader, content, message, tmp_path):
+def test_bad_numpy_files_raise(reader, content, message, tmp_path):
     path = tmp_path / f"table{'.npz' if reader is read_npz else '.npy'}"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -277,11 +277,11 @@ def test_parquet(tmp_path, monkeypatch):
         "price": pyarrow.array([decimal.Decimal("1.25")] * 3),
     }
     parquet.write_table(pyarrow.table(columns), path)
-    wanted = {
+    expected = {
         "whole": [1, None, 3], "part": [0.5, 1.5, None], "text": ["x", None, "z"], "coded": ["u", "v", "u"],
         "flag": ["True", None, "False"], "day": [86400, None, 0], "price": [1.25] * 3,
     }  # fmt: skip
-    assert plain(Table.read(path)) == wanted
+    assert plain(Table.read(path)) == expected
     parquet.write_table(pyarrow.table({"lists": [[1], [2]]}), path)
     with pytest.raises(ValueError, match=r"read_parquet: .*table\.parquet is not a table .*column 'lists'"):
         read_parquet(path)
@@ -292,7 +292,7 @@ def test_parquet(tmp_path, monkeypatch):
             read_parquet(path)
 
 
-def test_parquet_needs_a_package(tmp_path, monkeypatch):
+def test_parquet_requires_a_package(tmp_path, monkeypatch):
     (tmp_path / "table.parquet").write_bytes(b"PAR1")
     for package in "pyarrow", "pyarrow.parquet", "pandas":
         monkeypatch.setitem(__import__("sys").modules, package, None)
@@ -300,7 +300,7 @@ def test_parquet_needs_a_package(tmp_path, monkeypatch):
         read_parquet(tmp_path / "table.parquet")
 
 
-def test_other_files(tmp_path):
+def test_other_suffixes_and_missing_files_raise(tmp_path):
     with pytest.raises(ValueError, match=r"Table\.read: the file must end in \.csv, .*, got '.*table\.xlsx'"):
         Table.read(tmp_path / "table.xlsx")
     with pytest.raises(ValueError, match=r"options are for \.csv and \.tsv files, got delimiter for \.npy"):
@@ -310,7 +310,7 @@ def test_other_files(tmp_path):
             Table.read(tmp_path / name)
 
 
-def test_the_library_imports_them_when_needed():
+def test_tables_are_imported_on_first_use():
     import subprocess
     import sys
 

@@ -1,4 +1,4 @@
-"""Augmentation of tokens."""
+"""Augmentation of token sequences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def as_array(lists, width=30, dtype=np.int64):
 
 
 @each
-def test_lists_and_padded_arrays_become_the_same(transform):
+def test_lists_and_padded_arrays_give_equal_results(transform):
     lists = seeded(transform, LISTS)
     array = seeded(transform, as_array(LISTS))
     np.testing.assert_array_equal(array, as_array(lists, array.shape[1]))
@@ -41,28 +41,28 @@ def test_lists_and_padded_arrays_become_the_same(transform):
 
 
 @each
-def test_dtypes_tensors_and_labels_are_kept(transform):
+def test_dtypes_tensors_and_labels_are_preserved(transform):
     rows, labels = seeded(transform, cg.Tensor(as_array(LISTS, dtype=np.int32)), cg.tensor([1] * 7))
     assert isinstance(rows, cg.Tensor) and rows.array.dtype == np.int32 and labels.tolist() == [1] * 7
 
 
 @each
 @pytest.mark.parametrize("threads", [2, 8])
-def test_the_same_at_any_thread_count_and_batch_size(transform, threads):
+def test_results_do_not_depend_on_thread_count_and_batch_size(transform, threads):
     many = np.random.default_rng(1).integers(0, 7, (3000, 20))
     before = cg.get_num_threads()
     try:
         cg.set_num_threads(1)
-        want = seeded(transform, many)
+        expected = seeded(transform, many)
         cg.set_num_threads(threads)
-        np.testing.assert_array_equal(seeded(transform, many), want)
+        np.testing.assert_array_equal(seeded(transform, many), expected)
         part = seeded(transform, many[:100])
-        np.testing.assert_array_equal(part, want[:100, : part.shape[1]])
+        np.testing.assert_array_equal(part, expected[:100, : part.shape[1]])
     finally:
         cg.set_num_threads(before)
 
 
-def test_dropping_keeps_the_order_and_the_share():
+def test_dropping_preserves_the_order_and_drops_the_given_fraction():
     row = list(range(1, 10_001))
     kept = seeded(augment.DropTokens(0.3), [row])[0]
     assert kept == sorted(kept) and 6800 < len(kept) < 7200
@@ -70,14 +70,14 @@ def test_dropping_keeps_the_order_and_the_share():
     assert all(len(row) == 1 for row in only) and 40 < sum(row == [7] for row in only) < 110
 
 
-def test_swapping_keeps_the_tokens():
+def test_swapping_preserves_the_set_of_tokens():
     row = list(range(2000))
     changed = seeded(augment.SwapTokens(0.1), [row, [4], []])
     assert sorted(changed[0]) == row and changed[1:] == [[4], []]
     assert 250 < sum(a != b for a, b in zip(row, changed[0])) < 450
 
 
-def test_replacing_takes_synonyms_alone():
+def test_replacing_uses_only_synonyms():
     row = [1, 2, 3, 5, 99, -4] * 1000
     changed = seeded(augment.ReplaceTokens(SYNONYMS, 0.5), [row])[0]
     seen = {token: {b for a, b in zip(row, changed) if a == token} for token in set(row)}
@@ -85,15 +85,15 @@ def test_replacing_takes_synonyms_alone():
     assert 400 < changed.count(13) < 600 and 200 < changed.count(11) < 300
 
 
-def test_inserting_keeps_what_is_there():
+def test_inserting_preserves_the_existing_tokens():
     row = [1, 2] * 500
     changed = seeded(augment.InsertTokens(SYNONYMS, 0.4), [row])[0]
     assert [t for t in changed if t < 10] == row
-    # a token is chosen with 0.4, and one that it is a synonym of has some in half of the cases
+    # p is 0.4, and the token whose synonym would be inserted has one in half of the cases
     assert 150 < len(changed) - len(row) < 250 and {t for t in changed if t > 10} == {11, 12}
 
 
-def test_inserting_stops_at_the_longest():
+def test_inserting_stops_at_max_length():
     rows = as_array([[1] * 20, [1] * 5], 20)
     cut = seeded(augment.InsertTokens(SYNONYMS, 1.0, max_length=24), rows)
     assert cut.shape == (2, 24) and (cut[0] != 0).all() and (cut[1] != 0).sum() == 10
@@ -101,7 +101,7 @@ def test_inserting_stops_at_the_longest():
     assert [len(r) for r in seeded(augment.InsertTokens(SYNONYMS, 1.0, max_length=3), [[1, 1, 1]])] == [3]
 
 
-def test_another_padding_token():
+def test_a_custom_padding_token():
     rows = np.array([[0, 5, 0, 9, 9], [9, 9, 9, 9, 9]])
     assert sorted(seeded(augment.SwapTokens(1.0, padding=9), rows)[0, :3].tolist()) == [0, 0, 5]
     np.testing.assert_array_equal(seeded(augment.DropTokens(1.0, padding=9), rows)[:, 1:], 9)
@@ -115,7 +115,7 @@ def test_in_a_loader():
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "sentence"),
+    ("call", "error", "message"),
     [
         (lambda: augment.DropTokens(0.5)([[2**70]]), OverflowError, "DropTokens: tokens must fit in 64 bits, got [1180591620717411303424]"),
         (lambda: augment.InsertTokens({3: [300]})(np.array([[3]], np.uint8)), OverflowError, "InsertTokens: synonyms from 300 to 300 do not fit in uint8, the tokens' dtype"),
@@ -128,7 +128,7 @@ def test_in_a_loader():
         (lambda: augment.InsertTokens({}, max_length=0), ValueError, "InsertTokens: max_length must be at least 1, got 0"),
     ],
 )  # fmt: skip
-def test_bad_calls_raise_one_sentence(call, error, sentence):
+def test_bad_calls_raise(call, error, message):
     with pytest.raises(error) as caught:
         call()
-    assert str(caught.value) == sentence
+    assert str(caught.value) == message

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 import cygrad as cg
 from cygrad import Tensor, nn
 from cygrad.data import DataLoader, TensorDataset
@@ -73,7 +71,7 @@ def main() -> float:
         probabilities = cg.softmax(model(x), dim=1).numpy()
     weights = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.requires_grad}
     norms = {name: grad.norm().item() for name, grad in weights.items() if grad is not None}
-    print(norms, statistics(x), np.round(probabilities[0], 2), model.state_dict().keys())
+    print(norms, statistics(x), probabilities[0].tolist(), model.state_dict().keys())
     return float((cg.from_numpy(probabilities).argmax(dim=1) == labels).float().mean())
 
 

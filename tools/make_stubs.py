@@ -119,7 +119,7 @@ def called_with_tensors(forward: ast.FunctionDef) -> ast.FunctionDef:
     inputs = arguments.posonlyargs[1:] or ([] if arguments.vararg else arguments.args[1:])
     for argument in [*inputs, *([arguments.vararg] if arguments.vararg else [])]:
         argument.annotation = tensor_type(argument.annotation, "Operand")
-    for argument, default in zip(reversed(names), reversed(arguments.defaults)):
+    for argument, default in zip(reversed(inputs), reversed(arguments.defaults if inputs[-1:] == names[-1:] else [])):
         optional = isinstance(default, ast.Constant) and default.value is None
         if optional and "None" not in ast.unparse(argument.annotation):
             argument.annotation = ast.BinOp(argument.annotation, ast.BitOr(), ast.Constant(None))
@@ -320,5 +320,5 @@ def write() -> None:
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        sys.exit("\n".join(f"stale: {path}" for path in stale()))
+        sys.exit("\n".join(f"stale: {path}" for path in stale()) or 0)
     write()

@@ -24,6 +24,8 @@ from cygrad.printing import show
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from cygrad.autograd.drawing import Drawing
+
 __all__ = ["Tensor"]
 
 
@@ -219,7 +221,7 @@ class Tensor(TensorMethods):
 
             self.register_hook(keep)
 
-    def graph(self, names: Mapping[str, Tensor] | None = None, gradient: Tensor | None = None) -> autograd.Drawing:
+    def graph(self, names: Mapping[str, Tensor] | None = None, gradient: Tensor | None = None) -> Drawing:
         """Draw the graph that computed this tensor, with the value and the gradient of every edge.
 
         A notebook shows the result as a picture, ``print`` lists it as text, and ``save("graph.svg")`` writes it. Call
@@ -242,7 +244,9 @@ class Tensor(TensorMethods):
             %1   mul(x, w)   6      12
             %2   pow(%1, 2)  36     1
         """
-        return autograd.draw(self, names, None if gradient is None else gradient.array)
+        from cygrad.autograd.drawing import draw  # seldom needed, and as long to import as the rest of autograd
+
+        return draw(self, names, None if gradient is None else gradient.array)
 
     # Out of it, to NumPy and Python
 

@@ -1,4 +1,4 @@
-"""Rows of samples changed in their values, covered and mixed; they call the kernels themselves."""
+"""Rows for the kernels of color, noise, erasing and mixing, which are called directly."""
 
 from __future__ import annotations
 

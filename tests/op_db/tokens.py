@@ -1,4 +1,4 @@
-"""Rows of tokens dropped, swapped, replaced and inserted; they call the kernels themselves."""
+"""Rows for the kernels that drop, swap, replace and insert tokens, which are called directly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of images moved, turned, cut and blurred; they call the kernels themselves."""
+"""Rows for the kernels of warp and blur, which are called directly."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def images(rng, dtype):
 
 
 def maps(rng, n, dtype):
-    """Rotation by up to a whole turn, zoom and shift; every other one a whole number of pixels, mirrored."""
+    """Random rotations, zooms and shifts; every other map is a flip and a shift by whole pixels."""
     angle, zoom, shift = rng.uniform(-3, 3, n), rng.uniform(0.5, 2, n), rng.uniform(-9, 9, (2, n))
     c, s = zoom * np.cos(angle), zoom * np.sin(angle)
-    made = np.stack([c, s, shift[0], -s, c, shift[1]], 1)
-    made[::2] = [-1, 0, 4, 0, 1, -2]
-    return made.astype(dtype)
+    matrices = np.stack([c, s, shift[0], -s, c, shift[1]], 1)
+    matrices[::2] = [-1, 0, 4, 0, 1, -2]
+    return matrices.astype(dtype)
 
 
 def warps(rng, dtype):

@@ -1,6 +1,5 @@
 """Automatic differentiation: the engine (``engine``), and what users call."""
 
-from cygrad.autograd.drawing import Drawing, draw
 from cygrad.autograd.engine import Node, Op, Value, gradients, op, use_value_type
 from cygrad.autograd.function import Function
 from cygrad.autograd.functional import backward, grad
@@ -18,7 +17,6 @@ from cygrad.autograd.graph import graph
 from cygrad.autograd.tracing import Trace, trace
 
 __all__ = [
-    "Drawing",
     "Function",
     "Node",
     "Op",
@@ -26,7 +24,6 @@ __all__ = [
     "Value",
     "backward",
     "detect_anomaly",
-    "draw",
     "enable_grad",
     "grad",
     "gradcheck",

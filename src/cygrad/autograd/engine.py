@@ -247,10 +247,9 @@ class Op:
 
     @property
     def __signature__(self) -> Any:
-        import inspect
+        from cygrad.autograd.signature import call_signature  # imports inspect, which is slow and seldom needed
 
-        signature = inspect.signature(self.forward)
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
+        return call_signature(self.forward)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from cygrad.autograd.drawing import draw
 from cygrad.autograd.engine import Node
 
 __all__ = ["graph"]
@@ -40,6 +39,8 @@ def graph(output: Any, format: str = "dot", names: dict[str, Any] | None = None)
     if format not in ("dot", "svg"):
         raise ValueError(f"graph: format must be dot or svg, got {format!r}")
     if format == "svg":
+        from cygrad.autograd.drawing import draw  # seldom needed, and as long to import as the rest of autograd
+
         return draw(output, names).svg
     return "\n".join(["digraph {", '  node [fontname="sans-serif", fontsize=11];', *lines(output, names or {}), "}"])
 
@@ -71,5 +72,6 @@ def lines(output: Any, names: dict[str, Any]) -> list[str]:
 
 
 def box(number: int, title: str, value: Any, style: str = "") -> str:
+    """A box for a value, with its title, shape and dtype."""
     label = title.replace("\\", "\\\\").replace('"', '\\"')
     return f'  n{number} [label="{label}\\n{value.array.shape} {value.array.dtype}", shape=box{style}];'

@@ -1,4 +1,4 @@
-"""Functions that users hang somewhere, and the handle that takes them off again."""
+"""Hooks that users register, and the handle that removes them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _numbers = itertools.count()
 
 
 class RemovableHandle:
-    """Takes a hook off again, by ``remove()`` or at the end of a ``with`` block."""
+    """Removes a hook, by ``remove()`` or at the end of a ``with`` block."""
 
     def __init__(self, hooks: dict[int, Any], number: int) -> None:
         self.hooks = hooks
         self.number = number
 
     def remove(self) -> None:
-        """Takes the hook off; a second time does nothing."""
+        """Remove the hook; calling it again does nothing."""
         recording.note_change()
         self.hooks.pop(self.number, None)
 
@@ -32,7 +32,7 @@ class RemovableHandle:
 
 
 def add_hook(hooks: dict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
-    """Adds a hook behind the others, or before them."""
+    """Add a hook after the others, or before them if `prepend`."""
     recording.note_change()
     number = next(_numbers)
     others = dict(hooks) if prepend else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -183,6 +182,11 @@ def label(wire: Wire, lines: list[tuple[str, str]], route: list[Point], at_sourc
 
 def line(style: str, x: float, y: float, anchor: str, text: str) -> str:
     return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def escape(text: str) -> str:
+    """Text as the content of an XML element; the module html would take longer to import than all of this."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def tooltip(title: str, value: Any, gradient: Array | None) -> str:

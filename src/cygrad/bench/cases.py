@@ -108,7 +108,7 @@ def batch_norm(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iter
     """Batch norm in training, with running statistics"""
     rows, cols = x.shape
     weight, bias = rng.standard_normal(cols, np.float32), rng.standard_normal(cols, np.float32)
-    running = [np.zeros(cols, np.float32), np.ones(cols, np.float32)]
+    mean_array, var_array = np.zeros(cols, np.float32), np.ones(cols, np.float32)
     statistics = by_hand.RunningStatistics(cols)
     _, mean, rstd = kernels.batch_norm(x, weight, bias, None, None, 0.1, 1e-5)
     xhat, root, _, _ = by_hand.standardize(x, 0)
@@ -121,7 +121,7 @@ def batch_norm(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iter
     yield KernelCase(
         "batch norm",
         size,
-        lambda: [kernels.batch_norm(x, weight, bias, *running, 0.1, 1e-5)[0], *running],
+        lambda: [kernels.batch_norm(x, weight, bias, mean_array, var_array, 0.1, 1e-5)[0], mean_array, var_array],
         forward,
     )
     yield KernelCase(
@@ -172,6 +172,7 @@ def dropout(rng: np.random.Generator, x: Array, dy: Array, size: str) -> Iterato
         check,
     )
     _, mask = kernels.dropout(x, DROPOUT, 0, 0)
+    assert mask is not None
     scaled_mask = mask * scale
     yield KernelCase(
         "dropout backward",

@@ -19,7 +19,7 @@ from cygrad.tensor import Tensor
 __all__ = ["LeakageWarning", "repeated_rows", "warn_of_leakage"]
 
 SLICE_BYTES = 32  # bytes of a row that are hashed in one step
-SAMPLE_ROWS = 64  # rows that tell which slices vary most
+SAMPLE_ROWS = 64  # rows sampled to determine which slices vary most
 MIX = [(np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB))]
 
 
@@ -108,13 +108,21 @@ def require_comparable(part: Any, train: Any) -> tuple[Rows, Rows]:
             f"repeated_rows: expected tables, arrays, TensorDatasets, loaders or lists of batches, got {got}"
         )
     if not same_columns(rows, known):
-        raise ValueError("repeated_rows: the two sets differ in their columns or in the shapes of these")
+        raise ValueError(
+            "repeated_rows: both sets must have columns of the same shapes, "
+            f"got {column_shapes(rows)} and {column_shapes(known)}"
+        )
     return rows, known
 
 
 def same_columns(rows: Rows, other: Rows) -> bool:
     """Whether both have columns of the same shapes."""
-    return [column.shape[1:] for column in rows.columns] == [column.shape[1:] for column in other.columns]
+    return column_shapes(rows) == column_shapes(other)
+
+
+def column_shapes(rows: Rows) -> list[tuple[int, ...]]:
+    """The shape of each column, without the first dimension."""
+    return [column.shape[1:] for column in rows.columns]
 
 
 def leakage_message(repeated: Array, rows: int, name: str = "validation") -> str:

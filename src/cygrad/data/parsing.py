@@ -1,4 +1,4 @@
-"""What the readers of matrices and of tables share: numbers in text, and arrays in ``.npy`` files."""
+"""Helpers shared by the readers of matrices and tables: numbers in text, arrays in ``.npy`` files."""
 
 from __future__ import annotations
 

@@ -77,10 +77,13 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     """Fill a tensor with values uniform in [a, b). As ``torch.nn.init.uniform_``.
 
     Args:
-        tensor: tensor to fill in place.
+        tensor: tensor of any shape, filled in place.
         a: lower bound, default 0.
         b: upper bound, default 1.
         generator: source of randomness, default the global generator.
+
+    Raises:
+        ValueError: a is above b.
     """
     return tensor.uniform_(a, b, generator=generator)
 
@@ -89,10 +92,13 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     """Fill a tensor with values of N(mean, std²). As ``torch.nn.init.normal_``.
 
     Args:
-        tensor: tensor to fill in place.
+        tensor: tensor of any shape, filled in place.
         mean: mean, default 0.
         std: standard deviation, default 1.
         generator: source of randomness, default the global generator.
+
+    Raises:
+        ValueError: std is negative.
     """
     return tensor.normal_(mean, std, generator=generator)
 
@@ -113,12 +119,15 @@ def trunc_normal_(
     truncated normal variables".
 
     Args:
-        tensor: tensor to fill in place.
+        tensor: tensor of any shape, filled in place.
         mean: mean before truncation, default 0.
         std: standard deviation before truncation, default 1.
         a: lower bound, default −2.
         b: upper bound, default 2.
         generator: source of randomness, default the global generator.
+
+    Raises:
+        ValueError: std is not positive, or a is not below b.
     """
     if not std > 0:
         raise ValueError(f"trunc_normal_: std must be positive, got {std}")
@@ -157,7 +166,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill a tensor with one value. As ``torch.nn.init.constant_``.
 
     Args:
-        tensor: tensor to fill in place.
+        tensor: tensor of any shape, filled in place.
         val: the value.
     """
     return set_values("constant_", tensor, np.full_like(tensor.array, val))
@@ -178,7 +187,7 @@ def eye_(tensor: Tensor) -> Tensor:
     ``torch.nn.init.eye_``.
 
     Args:
-        tensor: tensor to fill in place of 2 dimensions.
+        tensor: tensor of 2 dimensions, filled in place.
     """
     shape = tensor.array.shape
     if len(shape) != 2:
@@ -191,7 +200,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     to output channel i of each group, 0 elsewhere. As ``torch.nn.init.dirac_``.
 
     Args:
-        tensor: tensor to fill in place of 3, 4 or 5 dimensions.
+        tensor: tensor of 3, 4 or 5 dimensions, filled in place.
         groups: number of groups of the convolution, default 1.
     """
     shape = tensor.array.shape
@@ -216,7 +225,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
     of training deep feedforward neural networks", equation 16.
 
     Args:
-        tensor: tensor to fill in place of at least 2 dimensions.
+        tensor: tensor of at least 2 dimensions, filled in place.
         gain: see :func:`calculate_gain`, default 1.
         generator: source of randomness, default the global generator.
 
@@ -233,7 +242,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
     Y. Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", equation 12.
 
     Args:
-        tensor: tensor to fill in place of at least 2 dimensions.
+        tensor: tensor of at least 2 dimensions, filled in place.
         gain: see :func:`calculate_gain`, default 1.
         generator: source of randomness, default the global generator.
     """
@@ -253,7 +262,7 @@ def kaiming_uniform_(
     equations 10 and 14.
 
     Args:
-        tensor: tensor to fill in place of at least 2 dimensions.
+        tensor: tensor of at least 2 dimensions, filled in place.
         a: slope of leaky_relu for x < 0, default 0.
         mode: "fan_in" (default) keeps the variance of the activations, "fan_out" that of the gradients.
         nonlinearity: what follows the layer, see :func:`calculate_gain`; default "leaky_relu".
@@ -274,7 +283,7 @@ def kaiming_normal_(
     X. Zhang, S. Ren, J. Sun (2015), "Delving deep into rectifiers", equations 10 and 14.
 
     Args:
-        tensor: tensor to fill in place of at least 2 dimensions.
+        tensor: tensor of at least 2 dimensions, filled in place.
         a: slope of leaky_relu for x < 0, default 0.
         mode: "fan_in" (default) keeps the variance of the activations, "fan_out" that of the gradients.
         nonlinearity: what follows the layer, see :func:`calculate_gain`; default "leaky_relu".
@@ -297,7 +306,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     networks"; F. Mezzadri (2007), "How to generate random matrices from the classical compact groups", for the signs.
 
     Args:
-        tensor: tensor to fill in place of at least 2 dimensions; those after the first count as one.
+        tensor: tensor of at least 2 dimensions, those after the first joined into one; filled in place.
         gain: norm of the rows or columns, default 1.
         generator: source of randomness, default the global generator.
     """
@@ -318,7 +327,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     ``torch.nn.init.sparse_``. J. Martens (2010), "Deep learning via Hessian-free optimization".
 
     Args:
-        tensor: tensor to fill in place of 2 dimensions.
+        tensor: tensor of 2 dimensions, filled in place.
         sparsity: fraction of zeros in a column, in [0, 1].
         std: standard deviation of the other values, default 0.01.
         generator: source of randomness, default the global generator.

@@ -34,12 +34,12 @@ __all__ = ["KW_ONLY", "Configured", "stores_options"]
 
 
 class Configured(Module):
-    """A module with options. ``repr`` shows them, ``inplace`` only where it is True."""
+    """A module with options. ``repr`` shows them, ``inplace`` only if it is True."""
 
     _options: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        """Runs once the options are stored: checks them, or converts them."""
+        """Check or convert the options, once they are stored."""
 
     def extra_repr(self) -> str:
         options = {name: getattr(self, name) for name in self._options}

@@ -81,7 +81,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 def with_slope(
-    ctx: Node, input: Array, plain: Callable[..., Array], sloped: Callable[..., tuple[Array, Array]]
+    ctx: Node, input: Array, plain: Callable[..., Array], sloped: Callable[[Array], tuple[Array, Array | None]]
 ) -> Array:
     """y. Where a gradient is wanted, the slope is computed too, from the same exponential, and saved instead of x."""
     if not ctx.needs[0]:

@@ -11,16 +11,9 @@ from cygrad.autograd import Node, op
 
 @op
 def batch_norm_training(
-    ctx: Node,
-    input: Array,
-    weight: Array | None,
-    bias: Array | None,
-    /,
-    running_mean: Any = None,
-    running_var: Any = None,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-    batches: Any = None,
+    ctx: Node, input: Array, weight: Array | None, bias: Array | None, /,
+    running_mean: Array | None = None, running_var: Array | None = None, momentum: float = 0.1, eps: float = 1e-5,
+    batches: Array | None = None,
 ) -> Array:
     """Batch norm with the statistics of the batch: y = w·(x − mean)·rstd + b. Updates the running ones in place."""
     y, mean, rstd = kernels.batch_norm(input, weight, bias, running_mean, running_var, momentum, eps, batches)
@@ -38,16 +31,10 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
 
 @op
 def batch_norm_evaluation(
-    ctx: Node,
-    input: Array,
-    weight: Array | None,
-    bias: Array | None,
-    /,
-    running_mean: Any,
-    running_var: Any,
-    eps: float = 1e-5,
+    ctx: Node, input: Array, weight: Array | None, bias: Array | None, /,
+    running_mean: Any, running_var: Any, eps: float = 1e-5,
 ) -> Array:
-    """Batch norm with given statistics, y = w·(x − running_mean)/√(running_var + eps) + b."""
+    """Batch norm with given statistics: y = w·(x − running_mean)/√(running_var + eps) + b."""
     y, rstd = kernels.batch_norm_eval(input, weight, bias, running_mean, running_var, eps)
     ctx.save(input, weight, running_mean.copy(), rstd)
     return y

@@ -48,8 +48,9 @@ class Adagrad(Optimizer):
     def state_names(self, group: Group) -> tuple[str, ...]:
         return ("sum",)
 
-    def first_state(self, group: Group) -> float:
+    def initial_state(self, group: Group) -> float:
         return float(group["initial_accumulator_value"])
 
     def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
-        kernels.adagrad(p, g, *states, step, maximize=group["maximize"], **self.numbers(group))
+        (sums,) = states
+        kernels.adagrad(p, g, sums, step, maximize=group["maximize"], **self.numbers(group))

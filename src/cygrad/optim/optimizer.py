@@ -150,7 +150,7 @@ class Optimizer:
         states = leaves.states_of(params, self.state)
         for number, name in leaves.missing(states, names):
             shape, dtype = params[number].shape, params[number].dtype
-            states[number][name] = Tensor(kernels.pooled(np.full, shape, self.first_state(group), dtype))
+            states[number][name] = Tensor(kernels.pooled(np.full, shape, self.initial_state(group), dtype))
         for step, batch, batch_states in leaves.count_steps(params, states):
             p, g = leaves.written_arrays(batch), leaves.gradients_of(batch)
             self.launch(group, step, p, g, *leaves.arrays_in(batch_states, names))
@@ -161,7 +161,7 @@ class Optimizer:
         """Return the names of the state tensors of each parameter."""
         return ()
 
-    def first_state(self, group: Group) -> float:
+    def initial_state(self, group: Group) -> float:
         """Return the initial value of the state tensors."""
         return 0.0
 
@@ -205,14 +205,14 @@ class Optimizer:
         params = {
             index: p for g, mine in zip(groups, self.param_groups) for index, p in zip(g["params"], mine["params"])
         }
-        state = {params[int(index)]: self.adopted(params[int(index)], entry) for index, entry in saved.items()}
+        state = {params[int(index)]: self._restored(params[int(index)], entry) for index, entry in saved.items()}
         for group in groups:
             self.check_options(group)
         for group, mine in zip(groups, self.param_groups):
             mine.update({k: v for k, v in group.items() if k != "params"})
         self.state = state
 
-    def adopted(self, p: Tensor, entry: dict[str, Any]) -> dict[str, Any]:
+    def _restored(self, p: Tensor, entry: dict[str, Any]) -> dict[str, Any]:
         """Copy a parameter's saved state; its tensors get the parameter's dtype."""
         result: dict[str, Any] = {}
         for key, value in entry.items():

@@ -64,7 +64,8 @@ class SGD(Optimizer):
         return ("momentum_buffer",) if group["momentum"] else ()
 
     def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+        buffers = states[0] if states else None
         kernels.sgd(
-            p, g, *(states or [None]), step, nesterov=group["nesterov"],
+            p, g, buffers, step, nesterov=group["nesterov"],
             maximize=group["maximize"], **self.numbers(group),
         )  # fmt: skip

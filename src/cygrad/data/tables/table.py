@@ -107,7 +107,7 @@ class Table:
         """Select rows.
 
         Args:
-            rows: indices (k,), in the order wanted.
+            rows: indices (k,), in the desired order.
 
         Returns:
             A table of k rows.

@@ -21,8 +21,9 @@ def dropout(
     inplace: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Return 0 with probability p and x/(1 − p) otherwise, elementwise. As ``torch.nn.functional.dropout``. N.
-    Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
+    """In training, return 0 with probability p and x/(1 − p) otherwise, elementwise. As
+    ``torch.nn.functional.dropout``. N. Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from
+    overfitting".
 
     The mask depends on the generator's seed and offset only: it is the same on any machine and for any thread count.
 

@@ -21,6 +21,7 @@ def reduced(losses: Tensor, reduction: str, name: str) -> Tensor:
 
 
 def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    """Raise unless input and target are tensors of the same shape."""
     check_tensor(name, "input", input)
     check_tensor(name, "target", target)
     if input.shape != target.shape:
@@ -130,6 +131,7 @@ def binary_cross_entropy(
 
 
 def check_probabilities(name: str, x: Array) -> None:
+    """Raise unless every element lies in [0, 1] or is NaN."""
     if x.size and not ((x >= 0) & (x <= 1) | (x != x)).all():
         raise RuntimeError(f"{name}: input must lie in [0, 1], got {x.min()} to {x.max()}")
 

@@ -24,8 +24,8 @@ def batch_norm(
     eps: float = 1e-5,
     batches: Tensor | None = None,
 ) -> Tensor:
-    """Normalize each channel: y = (x − mean)/√(var + eps)·weight + bias. As ``torch.nn.functional.batch_norm``. S.
-    Ioffe, C. Szegedy (2015), "Batch normalization".
+    """Normalize each channel: y = (x − mean)/√(var + eps)·weight + bias. As ``torch.nn.functional.batch_norm``.
+    S. Ioffe, C. Szegedy (2015), "Batch normalization".
 
     Args:
         input: x, shape (N, C, …).

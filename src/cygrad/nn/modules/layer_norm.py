@@ -25,12 +25,16 @@ class LayerNorm(Module):
     ``torch.nn.LayerNorm``. J. L. Ba, J. R. Kiros, G. E. Hinton (2016), "Layer normalization".
 
     Args:
-        normalized_shape: sizes of the last dimensions, over which mean and variance are taken; one size may be an int.
+        normalized_shape: sizes of the last dimensions, over which mean and variance are taken; an int means one
+            dimension.
         eps: added to the variance, default 10⁻⁵.
         elementwise_affine: whether there is a weight, which starts as ones, default True.
         bias: whether there is a bias as well, which starts as zeros, default True.
         device: only "cpu" (or None) exists.
         dtype: dtype of the parameters, float32 (default) or float64.
+
+    Raises:
+        ValueError: normalized_shape is empty, or eps is negative.
 
     >>> cg.nn.LayerNorm(4)
     LayerNorm((4,), eps=1e-05, elementwise_affine=True, bias=True)

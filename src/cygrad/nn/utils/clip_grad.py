@@ -37,6 +37,7 @@ def clip_grad_norm_(
 
     Raises:
         RuntimeError: error_if_nonfinite is True and the norm is not finite. Nothing is changed then.
+        ValueError: norm_type is 0.
 
     >>> p = cg.zeros(2, requires_grad=True)
     >>> p.grad = cg.tensor([3.0, 4.0])

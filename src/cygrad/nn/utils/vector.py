@@ -10,7 +10,11 @@ from cygrad.tensor import Tensor
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """Concatenate all parameters, flattened. Gradients flow through. As ``torch.nn.utils.parameters_to_vector``.
+    """Concatenate all parameters, flattened, into a vector that gradients flow through. As
+    ``torch.nn.utils.parameters_to_vector``.
+
+    Args:
+        parameters: the parameters to concatenate.
 
     >>> cg.nn.utils.parameters_to_vector(cg.nn.Linear(3, 2).parameters()).shape
     (8,)

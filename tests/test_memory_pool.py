@@ -1,4 +1,4 @@
-"""The pool of array memory: pages are reused, counted, bounded and given back."""
+"""The memory pool: memory is reused, counted, limited and returned to the system."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import cygrad as cg
 from cygrad import _kernels as kernels
 
-LARGE = np.ones((512, 512), np.float32)  # 1 MiB: above what malloc is left to reuse
+LARGE = np.ones((512, 512), np.float32)  # 1 MiB, above the size that is left to malloc
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_bytes_are_counted(empty_pool):
     assert kernels.memory_stats()["cached"] == 0
 
 
-def test_the_cache_is_bounded(empty_pool):
+def test_the_cache_is_limited(empty_pool):
     kernels.limit_cache(LARGE.nbytes // 2)
     kernels.relu(LARGE)
     assert kernels.memory_stats()["cached"] == 0
@@ -65,7 +65,7 @@ def test_arrays_are_aligned_and_own_their_memory():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_allocates():
+def test_a_forked_child_can_allocate():
     y = kernels.relu(LARGE)
     child = os.fork()
     if child == 0:
@@ -73,18 +73,18 @@ def test_a_forked_child_allocates():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_new_tensors_parameters_and_states_are_aligned():
+def test_new_tensors_parameters_and_optimizer_states_are_aligned():
     layer = cg.nn.Linear(65, 33)
     optimizer = cg.optim.AdamW(layer.parameters())
     layer(cg.randn(2, 65)).sum().backward()
     optimizer.step()
     states = [t for state in optimizer.state.values() for t in state.values() if isinstance(t, cg.Tensor)]
-    made = [cg.tensor(LARGE), cg.zeros(9), cg.ones(9), cg.empty(9), cg.full((9,), 2.0), cg.randn(9), cg.rand(9)]
-    for t in [*layer.parameters(), *states, *made]:
+    tensors = [cg.tensor(LARGE), cg.zeros(9), cg.ones(9), cg.empty(9), cg.full((9,), 2.0), cg.randn(9), cg.rand(9)]
+    for t in [*layer.parameters(), *states, *tensors]:
         assert t.array.ctypes.data % 64 == 0
 
 
-def test_the_public_names_speak_of_the_pool(empty_pool):
+def test_the_public_functions_report_on_the_pool(empty_pool):
     cg.reset_peak_memory_stats()
     x = cg.zeros(512, 512)
     assert cg.memory_stats().peak_in_use >= cg.memory_stats().in_use >= x.nbytes
@@ -102,11 +102,11 @@ def test_results_own_their_memory_and_are_aligned():
         y = kernels.relu(np.ones(shape, np.float32))
         assert y.flags.owndata and y.base is None
         assert y.nbytes < 8192 or y.ctypes.data % 64 == 0
-        y.resize(2 * y.size, refcheck=False)  # NumPy reallocates it with what allocated it
+        y.resize(2 * y.size, refcheck=False)  # NumPy reallocates with the allocator that allocated
         assert y[: y.size // 2].all()
 
 
-def test_a_result_that_no_memory_holds_is_refused():
+def test_a_result_too_large_for_memory_raises():
     column = cg.zeros(1, 1).expand(2**33, 1)
     with pytest.raises((ValueError, MemoryError)):
         column @ column.T
