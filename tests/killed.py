@@ -1,5 +1,5 @@
-"""Trainings killed at random moments and started again: ``python -m tests.killed [RUNS]`` does so many, 50 unless told, and
-says whether all of them end with the bits of one that was left alone."""
+"""Kill trainings at random moments and resume them: ``python -m tests.killed [RUNS]``, 50 runs by default, reports whether all
+of them end with the bits of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from cygrad import train
 from tests import resumable
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
-EVERY = [0, 1, 5]  # steps between checkpoints, beside those of the epochs
+EVERY = [0, 1, 5]  # steps between checkpoints within epochs; 0 for none
 
 
 def learn(folder: Path, every: int, seconds: float | None = None) -> tuple[str, float]:
-    """Runs the training, and kills it so many seconds after it began to learn, if it is given some; its result where
-    it ended, and how long it learned."""
+    """Run the training, and kill it some seconds after its start, if given; return its result, if it ended, and the
+    time it trained."""
     command = [sys.executable, resumable.__file__, str(folder), str(every)]
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "begun\n"
-        begun = time.perf_counter()
+        assert process.stdout.readline() == "started\n"
+        started = time.perf_counter()
         if seconds is not None:
             time.sleep(seconds)
             process.kill()
-        return process.stdout.read().strip(), time.perf_counter() - begun
+        return process.stdout.read().strip(), time.perf_counter() - started
 
 
 def killed(folder: Path, every: int, kills: int, longest: float, draw: random.Random) -> tuple[str, int]:
-    """The result of a training that is killed so many times, fewer where it ends before, but at least once, and then
-    left alone; and how often it was. After each kill the checkpoint is whole, at the end it stands alone."""
+    """Kill a training up to `kills` times, at least once, then let it end; return its result and the number of kills.
+    After each kill the checkpoint is complete; at the end it is the only file."""
     folder.mkdir()
     result, done = "", 0
     while done < kills and not result:
@@ -43,7 +43,7 @@ def killed(folder: Path, every: int, kills: int, longest: float, draw: random.Ra
         done += not result
         if (folder / "run.npz").exists():
             train.read_checkpoint(folder / "run.npz")
-        if result and not done:  # it ended before it was killed: once more
+        if result and not done:  # it ended before it was killed: try again
             shutil.rmtree(folder)
             folder.mkdir()
             result = ""
@@ -63,7 +63,7 @@ def main() -> None:
             result, kills = killed(Path(folder, str(number)), EVERY[number % 3], draw.randint(1, 4), seconds, draw)
             total += kills
             equal += result == wanted
-        print(f"{runs} runs, killed {total} times: {equal} end with the bits of the one that was left alone")
+        print(f"{runs} runs, killed {total} times: {equal} end with the bits of the uninterrupted one")
     sys.exit(equal != runs)
 
 

@@ -1,4 +1,4 @@
-"""Servers of other packages, on this machine, for as long as a test takes."""
+"""Servers of other packages, for the duration of a test."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import urllib.request
 
 @contextlib.contextmanager
 def server(command, address, log, seconds=90, **environment):
-    """Runs a command, whose program is one of this environment's, until the block ends; the block begins when
-    `address` answers."""
+    """Run a command of this environment until the block ends; the block starts when `address` answers."""
     paths = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     with open(log, "wb") as output:
         process = subprocess.Popen(
@@ -26,9 +25,9 @@ def server(command, address, log, seconds=90, **environment):
             start_new_session=True,
         )
     try:
-        ends = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         while not answers(address):
-            assert process.poll() is None and time.monotonic() < ends, log.read_text(errors="replace")[-3000:]
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")[-3000:]
             time.sleep(0.2)
         yield process
     finally:
@@ -42,7 +41,7 @@ def server(command, address, log, seconds=90, **environment):
 
 
 def answers(address):
-    """Whether a GET of the address succeeds."""
+    """Whether a GET request succeeds."""
     try:
         return request(address)[0] == 200
     except (urllib.error.URLError, ConnectionError, TimeoutError):
@@ -50,10 +49,10 @@ def answers(address):
 
 
 def request(address, body=None, kind="application/json"):
-    """The status and the content of what a server answers, errors too."""
-    asked = urllib.request.Request(address, body, {"Content-Type": kind})
+    """Status and content of a server's answer, errors included."""
+    query = urllib.request.Request(address, body, {"Content-Type": kind})
     try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(query, timeout=30) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:

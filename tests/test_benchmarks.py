@@ -90,7 +90,7 @@ def test_the_cases_of_the_command_are_cases_here():
 def test_peers_agree_with_cygrad(case, peer):
     theirs = results_of(peer, case)
     if theirs is None:
-        pytest.skip(f"{peer} takes no part in {case.name}")
+        pytest.skip(f"{peer} does not support {case.name}")
     agreement.check(case, {"cygrad": results_of("cygrad", case), peer: theirs})
 
 
@@ -100,7 +100,7 @@ def test_every_array_that_is_wrong_is_noticed(case):
     last = f"bias{len(case.sizes) - 2}" if isinstance(case, TrainingStep) else ""
     for name, array in right.items():
         if isinstance(case, TrainingStep) and case.norm and name.startswith("bias") and name != last:
-            continue  # these biases do nothing
+            continue  # these biases have no effect
         with pytest.raises(agreement.Disagreement, match=rf"{case.name}: {name} of wrong"):
             agreement.check(case, {"cygrad": right, "wrong": {**right, name: array * 1.02 + 0.01}})
 
@@ -138,7 +138,7 @@ def test_compilers_take_part_in_what_they_compile(monkeypatch):
     assert len(wrapped) == 1 + len([case for case in SMALL if case.name.partition("/")[0] in groups])
 
 
-# Runs: in processes, and with workers of this one
+# Runs: in processes, and with workers in this process
 
 
 def test_the_command_from_end_to_end(tmp_path):
@@ -162,13 +162,13 @@ def test_the_command_from_end_to_end(tmp_path):
     assert content["absent"].keys() == {"jax"}
     assert content["versions"]["cygrad"]["cygrad"] == cg.__version__
     assert content["machine"].keys() == {"cpu", "cores", "system"}
-    taking_part = {case["name"]: list(case["times"]) for case in content["cases"]}
-    present = [peer for peer in peers if peer != "jax"]
-    assert taking_part == {
-        "relu/64x256": present,
-        "dropout/64x256": present,
-        "step/17-100-50-3@7": [peer for peer in present if peer != "numpy"],
-        "sgd/8-32-1@1": present,
+    participants = {case["name"]: list(case["times"]) for case in content["cases"]}
+    available = [peer for peer in peers if peer != "jax"]
+    assert participants == {
+        "relu/64x256": available,
+        "dropout/64x256": available,
+        "step/17-100-50-3@7": [peer for peer in available if peer != "numpy"],
+        "sgd/8-32-1@1": available,
     }
     for case in content["cases"]:
         assert case["flops"] + case["bytes"] > 0 and case["failed"] == {}
@@ -179,7 +179,7 @@ def test_the_command_from_end_to_end(tmp_path):
 
 
 class InThisProcess(Worker):
-    """A peer that is asked as a process is."""
+    """A peer with the interface of a process, in this process."""
 
     def __init__(self, peer, spoil=lambda arrays: None):
         super().__init__(library(peer))
@@ -197,12 +197,12 @@ class InThisProcess(Worker):
 
 @pytest.fixture
 def use(monkeypatch):
-    """Lets a run have these peers, and the machine no limits but 100 GFLOP/s and 10 GB/s."""
+    """Replaces the peers of a run, and sets the machine's limits to 100 GFLOP/s and 10 GB/s."""
 
-    def with_peers(**present):
+    def with_peers(**available):
         @contextlib.contextmanager
         def processes(peers, threads, pythons):
-            yield present, {peer: {peer: "1.0"} for peer in present}, {"jax": "No module named 'jax'"}
+            yield available, {peer: {peer: "1.0"} for peer in available}, {"jax": "No module named 'jax'"}
 
         monkeypatch.setattr(measure, "processes", processes)
         monkeypatch.setattr(limits, "measure", lambda threads: {"gflops": 100.0, "gbytes": 10.0})
@@ -228,12 +228,12 @@ def test_a_wrong_peer_ends_the_case_untimed(use, tmp_path, capsys):
 
 def test_a_peer_that_fails_is_named_and_the_others_go_on(use, tmp_path, capsys):
     def spoil(arrays):
-        raise Failed("there is something in the way")
+        raise Failed("something is in the way")
 
     use(cygrad=InThisProcess("cygrad"), numpy=InThisProcess("numpy", spoil))
     assert command.main(["relu/64x256", *QUICK, "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "relu/64x256: numpy failed (there is something in the way)" in printed
+    assert "relu/64x256: numpy failed (something is in the way)" in printed
     (case,) = results.read(tmp_path / "threads-1.json").cases
     assert list(case.times) == ["cygrad"] and list(case.failed) == ["numpy"]
     # 5 passes over 64·256 numbers at 10 GB/s
@@ -286,7 +286,7 @@ def test_without_a_compiler_the_limits_are_left_out(monkeypatch, tmp_path):
         limits.measure(1)
 
 
-# What is written
+# Output
 
 
 def run(**changes):
@@ -368,11 +368,11 @@ def test_the_picture_is_drawn(tmp_path):
 
 # Memory, and pytest-benchmark
 
-unix = pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not tell a process's peak")
+unix = pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not report a process's peak memory")
 
 
 def from_a_small_process(code, *arguments):
-    """What the code prints in a process that is not as large as this one, whose peak its children would inherit."""
+    """The output of code in a small process: children would inherit this one's peak memory."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT, env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("PYTEST_XDIST")}, capture_output=True, text=True, timeout=120, check=False,

@@ -1,4 +1,4 @@
-"""Checkpoints: a training that was killed ends as one that never was, and no file is ever half-written."""
+"""Checkpoints: a killed training, resumed, ends as an uninterrupted one, and no file is ever incomplete."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.killed import ENVIRONMENT, EVERY, killed, learn
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
 @pytest.mark.parametrize("every", EVERY)
-def test_a_training_that_is_killed_at_any_moment_ends_with_the_same_bits(tmp_path, every):
+def test_a_training_killed_at_any_moment_ends_with_the_same_bits(tmp_path, every):
     other = tmp_path / "whole"
     other.mkdir()
     wanted, seconds = learn(other, every)
     assert killed(tmp_path / "killed", every, 4, 0.5 * seconds, random.Random(every))[0] == wanted
 
 
-def test_checkpoints_are_no_nearer_than_asked(tmp_path):
+def test_checkpoints_are_at_least_every_seconds_apart(tmp_path):
     written = []
 
     class Counts(train.Callback):
@@ -48,7 +48,7 @@ def test_checkpoints_are_no_nearer_than_asked(tmp_path):
 
 
 class StopsAt(train.Callback):
-    """Ctrl-C after a number of updates."""
+    """Press Ctrl-C after a number of updates."""
 
     def __init__(self, step):
         self.step = step
@@ -74,7 +74,7 @@ CASES = {
 
 @pytest.mark.parametrize("stop", [1, 13, 20])
 @pytest.mark.parametrize("name", CASES)
-def test_every_part_of_the_state_comes_back(tmp_path, name, stop):
+def test_every_part_of_the_state_is_restored(tmp_path, name, stop):
     options = dict(CASES[name])
     path = tmp_path / f"run{options.pop('suffix', '.npz')}"
     if path.suffix == ".safetensors":
@@ -94,7 +94,7 @@ def test_every_part_of_the_state_comes_back(tmp_path, name, stop):
     assert resumable.result(again) == resumable.result(whole) and again.step == whole.step
 
 
-def test_a_finished_training_goes_on_as_a_longer_one(tmp_path):
+def test_a_finished_training_continues_as_a_longer_one(tmp_path):
     whole, *loaders = resumable.trainer_of(tmp_path / "whole", None)
     whole.checkpoint = None
     whole.fit(*loaders, epochs=6)
@@ -118,7 +118,7 @@ def test_a_training_that_has_stopped_early_stays_so(tmp_path):
     assert results[0] == results[1]
 
 
-def test_callbacks_with_a_state_get_it_back(tmp_path):
+def test_the_state_of_callbacks_is_restored(tmp_path):
     class Counter(train.Callback):
         count = 0
 
@@ -142,11 +142,11 @@ def test_callbacks_with_a_state_get_it_back(tmp_path):
 
 
 def small(path=None, model=None, optimizer=optim.SGD, **options):
-    """A trainer of one layer, and its loader."""
+    """A trainer of one layer, and a loader."""
     model = model or nn.Linear(2, 2)
     data = TensorDataset(np.ones((8, 2), np.float32), np.arange(8) % 2)
-    made = optimizer(model.parameters(), lr=0.1)
-    trainer = train.Trainer(model, nn.functional.cross_entropy, made, progress=False, checkpoint=path, **options)
+    chosen = optimizer(model.parameters(), lr=0.1)
+    trainer = train.Trainer(model, nn.functional.cross_entropy, chosen, progress=False, checkpoint=path, **options)
     return trainer, DataLoader(data, 2)
 
 
@@ -184,15 +184,15 @@ def test_a_file_that_cannot_grow_leaves_the_last_good_checkpoint(tmp_path):
 
 
 def fits_badly():
-    """Trainers that a checkpoint of ``small`` is not of, and what is said."""
+    """Trainers that a checkpoint of ``small`` does not fit, and the messages."""
     stopping = nn.Linear(2, 2)
     yield small(model=nn.Linear(2, 3)), "'weight' has shape (2, 2), wanted (3, 2)"
-    yield small(optimizer=optim.Adam), "its optimizer is a SGD, this one a Adam"
-    yield small(ema=0.5), "it holds optimizer, this one has optimizer, averaged"
-    yield small(accumulate=2), "it accumulates 1 batches, this one 2"
-    yield small(metrics=["accuracy"]), "it measures nothing, this one accuracy"
+    yield small(optimizer=optim.Adam), "its optimizer is a SGD, this one's is a Adam"
+    yield small(ema=0.5), "it has optimizer, this one optimizer, averaged"
+    yield small(accumulate=2), "it has accumulate=1, this one 2"
+    yield small(metrics=["accuracy"]), "it has the metrics none, this one accuracy"
     early = train.EarlyStopping(stopping)
-    yield small(model=stopping, early_stopping=early), "it holds optimizer, this one has optimizer, early_stopping"
+    yield small(model=stopping, early_stopping=early), "it has optimizer, this one optimizer, early_stopping"
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -208,7 +208,7 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path, number):
     assert train.fingerprint(other.model) == before and len(other.history) == 0 and other.averaged is None
 
 
-def test_a_training_that_is_resumed_with_other_options_says_so(tmp_path):
+def test_resuming_with_other_options_warns(tmp_path):
     path = tmp_path / "run.npz"
     steps = optim.lr_scheduler.StepLR
     trainer, loader = small(path, seed=1)
@@ -226,9 +226,11 @@ def test_a_training_that_is_resumed_with_other_options_says_so(tmp_path):
     again.fit(loader, epochs=4, resume=True)
 
     def scheduled(gamma):
-        made, _ = small()
-        scheduler = steps(made.optimizer, 1, gamma)
-        return train.Trainer(made.model, made.loss, made.optimizer, scheduler=scheduler, progress=False, checkpoint=path)
+        trainer, _ = small()
+        scheduler = steps(trainer.optimizer, 1, gamma)
+        return train.Trainer(
+            trainer.model, trainer.loss, trainer.optimizer, scheduler=scheduler, progress=False, checkpoint=path
+        )
 
     scheduled(0.5).fit(loader, epochs=2)
     scheduled(0.5).fit(loader, epochs=3, resume=True)
@@ -236,7 +238,7 @@ def test_a_training_that_is_resumed_with_other_options_says_so(tmp_path):
         scheduled(0.1).fit(loader, epochs=4, resume=True)
 
 
-def test_files_that_are_no_checkpoints_are_named(tmp_path):
+def test_files_that_are_not_checkpoints_are_named(tmp_path):
     path = tmp_path / "run.npz"
     trainer, loader = small(path)
     with pytest.raises(FileNotFoundError):
@@ -247,23 +249,26 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"run\.npz is truncated, corrupt or not a \.npz file"):
         trainer.resume(path)
     cg.save({"weight": cg.ones(2)}, path)
-    with pytest.raises(ValueError, match=r"resume: .*run\.npz is no checkpoint"):
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz is not a checkpoint"):
         trainer.resume(path)
     cg.save({"format": 99}, path)
-    with pytest.raises(ValueError, match=r"resume: .*run\.npz has format 99, wanted 1"):
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz has format 99, expected 1"):
         trainer.resume(path)
     cg.save({"format": 1}, path)
     with pytest.raises(ValueError, match=r"resume: .*run\.npz does not fit this trainer \('accumulate'\)"):
         trainer.resume(path)
 
 
-def test_a_loader_that_has_become_shorter_is_named(tmp_path):
+def test_a_loader_that_is_now_shorter_is_named(tmp_path):
     path = tmp_path / "run.npz"
     trainer, loader = small(train.Checkpoint(path, every_steps=3), callbacks=[StopsAt(4)])
     trainer.fit(loader)
     again, _ = small(path)
     changed = pytest.warns(train.ResumeWarning, match="steps_per_epoch was 4 and is 2")
-    with changed, pytest.raises(ValueError, match="resume: 3 batches were done, but the loader gives 2"):
+    with (
+        changed,
+        pytest.raises(ValueError, match="resume: the checkpoint was written after batch 3, but the loader has 2"),
+    ):
         again.fit(list(loader)[:2], resume=True)
 
 
@@ -271,15 +276,15 @@ def test_leftovers_of_killed_writers_are_removed(tmp_path):
     path = tmp_path / "run.npz"
     trainer, loader = small(path)
     trainer.fit(loader)
-    kept, left = [".other.npz.123-abcdef00.tmp", "run.npz", "run.npz.tmp"], ".run.npz.123-abcdef00.tmp"
-    for name in (left, kept[0], kept[2]):
+    others, leftover = [".other.npz.123-abcdef00.tmp", "run.npz", "run.npz.tmp"], ".run.npz.123-abcdef00.tmp"
+    for name in (leftover, others[0], others[2]):
         (tmp_path / name).write_text("half")
     trainer.resume(path)
-    assert sorted(os.listdir(tmp_path)) == kept
-    path.rename(tmp_path / left)
+    assert sorted(os.listdir(tmp_path)) == others
+    path.rename(tmp_path / leftover)
     trainer, loader = small(path)
     trainer.fit(loader, resume=True)
-    assert sorted(os.listdir(tmp_path)) == kept and len(trainer.history) == 1
+    assert sorted(os.listdir(tmp_path)) == others and len(trainer.history) == 1
 
 
 def test_a_checkpoint_is_arrays_and_json(tmp_path):
@@ -294,19 +299,19 @@ def test_a_checkpoint_is_arrays_and_json(tmp_path):
 
 
 def test_a_generator_that_cannot_be_saved_is_named(tmp_path):
-    class Strange:
+    class Unknown:
         permutation = staticmethod(np.random.permutation)
 
     trainer, loader = small(tmp_path / "run.npz")
     data = loader.dataset
-    with pytest.raises(TypeError, match="checkpoint: the state of a generator of type Strange can't be saved"):
-        trainer.fit(DataLoader(data, 2, shuffle=True, generator=Strange()))
+    with pytest.raises(TypeError, match="checkpoint: can't save the state of a generator of type Unknown"):
+        trainer.fit(DataLoader(data, 2, shuffle=True, generator=Unknown()))
 
 
 # Fingerprints
 
 
-def test_the_fingerprint_is_of_names_dtypes_shapes_and_bytes():
+def test_the_fingerprint_covers_names_dtypes_shapes_and_bytes():
     state = {"a": np.arange(4, dtype=np.float32), "b": np.ones(2)}
     different = [
         {"c": state["a"], "b": state["b"]},

@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it leaves on the disk, and what it says when something is wrong."""
+"""The command line: what it prints, what it writes, and its error messages."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MNIST = DATA / "mnist-t10k"
 
 
 @pytest.fixture(autouse=True)
-def settings_kept():
-    """Threads and random numbers as they were."""
+def restored_settings():
+    """Restore the thread count and the random state."""
     threads, random = cg.get_num_threads(), cg.get_rng_state()
     yield
     cg.set_num_threads(threads)
@@ -35,7 +35,7 @@ def settings_kept():
 
 @pytest.fixture(scope="module")
 def digits_run(tmp_path_factory):
-    """A run of a few epochs on the digits."""
+    """A run of three epochs on the digits."""
     folder = tmp_path_factory.mktemp("runs") / "digits"
     arguments = ["train", "digits", "--epochs", "3", "--hidden", "64", "--threads", "1", "--out", str(folder)]
     assert cli.main(arguments) == 0
@@ -43,7 +43,7 @@ def digits_run(tmp_path_factory):
 
 
 def run(*arguments, **options):
-    """The command in a process of its own."""
+    """Run the command in a process."""
     call = [*COMMAND, *arguments]
     return subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options)
 
@@ -60,7 +60,7 @@ def failure(capsys, *arguments, code=1):
 
 
 def accuracy(text):
-    """The accuracy in what ``cygrad train`` prints."""
+    """The accuracy in the output of ``cygrad train``."""
     (number,) = re.findall(r"^test accuracy (\d+\.\d\d) %$", text, re.M)
     return float(number)
 
@@ -68,7 +68,7 @@ def accuracy(text):
 # train
 
 
-def test_the_digits_are_learnt_to_97_percent(tmp_path):
+def test_digits_reach_97_percent(tmp_path):
     done = run("train", "digits", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ""
     assert accuracy(done.stdout) >= 97
@@ -86,14 +86,14 @@ def test_the_digits_are_learnt_to_97_percent(tmp_path):
     assert 100 * test["accuracy"] == pytest.approx(accuracy(done.stdout), abs=0.005)
     assert saved.config.results["test_accuracy"] == test["accuracy"]
     # The best weights, not the last ones, are in the run.
-    held = train.evaluate(saved.model, cg.data.DataLoader(task.validation, 1024))
+    measured = train.evaluate(saved.model, cg.data.DataLoader(task.validation, 1024))
     values = [float(line.split(",")[3]) for line in metrics[1:]]
-    assert held["loss"] == pytest.approx(min(values), rel=1e-5)
+    assert measured["loss"] == pytest.approx(min(values), rel=1e-5)
     assert values.index(min(values)) + 1 == saved.config.results["best_epoch"]
 
 
 @pytest.mark.skipif(not MNIST.is_dir(), reason="no MNIST files here; CYGRAD_DATA names their folder's parent")
-def test_mnist_is_learnt_to_95_and_a_half_percent(tmp_path):
+def test_mnist_reaches_95_5_percent(tmp_path):
     done = run("train", "mnist", "--data", str(MNIST), "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stderr
     assert accuracy(done.stdout) >= 95.5
@@ -106,8 +106,8 @@ def test_the_same_seed_gives_the_same_run(tmp_path, digits_run):
     assert (again / "weights.npz").read_bytes() == (digits_run / "weights.npz").read_bytes()
 
 
-def test_a_last_batch_of_one_sample_does_no_harm(tmp_path):
-    # 1,258 images to train on leave one behind 3 batches of 419.
+def test_a_last_batch_of_one_sample_is_dropped(tmp_path):
+    # 1,258 training images are 3 batches of 419 and one image.
     out = str(tmp_path / "run")
     assert cli.main(["train", "digits", "--epochs", "1", "--batch-size", "419", "--out", out]) == 0
 
@@ -135,12 +135,12 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path):
     assert re.search(r"^interrupted: kept the weights of epoch \d+, validation loss", rest, re.M)
     assert accuracy(rest) > 80
     saved = runs.load(tmp_path / "run")
-    held = train.evaluate(saved.model, cg.data.DataLoader(runs.digits(0).validation, 1024))
+    measured = train.evaluate(saved.model, cg.data.DataLoader(runs.digits(0).validation, 1024))
     lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
-    assert held["loss"] == pytest.approx(min(float(line.split(",")[3]) for line in lines), rel=1e-5)
+    assert measured["loss"] == pytest.approx(min(float(line.split(",")[3]) for line in lines), rel=1e-5)
 
 
-def test_ctrl_c_in_the_first_epoch_leaves_an_older_run(tmp_path, capsys, monkeypatch, digits_run):
+def test_ctrl_c_in_the_first_epoch_keeps_an_older_run(tmp_path, capsys, monkeypatch, digits_run):
     folder = shutil.copytree(digits_run, tmp_path / "run")
 
     def interrupt(*arguments):
@@ -153,7 +153,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_an_older_run(tmp_path, capsys, monkeyp
         assert (folder / name).read_bytes() == (digits_run / name).read_bytes()
 
 
-def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, capsys, monkeypatch):
+def test_non_finite_data_stops_the_training_and_the_best_weights_are_saved(tmp_path, capsys, monkeypatch):
     task = runs.digits(0)
 
     def step(trainer, group, original=train.Trainer._step):
@@ -163,7 +163,7 @@ def test_bad_numbers_stop_the_training_and_the_best_weights_are_saved(tmp_path, 
 
     monkeypatch.setattr(train.Trainer, "_step", step)
     message = failure(capsys, "train", "digits", "--epochs", "5", "--out", str(tmp_path / "run"))
-    assert message == "fit: epoch 2, batch 4: the data hold nan"
+    assert message == "fit: epoch 2, batch 4: the data contains nan"
     saved = runs.load(tmp_path / "run")
     assert saved.config.results["best_epoch"] == 1
     assert train.evaluate(saved.model, cg.data.DataLoader(task.test, 512))["accuracy"] > 0.8
@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["letters"], 1, "train: the source must be digits, mnist, a .toml file or a table (.csv, .npy, .npz, .parquet, .tsv), got 'letters'"),
     ],
 )  # fmt: skip
-def test_wrong_options_are_named(capsys, tmp_path, monkeypatch, arguments, code, message):
+def test_invalid_options_are_named(capsys, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     assert message in failure(capsys, "train", *arguments, code=code)
     assert not (tmp_path / "runs" / "digits" / "config.json").exists()
@@ -229,7 +229,7 @@ def test_predict_reads_csv_and_npy(tmp_path, capsys, digits_run):
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
 
 
-def test_predict_says_what_is_wrong(tmp_path, capsys, digits_run):
+def test_predict_reports_errors(tmp_path, capsys, digits_run):
     table = tmp_path / "table.csv"
     table.write_text("1,2,3\n")
     wrong = failure(capsys, "predict", str(digits_run), str(table))
@@ -244,7 +244,7 @@ def test_predict_says_what_is_wrong(tmp_path, capsys, digits_run):
 # export
 
 
-def test_export_onnx_takes_rows_as_they_are(tmp_path, capsys, digits_run):
+def test_export_onnx_takes_unscaled_rows(tmp_path, capsys, digits_run):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     onnx = pytest.importorskip("onnx", reason="onnx is not installed")
     path = tmp_path / "digits.onnx"
@@ -276,7 +276,7 @@ def test_export_safetensors_has_the_weights_under_their_names(tmp_path, digits_r
             np.testing.assert_array_equal(opened.get_tensor(name), saved[name].array)
 
 
-def test_export_writes_into_the_run_unless_told_otherwise(tmp_path, digits_run):
+def test_export_writes_into_the_run_by_default(tmp_path, digits_run):
     pytest.importorskip("onnx", reason="onnx is not installed")
     pytest.importorskip("safetensors", reason="safetensors is not installed")
     folder = shutil.copytree(digits_run, tmp_path / "run")
@@ -287,9 +287,11 @@ def test_export_writes_into_the_run_unless_told_otherwise(tmp_path, digits_run):
     runs.prepare_folder(folder)  # still the folder of a run
 
 
-def test_export_says_what_is_wrong(tmp_path, capsys, monkeypatch, digits_run):
+def test_export_reports_errors(tmp_path, capsys, monkeypatch, digits_run):
     run, out = str(digits_run), str(tmp_path / "model")
-    assert failure(capsys, "export", str(tmp_path)) == f"runs.load: {tmp_path} is not a run folder: config.json is missing"
+    assert (
+        failure(capsys, "export", str(tmp_path)) == f"runs.load: {tmp_path} is not a run folder: config.json is missing"
+    )
     assert "argument --format: invalid choice: 'pickle'" in failure(capsys, "export", run, "--format", "pickle", code=2)
     wrong = failure(capsys, "export", run, "--format", "safetensors", "--out", f"{out}.onnx")
     assert wrong == f"export: a safetensors file must end in .safetensors, got '{out}.onnx'"
@@ -375,7 +377,7 @@ def test_no_command_and_ctrl_c_outside_the_training(capsys, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise on Windows")
-def test_a_reader_that_leaves_causes_no_traceback(tmp_path, digits_run):
+def test_a_closed_pipe_causes_no_traceback(tmp_path, digits_run):
     np.save(tmp_path / "rows.npy", np.zeros((20_000, 64), np.float32))
     arguments = [*COMMAND, "predict", "--proba", str(digits_run), str(tmp_path / "rows.npy")]
     with subprocess.Popen(
@@ -387,8 +389,20 @@ def test_a_reader_that_leaves_causes_no_traceback(tmp_path, digits_run):
     assert process.returncode == 1
 
 
-def test_the_library_does_not_load_what_only_the_commands_need():
-    names = {"argparse", "json", "csv", "tqdm", "safetensors", "onnx", "uvicorn", "asyncio", "cygrad.cli", "cygrad.bench", "cygrad.serve"}
+def test_importing_the_library_loads_nothing_that_only_commands_need():
+    names = {
+        "argparse",
+        "json",
+        "csv",
+        "tqdm",
+        "safetensors",
+        "onnx",
+        "uvicorn",
+        "asyncio",
+        "cygrad.cli",
+        "cygrad.bench",
+        "cygrad.serve",
+    }
     code = "import sys, numpy; before = set(sys.modules); import cygrad; print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert "cygrad" in done.stdout.split() and not names & set(done.stdout.split())

@@ -526,8 +526,8 @@ def test_csv(text, expected, tmp_path):
 BAD_MATRICES = {
     "empty": (b"", "has no rows of numbers"),
     "header only": (b"a,b\n", "has no rows of numbers"),
-    "ragged": (b"a,b\n1,2\n3\n", "line 3 of .* has 1 fields, previous lines have 2"),
-    "header too short": (b"a\n1,2\n", "line 2 of .* has 2 fields"),
+    "ragged": (b"a,b\n1,2\n3\n", "line 3 of .* must have 2 fields, as previous lines do, got 1"),
+    "header too short": (b"a\n1,2\n", "line 2 of .* must have 1 fields, as previous lines do, got 2"),
     "text": (b"1,2\n\n3,x\n", "line 3 of .*: expected a number, got 'x'"),
     "text in the first line": (b"1,x\n3,4\n", "line 1 of .*: expected a number, got 'x'"),
     "two header lines": (b"a,b\nc,d\n", "line 2 of .*: expected a number, got 'c'"),

@@ -160,10 +160,10 @@ def test_nothing_is_written_for_a_model_that_cannot_be_described(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("model.json", b"{", "model.json is no JSON"),
-        ("model.json", b"\xff\xfe", "model.json is no JSON"),
-        ("model.json", b"[]", "describes no model"),
-        ("model.json", b'{"network": {}}', "has format None, wanted 1"),
+        ("model.json", b"{", "model.json is not valid JSON"),
+        ("model.json", b"\xff\xfe", "model.json is not valid JSON"),
+        ("model.json", b"[]", "does not describe a model"),
+        ("model.json", b'{"network": {}}', "has format None, expected 1"),
         ("model.json", b'{"format": 1, "network": {"type": "exec"}}', "no module 'exec'"),
         ("model.json", b'{"format": 1, "network": {"type": "ReLU", "options": {}}}', "unexpected keys"),
         ("weights.safetensors", b"", "truncated or corrupt"),
@@ -181,5 +181,5 @@ def test_a_corrupt_model_is_rejected(saved, name, content, message):
 def test_a_missing_file_is_named(saved, name):
     folder, _ = saved
     (folder / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"is no saved model, it has no {name}"):
+    with pytest.raises(FileNotFoundError, match=f"is not a saved model: {name} is missing"):
         cg.train.load_model(folder)

@@ -111,10 +111,10 @@ def project(tmp_path_factory):
     path = os.pathsep.join([here, os.path.dirname(os.path.dirname(cg.__file__))])
     environment = {**os.environ, **names, "PYTHONPATH": path, "DVC_SITE_CACHE_DIR": str(folder / "site")}
 
-    def run(*command, place=folder / "work"):
+    def run(*command, cwd=folder / "work"):
         if command[0] == "dvc":
             command = (sys.executable, "-m", *command)
-        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -164,17 +164,17 @@ def test_outputs_go_to_a_remote_and_come_back(project, tmp_path):
     run, work = project
     run("dvc", "push")
     run("git", "clone", "-q", str(work), str(tmp_path / "clone"))
-    run("dvc", "pull", place=tmp_path / "clone")
+    run("dvc", "pull", cwd=tmp_path / "clone")
     assert (tmp_path / "clone" / "model.npz").read_bytes() == (work / "model.npz").read_bytes()
 
 
 def test_metrics_without_a_pipeline_are_shown(project, tmp_path):
     run, _ = project
-    run("git", "init", "-q", place=tmp_path)
-    run("dvc", "init", "-q", place=tmp_path)
+    run("git", "init", "-q", cwd=tmp_path)
+    run("dvc", "init", "-q", cwd=tmp_path)
     _, history = fit(DVC(tmp_path / "dvclive"))
-    shown = json.loads(run("dvc", "metrics", "show", "--json", place=tmp_path))
+    shown = json.loads(run("dvc", "metrics", "show", "--json", cwd=tmp_path))
     (data,) = shown[""]["data"].values()
     assert data["data"]["val_loss"] == history["val_loss"][-1]
-    plots = json.loads(run("dvc", "plots", "show", "--json", place=tmp_path))
+    plots = json.loads(run("dvc", "plots", "show", "--json", cwd=tmp_path))
     assert any(name.endswith("val_loss.tsv") for name in plots["data"])

@@ -17,7 +17,7 @@ from tests.test_trainer import assert_same, setting, state, trainer_of, two_clas
 
 
 def deep(scale, depth=8):
-    """Sigmoids on weights of one scale."""
+    """Sigmoid layers with weights of one scale."""
     layers = [layer for _ in range(depth) for layer in (nn.Linear(2, 2, bias=False), nn.Sigmoid())]
     model = nn.Sequential(*layers)
     for layer in model[::2]:
@@ -26,7 +26,7 @@ def deep(scale, depth=8):
 
 
 def fitted(model, loss=F.cross_entropy, lr=0.1, **options):
-    """The health of a model that learned for an epoch of two steps, and the warnings."""
+    """Train for an epoch of two steps; return the health callback and the warnings."""
     health = train.GradientHealth(**{"every": 1, **options})
     optimizer = optim.SGD(model.parameters(), lr=lr)
     with warnings.catch_warnings(record=True) as caught:
@@ -38,7 +38,7 @@ def fitted(model, loss=F.cross_entropy, lr=0.1, **options):
     return health, [(w.category, str(w.message)) for w in caught]
 
 
-def test_the_numbers_are_those_of_the_gradients():
+def test_the_statistics_are_those_of_the_gradients():
     model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
     before = state(model)
     batch = (cg.ones(4, 2), cg.tensor([0, 1, 1, 1]))
@@ -58,7 +58,7 @@ def test_the_numbers_are_those_of_the_gradients():
     assert health.records == [health.layers]
 
 
-def test_vanishing_gradients_are_named_once_a_layer():
+def test_vanishing_gradients_are_reported_once_per_layer():
     health, caught = fitted(deep(0.5))
     assert {kind for kind, _ in caught} == {train.VanishingGradientWarning}
     named = [text.split("layer ")[1].split(" ")[0] for _, text in caught]
@@ -67,7 +67,7 @@ def test_vanishing_gradients_are_named_once_a_layer():
     assert issubclass(train.VanishingGradientWarning, train.GradientWarning) and len(health.records) == 2
 
 
-def test_exploding_gradients_are_named():
+def test_exploding_gradients_are_reported():
     model = nn.Sequential(nn.Linear(2, 2))
     health, caught = fitted(model, lr=0.0)
     assert not caught
@@ -77,7 +77,7 @@ def test_exploding_gradients_are_named():
     assert "the gradient of layer 0 explodes: its norm is" in caught[0][1]
 
 
-def test_gradients_that_are_not_finite_are_named_before_the_training_ends():
+def test_non_finite_gradients_are_reported_before_the_training_ends():
     _, caught = fitted(nn.Sequential(nn.Linear(2, 2)), lambda y, t: ((y - y.detach()) ** 2).sqrt().sum())
     assert caught == [
         (train.NanGradientWarning, "epoch 1, step 1: the gradient of layer 0 is not finite, its norm is nan")
@@ -94,7 +94,7 @@ def test_a_healthy_training_has_no_warning_and_the_same_bits():
     assert_same(state(model), state(other))
 
 
-def test_a_warning_made_an_error_is_that_error():
+def test_a_warning_turned_into_an_error_is_raised_as_it_is():
     with warnings.catch_warnings():
         warnings.simplefilter("error", train.GradientWarning)
         model = deep(0.5)
@@ -104,8 +104,8 @@ def test_a_warning_made_an_error_is_that_error():
 
 
 @pytest.mark.parametrize("options", [{"every": 0}, {"vanishing": 1.0}, {"exploding": 0.0}])
-def test_numbers_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match="GradientHealth: wanted every of at least 1, vanishing in"):
+def test_arguments_out_of_range_are_rejected(options):
+    with pytest.raises(ValueError, match="GradientHealth: every must be at least 1, vanishing in"):
         train.GradientHealth(**options)
 
 
@@ -113,7 +113,7 @@ def test_numbers_out_of_range_are_refused(options):
 
 
 @pytest.mark.parametrize("kind", [optim.SGD, optim.AdamW])
-def test_the_range_test_leaves_everything_as_it_was(kind):
+def test_the_range_test_restores_everything(kind):
     model, _, _ = setting()
     optimizer = kind(model.parameters(), lr=0.02)
     loader = DataLoader(two_classes(), 8, shuffle=True, generator=np.random.default_rng(0))
@@ -134,7 +134,7 @@ def test_the_range_test_leaves_everything_as_it_was(kind):
 
 
 def test_the_first_rates_are_not_suggested():
-    """The loss of a single batch falls fastest to that of the next."""
+    """The smoothed loss changes most between the first batches."""
     losses = [2.0, *np.linspace(1.0, 0.99, 13), 0.9, *np.linspace(0.8, 2, 5)]
     tried = train.RateTest(np.logspace(-6, 0, 20).tolist(), losses)
     assert tried.suggestion in tried.rates[12:16]
@@ -143,21 +143,21 @@ def test_the_first_rates_are_not_suggested():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"start": 0.0}, "find_lr: the rates must rise from above 0, got 0.0 and 1.0"),
-        ({"start": 2.0}, "find_lr: the rates must rise from above 0, got 2.0 and 1.0"),
-        ({"steps": 1}, "find_lr: wanted at least 2 steps"),
-        ({"smoothing": 1.0}, "find_lr: wanted at least 2 steps, a smoothing in"),
-        ({"start": 1e30, "end": 1e35}, "find_lr: the loss diverged after 1 updates, a lower start is wanted"),
+        ({"start": 0.0}, "find_lr: start must be above 0 and end above start, got 0.0 and 1.0"),
+        ({"start": 2.0}, "find_lr: start must be above 0 and end above start, got 2.0 and 1.0"),
+        ({"steps": 1}, "find_lr: steps must be at least 2, "),
+        ({"smoothing": 1.0}, "find_lr: steps must be at least 2, smoothing in [0, 1)"),
+        ({"start": 1e30, "end": 1e35}, "find_lr: the loss diverged after 1 updates; try a lower start"),
     ],
 )
-def test_range_tests_that_make_no_sense_are_named(options, message):
+def test_invalid_range_tests_are_rejected(options, message):
     model, loader, _ = setting(model=nn.Linear(2, 2))
     before = state(model)
     with pytest.raises(ValueError) as caught, np.errstate(all="ignore"):
         train.find_lr(model, F.cross_entropy, optim.SGD(model.parameters(), lr=0.1), loader, **options)
     assert str(caught.value).startswith(message)
     assert_same(state(model), before)
-    with pytest.raises(ValueError, match="find_lr: the loader gives no batches"):
+    with pytest.raises(ValueError, match="find_lr: the loader has no batches"):
         train.find_lr(model, F.cross_entropy, optim.SGD(model.parameters(), lr=0.1), [])
 
 
@@ -177,12 +177,12 @@ def test_the_plot_has_a_panel_for_each_number(tmp_path):
     assert [axes.get_ylabel() for axes in history.plot(["lr"]).axes] == ["lr"]
     figure.savefig(tmp_path / "history.png")
     assert (tmp_path / "history.png").stat().st_size > 1000
-    with pytest.raises(KeyError, match="there is no 'f1'"):
+    with pytest.raises(KeyError, match="no record has 'f1'"):
         history.plot(["f1"])
 
 
-def test_without_matplotlib_one_sentence_says_so(monkeypatch):
+def test_plotting_without_matplotlib_raises_one_message(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError) as caught:
         train.History(list(RECORDS)).plot()
-    assert str(caught.value) == "History.plot: it needs matplotlib: pip install 'cygrad[plot]'"
+    assert str(caught.value) == "History.plot: plotting needs matplotlib: pip install 'cygrad[plot]'"

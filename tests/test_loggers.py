@@ -195,7 +195,7 @@ def test_only_http_addresses_are_tried(unused_port):
 # Sender
 
 
-def numbers(rows):
+def indices(rows):
     return [row["n"] for row in rows]
 
 
@@ -205,7 +205,7 @@ def test_sender_sends_everything_in_order(tmp_path):
     for n in range(1000):
         sender.put({"n": n})
     assert sender.close(10) and sender.problem is None
-    assert numbers(got) == list(range(1000)) and not path.exists()
+    assert indices(got) == list(range(1000)) and not path.exists()
 
 
 def test_sender_saves_unsent_rows(tmp_path):
@@ -221,7 +221,7 @@ def test_sender_saves_unsent_rows(tmp_path):
         sender.put({"n": n})
     assert not sender.close(10)
     assert sender.problem == "away for long"
-    assert numbers(got) + numbers(read_jsonl(path)) == list(range(500))
+    assert indices(got) + indices(read_jsonl(path)) == list(range(500))
     assert 0 < len(got) < 500
 
 
@@ -243,7 +243,7 @@ def test_sender_retries_when_the_server_is_back(tmp_path):
     away.clear()
     sender.put({"n": 2})
     assert sender.close(10) and sender.problem == "away"
-    assert numbers(got) == [0, 1, 2] and not path.exists()
+    assert indices(got) == [0, 1, 2] and not path.exists()
 
 
 def test_sender_does_not_wait_for_a_hanging_server(tmp_path):
@@ -255,7 +255,7 @@ def test_sender_does_not_wait_for_a_hanging_server(tmp_path):
     try:
         assert not sender.close(0.1)
         assert sender.problem == "it took more than 0.1 seconds"
-        assert numbers(read_jsonl(path)) == [0, 1]
+        assert indices(read_jsonl(path)) == [0, 1]
     finally:
         release.set()
         sender._thread.join(10)
@@ -265,7 +265,7 @@ def test_sender_works_without_a_file(tmp_path):
     got = []
     sender = Sender(got.extend, str(tmp_path / "missing" / "unsent.jsonl"), seconds=60)
     sender.put({"n": 0})
-    assert sender.close(10) and numbers(got) == [0]
+    assert sender.close(10) and indices(got) == [0]
 
 
 # Estimators

@@ -1,4 +1,4 @@
-"""Metrics agree with scikit-learn, however the samples come in batches."""
+"""Metrics agree with scikit-learn, for any batch size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def softmax(scores):
 
 
 def cases():
-    """Name, metric, output, target, and scikit-learn's number."""
+    """Name, metric, outputs, targets, and scikit-learn's value."""
     two = np.stack([-LOGITS, LOGITS], 1)
     yield "accuracy", train.Accuracy(), SCORES, LABELS, lambda m: m.accuracy_score(LABELS, SCORES.argmax(1))
     yield "accuracy of logits", train.Accuracy(), LOGITS, BINARY, lambda m: m.accuracy_score(BINARY, LOGITS > 0)
@@ -74,12 +74,12 @@ def test_metrics_agree_with_scikit_learn(case, size):
 
 
 @pytest.mark.parametrize("name", ["accuracy", "f1", "roc_auc", "mae", "r2"])
-def test_of_nothing_there_is_no_number(name):
+def test_without_samples_a_metric_is_nan(name):
     metric = train.metrics.metric(name)
     assert metric.name == name and math.isnan(metric.compute())
 
 
-def test_one_class_has_no_area_and_one_sample_no_spread():
+def test_undefined_metrics_are_nan():
     area, r2 = train.RocAuc(), train.R2()
     area.update(np.array([1.0, 2.0]), np.array([1, 1]))
     r2.update(np.array([1.0]), np.array([1.0]))
@@ -89,16 +89,16 @@ def test_one_class_has_no_area_and_one_sample_no_spread():
 @pytest.mark.parametrize(
     ("metric", "output", "target", "message"),
     [
-        (train.Accuracy(), np.ones((3, 2)), np.ones((3, 1), int), "accuracy: an output of shape (3, 2) does not fit targets of shape (3, 1)"),
-        (train.Accuracy(), np.ones((3, 2)), np.array([0, 1, 2]), "accuracy: targets must be class numbers from 0 to 1, got 0 to 2"),
-        (train.Accuracy(), np.ones((2, 2)), np.array([0, -1]), "accuracy: targets must be class numbers from 0 to 1, got -1 to 0"),
-        (train.Accuracy(), np.ones((2, 2)), np.array([0.5, 1]), "accuracy: targets must be class numbers from 0 to 1, got 0.5 to 1.0"),
+        (train.Accuracy(), np.ones((3, 2)), np.ones((3, 1), int), "accuracy: outputs of shape (3, 2) do not match targets of shape (3, 1)"),
+        (train.Accuracy(), np.ones((3, 2)), np.array([0, 1, 2]), "accuracy: targets must be class indices in [0, 1], got 0 to 2"),
+        (train.Accuracy(), np.ones((2, 2)), np.array([0, -1]), "accuracy: targets must be class indices in [0, 1], got -1 to 0"),
+        (train.Accuracy(), np.ones((2, 2)), np.array([0.5, 1]), "accuracy: targets must be class indices in [0, 1], got 0.5 to 1.0"),
         (train.F1("binary"), np.ones((2, 3)), np.array([0, 1]), "f1: the binary average needs two classes, got 3"),
-        (train.MAE(), np.ones((3, 2)), np.ones(3), "mae: an output of shape (3, 2) does not fit targets of shape (3,)"),
-        (train.R2(), np.ones((3, 3)), np.ones((3, 1)), "r2: an output of shape (3, 3) does not fit targets of shape (3, 1)"),
+        (train.MAE(), np.ones((3, 2)), np.ones(3), "mae: outputs of shape (3, 2) do not match targets of shape (3,)"),
+        (train.R2(), np.ones((3, 3)), np.ones((3, 1)), "r2: outputs of shape (3, 3) do not match targets of shape (3, 1)"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_named(metric, output, target, message):
+def test_mismatched_shapes_and_targets_are_rejected(metric, output, target, message):
     with pytest.raises(ValueError) as caught:
         metric.update(output, target)
     assert str(caught.value) == message

@@ -76,9 +76,9 @@ def test_existing_artifacts_are_logged(logged):
 
 
 def test_the_model_is_logged_to_the_run(logged):
-    (found,) = mlflow.search_logged_models([logged.run.info.experiment_id], output_format="list")
-    assert found.source_run_id == logged.run_id and found.name == "model"
-    model = flavor.load_model(found.model_uri)
+    (entry,) = mlflow.search_logged_models([logged.run.info.experiment_id], output_format="list")
+    assert entry.source_run_id == logged.run_id and entry.name == "model"
+    model = flavor.load_model(entry.model_uri)
     np.testing.assert_array_equal(cg.train.predict(model, X), logged.trainer.predict(X))
 
 
@@ -129,12 +129,12 @@ def test_the_model_is_served(logged, tmp_path, unused_port):
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--host", "127.0.0.1"]
     command += ["--port", str(unused_port), "-m", f"runs:/{logged.run_id}/model"]
     address = f"http://127.0.0.1:{unused_port}"
-    wanted = logged.trainer.predict(X)
+    expected = logged.trainer.predict(X)
     with server(command, f"{address}/ping", tmp_path / "log", MLFLOW_TRACKING_URI=logged.uri):
         for name in ("inputs", "instances"):
             status, answer = request(f"{address}/invocations", json.dumps({name: X.tolist()}).encode())
             assert status == 200, answer
-            np.testing.assert_allclose(json.loads(answer)["predictions"], wanted, rtol=1e-6)
+            np.testing.assert_allclose(json.loads(answer)["predictions"], expected, rtol=1e-6)
         status, _ = request(f"{address}/invocations", b'{"inputs": [["a", 1, 2, 3]]}')
         assert status == 400
 
@@ -144,9 +144,9 @@ def test_the_model_is_served(logged, tmp_path, unused_port):
 
 def test_an_example_gives_the_signature(tmp_path):
     flavor.save_model(cg.train.mlp((4, 3)), tmp_path / "m", input_example=as_frame(X), metadata={"k": 1})
-    found = mlflow.models.Model.load(str(tmp_path / "m"))
-    assert found.signature.inputs.input_names() == list("abcd") and found.metadata == {"k": 1}
-    assert found.flavors["cygrad"]["cygrad_version"] == cg.__version__
+    loaded = mlflow.models.Model.load(str(tmp_path / "m"))
+    assert loaded.signature.inputs.input_names() == list("abcd") and loaded.metadata == {"k": 1}
+    assert loaded.flavors["cygrad"]["cygrad_version"] == cg.__version__
     assert mlflow.pyfunc.load_model(str(tmp_path / "m")).predict(as_frame(X)).shape == (6, 3)
     requirements = (tmp_path / "m" / "requirements.txt").read_text().split()
     assert f"cygrad=={cg.__version__}" in requirements
@@ -176,9 +176,9 @@ def test_a_model_that_cannot_be_saved_is_named_before_the_training(tmp_path):
     class Own(cg.nn.Sequential):
         pass
 
-    made = trainer(MLflow(tracking_uri=f"sqlite:///{tmp_path}/m.db"), model=Own(cg.nn.Linear(4, 2)))
+    trained = trainer(MLflow(tracking_uri=f"sqlite:///{tmp_path}/m.db"), model=Own(cg.nn.Linear(4, 2)))
     with pytest.raises(cg.train.CallbackError, match="Own is not a module of"):
-        made.fit([])
+        trained.fit([])
 
 
 # An unreachable server
@@ -189,7 +189,7 @@ def test_nothing_is_lost_if_the_server_is_unreachable(tmp_path, monkeypatch, unu
     address = f"http://127.0.0.1:{unused_port}"
     callback = MLflow("away", every=4, tracking_uri=address, seconds=0.01)
     with pytest.warns(TrackerWarning, match=rf"MLflow: cannot send to {address} \(.* does not answer") as caught:
-        made, history = fit(callback)
+        trained, history = fit(callback)
     assert len([one for one in caught if one.category is TrackerWarning]) == 1 and len(history) == 3
     (path,) = tmp_path.glob("*.jsonl")
     assert str(path) in str(caught[0].message)
@@ -198,14 +198,14 @@ def test_nothing_is_lost_if_the_server_is_unreachable(tmp_path, monkeypatch, unu
     later = MLflow("away", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
     run_id = later.replay(path)
     client = mlflow.MlflowClient(later.tracking_uri)
-    found = client.get_run(run_id)
-    assert found.info.status == "FINISHED" and found.data.params["optimizer"] == "AdamW"
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED" and run.data.params["optimizer"] == "AdamW"
     assert [m.value for m in client.get_metric_history(run_id, "val_loss")] == history["val_loss"]
     assert [m.step for m in client.get_metric_history(run_id, "batch/lr")] == [4, 8, 12, 16, 20, 24]
-    assert found.info.end_time - found.info.start_time < 60_000
-    (model,) = client.search_logged_models([found.info.experiment_id])
+    assert run.info.end_time - run.info.start_time < 60_000
+    (model,) = client.search_logged_models([run.info.experiment_id])
     mlflow.set_tracking_uri(later.tracking_uri)
-    np.testing.assert_array_equal(cg.train.predict(flavor.load_model(model.model_uri), X), made.predict(X))
+    np.testing.assert_array_equal(cg.train.predict(flavor.load_model(model.model_uri), X), trained.predict(X))
 
 
 def test_training_continues_if_the_store_raises(tmp_path, monkeypatch):
@@ -219,18 +219,18 @@ def test_training_continues_if_the_store_raises(tmp_path, monkeypatch):
 
 def test_a_resumed_training_continues_its_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found, states = [], []
+    run_ids, states = [], []
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     for stop in (2 * STEPS + 3, 10**9):
         callback = MLflow(every=1, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False, seconds=0.01)
         wait = Wait(callback)
         fit(callback, wait, Stop(stop), checkpoint=cg.train.Checkpoint(tmp_path / "run.npz", every_steps=7))
-        found.append(callback.run_id)
+        run_ids.append(callback.run_id)
         states.append(client.get_run(callback.run_id).info.status)
-    assert found[0] == found[1] is not None and states == ["KILLED", "FINISHED"]
-    assert [m.step for m in client.get_metric_history(found[0], "loss")] == [1, 2, 3]
+    assert run_ids[0] == run_ids[1] is not None and states == ["KILLED", "FINISHED"]
+    assert [m.step for m in client.get_metric_history(run_ids[0], "loss")] == [1, 2, 3]
     # The checkpoint is from step 16, so that three steps are repeated.
-    assert [m.step for m in client.get_metric_history(found[0], "batch/loss")] == list(range(1, 3 * STEPS + 1))
+    assert [m.step for m in client.get_metric_history(run_ids[0], "batch/loss")] == list(range(1, 3 * STEPS + 1))
 
 
 def test_an_error_marks_the_run_as_failed(tmp_path, monkeypatch):

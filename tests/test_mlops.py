@@ -78,22 +78,22 @@ def test_the_model_is_deployed(done):
 @pytest.mark.skipif(not SERVES, reason="this build has no cygrad serve")
 def test_a_server_with_another_model_is_not_deployed(done, tmp_path):
     folder, home, _ = done
-    place = tmp_path / "deploy"
-    shutil.copytree(folder / "deploy-deploy", place)
-    sample = json.loads((place / "evaluation" / "sample.json").read_text())
+    copy = tmp_path / "deploy"
+    shutil.copytree(folder / "deploy-deploy", copy)
+    sample = json.loads((copy / "evaluation" / "sample.json").read_text())
     sample["predictions"][0] = (sample["predictions"][0] + 1) % 10
-    (place / "evaluation" / "sample.json").write_text(json.dumps(sample))
-    failed = subprocess.run([sys.executable, "deploy.py"], cwd=place, env=environment(home), capture_output=True, text=True, timeout=60)
+    (copy / "evaluation" / "sample.json").write_text(json.dumps(sample))
+    failed = subprocess.run([sys.executable, "deploy.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=60)
     assert failed.returncode == 1 and "predictions do not match those of the trained model" in failed.stdout
 
 
 def test_a_bad_model_is_not_published(done, tmp_path):
     folder, home, _ = done
-    place = tmp_path / "reproduce"
-    shutil.copytree(folder / "reproduce-reproduce", place)
-    text = (place / "params.yaml").read_text()
-    (place / "params.yaml").write_text(text.replace("min_accuracy: 0.96", "min_accuracy: 0.999"))
-    failed = subprocess.run([sys.executable, "check.py"], cwd=place, env=environment(home), capture_output=True, text=True, timeout=60)
+    copy = tmp_path / "reproduce"
+    shutil.copytree(folder / "reproduce-reproduce", copy)
+    text = (copy / "params.yaml").read_text()
+    (copy / "params.yaml").write_text(text.replace("min_accuracy: 0.96", "min_accuracy: 0.999"))
+    failed = subprocess.run([sys.executable, "check.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=60)
     assert failed.returncode == 1 and "not good enough" in failed.stdout
 
 
@@ -101,14 +101,14 @@ def test_data_that_leak_are_found(done, tmp_path):
     import numpy as np
 
     folder, home, _ = done
-    place = tmp_path / "reproduce"
-    shutil.copytree(folder / "reproduce-reproduce", place)
-    with np.load(place / "data" / "splits.npz") as file:
+    copy = tmp_path / "reproduce"
+    shutil.copytree(folder / "reproduce-reproduce", copy)
+    with np.load(copy / "data" / "splits.npz") as file:
         arrays = dict(file)
     arrays["test_rows"][0] = arrays["train_rows"][0]
-    np.savez(place / "data" / "splits.npz", **arrays)
+    np.savez(copy / "data" / "splits.npz", **arrays)
     command = [sys.executable, "-m", "pytest", "-q", "tests/test_data.py"]
-    failed = subprocess.run(command, cwd=place, env=environment(home), capture_output=True, text=True, timeout=60)
+    failed = subprocess.run(command, cwd=copy, env=environment(home), capture_output=True, text=True, timeout=60)
     assert failed.returncode == 1 and "test_no_row_is_in_two_splits" in failed.stdout
     assert "1 failed" in failed.stdout
 

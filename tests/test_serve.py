@@ -1,4 +1,4 @@
-"""``cygrad serve``: a real server in a process of its own; what it answers, what it refuses, and how it ends."""
+"""``cygrad serve``, as a server process: answers, refusals and shutdown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def folder(tmp_path_factory):
     """A run of a small model on 4 columns, with classes 3, 5 and 7."""
     cg.manual_seed(0)
     path = tmp_path_factory.mktemp("run") / "small"
-    config = cg.runs.ImageConfig([4, 8, 3], 0.1, mean=2.0, std=3.0, classes=[3, 5, 7], version=cg.__version__, task="small")
+    config = cg.runs.ImageConfig(
+        [4, 8, 3], 0.1, mean=2.0, std=3.0, classes=[3, 5, 7], version=cg.__version__, task="small"
+    )
     cg.runs.save(path, cg.runs.ImageRun(cg.train.mlp(config.sizes, 0.1), config))
     return path
 
@@ -48,7 +50,7 @@ def saved(folder):
 
 
 def start(folder, *options):
-    """The server's process, and its port; the port is one that is free."""
+    """Start a server on a free port; return the process and the port."""
     command = [sys.executable, "-W", "error", "-m", "cygrad", "serve", str(folder), "--port", "0", *options]
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = process.stdout.readline()
@@ -84,7 +86,9 @@ def ask(port, method, path, body=None, kind=None, **headers):
 
 
 def post(port, content, kind=JSON):
-    status, _, body = ask(port, "POST", "/invocations", content if isinstance(content, (bytes, str)) else json.dumps(content), kind)
+    status, _, body = ask(
+        port, "POST", "/invocations", content if isinstance(content, (bytes, str)) else json.dumps(content), kind
+    )
     return status, json.loads(body)
 
 
@@ -92,7 +96,7 @@ def drawn(count, seed=0):
     return np.random.default_rng(seed).normal(2, 3, (count, 4)).round(3)
 
 
-# What it answers
+# Answers
 
 
 @pytest.mark.parametrize("path", ["/health", "/ping"])
@@ -115,13 +119,16 @@ def test_metadata(port):
 
 
 def forms(rows):
-    """The same rows in every form that a request may have: (content, type)."""
+    """The same rows in every request format: (content, type)."""
     values = rows.tolist()
     named = [dict(zip(COLUMNS, row)) for row in values]
     text = "\n".join([",".join(COLUMNS), *(",".join(map(repr, row)) for row in values)])
     return {
         "split": ({"dataframe_split": {"columns": COLUMNS, "data": values}}, JSON),
-        "split with index": ({"dataframe_split": {"columns": COLUMNS, "index": list(range(len(rows))), "data": values}}, JSON),
+        "split with index": (
+            {"dataframe_split": {"columns": COLUMNS, "index": list(range(len(rows))), "data": values}},
+            JSON,
+        ),
         "split without names": ({"dataframe_split": {"data": values}}, JSON),
         "split, numbered": ({"dataframe_split": {"columns": [0, 1, 2, 3], "data": values}}, JSON),
         "records": ({"dataframe_records": named}, JSON),
@@ -153,8 +160,8 @@ def test_probabilities(port, saved):
 
 
 @pytest.mark.parametrize("name", [name for name in forms(drawn(1)) if name != "csv, Windows"])
-def test_mlflow_reads_the_same(name):
-    """What MLflow's own server makes of each form is the same table."""
+def test_mlflow_parses_the_same_table(name):
+    """MLflow's own server parses each format to the same table."""
     server = pytest.importorskip("mlflow.pyfunc.scoring_server", reason="mlflow is not installed")
     rows = drawn(3)
     content, kind = forms(rows)[name]
@@ -168,7 +175,7 @@ def test_mlflow_reads_the_same(name):
     np.testing.assert_array_equal(np.float64(read_request(text.encode(), kind, ROWS).rows), np.asarray(theirs))
 
 
-def test_many_at_once_get_their_own_answers(port, saved):
+def test_concurrent_requests_get_their_own_answers(port, saved):
     def one(seed):
         rows = drawn(100, seed)
         return post(port, {"inputs": rows.tolist()}), saved.classes(rows.astype(np.float32)).tolist()
@@ -178,7 +185,7 @@ def test_many_at_once_get_their_own_answers(port, saved):
             assert (status, answer) == (200, {"predictions": wanted})
 
 
-def test_a_connection_is_kept(port):
+def test_a_connection_is_kept_alive(port):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for _ in range(3):
         connection.request("POST", "/invocations", json.dumps({"inputs": drawn(2).tolist()}), {"Content-Type": JSON})
@@ -187,7 +194,7 @@ def test_a_connection_is_kept(port):
     connection.close()
 
 
-# What it refuses
+# Refusals
 
 BAD = {
     "not JSON": ("{", 400, "the body is not valid JSON (Expecting property name"),
@@ -235,7 +242,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_json_is_told_in_a_sentence(port, name):
+def test_bad_json_is_refused_with_a_message(port, name):
     content, status, message = BAD[name]
     got, answer = post(port, content)
     assert (got, answer.keys()) == (status, {"error_code", "message"})
@@ -259,7 +266,7 @@ def test_bad_json_is_told_in_a_sentence(port, name):
         ('a,b,c,"d\n1,2,3,4\n', "the body is not valid CSV ("),
     ],
 )  # fmt: skip
-def test_bad_csv_is_told_in_a_sentence(port, text, message):
+def test_bad_csv_is_refused_with_a_message(port, text, message):
     status, answer = post(port, text, CSV)
     assert status == 400 and message in answer["message"]
 
@@ -280,7 +287,10 @@ def test_other_content_types(port, kind, message):
 
 def test_a_compressed_body_is_refused(port):
     status, _, body = ask(port, "POST", "/invocations", b"\x1f\x8b", JSON, **{"Content-Encoding": "gzip"})
-    assert status == 415 and json.loads(body)["message"] == "the body must not be compressed, got the content encoding gzip"
+    assert (
+        status == 415
+        and json.loads(body)["message"] == "the body must not be compressed, got the content encoding gzip"
+    )
 
 
 @pytest.mark.parametrize(
@@ -300,7 +310,7 @@ def test_other_paths_and_methods(port, method, path, status, message):
 
 
 def answer_on(connection):
-    """Status and content of the answer that comes on a connection."""
+    """Status and content of the answer on a connection."""
     with contextlib.closing(http.client.HTTPResponse(connection)) as answer:
         answer.begin()
         return answer.status, answer.read()
@@ -318,7 +328,7 @@ HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json
         (HEAD + b"Content-Length: -1\r\n\r\n", 400),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + (b"4000\r\n" + b" " * 0x4000 + b"\r\n") * 10 + b"0\r\n\r\n", 413),
-        # Who waits to be told to send the body is told not to.
+        # A client that waits for permission to send the body is refused.
         (HEAD + b"Expect: 100-continue\r\nContent-Length: 99999999999\r\n\r\n", 413),
     ],
 )  # fmt: skip
@@ -338,7 +348,7 @@ def test_an_endless_header_is_cut_off(port):
     assert ask(port, "GET", "/health")[0] == 200
 
 
-def test_clients_that_leave_or_wait_do_no_harm(port):
+def test_clients_that_disconnect_or_stall_do_no_harm(port):
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", port)) as gone:
             gone.sendall(HEAD + b"Content-Length: 1000\r\n\r\n{")
@@ -347,8 +357,8 @@ def test_clients_that_leave_or_wait_do_no_harm(port):
         assert post(port, {"inputs": drawn(3).tolist()})[0] == 200
 
 
-def test_a_body_that_does_not_come(folder, saved):
-    """Served in this process, for a limit that the command does not offer."""
+def test_a_body_that_does_not_arrive(folder, saved):
+    """In this process, because the command has no option for this limit."""
     import asyncio
 
     from cygrad.serve import Application
@@ -367,8 +377,8 @@ def test_a_body_that_does_not_come(folder, saved):
     assert b"the body did not arrive within 0.05 seconds" in sent[1]["body"]
 
 
-def test_heads_that_do_not_come_are_cut_off(saved):
-    """Of the first request, of one that has begun, and of the next on a connection; others are answered."""
+def test_heads_that_do_not_arrive_are_cut_off(saved):
+    """Heads of a first request, of an incomplete one, and of the next on a connection; other requests are answered."""
     import asyncio
 
     uvicorn = pytest.importorskip("uvicorn")
@@ -394,8 +404,8 @@ def test_heads_that_do_not_come_are_cut_off(saved):
         return answer
 
     async def scenario():
-        made = lambda: Quick(config=config, server_state=state, app_state={})  # noqa: E731
-        server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+        protocol = lambda: Quick(config=config, server_state=state, app_state={})  # noqa: E731
+        server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
             head, ask = b"GET /health HTTP/1.1\r\nHost: a\r\n", b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -407,14 +417,14 @@ def test_heads_that_do_not_come_are_cut_off(saved):
                 talk(port, body, b"1", b"2", b"3", b"4"),
             )
 
-    nothing, begun, next_one, body = asyncio.run(scenario())
-    for answer in nothing, begun:
+    nothing, partial, next_one, body = asyncio.run(scenario())
+    for answer in nothing, partial:
         assert answer.startswith(b"HTTP/1.1 408 ") and b"the head of a request did not arrive" in answer
     assert next_one.startswith(b"HTTP/1.1 200 ") and next_one.count(b"HTTP/1.1 408 ") == 1
     assert body.startswith(b"HTTP/1.1 400 ") and b"got a number" in body and not state.connections
 
 
-def test_a_failure_of_our_own_is_500_without_details(saved, caplog, monkeypatch):
+def test_an_internal_error_is_500_without_details(saved, caplog, monkeypatch):
     import asyncio
 
     from cygrad.serve import Application
@@ -440,7 +450,7 @@ def test_a_failure_of_our_own_is_500_without_details(saved, caplog, monkeypatch)
     assert "ZeroDivisionError: secret" in caplog.text
 
 
-# How it begins and ends
+# Start and shutdown
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals can't be sent to one process on Windows")
@@ -451,7 +461,7 @@ def test_a_signal_ends_it_after_the_requests_in_progress(folder, number):
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body[:5])
-            assert ask(port, "GET", "/health")[0] == 200  # so the other request has begun
+            assert ask(port, "GET", "/health")[0] == 200  # so the other request is in progress
             process.send_signal(number)
             time.sleep(0.5)
             connection.sendall(body[5:])
@@ -474,19 +484,21 @@ def failure(capsys, *arguments):
     return printed.err[len("cygrad: ") : -1]
 
 
-def test_what_can_not_be_served(capsys, folder, tmp_path, port, monkeypatch):
+def test_serve_reports_errors(capsys, folder, tmp_path, port, monkeypatch):
     taken = failure(capsys, str(folder), "--port", str(port))
     assert taken == f"serve: can't listen on 127.0.0.1:{port} (Address already in use)"
     assert failure(capsys, str(tmp_path)) == f"runs.load: {tmp_path} is not a run folder: config.json is missing"
     assert failure(capsys, str(folder), "--port", "99999") == "serve: port must lie in 0 to 65535, got 99999"
-    assert "serve: no.such.host.invalid:5000 is not a valid address" in failure(capsys, str(folder), "--host", "no.such.host.invalid")
+    assert "serve: no.such.host.invalid:5000 is not a valid address" in failure(
+        capsys, str(folder), "--host", "no.such.host.invalid"
+    )
     assert failure(capsys, str(folder), "--max-body", "0") == "serve: the limit of body must be above 0, got 0"
     assert failure(capsys, str(folder), "--max-rows", "-1") == "serve: the limit of rows must be above 0, got -1"
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert failure(capsys, str(folder)) == "serve: the server needs the package uvicorn: pip install 'cygrad[serve]'"
 
 
-def test_it_listens_on_loopback_unless_told_otherwise(folder):
+def test_it_listens_on_loopback_by_default(folder):
     options = cli.parser().parse_args(["serve", str(folder)])
     assert options.host == "127.0.0.1"
     assert serve.__defaults__[0] == "127.0.0.1"

@@ -66,7 +66,7 @@ def test_rows_and_columns_of_a_table():
 @pytest.mark.parametrize(
     ("columns", "error", "message"),
     [
-        ({"a": [1], "b": [1, 2]}, ValueError, "column 'b' has 2 values, previous columns have 1"),
+        ({"a": [1], "b": [1, 2]}, ValueError, "column 'b' must have 1 values, as previous columns do, got 2"),
         ({"": [1]}, ValueError, "column names must be non-empty strings, got ''"),
         ({3: [1]}, ValueError, "column names must be non-empty strings, got 3"),
         ({"a": [[1, 2]]}, ValueError, "column 'a' must be 1-dimensional, got shape (1, 2)"),
@@ -126,8 +126,8 @@ BAD = {
     "empty": (b"", {}, r"table\.csv is empty"),
     "empty lines only": (b"\n\n", {}, "is empty"),
     "names only": (b"a,b\n", {}, "has column names but no rows"),
-    "too few fields": (b"a,b\n1,2\n3\n", {}, r"line 3 of .* has 1 fields, expected 2, one per column"),
-    "too many fields": (b"a,b\n1,2,3\n", {}, "line 2 of .* has 3 fields, expected 2, one per column"),
+    "too few fields": (b"a,b\n1,2\n3\n", {}, r"line 3 of .* must have 2 fields, one per column, got 1"),
+    "too many fields": (b"a,b\n1,2,3\n", {}, "line 2 of .* must have 2 fields, one per column, got 3"),
     "duplicate name": (b"a,b,a\n1,2,3\n", {}, "duplicate column 'a' in"),
     "duplicate name apart from whitespace": (b"a, a\n1,2\n", {}, "duplicate column 'a' in"),
     "no name": (b",a\n0,1\n", {}, "column 1 of .* has no name; for a file written by pandas, use to_csv.index=False.$"),
@@ -239,7 +239,7 @@ class Bomb:
         (read_npy, np.zeros((2, 2), complex), "is not a table .*got complex128"),
         (read_npy, np.array([[Bomb()]]), "can't be read as a numeric array"),
         (read_npy, b"PK", "is not a .npy file"),
-        (read_npz, {"a": np.zeros(2), "b": np.zeros(3)}, "is not a table .*column 'b' has 3 values"),
+        (read_npz, {"a": np.zeros(2), "b": np.zeros(3)}, "is not a table .*column 'b' must have 2 values, as previous columns do, got 3"),
         (read_npz, {"a": np.zeros((2, 2, 2))}, "is not a table .*1-dimensional"),
         (read_npz, {"a": np.array([Bomb()])}, "pickled objects"),
         (read_npz, {}, "has no rows"),

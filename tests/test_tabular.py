@@ -1,4 +1,4 @@
-"""The command line on tables: from a file to a run, killed and resumed, compared, used, and what it says of bad input."""
+"""The command line on tables: training, interrupting and resuming, comparing, predicting, and error messages."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().paren
 
 
 @pytest.fixture(autouse=True)
-def settings_kept():
-    """Threads and random numbers as they were."""
+def restored_settings():
+    """Restore the thread count and the random state."""
     threads, state = cg.get_num_threads(), cg.get_rng_state()
     yield
     cg.set_num_threads(threads)
@@ -94,13 +94,13 @@ def regressor(people, tmp_path_factory):
 
 
 def run(*arguments, **options):
-    """The command in a process of its own."""
+    """Run the command in a process."""
     call = [*COMMAND, *map(str, arguments)]
     return subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options)
 
 
 def files_of(folder):
-    """What a run consists of, but for the seconds that an epoch took."""
+    """The content of a run without the time that its epochs took."""
     lines = (folder / "metrics.csv").read_text().splitlines()
     records = [line.rpartition(",")[0] for line in lines]
     assert lines[0].endswith(",samples_per_second")
@@ -112,7 +112,7 @@ def files_of(folder):
 # train
 
 
-def test_a_class_is_learnt_and_the_table_told(people, tmp_path):
+def test_a_classification_is_learned_and_described(people, tmp_path):
     done = run("train", people, "--target", "buys", "--drop", "spends,day", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ""
     lines = done.stdout.splitlines()
@@ -124,7 +124,7 @@ def test_a_class_is_learnt_and_the_table_told(people, tmp_path):
     assert sorted(os.listdir(tmp_path / "runs" / "people")) == ["config.json", "metrics.csv", "weights.npz"]
 
 
-def test_a_number_is_learnt_in_the_order_of_time(people, regressor):
+def test_a_regression_is_learned_with_a_time_split(people, regressor):
     run = runs.load(regressor)
     assert run.config.results["test_r2"] > 0.9 and run.target.task == "regression"
     table = cg.data.Table.read(people)
@@ -138,7 +138,7 @@ def test_a_number_is_learnt_in_the_order_of_time(people, regressor):
     assert (mean, std) == pytest.approx((wanted[early].mean(), wanted[early].std()))
 
 
-def test_preprocessing_is_fitted_on_the_training_part_alone(people):
+def test_preprocessing_is_fitted_on_the_training_set_alone(people):
     task = runs.prepare_table(runs.Options(str(people), target="buys", drop=["spends", "day"], seed=3))
     x = task.train.tensors[0].array
     age = task.preprocessor.features.index("age")
@@ -148,7 +148,7 @@ def test_preprocessing_is_fitted_on_the_training_part_alone(people):
 
 
 @pytest.mark.parametrize("ending", [".npz", ".npy", ".parquet"])
-def test_other_files(ending, tmp_path, capsys):
+def test_other_file_formats(ending, tmp_path, capsys):
     x = np.random.default_rng(0).standard_normal((60, 2))
     y = (x[:, 0] > x[:, 1]).astype(np.int64)
     path = tmp_path / f"table{ending}"
@@ -167,7 +167,7 @@ def test_other_files(ending, tmp_path, capsys):
     assert set(capsys.readouterr().out.split()) <= {"0", "1"}
 
 
-def test_a_file_says_what_flags_overrule(people, tmp_path, monkeypatch, capsys):
+def test_command_line_options_override_a_configuration_file(people, tmp_path, monkeypatch, capsys):
     pytest.importorskip("tomllib" if sys.version_info >= (3, 11) else "tomli")
     shutil.copy(people, tmp_path / "people.csv")
     config = tmp_path / "config.toml"
@@ -184,7 +184,7 @@ def test_a_file_says_what_flags_overrule(people, tmp_path, monkeypatch, capsys):
 
 
 BAD_CONFIGS = {
-    "no TOML": ("epochs = ", "is not valid TOML ("),
+    "not TOML": ("epochs = ", "is not valid TOML ("),
     "not UTF-8": (b"\xff", "is not valid TOML ("),
     "no source": ("epochs = 3", "has no source, such as digits or the path of a table"),
     "no such option": ('source = "digits"\nepoch = 3', "has an unknown option 'epoch'; did you mean epochs?"),
@@ -195,7 +195,7 @@ BAD_CONFIGS = {
     "no sizes": ('source = "digits"\nhidden = [3, 0]', "train: hidden must be integers of at least 1, separated by commas, got [3, 0]"),
     "a section": ('source = "digits"\n[epochs]\nmany = 3', "train: epochs must be an integer, got {'many': 3}"),
     "no names": ('source = "t.csv"\ndrop = [1]', "train: drop must be names, separated by commas, got [1]"),
-    "a source that is none": ("source = 3", "train: source must be a string, got 3"),
+    "a source that is not text": ("source = 3", "train: source must be a string, got 3"),
     "an option of tables": ('source = "digits"\ntarget = "y"', "train: target applies to tables only, not to digits"),
 }  # fmt: skip
 
@@ -219,7 +219,7 @@ def test_toml_without_a_reader(capsys, tmp_path, monkeypatch):
 X = "\n".join(f"{i % 7},{i % 3},{'ab'[i % 2]}" for i in range(30))
 BAD = {
     "empty": ("", [], "read_csv: .* is empty"),
-    "ragged": (f"x,z,y\n{X}\n1,2\n", [], "read_csv: line 32 of .* has 2 fields, expected 3, one per column"),
+    "ragged": (f"x,z,y\n{X}\n1,2\n", [], "read_csv: line 32 of .* must have 3 fields, one per column, got 2"),
     "name twice": (f"x,x,y\n{X}", [], "read_csv: duplicate column 'x' in"),
     "no target": (f"x,z,y\n{X}", ["--target", "why"], "train: .* has no column 'why' for the option target; its columns are x, z, y"),
     "target not said": (f"x,z,y\n{X}", None, "train: the option target is missing; the columns of .* are x, z, y"),
@@ -238,7 +238,7 @@ BAD = {
     "no training": (f"x,z,y\n{X}", ["--validation", "0.6", "--test", "0.5"], "train: validation and test must leave rows for training, got 0.6 \\+ 0.5"),
     "share": (f"x,z,y\n{X}", ["--test", "1.5"], r"train: test must lie in \[0, 1\), got 1.5"),
     "no such split": (f"x,z,y\n{X}", ["--split", "even"], "train: split must be one of stratified, random, time, got 'even'"),
-    "time without a column": (f"x,z,y\n{X}", ["--split", "time"], "train: a time split needs the option time, the column to order rows by"),
+    "a time split without a column": (f"x,z,y\n{X}", ["--split", "time"], "train: a time split needs the option time, the column to order rows by"),
     "time and another split": (f"x,z,y\n{X}", ["--split", "random", "--time", "x"], "train: the option time needs a time split, got random"),
     "no such time": (f"x,z,y\n{X}", ["--time", "when"], "train: .* has no column 'when' for the option time"),
     "no time": (f"x,z,y\n{X}", ["--time", "y", "--target", "x"], "train: time column 'y', row 1: expected a number or a date such as 2026-11-24, got 'a'"),
@@ -248,7 +248,7 @@ BAD = {
     "no such choice": (f"x,z,y\n{X}", ["--missing", "guess"], "missing must be fill or raise, got 'guess'"),
     "text as a quantity": (f"x,z,y\n{X}", ["--task", "regression"], "the target is not numeric: column 'y' contains 'a' in row 1"),
     "strata of numbers": (f"x,z,y\n{X}", ["--target", "x", "--task", "regression", "--split", "stratified"], "train: a stratified split needs classes, but the target 'x' is a number"),
-    "a class that is not learnt": (f"x,z,y\n{X}\n9,1,c", ["--time", "x"], "train: the test set can't be encoded: column 'y' contains 'c'"),
+    "a class that is not in the training set": (f"x,z,y\n{X}\n9,1,c", ["--time", "x"], "train: the test set can't be encoded: column 'y' contains 'c'"),
 }  # fmt: skip
 
 
@@ -262,26 +262,26 @@ def test_bad_tables(capsys, tmp_path, content, options, message):
     assert not (tmp_path / "run").exists()
 
 
-def test_what_is_learnt_all_the_same_is_told(capsys, tmp_path):
+def test_doubtful_data_is_reported(capsys, tmp_path):
     lines = [f"{i},{'abc'[i % 3]},{'pq'[i % 2]}" for i in range(100)]
-    lines += ["50,rare,p", ",a,q", "7,a,single"]  # each of them once
+    lines += ["50,rare,p", ",a,q", "7,a,single"]  # once each
     lines += lines[:40]
     (tmp_path / "table.csv").write_text("x,z,y\n" + "\n".join(lines))
     arguments = ["train", str(tmp_path / "table.csv"), "--target", "y", "--epochs", "1", "--seed", "8"]
     assert cli.main([*arguments, "--out", str(tmp_path / "run")]) == 0
-    told = capsys.readouterr().out
-    assert "class 'single' has only one row, so no other row checks what is learned of it\n" in told
+    output = capsys.readouterr().out
+    assert "class 'single' has only one row, so no other row checks what is learned of it\n" in output
     assert re.search(
-        r"^LeakageWarning: \d+ of \d+ rows of the validation set \(the first is row \d+\) also occur", told, re.M
+        r"^LeakageWarning: \d+ of \d+ rows of the validation set \(the first is row \d+\) also occur", output, re.M
     )
-    assert re.search(r"^LeakageWarning: \d+ of \d+ rows of the test set", told, re.M)
+    assert re.search(r"^LeakageWarning: \d+ of \d+ rows of the test set", output, re.M)
     unseen = []
-    for seed in range(12):  # in some split they are not in the training part
+    for seed in range(12):  # in some split they are not in the training set
         assert cli.main([*arguments[:-1], str(seed), "--out", str(tmp_path / "run")]) == 0
-        told = capsys.readouterr().out
+        output = capsys.readouterr().out
         unseen += re.findall(
             r"^column '(\w)' has values in 1 row of the (?:validation|test) set that the training set does not have$",
-            told,
+            output,
             re.M,
         )
     assert set(unseen) == {"x", "z"}
@@ -306,7 +306,7 @@ def test_predict_finds_columns_by_name(people, classifier, tmp_path, capsys):
     assert shares.shape == (20, 2) and [["no", "yes"][i] for i in shares.argmax(1)] == got
 
 
-def test_predict_says_what_is_wrong(people, classifier, regressor, tmp_path, capsys):
+def test_predict_reports_errors(people, classifier, regressor, tmp_path, capsys):
     table = tmp_path / "new.csv"
     for text, message in [
         ("age,city,member,income\n30,Paris,True,3\n", "predict: column 'city' contains 'Paris' in row 1; the training data had only 'Bern', 'Oslo', 'Rome'"),
@@ -322,7 +322,7 @@ def test_predict_says_what_is_wrong(people, classifier, regressor, tmp_path, cap
     )
 
 
-def test_codes_that_look_like_numbers_stay_what_they_were(tmp_path, capsys):
+def test_codes_that_look_like_numbers_stay_text(tmp_path, capsys):
     path = tmp_path / "codes.csv"
     path.write_text("code,y\n" + "".join(f"{c},{c}!\n" for c in ["01", "1", "1A"] * 20))
     out = str(tmp_path / "run")
@@ -337,7 +337,7 @@ def test_codes_that_look_like_numbers_stay_what_they_were(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["classifier", "regressor"])
-def test_onnx_has_the_preprocessing_in_it(name, people, tmp_path, request):
+def test_the_onnx_graph_contains_the_preprocessing(name, people, tmp_path, request):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     onnx = pytest.importorskip("onnx", reason="onnx is not installed")
     folder = request.getfixturevalue(name)
@@ -346,7 +346,7 @@ def test_onnx_has_the_preprocessing_in_it(name, people, tmp_path, request):
     saved, table = runs.load(folder), cg.data.Table.read(people)
     notes = json.loads({entry.key: entry.value for entry in onnx.load(path).metadata_props}["cygrad"])
     rows = []
-    for column in notes["columns"]:  # as the page tells
+    for column in notes["columns"]:  # as the documentation says
         values = table[column["name"]].tolist()
         places = {value: place for place, value in enumerate(column.get("values", []))}
         rows.append(values if column["kind"] == "number" else [places[value] for value in values])
@@ -366,7 +366,7 @@ def test_onnx_has_the_preprocessing_in_it(name, people, tmp_path, request):
 
 
 def answer(run, body, kind="application/json"):
-    """What the application answers to a body, in this process."""
+    """The application's answer to a body."""
     from cygrad.serve import Application
 
     sent = []
@@ -405,7 +405,7 @@ def test_serve_takes_named_columns(classifier, body, kind):
     assert answer(runs.load(classifier), body, kind) == (200, {"predictions": ["yes"]})
 
 
-def test_serve_gives_probabilities_and_numbers(classifier, regressor):
+def test_serve_returns_probabilities_and_numbers(classifier, regressor):
     status, content = answer(runs.load(classifier), {"instances": [ROW, ROW], "params": {"proba": True}})
     assert status == 200 and np.array(content["predictions"]).shape == (2, 2)
     status, content = answer(runs.load(regressor), {"instances": [ROW]})
@@ -426,7 +426,7 @@ def test_serve_gives_probabilities_and_numbers(classifier, regressor):
         ({"age": "DROP"}, "predict: column 'age' is missing; the table has 'city', 'member', 'income'"),
     ],
 )  # fmt: skip
-def test_serve_refuses_with_a_sentence(classifier, record, message):
+def test_serve_refuses_with_a_message(classifier, record, message):
     row = {name: value for name, value in {**ROW, **record}.items() if value != "DROP"}
     status, content = answer(runs.load(classifier), {"dataframe_records": [row]})
     assert (status, content) == (400, {"error_code": "BAD_REQUEST", "message": message})
@@ -440,7 +440,7 @@ def test_serve_refuses_other_widths_and_probabilities_of_numbers(classifier, reg
     assert (status, content["message"]) == (400, "predict: the target 'spends' is a number and has no probabilities")
 
 
-def test_the_server_itself(classifier):
+def test_a_server_process(classifier):
     pytest.importorskip("uvicorn", reason="uvicorn is not installed")
     from .served import request
 
@@ -465,7 +465,7 @@ def test_the_server_itself(classifier):
 
 @pytest.fixture(scope="module")
 def whole(people, tmp_path_factory):
-    """A run that was never stopped, and the arguments that give it."""
+    """An uninterrupted run, and its arguments."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
     arguments = [
         "train",
@@ -509,7 +509,7 @@ def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
                 process.kill()
         command = [*COMMAND, "resume", "run", "--threads", str(1 + kills % 2)]
     assert (process.returncode, errors) == (0, "")
-    assert "saved in run" in out or out == "run is already complete\n"  # where the last kill came too late
+    assert "saved in run" in out or out == "run is already complete\n"  # if the last kill came too late
     assert files_of(tmp_path / "run") == files_of(folder)
     assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "metrics.csv", "weights.npz"]
 
@@ -525,7 +525,7 @@ def test_digits_are_resumed_too(tmp_path, monkeypatch, capsys):
 
 
 def interrupt_in(monkeypatch, epoch):
-    """Ctrl-C in an epoch."""
+    """Press Ctrl-C in an epoch."""
 
     def step(trainer, group, original=train.Trainer._step):
         if trainer.epoch == epoch:
@@ -535,13 +535,15 @@ def interrupt_in(monkeypatch, epoch):
     monkeypatch.setattr(train.Trainer, "_step", step)
 
 
-def test_an_interrupted_run_is_there_and_goes_on(whole, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_run_is_saved_and_resumed(whole, tmp_path, monkeypatch, capsys):
     folder, arguments = whole
     out = tmp_path / "run"
     interrupt_in(monkeypatch, 3)
     assert cli.main([*map(str, arguments), "--out", str(out)]) == 130
-    told = capsys.readouterr().out
-    assert "interrupted: kept the weights of epoch" in told and told.endswith(f"continue with: cygrad resume {out}\n")
+    output = capsys.readouterr().out
+    assert "interrupted: kept the weights of epoch" in output and output.endswith(
+        f"continue with: cygrad resume {out}\n"
+    )
     assert runs.load(out).config.results["epochs"] == 2
     interrupt_in(monkeypatch, 3)
     assert cli.main(["resume", str(out)]) == 130  # in the first epoch of the process
@@ -608,7 +610,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(whole, tmp_path, monkeypatch, ca
     assert files_of(out) == files_of(folder)
 
 
-def test_a_training_begins_anew_where_another_was_stopped(whole, tmp_path, monkeypatch, capsys):
+def test_a_new_training_replaces_an_interrupted_one(whole, tmp_path, monkeypatch, capsys):
     folder, arguments = whole
     out = tmp_path / "run"
     interrupt_in(monkeypatch, 3)
@@ -618,7 +620,7 @@ def test_a_training_begins_anew_where_another_was_stopped(whole, tmp_path, monke
     assert files_of(out) == files_of(folder)
 
 
-def test_what_a_killed_writer_left_is_removed(whole, tmp_path, monkeypatch):
+def test_leftovers_of_a_killed_writer_are_removed(whole, tmp_path, monkeypatch):
     folder, arguments = whole
     out = tmp_path / "run"
     interrupt_in(monkeypatch, 3)
@@ -656,7 +658,7 @@ def test_options_that_are_not_given_fit_the_table(tmp_path):
         options.epochs = 3
 
 
-def test_what_can_not_be_resumed(people, tmp_path, monkeypatch, capsys):
+def test_resume_reports_errors(people, tmp_path, monkeypatch, capsys):
     assert (
         failure(capsys, "resume", tmp_path)
         == f"resume: {tmp_path} is not a run folder: it has neither training.json nor config.json"
@@ -736,7 +738,7 @@ def test_a_run_of_another_version_is_named(name, tmp_path, classifier):
     assert (
         str(caught.value) == f"runs.load: {path} has format 2, written by cygrad 9.1, but this version reads format 1"
     )
-    del content["format"]  # as before there were formats
+    del content["format"]  # as written before formats had numbers
     path.write_text(json.dumps(content))
     assert runs.load(folder).config.format == 1
 
@@ -777,7 +779,7 @@ def test_the_best_run_comes_first():
     assert sort_rows(rows, None) == rows
 
 
-def test_a_run_that_is_not_over_is_told(people, tmp_path, monkeypatch, capsys):
+def test_an_unfinished_run_is_listed(people, tmp_path, monkeypatch, capsys):
     interrupt_in(monkeypatch, 2)
     assert cli.main(["train", str(people), "--target", "buys", "--out", str(tmp_path / "run")]) == 130
     capsys.readouterr()

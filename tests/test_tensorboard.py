@@ -73,7 +73,7 @@ def read_varint(data, position):
 
 def fields(data):
     """The values of each field of a message, by field number."""
-    found, position = defaultdict(list), 0
+    result, position = defaultdict(list), 0
     while position < len(data):
         key, position = read_varint(data, position)
         kind = key & 7
@@ -88,8 +88,8 @@ def fields(data):
             size, position = read_varint(data, position)
             value, position = data[position : position + size], position + size
             assert len(value) == size
-        found[key >> 3].append(value)
-    return found
+        result[key >> 3].append(value)
+    return result
 
 
 def events(folder):
@@ -100,13 +100,13 @@ def events(folder):
 
 def values(folder):
     """(tag, step, fields) of every value of every summary."""
-    found = []
+    result = []
     for event in events(folder):
         for content in event[5]:
             for value in fields(content)[1]:
                 inner = fields(value)
-                found.append((inner[1][0].decode(), (event[2] or [0])[0], inner))
-    return found
+                result.append((inner[1][0].decode(), (event[2] or [0])[0], inner))
+    return result
 
 
 def scalars(folder):
@@ -143,7 +143,7 @@ def test_records_are_framed():
 
 
 @pytest.mark.parametrize(
-    ("encoded", "wanted"),
+    ("encoded", "expected"),
     [
         (varint(0), b"\x00"),
         (varint(127), b"\x7f"),
@@ -157,8 +157,8 @@ def test_records_are_framed():
         (doubles(6, np.array([1.0, 2.0])), b"\x32\x10" + struct.pack("<2d", 1, 2)),
     ],
 )
-def test_protobuf_encoding(encoded, wanted):
-    assert encoded == wanted
+def test_protobuf_encoding(encoded, expected):
+    assert encoded == expected
 
 
 # The writer
@@ -176,8 +176,8 @@ def test_scalars_are_read_back(tmp_path):
         writer.add_scalar("b/c", cg.tensor([2.0]), 2**40)
         writer.add_scalar("a", math.nan, 3)
         writer.add_scalar("d", np.float64(-1))
-    found = scalars(tmp_path)
-    assert found["a", 1] == 0.5 and found["b/c", 2**40] == 2 and math.isnan(found["a", 3]) and found["d", 0] == -1
+    values = scalars(tmp_path)
+    assert values["a", 1] == 0.5 and values["b/c", 2**40] == 2 and math.isnan(values["a", 3]) and values["d", 0] == -1
     assert events(tmp_path)[1][1] == [123.5]
 
 
@@ -190,9 +190,9 @@ def test_scalars_of_one_chart_are_separate_runs(tmp_path):
 
 def histogram_of(folder):
     ((_, _, inner),) = values(folder)
-    found = fields(inner[5][0])
-    edges, counts = (np.frombuffer(found[number][0], "<f8") for number in (6, 7))
-    return {"min": found[1][0], "max": found[2][0], "num": found[3][0], "sum": found[4][0], "squares": found[5][0]}, edges, counts
+    message = fields(inner[5][0])
+    edges, counts = (np.frombuffer(message[number][0], "<f8") for number in (6, 7))
+    return {"min": message[1][0], "max": message[2][0], "num": message[3][0], "sum": message[4][0], "squares": message[5][0]}, edges, counts
 
 
 @pytest.mark.parametrize("bins", [1, 7, 30, "tensorflow", "auto", [-10.0, -1.0, 0.0, 1.0, 10.0]])
@@ -201,16 +201,16 @@ def test_histograms_count(tmp_path, bins, dtype):
     x = np.random.default_rng(0).standard_normal((50, 20)).astype(dtype)
     with SummaryWriter(tmp_path) as writer:
         writer.add_histogram("w", cg.tensor(x), 3, bins=bins)
-    numbers, edges, counts = histogram_of(tmp_path)
-    assert numbers["num"] == counts.sum() == 1000
-    np.testing.assert_allclose([numbers["min"], numbers["max"]], [x.min(), x.max()])
-    np.testing.assert_allclose([numbers["sum"], numbers["squares"]], [x.sum(dtype=float), np.square(x, dtype=float).sum()])
+    statistics, edges, counts = histogram_of(tmp_path)
+    assert statistics["num"] == counts.sum() == 1000
+    np.testing.assert_allclose([statistics["min"], statistics["max"]], [x.min(), x.max()])
+    np.testing.assert_allclose([statistics["sum"], statistics["squares"]], [x.sum(dtype=float), np.square(x, dtype=float).sum()])
     assert (np.diff(edges) > 0).all()
     if not isinstance(bins, str):
-        wanted, wanted_edges = np.histogram(x, bins)
-        kept = slice(None) if isinstance(bins, int) else slice(np.flatnonzero(wanted)[0], np.flatnonzero(wanted)[-1] + 1)
-        np.testing.assert_allclose(edges, wanted_edges[1:][kept], rtol=1e-6, atol=1e-6)
-        assert np.abs(counts - wanted[kept]).sum() <= (2 if dtype == np.float32 else 0)
+        expected, expected_edges = np.histogram(x, bins)
+        covered = slice(None) if isinstance(bins, int) else slice(np.flatnonzero(expected)[0], np.flatnonzero(expected)[-1] + 1)
+        np.testing.assert_allclose(edges, expected_edges[1:][covered], rtol=1e-6, atol=1e-6)
+        assert np.abs(counts - expected[covered]).sum() <= (2 if dtype == np.float32 else 0)
 
 
 @pytest.mark.parametrize("values", [[0.0] * 5, [3.0], [1, 2, 3], [True, False], [1e-30, 1e30], [-5e-324, 5e-324], [-3e38, 3e38]])
@@ -219,8 +219,8 @@ def test_histograms_count(tmp_path, bins, dtype):
 def test_histograms_of_unusual_values(tmp_path, values, bins, dtype):
     with SummaryWriter(tmp_path) as writer:
         writer.add_histogram("w", np.array(values, dtype), bins=bins)
-    numbers, _, counts = histogram_of(tmp_path)
-    assert numbers["num"] == counts.sum() == len(values)
+    statistics, _, counts = histogram_of(tmp_path)
+    assert statistics["num"] == counts.sum() == len(values)
 
 
 def test_histograms_ignore_non_finite_values(tmp_path):
@@ -228,8 +228,8 @@ def test_histograms_ignore_non_finite_values(tmp_path):
         writer.add_histogram("w", [1.0, math.nan, math.inf, 2.0], bins=2)
         with pytest.raises(ValueError, match="add_histogram: v has no finite values"):
             writer.add_histogram("v", [math.nan])
-    numbers, _, counts = histogram_of(tmp_path)
-    assert numbers["num"] == 2 and counts.tolist() == [1, 1]
+    statistics, _, counts = histogram_of(tmp_path)
+    assert statistics["num"] == 2 and counts.tolist() == [1, 1]
 
 
 def test_buckets_are_merged(tmp_path):
@@ -259,7 +259,7 @@ PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 13
 
 
 @pytest.mark.parametrize(
-    ("image", "axes", "wanted"),
+    ("image", "axes", "expected"),
     [
         (PIXELS, "HWC", PIXELS),
         (PIXELS.transpose(2, 0, 1), "CHW", PIXELS),
@@ -269,13 +269,13 @@ PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 13
         (np.array([[-1.0, 0.5, 2.0]]), "HW", np.array([[[0], [128], [255]]])),
     ],
 )
-def test_images_are_png_files(tmp_path, image, axes, wanted):
+def test_images_are_png_files(tmp_path, image, axes, expected):
     with SummaryWriter(tmp_path) as writer:
         writer.add_image("i", image, 1, dataformats=axes)
     ((_, _, inner),) = values(tmp_path)
-    found = fields(inner[4][0])
-    assert (found[1], found[2], found[3]) == ([wanted.shape[0]], [wanted.shape[1]], [wanted.shape[2]])
-    np.testing.assert_array_equal(decoded_png(found[4][0]), wanted)
+    message = fields(inner[4][0])
+    assert (message[1], message[2], message[3]) == ([expected.shape[0]], [expected.shape[1]], [expected.shape[2]])
+    np.testing.assert_array_equal(decoded_png(message[4][0]), expected)
 
 
 def test_several_images_become_one(tmp_path):
@@ -410,12 +410,12 @@ def test_a_model_without_a_graph_is_refused(tmp_path):
 
 
 def test_callback_writes_steps_epochs_weights_and_graph(tmp_path):
-    made, history = fit(TensorBoard(tmp_path, every=4, gradients=True, hparams={"mine": "yes"}))
-    found = scalars(tmp_path)
-    assert [found["epoch/loss", epoch] for epoch in (1, 2, 3)] == pytest.approx(history["loss"])
-    assert [step for tag, step in found if tag == "batch/lr"] == [4, 8, 12, 16, 20, 24]
+    trained, history = fit(TensorBoard(tmp_path, every=4, gradients=True, hparams={"mine": "yes"}))
+    logged = scalars(tmp_path)
+    assert [logged["epoch/loss", epoch] for epoch in (1, 2, 3)] == pytest.approx(history["loss"])
+    assert [step for tag, step in logged if tag == "batch/lr"] == [4, 8, 12, 16, 20, 24]
     tags = {tag for tag, _, inner in values(tmp_path) if inner[5]}
-    names = [name for name, _ in made.model.named_parameters()]
+    names = [name for name, _ in trained.model.named_parameters()]
     assert tags == {f"{kind}/{name}" for kind in ("weights", "gradients") for name in names}
     assert sum(1 for event in events(tmp_path) if event[4]) == 1
     assert [tag for tag, _, inner in values(tmp_path) if inner[9]] == [
@@ -440,8 +440,8 @@ def test_callback_of_a_resumed_training_has_each_epoch_once(tmp_path, rows):
     epoch it is purged and comes again."""
     for last in 2, 4:
         checkpoint = cg.train.Checkpoint(tmp_path / "run.npz", every_seconds=1e9 if last == 2 else 0)
-        made = trainer(TensorBoard(tmp_path / "tb"), checkpoint=checkpoint)
-        assert len(made.fit(batches()[:rows], batches(1), epochs=last, resume=True)) == last
+        trained = trainer(TensorBoard(tmp_path / "tb"), checkpoint=checkpoint)
+        assert len(trained.fit(batches()[:rows], batches(1), epochs=last, resume=True)) == last
         assert cg.load(tmp_path / "run.npz")["step"] == (rows if last == 2 else 4 * rows)
         time.sleep(1.1)
     seen = []
@@ -494,8 +494,8 @@ def test_training_continues_with_non_finite_weights(tmp_path):
 
 
 def test_no_hook_is_left_on_the_model(tmp_path):
-    made, _ = fit(TensorBoard(tmp_path))
-    assert made.model._hooks is None or not made.model._hooks.before
+    trained, _ = fit(TensorBoard(tmp_path))
+    assert trained.model._hooks is None or not trained.model._hooks.before
     empty = trainer(TensorBoard(tmp_path / "empty"))
     empty.fit([], epochs=0)
     assert empty.model._hooks is None or not empty.model._hooks.before
@@ -509,7 +509,7 @@ def board(tmp_path_factory):
     """A function that queries TensorBoard over HTTP for a training, and the training."""
     pytest.importorskip("tensorboard")
     folder = tmp_path_factory.mktemp("board")
-    made, history = fit(TensorBoard(folder, every=4, hparams={"mine": "yes"}))
+    trained, history = fit(TensorBoard(folder, every=4, hparams={"mine": "yes"}))
     with SummaryWriter(folder / "more") as writer:
         writer.add_image("picture", PIXELS, 1, dataformats="HWC")
         writer.add_text("words", "**bold**", 1)
@@ -530,7 +530,7 @@ def board(tmp_path_factory):
 
     try:
         wait_for(lambda: {"more", "."} <= set(json.loads(ask("runs"))) and b"exponential" in ask("plugin/histograms/tags"), process)
-        yield ask, made, history
+        yield ask, trained, history
     finally:
         process.terminate()
         process.wait(20)
@@ -559,10 +559,10 @@ def test_tensorboard_returns_scalars(board):
 
 
 def test_tensorboard_returns_histograms(board):
-    ask, made, _ = board
+    ask, trained, _ = board
     rows = json.loads(ask("plugin/histograms/histograms?run=.&tag=weights%2F0.weight"))
     assert [row[1] for row in rows] == [1, 2, 3]
-    weights = made.model[0].weight.array
+    weights = trained.model[0].weight.array
     buckets = np.array(rows[-1][2])
     assert buckets[:, 2].sum() == weights.size
     np.testing.assert_allclose([buckets[0, 0], buckets[-1, 1]], [weights.min(), weights.max()], rtol=1e-6)
@@ -582,14 +582,14 @@ def test_tensorboard_returns_hyperparameters(board):
     ask, _, history = board
     experiment = json.loads(ask("plugin/hparams/experiment", b'{"experimentName": ""}'))
     assert {"mine", "lr", "optimizer"} <= {info["name"] for info in experiment["hparamInfos"]}
-    wanted = {
+    expected = {
         "experimentName": "",
         "allowedStatuses": ["STATUS_SUCCESS"],
         "colParams": [],
         "startIndex": 0,
         "sliceSize": 10,
     }
-    (group,) = json.loads(ask("plugin/hparams/session_groups", json.dumps(wanted).encode()))["sessionGroups"]
+    (group,) = json.loads(ask("plugin/hparams/session_groups", json.dumps(expected).encode()))["sessionGroups"]
     assert group["hparams"]["mine"] == "yes" and group["hparams"]["lr"] == 0.01
     metrics = {value["name"]["tag"]: value["value"] for value in group["metricValues"]}
     assert metrics["epoch/val_loss"] == pytest.approx(history["val_loss"][-1])

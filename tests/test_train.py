@@ -1,4 +1,4 @@
-"""Training: early stopping, the MLP, the tasks, and runs on the disk."""
+"""Early stopping, the MLP, data sets in parts, and saved runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cygrad import runs, train
 
 
 def state(module):
-    """The parameters and buffers, copied."""
+    """Copies of the parameters and buffers."""
     return {name: value.array.copy() for name, value in module.state_dict().items()}
 
 
@@ -62,7 +62,7 @@ def test_early_stopping_restores_parameters_and_buffers_of_the_best():
     assert not np.array_equal(states[1]["1.running_mean"], states[2]["1.running_mean"])
 
 
-def test_early_stopping_restores_the_beginning_where_nothing_was_better():
+def test_early_stopping_restores_the_initial_state_without_improvement():
     model = cg.nn.Linear(2, 2)
     before = state(model)
     stopping = train.EarlyStopping(model, patience=5)
@@ -72,7 +72,7 @@ def test_early_stopping_restores_the_beginning_where_nothing_was_better():
     assert_same(state(model), before)
 
 
-def test_early_stopping_goes_on_from_a_state():
+def test_early_stopping_continues_from_a_state():
     model = cg.nn.Linear(2, 2)
     stopping = train.EarlyStopping(model, patience=3)
     stopping.step(1.0)
@@ -102,7 +102,7 @@ def test_early_stopping_takes_tensors():
         ({"mode": "most"}, "EarlyStopping: mode must be min or max, got 'most'"),
     ],
 )
-def test_early_stopping_says_what_is_wrong(options, message):
+def test_early_stopping_rejects_invalid_options(options, message):
     with pytest.raises(ValueError) as caught:
         train.EarlyStopping(cg.nn.Linear(1, 1), **options)
     assert str(caught.value) == message
@@ -111,7 +111,7 @@ def test_early_stopping_says_what_is_wrong(options, message):
 # Models
 
 
-def test_the_mlp_is_built_as_said():
+def test_the_mlp_has_the_documented_layers_and_weights():
     cg.manual_seed(0)
     model = train.mlp((400, 300, 200, 10), dropout=0.25, flatten=True)
     kinds = [type(layer).__name__ for layer in model]
@@ -133,13 +133,13 @@ def test_the_mlp_is_built_as_said():
         ((3, 2), math.nan, "mlp: dropout must lie in [0, 1], got nan"),
     ],
 )
-def test_the_mlp_says_what_is_wrong(sizes, dropout, message):
+def test_the_mlp_rejects_invalid_arguments(sizes, dropout, message):
     with pytest.raises(ValueError) as caught:
         train.mlp(sizes, dropout)
     assert str(caught.value) == message
 
 
-# Tasks
+# Data in parts
 
 
 def test_the_digits_are_split_by_class_and_seed():
@@ -164,7 +164,7 @@ def test_the_digits_are_split_by_class_and_seed():
 
 
 def some_run(sizes=(4, 6, 3)):
-    """A run whose running statistics are not at their start."""
+    """A run whose running statistics have changed."""
     cg.manual_seed(1)
     model = train.mlp(sizes, dropout=0.2)
     model(cg.randn(16, sizes[0]))
@@ -177,7 +177,7 @@ def some_run(sizes=(4, 6, 3)):
 RECORDS = [{"epoch": 1, "loss": 0.5, "val_loss": math.nan}, {"epoch": 2, "loss": 0.001}]
 
 
-def test_a_run_comes_back_whole(tmp_path):
+def test_a_saved_run_loads_unchanged(tmp_path):
     run, folder = some_run(), tmp_path / "a" / "b"
     runs.save(folder, run, RECORDS)
     back = runs.load(folder)
@@ -193,14 +193,14 @@ def test_a_run_comes_back_whole(tmp_path):
     assert (folder / "metrics.csv").read_text() == ""
 
 
-def test_a_folder_of_other_things_stays_as_it_is(tmp_path):
+def test_a_folder_with_other_files_is_refused_and_unchanged(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(ValueError, match="contains other files and is not a run folder; nothing was written"):
         runs.save(tmp_path, some_run())
     assert os.listdir(tmp_path) == ["letter.txt"]
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
+def test_a_file_instead_of_the_folder_is_refused(tmp_path):
     (tmp_path / "taken").write_text("")
     for path in (tmp_path / "taken", tmp_path / "taken" / "run"):
         with pytest.raises(OSError, match=r"runs.save: .*taken.* can't be created as a folder \("):
@@ -232,7 +232,7 @@ def test_a_corrupt_configuration_is_named(tmp_path, text):
     assert str(caught.value).startswith(f"runs.load: {path} is corrupt (")
 
 
-def test_missing_corrupt_and_foreign_weights_are_named(tmp_path):
+def test_missing_corrupt_and_mismatched_weights_are_named(tmp_path):
     runs.save(tmp_path, some_run())
     path = tmp_path / "weights.npz"
     cg.save(train.mlp((4, 5, 3), 0.2).state_dict(), path)

@@ -1,4 +1,4 @@
-"""The trainer: what a step and an epoch do, what is recorded, and how a training ends."""
+"""The trainer: steps, epochs, what is recorded, and how a training ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cygrad.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 def state(module):
-    """The parameters and buffers, copied."""
+    """Copies of the parameters and buffers."""
     return {name: value.array.copy() for name, value in module.state_dict().items()}
 
 
@@ -29,7 +29,7 @@ def assert_same(one, other):
 
 
 def two_classes(n=64, seed=0):
-    """Points in the plane in two classes that a line separates."""
+    """Points in the plane in two classes, separated by a line."""
     x = np.random.default_rng(seed).standard_normal((n, 2)).astype(np.float32)
     return TensorDataset(x, (x[:, 0] + x[:, 1] > 0).astype(np.int64))
 
@@ -38,7 +38,7 @@ HELD = DataLoader(two_classes(32, 1), 16)
 
 
 def setting(data=None, lr=0.02, model=None, batch_size=8):
-    """A seeded model, its batches in order, and its optimizer."""
+    """A seeded model, a loader without shuffling, and an optimizer."""
     cg.manual_seed(0)
     model = model or train.mlp((2, 8, 2))
     return model, DataLoader(data or two_classes(), batch_size), optim.AdamW(model.parameters(), lr=lr)
@@ -49,7 +49,7 @@ def trainer_of(model, optimizer, loss=F.cross_entropy, **options):
 
 
 class Each(train.Callback):
-    """Calls a function of the trainer, and the metrics, at the end of every epoch."""
+    """Call a function of the trainer and the metrics at the end of every epoch."""
 
     def __init__(self, function):
         self.function = function
@@ -61,7 +61,7 @@ class Each(train.Callback):
 # Learning and recording
 
 
-def test_it_learns_and_records():
+def test_a_training_learns_and_records():
     model, loader, optimizer = setting()
     stopping = train.EarlyStopping(model, 100)
     scheduler = optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
@@ -75,7 +75,7 @@ def test_it_learns_and_records():
     assert min(history["grad_norm"]) > 0 and min(history["samples_per_second"]) > 0
     result = trainer.evaluate(DataLoader(two_classes(32, 1), 5))
     assert result["loss"] == pytest.approx(stopping.best) == min(history["val_loss"])
-    with pytest.raises(KeyError, match="History: there is no 'nonsense', but epoch, loss"):
+    with pytest.raises(KeyError, match="History: no record has 'nonsense'; the names are epoch, loss"):
         history["nonsense"]
 
 
@@ -91,7 +91,7 @@ def test_the_recorded_means_and_norm_are_those_of_the_samples():
     assert list(record) == ["epoch", "loss", "mae", "grad_norm", "lr", "samples_per_second"]
 
 
-def test_a_step_is_what_a_loop_by_hand_does():
+def test_a_step_equals_a_handwritten_loop():
     model, loader, optimizer = setting()
     by_hand, _, other = setting()
     trainer_of(model, optimizer, clip=0.5).fit(loader, epochs=2)
@@ -104,7 +104,7 @@ def test_a_step_is_what_a_loop_by_hand_does():
     assert_same(state(model), state(by_hand))
 
 
-def test_accumulated_batches_are_one_batch():
+def test_accumulated_batches_equal_one_batch():
     # 20 samples in batches of 3 leave a group of one batch of 2.
     data = two_classes(20)
     groups = [data[0:12], data[12:20]]
@@ -141,17 +141,17 @@ def test_schedulers_step_after_epochs_or_updates():
         (lambda o: optim.lr_scheduler.OneCycleLR(o, 1.0, 24, anneal_strategy="linear"), None, None),
     ]:
         model, loader, optimizer = setting(lr=1.0)
-        made = scheduler(optimizer)
-        history = trainer_of(model, optimizer, scheduler=made, scheduler_interval=interval).fit(loader, epochs=3)
+        chosen = scheduler(optimizer)
+        history = trainer_of(model, optimizer, scheduler=chosen, scheduler_interval=interval).fit(loader, epochs=3)
         if wanted is not None:
             assert history["lr"] == wanted
-        assert made.last_epoch == (3 if wanted and interval is None else 24)
+        assert chosen.last_epoch == (3 if wanted and interval is None else 24)
 
 
 @pytest.mark.parametrize("monitor", [None, "val_loss"])
-def test_a_plateau_scheduler_is_given_the_loss(monitor):
+def test_a_plateau_scheduler_receives_the_monitored_value(monitor):
     model, loader, optimizer = setting(lr=1e-12)
-    # Nothing is learnt at such a rate: every epoch after the first is a bad one.
+    # At this rate nothing is learned: no epoch after the first improves.
     scheduler = optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1, threshold=0.5, eps=0.0)
     trainer = trainer_of(model, optimizer, scheduler=scheduler, monitor=monitor)
     history = trainer.fit(loader, HELD if monitor else None, epochs=4)
@@ -161,7 +161,7 @@ def test_a_plateau_scheduler_is_given_the_loss(monitor):
 # Averages
 
 
-def test_the_moving_average_is_judged_and_kept():
+def test_the_moving_average_is_validated_and_returned():
     model, loader, optimizer = setting(lr=0.1)
     other, _, twin = setting(lr=0.1)
     trainer = trainer_of(model, optimizer, ema=0.9)
@@ -185,7 +185,7 @@ def test_early_stopping_keeps_the_best_average():
     assert trainer.evaluate(HELD)["loss"] == min(history["val_loss"]) == stopping.best
 
 
-def test_the_mean_of_the_last_epochs_is_kept_with_fresh_statistics():
+def test_swa_averages_the_last_epochs_and_recomputes_statistics():
     model, loader, optimizer = setting(lr=0.1)
     states = []
     each = Each(lambda trainer, metrics: states.append(state(model)))
@@ -201,7 +201,7 @@ def test_the_mean_of_the_last_epochs_is_kept_with_fresh_statistics():
     np.testing.assert_allclose(model[1].running_mean.array, hidden.mean(0), rtol=1e-4, atol=1e-5)
 
 
-def test_a_scheduler_of_steps_leaves_the_averaged_epochs_alone():
+def test_a_step_scheduler_pauses_during_averaging():
     model, loader, optimizer = setting(lr=1.0)
     halving = optim.lr_scheduler.StepLR(optimizer, 8, 0.5)
     trainer = trainer_of(
@@ -231,7 +231,7 @@ def test_it_stops_early_and_restores_the_best(mode, monitor):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_bad_data_stop_with_epoch_and_batch_and_the_best_is_kept(value):
+def test_non_finite_data_is_located_and_the_best_weights_restored(value):
     data = two_classes()
     model, loader, optimizer = setting(data)
     stopping, states = train.EarlyStopping(model, 100), []
@@ -244,20 +244,20 @@ def test_bad_data_stop_with_epoch_and_batch_and_the_best_is_kept(value):
     trainer = trainer_of(model, optimizer, early_stopping=stopping, callbacks=[Each(spoil)])
     with pytest.raises(train.NonFiniteError) as caught:
         trainer.fit(loader, epochs=9)
-    assert str(caught.value) == f"fit: epoch 3, batch 3: the data hold {value}"
+    assert str(caught.value) == f"fit: epoch 3, batch 3: the data contains {value}"
     assert_same(state(model), states[stopping.best_epoch - 1])
 
 
-def test_bad_validation_data_are_named():
-    held = two_classes(24, 1)
-    held.tensors[0].array[9] = math.nan
+def test_non_finite_validation_data_is_located():
+    validation = two_classes(24, 1)
+    validation.tensors[0].array[9] = math.nan
     model, loader, optimizer = setting()
-    with pytest.raises(ValueError, match=r"^evaluate: validation in epoch 1, batch 2: the data hold nan$"):
-        trainer_of(model, optimizer).fit(loader, DataLoader(held, 8), epochs=2)
+    with pytest.raises(ValueError, match=r"^evaluate: validation in epoch 1, batch 2: the data contains nan$"):
+        trainer_of(model, optimizer).fit(loader, DataLoader(validation, 8), epochs=2)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_bad_loss_stops_before_the_weights_change(value):
+def test_a_non_finite_loss_raises_before_the_weights_change(value):
     model, loader, optimizer = setting()
     calls = []
 
@@ -273,7 +273,7 @@ def test_a_bad_loss_stops_before_the_weights_change(value):
 
 
 @pytest.mark.parametrize("clip", [None, ("value", 1.0), ("adaptive", 0.1)])
-def test_a_bad_gradient_stops_before_the_weights_change(clip):
+def test_a_non_finite_gradient_raises_before_the_weights_change(clip):
     model = cg.nn.Linear(1, 1)
     before = state(model)
     data = TensorDataset(np.zeros((2, 1), np.float32), np.zeros((2, 1), np.float32))
@@ -286,7 +286,7 @@ def test_a_bad_gradient_stops_before_the_weights_change(clip):
     assert_same(state(model), before)
 
 
-def test_an_interrupt_ends_the_training_with_the_best():
+def test_an_interrupt_restores_the_best_weights():
     model, loader, optimizer = setting(lr=0.5)
     stopping, states = train.EarlyStopping(model, 100), []
 
@@ -300,7 +300,7 @@ def test_an_interrupt_ends_the_training_with_the_best():
     assert_same(state(model), states[stopping.best_epoch - 1])
 
 
-def test_an_interrupt_in_the_first_epoch_keeps_what_was_learnt():
+def test_an_interrupt_in_the_first_epoch_keeps_its_weights():
     model, loader, optimizer = setting()
     before = state(model)
 
@@ -315,7 +315,7 @@ def test_an_interrupt_in_the_first_epoch_keeps_what_was_learnt():
     assert not np.array_equal(state(model)["0.weight"], before["0.weight"])
 
 
-def test_a_second_fit_begins_a_new_history_with_the_weights_there_are():
+def test_a_second_fit_starts_a_new_history_from_the_current_weights():
     model, loader, optimizer = setting()
     trainer = trainer_of(model, optimizer, ema=0.5)
     first = trainer.fit(loader, epochs=4)
@@ -338,7 +338,7 @@ def test_the_seed_gives_the_same_run():
 
 
 class Log(train.Callback):
-    """Every call, with where the trainer stood."""
+    """Record every call, with the trainer's position."""
 
     def __init__(self):
         self.calls = []
@@ -354,7 +354,7 @@ class Log(train.Callback):
         return self.note(name) if name.startswith("on_") else super().__getattribute__(name)
 
 
-def test_callbacks_see_every_moment(tmp_path):
+def test_callbacks_are_called_at_every_moment(tmp_path):
     model, loader, optimizer = setting(batch_size=32)
     log = Log()
     trainer_of(model, optimizer, callbacks=[log], checkpoint=tmp_path / "c.npz").fit(loader, HELD, epochs=1)
@@ -369,7 +369,7 @@ def test_callbacks_see_every_moment(tmp_path):
     ]  # fmt: skip
 
 
-def test_a_callback_that_raises_is_named_and_one_can_stop():
+def test_a_failing_callback_is_named_and_a_callback_can_stop():
     model, loader, optimizer = setting()
     with pytest.raises(train.CallbackError) as caught:
         trainer_of(model, optimizer, callbacks=[Each(lambda trainer, metrics: 1 / 0)]).fit(loader)
@@ -381,7 +381,7 @@ def test_a_callback_that_raises_is_named_and_one_can_stop():
     assert history.stopped and len(history) == 1
 
 
-def test_progress_prints_a_line_an_epoch_and_shows_a_bar_on_terminals(capsys, monkeypatch):
+def test_progress_prints_a_line_per_epoch_and_a_bar_on_terminals(capsys, monkeypatch):
     model, loader, optimizer = setting()
     train.Trainer(model, F.cross_entropy, optimizer).fit(loader, HELD, epochs=10)
     printed = capsys.readouterr()
@@ -397,7 +397,7 @@ def test_progress_prints_a_line_an_epoch_and_shows_a_bar_on_terminals(capsys, mo
 # Measuring
 
 
-def test_evaluation_weighs_samples_and_leaves_the_modes_alone():
+def test_evaluation_weights_samples_and_restores_the_modes():
     model = cg.nn.Sequential(cg.nn.Identity(), cg.nn.Dropout(0.5))
     model[0].eval()
     scores = np.array([[3.0, 0.0], [0.0, 3.0], [3.0, 0.0]], np.float32)
@@ -407,7 +407,7 @@ def test_evaluation_weighs_samples_and_leaves_the_modes_alone():
     assert model.training and not model[0].training and model[1].training
 
 
-def test_predict_cuts_into_batches():
+def test_predict_splits_rows_into_batches():
     model = train.mlp((3, 5, 4), dropout=0.5)
     x = np.random.default_rng(0).standard_normal((10, 3)).astype(np.float32)
     whole = train.predict(model, x)
@@ -418,17 +418,17 @@ def test_predict_cuts_into_batches():
     assert train.predict(model, x[:0]).shape == (0, 4)
     with pytest.raises(ValueError, match="predict: batch_size must be at least 1, got 0"):
         train.predict(model, x, 0)
-    with pytest.raises(ValueError, match="predict: the loader gives no batches"):
+    with pytest.raises(ValueError, match="predict: the loader has no batches"):
         train.predict(model, [])
 
 
 def test_a_loader_without_batches_is_refused():
     model, _, optimizer = setting()
-    with pytest.raises(ValueError, match="fit: the loader gives no batches"):
+    with pytest.raises(ValueError, match="fit: the loader has no batches"):
         trainer_of(model, optimizer).fit([])
-    with pytest.raises(ValueError, match="evaluate: the loader gives no batches"):
+    with pytest.raises(ValueError, match="evaluate: the loader has no batches"):
         train.evaluate(model, [])
-    with pytest.raises(ValueError, match="fit: the validation part is empty"):
+    with pytest.raises(ValueError, match="fit: the validation set is empty"):
         trainer_of(model, optimizer).fit(LOADER, [])
     for batch, got in (cg.ones(2, 2), "a Tensor"), ((1, 2, 3), "3 parts"):
         for call in trainer_of(model, optimizer).fit, lambda data: train.evaluate(model, data):
@@ -447,27 +447,27 @@ PLATEAU = optim.lr_scheduler.ReduceLROnPlateau(OPTIMIZER)
     [
         ({"clip": 0.0}, "Trainer: clip must be above 0, got 0.0"),
         ({"clip": ("norm", -1.0)}, "Trainer: clip must be above 0, got -1.0"),
-        ({"clip": ("size", 1.0)}, "Trainer: clip must be a number, or a pair of norm, value, adaptive and one, got"),
-        ({"clip": (1.0,)}, "Trainer: clip must be a number, or a pair of"),
+        ({"clip": ("size", 1.0)}, "Trainer: clip must be a number, or a pair of a kind (norm, value, adaptive) and one, got"),
+        ({"clip": (1.0,)}, "Trainer: clip must be a number, or a pair of a kind"),
         ({"accumulate": 0}, "Trainer: accumulate must be an integer of at least 1, got 0"),
         ({"ema": 1.0}, "Trainer: ema must lie in [0, 1), got 1.0"),
-        ({"ema": 0.5, "swa": train.SWA(1)}, "Trainer: swa goes with neither ema nor early_stopping"),
-        ({"scheduler": PLATEAU, "scheduler_interval": "step"}, "Trainer: ReduceLROnPlateau needs the number of an epoch"),
+        ({"ema": 0.5, "swa": train.SWA(1)}, "Trainer: swa excludes ema and early_stopping"),
+        ({"scheduler": PLATEAU, "scheduler_interval": "step"}, "Trainer: ReduceLROnPlateau needs a value per epoch"),
         ({"scheduler_interval": "batch"}, "Trainer: scheduler_interval must be epoch or step, got 'batch'"),
-        ({"scheduler": optim.lr_scheduler.StepLR(setting()[2], 1)}, "Trainer: the scheduler is of another optimizer"),
-        ({"early_stopping": train.EarlyStopping(cg.nn.Linear(1, 1))}, "Trainer: early_stopping watches another model"),
+        ({"scheduler": optim.lr_scheduler.StepLR(setting()[2], 1)}, "Trainer: the scheduler belongs to a different optimizer"),
+        ({"early_stopping": train.EarlyStopping(cg.nn.Linear(1, 1))}, "Trainer: early_stopping belongs to a different model"),
         ({"early_stopping": train.EarlyStopping(MODEL, mode="max")}, "Trainer: early_stopping in mode max needs a monitor"),
         ({"callbacks": [print]}, "Trainer: a callback must be a Callback, got builtin_function_or_method"),
-        ({"metrics": ["recall"]}, "metric: there is no 'recall', known are accuracy, f1, roc_auc, mae, r2"),
-        ({"metrics": "accuracy"}, "metrics: wanted a list of metrics, got the string 'accuracy'"),
-        ({"metrics": ["f1", "f1"]}, "metrics: the name 'f1' is taken twice"),
-        ({"metrics": [3]}, "metric: wanted a name, a Metric or a function, got int"),
+        ({"metrics": ["recall"]}, "metric: there is no metric 'recall'; the names are accuracy, f1, roc_auc, mae, r2"),
+        ({"metrics": "accuracy"}, "metrics: expected a list of metrics, got the string 'accuracy'"),
+        ({"metrics": ["f1", "f1"]}, "metrics: the name 'f1' is used twice"),
+        ({"metrics": [3]}, "metric: expected a name, a Metric or a function, got int"),
         ({"callbacks": train.Callback()}, "Trainer: callbacks must be a list, got Callback"),
         ({"early_stopping": True}, "Trainer: early_stopping must be an EarlyStopping, got bool"),
         ({"checkpoint": "run.pt"}, "Checkpoint: the file must end in .npz or .safetensors, got 'run.pt'"),
     ],
 )  # fmt: skip
-def test_options_that_make_no_sense_are_named(options, message):
+def test_invalid_options_are_rejected(options, message):
     with pytest.raises((ValueError, TypeError)) as caught:
         trainer_of(MODEL, OPTIMIZER, **options)
     assert str(caught.value).startswith(message)
@@ -478,15 +478,15 @@ def test_options_that_make_no_sense_are_named(options, message):
     [
         ({}, {"epochs": -1}, "fit: epochs must be an integer of at least 0, got -1"),
         ({}, {"epochs": 2.5}, "fit: epochs must be an integer of at least 0, got 2.5"),
-        ({}, {"valid": cg.data.DataLoader(range(0))}, "fit: the validation part is empty"),
+        ({}, {"valid": cg.data.DataLoader(range(0))}, "fit: the validation set is empty"),
         ({}, {"resume": True}, "fit: resume=True needs a trainer with a checkpoint"),
-        ({"swa": train.SWA(3)}, {"epochs": 2}, "fit: swa starts with epoch 3, but there are only 2"),
-        ({"monitor": "val_loss"}, {}, "fit: val_loss is monitored, but there is no validation part"),
-        ({"monitor": "f1", "early_stopping": train.EarlyStopping(MODEL)}, {}, "fit: there is no f1 to monitor, but loss, "),
-        ({"monitor": "val_f1"}, {"valid": LOADER, "check_leakage": False}, "fit: there is no val_f1 to monitor, but loss, grad_norm, lr, samples_per_second, val_loss"),
+        ({"swa": train.SWA(3)}, {"epochs": 2}, "fit: swa starts in epoch 3, but there are only 2 epochs"),
+        ({"monitor": "val_loss"}, {}, "fit: monitor is val_loss, but there is no validation set"),
+        ({"monitor": "f1", "early_stopping": train.EarlyStopping(MODEL)}, {}, "fit: monitor must be one of loss, grad_norm, lr, samples_per_second, got f1"),
+        ({"monitor": "val_f1"}, {"valid": LOADER, "check_leakage": False}, "fit: monitor must be one of loss, grad_norm, lr, samples_per_second, val_loss, got val_f1"),
     ],
 )  # fmt: skip
-def test_fits_that_make_no_sense_are_named(options, arguments, message):
+def test_invalid_arguments_of_fit_are_rejected(options, arguments, message):
     with pytest.raises(ValueError) as caught:
         trainer_of(MODEL, OPTIMIZER, **options).fit(LOADER, **arguments)
     assert str(caught.value).startswith(message)
@@ -505,20 +505,20 @@ def test_fits_that_make_no_sense_are_named(options, arguments, message):
         ((MODEL, F.cross_entropy, setting()[2]), "Trainer: the optimizer has none of the model's parameters"),
     ],
 )
-def test_parts_that_do_not_fit_are_named(parts, message):
+def test_invalid_parts_are_rejected(parts, message):
     with pytest.raises((ValueError, TypeError)) as caught:
         train.Trainer(*parts)
     assert str(caught.value) == message
 
 
-def test_rows_in_the_place_of_batches_are_refused():
+def test_rows_instead_of_batches_are_rejected():
     for data, said in (two_classes(), "DataLoader(dataset"), (np.zeros((4, 2)), "DataLoader(TensorDataset(x, y)"):
         for call in (
             lambda: trainer_of(MODEL, OPTIMIZER).fit(data),  # noqa: B023
             lambda: trainer_of(MODEL, OPTIMIZER).fit(LOADER, data),  # noqa: B023
             lambda: train.evaluate(MODEL, data),  # noqa: B023
         ):
-            with pytest.raises(TypeError, match="wanted batches, got a ") as caught:
+            with pytest.raises(TypeError, match="data must come in batches, got a ") as caught:
                 call()
             assert said in str(caught.value)
 
@@ -533,22 +533,22 @@ def test_a_program_without_a_console_trains(stream, monkeypatch):
 
 
 class Small(train.Metric):
-    """Keeps the outputs that it is given, which must stay as they were."""
+    """Keep all outputs, which must not change later."""
 
     name, state = "small", ()
 
     def reset(self):
-        self.kept = []
+        self.saved = []
 
     def update(self, output, target):
-        self.kept.append((output, output.copy()))
+        self.saved.append((output, output.copy()))
 
     def compute(self):
-        return float(all((one == other).all() for one, other in self.kept))
+        return float(all((one == other).all() for one, other in self.saved))
 
 
 class Gradients(train.Callback):
-    """Changes the gradients of every third step, and adds up what it sees."""
+    """Change the gradients of every third step, and sum them."""
 
     def __init__(self):
         self.sums = []
@@ -561,12 +561,12 @@ class Gradients(train.Callback):
 
 
 def recorded_setting(options, dropout=0.3):
-    """What is trained with options that may need the model or the optimizer, on batches of two sizes."""
+    """A model, an optimizer and options, which may be functions of the two."""
     cg.manual_seed(0)
     model = train.mlp((2, 8, 4, 2), dropout)
     optimizer = optim.AdamW(optim.decay_groups(model, 0.1), lr=0.02)
-    made = {name: value(model, optimizer) if callable(value) else value for name, value in options.items()}
-    return model, optimizer, made
+    chosen = {name: value(model, optimizer) if callable(value) else value for name, value in options.items()}
+    return model, optimizer, chosen
 
 
 RECORDED = {
@@ -595,13 +595,21 @@ def test_recorded_steps_have_the_bits_of_eager_ones(name, recordings):
         history = trainer.fit(DataLoader(two_classes(61), 8, shuffle=True), HELD, epochs=5)
         records = [{k: v for k, v in r.items() if k != "samples_per_second"} for r in history.records]
         seen = [c.sums for c in trainer.callbacks if isinstance(c, Gradients)]
-        ends.append((train.fingerprint(model), records, seen, optimizer.state_dict()["param_groups"], cg.get_rng_state().tolist()))
+        ends.append(
+            (
+                train.fingerprint(model),
+                records,
+                seen,
+                optimizer.state_dict()["param_groups"],
+                cg.get_rng_state().tolist(),
+            )
+        )
         assert bool(recordings) == (compile is None)
     assert ends[0] == ends[1]
 
 
 class Counting(cg.nn.Module):
-    """A model of one's own, which counts its calls."""
+    """A user's model that counts its calls."""
 
     def __init__(self):
         super().__init__()
@@ -652,7 +660,7 @@ MLP = partial(train.mlp, (2, 4, 2))
         (hooked, F.cross_entropy, None, False), (watched, F.cross_entropy, None, False), (patched, F.cross_entropy, None, False),
     ],
 )  # fmt: skip
-def test_steps_are_recorded_where_no_python_of_the_users_is_lost(make, loss, compile, wanted, recordings):
+def test_steps_are_recorded_if_no_python_of_the_user_is_skipped(make, loss, compile, wanted, recordings):
     model, loader, optimizer = setting(model=make())
     trainer_of(model, optimizer, loss, compile=compile).fit(loader, epochs=3)
     assert bool(recordings) == wanted
@@ -676,7 +684,7 @@ def test_batches_of_many_sizes_cause_no_warning(recordings):
     assert len(recordings) > 16
 
 
-def test_a_hook_that_comes_later_is_called(recordings):
+def test_a_hook_added_later_is_called(recordings):
     model, loader, optimizer = setting()
     calls = []
 
@@ -688,7 +696,7 @@ def test_a_hook_that_comes_later_is_called(recordings):
     assert recordings and len(calls) == 8
 
 
-def test_numbers_that_are_not_finite_end_a_recorded_step_before_it_moves_weights(recordings):
+def test_a_non_finite_value_in_a_recorded_step_raises_before_the_weights_change(recordings):
     model, loader, optimizer = setting()
     batches = [*loader][:6]
     trainer = trainer_of(model, optimizer)
@@ -707,11 +715,11 @@ def test_numbers_that_are_not_finite_end_a_recorded_step_before_it_moves_weights
     assert len(recordings) == 4
 
 
-def test_a_trainer_can_be_copied_and_holds_no_programs_after_fit():
+def test_a_trainer_can_be_copied_and_has_no_programs_after_fit():
     model, loader, optimizer = setting()
     trainer = trainer_of(model, optimizer)
     trainer.fit(loader, epochs=2)
-    assert trainer._learning.gradient.programs() == []
+    assert trainer._recorded_step.gradient.programs() == []
     other = copy.deepcopy(trainer)
     other.fit(loader, epochs=1)
     trainer.fit(loader, epochs=1)

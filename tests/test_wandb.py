@@ -85,12 +85,12 @@ def test_an_active_run_is_used_and_not_finished(tmp_path):
 
 
 def test_a_resumed_training_has_the_same_run(tmp_path):
-    found = []
+    run_ids = []
     for stop in (STEPS + 3, 10**9):
         callback = WandB("project", mode="offline", folder=tmp_path / str(stop), model=False)
         fit(callback, Stop(stop), checkpoint=cg.train.Checkpoint(tmp_path / "run.npz", every_steps=2))
-        found.append(callback.run_id)
-    assert found[0] == found[1] is not None
+        run_ids.append(callback.run_id)
+    assert run_ids[0] == run_ids[1] is not None
 
 
 def test_an_interrupted_run_has_its_exit_code(tmp_path):

@@ -1,4 +1,4 @@
-"""A training that trackers are hung on: eight steps an epoch, a second or less."""
+"""A short training for tests of trackers: eight steps per epoch."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def trainer(*callbacks, model=None, **options):
 
 
 def fit(*callbacks, epochs=3, **options):
-    """The trainer and its history after some epochs."""
-    made = trainer(*callbacks, **options)
-    return made, made.fit(batches(), batches(1), epochs, resume=made.checkpoint is not None)
+    """Train for some epochs; return the trainer and its history."""
+    fitted = trainer(*callbacks, **options)
+    return fitted, fitted.fit(batches(), batches(1), epochs, resume=fitted.checkpoint is not None)
 
 
 class Stop(cg.train.Callback):
-    """Ends the process' training in a step, as a kill would."""
+    """Interrupt the training in a step."""
 
     def __init__(self, step):
         self.step = step

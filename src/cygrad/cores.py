@@ -1,4 +1,7 @@
-"""The cores that this process may use. Paths are strings: to import pathlib takes as long as a tenth of cygrad."""
+"""The number of CPU cores that this process may use.
+
+Paths are strings, because importing pathlib takes a tenth of the time of importing cygrad.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,19 @@ __all__ = ["container_quota", "usable_cores"]
 
 
 def usable_cores() -> int:
-    """Cores of the process's affinity, no more than its groups' share of CPU time."""
+    """The number of cores in the process's affinity mask, limited by the CPU quota of its control groups."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = container_quota()
     return max(1, cores if quota is None else min(cores, quota))
 
 
 def container_quota(root: str = "/") -> int | None:
-    """Whole cores that the control groups of this process allow, rounded up; None where there is no limit. A quota
-    holds for a group and all below it, so the least of them counts, as of a service that systemd limits.
+    """The number of cores that the control groups of this process allow, rounded up; None if there is no limit.
+
+    A quota limits a group and all groups below it, as for a service under systemd, so the smallest one counts.
+
+    Args:
+        root: the root of the file system, for tests
 
     Sources: the Linux kernel's documentation, admin-guide/cgroup-v2 (``cpu.max``) and scheduler/sched-bwc
     (``cpu.cfs_quota_us``).
@@ -27,7 +34,7 @@ def container_quota(root: str = "/") -> int | None:
 
 
 def groups(root: str) -> Iterator[str]:
-    """The folders of this process's groups that may limit CPU time, each with those above it."""
+    """The folders of the control groups that may limit this process, each with its parents."""
     mounted = os.path.join(root, "sys/fs/cgroup")
     version_1 = os.path.join(mounted, "cpu")
     yield from (mounted, version_1)
@@ -46,7 +53,7 @@ def groups(root: str) -> Iterator[str]:
 
 
 def quota(group: str) -> int | None:
-    """Whole cores that one group allows, rounded up."""
+    """The number of cores that one group allows, rounded up; None if it sets no limit."""
     words = read(os.path.join(group, "cpu.max")).split()
     if not words:
         words = [word for name in ("quota", "period") for word in read(f"{group}/cpu.cfs_{name}_us").split()]
@@ -56,7 +63,7 @@ def quota(group: str) -> int | None:
 
 
 def read(path: str) -> str:
-    """A file's text, empty where there is none."""
+    """The text of a file, empty if it can't be read."""
     try:
         with open(path) as file:
             return file.read()

@@ -1,4 +1,4 @@
-"""Calls of a Python function side by side, each in a thread that keeps to one core."""
+"""Parallel calls of a Python function, in threads of one core each."""
 
 from __future__ import annotations
 
@@ -26,41 +26,51 @@ def parallel_map(
     threads: int | None = None,
     return_exceptions: bool = False,
 ) -> list[Any]:
-    """``[function(a, b, …) for a, b, … in zip(*iterables)]``, with several calls at a time: one a thread, each on one
-    core. For many small models at once: a compiled function's ``epoch`` runs without the GIL, so that such calls
-    hardly wait for each other.
+    """Map a function over iterables in parallel threads, one core each.
 
-    Every call, a job, has a default generator of its own, seeded from the caller's; ``manual_seed`` in a job seeds that
-    one. So the results are the same bits at any number of threads. ``threads`` is ``get_num_threads()`` unless given,
-    and 1 in a job. Jobs begin in order.
+    ``[function(a, b, …) for a, b, … in zip(*iterables)]``, for many small models at once: the ``epoch`` of a compiled
+    function runs without the GIL, so such calls hardly wait for each other.
 
-    An exception in a job stops the others, in which KeyboardInterrupt is raised, and becomes a RuntimeError that names
-    the job; with ``return_exceptions`` all go on, and it stands in the place of a result. Ctrl-C stops all.
+    Every call, a job, has its own default generator, seeded from the caller's; ``manual_seed`` in a job seeds that one.
+    So results are bit-identical for any thread count. Jobs start in order. Ctrl-C raises KeyboardInterrupt in all jobs.
 
-    Raises ValueError where the iterables differ in length, RuntimeError where two jobs train the same parameters, or
-    draw from one generator that both were given.
+    Args:
+        function: called once per job
+        *iterables: its arguments, as for ``map``; all of the same length
+        threads: number of jobs at a time, default ``get_num_threads()``, 1 within a job
+        return_exceptions: whether an exception in a job takes the place of its result, default False: it raises
+            KeyboardInterrupt in the other jobs, and RuntimeError, with the number of the job, in the caller
 
-    >>> def fit(seed, lr):
-    ...     cg.manual_seed(seed)
-    ...     layer = cg.nn.Linear(3, 1)
-    ...     optimizer = cg.optim.SGD(layer.parameters(), lr=lr)
-    ...     @cg.compile
-    ...     def step(x, y):
-    ...         optimizer.zero_grad()
-    ...         loss = cg.nn.functional.mse_loss(layer(x), y)
-    ...         loss.backward()
-    ...         optimizer.step()
-    ...         return loss
-    ...     for _ in range(3):
-    ...         losses = step.epoch(x, y, batch_size=8, order=cg.randperm(64))
-    ...     return losses.mean().item()
-    >>> x, y = cg.randn(64, 3), cg.ones(64, 1)
-    >>> losses = cg.parallel_map(fit, range(4), [0.01, 0.02, 0.05, 0.1])
-    >>> losses == sorted(losses, reverse=True)
-    True
+    Returns:
+        The results in the order of the arguments.
+
+    Raises:
+        ValueError: the iterables differ in length
+        RuntimeError: a job raised an exception; two jobs train the same parameters, or draw from the same generator
+            passed to both
+
+    Example:
+        >>> def fit(seed, lr):
+        ...     cg.manual_seed(seed)
+        ...     layer = cg.nn.Linear(3, 1)
+        ...     optimizer = cg.optim.SGD(layer.parameters(), lr=lr)
+        ...     @cg.compile
+        ...     def step(x, y):
+        ...         optimizer.zero_grad()
+        ...         loss = cg.nn.functional.mse_loss(layer(x), y)
+        ...         loss.backward()
+        ...         optimizer.step()
+        ...         return loss
+        ...     for _ in range(3):
+        ...         losses = step.epoch(x, y, batch_size=8, order=cg.randperm(64))
+        ...     return losses.mean().item()
+        >>> x, y = cg.randn(64, 3), cg.ones(64, 1)
+        >>> losses = cg.parallel_map(fit, range(4), [0.01, 0.02, 0.05, 0.1])
+        >>> losses == sorted(losses, reverse=True)
+        True
     """
     if not iterables:
-        raise TypeError("parallel_map: it needs an iterable of arguments, as map does")
+        raise TypeError("parallel_map: needs at least one iterable of arguments")
     if threads is not None and threads < 1:
         raise ValueError(f"parallel_map: threads must be at least 1, got {threads}")
     calls = list(zip(*iterables, strict=True))
@@ -74,7 +84,7 @@ def parallel_map(
 
 
 def run(jobs: list[Job], threads: int, return_exceptions: bool) -> list[Any]:
-    """The results of jobs in their order."""
+    """Run jobs on a pool of threads, and return their results in order."""
     from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     pool = ThreadPoolExecutor(threads, "cygrad-job", kernels.use_one_thread, (True,))
@@ -84,7 +94,7 @@ def run(jobs: list[Job], threads: int, return_exceptions: bool) -> list[Any]:
         until = ALL_COMPLETED if return_exceptions else FIRST_EXCEPTION
         done, waiting = wait(futures, 0, until)
         while waiting and (return_exceptions or not any([future.exception() for future in done])):
-            done, waiting = wait(futures, 0.5, until)  # in turns: on Windows nothing else lets Ctrl-C through
+            done, waiting = wait(futures, 0.5, until)  # with a timeout, without which Ctrl-C waits on Windows
     finally:
         for future in futures:
             future.cancel()
@@ -103,7 +113,15 @@ def run(jobs: list[Job], threads: int, return_exceptions: bool) -> list[Any]:
 
 
 class Job:
-    """One call of the function, with what it has for itself."""
+    """One call of the function.
+
+    Args:
+        number: its index among the calls
+        function, args: what is called
+        seed: for its default generator
+        grad_mode: the grad mode of the caller
+        claims: those of all jobs
+    """
 
     def __init__(
         self, number: int, function: Callable[..., Any], args: Any, seed: int, grad_mode: bool, claims: Claims
@@ -119,28 +137,28 @@ class Job:
         self._lock = threading.Lock()
 
     def __call__(self) -> Any:
-        """Runs it, in this thread and context."""
+        """Run the job in this thread and context."""
         _job.set(self)
         use_generator(self.generator)
-        before = engine.set_grad_enabled(self.grad_mode)
+        previous_mode = engine.set_grad_enabled(self.grad_mode)
         try:
             with self._lock:
                 self._thread = threading.get_ident()
             return self.function(*self.args)
         finally:
-            self.leave()
-            engine.set_grad_enabled(before)
+            self.finish()
+            engine.set_grad_enabled(previous_mode)
 
-    def leave(self) -> None:
-        """Ends the time in which it can be interrupted."""
+    def finish(self) -> None:
+        """Make the job uninterruptible from now on."""
         try:
             with self._lock:
                 self._thread = None
-        except KeyboardInterrupt:  # the only one that there is, come late
+        except KeyboardInterrupt:  # there is only one, which arrives late
             self._thread = None
 
     def interrupt(self) -> None:
-        """Raises KeyboardInterrupt in it, wherever its Python is; at once, or when C returns."""
+        """Raise KeyboardInterrupt in the job, at its next line of Python."""
         with self._lock:
             if self._thread is not None:
                 self.interrupted = True
@@ -148,36 +166,36 @@ class Job:
 
 
 class Claims:
-    """Which job has what for itself: memory that it moves, generators that it draws from."""
+    """Which job uses what alone: memory that it writes to, generators that it draws from."""
 
     def __init__(self) -> None:
         self._owners: dict[int, tuple[weakref.ref[Any], int]] = {}
         self._lock = threading.Lock()
 
     def take(self, things: Iterable[Any], job: int) -> None:
-        """Makes things a job's. Raises RuntimeError where one of them is another's."""
+        """Claim things for a job. Raises RuntimeError if one of them belongs to another job."""
         with self._lock:
             for thing in things:
-                known, owner = self._owners.get(id(thing), (None, job))
-                if known is None or known() is not thing:
+                reference, owner = self._owners.get(id(thing), (None, job))
+                if reference is None or reference() is not thing:
                     self._owners[id(thing)] = weakref.ref(thing), job
                 elif owner != job:
-                    share = (
+                    conflict = (
                         "draw from the same generator" if isinstance(thing, Generator) else "train the same parameters"
                     )
-                    raise RuntimeError(f"parallel_map: jobs {owner} and {job} {share}; each needs its own")
+                    raise RuntimeError(f"parallel_map: jobs {owner} and {job} {conflict}; each needs its own")
 
 
 _job: ContextVar[Job | None] = ContextVar("job", default=None)
 
 
 def in_a_job() -> bool:
-    """Whether this runs in a job of ``parallel_map``."""
+    """Whether the caller runs in a job of ``parallel_map``."""
     return _job.get() is not None
 
 
 def claim(things: Iterable[Any]) -> None:
-    """Makes things the present job's, if there is one. Raises RuntimeError where one of them is another job's."""
+    """Claim things for the current job, if there is one. Raises RuntimeError if one of them belongs to another job."""
     job = _job.get()
     if job is not None:
         job.claims.take(things, job.number)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, overload
 
-from cygrad._typing import Array
+from cygrad._typing import Array, Tensor
 from cygrad.autograd import engine
 from cygrad.autograd.engine import Value
 
@@ -60,11 +60,11 @@ def refuse_higher_order(op: str) -> NoReturn:
 
 
 def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Sequence[Any] | None = None,
+    inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """Add ∂(Σ tensors·grad_tensors)/∂leaf to the ``grad`` of every leaf that requires a gradient.
 
@@ -105,14 +105,32 @@ def backward(
             engine.accumulate(value, gradient, True)
 
 
+@overload
 def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: Literal[False] | None = None,
+) -> tuple[Tensor, ...]: ...
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool | None = None,
-) -> tuple[Any, ...]:
+) -> tuple[Tensor | None, ...]: ...
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+) -> tuple[Tensor | None, ...]:
     """Return ∂(Σ outputs·grad_outputs)/∂input for each input; no ``grad`` changes. As ``torch.autograd.grad``.
 
     Args:
@@ -136,11 +154,11 @@ def grad(
     """
     if create_graph:
         refuse_higher_order("grad")
-    outputs, inputs = as_sequence(outputs), as_sequence(inputs)
-    check_inputs("grad", inputs)
-    upstream = upstream_gradients("grad", outputs, grad_outputs)
-    results = engine.gradients(outputs, inputs, upstream, bool(retain_graph))
-    for value, result in zip(inputs, results):
+    chosen, sources = as_sequence(inputs), as_sequence(outputs)
+    check_inputs("grad", chosen)
+    upstream = upstream_gradients("grad", sources, grad_outputs)
+    results = engine.gradients(sources, chosen, upstream, bool(retain_graph))
+    for value, result in zip(chosen, results):
         if result is None and not allow_unused:
             raise RuntimeError(
                 f"grad: no output depends on the input of shape {value.array.shape}; pass allow_unused=True for None"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from cygrad.autograd import engine
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "detect_anomaly",
@@ -25,6 +28,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Switch:
     """Sets a mode on entry and restores it on exit, whatever happens in between."""
 
+    @overload
+    def __new__(cls, function: F, /) -> F: ...  # type: ignore[misc]
+    @overload
+    def __new__(cls, *args: bool, **kwargs: bool) -> Self: ...
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and callable(args[0]):  # the decorator without parentheses
             return cls()(args[0])  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""Hooks that users register, and the handle that removes them."""
+"""Registering hooks, and the handle that removes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RemovableHandle:
         self.number = number
 
     def remove(self) -> None:
-        """Remove the hook; calling it again does nothing."""
+        """Remove the hook. A second call does nothing."""
         recording.note_change()
         self.hooks.pop(self.number, None)
 
@@ -32,7 +32,7 @@ class RemovableHandle:
 
 
 def add_hook(hooks: dict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
-    """Add a hook after the others, or before them if `prepend`."""
+    """Add a hook after the others, or before them, and return its handle."""
     recording.note_change()
     number = next(_numbers)
     others = dict(hooks) if prepend else {}

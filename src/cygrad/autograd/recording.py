@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import arrays
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _recorder: Any = None
 _changes = 0
@@ -73,11 +76,11 @@ def produced(function: Callable[..., Array], *args: Any) -> Array:
     return result if isinstance(result, np.ndarray) else arrays.as_array(result)
 
 
-def replayed(method: Callable[..., Any]) -> Callable[..., Any]:
+def replayed(method: Callable[P, R]) -> Callable[P, R]:
     """Decorator: a program calls the function again, with the same arguments."""
 
     @functools.wraps(method)
-    def call(*args: Any, **options: Any) -> Any:
+    def call(*args: P.args, **options: P.kwargs) -> R:
         return method(*args, **options) if _recorder is None else call_again(method, *args, **options)
 
     return call

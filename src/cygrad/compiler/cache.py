@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -26,8 +27,38 @@ __all__ = ["ProgramCache"]
 
 MAX_PROGRAMS = 16  # of one function, which beyond them runs eagerly
 
-_recording = threading.Lock()
-_recording_thread = 0  # that holds the lock
+
+class RecordingLock:
+    """The lock of the thread that records.
+
+    A job that waits for it may be interrupted at the moment in which it acquires it. So it is released in any case, and
+    only its owner can do that.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._thread = 0
+
+    def is_mine(self) -> bool:
+        """Whether this thread has the lock, and must not acquire it again."""
+        return self._thread == threading.get_ident()
+
+    def acquire(self, blocking: bool) -> bool:
+        """Acquire the lock, and return whether this thread has it."""
+        if not self._lock.acquire(blocking):
+            return False
+        self._thread = threading.get_ident()
+        return True
+
+    def release(self) -> None:
+        """Release the lock if this thread has it."""
+        if self.is_mine():
+            self._thread = 0
+        with contextlib.suppress(RuntimeError):
+            self._lock.release()
+
+
+_recording = RecordingLock()
 
 
 class ProgramCache:
@@ -68,20 +99,26 @@ class ProgramCache:
         if recording.recorder() is not None or engine.anomaly_enabled():
             return self.call(args, kwargs)  # as part of another recorded step, or to find a NaN
         flat, structure = flatten((args, kwargs)) if kwargs or has_containers(args) else (list(args), None)
+        nested = _recording.is_mine()  # in a call that another recorded step makes
         program = self.find(flat, structure)
-        if program is not None:
-            return self.run_checked(program, flat, structure) if self.check else program.replay(flat)
+        if program is not None and not self.check:
+            return program.replay(flat)
+        if program is not None and not nested:
+            return self.run_checked(program, flat, structure)
         key = self.signature(flat, structure)
-        if key in self._eager:
+        if key in self._eager or nested:
             return self.call(args, kwargs)
         # What happens only once, such as the first step of an optimizer, is over after the first call.
         self._calls[key] = self._calls.get(key, 0) + 1
-        if self._calls[key] <= self.warmup_calls or not begin_recording():
+        if self._calls[key] <= self.warmup_calls:
             return self.call(args, kwargs)
         try:
-            return self.record(key, flat, structure, args, kwargs)
+            # A job waits for its turn, so that it does not depend on other jobs.
+            if _recording.acquire(blocking=in_a_job()):
+                return self.record(key, flat, structure, args, kwargs)
+            return self.call(args, kwargs)
         finally:
-            end_recording()
+            _recording.release()
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the function itself. A module in evaluation mode runs without gradients."""
@@ -97,10 +134,13 @@ class ProgramCache:
 
     def run_checked(self, program: Program, flat: list[Any], structure: Any) -> Any:
         """Run a program, and compare it with the function in eager mode."""
-        with _recording:
+        try:
+            _recording.acquire(blocking=True)
             return run_beside_eager(
                 self.name, program, self.function, lambda: self.call_flat(owned_copies(flat), structure), flat
             )
+        finally:
+            _recording.release()
 
     def signature(self, flat: Sequence[Any], structure: Any) -> Any:
         """The kind of a call, as far as its arguments show."""
@@ -128,8 +168,8 @@ class ProgramCache:
         copies = owned_copies(flat)
         recorder.outputs.update([address(owner_of(value.array)) for value in copies if isinstance(value, Value)])
         grad_mode, bindings = engine.grad_enabled(), bindings_of(self.function)
-        recorder.start()
         try:
+            recorder.start()
             result = self.call_flat(copies, structure)
         except Refused as error:
             raise RuntimeError(str(error)) from None
@@ -155,21 +195,6 @@ class ProgramCache:
         if not self.quiet and refusal not in self._warned:
             self._warned.add(refusal)
             warnings.warn(f"compile: {self.name} runs eagerly: {refusal}", RuntimeWarning, stacklevel=4)
-
-
-def begin_recording() -> bool:
-    """Whether this thread may record now. A job waits for its turn, so that it does not depend on other jobs."""
-    global _recording_thread
-    if not _recording.acquire(blocking=in_a_job() and _recording_thread != threading.get_ident()):
-        return False
-    _recording_thread = threading.get_ident()
-    return True
-
-
-def end_recording() -> None:
-    global _recording_thread
-    _recording_thread = 0
-    _recording.release()
 
 
 def owned_copies(flat: Sequence[Any]) -> list[Any]:

@@ -73,7 +73,8 @@ def parse_rows(file: IO[str], path: str) -> tuple[list[list[float]], list[int]]:
         numbers = [parse_number(field) for field in fields]
         if width and len(fields) != width:
             raise ValueError(
-                f"read_matrix: line {reader.line_num} of {path} has {len(fields)} fields, previous lines have {width}"
+                f"read_matrix: line {reader.line_num} of {path} must have {width} fields, as previous lines do, "
+                f"got {len(fields)}"
             )
         is_header = not width and all(value is None for value in numbers)
         width = len(fields)

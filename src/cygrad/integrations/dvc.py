@@ -11,14 +11,12 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from cygrad._files import atomic_write
 from cygrad.integrations.loggers import to_json_value
 from cygrad.integrations.tracker import Row, Tracker, settings_of
-
-if TYPE_CHECKING:
-    from cygrad.train.trainer import Trainer
+from cygrad.train.protocols import TrainerLike
 
 __all__ = ["DVC"]
 
@@ -74,7 +72,7 @@ class DVC(Tracker):
     def destination(self) -> str:
         return self.folder
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: TrainerLike) -> None:
         self._close()
         self.metrics = dict(trainer.history.records[-1]) if trainer.history.records else {}
         self._due = time.monotonic() + INTERVAL
@@ -88,7 +86,7 @@ class DVC(Tracker):
             }
             self._write("dvc.yaml", contents)
 
-    def _truncate_tables(self, trainer: Trainer) -> None:
+    def _truncate_tables(self, trainer: TrainerLike) -> None:
         """Removes rows after the point where the training continues, which is the start for a new one."""
         for path in tables_below(os.path.join(self.folder, "plots", "metrics")):
             batch = "batch" in os.path.relpath(path, os.path.join(self.folder, "plots", "metrics")).split(os.sep)[:-1]
@@ -101,7 +99,7 @@ class DVC(Tracker):
             else:
                 os.unlink(path)
 
-    def take(self, row: Row, trainer: Trainer) -> None:
+    def take(self, row: Row, trainer: TrainerLike) -> None:
         at = row.step if row.kind == "batch" else row.epoch
         for name, value in row.values.items():
             if name != "epoch":
@@ -142,7 +140,7 @@ class DVC(Tracker):
         os.makedirs(self.folder, exist_ok=True)
         replace("DVC", os.path.join(self.folder, name), json.dumps(to_json_value(contents), indent=2) + "\n")
 
-    def end(self, trainer: Trainer) -> None:
+    def end(self, trainer: TrainerLike) -> None:
         try:
             self._write_metrics(len(trainer.history))
         finally:

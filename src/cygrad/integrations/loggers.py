@@ -8,13 +8,11 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from cygrad._files import atomic_write
 from cygrad.integrations.tracker import Row, Tracker
-
-if TYPE_CHECKING:
-    from cygrad.train.trainer import Trainer
+from cygrad.train.protocols import TrainerLike
 
 __all__ = ["CSVLogger", "JSONLLogger", "json_line", "read_jsonl"]
 
@@ -48,7 +46,7 @@ class TextTracker(Tracker):
         self._file.write(line)
         self._file.flush()
 
-    def end(self, trainer: Trainer) -> None:
+    def end(self, trainer: TrainerLike) -> None:
         self.close()
 
     def close(self) -> None:
@@ -88,16 +86,16 @@ class CSVLogger(TextTracker):
         super().__init__(path, None)
         self.names: list[str] = []
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: TrainerLike) -> None:
         self._rewrite(trainer)
 
-    def take(self, row: Row, trainer: Trainer) -> None:
+    def take(self, row: Row, trainer: TrainerLike) -> None:
         if set(row.values) <= set(self.names):
             self.write(csv_line(row.values.get(name, "") for name in self.names))
         else:
             self._rewrite(trainer)
 
-    def _rewrite(self, trainer: Trainer) -> None:
+    def _rewrite(self, trainer: TrainerLike) -> None:
         records = trainer.history.records
         self.names = trainer.history.names()
         lines = [csv_line(self.names)] if self.names else []
@@ -145,11 +143,11 @@ class JSONLLogger(TextTracker):
     def __init__(self, path: Path, every: int | None = 50) -> None:
         super().__init__(path, every)
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: TrainerLike) -> None:
         earlier = read_jsonl(self.path) if trainer.step and os.path.exists(self.path) else []
         self.replace(json_line(row) for row in earlier if row.get("step", 0) <= trainer.step)
 
-    def take(self, row: Row, trainer: Trainer) -> None:
+    def take(self, row: Row, trainer: TrainerLike) -> None:
         self.write(json_line({"kind": row.kind, "step": row.step, "epoch": row.epoch, "time": row.time, **row.values}))
 
 

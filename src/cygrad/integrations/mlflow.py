@@ -13,7 +13,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +29,7 @@ from cygrad.nn.module import Module
 from cygrad.nn.modules.embedding import Embedding
 from cygrad.train import saved_model
 from cygrad.train.evaluation import predict
-
-if TYPE_CHECKING:
-    from cygrad.train.trainer import Trainer
+from cygrad.train.protocols import TrainerLike
 
 __all__ = ["FLAVOR_NAME", "MLflow", "PythonModel", "load_model", "log_model", "save_model"]
 
@@ -107,7 +105,7 @@ class MLflow(Tracker):
 
     # The training
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: TrainerLike) -> None:
         self._warned = False
         self._last_steps = {}
         if self.model:
@@ -117,7 +115,7 @@ class MLflow(Tracker):
         self._put(self._sender, "begin", time=time.time())
         self._put(self._sender, "params", values={**settings_of(trainer), **self.params})
 
-    def take(self, row: Row, trainer: Trainer) -> None:
+    def take(self, row: Row, trainer: TrainerLike) -> None:
         if self._sender is None:
             return
         at = row.step if row.kind == "batch" else row.epoch
@@ -126,7 +124,7 @@ class MLflow(Tracker):
         self._put(self._sender, "metrics", step=at, time=row.time, values=values)
         self._warn(self._sender)
 
-    def end(self, trainer: Trainer) -> None:
+    def end(self, trainer: TrainerLike) -> None:
         sender, self._sender = self._sender, None
         if sender is None:
             return

@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from cygrad.nn.module import Module
 from cygrad.tensor import Tensor
 from cygrad.train.callbacks import Callback
-from cygrad.train.clipping import in_words
-
-if TYPE_CHECKING:
-    from cygrad.train.trainer import Trainer
+from cygrad.train.clipping import describe_clip
+from cygrad.train.protocols import ConfiguredTrainer, TrainerLike
 
 __all__ = ["FirstInputs", "Row", "Tracker", "TrackerWarning", "check_every", "outcome", "settings_of"]
 
@@ -69,13 +67,13 @@ class Tracker(Callback):
         self.every = check_every(type(self).__name__, every)
         self._disabled = True  # until a training begins
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: TrainerLike) -> None:
         """Opens the output. In a resumed training ``trainer.history`` and ``trainer.step`` tell where it continues."""
 
-    def take(self, row: Row, trainer: Trainer) -> None:
+    def take(self, row: Row, trainer: TrainerLike) -> None:
         """Saves a row."""
 
-    def end(self, trainer: Trainer) -> None:
+    def end(self, trainer: TrainerLike) -> None:
         """Closes the output. The model has its final weights."""
 
     def destination(self) -> str:
@@ -84,7 +82,7 @@ class Tracker(Callback):
 
     # The trainer's calls
 
-    def on_fit_begin(self, trainer: Trainer) -> None:
+    def on_fit_begin(self, trainer: TrainerLike) -> None:
         self._disabled = False
         try:
             self._try(self.begin, trainer)
@@ -92,14 +90,14 @@ class Tracker(Callback):
             self._disabled = True  # there is nothing to end
             raise
 
-    def on_batch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_batch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         if self.every is not None and trainer.step % self.every == 0 and not self._disabled:
             self._try(self.take, Row("batch", trainer.step, trainer.epoch, time.time(), metrics), trainer)
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         self._try(self.take, Row("epoch", trainer.step, trainer.epoch, time.time(), metrics), trainer)
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: TrainerLike) -> None:
         self._try(self.end, trainer)
 
     def _try(self, method: Callable[..., None], *arguments: Any) -> None:
@@ -137,7 +135,7 @@ def short_message(error: BaseException) -> str:
     return text if len(text) <= 300 else text[:297] + "…"
 
 
-def outcome(trainer: Trainer) -> str:
+def outcome(trainer: TrainerLike) -> str:
     """How a training ended: "interrupted" (by Ctrl-C), "failed" (with an error) or "finished"."""
     history = trainer.history
     if history.interrupted:
@@ -148,7 +146,7 @@ def outcome(trainer: Trainer) -> str:
 # Settings
 
 
-def settings_of(trainer: Trainer) -> dict[str, Setting]:
+def settings_of(trainer: TrainerLike) -> dict[str, Setting]:
     """Returns the settings of a training as plain values: the options of the trainer and of the optimizer's first
     parameter group, and the size of the model; for an estimator its parameters.
 
@@ -169,11 +167,15 @@ def settings_of(trainer: Trainer) -> dict[str, Setting]:
     """
     size = sum(p.array.size for p in trainer.model.parameters())
     estimator = getattr(trainer, "hyperparameters", None)
-    settings = trainer_settings(trainer, size) if estimator is None else {"parameters": size, **estimator}
+    settings = (
+        trainer_settings(cast(ConfiguredTrainer, trainer), size)
+        if estimator is None
+        else {"parameters": size, **estimator}
+    )
     return {name: value for name, value in plain(settings).items() if value is not None}
 
 
-def trainer_settings(t: Trainer, size: int) -> dict[str, Any]:
+def trainer_settings(t: ConfiguredTrainer, size: int) -> dict[str, Any]:
     """The settings of a ``Trainer`` whose model has `size` parameters."""
     group = {name: value for name, value in t.optimizer.param_groups[0].items() if name != "params"}
     return {
@@ -185,7 +187,7 @@ def trainer_settings(t: Trainer, size: int) -> dict[str, Any]:
         "scheduler": None if t.scheduler is None else type(t.scheduler).__name__,
         "epochs": t.epochs,
         "accumulate": t.accumulate,
-        "clip": in_words(*t.clip),
+        "clip": describe_clip(*t.clip),
         "ema": t.ema,
         "swa": None if t.swa is None else t.swa.start,
         "patience": None if t.early_stopping is None else t.early_stopping.patience,

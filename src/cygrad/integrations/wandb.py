@@ -8,16 +8,14 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cygrad.integrations.packages import require_package, require_server
 from cygrad.integrations.sender import Sender, unsent_path
 from cygrad.integrations.tracker import Row, Tracker, TrackerWarning, outcome, settings_of, short_message
 from cygrad.nn.description import describe
+from cygrad.train.protocols import TrainerLike
 from cygrad.train.saved_model import save_model
-
-if TYPE_CHECKING:
-    from cygrad.train.trainer import Trainer
 
 __all__ = ["WandB"]
 
@@ -91,7 +89,7 @@ class WandB(Tracker):
     def destination(self) -> str:
         return "the run" if self.run is None else str(self.run.dir)
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: TrainerLike) -> None:
         if self.model:
             describe(trainer.model)  # raises now if the model cannot be saved
         wandb = require_package("WandB", "wandb")
@@ -140,7 +138,7 @@ class WandB(Tracker):
             stacklevel=6,
         )
 
-    def take(self, row: Row, trainer: Trainer) -> None:
+    def take(self, row: Row, trainer: TrainerLike) -> None:
         if self._sender is None:
             return
         if row.kind == "batch":
@@ -152,7 +150,7 @@ class WandB(Tracker):
         for row in rows:
             self.run.log(row)
 
-    def end(self, trainer: Trainer) -> None:
+    def end(self, trainer: TrainerLike) -> None:
         sender, self._sender = self._sender, None
         if sender is not None and not sender.close(self.patience):
             self._warn(f"rows could not be logged ({sender.problem}) and are in {sender.path}", self.run)

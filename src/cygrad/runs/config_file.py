@@ -19,8 +19,8 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read option values from a TOML file.
 
     Args:
-        path: of a file with ``source`` and, if wanted, ``data``, ``out`` and options under their names on the command
-            line. Paths in it are relative to the file.
+        path: of a file that contains ``source`` and optionally ``data``, ``out`` and options, by their names on the
+            command line. Paths in it are relative to the file.
 
     Returns:
         The values by option name, for ``Options.from_values``.

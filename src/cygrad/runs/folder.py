@@ -144,7 +144,7 @@ def read_json(op: str, path: str) -> dict[str, Any]:
         try:
             content = json.load(file)
             if not isinstance(content, dict):
-                raise ValueError(f"wanted an object, got a {type(content).__name__}")
+                raise ValueError(f"expected an object, got a {type(content).__name__}")
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{op}: {path} is corrupt ({error})") from None
     if content.get("format", FORMAT) != FORMAT:

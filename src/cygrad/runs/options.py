@@ -56,7 +56,7 @@ def table(default: Any, parse: Callable[[Any], Any], metavar: str, text: str) ->
 
 @dataclass(frozen=True)
 class Options:
-    """What to train on, and how; checked when it is made.
+    """What to train on, and how. The constructor checks the options.
 
     The names, defaults and meanings of the options are those that ``cygrad train --help`` prints: the command line
     and configuration files are generated from this class.

@@ -1,4 +1,4 @@
-"""What every kind of run and every kind of data offers, so that the rest need not ask which it has."""
+"""The interfaces of runs and of data in parts, which images and tables implement."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Run(Protocol):
 
 
 class Task(Protocol):
-    """Data in parts, ready to train on, and how to judge a model that was trained on it."""
+    """Data in parts, ready to train on, with the loss and the metrics that fit it."""
 
     @property
     def name(self) -> str:

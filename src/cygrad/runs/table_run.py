@@ -104,7 +104,7 @@ class TableRun:
 
     @cached_property
     def target(self) -> Target:
-        """What is predicted."""
+        """Encodes the target, and decodes predictions."""
         return target_of(self.config.target)
 
     @property

@@ -39,8 +39,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             `dropout`, `weight_decay`, `clip` nor validation.
         alpha: factor of the L2 penalty in the loss.
         batch_size: samples per batch; ``"auto"`` is min(200, n).
-        learning_rate: schedule of sgd: ``"constant"``; ``"invscaling"``, lr = learning_rate_init/t^power_t after t
-            samples; ``"adaptive"``, which divides the rate by 5 when patience runs out.
+        learning_rate: schedule of sgd: ``"constant"``; ``"invscaling"``, lr = learning_rate_init/(t + 1)^power_t after
+            t samples; ``"adaptive"``, which divides the rate by 5 when patience runs out.
         learning_rate_init: initial learning rate.
         power_t: exponent of ``"invscaling"``.
         max_iter: maximum number of epochs; with lbfgs, of iterations.

@@ -19,6 +19,7 @@ from cygrad.train.metrics import F1, MAE, R2, Accuracy, FunctionMetric, Metric, 
 from cygrad.train.models import mlp
 from cygrad.train.option_changes import ResumeWarning
 from cygrad.train.progress import Progress
+from cygrad.train.protocols import TrainerLike
 from cygrad.train.saved_model import load_model, save_model
 from cygrad.train.swa import SWA
 from cygrad.train.trainer import Trainer
@@ -47,6 +48,7 @@ __all__ = [
     "ResumeWarning",
     "RocAuc",
     "Trainer",
+    "TrainerLike",
     "VanishingGradientWarning",
     "evaluate",
     "find_lr",

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training in one file, from which it goes on as if it had never ended."""
+"""Checkpoints: the whole state of a training in one file."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ from typing import Any
 
 from cygrad.serialization import file_suffix, load, save
 
-__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "read_checkpoint", "remove_leftovers", "write_checkpoint"]
 
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where and when a ``Trainer`` writes checkpoints: at the end of every epoch, and with `every_steps` after as
-    many updates too, but none sooner than `every_seconds` after the last, so that short epochs don't wait for the disk.
-    `path` ends in ``.npz``, or in ``.safetensors`` where that package is installed, and belongs
-    to one training.
+    """Where and when a ``Trainer`` writes checkpoints.
 
-    The file is replaced as a whole: it is written beside the old one, flushed to the disk and renamed. So
-    whatever happens, and where the disk is full, the last good one stays. It holds numbers and text, and to load
-    it runs no code.
+    It writes one at the end of every epoch, and with `every_steps` within epochs too. The file is replaced as a whole:
+    the new one is written beside it, flushed to the disk and renamed, so that the last good one survives a crash or a
+    full disk. It contains numbers and text; loading it runs no code.
 
-    Raises ValueError for another ending, `every_steps` below 1, or `every_seconds` below 0.
+    Args:
+        path: ends in ``.npz``, or with the package safetensors in ``.safetensors``; for one training only.
+        every_steps: updates between checkpoints within an epoch; None for none.
+        every_seconds: least time between two checkpoints, so that short epochs do not wait for the disk.
 
-    >>> cg.train.Checkpoint("run.npz", every_steps=100)
-    Checkpoint(path='run.npz', every_steps=100, every_seconds=0.0)
+    Raises:
+        ValueError: if the path has another ending, `every_steps` is below 1, or `every_seconds` is negative.
+
+    Example:
+        >>> cg.train.Checkpoint("run.npz", every_steps=100)
+        Checkpoint(path='run.npz', every_steps=100, every_seconds=0.0)
     """
 
     path: str | os.PathLike[str]
@@ -45,26 +49,33 @@ class Checkpoint:
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
-    """Writes the state of a trainer. Raises OSError where that fails, and the old file stays."""
+    """Write the state of a trainer; if that raises OSError, the old file stays."""
     save({"format": FORMAT, **state}, path)
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The state in a checkpoint.
+    """Read the state in a checkpoint.
 
-    Raises FileNotFoundError where there is none, and ValueError for a file that is truncated, corrupt, no
-    checkpoint, or one of another format.
+    Args:
+        path: of the file.
+
+    Returns:
+        The state of a trainer, as ``Trainer.state_dict`` returns it.
+
+    Raises:
+        FileNotFoundError: if there is no file.
+        ValueError: if it is truncated, corrupt, not a checkpoint, or has another version's format.
     """
     state = load(path)
     if not isinstance(state, dict) or "format" not in state:
-        raise ValueError(f"resume: {os.fspath(path)} is no checkpoint")
+        raise ValueError(f"resume: {os.fspath(path)} is not a checkpoint")
     if state["format"] != FORMAT:
-        raise ValueError(f"resume: {os.fspath(path)} has format {state['format']!r}, wanted {FORMAT}")
+        raise ValueError(f"resume: {os.fspath(path)} has format {state['format']!r}, expected {FORMAT}")
     return state
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Removes what writers that were killed have left beside a checkpoint."""
+    """Remove the temporary files that killed processes left beside a file."""
     folder, name = os.path.split(os.path.realpath(path))
     for leftover in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*.tmp")):
         with contextlib.suppress(OSError):

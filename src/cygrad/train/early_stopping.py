@@ -1,4 +1,4 @@
-"""Early stopping: the weights of the best epoch, and when to look no further."""
+"""Early stopping: keep the weights of the best epoch, and stop when there is no improvement."""
 
 from __future__ import annotations
 
@@ -9,31 +9,35 @@ import numpy as np
 
 from cygrad.nn.module import Module
 
-__all__ = ["EarlyStopping"]
+__all__ = ["EarlyStopping", "copied"]
 
 
 class EarlyStopping:
-    """Watches one number an epoch, keeps the module's best state, and says when to stop: after `patience`
-    epochs in a row without a new best.
+    """Watch one value per epoch, keep the best state of a module, and stop after `patience` epochs without improvement.
 
-    A value is a new best where it lies below the best so far by more than `min_delta` (``mode="min"``), or
-    above it (``mode="max"``); the first one is, and NaN never is. The state kept is a copy of
-    ``module.state_dict()``, parameters and buffers; before the first best it is the state at the beginning.
+    A value improves on the best so far if it is lower by more than `min_delta` (``mode="min"``), or higher
+    (``mode="max"``). The first value always does, NaN never. ``best`` is the best value and ``best_epoch`` its epoch,
+    from 1; both are None before the first. Before that, the saved state is the initial one.
 
-    ``best`` is the best value and ``best_epoch`` the number of its epoch, counted from 1; both are None
-    before there is one.
+    Args:
+        module: whose parameters and buffers are saved.
+        patience: epochs in a row without improvement.
+        min_delta: smallest difference that is an improvement.
+        mode: ``"min"`` or ``"max"``.
+
+    Raises:
+        ValueError: if the patience is below 1, min_delta negative or the mode unknown.
 
     L. Prechelt (1998), "Early stopping - but when?".
 
-    Raises ValueError for a patience below 1, a negative min_delta or another mode.
-
-    >>> layer = cg.nn.Linear(2, 1)
-    >>> stopping = cg.train.EarlyStopping(layer, patience=2)
-    >>> [stopping.step(loss) for loss in (0.9, 0.5, 0.7, 0.6)]
-    [False, False, False, True]
-    >>> stopping.best, stopping.best_epoch
-    (0.5, 2)
-    >>> stopping.restore()
+    Example:
+        >>> layer = cg.nn.Linear(2, 1)
+        >>> stopping = cg.train.EarlyStopping(layer, patience=2)
+        >>> [stopping.step(loss) for loss in (0.9, 0.5, 0.7, 0.6)]
+        [False, False, False, True]
+        >>> stopping.best, stopping.best_epoch
+        (0.5, 2)
+        >>> stopping.restore()
     """
 
     def __init__(self, module: Module, patience: int = 10, min_delta: float = 0.0, mode: str = "min") -> None:
@@ -53,11 +57,18 @@ class EarlyStopping:
         self._state = copied(module)
 
     def step(self, value: Any) -> bool:
-        """Takes the value of one more epoch, a number or a tensor of one; True means stop."""
+        """Take the value of the next epoch.
+
+        Args:
+            value: a number, or a tensor of one element.
+
+        Returns:
+            True if the training should stop.
+        """
         number = float(getattr(value, "array", value))
         self.epoch += 1
         if self._improves(number):
-            # Copied first: an interrupted copy leaves the best so far.
+            # The copy comes first: if it is interrupted, the best state so far remains.
             state = copied(self.module)
             self._state, self.best, self.best_epoch = state, number, self.epoch
         return self.epoch - (self.best_epoch or 0) >= self.patience
@@ -69,20 +80,20 @@ class EarlyStopping:
         return gain > self.min_delta
 
     def restore(self) -> None:
-        """Copies the best state back into the module."""
+        """Copy the best state back into the module."""
         self.module.load_state_dict(self._state)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best value, its epoch and state, and the number of epochs seen."""
+        """Return the best value, its epoch and state, and the number of epochs so far."""
         return {"best": self.best, "best_epoch": self.best_epoch, "epoch": self.epoch, "state": self._state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over what ``state_dict`` gave."""
+        """Restore what ``state_dict`` returned."""
         state = {name: np.array(getattr(value, "array", value)) for name, value in state_dict["state"].items()}
         self.best, self.best_epoch, self.epoch = (state_dict[name] for name in ("best", "best_epoch", "epoch"))
         self._state = state
 
 
 def copied(module: Module) -> dict[str, Any]:
-    """The module's state in memory of its own."""
+    """A copy of the module's state."""
     return {name: tensor.array.copy() for name, tensor in module.state_dict().items()}

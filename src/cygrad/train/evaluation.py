@@ -17,25 +17,25 @@ from cygrad.nn.module import Module
 from cygrad.tensor import Tensor
 from cygrad.train.metrics import Function, Metric, named_metrics
 
-__all__ = ["NonFiniteError", "evaluate", "predict"]
+__all__ = ["Batches", "Loss", "NonFiniteError", "evaluate", "predict"]
 
 Loss = Callable[[Any, Any], Any]
 METRICS: tuple[str, ...] = ("accuracy",)
 
 
 class Batches(Protocol):
-    """What can be walked through once an epoch: pairs of inputs and targets. A ``DataLoader`` is one."""
+    """An iterable over the batches of an epoch, pairs of inputs and targets, such as a ``DataLoader``."""
 
     def __iter__(self) -> Any:
-        """The batches of one epoch."""
+        """Iterate over the batches of one epoch."""
 
 
 class NonFiniteError(ValueError):
-    """NaN or an infinity in data, a loss or a gradient."""
+    """The data, a loss or a gradient contains NaN or an infinity."""
 
 
 class Meter:
-    """The mean loss of samples that come in batches, and their metrics."""
+    """Accumulates the mean loss and the metrics over batches."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self.metrics = copy.deepcopy(list(metrics))
@@ -45,19 +45,19 @@ class Meter:
         self.loss = 0.0
 
     def add(self, loss: float, output: Any, target: Any, samples: int) -> None:
-        """Counts one batch, whose mean loss is given."""
+        """Add a batch with this mean loss."""
         self.samples += samples
         self.loss += samples * loss
         for metric in self.metrics:
             metric.update(array_of(output), array_of(target))
 
     def result(self) -> dict[str, float]:
-        """The numbers under their names; NaN where there was no sample."""
+        """Return the mean loss and the metrics by name; NaN if there was no sample."""
         mean = self.loss / self.samples if self.samples else math.nan
         return {"loss": mean, **{metric.name: float(metric.compute()) for metric in self.metrics}}
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been counted."""
+        """Return the sums so far."""
         return {
             "samples": self.samples,
             "loss": self.loss,
@@ -65,10 +65,10 @@ class Meter:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on counting from a state."""
-        known, own = sorted(state["metrics"]), sorted(metric.name for metric in self.metrics)
-        if known != own:
-            raise ValueError(f"it measures {', '.join(known) or 'nothing'}, this one {', '.join(own) or 'nothing'}")
+        """Continue from a state."""
+        saved, names = sorted(state["metrics"]), sorted(metric.name for metric in self.metrics)
+        if saved != names:
+            raise ValueError(f"it has the metrics {', '.join(saved) or 'none'}, this one {', '.join(names) or 'none'}")
         self.samples, self.loss = state["samples"], state["loss"]
         for metric in self.metrics:
             metric.load_state_dict(state["metrics"][metric.name])
@@ -82,48 +82,69 @@ def evaluate(
     *,
     where: str = "",
 ) -> dict[str, float]:
-    """The mean loss and the metrics over all batches of (inputs, targets), in evaluation mode and without
-    a graph. The modes of all modules are afterwards as they were.
+    """Compute the mean loss and the metrics over all batches, in evaluation mode and without a graph.
 
-    Raises TypeError for data that do not come in batches, and ValueError, naming the batch, for inputs or a loss that
-    are not finite; `where` stands before its number.
+    Args:
+        model: to evaluate; the modes of its modules are restored.
+        data: batches of inputs and targets.
+        loss: function of outputs and targets.
+        metrics: names (accuracy, f1, roc_auc, mae, r2), ``Metric`` objects, or functions of all outputs and targets.
+        where: put before the number of a batch in error messages.
 
-    >>> data = cg.data.TensorDataset(cg.tensor([[2.0, 0.0], [0.0, 2.0], [3.0, 1.0]]), cg.tensor([0, 1, 1]))
-    >>> result = cg.train.evaluate(cg.nn.Identity(), cg.data.DataLoader(data, batch_size=2))
-    >>> round(result["accuracy"], 4)
-    0.6667
+    Returns:
+        The values by name, the mean loss as "loss".
+
+    Raises:
+        TypeError: if the data is not in batches.
+        ValueError: if inputs or a loss are not finite; the message names the batch.
+
+    Example:
+        >>> data = cg.data.TensorDataset(cg.tensor([[2.0, 0.0], [0.0, 2.0], [3.0, 1.0]]), cg.tensor([0, 1, 1]))
+        >>> result = cg.train.evaluate(cg.nn.Identity(), cg.data.DataLoader(data, batch_size=2))
+        >>> round(result["accuracy"], 4)
+        0.6667
     """
     demand_batches(data, "evaluate")
     meter = Meter(named_metrics(metrics))
     with Evaluating(model):
         for number, batch in enumerate(data, 1):
             inputs, target = pair_of(batch, "evaluate")
-            place = f"evaluate: {where}batch {number}"
-            demand_finite(inputs, place)
+            position = f"evaluate: {where}batch {number}"
+            demand_finite(inputs, position)
             output = model(inputs)
             value = loss(output, target).item()
             if not math.isfinite(value):
-                raise NonFiniteError(f"{place}: the loss is {value}")
+                raise NonFiniteError(f"{position}: the loss is {value}")
             meter.add(value, output, target, samples_of(inputs))
     if not meter.samples:
-        raise ValueError(f"evaluate: {where}the loader gives no batches")
+        raise ValueError(f"evaluate: {where}the loader has no batches")
     return meter.result()
 
 
 def predict(model: Module, data: Tensor | Array | Batches, batch_size: int = 1024) -> Array:
-    """What the model gives for every row of `data`, in evaluation mode and without a graph. `data` is a tensor or
-    an array, taken `batch_size` rows at a time, or a loader, whose batches are inputs, or pairs of which the first
-    part is.
+    """Compute the model's outputs for all rows, in evaluation mode and without a graph.
 
-    >>> cg.train.predict(cg.nn.ReLU(), np.array([[-1.0, 2.0]]))
-    array([[0., 2.]])
+    Args:
+        model: to apply.
+        data: a tensor, an array, or a loader of inputs or of pairs of inputs and targets.
+        batch_size: rows of a tensor or an array per call.
+
+    Returns:
+        The outputs, concatenated.
+
+    Raises:
+        ValueError: if `batch_size` is below 1 or a loader has no batches.
+
+    Example:
+        >>> cg.train.predict(cg.nn.ReLU(), np.array([[-1.0, 2.0]]))
+        array([[0., 2.]])
     """
     if not batch_size >= 1:
         raise ValueError(f"predict: batch_size must be at least 1, got {batch_size}")
     with Evaluating(model):
         outputs = [model(inputs).array for inputs in inputs_of(data, batch_size)]
     if not outputs:
-        raise ValueError("predict: the loader gives no batches")
+        raise ValueError("predict: the loader has no batches")
     return np.concatenate(outputs)
 
 
@@ -136,7 +157,7 @@ def inputs_of(data: Any, batch_size: int) -> Iterable[Any]:
 
 
 class Evaluating:
-    """A block in which the model is in evaluation mode and no graph is made."""
+    """A block in which the model is in evaluation mode and no graph is recorded."""
 
     def __init__(self, model: Module) -> None:
         self.modes = [(module, module.training) for module in model.modules()]
@@ -154,20 +175,20 @@ class Evaluating:
 
 
 def array_of(value: Any) -> Array:
-    """A tensor's array, or anything that NumPy can read as one."""
+    """A tensor's array, or anything that NumPy can convert to one."""
     return value.array if isinstance(value, Tensor) else np.asarray(value)
 
 
 def demand_batches(data: Any, op: str) -> None:
-    """Raises TypeError where data come as rows, not in batches."""
+    """Raise TypeError if the data is in rows, not in batches."""
     if isinstance(data, (Dataset, Tensor, np.ndarray)):
         kind = type(data).__name__
-        made = "dataset" if isinstance(data, Dataset) else "TensorDataset(x, y)"
-        raise TypeError(f"{op}: wanted batches, got a {kind}; DataLoader({made}, batch_size) makes them")
+        dataset = "dataset" if isinstance(data, Dataset) else "TensorDataset(x, y)"
+        raise TypeError(f"{op}: data must come in batches, got a {kind}; use DataLoader({dataset}, batch_size)")
 
 
 def pair_of(batch: Any, op: str) -> tuple[Any, Any]:
-    """Inputs and targets. Raises TypeError where a batch is no pair."""
+    """Inputs and targets; raise TypeError if a batch is not a pair."""
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         got = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else f"a {type(batch).__name__}"
         raise TypeError(f"{op}: a batch must be a pair of inputs and targets, got {got}")
@@ -175,13 +196,13 @@ def pair_of(batch: Any, op: str) -> tuple[Any, Any]:
 
 
 def samples_of(inputs: Any) -> int:
-    """How many samples a batch of inputs has."""
+    """The number of samples in a batch of inputs."""
     shape = array_of(inputs).shape
     return int(shape[0]) if shape else 1
 
 
-def demand_finite(inputs: Any, place: str) -> None:
-    """Raises NonFiniteError where the inputs are floats and one is NaN or infinite."""
+def demand_finite(inputs: Any, position: str) -> None:
+    """Raise NonFiniteError if the inputs are floats and one is not finite."""
     array = array_of(inputs)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise NonFiniteError(f"{place}: the data hold {array[~np.isfinite(array)].flat[0]}")
+        raise NonFiniteError(f"{position}: the data contains {array[~np.isfinite(array)].flat[0]}")

@@ -1,4 +1,4 @@
-"""Fingerprints of weights."""
+"""Fingerprints of weights and data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,22 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(model: Module | Mapping[str, Any]) -> str:
-    """The SHA-256 of a model's state, or of a state dict of tensors or arrays: names, dtypes, shapes and
-    bytes, little-endian, in the order of the names. Equal fingerprints mean equal bits.
+    """Compute the SHA-256 of a model's state; equal fingerprints mean equal bits.
 
-    >>> layer = cg.nn.Linear(2, 1)
-    >>> before = cg.train.fingerprint(layer)
-    >>> layer.weight.array[0, 0] += 1
-    >>> len(before), cg.train.fingerprint(layer) == before
-    (64, False)
+    It covers names, dtypes, shapes and little-endian bytes, in the order of the names.
+
+    Args:
+        model: a module, or a state dict of tensors or arrays.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> layer = cg.nn.Linear(2, 1)
+        >>> before = cg.train.fingerprint(layer)
+        >>> layer.weight.array[0, 0] += 1
+        >>> len(before), cg.train.fingerprint(layer) == before
+        (64, False)
     """
     state = model.state_dict() if isinstance(model, Module) else model
     digest = hashlib.sha256()

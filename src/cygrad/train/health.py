@@ -1,21 +1,19 @@
-"""Gradient health: what the gradients and updates of each layer look like, and a warning when they go wrong."""
+"""Gradient health: statistics of each layer's gradients and updates, and warnings when they go wrong."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
+from cygrad.nn.module import Module
+from cygrad.nn.parameter import Parameter
 from cygrad.train.callbacks import Callback
-
-if TYPE_CHECKING:
-    from cygrad.nn.module import Module
-    from cygrad.nn.parameter import Parameter
-    from cygrad.train.trainer import Trainer
+from cygrad.train.protocols import TrainerLike
 
 __all__ = [
     "ExplodingGradientWarning",
@@ -28,24 +26,30 @@ __all__ = [
 
 
 class GradientWarning(UserWarning):
-    """The gradients of a layer are not as they should be."""
+    """The gradient of a layer is unhealthy."""
 
 
 class VanishingGradientWarning(GradientWarning):
-    """A layer's gradient is far smaller than that of others."""
+    """The gradient of a layer is far smaller than that of others."""
 
 
 class ExplodingGradientWarning(GradientWarning):
-    """A layer's gradient is too large."""
+    """The gradient of a layer is too large."""
 
 
 class NanGradientWarning(GradientWarning):
-    """A layer's gradient holds NaN or an infinity."""
+    """The gradient of a layer contains NaN or an infinity."""
 
 
 class LayerHealth(NamedTuple):
-    """Of all parameters of one layer: the 2-norm of the gradient before clipping, the share of zeros in it, its root
-    mean square, and the norm of the update through that of the weights, NaN until the update is done."""
+    """Statistics of all parameters of a layer.
+
+    Args:
+        norm: 2-norm of the gradient before clipping.
+        zeros: fraction of zeros in the gradient.
+        rms: root mean square of the gradient.
+        update_ratio: ‖update‖/‖weights‖, NaN until the update.
+    """
 
     norm: float
     zeros: float
@@ -54,33 +58,43 @@ class LayerHealth(NamedTuple):
 
 
 class GradientHealth(Callback):
-    """Looks at the gradients of every layer in each `every`-th step. A layer is a module with parameters of its own.
+    """Measure the gradients of every layer, and warn when they vanish, explode or are not finite.
 
-    ``layers`` has the latest ``LayerHealth`` under each layer's name, ``records`` that of all layers at the last
-    look in each epoch. A layer is warned of once a training, by name:
+    A layer is a module that has parameters itself. ``layers`` maps the names of layers to the latest ``LayerHealth``;
+    ``records`` lists it for each epoch. Each layer is warned about once per training and kind:
 
-    - ``NanGradientWarning`` where the gradient is not finite, before the trainer ends the training for it;
-    - ``ExplodingGradientWarning`` where its norm is above `exploding`;
-    - ``VanishingGradientWarning`` where its root mean square is below `vanishing` times the largest of all layers:
-      X. Glorot, Y. Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks".
+    - ``NanGradientWarning`` if the gradient is not finite, before the trainer raises its error;
+    - ``ExplodingGradientWarning`` if its norm is above `exploding`;
+    - ``VanishingGradientWarning`` if its root mean square is below `vanishing` times the largest of all layers.
 
-    The update ratio is about 1e-3 in a training that goes well. Raises ValueError for numbers out of range.
+    In a healthy training the update ratio is about 1e-3.
 
-    >>> health = cg.train.GradientHealth(every=1)
-    >>> model = cg.nn.Linear(2, 1)
-    >>> trainer = cg.train.Trainer(
-    ...     model, cg.nn.functional.mse_loss, cg.optim.SGD([model.weight, model.bias], lr=0.1),
-    ...     callbacks=[health], progress=False,
-    ... )
-    >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))])
-    >>> list(health.layers), health.layers["Linear"].zeros
-    (['Linear'], 0.0)
+    Args:
+        every: steps between two measurements.
+        vanishing: smallest healthy root mean square, as a fraction of the largest.
+        exploding: largest healthy norm.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    X. Glorot, Y. Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks".
+
+    Example:
+        >>> health = cg.train.GradientHealth(every=1)
+        >>> model = cg.nn.Linear(2, 1)
+        >>> trainer = cg.train.Trainer(
+        ...     model, cg.nn.functional.mse_loss, cg.optim.SGD([model.weight, model.bias], lr=0.1),
+        ...     callbacks=[health], progress=False,
+        ... )
+        >>> _ = trainer.fit([(cg.ones(4, 2), cg.ones(4, 1))])
+        >>> list(health.layers), health.layers["Linear"].zeros
+        (['Linear'], 0.0)
     """
 
     def __init__(self, every: int = 10, vanishing: float = 1e-5, exploding: float = 1e3) -> None:
         if not every >= 1 or not 0 <= vanishing < 1 or not exploding > 0:
             raise ValueError(
-                "GradientHealth: wanted every of at least 1, vanishing in [0, 1) and exploding above 0, "
+                "GradientHealth: every must be at least 1, vanishing in [0, 1) and exploding above 0, "
                 f"got {every}, {vanishing} and {exploding}"
             )
         self.every = every
@@ -88,22 +102,22 @@ class GradientHealth(Callback):
         self.exploding = exploding
         self.layers: dict[str, LayerHealth] = {}
         self.records: list[dict[str, LayerHealth]] = []
-        self._weights: dict[str, list[Array]] = {}
+        self._weights: dict[str, list[Array]] = {}  # before the update, in a step that is measured
         self._warned: set[tuple[type[GradientWarning], str]] = set()
 
-    def on_fit_begin(self, trainer: Trainer) -> None:
+    def on_fit_begin(self, trainer: TrainerLike) -> None:
         self._warned.clear()
 
-    def on_backward_end(self, trainer: Trainer) -> None:
+    def on_backward_end(self, trainer: TrainerLike) -> None:
         self._weights = {}
         if trainer.step % self.every:
             return
-        found = layers_of(trainer.model)
-        self.layers = {name: health_of([p.grad.array for p in params if p.grad is not None]) for name, params in found}
-        self._weights = {name: [p.array.copy() for p in params] for name, params in found}
+        layers = layers_of(trainer.model)
+        self.layers = {name: measure([p.grad.array for p in params if p.grad is not None]) for name, params in layers}
+        self._weights = {name: [p.array.copy() for p in params] for name, params in layers}
         self._warn(trainer)
 
-    def on_batch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_batch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         for name, params in layers_of(trainer.model) if self._weights else []:
             before = self._weights[name]
             change = norm_of([p.array - old for p, old in zip(params, before, strict=True)])
@@ -111,22 +125,20 @@ class GradientHealth(Callback):
             self.layers[name] = self.layers[name]._replace(update_ratio=change / size if size else math.nan)
         self._weights = {}
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         self.records.append(dict(self.layers))
 
-    def _warn(self, trainer: Trainer) -> None:
+    def _warn(self, trainer: TrainerLike) -> None:
         largest = max((layer.rms for layer in self.layers.values() if math.isfinite(layer.rms)), default=0.0)
         for name, layer in self.layers.items():
-            place = f"epoch {trainer.epoch}, step {trainer.step + 1}: the gradient of layer {name}"
+            subject = f"epoch {trainer.epoch}, step {trainer.step + 1}: the gradient of layer {name}"
             if not math.isfinite(layer.norm):
-                self._warn_once(NanGradientWarning, name, f"{place} is not finite, its norm is {layer.norm}")
+                self._warn_once(NanGradientWarning, name, f"{subject} is not finite, its norm is {layer.norm}")
             elif layer.norm > self.exploding:
-                text = f"{place} explodes: its norm is {layer.norm:.3g}, above {self.exploding:g}"
+                text = f"{subject} explodes: its norm is {layer.norm:.3g}, above {self.exploding:g}"
                 self._warn_once(ExplodingGradientWarning, name, text)
             elif layer.rms < self.vanishing * largest:
-                text = (
-                    f"{place} vanishes: its root mean square is {layer.rms:.3g}, the largest of a layer {largest:.3g}"
-                )
+                text = f"{subject} vanishes: its root mean square is {layer.rms:.3g}, the largest is {largest:.3g}"
                 self._warn_once(VanishingGradientWarning, name, text)
 
     def _warn_once(self, kind: type[GradientWarning], name: str, message: str) -> None:
@@ -136,17 +148,17 @@ class GradientHealth(Callback):
 
 
 def layers_of(model: Module) -> list[tuple[str, list[Parameter]]]:
-    """The learned parameters that belong to each module itself, under its dotted name, or its type's at the top."""
-    found = []
+    """The modules that have learnable parameters themselves, by dotted name; the model goes by the name of its type."""
+    layers = []
     for name, module in model.named_modules():
         params = [p for p in module.parameters(recurse=False) if p.requires_grad]
         if params:
-            found.append((name or type(module).__name__, params))
-    return found
+            layers.append((name or type(module).__name__, params))
+    return layers
 
 
-def health_of(gradients: list[Array]) -> LayerHealth:
-    """The numbers of one layer."""
+def measure(gradients: list[Array]) -> LayerHealth:
+    """The statistics of a layer's gradients."""
     count = sum(g.size for g in gradients)
     norm = norm_of(gradients)
     zeros = sum(g.size - int(np.count_nonzero(g)) for g in gradients)
@@ -154,5 +166,5 @@ def health_of(gradients: list[Array]) -> LayerHealth:
 
 
 def norm_of(arrays: list[Any]) -> float:
-    """The 2-norm of all together."""
+    """The 2-norm of all arrays together."""
     return float(kernels.grad_norm(arrays, 2.0)) if arrays else 0.0

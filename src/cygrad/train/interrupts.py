@@ -1,4 +1,4 @@
-"""Ctrl-C, put off while files are written that belong together."""
+"""Ctrl-C, delayed while files that belong together are written."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ __all__ = ["uninterrupted"]
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """A block at whose end, and not before, a Ctrl-C in it raises KeyboardInterrupt. In other threads than the main
-    one, which Ctrl-C does not reach, it does nothing.
+    """Delay KeyboardInterrupt to the end of a block.
 
-    >>> with cg.train.interrupts.uninterrupted():
-    ...     pass
+    In threads other than the main one, which Ctrl-C does not reach, this does nothing.
+
+    Example:
+        >>> with cg.train.interrupts.uninterrupted():
+        ...     pass
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -21,15 +21,22 @@ __all__ = ["RateTest", "find_lr"]
 
 @dataclass(frozen=True)
 class RateTest:
-    """The rates tried, in rising order, and the smoothed loss at each."""
+    """The result of ``find_lr``.
+
+    Args:
+        rates: the learning rates tried, ascending.
+        losses: the smoothed loss at each rate.
+    """
 
     rates: list[float]
     losses: list[float]
 
     @property
     def suggestion(self) -> float:
-        """The rate at which the loss falls fastest over the logarithm of the rate; the first tenth of the rates, at
-        which it is the mean of a few batches, does not count."""
+        """The rate at which the loss falls fastest over the logarithm of the rate.
+
+        The first tenth of the rates, whose smoothed loss averages few batches, is left out.
+        """
         first = len(self.rates) // 10
         return self.rates[first + int(np.gradient(self.losses, np.log(self.rates))[first:].argmin())]
 
@@ -46,32 +53,47 @@ def find_lr(
     smoothing: float = 0.9,
     divergence: float = 4.0,
 ) -> RateTest:
-    """Trains for `steps` updates, over and over through `data`, at rates that rise from `start` to `end` by one
-    factor, and looks at the loss. It ends early where the loss is `divergence` times its least so far, or not finite.
+    """Train for a few steps at increasing learning rates, and record the loss.
 
-    The losses l are smoothed: s ← `smoothing`·s + (1 − `smoothing`)·l, over 1 − `smoothing`ᵗ. All parameter groups
-    have the same rate. The model, the optimizer, and the random state are afterwards as they were.
+    The rate grows by a constant factor per step and is the same for all parameter groups. The losses lₜ are smoothed:
+    s ← smoothing·s + (1 − smoothing)·lₜ, divided by 1 − smoothingᵗ. The test ends early if the smoothed loss exceeds
+    `divergence` times its minimum, or is not finite. Model, optimizer and random state are restored.
+
+    Args:
+        model: to train.
+        loss: function of outputs and targets.
+        optimizer: of the model's parameters.
+        data: batches of inputs and targets, repeated if there are too few.
+        start, end: first and last learning rate.
+        steps: updates.
+        smoothing: in [0, 1).
+        divergence: above 1.
+
+    Returns:
+        Rates and losses, with a ``suggestion``.
+
+    Raises:
+        ValueError: if an argument is out of range, or the loss diverges before the second update.
 
     L. N. Smith (2017), "Cyclical learning rates for training neural networks".
 
-    Raises ValueError for rates or numbers out of range, or where fewer than two updates were possible.
-
-    >>> _ = cg.manual_seed(0)
-    >>> x = cg.randn(64, 2)
-    >>> data = cg.data.TensorDataset(x, (x.array[:, 0] > 0).astype(int))
-    >>> model = cg.train.mlp((2, 8, 2))
-    >>> optimizer = cg.optim.SGD(model.parameters(), lr=0.1)
-    >>> test = cg.train.find_lr(
-    ...     model, cg.nn.functional.cross_entropy, optimizer, cg.data.DataLoader(data, 16), end=100.0
-    ... )
-    >>> 0.01 < test.suggestion < 100, optimizer.param_groups[0]["lr"]
-    (True, 0.1)
+    Example:
+        >>> _ = cg.manual_seed(0)
+        >>> x = cg.randn(64, 2)
+        >>> data = cg.data.TensorDataset(x, (x.array[:, 0] > 0).astype(int))
+        >>> model = cg.train.mlp((2, 8, 2))
+        >>> optimizer = cg.optim.SGD(model.parameters(), lr=0.1)
+        >>> test = cg.train.find_lr(
+        ...     model, cg.nn.functional.cross_entropy, optimizer, cg.data.DataLoader(data, 16), end=100.0
+        ... )
+        >>> 0.01 < test.suggestion < 100, optimizer.param_groups[0]["lr"]
+        (True, 0.1)
     """
     if not 0 < start < end < math.inf:
-        raise ValueError(f"find_lr: the rates must rise from above 0, got {start} and {end}")
+        raise ValueError(f"find_lr: start must be above 0 and end above start, got {start} and {end}")
     if not steps >= 2 or not 0 <= smoothing < 1 or not divergence > 1:
         raise ValueError(
-            "find_lr: wanted at least 2 steps, a smoothing in [0, 1) and a divergence above 1, "
+            "find_lr: steps must be at least 2, smoothing in [0, 1) and divergence above 1, "
             f"got {steps}, {smoothing} and {divergence}"
         )
     random = RandomState([data])
@@ -81,7 +103,7 @@ def find_lr(
     modes = [(module, module.training) for module in model.modules()]
     try:
         model.train()
-        tried = run(Trainer(model, loss, optimizer, progress=False), data, start, end, steps, smoothing, divergence)
+        test = run(Trainer(model, loss, optimizer, progress=False), data, start, end, steps, smoothing, divergence)
     finally:
         for part, state in zip(parts, states, strict=True):
             part.load_state_dict(state)
@@ -89,16 +111,16 @@ def find_lr(
             module.training = mode
         optimizer.zero_grad()
         random.set(before)
-    if len(tried.losses) < 2:
-        raise ValueError(f"find_lr: the loss diverged after {len(tried.losses)} updates, a lower start is wanted")
-    return tried
+    if len(test.losses) < 2:
+        raise ValueError(f"find_lr: the loss diverged after {len(test.losses)} updates; try a lower start")
+    return test
 
 
 def run(
     trainer: Trainer, data: Batches, start: float, end: float, steps: int, smoothing: float, divergence: float
 ) -> RateTest:
-    """The test itself."""
-    tried = RateTest([], [])
+    """Run the test on a trainer."""
+    test = RateTest([], [])
     mean, least = 0.0, math.inf
     for number, batch in zip(range(steps), repeated(data)):
         rate = start * (end / start) ** (number / (steps - 1))
@@ -113,9 +135,9 @@ def run(
         least = min(least, smoothed)
         if smoothed > divergence * least:
             break
-        tried.rates.append(rate)
-        tried.losses.append(smoothed)
-    return tried
+        test.rates.append(rate)
+        test.losses.append(smoothed)
+    return test
 
 
 def repeated(data: Batches) -> Iterator[Any]:
@@ -126,4 +148,4 @@ def repeated(data: Batches) -> Iterator[Any]:
             empty = False
             yield batch
         if empty:
-            raise ValueError("find_lr: the loader gives no batches")
+            raise ValueError("find_lr: the loader has no batches")

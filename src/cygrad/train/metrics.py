@@ -1,4 +1,4 @@
-"""Metrics: what is measured over the samples of an epoch, batch by batch."""
+"""Metrics, accumulated batch by batch over the samples of an epoch."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import numpy as np
 
 from cygrad._typing import Array
 
-__all__ = ["F1", "MAE", "R2", "Accuracy", "FunctionMetric", "Metric", "RocAuc", "metric", "named_metrics"]
+__all__ = ["F1", "MAE", "R2", "Accuracy", "Function", "FunctionMetric", "Metric", "RocAuc", "metric", "named_metrics"]
 
 Function = Callable[[Array, Array], float]
 
 
 class Metric:
-    """A number that outputs and targets of many batches have together. One of one's own gives ``reset``,
-    ``update`` and ``compute``, and names in ``state`` the attributes that a checkpoint must hold: numbers,
-    arrays, or lists of them.
+    """Base class of metrics. A subclass defines ``reset``, ``update`` and ``compute``.
 
-    ``name`` is its name in the history.
+    ``name`` is the name in the history; ``state`` names the attributes that a checkpoint saves: numbers, arrays, or
+    lists of them.
 
-    >>> class Largest(cg.train.Metric):
-    ...     name, state = "largest", ("value",)
-    ...     def reset(self):
-    ...         self.value = -np.inf
-    ...     def update(self, output, target):
-    ...         self.value = max(self.value, float(output.max()))
-    ...     def compute(self):
-    ...         return self.value
-    >>> metric = Largest()
-    >>> metric.update(np.array([1.0, 3.0]), np.zeros(2))
-    >>> metric.compute()
-    3.0
+    Example:
+        >>> class Largest(cg.train.Metric):
+        ...     name, state = "largest", ("value",)
+        ...     def reset(self):
+        ...         self.value = -np.inf
+        ...     def update(self, output, target):
+        ...         self.value = max(self.value, float(output.max()))
+        ...     def compute(self):
+        ...         return self.value
+        >>> metric = Largest()
+        >>> metric.update(np.array([1.0, 3.0]), np.zeros(2))
+        >>> metric.compute()
+        3.0
     """
 
     name: str = "metric"
@@ -42,37 +42,38 @@ class Metric:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all batches."""
+        """Forget all batches."""
         raise NotImplementedError(f"{type(self).__name__}: a metric must define reset")
 
     def update(self, output: Array, target: Array) -> None:
-        """Takes in one batch: the model's output, (N, ...), and the targets."""
+        """Add a batch: the model's outputs, (N, …), and the targets."""
         raise NotImplementedError(f"{type(self).__name__}: a metric must define update")
 
     def compute(self) -> float:
-        """The number for all batches since the reset; NaN where there is none."""
+        """Return the value over all batches since the reset; NaN if there is none."""
         raise NotImplementedError(f"{type(self).__name__}: a metric must define compute")
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been taken in."""
+        """Return the state for a checkpoint."""
         return {name: getattr(self, name) for name in self.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
+        """Continue from a state."""
         for name in self.state:
             setattr(self, name, state[name])
 
 
 class Accuracy(Metric):
-    """The share of samples whose class is right.
+    """The fraction of samples whose class is predicted correctly.
 
-    The output is (N, C, ...), a score a class, or (N,) or (N, 1), the logit of class 1 of two. The targets are
-    class numbers, or a probability a class, of which the largest counts. Raises ValueError for other shapes.
+    Outputs are scores (N, C, …), or logits of class 1 of two, (N,) or (N, 1). Targets are class indices, or
+    probabilities of which the largest counts. ``update`` raises ValueError for other shapes.
 
-    >>> accuracy = cg.train.Accuracy()
-    >>> accuracy.update(np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]]), np.array([0, 1, 1]))
-    >>> round(accuracy.compute(), 4)
-    0.6667
+    Example:
+        >>> accuracy = cg.train.Accuracy()
+        >>> accuracy.update(np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]]), np.array([0, 1, 1]))
+        >>> round(accuracy.compute(), 4)
+        0.6667
     """
 
     name = "accuracy"
@@ -82,25 +83,31 @@ class Accuracy(Metric):
         self.hits = self.count = 0
 
     def update(self, output: Array, target: Array) -> None:
-        predicted, wanted, _ = classes(self.name, output, target)
-        self.hits += int(np.count_nonzero(predicted == wanted))
-        self.count += wanted.size
+        predicted, actual, _ = classes(self.name, output, target)
+        self.hits += int(np.count_nonzero(predicted == actual))
+        self.count += actual.size
 
     def compute(self) -> float:
         return self.hits / self.count if self.count else np.nan
 
 
 class F1(Metric):
-    """F1 = 2·TP/(2·TP + FP + FN): of class 1 (``average="binary"``), or the mean over all classes that occur in
-    the targets or the predictions (``"macro"``). 0 where a class has no true positive. Output and targets as for
-    ``Accuracy``.
+    """F1 = 2·TP/(2·TP + FP + FN). A class without true positives has F1 = 0.
 
-    Raises ValueError for another average, and with "binary" where there are more than two classes.
+    Outputs and targets are those of ``Accuracy``.
 
-    >>> f1 = cg.train.F1("binary")
-    >>> f1.update(np.array([1.0, -1.0, 2.0]), np.array([1, 1, 0]))
-    >>> f1.compute()
-    0.5
+    Args:
+        average: ``"binary"`` for the F1 of class 1, ``"macro"`` for the mean over all classes that occur in the targets
+            or the predictions.
+
+    Raises:
+        ValueError: if the average is unknown, or "binary" meets more than two classes.
+
+    Example:
+        >>> f1 = cg.train.F1("binary")
+        >>> f1.update(np.array([1.0, -1.0, 2.0]), np.array([1, 1, 0]))
+        >>> f1.compute()
+        0.5
     """
 
     name = "f1"
@@ -113,28 +120,28 @@ class F1(Metric):
         super().__init__()
 
     def reset(self) -> None:
-        self.counts: Array = np.zeros((3, 0), np.int64)  # a column a class: right, predicted, wanted
+        self.counts: Array = np.zeros((3, 0), np.int64)  # per class: true positives, predicted, actual
 
     def update(self, output: Array, target: Array) -> None:
-        predicted, wanted, n = classes(self.name, output, target)
+        predicted, actual, n = classes(self.name, output, target)
         if self.average == "binary" and n != 2:
             raise ValueError(f"f1: the binary average needs two classes, got {n}")
         if self.counts.shape[1] == 0:
             self.counts = np.zeros((3, n), np.int64)
-        for row, values in zip(self.counts, (wanted[predicted == wanted], predicted, wanted), strict=True):
+        for row, values in zip(self.counts, (actual[predicted == actual], predicted, actual), strict=True):
             row += np.bincount(values.reshape(-1), minlength=n)
 
     def compute(self) -> float:
-        right, predicted, wanted = self.counts
-        scores = 2 * right / np.maximum(predicted + wanted, 1)
+        correct, predicted, actual = self.counts
+        scores = 2 * correct / np.maximum(predicted + actual, 1)
         if self.average == "binary":
             return float(scores[1]) if len(scores) else np.nan
-        present = predicted + wanted > 0
-        return float(scores[present].mean()) if present.any() else np.nan
+        occurring = predicted + actual > 0
+        return float(scores[occurring].mean()) if occurring.any() else np.nan
 
 
 class Collected(Metric):
-    """A metric that needs all outputs and targets at once."""
+    """A metric of all outputs and targets at once."""
 
     state = ("outputs", "targets")
 
@@ -152,45 +159,48 @@ class Collected(Metric):
         return float(self.score(np.concatenate(self.outputs), np.concatenate(self.targets)))
 
     def score(self, output: Array, target: Array) -> float:
-        """The number for all samples."""
+        """Return the value over all samples."""
         raise NotImplementedError(f"{type(self).__name__}: score is not defined")
 
 
 class RocAuc(Collected):
-    """The area under the ROC curve: how likely a sample of the class has a higher score than one of another,
-    ties counting half. With more than two classes the mean over them, each against the rest, of softmax's
-    probabilities. NaN where a class has no sample, or all of them.
+    """The area under the ROC curve: the probability that a positive sample has a higher score than a negative one, ties
+    counting one half.
 
-    The output is (N, C), or (N,) or (N, 1) for two classes; the targets are class numbers.
+    With more than two classes it is the mean over the classes, each against the rest, of softmax's probabilities. It is
+    NaN if a class has no sample, or all of them. Outputs are (N, C), or (N,) or (N, 1) for two classes; targets are
+    class indices.
 
     J. A. Hanley, B. J. McNeil (1982), "The meaning and use of the area under a ROC curve".
 
-    >>> auc = cg.train.RocAuc()
-    >>> auc.update(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
-    >>> auc.compute()
-    0.75
+    Example:
+        >>> auc = cg.train.RocAuc()
+        >>> auc.update(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
+        >>> auc.compute()
+        0.75
     """
 
     name = "roc_auc"
 
     def score(self, output: Array, target: Array) -> float:
-        _, wanted, n = classes(self.name, output, target)
+        _, actual, n = classes(self.name, output, target)
         scores = output.reshape(len(output), -1).astype(np.float64)
         if n == 2:
             positive = scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
-            return area(positive, wanted == 1)
+            return area(positive, actual == 1)
         powers = np.exp(scores - scores.max(1, keepdims=True))
-        shares = powers / powers.sum(1, keepdims=True)
-        return float(np.mean([area(shares[:, i], wanted == i) for i in range(n)]))
+        probabilities = powers / powers.sum(1, keepdims=True)
+        return float(np.mean([area(probabilities[:, i], actual == i) for i in range(n)]))
 
 
 class MAE(Metric):
-    """The mean of |y − t| over all numbers of the output y and the targets t, which have one shape.
+    """The mean of |y − t| over all elements of the outputs y and the targets t, which have the same shape.
 
-    >>> mae = cg.train.MAE()
-    >>> mae.update(np.array([1.0, 2.0]), np.array([1.0, 5.0]))
-    >>> mae.compute()
-    1.5
+    Example:
+        >>> mae = cg.train.MAE()
+        >>> mae.update(np.array([1.0, 2.0]), np.array([1.0, 5.0]))
+        >>> mae.compute()
+        1.5
     """
 
     name = "mae"
@@ -209,17 +219,18 @@ class MAE(Metric):
 
 
 class R2(Metric):
-    """R² = 1 − Σ(t − y)²/Σ(t − t̄)², the mean over the columns of the targets; a column without variance counts 1
-    where it is met exactly, else 0. NaN for fewer than two samples.
+    """R² = 1 − Σ(t − y)²/Σ(t − t̄)², the mean over the columns of the targets.
 
-    The sums are kept as n, t̄ and Σ(t − t̄)², and those of two parts joined as by T. F. Chan, G. H. Golub,
-    R. J. LeVeque (1983), "Algorithms for computing the sample variance".
+    A constant column has R² = 1 if it is predicted exactly, else 0. R² is NaN for fewer than two samples. Batches are
+    combined by n, t̄ and Σ(t − t̄)², as in T. F. Chan, G. H. Golub, R. J. LeVeque (1983), "Algorithms for computing the
+    sample variance".
 
-    >>> r2 = cg.train.R2()
-    >>> r2.update(np.array([2.5, 0.0]), np.array([3.0, -0.5]))
-    >>> r2.update(np.array([2.0, 8.0]), np.array([2.0, 7.0]))
-    >>> round(r2.compute(), 4)
-    0.9486
+    Example:
+        >>> r2 = cg.train.R2()
+        >>> r2.update(np.array([2.5, 0.0]), np.array([3.0, -0.5]))
+        >>> r2.update(np.array([2.0, 8.0]), np.array([2.0, 7.0]))
+        >>> round(r2.compute(), 4)
+        0.9486
     """
 
     name = "r2"
@@ -252,15 +263,20 @@ class R2(Metric):
 
 
 class FunctionMetric(Collected):
-    """Any function of all outputs and targets of an epoch as a metric, under the function's name.
+    """A function of all outputs and targets of an epoch as a metric.
 
-    >>> def worst(output, target):
-    ...     return np.abs(output - target).max()
-    >>> metric = cg.train.FunctionMetric(worst)
-    >>> metric.update(np.array([1.0]), np.array([3.0]))
-    >>> metric.update(np.array([1.0]), np.array([2.0]))
-    >>> metric.name, metric.compute()
-    ('worst', 2.0)
+    Args:
+        function: of two arrays, outputs and targets.
+        name: in the history; the function's by default.
+
+    Example:
+        >>> def worst(output, target):
+        ...     return np.abs(output - target).max()
+        >>> metric = cg.train.FunctionMetric(worst)
+        >>> metric.update(np.array([1.0]), np.array([3.0]))
+        >>> metric.update(np.array([1.0]), np.array([2.0]))
+        >>> metric.name, metric.compute()
+        ('worst', 2.0)
     """
 
     def __init__(self, function: Function, name: str | None = None) -> None:
@@ -276,68 +292,70 @@ BY_NAME: dict[str, Callable[[], Metric]] = {kind.name: kind for kind in (Accurac
 
 
 def metric(which: str | Metric | Function) -> Metric:
-    """The metric of a name (accuracy, f1, roc_auc, mae, r2), a metric itself, or one that calls a function.
+    """Return the metric that a name (accuracy, f1, roc_auc, mae, r2), a metric or a function stands for.
 
-    Raises ValueError for another name, TypeError for anything else.
+    Raises:
+        ValueError: if there is no metric of that name.
+        TypeError: for anything else.
     """
     if isinstance(which, Metric):
         return which
     if isinstance(which, str):
         if which not in BY_NAME:
-            raise ValueError(f"metric: there is no {which!r}, known are {', '.join(BY_NAME)}")
+            raise ValueError(f"metric: there is no metric {which!r}; the names are {', '.join(BY_NAME)}")
         return BY_NAME[which]()
     if callable(which):
         return FunctionMetric(which)
-    raise TypeError(f"metric: wanted a name, a Metric or a function, got {type(which).__name__}")
+    raise TypeError(f"metric: expected a name, a Metric or a function, got {type(which).__name__}")
 
 
 def named_metrics(which: Iterable[str | Metric | Function]) -> list[Metric]:
-    """The metrics of names, functions or metrics; ValueError where two have one name."""
+    """Return the metrics that names, functions or metrics stand for; raise ValueError if two have the same name."""
     if isinstance(which, str):
-        raise TypeError(f"metrics: wanted a list of metrics, got the string {which!r}")
-    found = [metric(each) for each in which]
-    names = [each.name for each in found]
+        raise TypeError(f"metrics: expected a list of metrics, got the string {which!r}")
+    metrics = [metric(each) for each in which]
+    names = [each.name for each in metrics]
     for name in names:
         if names.count(name) > 1 or name == "loss":
-            raise ValueError(f"metrics: the name {name!r} is taken twice")
-    return found
+            raise ValueError(f"metrics: the name {name!r} is used twice")
+    return metrics
 
 
 # Arrays
 
 
 def classes(op: str, output: Array, target: Array) -> tuple[Array, Array, int]:
-    """Predicted class numbers, wanted ones in the same shape, and the number of classes."""
+    """Predicted class indices, actual ones of the same shape, and the number of classes."""
     if output.ndim == 1 or (output.ndim == 2 and output.shape[1] == 1):
         predicted, n = (output.reshape(-1) > 0).astype(np.int64), 2
-        wanted = target.reshape(-1) if target.size == predicted.size else target
+        actual = target.reshape(-1) if target.size == predicted.size else target
     else:
         predicted, n = output.argmax(1), output.shape[1] if output.ndim > 1 else 0
-        wanted = target.argmax(1) if target.shape == output.shape else target
-    if wanted.shape != predicted.shape:
-        raise ValueError(f"{op}: an output of shape {output.shape} does not fit targets of shape {target.shape}")
-    whole = wanted.astype(np.int64, copy=False)
-    fraction = wanted.dtype.kind not in "iub" and (whole != wanted).any()
-    # As unsigned numbers, negative ones are the largest.
-    if wanted.size and (fraction or whole.view(np.uint64).max() >= n):
-        raise ValueError(f"{op}: targets must be class numbers from 0 to {n - 1}, got {wanted.min()} to {wanted.max()}")
+        actual = target.argmax(1) if target.shape == output.shape else target
+    if actual.shape != predicted.shape:
+        raise ValueError(f"{op}: outputs of shape {output.shape} do not match targets of shape {target.shape}")
+    whole = actual.astype(np.int64, copy=False)
+    fractional = actual.dtype.kind not in "iub" and (whole != actual).any()
+    # Viewed as unsigned, negative indices are the largest.
+    if actual.size and (fractional or whole.view(np.uint64).max() >= n):
+        raise ValueError(f"{op}: targets must be class indices in [0, {n - 1}], got {actual.min()} to {actual.max()}")
     return predicted, whole, n
 
 
 def columns(op: str, output: Array, target: Array) -> tuple[Array, Array]:
-    """Output and targets as float64 of one shape, (N, columns)."""
+    """Outputs and targets as float64 of the same shape, (N, columns)."""
     single = {output.shape, target.shape} == {(len(output),), (len(output), 1)} if output.ndim else False
     if output.shape != target.shape and not single:
-        raise ValueError(f"{op}: an output of shape {output.shape} does not fit targets of shape {target.shape}")
+        raise ValueError(f"{op}: outputs of shape {output.shape} do not match targets of shape {target.shape}")
     shape = (len(output), -1) if output.size else (0, 1)
     return output.reshape(shape).astype(np.float64), target.reshape(shape).astype(np.float64)
 
 
 def area(scores: Array, positive: Array) -> float:
-    """The area under the curve from ranks, those of equal scores shared: the statistic of Mann and Whitney."""
+    """The area under the ROC curve by ranks, equal scores sharing theirs: the Mann-Whitney statistic."""
     n, m = int(positive.sum()), int((~positive).sum())
     if not n or not m:
         return np.nan
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2
-    return float((ranks[place][positive].sum() - n * (n + 1) / 2) / (n * m))
+    return float((ranks[index][positive].sum() - n * (n + 1) / 2) / (n * m))

@@ -11,23 +11,29 @@ __all__ = ["mlp"]
 
 
 def mlp(sizes: Sequence[int], dropout: float = 0.0, *, flatten: bool = False) -> nn.Sequential:
-    """A perceptron of several layers: for every hidden size Linear, BatchNorm1d, ReLU and, where `dropout`
-    is above 0, Dropout; then Linear. x (N, sizes[0]) gives scores (N, sizes[-1]); with `flatten` x is (N,
-    …) of that many numbers a row.
+    """Build a multi-layer perceptron: Linear, BatchNorm1d, ReLU and Dropout per hidden layer, then Linear.
 
-    The weights begin as N(0, 2/fan_in) before a ReLU and N(0, 1/fan_in) in the last layer, the biases as 0.
+    Weights are drawn from N(0, 2/fan_in) before a ReLU and from N(0, 1/fan_in) in the last layer; biases are 0.
+
+    Args:
+        sizes: of the input, the hidden layers and the output, for x (N, sizes[0]) and scores (N, sizes[-1]).
+        dropout: probability; 0 leaves the Dropout layers out.
+        flatten: whether x is (N, …) with sizes[0] elements per row.
+
+    Raises:
+        ValueError: if there are fewer than two sizes, one is below 1, or `dropout` is outside [0, 1].
+
     K. He et al. (2015), "Delving deep into rectifiers".
 
-    Raises ValueError for fewer than two sizes, a size below 1 or a dropout outside [0, 1].
-
-    >>> cg.train.mlp((64, 32, 10), dropout=0.1)
-    Sequential(
-      (0): Linear(in_features=64, out_features=32, bias=True)
-      (1): BatchNorm1d(32, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
-      (2): ReLU()
-      (3): Dropout(p=0.1, inplace=False)
-      (4): Linear(in_features=32, out_features=10, bias=True)
-    )
+    Example:
+        >>> cg.train.mlp((64, 32, 10), dropout=0.1)
+        Sequential(
+          (0): Linear(in_features=64, out_features=32, bias=True)
+          (1): BatchNorm1d(32, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+          (2): ReLU()
+          (3): Dropout(p=0.1, inplace=False)
+          (4): Linear(in_features=32, out_features=10, bias=True)
+        )
     """
     if len(sizes) < 2 or any(size < 1 for size in sizes):
         raise ValueError(f"mlp: sizes must be two or more numbers of at least 1, got {tuple(sizes)}")
@@ -42,7 +48,7 @@ def mlp(sizes: Sequence[int], dropout: float = 0.0, *, flatten: bool = False) ->
 
 
 def he_linear(fan_in: int, fan_out: int, nonlinearity: str) -> nn.Linear:
-    """A linear layer with weights N(0, gain²/fan_in) and no bias at first."""
+    """A linear layer with weights from N(0, gain²/fan_in) and zero biases."""
     layer = nn.Linear(fan_in, fan_out)
     nn.init.kaiming_normal_(layer.weight, nonlinearity=nonlinearity)
     if layer.bias is not None:

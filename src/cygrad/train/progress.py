@@ -1,59 +1,57 @@
-"""Progress: a line an epoch, and a bar within it."""
+"""Progress: a line per epoch, and a bar within it."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cygrad.train.callbacks import Callback
 from cygrad.train.history import Record
-
-if TYPE_CHECKING:
-    from cygrad.train.trainer import Trainer
+from cygrad.train.protocols import TrainerLike
 
 __all__ = ["Progress"]
 
+UNPRINTED = {"epoch", "lr", "samples_per_second"}  # among the metrics
+
 
 class Progress(Callback):
-    """Prints a line an epoch, and shows a bar of tqdm over its steps, where it is installed and a terminal shows
-    it."""
+    """Print a line per epoch. On a terminal, show a tqdm bar over the steps if tqdm is installed."""
 
     bar: Any = None
 
-    def on_epoch_begin(self, trainer: Trainer) -> None:
+    def on_epoch_begin(self, trainer: TrainerLike) -> None:
         isatty = getattr(sys.stderr, "isatty", None)  # a program without a console has no stream
         if isatty is None or not isatty():
             return
         with contextlib.suppress(ImportError):
             from tqdm import tqdm
 
-            done = trainer.step_of_epoch
+            done = getattr(trainer, "step_of_epoch", 0)  # only a Trainer resumes within an epoch
             name = f"epoch {trainer.epoch}"
             self.bar = tqdm(desc=name, total=trainer.steps_per_epoch, initial=done, unit="step", leave=False)
 
-    def on_batch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_batch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         if self.bar is not None:
             self.bar.update()
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         self.close()
-        print(line(metrics, trainer.epochs), flush=True)
+        print(format_record(metrics, trainer.epochs), flush=True)
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: TrainerLike) -> None:
         self.close()
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
 
 
-def line(record: Record, epochs: int) -> str:
-    """The line of one epoch."""
-    aside = {"epoch", "lr", "samples_per_second"}
-    numbers = "  ".join(f"{name} {value:.4f}" for name, value in record.items() if name not in aside)
+def format_record(record: Record, epochs: int) -> str:
+    """The line of an epoch."""
+    numbers = "  ".join(f"{name} {value:.4f}" for name, value in record.items() if name not in UNPRINTED)
     width = len(str(epochs))
     return (
         f"epoch {int(record['epoch']):{width}}/{epochs}  {numbers}  lr {record['lr']:.2e}"

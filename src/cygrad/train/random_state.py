@@ -1,4 +1,4 @@
-"""The state of everything random in a training."""
+"""The state of all random generators in a training."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ __all__ = ["RandomState"]
 
 
 class RandomState:
-    """The state of the default generator, of those that loaders and their samplers hold as ``generator``, of
-    NumPy's global one and of Python's, as plain data.
+    """The states of the default generator, the generators of loaders and their samplers, and the global ones of NumPy
+    and Python, as plain data.
 
-    Raises TypeError for a generator that is neither ``cygrad.Generator`` nor ``numpy.random.Generator``.
+    Args:
+        loaders: whose generators belong to the training.
 
-    >>> state = cg.train.random_state.RandomState([])
-    >>> before = state.get()
-    >>> first = cg.rand(2)
-    >>> state.set(before)
-    >>> bool((cg.rand(2) == first).all())
-    True
+    Example:
+        >>> state = cg.train.random_state.RandomState([])
+        >>> before = state.get()
+        >>> first = cg.rand(2)
+        >>> state.set(before)
+        >>> bool((cg.rand(2) == first).all())
+        True
     """
 
     def __init__(self, loaders: Iterable[Any]) -> None:
@@ -36,39 +38,47 @@ class RandomState:
                     self.generators.append(generator)
 
     def get(self) -> dict[str, Any]:
-        """The states."""
-        version, numbers, spare = random.getstate()
+        """Return the states.
+
+        Raises:
+            TypeError: if a generator is neither a ``cygrad.Generator`` nor a ``numpy.random.Generator``.
+        """
+        version, words, spare = random.getstate()
         return {
             "generators": [state_of(generator) for generator in self.generators],
             "numpy": np.random.get_state(legacy=False),
-            "python": [version, np.array(numbers, np.uint32), spare],
+            "python": [version, np.array(words, np.uint32), spare],
         }
 
     def set(self, state: dict[str, Any]) -> None:
-        """Goes on from there. Raises ValueError where there are more or fewer generators than there were."""
+        """Restore states that ``get`` returned.
+
+        Raises:
+            ValueError: if the number of generators differs.
+        """
         if len(state["generators"]) != len(self.generators):
             raise ValueError(
-                f"resume: the checkpoint holds the states of {len(state['generators'])} generators, "
+                f"resume: the checkpoint has the states of {len(state['generators'])} generators, "
                 f"but the loaders have {len(self.generators)}"
             )
-        for generator, own in zip(self.generators, state["generators"], strict=True):
-            set_state(generator, own)
+        for generator, saved in zip(self.generators, state["generators"], strict=True):
+            set_state(generator, saved)
         np.random.set_state(state["numpy"])
-        version, numbers, spare = state["python"]
-        random.setstate((version, tuple(map(int, numbers)), spare))
+        version, words, spare = state["python"]
+        random.setstate((version, tuple(map(int, words)), spare))
 
 
 def state_of(generator: Any) -> Any:
-    """A generator's state as plain data."""
+    """The state of a generator, as plain data."""
     if isinstance(generator, Generator):
-        return [int(number) for number in generator.get_state().array]
+        return [int(word) for word in generator.get_state().array]
     if isinstance(generator, np.random.Generator):
         return generator.bit_generator.state
-    raise TypeError(f"checkpoint: the state of a generator of type {type(generator).__name__} can't be saved")
+    raise TypeError(f"checkpoint: can't save the state of a generator of type {type(generator).__name__}")
 
 
 def set_state(generator: Any, state: Any) -> None:
-    """Sets a generator's state."""
+    """Set the state of a generator."""
     if isinstance(generator, Generator):
         generator.set_state(np.array(state, np.uint64))
     else:

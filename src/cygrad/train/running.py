@@ -1,4 +1,4 @@
-"""The epoch under way: what adds up in it, and the record that it ends with."""
+"""The current epoch: what accumulates in it, and the record it ends with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEASURED = ("loss", "grad_norm", "lr", "samples_per_second")  # in every record
 
 
 class Epoch:
-    """What adds up in an epoch."""
+    """What accumulates in an epoch."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self.meter = Meter(metrics)
@@ -26,11 +26,11 @@ class Epoch:
         self.norms = 0.0
         self.lr = math.nan
         self.seconds = 0.0
-        self.begun = time.perf_counter()
-        self.random: dict[str, Any] | None = None  # at its beginning, before the order was drawn
+        self.started = time.perf_counter()
+        self.random: dict[str, Any] | None = None  # random state before the order of the data was drawn
 
     def state_dict(self) -> dict[str, Any]:
-        """The numbers as they are."""
+        """Return the state for a checkpoint."""
         return {
             "meter": self.meter.state_dict(),
             "steps": self.steps,
@@ -42,22 +42,22 @@ class Epoch:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from there."""
+        """Continue from a state."""
         self.meter.load_state_dict(state["meter"])
         for name in ("steps", "batches", "norms", "lr", "seconds", "random"):
             setattr(self, name, state[name])
-        self.begun = time.perf_counter()
+        self.started = time.perf_counter()
 
     def elapsed(self) -> float:
-        """Seconds spent in it."""
-        return self.seconds + time.perf_counter() - self.begun
+        """Seconds spent in the epoch, over all processes that trained it."""
+        return self.seconds + time.perf_counter() - self.started
 
-    def record(self, number: int, held: Record) -> Record:
-        """The record of the whole epoch, with the validation's numbers."""
+    def record(self, number: int, validation: Record) -> Record:
+        """Return the record of the epoch, with the results on the validation set."""
         return {
             "epoch": number,
             **self.meter.result(),
-            **{f"val_{name}": value for name, value in held.items()},
+            **{f"val_{name}": value for name, value in validation.items()},
             "grad_norm": self.norms / self.steps,
             "lr": self.lr,
             "samples_per_second": self.meter.samples / max(self.seconds, 1e-9),

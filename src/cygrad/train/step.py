@@ -1,4 +1,4 @@
-"""What an update of the weights consists of: functions of tensors and plain numbers, so that they can be recorded."""
+"""One update of the weights, as functions of tensors and plain numbers, so that it can be recorded."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cygrad.tensor import Tensor
 from cygrad.train.clipping import clip_gradients
 from cygrad.train.evaluation import Loss
 
-__all__ = ["RecordedStep", "Step"]
+__all__ = ["RecordedStep", "TrainingStep"]
 
 
-class Step:
+class TrainingStep:
     """The gradient of a loss, and the update of the weights by an optimizer."""
 
     def __init__(self, model: Module, loss: Loss, optimizer: Optimizer) -> None:
@@ -27,8 +27,11 @@ class Step:
     def gradient(
         self, inputs: Any, target: Any, share: float, first: bool, measured: bool, clip: str | None, bound: float
     ) -> tuple[Tensor, Any, Tensor | None]:
-        """Adds `share` of a batch's gradient to what is there, nothing if it is the `first`. The loss; the output where
-        that is `measured`; and the gradient's norm where it is the last, to be clipped now."""
+        """Accumulate `share` of a batch's gradient, from zero if the batch is the `first` of its update.
+
+        Returns:
+            The loss; the output if it is `measured`; and if `clip` names a kind, the gradient's norm before clipping.
+        """
         if first:
             self.optimizer.zero_grad()
         output = self.model(inputs)
@@ -38,32 +41,32 @@ class Step:
         return loss, detached(output) if measured else None, norm
 
     def clip(self, kind: str, bound: float) -> Tensor:
-        """Clips the gradients, and returns the norm of all together before."""
+        """Clip the gradients; return their total norm before."""
         return clip_gradients([p for group in self.optimizer.param_groups for p in group["params"]], kind, bound)
 
     def update(self) -> None:
-        """Moves the weights."""
+        """Update the weights."""
         self.optimizer.step()
 
 
 class RecordedStep:
-    """A step whose parts are recorded, where `compile` says so or, where it is None, if that can go unnoticed."""
+    """A step whose parts are recorded: if `compile` is True, or None and recording can change nothing but the speed."""
 
     def __init__(self, model: Module, loss: Loss, optimizer: Optimizer, compile: bool | None) -> None:
-        recorded = is_own(model, loss, optimizer) if compile is None else compile
+        recorded = is_transparent(model, loss, optimizer) if compile is None else compile
         params = [p for group in optimizer.param_groups for p in group["params"]]
-        self.made_of: list[Any] = [model, loss, optimizer, compile, recorded, *params]
-        self.step = Step(model, loss, optimizer)
-        self.gradient: Any = self.step.gradient
-        self.update: Any = self.step.update
+        self.parts: list[Any] = [model, loss, optimizer, compile, recorded, *params]
+        self.eager = TrainingStep(model, loss, optimizer)
+        self.gradient: Any = self.eager.gradient
+        self.update: Any = self.eager.update
         if recorded:
             self.gradient = CompiledFunction(self.gradient, quiet=compile is None)
             self.update = CompiledFunction(self.update, quiet=compile is None)
 
-    def now(self, model: Module, loss: Loss, optimizer: Optimizer, compile: bool | None) -> RecordedStep:
-        """This one, or another where it was made of other things, or they have got hooks or parameters since."""
+    def refreshed(self, model: Module, loss: Loss, optimizer: Optimizer, compile: bool | None) -> RecordedStep:
+        """Return this step, or a new one if a part was replaced, or has new hooks or parameters."""
         other = RecordedStep(model, loss, optimizer, compile)
-        same = len(self.made_of) == len(other.made_of) and all(map(operator.is_, self.made_of, other.made_of))
+        same = len(self.parts) == len(other.parts) and all(map(operator.is_, self.parts, other.parts))
         return self if same else other
 
 
@@ -71,21 +74,21 @@ def detached(output: Any) -> Any:
     return output.detach() if isinstance(output, Tensor) else output
 
 
-def is_own(model: Module, loss: Loss, optimizer: Optimizer) -> bool:
-    """Whether a step runs no Python but this library's, which can be left out where the step is recorded: modules, loss
-    and optimizer are its own, and nobody hung a hook on them."""
+def is_transparent(model: Module, loss: Loss, optimizer: Optimizer) -> bool:
+    """Whether a step runs no Python but this library's, so that nobody notices if a recording leaves it out: modules,
+    loss and optimizer are classes of the library, without hooks."""
     if isinstance(loss, functools.partial):
         loss = loss.func
     modules = [*model.modules(), *(loss.modules() if isinstance(loss, Module) else ())]
     return (
-        all([is_ours(type(m)) and m._hooks is None and "forward" not in vars(m) for m in modules])
+        all([is_from_library(type(m)) and m._hooks is None and "forward" not in vars(m) for m in modules])
         and all([p.hooks is None for p in model.parameters()])
-        and is_ours(type(loss) if isinstance(loss, Module) else loss)
-        and is_ours(type(optimizer))
+        and is_from_library(type(loss) if isinstance(loss, Module) else loss)
+        and is_from_library(type(optimizer))
         and not optimizer._hooks
     )
 
 
-def is_ours(thing: Any) -> bool:
+def is_from_library(thing: Any) -> bool:
     module = getattr(thing, "__module__", None) or ""
     return module == "cygrad" or module.startswith("cygrad.")

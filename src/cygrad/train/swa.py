@@ -1,4 +1,4 @@
-"""SWA: what a trainer is told of stochastic weight averaging."""
+"""The options of stochastic weight averaging."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ __all__ = ["SWA"]
 
 @dataclass(frozen=True)
 class SWA:
-    """Stochastic weight averaging: the mean of the weights at the ends of the epochs from `start` on is the
-    trained model. Where `lr` is given the rate goes there in `anneal_epochs` epochs, see ``SWALR``; the trainer's
-    own scheduler has its say until `start`.
+    """Stochastic weight averaging: the trained model is the mean of the weights at the ends of the last epochs.
 
-    Raises ValueError for a start below 1.
+    Args:
+        start: first epoch whose weights are averaged, from 1. Until then the trainer's scheduler sets the rate.
+        lr: learning rate from `start` on; by default the scheduler continues.
+        anneal_epochs: epochs in which the rate reaches `lr`, see ``cygrad.optim.swa_utils.SWALR``.
+
+    Raises:
+        ValueError: if `start` is below 1.
+
+    P. Izmailov et al. (2018), "Averaging weights leads to wider optima and better generalization".
     """
 
     start: int
@@ -28,11 +34,11 @@ class SWA:
             raise ValueError(f"SWA: start must be at least 1, got {self.start}")
 
     def scheduler(self, optimizer: Optimizer) -> SWALR | None:
-        """What takes the rate to `lr`, if that is given; until it steps the rates stay as they are."""
+        """Return the scheduler that anneals the rate to `lr`, if given; it changes no rate before its first step."""
         if self.lr is None:
             return None
         rates = [group["lr"] for group in optimizer.param_groups]
-        made = SWALR(optimizer, self.lr, self.anneal_epochs)
+        scheduler = SWALR(optimizer, self.lr, self.anneal_epochs)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate  # with anneal_epochs=0 they have changed at once
-        return made
+            group["lr"] = rate  # with anneal_epochs=0 the constructor changes it
+        return scheduler

@@ -64,8 +64,8 @@ def run_beside_eager(
         before = Snapshot([program.state(), current_generator(), function])
         try:
             eager = OutputRecorder()
-            eager.start()
             try:
+                eager.start()
                 call()
             finally:
                 eager.stop()

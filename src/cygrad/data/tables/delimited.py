@@ -123,8 +123,8 @@ def parse_fields(path: str, content: str, delimiter: str) -> tuple[list[str], li
                 names = [field.strip() for field in fields]
                 check_header(path, names)
             elif len(fields) != len(names):
-                got = f"line {reader.line_num} of {path} has {len(fields)} fields"
-                raise ValueError(f"read_csv: {got}, expected {len(names)}, one per column")
+                line = f"line {reader.line_num} of {path}"
+                raise ValueError(f"read_csv: {line} must have {len(names)} fields, one per column, got {len(fields)}")
             else:
                 rows.append(fields)
     except csv.Error as error:

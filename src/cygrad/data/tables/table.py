@@ -51,7 +51,9 @@ class Table:
             column = as_column(name, values)
             length = len(column) if length is None else length
             if len(column) != length:
-                raise ValueError(f"Table: column {name!r} has {len(column)} values, previous columns have {length}")
+                raise ValueError(
+                    f"Table: column {name!r} must have {length} values, as previous columns do, got {len(column)}"
+                )
             self._columns[name] = column
         self._length = length or 0
 

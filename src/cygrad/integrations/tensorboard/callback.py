@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cygrad.integrations.tensorboard.reading import last_step
 from cygrad.integrations.tensorboard.summary import histogram, scalar
@@ -20,9 +20,7 @@ from cygrad.integrations.tracker import (
     settings_of,
     short_message,
 )
-
-if TYPE_CHECKING:
-    from cygrad.train.trainer import Trainer
+from cygrad.train.protocols import TrainerLike
 
 __all__ = ["TensorBoard"]
 
@@ -81,7 +79,7 @@ class TensorBoard(Tracker):
     def destination(self) -> str:
         return os.fspath(self.writer.log_dir if self.writer is not None else self.log_dir or "runs")
 
-    def begin(self, trainer: Trainer) -> None:
+    def begin(self, trainer: TrainerLike) -> None:
         purge_step = trainer.step + 1 if trainer.step else None
         # Purging removes rows from this step on. Epochs have smaller numbers than steps, so that most of them remain
         # and must not be written again.
@@ -89,7 +87,7 @@ class TensorBoard(Tracker):
         self.writer = SummaryWriter(self.log_dir, purge_step=purge_step)
         self._first = FirstInputs(trainer.model) if self.graph else None
 
-    def take(self, row: Row, trainer: Trainer) -> None:
+    def take(self, row: Row, trainer: TrainerLike) -> None:
         writer = self.writer
         if writer is None or (row.kind == "epoch" and row.epoch <= self._last_epoch):
             return
@@ -100,7 +98,7 @@ class TensorBoard(Tracker):
             self._add_histograms(writer, trainer)
             self._add_graph(writer, trainer)
 
-    def _add_histograms(self, writer: SummaryWriter, trainer: Trainer) -> None:
+    def _add_histograms(self, writer: SummaryWriter, trainer: TrainerLike) -> None:
         if self.histograms is None or trainer.epoch % self.histograms:
             return
         arrays = {f"weights/{name}": p.array for name, p in trainer.model.named_parameters()}
@@ -113,7 +111,7 @@ class TensorBoard(Tracker):
                 histograms.append(histogram(tag, array, BUCKETS))
         writer.add_values(histograms, trainer.epoch)
 
-    def _add_graph(self, writer: SummaryWriter, trainer: Trainer) -> None:
+    def _add_graph(self, writer: SummaryWriter, trainer: TrainerLike) -> None:
         if self._first is None or not self._first.tensors:
             return
         first, self._first = self._first, None
@@ -125,7 +123,7 @@ class TensorBoard(Tracker):
             message = f"TensorBoard: cannot draw the graph of the model ({short_message(error)}); training continues"
             warnings.warn(message, TrackerWarning, stacklevel=6)
 
-    def end(self, trainer: Trainer) -> None:
+    def end(self, trainer: TrainerLike) -> None:
         if self._first is not None:
             self._first.remove()
         if self.writer is None:

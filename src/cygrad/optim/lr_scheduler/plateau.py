@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -76,7 +76,7 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = self._rates()
 
     @recording.replayed
-    def step(self, metrics: Any) -> None:
+    def step(self, metrics: SupportsFloat) -> None:  # type: ignore[override]  # as in PyTorch
         """Move on to the next epoch.
 
         Args:
