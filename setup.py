@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
+from Cython.Compiler import Options
 from setuptools import Extension, setup
 from setuptools.command.build_clib import build_clib
 from setuptools.command.build_ext import build_ext
@@ -117,22 +118,27 @@ replay = module(
     depends=["src/cygrad/_kernels.pxd", *ENGINE],
 )
 
+DIRECTIVES = {
+    "language_level": 3,
+    "freethreading_compatible": True,
+    "boundscheck": build_flags.DEBUG,
+    "wraparound": False,
+    "initializedcheck": build_flags.DEBUG,
+    "cdivision": True,
+    "binding": True,
+    "annotation_typing": False,  # engine.pxd gives the C types
+}
+
+
+def cythonized(modules: list[Extension], docstrings: bool) -> list[Extension]:
+    """The extensions of Cython modules. Docstrings of private ones would only take up room in the wheel."""
+    Options.docstrings = docstrings
+    return cythonize(modules, include_path=["src"], compiler_directives=DIRECTIVES)
+
+
 setup(
     project_urls=project_urls(),
     libraries=libraries,
-    ext_modules=cythonize(
-        [kernels, *compiled, replay],
-        include_path=["src"],
-        compiler_directives={
-            "language_level": 3,
-            "freethreading_compatible": True,
-            "boundscheck": build_flags.DEBUG,
-            "wraparound": False,
-            "initializedcheck": build_flags.DEBUG,
-            "cdivision": True,
-            "binding": True,
-            "annotation_typing": False,  # engine.pxd gives the C types
-        },
-    ),
+    ext_modules=[*cythonized([kernels], docstrings=False), *cythonized([*compiled, replay], docstrings=True)],
     cmdclass={"build_clib": BuildKernels, "build_ext": BuildModules},
 )
