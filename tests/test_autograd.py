@@ -605,7 +605,7 @@ def test_function_gives_no_gradient_to_what_is_no_tensor():
 @pytest.mark.parametrize(
     ("gradient", "match"),
     [
-        (lambda g: (g, g), "backward gave 2 gradients for 1 arguments"),
+        (lambda g: (g, g), "backward returned 2 gradients for 1 arguments"),
         (lambda g: g[:1], r"a gradient of shape \(1,\) for argument 0 of shape \(2,\)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Recorded steps: every op, layer, loss, optimizer and scheduler replays to the bits of eager mode."""
+"""Recorded steps: a replay of every op, layer, loss, optimizer and scheduler has the bits of eager mode."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.test_ops import convert, flatten, samples, upstream_of
 
 F = nn.functional
 
-# Ops that read numbers into Python, and say so: what they do next depends on them.
+# Ops that read values into Python, on which their next action depends; a warning says so.
 READERS = {
     "getitem_places": "an index reads", "getitem_mask": "an index reads", "setitem": "an index reads", "nonzero": "nonzero reads",
     "bincount": "bincount reads", "unique": "unique reads", "batch_norm_counted": "constant_ reads",
 }  # fmt: skip
 
-# Rows that make an optimizer, and its parameters, anew in every call: no program is used twice.
+# Rows that create an optimizer and its parameters in every call: no program is used twice.
 ALWAYS_NEW = {"sgd", "adam", "adamw", "rmsprop", "adagrad"}
 
 
@@ -32,13 +32,13 @@ def bits(arrays):
 
 
 def changing(array, number):
-    """The same kind of numbers, in other places: step `number`'s input."""
+    """The input of step `number`: the same values in another order."""
     flat = np.roll(array.ravel(), number) if array.size else array.ravel()
     return flat.reshape(array.shape)
 
 
 def step_of(row, sample):
-    """A step over one op, forward and backward, and the arrays that its inputs lie in."""
+    """A step of one op, forward and backward, and the arrays of its inputs."""
     memory = []
 
     def to_tensor(array):
@@ -145,7 +145,7 @@ SCHEDULERS = {
 
 
 class Training:
-    """A network, its loss and its optimizer, and a step; the same every time it is made."""
+    """A network, its loss, its optimizer and a step; every instance starts in the same state."""
 
     def __init__(self, layer="linear", loss="cross_entropy", optimizer="AdamW", scheduler="none", inside=False):
         cg.manual_seed(3)
@@ -249,7 +249,7 @@ def test_the_same_bits_at_every_thread_count(threads):
 
 
 def compare(change, numbers=range(4)):
-    """Four steps, a change of the training, and four steps more, compiled and not."""
+    """Four steps, a change, and four more steps, in eager mode and compiled."""
     results = []
     for wrap in (lambda f: f, cg.compile):
         training = Training(layer="dropout", optimizer="Adam")

@@ -1,4 +1,4 @@
-"""Epochs of a compiled step: the numbers and the state of as many calls, in one call to C."""
+"""Epochs of a compiled step: results and state of as many calls, in one call into C."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def versions(training):
 
 
 def run_epochs(epoch, training, rows=37, count=4):
-    """The losses of some epochs, and what is left behind; `epoch(x, t, order)` runs one."""
+    """The losses of some epochs, and the state after them; `epoch(x, t, order)` runs one."""
     x, t = training.batch(0, rows)
     losses = [epoch(x, t, cg.randperm(rows)) for _ in range(count)]
     return np.concatenate(losses).tobytes(), training.state(), versions(training)
@@ -43,7 +43,7 @@ def in_loops(step, size, drop_last=False):
 
 
 def assert_same(size=8, drop_last=False, rows=37, **parts):
-    """Epochs in C and eager mode give the same; returns the compiled step."""
+    """Check that epochs in C have the results of eager mode; returns the compiled step."""
     eager = Training(**parts)
     wanted = run_epochs(by_calls(eager.step, size, drop_last), eager, rows)
     training = Training(**parts)
@@ -57,7 +57,7 @@ PARTS = [
 ]  # fmt: skip
 
 
-IN_NUMPY = {"bce"}  # by way of a sigmoid of its own
+IN_NUMPY = {"bce"}  # whose step calls sigmoid in Python
 
 
 @pytest.mark.parametrize("parts", PARTS, ids=lambda parts: next(iter(parts.values())))
@@ -209,7 +209,7 @@ def test_a_wrong_class_ends_the_epoch_after_the_batches_before():
         with pytest.raises(IndexError, match=f"target 9 at row 3 is not one of the 4 classes{where}"):
             epoch(x, t, cg.arange(64))
         for p in training.model.parameters():
-            p.grad = None  # those of the batch that failed, or of the one before
+            p.grad = None  # of the batch that failed, or of the one before it
         t.array[43] = 0
         results.append((training.state(), epoch(x, t, cg.arange(64)).tobytes(), training.state()))
     assert results[0] == results[1]

@@ -1,4 +1,4 @@
-"""Calls side by side: the same bits at any number of threads, errors that name the call, and nothing shared unseen."""
+"""Parallel calls: bit-identical results for any thread count, errors that name the job, and no unnoticed sharing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def make(width=16, generator=None, model=None):
 
 
 def fit(width, epochs=4, compiled=True):
-    """Trains, and returns bits of losses and weights."""
+    """Train, and return the bits of losses and weights."""
     model, step = make(width)
     losses = []
     compiled_step = cg.compile(step)

@@ -1,4 +1,4 @@
-"""Passes over recorded steps: fewer launches and less memory, and the bits of eager mode."""
+"""Passes over recorded steps: fewer launches, less memory, and the bits of eager mode."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def always_chained(monkeypatch):
     monkeypatch.setattr(chains, "CACHE_BYTES", 0)
 
 
-# Random networks of ops, in eager mode and compiled, with every pass at work
+# Random networks of ops, in eager mode and compiled, with all passes
 
 UNARY = {
     "relu": F.relu, "tanh": lambda x: x.tanh(), "gelu": F.gelu, "silu": F.silu, "exp": lambda x: (x * 0.1).exp(),
@@ -46,7 +46,7 @@ BINARY = {
 
 
 class Random:
-    """A step over a network drawn from choices, with parameters that SGD moves."""
+    """A training step of a random network, with SGD."""
 
     def __init__(self, rows, choices, seed):
         self.generator = np.random.default_rng(seed)
@@ -165,7 +165,7 @@ def test_a_product_does_the_gradient_of_the_relu_before_it():
     for dtype in (cg.float32, cg.float64):
         for count, hidden in enumerate([
             lambda u, v: F.relu(u),
-            lambda u, v: F.relu(u) + F.relu(v),  # both read what the product makes
+            lambda u, v: F.relu(u) + F.relu(v),  # both read the product
             lambda u, v: F.relu(u) * v,
         ]):  # fmt: skip
             step, found = trained(cg.compile, hidden, dtype)

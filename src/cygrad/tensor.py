@@ -1,16 +1,16 @@
-"""Tensor: an ndarray, its gradient, and the operators. No mathematics stands here."""
+"""Tensor: an ndarray, its gradient, and the methods that are not ops. The arithmetic is in ``cygrad/ops``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad import autograd, functions
 from cygrad._arguments import shape_argument
-from cygrad._typing import Array
+from cygrad._typing import Array, DType, Nested, Operand, Size
 from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device
@@ -22,6 +22,7 @@ from cygrad.ops import shape as shape_ops
 from cygrad.printing import show
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
     from typing_extensions import Self
 
     from cygrad.autograd.drawing import Drawing
@@ -30,10 +31,13 @@ __all__ = ["Tensor"]
 
 
 class Tensor(TensorMethods):
-    """An ndarray that remembers how it was computed. As ``torch.Tensor``.
+    """An ndarray that records how it was computed. As ``torch.Tensor``.
 
-    The constructor wraps an array without copying it; ``cg.tensor`` copies. Nearly everything that ``cygrad`` has as a
-    function of a tensor is a method too.
+    Most functions of a tensor are methods too. Positional and keyword arguments are those of PyTorch.
+
+    Args:
+        array: an ndarray, which is not copied (``cg.tensor`` copies), or data that NumPy can convert to one.
+        requires_grad: whether the tensor requires a gradient.
 
     >>> x = cg.tensor([1.0, 2.0], requires_grad=True)
     >>> (x * x).sum().backward()
@@ -45,105 +49,110 @@ class Tensor(TensorMethods):
 
     __array_priority__ = 1000  # NumPy leaves array + tensor to the tensor
 
-    def __init__(self, array: Any, requires_grad: bool = False) -> None:
+    def __init__(self, array: ArrayLike, requires_grad: bool = False) -> None:
         super().__init__(array, False)
         if requires_grad:
             self.requires_grad = True
 
-    # What it is
+    # Properties
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The sizes of its axes."""
+        """The size of each dimension."""
         return self.array.shape
 
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one axis."""
+    @overload
+    def size(self, dim: None = None) -> tuple[int, ...]: ...
+    @overload
+    def size(self, dim: int) -> int: ...
+    def size(self, dim: int | None = None) -> tuple[int, ...] | int:
+        """Return the shape, or the size of one dimension."""
         return self.array.shape if dim is None else self.array.shape[dim]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """NumPy's dtype of its numbers."""
+        """The NumPy dtype of the elements."""
         return self.array.dtype
 
     @property
     def ndim(self) -> int:
-        """How many axes it has."""
+        """The number of dimensions."""
         return self.array.ndim
 
     def dim(self) -> int:
-        """How many axes it has."""
+        """Return the number of dimensions."""
         return self.array.ndim
 
     @property
     def device(self) -> str:
-        """ "cpu": there is no other."""
+        """The device, always "cpu"."""
         return "cpu"
 
     @property
     def itemsize(self) -> int:
-        """Bytes of one number."""
+        """The size of an element, in bytes."""
         return self.array.itemsize
 
     def element_size(self) -> int:
-        """Bytes of one number."""
+        """Return the size of an element, in bytes."""
         return self.array.itemsize
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all numbers."""
+        """The size of all elements, in bytes."""
         return self.array.nbytes
 
     def stride(self) -> tuple[int, ...]:
-        """Steps of its axes, in numbers."""
+        """Return the stride of each dimension, in elements."""
         return tuple([s // self.array.itemsize for s in self.array.strides])
 
     def data_ptr(self) -> int:
-        """The address of its memory."""
+        """Return the address of the first element."""
         recording.reading("data_ptr")
         return self.array.ctypes.data
 
     def is_contiguous(self) -> bool:
-        """Whether its numbers lie in order, without gaps."""
+        """Return whether the elements are stored in C order, without gaps."""
         return self.array.flags.c_contiguous
 
     def is_floating_point(self) -> bool:
-        """Whether it holds floats."""
+        """Return whether the dtype is a float type."""
         return self.array.dtype.kind == "f"
 
-    # Its place in the graph
+    # Gradients and the graph
 
-    def _set_requires_grad(self, value: bool) -> None:
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient is computed for this tensor; can be set on leaves."""
+        wanted: bool = _requires_grad.__get__(engine.current(self))
+        return wanted
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
         if value and self.array.dtype.kind != "f":
             raise RuntimeError(f"requires_grad: only floats can require a gradient, got {self.array.dtype}")
         if self.node is not None and not value:
             raise RuntimeError("requires_grad: only a leaf can stop requiring a gradient; use detach()")
         _requires_grad.__set__(self, bool(value))
 
-    requires_grad = property(
-        lambda self: _requires_grad.__get__(engine.current(self)),
-        _set_requires_grad,
-        doc="Whether a gradient is wanted.",
-    )
-
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Sets requires_grad and returns the tensor."""
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set :attr:`requires_grad` and return the tensor."""
         self.requires_grad = requires_grad
         return self
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded op made it."""
+        """Whether the tensor is a leaf: not the result of a recorded op."""
         return engine.current(self).node is None
 
     @property
-    def grad_fn(self) -> Any:
-        """The node of the graph that computed it, None for a leaf."""
+    def grad_fn(self) -> autograd.Node | None:
+        """The node of the graph that computed the tensor, None for a leaf."""
         return engine.current(self).node
 
     @property
     def grad(self) -> Tensor | None:
-        """What backward has added up, for a leaf."""
+        """The accumulated gradient of a leaf, None if there is none."""
         recorder = recording.recorder()
         if recorder is not None:
             recorder.touch([self])
@@ -167,20 +176,35 @@ class Tensor(TensorMethods):
         leaves.zero_gradients([self], True)
 
     def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
-        """Adds the gradient of this tensor to the ``grad`` of every leaf; see :func:`cygrad.autograd.backward`."""
+        """Add the gradient of this tensor to the ``grad`` of each leaf it depends on.
+
+        Args:
+            gradient: the gradient of this tensor, of its shape; by default 1, for a tensor with one element.
+            retain_graph: whether to keep the graph for another backward.
+            create_graph: as in :func:`cygrad.autograd.backward`.
+            inputs: the leaves to compute gradients for, by default all.
+        """
         autograd.backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
-        """The same memory outside the graph."""
-        result = engine.wrap(self.array)
-        result.version = self.version
-        result.seen_rewrites = self.version.rewrites
+        """Return a tensor that shares this one's memory but is not in the graph."""
+        result: Tensor = engine.wrap(self.array)
+        result._share_version(self)
         return result
 
-    def detach_(self) -> Tensor:
-        """Leaves the graph and becomes a leaf that requires no gradient."""
+    def _share_version(self, other: Tensor) -> None:
+        """Count in-place writes together with `other`, whose memory this tensor shares."""
+        self.version = other.version
+        self.seen_rewrites = other.version.rewrites
+
+    def detach_(self) -> Self:
+        """Take the tensor out of the graph: it becomes a leaf that requires no gradient."""
         self.node = None
         self.base = None
         self.index = 0
@@ -190,7 +214,7 @@ class Tensor(TensorMethods):
 
     @property
     def data(self) -> Tensor:
-        """The same memory, unknown to the graph: changes of it are not noticed."""
+        """A tensor that shares this one's memory, and whose in-place writes backward can't notice."""
         return engine.wrap(self.array)
 
     @data.setter
@@ -200,8 +224,14 @@ class Tensor(TensorMethods):
         self.array = value.array
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
-        """Calls hook(gradient) when the gradient of this tensor is known; what it returns, unless None, takes the
-        gradient's place."""
+        """Call a function with the gradient of this tensor whenever backward computes it.
+
+        Args:
+            hook: called with the gradient; a tensor that it returns replaces the gradient.
+
+        Returns:
+            A handle whose ``remove()`` removes the hook.
+        """
         if not self.requires_grad:
             raise RuntimeError("register_hook: the tensor does not require a gradient")
         if self.node is None:
@@ -213,7 +243,7 @@ class Tensor(TensorMethods):
         return add_hook(self.node.hooks.setdefault(self.index, {}), hook)
 
     def retain_grad(self) -> None:
-        """Keeps the gradient in ``grad`` though the tensor is no leaf."""
+        """Keep the gradient in ``grad`` even though the tensor is not a leaf."""
         if self.node is not None:
 
             def keep(gradient: Tensor) -> None:
@@ -248,10 +278,10 @@ class Tensor(TensorMethods):
 
         return draw(self, names, None if gradient is None else gradient.array)
 
-    # Out of it, to NumPy and Python
+    # Conversion to NumPy and Python
 
     def numpy(self) -> Array:
-        """The ndarray itself, not a copy. Raises RuntimeError where a gradient is required."""
+        """Return the ndarray itself, not a copy. Raises RuntimeError if the tensor requires a gradient."""
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires a gradient; use tensor.detach().numpy()")
         recording.reading("numpy")
@@ -262,7 +292,7 @@ class Tensor(TensorMethods):
         if copy:
             return np.array(array, dtype)
         if copy is False and dtype is not None and array.dtype != dtype:
-            raise ValueError(f"__array__: {array.dtype} does not become {dtype} without a copy")
+            raise ValueError(f"__array__: converting {array.dtype} to {dtype} needs a copy")
         return np.asarray(array, dtype)
 
     def __dlpack__(self, **options: Any) -> Any:
@@ -271,15 +301,16 @@ class Tensor(TensorMethods):
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.array.__dlpack_device__()
 
-    def item(self) -> Any:
-        """Its one number as a Python number. Raises RuntimeError where it has not just one."""
+    def item(self) -> float:
+        """Return the only element as a Python number. Raises RuntimeError unless there is exactly one."""
         if self.array.size != 1:
-            raise RuntimeError(f"item: the tensor has shape {self.shape}, not one number")
+            raise RuntimeError(f"item: the tensor must have one element, got shape {self.shape}")
         recording.reading("item")
-        return self.array.item()
+        number: float = self.array.item()
+        return number
 
     def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
+        """Return nested lists of Python numbers, or one number for a tensor without dimensions."""
         recording.reading("tolist")
         return self.array.tolist()
 
@@ -290,12 +321,12 @@ class Tensor(TensorMethods):
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.array.ndim:
-            raise TypeError("iter: a tensor without dimensions can't be walked through")
+            raise TypeError("iter: a tensor without dimensions can't be iterated over")
         return iter(functions.unbind(self))
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
-            raise RuntimeError(f"bool: whether a tensor of shape {self.shape} is true is ambiguous; use any() or all()")
+            raise RuntimeError(f"bool: the truth of a tensor of shape {self.shape} is ambiguous; use any() or all()")
         recording.reading("bool")
         return bool(self.array.item())
 
@@ -329,7 +360,7 @@ class Tensor(TensorMethods):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None:
-            raise RuntimeError("deepcopy: only a leaf can be copied so; use clone() or detach()")
+            raise RuntimeError("deepcopy: only a leaf can be copied; use clone() or detach()")
         result = type(self)(self.array.copy(), self.requires_grad)
         result.grad_value = None if self.grad_value is None else self.grad_value.clone()
         memo[id(self)] = result
@@ -368,117 +399,159 @@ class Tensor(TensorMethods):
 
     # Arithmetic
 
-    def where(self, condition: Tensor, other: Any) -> Tensor:
-        """self where condition is true, else other."""
+    def where(self, condition: Tensor, other: Operand) -> Tensor:
+        """Select elements of self where `condition` is true, else of `other`."""
         return arithmetic.where(condition, self, other)
 
     # Shape
 
-    def reshape(self, *shape: Any) -> Tensor:
-        """The same numbers in another shape; see :func:`cygrad.reshape`."""
+    def reshape(self, *shape: Size) -> Tensor:
+        """Return the elements in another shape; see :func:`cygrad.reshape`.
+
+        Args:
+            shape: the shape, as integers or as one sequence of integers; one of them may be −1, which is inferred.
+        """
         return shape_ops.reshape(self, shape=shape_argument(shape))
 
-    def view(self, *shape: Any) -> Tensor:
-        """reshape, but raises RuntimeError where the memory allows no view; with a dtype, the bits read anew."""
+    def view(self, *shape: Size | DType) -> Tensor:
+        """Return a view in another shape, or one that reads the same bits as another dtype.
+
+        Args:
+            shape: the shape as in :meth:`reshape`, or a dtype.
+
+        Raises:
+            RuntimeError: the memory layout allows no view of this shape.
+        """
         if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)):
-            return Tensor(self.numpy().view(shape[0]))
-        result = self.reshape(*shape)
+            return Tensor(self.numpy().view(shape[0]))  # type: ignore[arg-type]
+        result = shape_ops.reshape(self, shape=shape_argument(shape))
         if self.array.size and not np.shares_memory(result.array, self.array):
-            raise RuntimeError(f"view: a tensor of shape {self.shape} and steps {self.stride()} has no such view")
+            raise RuntimeError(
+                f"view: no view of shape {result.shape} exists for shape {self.shape} and strides {self.stride()}"
+            )
         return result
 
     def view_as(self, other: Tensor) -> Tensor:
-        """A view in the shape of other."""
+        """Return a view in the shape of `other`."""
         return self.view(other.shape)
 
     def reshape_as(self, other: Tensor) -> Tensor:
-        """The same numbers in the shape of other."""
+        """Return the elements in the shape of `other`."""
         return self.reshape(other.shape)
 
-    def permute(self, *dims: Any) -> Tensor:
-        """The axes in another order: a view."""
+    def permute(self, *dims: Size) -> Tensor:
+        """Return a view with the dimensions in another order."""
         return shape_ops.permute(self, dims=shape_argument(dims))
 
-    def expand(self, *size: Any) -> Tensor:
-        """Axes of size 1, and new ones in front, repeated without a copy; −1 keeps a size."""
+    def expand(self, *size: Size) -> Tensor:
+        """Return a view broadcast to a shape, in which −1 keeps a size."""
         return shape_ops.expand(self, size=shape_argument(size))
 
     def expand_as(self, other: Tensor) -> Tensor:
-        """Expanded to the shape of other."""
+        """Return a view broadcast to the shape of `other`."""
         return shape_ops.expand(self, size=other.shape)
 
-    def repeat(self, *repeats: Any) -> Tensor:
-        """The whole tensor, several times along each axis."""
+    def repeat(self, *repeats: Size) -> Tensor:
+        """Repeat the whole tensor along each dimension; see also :func:`cygrad.tile`."""
         return shape_ops.repeat(self, sizes=shape_argument(repeats))
 
-    def tile(self, *dims: Any) -> Tensor:
-        """The whole tensor repeated along the last axes."""
+    def tile(self, *dims: Size) -> Tensor:
+        """Repeat the whole tensor along its last dimensions."""
         return functions.tile(self, shape_argument(dims))
 
-    def flip(self, *dims: Any) -> Tensor:
-        """The order along dims reversed."""
+    def flip(self, *dims: Size) -> Tensor:
+        """Reverse the order of the elements along dimensions."""
         return shape_ops.flip(self, dims=shape_argument(dims))
 
     @property
     def T(self) -> Tensor:
-        """The axes in reverse order: a view."""
+        """A view with the dimensions in reverse order."""
         return self.permute(*range(self.array.ndim - 1, -1, -1))
 
     @property
     def mT(self) -> Tensor:
-        """The last two axes exchanged: a view."""
+        """A view with the last two dimensions exchanged."""
         if self.array.ndim < 2:
             raise RuntimeError(f"mT: the tensor must have at least 2 dimensions, got shape {self.shape}")
         return functions.transpose(self, -2, -1)
 
     def contiguous(self) -> Tensor:
-        """The tensor itself if its numbers lie in order, else a copy in which they do."""
+        """Return the tensor itself if its elements are in C order, else a copy that has them in C order."""
         return self if self.array.flags.c_contiguous else shape_ops.clone(self)
 
-    # Places
+    # Indices
 
-    def scatter_(self, dim: int, index: Tensor, src: Any) -> Tensor:
-        """scatter, in place."""
+    def scatter_(self, dim: int, index: Tensor, src: Tensor | float) -> Self:
+        """In-place :func:`cygrad.scatter`."""
         return engine.rewrite(self, self.scatter(dim, index, src))
 
-    def scatter_add_(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
-        """scatter_add, in place."""
+    def scatter_add_(self, dim: int, index: Tensor, src: Tensor) -> Self:
+        """In-place :func:`cygrad.scatter_add`."""
         return engine.rewrite(self, self.scatter_add(dim, index, src))
 
-    def nonzero(self, as_tuple: bool = False) -> Any:
-        """Where it is not zero: a row of indices for each place, or one tensor an axis."""
-        recording.reading("nonzero")
-        places = np.nonzero(self.array) if self.array.ndim else np.nonzero(self.array.reshape(1))
-        if as_tuple:
-            return tuple([Tensor(p) for p in places])
-        return Tensor(np.stack(places, 1) if self.array.ndim else np.zeros((len(places[0]), 0), np.int64))
+    @overload
+    def nonzero(self, as_tuple: Literal[False] = False) -> Tensor: ...
+    @overload
+    def nonzero(self, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
+    def nonzero(self, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
+        """Return the indices of all elements that are not zero.
 
-    def unique(self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
-        """The different numbers, in order; with them where each came from, and how often."""
+        Args:
+            as_tuple: whether to return one 1-D tensor for each dimension, or else a matrix with a row for each element.
+        """
+        recording.reading("nonzero")
+        indices = np.nonzero(self.array) if self.array.ndim else np.nonzero(self.array.reshape(1))
+        if as_tuple:
+            return tuple([Tensor(i) for i in indices])
+        return Tensor(np.stack(indices, 1) if self.array.ndim else np.zeros((len(indices[0]), 0), np.int64))
+
+    @overload
+    def unique(
+        self, sorted: bool = True, return_inverse: Literal[False] = False, return_counts: Literal[False] = False
+    ) -> Tensor: ...
+    @overload
+    def unique(
+        self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False
+    ) -> Tensor | tuple[Tensor, ...]: ...
+    def unique(
+        self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Return the distinct elements, in order.
+
+        Args:
+            sorted: accepted for compatibility; the elements are always sorted.
+            return_inverse: whether to return the index of each element among the distinct ones, too.
+            return_counts: whether to return how often each occurs, too.
+        """
         recording.reading("unique")
-        found: Any = np.unique(self.array, False, return_inverse, return_counts)  # type: ignore[call-overload]
-        return tuple([Tensor(f) for f in found]) if isinstance(found, tuple) else Tensor(found)
+        results: Any = np.unique(self.array, False, return_inverse, return_counts)  # type: ignore[call-overload]
+        return tuple([Tensor(r) for r in results]) if isinstance(results, tuple) else Tensor(results)
 
     def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-        """How often each of 0, 1, … occurs, or the weights of its places added up."""
+        """Count how often each of 0, 1, … occurs in a 1-D tensor.
+
+        Args:
+            weights: the amount that each element adds to its count, by default 1.
+            minlength: the smallest number of counts to return.
+        """
         recording.reading("bincount")
         if self.array.ndim != 1 or self.array.dtype.kind not in "iu" or (self.array < 0).any():
-            raise RuntimeError("bincount: the tensor must be a 1-D tensor of integers that are not negative")
+            raise RuntimeError("bincount: expected a 1-D tensor of integers, none of them negative")
         return Tensor(np.bincount(self.array, None if weights is None else weights.numpy(), minlength))
 
     # Filling
 
-    def fill_(self, value: Any) -> Tensor:
-        """One number everywhere, in place."""
+    def fill_(self, value: Operand) -> Self:
+        """Set every element to `value`."""
         self[...] = value
         return self
 
-    def zero_(self) -> Tensor:
-        """Zeros, in place."""
+    def zero_(self) -> Self:
+        """Set every element to zero."""
         return self.fill_(0)
 
-    def copy_(self, src: Any) -> Tensor:
-        """The numbers of src, broadcast, in place."""
+    def copy_(self, src: Operand) -> Self:
+        """Copy the elements of `src`, broadcast, into the tensor."""
         self[...] = src
         return self
 
@@ -500,27 +573,35 @@ class Tensor(TensorMethods):
             raise ValueError(f"normal_: std must not be negative, got {std}")
         return set_values("normal_", self, mean + std * normal_array(self.shape, self.dtype, generator))
 
-    def new_tensor(self, data: Any, *, dtype: Any = None) -> Tensor:
-        """A new tensor of data, in this one's dtype unless told otherwise."""
+    def new_tensor(self, data: Nested, *, dtype: DType = None) -> Tensor:
+        """Create a tensor from a copy of data, by default in this tensor's dtype."""
         return Tensor(np.array(data, dtype or self.dtype))
 
-    def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:
-        """Zeros in this tensor's dtype."""
+    def new_zeros(self, *size: Size, dtype: DType = None) -> Tensor:
+        """Create a tensor of zeros, by default in this tensor's dtype."""
         return Tensor(kernels.pooled(np.zeros, shape_argument(size), dtype or self.dtype))
 
-    def new_ones(self, *size: Any, dtype: Any = None) -> Tensor:
-        """Ones in this tensor's dtype."""
+    def new_ones(self, *size: Size, dtype: DType = None) -> Tensor:
+        """Create a tensor of ones, by default in this tensor's dtype."""
         return Tensor(kernels.pooled(np.ones, shape_argument(size), dtype or self.dtype))
 
-    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
-        """One number everywhere, in this tensor's dtype."""
+    def new_full(self, size: Size, fill_value: np.generic | float, *, dtype: DType = None) -> Tensor:
+        """Create a tensor with the same value in each element, by default in this tensor's dtype."""
         return Tensor(kernels.pooled(np.full, size, fill_value, dtype or self.dtype))
 
     # Dtypes and devices
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
-        """The tensor in a dtype, or in that of another tensor; itself where it has it already. A device other than
-        "cpu" raises ValueError."""
+    def to(
+        self, *args: Tensor | DType | bool, dtype: DType = None, device: object = None, copy: bool = False
+    ) -> Tensor:
+        """Convert the tensor to a dtype; returns the tensor itself if it already has that dtype.
+
+        Args:
+            args: a dtype, a tensor whose dtype is taken, or a device.
+            dtype: the dtype.
+            device: "cpu"; anything else raises ValueError.
+            copy: whether to copy in any case.
+        """
         for arg in args:
             if isinstance(arg, Tensor):
                 dtype = arg.dtype
@@ -535,40 +616,44 @@ class Tensor(TensorMethods):
             return self.clone() if copy else self
         return shape_ops.cast(self, dtype=np.dtype(dtype))
 
-    def type(self, dtype: Any = None) -> Any:
-        """The tensor in a dtype; the dtype without one."""
+    @overload
+    def type(self, dtype: None = None) -> np.dtype[Any]: ...
+    @overload
+    def type(self, dtype: DType) -> Tensor | np.dtype[Any]: ...
+    def type(self, dtype: DType = None) -> Tensor | np.dtype[Any]:
+        """Convert the tensor to a dtype; without one, return its dtype."""
         return self.dtype if dtype is None else self.to(dtype)
 
     def type_as(self, other: Tensor) -> Tensor:
-        """The tensor in other's dtype."""
+        """Convert the tensor to the dtype of `other`."""
         return self.to(other.dtype)
 
     def float(self) -> Tensor:
-        """The tensor in float32."""
+        """Convert the tensor to float32."""
         return self.to(np.float32)
 
     def double(self) -> Tensor:
-        """The tensor in float64."""
+        """Convert the tensor to float64."""
         return self.to(np.float64)
 
     def long(self) -> Tensor:
-        """The tensor in int64."""
+        """Convert the tensor to int64."""
         return self.to(np.int64)
 
     def int(self) -> Tensor:
-        """The tensor in int32."""
+        """Convert the tensor to int32."""
         return self.to(np.int32)
 
     def bool(self) -> Tensor:
-        """The tensor as booleans: whether it is not zero."""
+        """Convert the tensor to bool: whether each element is not zero."""
         return self.to(np.bool_)
 
     def cpu(self) -> Tensor:
-        """The tensor itself."""
+        """Return the tensor itself."""
         return self
 
-    def cuda(self, device: Any = None) -> Tensor:
-        """Raises ValueError: there is no such device here."""
+    def cuda(self, device: object = None) -> Tensor:
+        """Raise ValueError: cygrad computes on the CPU only."""
         check_device("cuda", "cuda")
         return self
 
@@ -594,7 +679,7 @@ def is_device(x: Any) -> bool:
 
 
 def plain_key(key: Any) -> Any:
-    """An index with arrays of its own in place of tensors, arrays and lists."""
+    """An index in which copies of arrays replace tensors, arrays and lists."""
     if isinstance(key, tuple):
         return tuple([plain_part(part) for part in key])
     return plain_part(key)

@@ -240,7 +240,7 @@ def bad_classes(function):
     return (
         bad(IndexError, "target 3 at row 1 is not one of the 3 classes", cg.tensor([0, 3])),
         bad(IndexError, "target -1 at row 0 is not one of the 3 classes", cg.tensor([-1, 2])),
-        bad(ValueError, r"target has shape \(3,\), but input of shape \(2, 3\) wants \(2,\)", cg.tensor([0, 1, 2])),
+        bad(ValueError, r"target has shape \(3,\), but input of shape \(2, 3\) needs \(2,\)", cg.tensor([0, 1, 2])),
         bad(ValueError, r"target has shape \(2, 1\), but input of shape \(2, 3\)", cg.tensor([[0], [1]])),
         bad(ValueError, r"weight has shape \(2,\), but there are 3 classes", cg.tensor([0, 1]), weight=cg.ones(2)),
         bad(TypeError, "weight is float64, but input is float32", cg.tensor([0, 1]), weight=cg.ones(3, dtype=cg.float64)),

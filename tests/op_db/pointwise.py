@@ -33,7 +33,7 @@ ROWS = [
     *[row(name) for name in ("square", "reciprocal", "exp2", "expm1", "sin", "cos", "atan", "sinh", "cosh", "asinh")],
     *[row(name, unit) for name in ("tan", "asin", "acos", "atanh")],
     row("acosh", above_one),
-    row("neg", bad=refuses_booleans("neg", "neg: booleans have no negative")),
+    row("neg", bad=refuses_booleans("neg", "neg: booleans can.t be negated")),
     *[row(name) for name in ("abs", "sign", "floor", "ceil", "trunc", "round", "frac", "nan_to_num")],
     *[row(name, differentiable=False) for name in ("isnan", "isinf", "isfinite", "logical_not")],
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cygrad.ops.axes import checked_axes, gathered, kept
+from cygrad.ops.axes import checked_axes, kept_shape, made_adjacent
 from tests import reference
 from tests.op_db.row import Bad, Sample
 from tests.op_db.samples import distinct, positive, same, signed
@@ -49,11 +49,11 @@ def by_axes(kernel, scaled=False):
 
     def function(x, dim=None, keepdim=False):
         axes = checked_axes("", dim, x.ndim)
-        moved, first, last = gathered(x, axes)
+        moved, first, last = made_adjacent(x, axes)
         count = np.prod([x.shape[a] for a in axes])
         with np.errstate(all="ignore"):
             y = kernel(moved, first, last, np.divide(1, count)) if scaled else kernel(moved, first, last)
-        return y.reshape(kept(x.shape, axes)) if keepdim else y
+        return y.reshape(kept_shape(x.shape, axes)) if keepdim else y
 
     return function
 
@@ -97,7 +97,7 @@ ROWS = [
     same("mean", call("mean"), over_axes(empty=False), reference=by_axes(reference.sum_axes, True), kernels=("sum", "sum_blocks"),
          bad=(*bad_dim("mean"), Bad(lambda cg: cg.mean(cg.tensor([1])), RuntimeError, "mean: input must hold floats, got int64")), **LOOSE),
     same("amax", call("amax"), over_axes(distinct, empty=False), reference=by_axes(reference.max_axes), kernels=("max",),
-         bad=(*bad_dim("amax"), Bad(lambda cg: cg.amax(cg.ones(0)), ValueError, "nothing to choose from"))),
+         bad=(*bad_dim("amax"), Bad(lambda cg: cg.amax(cg.ones(0)), ValueError, "which has no elements"))),
     same("amin", call("amin"), over_axes(distinct, empty=False), reference=by_axes(reference.min_axes), kernels=("min",), bad=bad_dim("amin")),
     same("prod", call("prod"), over_axes(positive, several=False, large=False), bad=bad_dim("prod"), **LOOSE),
     same("prod_of_zeros", call("prod"), with_zeros),
@@ -116,7 +116,7 @@ ROWS = [
     *[same(name, lambda library, x, dim, name=name: getattr(library, name)(x, dim=dim), lines(distinct), differentiable=False) for name in ("argmax", "argmin")],
     *[same(name, lambda library, x, dim, name=name: getattr(library, name)(x > 0, dim=dim), lines(), differentiable=False) for name in ("all", "any")],
     same("argmax_of_all", lambda library, x: x.argmax(), lambda rng, dtype: iter([Sample(distinct(rng, SHAPE, dtype))]), differentiable=False,
-         bad=(Bad(lambda cg: cg.ones(0).argmax(), IndexError, "argmax: the input of shape"),)),
+         bad=(Bad(lambda cg: cg.ones(0).argmax(), IndexError, "argmax: cannot reduce an input of shape"),)),
     same("count_nonzero", lambda library, x: library.count_nonzero(x > 0, dim=1), lambda rng, dtype: iter([Sample(signed(rng, SHAPE, dtype))]), differentiable=False),
     same("sum_of_integers", lambda library, x: (x > 0).sum(1), lambda rng, dtype: iter([Sample(signed(rng, SHAPE, dtype))]), differentiable=False),
 ]  # fmt: skip

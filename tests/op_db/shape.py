@@ -49,8 +49,8 @@ BAD = {
     "expand": bad(RuntimeError, "expand: a tensor of shape", lambda cg: cg.ones(2, 3).expand(3, 3), lambda cg: cg.ones(2).expand(())),
     "split": bad(RuntimeError, "split: ", lambda cg: cg.ones(5).split([2, 2]), lambda cg: cg.ones(5).split(0)),
     "stack": (
-        *bad(RuntimeError, "stack: the tensors must have one shape", lambda cg: cg.stack([cg.ones(2), cg.ones(3)])),
-        *bad(ValueError, "stack: at least one tensor", lambda cg: cg.stack([])),
+        *bad(RuntimeError, "stack: the tensors must have the same shape", lambda cg: cg.stack([cg.ones(2), cg.ones(3)])),
+        *bad(ValueError, "stack: expected at least one tensor", lambda cg: cg.stack([])),
     ),
     "narrow": bad(RuntimeError, "narrow: 3 slices from index 1 exceed dim 0 of size 2", lambda cg: cg.ones(2).narrow(0, 1, 3)),
     "view": bad(RuntimeError, "view: a tensor of shape", lambda cg: cg.ones(2, 3).T.view(6)),
@@ -60,8 +60,8 @@ BAD = {
 }
 
 CAT_BAD = (
-    *bad(RuntimeError, r"cat: shapes \(2, 2\) and \(3, 3\) differ beside dim 0", lambda cg: cg.cat([cg.ones(2, 2), cg.ones(3, 3)])),
-    *bad(ValueError, "cat: at least one tensor is needed", lambda cg: cg.cat([])),
+    *bad(RuntimeError, r"cat: shapes \(2, 2\) and \(3, 3\) differ in another dimension than 0", lambda cg: cg.cat([cg.ones(2, 2), cg.ones(3, 3)])),
+    *bad(ValueError, "cat: expected at least one tensor", lambda cg: cg.cat([])),
 )
 
 

@@ -1,4 +1,4 @@
-"""Function: an op with a gradient rule of the user's own."""
+"""Function: operations with a gradient rule of the user's own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Function"]
 
 
 class Context:
-    """What forward leaves for backward: saved tensors, and any attributes."""
+    """Carries data from forward to backward: saved tensors, and any attributes."""
 
     def __init__(self, args: tuple[Any, ...]) -> None:
         self.specs = [(a.array.shape, a.array.dtype) if isinstance(a, Value) else None for a in args]
@@ -27,29 +27,29 @@ class Context:
         self.materialize_grads = True
 
     def save_for_backward(self, *tensors: Any) -> None:
-        """Keeps inputs or outputs, or None, for ``saved_tensors``; writing to one before backward is noticed."""
+        """Save inputs or outputs, or None, for ``saved_tensors``. An in-place write to one is noticed in backward."""
         for tensor in tensors:
             if tensor is not None and not isinstance(tensor, Value):
                 raise TypeError(
-                    f"save_for_backward: only tensors are saved so, got {type(tensor).__name__}; use an attribute"
+                    f"save_for_backward: expected tensors or None, got {type(tensor).__name__}; use an attribute of ctx"
                 )
         self.to_save = tensors
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
-        """Outputs among these will not require a gradient."""
+        """Mark outputs that require no gradient."""
         self.flat_outputs = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether backward receives zeros (the default) or None for an output that no gradient reached."""
+        """Choose whether backward receives zeros (default) or None for an output without a gradient."""
         self.materialize_grads = bool(value)
 
 
 class Function:
-    """Base class of operations with a rule of their own. As ``torch.autograd.Function``.
+    """The base class of operations with a gradient rule of their own. As ``torch.autograd.Function``.
 
-    A subclass gives two static methods: ``forward(ctx, *args)``, which takes tensors and anything else and returns a
-    tensor or several, and ``backward(ctx, *grads)``, which takes the gradient of each output and returns one of each
-    argument of forward, None for those without. It is called by ``apply``.
+    A subclass defines two static methods: ``forward(ctx, *args)``, which takes tensors and anything else and returns
+    one or several tensors, and ``backward(ctx, *grads)``, which takes the gradient of each output and returns one for
+    each argument of forward, None where there is none. ``apply`` calls it.
 
     >>> class Cube(cg.autograd.Function):
     ...     @staticmethod
@@ -68,17 +68,24 @@ class Function:
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Any:
-        """What the function computes; every subclass gives its own."""
+        """Compute the outputs; defined by every subclass."""
         raise NotImplementedError("Function: forward is not defined")
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        """The gradient of each argument of forward; every subclass gives its own."""
+        """Compute the gradient of each argument of forward; defined by every subclass."""
         raise NotImplementedError("Function: backward is not defined")
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
-        """Computes forward and, where a gradient is wanted, records backward."""
+        """Compute forward and, where a gradient is wanted, record backward.
+
+        Args:
+            args: the arguments of forward.
+
+        Returns:
+            What forward returns.
+        """
         context = Context(args)
         outputs = op_of(cls)(*args, context=context)
         marked = [tensor.array for tensor in context.flat_outputs]
@@ -89,22 +96,23 @@ class Function:
 
 
 def op_of(cls: type[Function]) -> Op:
-    """The op behind a subclass of Function, made once."""
-    made = cls.__dict__.get("_op")
-    if made is None:
+    """The op behind a subclass of Function, created once."""
+    result: Op | None = cls.__dict__.get("_op")
+    if result is None:
 
         def forward(node: Node, *arrays: Any, context: Context) -> Any:
             return run_forward(cls, node, arrays, context)
 
-        made = Op(cls.__name__, forward)
-        made.materialize = False  # the context decides
-        made.opaque = True
-        made.gradient(lambda node, *upstream: run_backward(cls, node, upstream))
-        cls._op = made  # type: ignore[attr-defined]
-    return made
+        result = Op(cls.__name__, forward)
+        result.materialize = False  # the context decides
+        result.opaque = True
+        result.gradient(lambda node, *upstream: run_backward(cls, node, upstream))
+        cls._op = result  # type: ignore[attr-defined]
+    return result
 
 
 def run_forward(cls: type[Function], node: Node, arrays: tuple[Any, ...], context: Context) -> Any:
+    """Run the subclass's forward on tensors over the arrays; return arrays."""
     args = [a if spec is None else engine.wrap(a) for a, spec in zip(arrays, context.specs)]
     with no_grad():
         result = cls.forward(context, *args)
@@ -118,6 +126,7 @@ def run_forward(cls: type[Function], node: Node, arrays: tuple[Any, ...], contex
 
 
 def run_backward(cls: type[Function], node: Node, upstream: Sequence[Array | None]) -> tuple[Array | None, ...]:
+    """Run the subclass's backward on tensors over the gradients; return arrays."""
     *saved, context = node.saved
     context.saved_tensors = tuple([None if a is None else engine.wrap(a) for a in saved])
     context.needs_input_grad = tuple(node.needs)
@@ -129,23 +138,25 @@ def run_backward(cls: type[Function], node: Node, upstream: Sequence[Array | Non
     while len(results) > len(context.specs) and results[-1] is None:
         results = results[:-1]
     if len(results) != len(context.specs):
-        raise RuntimeError(f"{cls.__name__}: backward gave {len(results)} gradients for {len(context.specs)} arguments")
-    return tuple([checked(cls.__name__, i, r, s) for i, (r, s) in enumerate(zip(results, context.specs))])
+        raise RuntimeError(
+            f"{cls.__name__}: backward returned {len(results)} gradients for {len(context.specs)} arguments"
+        )
+    return tuple([checked_gradient(cls.__name__, i, r, s) for i, (r, s) in enumerate(zip(results, context.specs))])
 
 
-def checked(name: str, number: int, result: Any, spec: Any) -> Array | None:
+def checked_gradient(name: str, number: int, result: Any, spec: Any) -> Array | None:
     """A gradient as an array of its argument's shape and dtype."""
     if result is None:
         return None
     if spec is None:
-        raise RuntimeError(f"{name}: backward gave a gradient for argument {number}, which is no tensor; give None")
+        raise RuntimeError(f"{name}: backward returned a gradient for argument {number}, which is no tensor")
     if not isinstance(result, Value):
         raise TypeError(
-            f"{name}: backward must give tensors or None, got {type(result).__name__} for argument {number}"
+            f"{name}: backward must return tensors or None, got {type(result).__name__} for argument {number}"
         )
     shape, dtype = spec
     if result.array.shape != shape:
         raise RuntimeError(
-            f"{name}: backward gave a gradient of shape {result.array.shape} for argument {number} of shape {shape}"
+            f"{name}: backward returned a gradient of shape {result.array.shape} for argument {number} of shape {shape}"
         )
     return np.array(result.array, dtype)

@@ -1,11 +1,11 @@
-"""From outputs to gradients: ``backward`` into the leaves, ``grad`` for chosen inputs."""
+"""From outputs to gradients: ``backward`` accumulates them in leaves, ``grad`` returns those of chosen inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, overload
 
-from cygrad._typing import Array
+from cygrad._typing import Array, Tensor
 from cygrad.autograd import engine
 from cygrad.autograd.engine import Value
 
@@ -13,20 +13,22 @@ __all__ = ["backward", "grad"]
 
 
 def as_sequence(values: Any) -> tuple[Any, ...]:
+    """A value as a tuple of one; a tuple or list as a tuple."""
     return tuple(values) if isinstance(values, (tuple, list)) else (values,)
 
 
 def upstream_gradients(op: str, outputs: tuple[Any, ...], given: Any) -> list[Array]:
-    """One gradient for each output: those given, or 1 for outputs of one number."""
+    """One gradient for each output: the given ones, or 1 for outputs of one element."""
     if given is None:
         return [engine.seed(op, output) for output in outputs]
     gradients = as_sequence(given)
     if len(gradients) != len(outputs):
-        raise RuntimeError(f"{op}: {len(gradients)} gradients were given for {len(outputs)} outputs")
+        raise RuntimeError(f"{op}: expected {len(outputs)} gradients, one per output, got {len(gradients)}")
     return [upstream_gradient(op, output, gradient) for output, gradient in zip(outputs, gradients)]
 
 
 def upstream_gradient(op: str, output: Any, gradient: Any) -> Array:
+    """The gradient of one output in its dtype; 1 where none is given."""
     if gradient is None:
         return engine.seed(op, output)
     if not isinstance(output, Value):
@@ -44,7 +46,7 @@ def upstream_gradient(op: str, output: Any, gradient: Any) -> Array:
 
 
 def check_inputs(op: str, inputs: tuple[Any, ...]) -> None:
-    """Raises unless each is a tensor that requires a gradient."""
+    """Raise unless each input is a tensor that requires a gradient."""
     for value in inputs:
         if not isinstance(value, Value):
             raise TypeError(f"{op}: an input must be a tensor, got {type(value).__name__}")
@@ -53,20 +55,34 @@ def check_inputs(op: str, inputs: tuple[Any, ...]) -> None:
 
 
 def refuse_higher_order(op: str) -> NoReturn:
-    raise NotImplementedError(f"{op}: create_graph=True is not there; gradients of gradients are not recorded")
+    """Raise: gradients are not differentiable."""
+    raise NotImplementedError(f"{op}: create_graph=True is not supported; gradients of gradients are not recorded")
 
 
 def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Sequence[Any] | None = None,
+    inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
-    """Adds ∂(Σ tensors·grad_tensors)/∂leaf to the ``grad`` of every leaf that requires one, or only of `inputs`.
+    """Add ∂(Σ tensors·grad_tensors)/∂leaf to the ``grad`` of every leaf that requires a gradient.
 
-    A tensor of one number needs no grad_tensors; those given are converted to the tensor's dtype. The graph is freed
-    unless retain_graph is true. If anything raises, no ``grad`` has changed. As ``torch.autograd.backward``.
+    If anything raises, no ``grad`` has changed. As ``torch.autograd.backward``.
+
+    Args:
+        tensors: a tensor, or a sequence of tensors, that require a gradient.
+        grad_tensors: the gradient of each, of its shape, converted to its dtype; None (default) means 1, for
+            tensors of one element.
+        retain_graph: whether to keep the graph for another backward; it is freed by default.
+        create_graph: not supported.
+        inputs: the tensors whose ``grad`` to add to; by default all leaves.
+
+    Raises:
+        RuntimeError: if a tensor does not require a gradient, a shape does not fit, the graph was freed, or a saved
+            tensor was changed in place.
+        TypeError: if an argument is no tensor.
+        NotImplementedError: for create_graph.
 
     >>> x = cg.tensor([1.0, 2.0], requires_grad=True)
     >>> cg.autograd.backward((x * x).sum())
@@ -80,27 +96,57 @@ def backward(
     if inputs is None:
         engine.backward(outputs, upstream, bool(retain_graph))
         return
-    chosen = tuple(dict.fromkeys(as_sequence(inputs)))  # one that is named twice counts once
+    chosen = tuple(dict.fromkeys(as_sequence(inputs)))  # each once
     if not chosen:
-        raise RuntimeError("backward: inputs is empty; None means every leaf")
+        raise RuntimeError("backward: inputs is empty; pass None for all leaves")
     check_inputs("backward", chosen)
     for value, gradient in zip(chosen, engine.gradients(outputs, chosen, upstream, bool(retain_graph))):
         if gradient is not None:
             engine.accumulate(value, gradient, True)
 
 
+@overload
 def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: Literal[False] | None = None,
+) -> tuple[Tensor, ...]: ...
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool | None = None,
-) -> tuple[Any, ...]:
-    """∂(Σ outputs·grad_outputs)/∂input for each input; no ``grad`` changes. As ``torch.autograd.grad``.
+) -> tuple[Tensor | None, ...]: ...
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+) -> tuple[Tensor | None, ...]:
+    """Return ∂(Σ outputs·grad_outputs)/∂input for each input; no ``grad`` changes. As ``torch.autograd.grad``.
 
-    Raises RuntimeError where an output does not depend on an input, unless allow_unused is true: then its gradient
-    is None.
+    Args:
+        outputs: a tensor, or a sequence of tensors, that require a gradient.
+        inputs: a tensor, or a sequence of tensors, that require a gradient.
+        grad_outputs: the gradient of each output, of its shape; None (default) means 1, for outputs of one
+            element.
+        retain_graph: whether to keep the graph for another backward; it is freed by default.
+        create_graph: not supported.
+        allow_unused: whether an input that no output depends on gets None; it raises by default.
+
+    Returns:
+        A tuple with the gradient of each input.
+
+    Raises:
+        RuntimeError: as ``backward``, and if no output depends on an input.
 
     >>> x = cg.tensor([1.0, 2.0], requires_grad=True)
     >>> cg.autograd.grad((x * x).sum(), x)
@@ -108,13 +154,13 @@ def grad(
     """
     if create_graph:
         refuse_higher_order("grad")
-    outputs, inputs = as_sequence(outputs), as_sequence(inputs)
-    check_inputs("grad", inputs)
-    upstream = upstream_gradients("grad", outputs, grad_outputs)
-    results = engine.gradients(outputs, inputs, upstream, bool(retain_graph))
-    for value, result in zip(inputs, results):
+    chosen, sources = as_sequence(inputs), as_sequence(outputs)
+    check_inputs("grad", chosen)
+    upstream = upstream_gradients("grad", sources, grad_outputs)
+    results = engine.gradients(sources, chosen, upstream, bool(retain_graph))
+    for value, result in zip(chosen, results):
         if result is None and not allow_unused:
             raise RuntimeError(
-                f"grad: no output depends on the input of shape {value.array.shape}; allow_unused=True gives None"
+                f"grad: no output depends on the input of shape {value.array.shape}; pass allow_unused=True for None"
             )
     return tuple([None if result is None else engine.wrap(result) for result in results])

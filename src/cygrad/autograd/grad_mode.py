@@ -1,13 +1,16 @@
-"""Switches for recording, of this thread: context managers that are decorators too."""
+"""Grad mode and anomaly mode of the current thread: context managers that are decorators too."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from cygrad.autograd import engine
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "detect_anomaly",
@@ -23,8 +26,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Switch:
-    """Sets something on entry and sets it back on exit, whatever happens between."""
+    """Sets a mode on entry and restores it on exit, whatever happens in between."""
 
+    @overload
+    def __new__(cls, function: F, /) -> F: ...  # type: ignore[misc]
+    @overload
+    def __new__(cls, *args: bool, **kwargs: bool) -> Self: ...
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and callable(args[0]):  # the decorator without parentheses
             return cls()(args[0])  # type: ignore[call-arg]
@@ -35,7 +42,7 @@ class Switch:
         self.before: list[bool] = []
 
     def set(self, value: bool) -> bool:
-        """Sets the value and returns what it was."""
+        """Set the mode; return the previous one."""
         return engine.set_grad_enabled(value)
 
     def __enter__(self) -> None:
@@ -83,14 +90,16 @@ class Switch:
             return function(*args, **kwargs)
 
     def _again(self) -> Switch:
-        """A switch of its own for one call: decorated functions may run in several threads at once."""
+        """A separate switch for one call: decorated functions may run in several threads at once."""
         copy = object.__new__(type(self))
         copy.value, copy.before = self.value, []
         return copy
 
 
 class no_grad(Switch):
-    """Nothing is recorded: results require no gradient.
+    """Switch grad mode off: ops leave no nodes, and their results require no gradient.
+
+    A context manager and a decorator, for the current thread. As ``torch.no_grad``.
 
     >>> x = cg.ones(2, requires_grad=True)
     >>> with cg.no_grad():
@@ -104,21 +113,32 @@ class no_grad(Switch):
 
 
 class enable_grad(Switch):
-    """Recording is on, inside a no_grad too."""
+    """Switch grad mode on, also inside ``no_grad``.
+
+    A context manager and a decorator, for the current thread. As ``torch.enable_grad``.
+    """
 
     def __init__(self) -> None:
         super().__init__(True)
 
 
 class inference_mode(Switch):
-    """As no_grad; ``inference_mode(False)`` as enable_grad."""
+    """Switch grad mode off, as ``no_grad`` does.
+
+    Args:
+        mode: False switches grad mode on instead.
+    """
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(not mode)
 
 
 class set_grad_enabled(Switch):
-    """Recording as `mode` says: at once when called, until the end of the block when used with ``with``."""
+    """Switch grad mode on or off: at once when called, until the end of the block in a ``with`` statement.
+
+    Args:
+        mode: whether ops leave nodes in the graph.
+    """
 
     set_at_once = False  # and no block has begun since
 
@@ -140,13 +160,18 @@ class set_grad_enabled(Switch):
 
 
 class detect_anomaly(Switch):
-    """Backward checks each gradient for NaN and names the op that made the first.
+    """Check every gradient for NaN in backward, and name the op that returned the first.
+
+    A context manager and a decorator, for the current thread. As ``torch.autograd.detect_anomaly``.
+
+    Args:
+        check_nan: whether to check.
 
     >>> x = cg.zeros(1, requires_grad=True)
     >>> with cg.autograd.detect_anomaly():
     ...     (x.sqrt() * 0).sum().backward()
     Traceback (most recent call last):
-    RuntimeError: sqrt: its backward gave NaN in the gradient of input 0
+    RuntimeError: sqrt: its backward returned NaN in the gradient of input 0
     """
 
     def __init__(self, check_nan: bool = True) -> None:
@@ -157,10 +182,14 @@ class detect_anomaly(Switch):
 
 
 def set_detect_anomaly(mode: bool) -> None:
-    """Switches the check of :class:`detect_anomaly` on or off in this thread."""
+    """Switch the check of :class:`detect_anomaly` on or off in this thread.
+
+    Args:
+        mode: whether to check.
+    """
     engine.set_anomaly_enabled(bool(mode))
 
 
 def is_grad_enabled() -> bool:
-    """Whether ops are recorded in this thread."""
+    """Return whether grad mode is on in this thread."""
     return engine.grad_enabled()

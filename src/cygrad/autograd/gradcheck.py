@@ -1,4 +1,4 @@
-"""Whether gradients are those of the function: compared with finite differences."""
+"""Gradients checked against finite differences."""
 
 from __future__ import annotations
 
@@ -23,20 +23,34 @@ def gradcheck(
     rtol: float = 1e-3,
     raise_exception: bool = True,
 ) -> bool:
-    """Whether backward's Jacobian of func agrees with central differences, (f(x + eps) − f(x − eps))/2eps, for every
-    input that requires a gradient. As ``torch.autograd.gradcheck``.
+    """Compare gradients with central differences, (f(x + eps) − f(x − eps))/2eps.
 
-    Inputs must be float64: in float32 the differences are mostly rounding. Raises ValueError for others, RuntimeError
-    naming output, input and worst element where they disagree, unless raise_exception is false: then it returns False.
-    Outputs that require no gradient are left out; where none requires one, all must have differences of zero.
+    Every input that requires a gradient is checked, in float64: in float32 the differences are mostly rounding error.
+    Outputs that require no gradient are skipped; if none requires one, all differences must be zero. As
+    ``torch.autograd.gradcheck``.
+
+    Args:
+        func: a function of tensors that returns one or several.
+        inputs: its arguments; those that require a gradient must be float64.
+        eps: the step of the differences.
+        atol: the absolute tolerance.
+        rtol: the relative tolerance.
+        raise_exception: whether to raise where they disagree, instead of returning False.
+
+    Returns:
+        Whether they agree.
+
+    Raises:
+        ValueError: if no input requires a gradient, or one that does is not float64.
+        RuntimeError: naming output, input and the worst element where they disagree.
 
     >>> x = cg.tensor([0.5, 2.0], dtype=cg.float64, requires_grad=True)
     >>> cg.autograd.gradcheck(lambda x: x.exp().sum(), x)
     True
     """
     args = as_sequence(inputs)
-    places = [i for i, a in enumerate(args) if isinstance(a, Value) and a.requires_grad]
-    checked = [args[place] for place in places]
+    indices = [i for i, a in enumerate(args) if isinstance(a, Value) and a.requires_grad]
+    checked = [args[i] for i in indices]
     if not checked:
         raise ValueError("gradcheck: at least one input must require a gradient")
     for value in checked:
@@ -44,25 +58,24 @@ def gradcheck(
             raise ValueError(f"gradcheck: inputs must be float64, got {value.array.dtype}")
     outputs = as_sequence(func(*args))
     for number in differentiable(outputs):
-        for place, value, analytic in zip(places, checked, backward_jacobian(outputs[number], checked)):
+        for index, value, analytic in zip(indices, checked, backward_jacobian(outputs[number], checked)):
             numeric = difference_jacobian(func, args, value, number, eps)
             bad = ~np.isclose(analytic, numeric, rtol, atol, equal_nan=True)
             if bad.any():
                 if not raise_exception:
                     return False
-                raise RuntimeError(disagreement(number, place, value, analytic, numeric, bad))
+                raise RuntimeError(disagreement(number, index, value, analytic, numeric, bad))
     return True
 
 
 def differentiable(outputs: Sequence[Any]) -> list[int]:
-    """The places of the outputs that require a gradient; where none does, of all floats, whose differences must then
-    be zero."""
+    """Indices of the outputs that require a gradient; if none does, of all floats, whose differences must be zero."""
     floats = [i for i, output in enumerate(outputs) if output.array.dtype.kind == "f"]
     return [i for i in floats if outputs[i].requires_grad] or floats
 
 
 def backward_jacobian(output: Any, inputs: Sequence[Any]) -> list[Array]:
-    """∂output/∂input for each input, (numbers of output, numbers of input), one backward a row."""
+    """∂output/∂input for each input, (elements of output, elements of input), with one backward per row."""
     jacobians = [np.zeros((output.array.size, value.array.size)) for value in inputs]
     for row in range(output.array.size):
         upstream = np.zeros(output.array.size, output.array.dtype)
@@ -75,29 +88,30 @@ def backward_jacobian(output: Any, inputs: Sequence[Any]) -> list[Array]:
 
 
 def difference_jacobian(func: Callable[..., Any], args: tuple[Any, ...], value: Any, number: int, eps: float) -> Array:
-    """∂output/∂value by differences; the value's memory is changed and set back."""
+    """∂output/∂value by differences; the value's memory is changed and restored."""
     columns = []
-    for place in np.ndindex(value.array.shape):
-        before = value.array[place]
+    for index in np.ndindex(value.array.shape):
+        before = value.array[index]
         try:
             sides = []
             for sign in (+1, -1):
-                value.array[place] = before + sign * eps
+                value.array[index] = before + sign * eps
                 sides.append(np.array(as_sequence(func(*args))[number].array, np.float64).ravel())
         finally:
-            value.array[place] = before
+            value.array[index] = before
         columns.append((sides[0] - sides[1]) / (2 * eps))
     size = as_sequence(func(*args))[number].array.size
     return np.stack(columns, 1) if columns else np.zeros((size, 0))
 
 
-def disagreement(number: int, place: int, value: Any, analytic: Array, numeric: Array, bad: Array) -> str:
+def disagreement(number: int, index: int, value: Any, analytic: Array, numeric: Array, bad: Array) -> str:
+    """The message that names the worst element."""
     with np.errstate(invalid="ignore"):  # ∞ − ∞
         gap = np.abs(analytic - numeric)
     gap = np.where(bad, np.where(np.isnan(gap), np.inf, gap), -1)
     worst = np.unravel_index(np.argmax(gap), gap.shape)
     element = tuple([int(i) for i in np.unravel_index(worst[1], value.array.shape)])
     return (
-        f"gradcheck: output {number} and input {place} disagree most at element {element} of the input: backward gives "
+        f"gradcheck: output {number} and input {index} disagree most at element {element} of the input: backward gives "
         f"{analytic[worst]:.6g}, differences give {numeric[worst]:.6g}"
     )

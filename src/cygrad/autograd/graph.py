@@ -72,5 +72,6 @@ def lines(output: Any, names: dict[str, Any]) -> list[str]:
 
 
 def box(number: int, title: str, value: Any, style: str = "") -> str:
+    """A box for a value, with its title, shape and dtype."""
     label = title.replace("\\", "\\\\").replace('"', '\\"')
     return f'  n{number} [label="{label}\\n{value.array.shape} {value.array.dtype}", shape=box{style}];'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from cygrad.compiler.cache import ProgramCache
 from cygrad.compiler.epoch import Epochs
@@ -14,7 +14,11 @@ from cygrad.compiler.replay.replay import Dispatcher
 __all__ = ["CompiledFunction", "compile"]
 
 
-class CompiledFunction(Dispatcher):
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CompiledFunction(Dispatcher, Generic[P, R]):
     """What :func:`compile` returns.
 
     Args:
@@ -27,7 +31,7 @@ class CompiledFunction(Dispatcher):
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Callable[P, R],
         fullgraph: bool = False,
         check: bool = False,
         *,
@@ -38,6 +42,10 @@ class CompiledFunction(Dispatcher):
         self.cache = ProgramCache(function, fullgraph, check, quiet, warmup_calls)
         super().__init__(self.cache.replays, self.cache.run)
         functools.update_wrapper(self, function, updated=())
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -85,6 +93,12 @@ class CompiledFunction(Dispatcher):
         return Epochs(self, args, kwargs, batch_size).run(order, drop_last)
 
 
+@overload
+def compile(function: Callable[P, R], *, fullgraph: bool = False, check: bool = False) -> CompiledFunction[P, R]: ...
+@overload
+def compile(
+    function: None = None, *, fullgraph: bool = False, check: bool = False
+) -> Callable[[Callable[P, R]], CompiledFunction[P, R]]: ...
 def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = False, check: bool = False) -> Any:
     """Compile a function or module: record one call, and from then on replay it as one program in C.
 

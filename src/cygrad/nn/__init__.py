@@ -1,4 +1,4 @@
-"""Neural networks: modules, functional forms, initialisation, utilities."""
+"""Neural networks: modules, functional forms, initialization, utilities."""
 
 from cygrad.nn import functional, init, utils
 from cygrad.nn.module import Module

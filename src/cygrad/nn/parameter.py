@@ -37,8 +37,7 @@ class Parameter(Tensor):
             )
         super().__init__(array, requires_grad)
         if isinstance(data, Tensor):
-            self.version = data.version
-            self.seen_rewrites = data.version.rewrites
+            self._share_version(data)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"

@@ -15,7 +15,11 @@ MASKED_BYTES = 1 << 18
 
 @op
 def relu(ctx: Node, input: Array) -> Array:
-    """max(x, 0)"""
+    """Return the rectified linear unit: y = max(x, 0).
+
+    Args:
+        input: a tensor of floats.
+    """
     mask = None
     if input.nbytes >= MASKED_BYTES and ctx.needs[0]:
         y, mask = kernels.relu_masked(input)
@@ -34,7 +38,14 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def leaky_relu(ctx: Node, input: Array, *, negative_slope: float = 0.01) -> Array:
-    """x where x > 0, else negative_slope·x. A. L. Maas, A. Y. Hannun, A. Y. Ng (2013)."""
+    """Return the leaky rectifier: y = x where x > 0, else negative_slope·x.
+
+    Args:
+        input: a tensor of floats.
+        negative_slope: the slope below 0.
+
+    A. L. Maas, A. Y. Hannun, A. Y. Ng (2013), "Rectifier nonlinearities improve neural network acoustic models".
+    """
     ctx.save(input, negative_slope)
     return kernels.leaky_relu(input, negative_slope)
 
@@ -48,8 +59,16 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def elu(ctx: Node, input: Array, *, alpha: float = 1.0, scale: float = 1.0) -> Array:
-    """scale·(x where x > 0, else alpha·(eˣ − 1)). D.-A. Clevert et al. (2016), "Fast and accurate deep network
-    learning by exponential linear units"."""
+    """Return the exponential linear unit: y = scale·(x where x > 0, else alpha·(eˣ − 1)).
+
+    Args:
+        input: a tensor of floats.
+        alpha: the negative of the limit at −∞, before scaling.
+        scale: the factor of the result.
+
+    D.-A. Clevert, T. Unterthiner, S. Hochreiter (2016), "Fast and accurate deep network learning by exponential linear
+    units (ELUs)".
+    """
     ctx.save(input, alpha, scale)
     return kernels.elu(input, alpha, scale)
 
@@ -64,7 +83,7 @@ def _(ctx: Node, dy: Array) -> Array:
 def with_slope(
     ctx: Node, input: Array, plain: Callable[..., Array], sloped: Callable[[Array], tuple[Array, Array | None]]
 ) -> Array:
-    """y; where a gradient is wanted the slope is made with it, from the same exponential, and saved in place of x."""
+    """y. Where a gradient is wanted, the slope is computed too, from the same exponential, and saved instead of x."""
     if not ctx.needs[0]:
         return plain(input)
     y, slope = sloped(input)
@@ -74,7 +93,13 @@ def with_slope(
 
 @op
 def gelu_erf(ctx: Node, input: Array) -> Array:
-    """x·Φ(x), Φ the normal distribution function"""
+    """Return the Gaussian error linear unit: y = x·Φ(x), Φ the cumulative distribution of N(0, 1).
+
+    Args:
+        input: a tensor of floats.
+
+    D. Hendrycks, K. Gimpel (2016), "Gaussian error linear units (GELUs)".
+    """
     return with_slope(ctx, input, kernels.gelu, kernels.gelu_with_slope)
 
 
@@ -86,7 +111,11 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def gelu_tanh(ctx: Node, input: Array) -> Array:
-    """½x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))"""
+    """Return an approximation of GELU: y = ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+
+    Args:
+        input: a tensor of floats.
+    """
     return with_slope(ctx, input, kernels.gelu_tanh, kernels.gelu_tanh_with_slope)
 
 
@@ -98,7 +127,11 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def silu(ctx: Node, input: Array) -> Array:
-    """x·σ(x)"""
+    """Return the sigmoid linear unit: y = x·σ(x).
+
+    Args:
+        input: a tensor of floats.
+    """
     return with_slope(ctx, input, kernels.silu, kernels.silu_with_slope)
 
 
@@ -110,7 +143,11 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def sigmoid(ctx: Node, input: Array) -> Array:
-    """σ(x) = 1/(1 + e⁻ˣ)"""
+    """Return the logistic function: y = σ(x) = 1/(1 + e⁻ˣ).
+
+    Args:
+        input: a tensor of floats.
+    """
     y = kernels.sigmoid(input)
     ctx.save(y)
     return y
@@ -125,7 +162,11 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def tanh(ctx: Node, input: Array) -> Array:
-    """(eˣ − e⁻ˣ)/(eˣ + e⁻ˣ)"""
+    """Return the hyperbolic tangent: y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ).
+
+    Args:
+        input: a tensor of floats.
+    """
     y = kernels.tanh(input)
     ctx.save(y)
     return y
@@ -140,7 +181,13 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def softplus(ctx: Node, input: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
-    """log(1 + e^(beta·x))/beta, and x where beta·x > threshold"""
+    """Return a smooth rectifier: y = log(1 + e^(beta·x))/beta, and x where beta·x > threshold.
+
+    Args:
+        input: a tensor of floats.
+        beta: the sharpness.
+        threshold: above it the result is x itself, for numerical stability.
+    """
     ctx.save(input, beta, threshold)
     return kernels.softplus(input, beta, threshold)
 

@@ -1,4 +1,4 @@
-"""Arithmetic of two operands, with broadcasting and PyTorch's type promotion."""
+"""Arithmetic on two operands, with broadcasting and PyTorch's type promotion."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ from cygrad.ops.broadcast import FLOAT32, as_array, is_real, promoted, result_ty
 
 
 def is_boolean(x: Any) -> bool:
+    """Whether x is a boolean or an array of booleans."""
     return isinstance(x, bool) or (isinstance(x, np.ndarray) and x.dtype.kind == "b")
 
 
 def negative(x: Array) -> Array:
+    """−x"""
     return np.negative(x)
 
 
 @op
 def add(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
-    """input + alpha·other, broadcast.
+    """Add two tensors: y = input + alpha·other.
+
+    Args:
+        input: a tensor or a number.
+        other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+        alpha: the factor of other.
 
     >>> cg.add(cg.tensor([1.0, 2.0]), cg.tensor([[10.0], [20.0]]))
     tensor([[11., 12.],
@@ -53,7 +60,16 @@ def multiply(x: Array, factor: float) -> Array:
 
 @op
 def sub(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
-    """input − alpha·other, broadcast."""
+    """Subtract two tensors: y = input − alpha·other.
+
+    Args:
+        input: a tensor or a number.
+        other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+        alpha: the factor of other.
+
+    Raises:
+        RuntimeError: for booleans.
+    """
     if is_boolean(input) or is_boolean(other):
         raise RuntimeError("sub: booleans can't be subtracted, use logical_xor or ~")
     x, y = promoted(input, other)
@@ -75,7 +91,12 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 @op
 def mul(ctx: Node, input: Any, other: Any) -> Array:
-    """input·other, broadcast."""
+    """Multiply two tensors: y = input·other.
+
+    Args:
+        input: a tensor or a number.
+        other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+    """
     x, y = promoted(input, other)
     ctx.save(x if ctx.needs[1] else None, y if ctx.needs[0] else None, spec(input), spec(other))
     return kernels.mul(x, y) if is_real(x) else np.multiply(x, y)
@@ -93,8 +114,17 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 @op
 def div(ctx: Node, input: Any, other: Any, *, rounding_mode: str | None = None) -> Array:
-    """input/other, broadcast. Integers give float32; ``rounding_mode`` "floor" or "trunc" rounds the quotient, down or
-    towards zero, and then integers stay integers.
+    """Divide two tensors: y = input/other. Without a rounding mode, integers give float32.
+
+    Args:
+        input: a tensor or a number.
+        other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+        rounding_mode: "floor" rounds the quotient down, "trunc" toward zero, and integers stay integers; None
+            (default) does not round.
+
+    Raises:
+        ValueError: for another rounding mode.
+        ZeroDivisionError: if integers are divided by zero with a rounding mode.
 
     >>> cg.div(cg.tensor([7, -7]), 2, rounding_mode="trunc")
     tensor([ 3, -3])
@@ -127,12 +157,14 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 
 def floor_quotient(x: Array, y: Array) -> Array:
+    """⌊x/y⌋"""
     check_integer_divisor("div", x, y)
     with np.errstate(all="ignore"):
         return np.floor_divide(x, y)
 
 
 def truncated_quotient(x: Array, y: Array) -> Array:
+    """x/y rounded toward zero"""
     check_integer_divisor("div", x, y)
     with np.errstate(all="ignore"):
         if x.dtype.kind == "f":
@@ -142,19 +174,36 @@ def truncated_quotient(x: Array, y: Array) -> Array:
 
 
 def check_integer_divisor(name: str, x: Array, y: Array) -> None:
+    """Raise ZeroDivisionError if integers are divided by zero."""
     if x.dtype.kind in "iu" and not np.all(y):
         raise ZeroDivisionError(f"{name}: division of integers by zero")
 
 
 @op
 def floor_divide(ctx: Node, input: Any, other: Any) -> Array:
-    """⌊input/other⌋, broadcast. It has no gradient."""
+    """Divide and round down: y = ⌊input/other⌋. It has no gradient.
+
+    Args:
+        input: a tensor or a number.
+        other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+
+    Raises:
+        ZeroDivisionError: if integers are divided by zero.
+    """
     return floor_quotient(*promoted(input, other))
 
 
 @op
 def remainder(ctx: Node, input: Any, other: Any) -> Array:
-    """input − other·⌊input/other⌋, with the sign of other, as Python's %."""
+    """Return the remainder with the sign of the divisor, as Python's %: y = input − other·⌊input/other⌋.
+
+    Args:
+        input: a tensor or a number.
+        other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+
+    Raises:
+        ZeroDivisionError: if integers are divided by zero.
+    """
     x, y = promoted(input, other)
     check_integer_divisor("remainder", x, y)
     ctx.save(x, y, spec(input), spec(other))
@@ -174,7 +223,15 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 @op
 def fmod(ctx: Node, input: Any, other: Any) -> Array:
-    """input − other·trunc(input/other), with the sign of input, as C's fmod."""
+    """Return the remainder with the sign of the dividend, as C's fmod: y = input − other·trunc(input/other).
+
+    Args:
+        input: a tensor or a number.
+        other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+
+    Raises:
+        ZeroDivisionError: if integers are divided by zero.
+    """
     x, y = promoted(input, other)
     check_integer_divisor("fmod", x, y)
     ctx.save(x, y, spec(input), spec(other))
@@ -194,7 +251,15 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 @op
 def pow(ctx: Node, input: Any, exponent: Any) -> Array:
-    """input^exponent, broadcast."""
+    """Raise to a power: y = input^exponent.
+
+    Args:
+        input: a tensor or a number.
+        exponent: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+
+    Raises:
+        RuntimeError: if integers are raised to a negative integer power.
+    """
     x, y = promoted(input, exponent)
     if x.dtype.kind in "iu" and np.any(y < 0):
         raise RuntimeError("pow: integers can't be raised to negative integer powers")
@@ -222,8 +287,8 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     return dx, d_exponent
 
 
-def chosen(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
-    """The gradient goes to the operand that was chosen, half to each where they are equal."""
+def selected_gradient(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """Pass the gradient to the operand that was selected, half to each where they are equal."""
     x, y, first, x_spec, y_spec = ctx.saved
     share = np.where(x == y, dy.dtype.type(0.5), first.astype(dy.dtype))
     return (
@@ -234,29 +299,44 @@ def chosen(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 @op
 def maximum(ctx: Node, input: Any, other: Any) -> Array:
-    """The larger of two, NaN where one is; where they are equal each receives half the gradient."""
+    """Return the larger of two elements, NaN where one is NaN. Equal elements share the gradient.
+
+    Args:
+        input: a tensor or a number.
+        other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+    """
     x, y = promoted(input, other)
     ctx.save(x, y, x > y, spec(input), spec(other))
     return np.maximum(x, y)
 
 
-maximum.gradient(chosen)
+maximum.gradient(selected_gradient)
 
 
 @op
 def minimum(ctx: Node, input: Any, other: Any) -> Array:
-    """The smaller of two, NaN where one is; where they are equal each receives half the gradient."""
+    """Return the smaller of two elements, NaN where one is NaN. Equal elements share the gradient.
+
+    Args:
+        input: a tensor or a number.
+        other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
+    """
     x, y = promoted(input, other)
     ctx.save(x, y, x < y, spec(input), spec(other))
     return np.minimum(x, y)
 
 
-minimum.gradient(chosen)
+minimum.gradient(selected_gradient)
 
 
 @op
 def atan2(ctx: Node, input: Any, other: Any) -> Array:
-    """The angle of the point (other, input), in radians from −π to π."""
+    """Return the angle of the point (other, input), in radians from −π to π.
+
+    Args:
+        input: a tensor or a number, the ordinate.
+        other: a tensor or a number, the abscissa; the two shapes are broadcast.
+    """
     x, y = promoted(input, other)
     if x.dtype.kind != "f":
         x, y = x.astype(FLOAT32), y.astype(FLOAT32)
@@ -277,7 +357,16 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 @op
 def where(ctx: Node, condition: Any, input: Any, other: Any) -> Array:
-    """input where condition is true, else other, broadcast."""
+    """Choose elements from two tensors: y = input where condition is true, else other.
+
+    Args:
+        condition: a tensor of booleans.
+        input: a tensor or a number.
+        other: a tensor or a number; the three shapes are broadcast, the dtypes of input and other promoted.
+
+    Raises:
+        TypeError: if the condition is no tensor of booleans.
+    """
     if not isinstance(condition, np.ndarray) or condition.dtype.kind != "b":
         got = getattr(condition, "dtype", type(condition).__name__)
         raise TypeError(f"where: condition must be a tensor of booleans, got {got}")
@@ -300,8 +389,16 @@ def _(ctx: Node, dy: Array) -> tuple[None, Array | None, Array | None]:
 
 @op
 def clamp(ctx: Node, input: Array, min: Any = None, max: Any = None) -> Array:
-    """input, but at least min and at most max; either may be None, a number or a tensor. The gradient passes where the
-    input lies within."""
+    """Limit elements to an interval: y = min(max(input, min), max). The gradient passes where the input lies in it.
+
+    Args:
+        input: a tensor.
+        min: the lower bound, a number or a tensor; None for no bound.
+        max: the upper bound, a number or a tensor; None for no bound. Where it is below min, the result is max.
+
+    Raises:
+        ValueError: if both bounds are None.
+    """
     if min is None and max is None:
         raise ValueError("clamp: one of min and max must be given")
     bounds = [b for b in (min, max) if b is not None]
@@ -333,7 +430,13 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
 
 @op
 def lerp(ctx: Node, input: Any, end: Any, weight: Any) -> Array:
-    """input + weight·(end − input), broadcast."""
+    """Interpolate linearly: y = input + weight·(end − input).
+
+    Args:
+        input: a tensor, the start.
+        end: a tensor.
+        weight: a tensor or a number; the three shapes are broadcast.
+    """
     dtype = result_type(input, end, weight)
     x, y, w = as_array(input, dtype), as_array(end, dtype), as_array(weight, dtype)
     ctx.save(x, y, w, spec(input), spec(end), spec(weight))

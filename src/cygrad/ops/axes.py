@@ -1,4 +1,4 @@
-"""Axes as PyTorch names them: counted from either end, one or several."""
+"""Dimensions as PyTorch names them: counted from either end, one or several."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cygrad._typing import Array
 
 
 def checked_axis(name: str, dim: Any, ndim: int) -> int:
-    """One axis in 0..ndim − 1; a tensor without dimensions has axis 0 all the same, as in PyTorch."""
+    """One axis in 0..ndim − 1. A tensor without dimensions has axis 0 too, as in PyTorch."""
     try:
         axis = dim.__index__()
     except AttributeError:
@@ -47,29 +47,29 @@ def checked_axes(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
 
 
 def check_scalar(name: str, dim: Any) -> tuple[int, ...]:
-    """The axes of a tensor without dimensions: none, after the check that dim is 0 or −1."""
+    """The axes of a tensor without dimensions: none, after a check that dim is 0 or −1."""
     checked_axis(name, dim, 0)
     return ()
 
 
 def adjacent(axes: tuple[int, ...]) -> bool:
-    """Whether ascending axes follow each other without a gap."""
+    """Whether ascending axes follow one another without a gap."""
     return not axes or axes[-1] - axes[0] == len(axes) - 1
 
 
-def gathered(x: Array, axes: tuple[int, ...]) -> tuple[Array, int, int]:
-    """x with `axes` next to each other (at the end unless they already are), and where they begin and end."""
+def made_adjacent(x: Array, axes: tuple[int, ...]) -> tuple[Array, int, int]:
+    """x with `axes` adjacent to one another (moved to the end unless they are), their first position, and their end."""
     if adjacent(axes):
         return (x, axes[0], axes[-1] + 1) if axes else (x, 0, 0)
-    kept = [i for i in range(x.ndim) if i not in axes]
-    return x.transpose(*kept, *axes), len(kept), x.ndim
+    others = [i for i in range(x.ndim) if i not in axes]
+    return x.transpose(*others, *axes), len(others), x.ndim
 
 
-def kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+def kept_shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     """`shape` with size 1 at the axes."""
     return tuple([1 if i in axes else n for i, n in enumerate(shape)])
 
 
-def spread(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
-    """A reduced array as a view of the shape before: repeated along the axes."""
-    return np.broadcast_to(x.reshape(kept(shape, axes)), shape)
+def repeated_along(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
+    """A reduced array as a view of the shape before the reduction, repeated along the axes."""
+    return np.broadcast_to(x.reshape(kept_shape(shape, axes)), shape)

@@ -1,4 +1,4 @@
-"""Batch norm."""
+"""Batch norm. S. Ioffe, C. Szegedy (2015), "Batch normalization"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def batch_norm_training(
     running_mean: Array | None = None, running_var: Array | None = None, momentum: float = 0.1, eps: float = 1e-5,
     batches: Array | None = None,
 ) -> Array:
-    """Batch norm with the batch's own statistics; the running ones, arrays, are moved in place."""
+    """Batch norm with the statistics of the batch: y = w·(x − mean)·rstd + b. Updates the running ones in place."""
     y, mean, rstd = kernels.batch_norm(input, weight, bias, running_mean, running_var, momentum, eps, batches)
     ctx.save(input, weight, mean, rstd)
     return y
@@ -34,7 +34,7 @@ def batch_norm_evaluation(
     ctx: Node, input: Array, weight: Array | None, bias: Array | None, /,
     running_mean: Any, running_var: Any, eps: float = 1e-5,
 ) -> Array:
-    """Batch norm with the statistics given."""
+    """Batch norm with given statistics: y = w·(x − running_mean)/√(running_var + eps) + b."""
     y, rstd = kernels.batch_norm_eval(input, weight, bias, running_mean, running_var, eps)
     ctx.save(input, weight, running_mean.copy(), rstd)
     return y

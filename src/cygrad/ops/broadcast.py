@@ -1,4 +1,4 @@
-"""What operands of several shapes and dtypes become, and how their gradients find the way back."""
+"""Broadcasting and type promotion of operands, and the way back for their gradients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def category(kind: str) -> int:
 
 def result_type(*operands: Any) -> np.dtype[Any]:
     """The dtype of an operation on several operands, by PyTorch's rule: arrays with dimensions decide; an array
-    without, and then a Python number, counts only where it is of a higher category (boolean, integer, float). A
+    without dimensions, and then a Python number, counts only where its category (boolean, integer, float) is higher. A
     Python float among integers gives float32.
 
     See "Type promotion" in PyTorch's documentation of tensor attributes.
@@ -51,13 +51,13 @@ def result_type(*operands: Any) -> np.dtype[Any]:
 
 
 def joined(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of two arrays of one rank: an integer never widens a float."""
+    """The dtype of two arrays of the same rank group: an integer never widens a float."""
     first, second = category(a.kind), category(b.kind)
     return np.promote_types(a, b) if first == second else a if first > second else b
 
 
 def as_array(x: Any, dtype: Any = None) -> Array:
-    """A number or array as an array of `dtype`."""
+    """A number or an array as an array of `dtype`."""
     return x if isinstance(x, np.ndarray) and (dtype is None or x.dtype == dtype) else np.asarray(x, dtype)
 
 
@@ -81,12 +81,12 @@ def promoted(x: Any, y: Any) -> tuple[Array, Array]:
 
 
 def spec(x: Any) -> Spec | None:
-    """The shape and dtype that a gradient of x must have."""
+    """The shape and dtype that a gradient of x must have; None for a number."""
     return (x.shape, x.dtype) if isinstance(x, np.ndarray) else None
 
 
 def unbroadcast(gradient: Array, target: Spec) -> Array:
-    """The gradient of an operand that was broadcast: summed over the axes that broadcasting made, in its dtype."""
+    """The gradient of an operand that was broadcast: summed over the repeated axes, in its dtype."""
     shape, dtype = target
     if gradient.shape != shape:
         gradient = summed_to(gradient, shape)
@@ -94,7 +94,7 @@ def unbroadcast(gradient: Array, target: Spec) -> Array:
 
 
 def summed_to(x: Array, shape: tuple[int, ...]) -> Array:
-    """x summed over the axes that `shape` does not have, or has with size 1."""
+    """x summed over the axes that `shape` lacks, or has with size 1."""
     lead = x.ndim - len(shape)
     axes = [*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)]
     if axes and axes[-1] - axes[0] == len(axes) - 1 and is_real(x):

@@ -1,4 +1,4 @@
-"""Comparisons and logic: booleans out, no gradient."""
+"""Comparisons and logic: booleans as results, no gradients."""
 
 from __future__ import annotations
 
@@ -11,59 +11,87 @@ from cygrad.autograd import Node, Op, op
 from cygrad.ops.broadcast import as_array, promoted
 
 
+def documentation(summary: str, operands: str) -> str:
+    """The docstring of a comparison."""
+    return f"{summary} The result holds booleans or integers and has no gradient.\n\nArgs:\n{operands}"
+
+
+TWO = """    input: a tensor or a number.
+    other: a tensor or a number; the two shapes are broadcast.
+"""
+ONE = "    input: a tensor.\n"
+
+
 def comparison(name: str, doc: str, function: Any) -> Op:
+    """An op on two operands that gives booleans."""
+
     def forward(ctx: Node, input: Any, other: Any) -> Array:
         x, y = promoted(input, other)
         return np.asarray(function(x, y))
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    forward.__name__, forward.__doc__, forward.__module__ = name, documentation(doc, TWO), __name__
     return op(forward)
 
 
-eq = comparison("eq", "input = other, elementwise", np.equal)
-ne = comparison("ne", "input ≠ other, elementwise", np.not_equal)
-lt = comparison("lt", "input < other, elementwise", np.less)
-le = comparison("le", "input ≤ other, elementwise", np.less_equal)
-gt = comparison("gt", "input > other, elementwise", np.greater)
-ge = comparison("ge", "input ≥ other, elementwise", np.greater_equal)
-logical_and = comparison("logical_and", "Whether both are true (not zero), elementwise", np.logical_and)
-logical_or = comparison("logical_or", "Whether one is true (not zero), elementwise", np.logical_or)
-logical_xor = comparison("logical_xor", "Whether just one is true (not zero), elementwise", np.logical_xor)
+eq = comparison("eq", "Compare elementwise: input = other.", np.equal)
+ne = comparison("ne", "Compare elementwise: input ≠ other.", np.not_equal)
+lt = comparison("lt", "Compare elementwise: input < other.", np.less)
+le = comparison("le", "Compare elementwise: input ≤ other.", np.less_equal)
+gt = comparison("gt", "Compare elementwise: input > other.", np.greater)
+ge = comparison("ge", "Compare elementwise: input ≥ other.", np.greater_equal)
+logical_and = comparison("logical_and", "Return elementwise whether both operands are true (nonzero).", np.logical_and)
+logical_or = comparison(
+    "logical_or", "Return elementwise whether at least one operand is true (nonzero).", np.logical_or
+)
+logical_xor = comparison(
+    "logical_xor", "Return elementwise whether exactly one operand is true (nonzero).", np.logical_xor
+)
 
 
 def bitwise(name: str, doc: str, function: Any) -> Op:
+    """An op on the bits of two operands."""
+
     def forward(ctx: Node, input: Any, other: Any) -> Array:
         x, y = promoted(input, other)
         if x.dtype.kind == "f":
             raise TypeError(f"{name}: operands must hold integers or booleans, got {x.dtype}")
         return np.asarray(function(x, y))
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    forward.__name__, forward.__doc__, forward.__module__ = name, documentation(doc, TWO), __name__
     return op(forward)
 
 
-bitwise_and = bitwise("bitwise_and", "The bits that both have; for booleans, and", np.bitwise_and)
-bitwise_or = bitwise("bitwise_or", "The bits that one has; for booleans, or", np.bitwise_or)
-bitwise_xor = bitwise("bitwise_xor", "The bits that just one has; for booleans, either but not both", np.bitwise_xor)
+bitwise_and = bitwise("bitwise_and", "Return the bitwise and; of booleans, the logical and.", np.bitwise_and)
+bitwise_or = bitwise("bitwise_or", "Return the bitwise or; of booleans, the logical or.", np.bitwise_or)
+bitwise_xor = bitwise("bitwise_xor", "Return the bitwise exclusive or; of booleans, the logical one.", np.bitwise_xor)
 
 
-def test(name: str, doc: str, function: Any) -> Op:
+def predicate(name: str, doc: str, function: Any) -> Op:
+    """An op on one operand that gives booleans."""
+
     def forward(ctx: Node, input: Any) -> Array:
         return np.asarray(function(as_array(input)))
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    forward.__name__, forward.__doc__, forward.__module__ = name, documentation(doc, ONE), __name__
     return op(forward)
 
 
-isnan = test("isnan", "Whether it is NaN, elementwise", np.isnan)
-isinf = test("isinf", "Whether it is infinite, elementwise", np.isinf)
-isfinite = test("isfinite", "Whether it is neither infinite nor NaN, elementwise", np.isfinite)
-logical_not = test("logical_not", "Whether it is zero (false), elementwise", np.logical_not)
+isnan = predicate("isnan", "Return elementwise whether x is NaN.", np.isnan)
+isinf = predicate("isinf", "Return elementwise whether x is infinite.", np.isinf)
+isfinite = predicate("isfinite", "Return elementwise whether x is neither infinite nor NaN.", np.isfinite)
+logical_not = predicate("logical_not", "Return elementwise whether x is false (zero).", np.logical_not)
 
 
 @op
 def bitwise_not(ctx: Node, input: Array) -> Array:
-    """The other bits; for booleans, not."""
+    """Return the bitwise complement; of booleans, the logical not.
+
+    Args:
+        input: a tensor of integers or booleans.
+
+    Raises:
+        TypeError: for floats.
+    """
     if input.dtype.kind == "f":
         raise TypeError(f"bitwise_not: input must hold integers or booleans, got {input.dtype}")
     return np.invert(input)

@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout. N. Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cygrad.autograd import Node, op
 
 @op
 def dropout_at(ctx: Node, input: Array, /, p: float, seed: int, offset: int) -> Array:
-    """x·mask/(1 − p), the mask a function of (seed, offset)."""
+    """y = x·mask/(1 − p); the mask is a function of (seed, offset)."""
     y, mask = kernels.dropout(input, p, seed, offset, ctx.needs[0])
     ctx.save(mask, p)
     return y

@@ -1,4 +1,4 @@
-"""einsum: sums of products, as batched matrix products."""
+"""einsum: sums of products, computed as batched matrix products."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ from cygrad.autograd import Value
 
 
 def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
-    """Σ of products over the letters that the result does not name, as NumPy's and PyTorch's: "bij,bjk->bik".
+    """Sum products over named indices, as NumPy's and PyTorch's einsum.
 
     Each pair of operands becomes one batched matrix product.
+
+    Args:
+        equation: a term of letters per operand, separated by commas, then "->" and the letters of the result, as in
+            "bij,bjk->bik". Letters that the result lacks are summed over; "..." stands for further dimensions. Without
+            "->" the result has, in alphabetical order, the letters that occur once.
+        operands: tensors, or one list of tensors.
+
+    Raises:
+        TypeError: if an operand is no tensor.
+        ValueError: if the equation does not fit the operands.
 
     >>> cg.einsum("ij,kj->ik", cg.ones(2, 3), cg.ones(4, 3)).shape
     (2, 4)
@@ -22,20 +32,20 @@ def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
         operands = tuple(operands[0])
     if not isinstance(equation, str) or not operands or not all([isinstance(x, Value) for x in operands]):
         got = ", ".join([type(x).__name__ for x in (equation, *operands)])
-        raise TypeError(f"einsum: an equation and tensors are needed, got {got}")
+        raise TypeError(f"einsum: expected an equation and tensors, got {got}")
     terms, output = parse_einsum(equation, operands)
     result, letters = operands[0], terms[0]
-    result, letters = without_repeats(result, letters)
+    result, letters = take_diagonals(result, letters)
     for number in range(1, len(operands)):
-        other, other_letters = without_repeats(operands[number], terms[number])
+        other, other_letters = take_diagonals(operands[number], terms[number])
         rest = set(output).union(*terms[number + 1 :])
         result, letters = contract(result, letters, other, other_letters, rest)
-    result, letters = summed_out(result, letters, set(output))
+    result, letters = sum_out(result, letters, set(output))
     return result.permute([letters.index(c) for c in output]) if letters != output else result
 
 
 def parse_einsum(equation: str, operands: tuple[Any, ...]) -> tuple[list[list[str]], list[str]]:
-    """The letters of each operand and of the result; the axes of … get names of their own."""
+    """The letters of each operand and of the result; the dimensions of an ellipsis get names of their own."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):
@@ -44,30 +54,31 @@ def parse_einsum(equation: str, operands: tuple[Any, ...]) -> tuple[list[list[st
     names = [f"…{i}" for i in range(wide)]
     letters = []
     for term, x in zip(terms, operands):
-        own = x.ndim - len(term.replace("...", ""))
-        if own < 0 or (own and "..." not in term):
+        extra = x.ndim - len(term.replace("...", ""))
+        if extra < 0 or (extra and "..." not in term):
             raise ValueError(f"einsum: term {term!r} does not fit shape {tuple(x.shape)}")
-        letters.append(spelled("einsum", term, names[wide - own :]))
+        letters.append(expand_ellipsis("einsum", term, names[wide - extra :]))
     flat = [c for term in letters for c in term]
     if arrow:
-        output = spelled("einsum", right, names if "..." in right else [])
+        output = expand_ellipsis("einsum", right, names if "..." in right else [])
         if len(set(output)) != len(output) or not set(output) <= set(flat):
-            raise ValueError(f"einsum: the result {right!r} must name letters of the operands, each once")
+            raise ValueError(f"einsum: the result {right!r} must consist of letters of the operands, each once")
     else:
         output = names + sorted([c for c in set(flat) if flat.count(c) == 1 and c not in names])
     check_sizes(letters, operands)
     return letters, output
 
 
-def spelled(name: str, term: str, dots: list[str]) -> list[str]:
-    """The letters of a term, … written out."""
-    before, found, behind = term.partition("...")
-    if not (before + behind).isalpha() and before + behind:
-        raise ValueError(f"{name}: a term is made of letters and …, got {term!r}")
-    return [*before, *(dots if found else []), *behind]
+def expand_ellipsis(name: str, term: str, dots: list[str]) -> list[str]:
+    """The letters of a term, with its ellipsis expanded."""
+    before, ellipsis, after = term.partition("...")
+    if not (before + after).isalpha() and before + after:
+        raise ValueError(f"{name}: a term consists of letters and an ellipsis, got {term!r}")
+    return [*before, *(dots if ellipsis else []), *after]
 
 
 def check_sizes(terms: list[list[str]], operands: tuple[Any, ...]) -> None:
+    """Raise if a letter has different sizes."""
     sizes: dict[str, int] = {}
     for term, x in zip(terms, operands):
         for letter, n in zip(term, x.shape):
@@ -76,8 +87,8 @@ def check_sizes(terms: list[list[str]], operands: tuple[Any, ...]) -> None:
             sizes[letter] = max(n, sizes[letter]) if n != 0 else 0
 
 
-def without_repeats(x: Any, letters: list[str]) -> tuple[Any, list[str]]:
-    """A letter that stands twice in one term means the diagonal."""
+def take_diagonals(x: Any, letters: list[str]) -> tuple[Any, list[str]]:
+    """Replace a letter that occurs twice in one term by the diagonal."""
     for letter in [c for i, c in enumerate(letters) if c in letters[:i]]:
         first, second = letters.index(letter), len(letters) - 1 - letters[::-1].index(letter)
         x = x.diagonal(0, first, second)
@@ -85,16 +96,16 @@ def without_repeats(x: Any, letters: list[str]) -> tuple[Any, list[str]]:
     return x, letters
 
 
-def summed_out(x: Any, letters: list[str], needed: set[str]) -> tuple[Any, list[str]]:
-    """Without the axes that nobody needs any more."""
+def sum_out(x: Any, letters: list[str], needed: set[str]) -> tuple[Any, list[str]]:
+    """Sum over the dimensions that nothing needs anymore."""
     axes = [i for i, c in enumerate(letters) if c not in needed]
     return (x.sum(axes), [c for c in letters if c in needed]) if axes else (x, letters)
 
 
 def contract(x: Any, x_letters: list[str], y: Any, y_letters: list[str], needed: set[str]) -> tuple[Any, list[str]]:
-    """Two operands as one matrix product: batch letters in both and needed, summed letters in both and not needed."""
-    x, x_letters = summed_out(x, x_letters, needed | set(y_letters))
-    y, y_letters = summed_out(y, y_letters, needed | set(x_letters))
+    """Two operands as one matrix product: letters in both are batch letters if needed, else inner ones."""
+    x, x_letters = sum_out(x, x_letters, needed | set(y_letters))
+    y, y_letters = sum_out(y, y_letters, needed | set(x_letters))
     shared = [c for c in x_letters if c in y_letters]
     batch = [c for c in shared if c in needed]
     inner = [c for c in shared if c not in needed]
@@ -114,7 +125,7 @@ def contract(x: Any, x_letters: list[str], y: Any, y_letters: list[str], needed:
 def matrices(
     x: Any, letters: list[str], batch: list[str], rows: list[str], cols: list[str], sizes: dict[str, int]
 ) -> Any:
-    """An operand as matrices (*batch, rows, cols): the letters of a group become one axis."""
+    """An operand as matrices (*batch, rows, columns): the letters of a group become one dimension."""
     ordered = x.permute([letters.index(c) for c in (*batch, *rows, *cols)])
     areas = [math.prod([sizes[c] for c in group]) for group in (rows, cols)]
     return ordered.reshape([*(sizes[c] for c in batch), *areas])

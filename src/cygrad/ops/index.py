@@ -1,4 +1,4 @@
-"""Reading and writing at places, sorting, and choosing."""
+"""Indexing, gathering, scattering, sorting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BASIC = (int, np.integer, slice)
 
 
 def is_basic(key: Any) -> bool:
-    """Whether an index gives a view: integers, slices, None and … alone."""
+    """Whether an index gives a view: it consists of integers, slices, None and an ellipsis."""
     parts = key if isinstance(key, tuple) else (key,)
     return all([p is None or p is Ellipsis or (isinstance(p, BASIC) and not isinstance(p, bool)) for p in parts])
 
@@ -33,7 +33,15 @@ def at(x: Array, key: Any) -> Array:
 
 @op
 def getitem(ctx: Node, input: Array, *, key: Any) -> Array:
-    """input[key], as in NumPy: a view for integers and slices, a copy for arrays and masks."""
+    """Index a tensor as in NumPy: integers, slices, None and an ellipsis give a view, arrays and masks a copy.
+
+    Args:
+        input: a tensor.
+        key: the index; the step of a slice must be positive.
+
+    Raises:
+        IndexError: if the index does not fit the shape.
+    """
     ctx.save(input.shape, key)
     return at(input, key)
 
@@ -102,7 +110,16 @@ def corner(x: Array, index: Array, axis: int) -> Array:
 
 @op
 def gather(ctx: Node, input: Array, index: Array, *, dim: int) -> Array:
-    """y[i, j] = input[index[i, j], j] for dim 0, and likewise for others."""
+    """Gather elements along a dimension: y[i, j] = input[index[i, j], j] for dim 0, and likewise for others.
+
+    Args:
+        input: a tensor.
+        index: a tensor of integers with as many dimensions; except along dim, it is no larger than input.
+        dim: the dimension.
+
+    Raises:
+        IndexError: if an index is out of range.
+    """
     axis, x = checked_axis("gather", dim, input.ndim), lined_up(input)
     positions = check_index("gather", index, x, axis, True)
     ctx.save(input.shape, positions, axis)
@@ -126,7 +143,17 @@ def add_along(x: Array, index: Array, values: Array, axis: int) -> None:
 
 @op
 def scatter_add(ctx: Node, input: Array, index: Array, src: Array, *, dim: int) -> Array:
-    """A copy of input with src added: y[index[i, j], j] += src[i, j] for dim 0, and likewise for others."""
+    """Return a copy of input with src added: y[index[i, j], j] += src[i, j] for dim 0, and likewise for others.
+
+    Args:
+        input: a tensor.
+        index: a tensor of integers with as many dimensions.
+        src: a tensor that is at least as large as index in every dimension.
+        dim: the dimension.
+
+    Raises:
+        IndexError: if an index is out of range.
+    """
     axis, y = checked_axis("scatter_add", dim, input.ndim), lined_up(input.copy())
     positions = check_index("scatter_add", index, y, axis, True)
     part = source_part("scatter_add", src, positions)
@@ -160,8 +187,17 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None, Array | None]:
 
 @op
 def scatter(ctx: Node, input: Array, index: Array, src: Any, *, dim: int) -> Array:
-    """A copy of input with src, a tensor or a number, written: y[index[i, j], j] = src[i, j] for dim 0, and likewise
-    for others. Where the index repeats a position, one of its values is written."""
+    """Return a copy of input with src written: y[index[i, j], j] = src[i, j] for dim 0, and likewise for others.
+
+    Args:
+        input: a tensor.
+        index: a tensor of integers with as many dimensions. Where it repeats a position, one of the values is written.
+        src: a number, or a tensor that is at least as large as index in every dimension.
+        dim: the dimension.
+
+    Raises:
+        IndexError: if an index is out of range.
+    """
     axis, y = checked_axis("scatter", dim, input.ndim), lined_up(input.copy())
     positions = check_index("scatter", index, y, axis, True)
     values = source_part("scatter", src, positions) if isinstance(src, np.ndarray) else as_array(src, y.dtype)
@@ -184,7 +220,16 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, None, Array | None]:
 
 @op
 def index_select(ctx: Node, input: Array, index: Array, *, dim: int) -> Array:
-    """The slices of dim at the positions in the 1-D index."""
+    """Select slices of a dimension.
+
+    Args:
+        input: a tensor.
+        index: a 1-D tensor of integers, the positions of the slices.
+        dim: the dimension.
+
+    Raises:
+        IndexError: if an index is out of range.
+    """
     axis, x = checked_axis("index_select", dim, input.ndim), lined_up(input)
     if not isinstance(index, np.ndarray) or index.ndim > 1:
         raise IndexError(f"index_select: index must be a 1-D tensor, got {getattr(index, 'shape', index)}")
@@ -207,7 +252,16 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None]:
 
 @op
 def masked_fill(ctx: Node, input: Array, mask: Array, value: Any) -> Array:
-    """input, but value where mask (broadcast) is true."""
+    """Return input with value where mask is true.
+
+    Args:
+        input: a tensor.
+        mask: a tensor of booleans, broadcast with input.
+        value: a number, or a tensor of one element without dimensions.
+
+    Raises:
+        TypeError: if mask is no tensor of booleans.
+    """
     if not isinstance(mask, np.ndarray) or mask.dtype.kind != "b":
         raise TypeError(f"masked_fill: mask must be a tensor of booleans, got {getattr(mask, 'dtype', mask)}")
     if getattr(value, "ndim", 0):
@@ -230,7 +284,12 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, None, Array | None]:
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where mask is true, as a 1-D tensor."""
+    """Return the elements where mask is true, as a 1-D tensor.
+
+    Args:
+        input: a tensor.
+        mask: a tensor of booleans, broadcast with input.
+    """
     shape = np.broadcast_shapes(input.shape, mask.shape)
     from cygrad.ops.shape import expand
 
@@ -275,7 +334,14 @@ def sorted_indices(x: Array, axis: int, descending: bool) -> Array:
 
 @op
 def argsort(ctx: Node, input: Array, *, dim: int = -1, descending: bool = False, stable: bool = True) -> Array:
-    """Indices that would sort input along dim. Equal elements keep their order; NaN counts as largest."""
+    """Return the indices that would sort a tensor. Equal elements keep their order; NaN counts as largest.
+
+    Args:
+        input: a tensor.
+        dim: the dimension to sort along.
+        descending: whether the largest element comes first.
+        stable: accepted as in PyTorch; the order is always stable.
+    """
     axis = checked_axis("argsort", dim, input.ndim)
     return sorted_indices(lined_up(input), axis, descending).reshape(input.shape)
 

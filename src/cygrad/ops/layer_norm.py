@@ -1,4 +1,4 @@
-"""Layer norm."""
+"""Layer norm. J. L. Ba, J. R. Kiros, G. E. Hinton (2016), "Layer normalization"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cygrad.autograd import Node, op
 def layer_norm_rows(
     ctx: Node, input: Array, weight: Array | None, bias: Array | None, *, normalized_shape: Sequence[int], eps: float
 ) -> Array:
-    """Layer norm over the last axes, which have shape `normalized_shape`."""
+    """Layer norm over the last dimensions, whose shape is `normalized_shape`: y = w·(x − mean)·rstd + b."""
     axes = len(normalized_shape)
     y, mean, rstd = kernels.layer_norm(input, weight, bias, eps, axes)
     ctx.save(input, weight, mean, rstd, axes)

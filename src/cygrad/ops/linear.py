@@ -12,9 +12,19 @@ from cygrad.ops.broadcast import summed_to
 
 @op
 def linear(ctx: Node, input: Array, weight: Array, bias: Array | None = None) -> Array:
-    """y = x·Wᵀ + b for x of shape (…, in), W (out, in), b (out); y has shape (…, out).
+    """Apply a linear layer: y = x·Wᵀ + b.
 
-    Raises ValueError where the shapes do not fit, TypeError where the dtypes differ.
+    Args:
+        input: x, shape (…, in_features), float32 or float64.
+        weight: W, shape (out_features, in_features), of the same dtype.
+        bias: b, shape (out_features,); None for no bias.
+
+    Returns:
+        y, shape (…, out_features).
+
+    Raises:
+        ValueError: if the shapes do not fit.
+        TypeError: if the dtypes differ.
 
     >>> cg.nn.functional.linear(cg.tensor([[1.0, 2.0]]), cg.tensor([[3.0, 4.0]]), cg.tensor([0.5]))
     tensor([[11.5000]])
@@ -33,8 +43,18 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
 
 @op
 def matmul(ctx: Node, input: Array, other: Array) -> Array:
-    """The matrix product of the last two axes, those in front broadcast; a 1-D operand is a row on the left, a column
-    on the right, and its axis is dropped from the result. As NumPy's and PyTorch's.
+    """Multiply matrices, as NumPy and PyTorch do.
+
+    The product is over the last two dimensions; the others are broadcast. A 1-D operand counts as a row on the left and
+    as a column on the right, and the result lacks that dimension.
+
+    Args:
+        input: a tensor of shape (…, n, k) or (k,).
+        other: a tensor of shape (…, k, m) or (k,), of the same dtype.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+        RuntimeError: if the dtypes differ, or an operand has no dimensions.
 
     >>> cg.matmul(cg.ones(2, 3), cg.ones(3))
     tensor([3., 3.])

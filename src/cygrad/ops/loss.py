@@ -1,4 +1,4 @@
-"""Losses, fused: one kernel for the forward, one for the backward, and the reduction in them."""
+"""Losses. Each is one kernel forward and one backward, with the reduction in them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 
 
 def reduction_number(name: str, reduction: str) -> int:
+    """The number that stands for a reduction in kernels' arguments."""
     number = REDUCTIONS.get(reduction)
     if number is None:
         raise ValueError(f"{name}: reduction must be none, mean or sum, got {reduction!r}")
@@ -22,25 +23,33 @@ def reduction_number(name: str, reduction: str) -> int:
 
 
 def pointwise(name: str, formula: str, has_parameter: bool = False) -> Op:
-    """An op of input and target, elementwise and reduced. `parameter` is the loss's own: a width, where it has one."""
+    """An op on input and target, elementwise and then reduced. `parameter` is the loss's width, where it has one."""
 
     def forward(ctx: Node, input: Array, target: Array, *, reduction: str = "mean", parameter: float = 1.0) -> Array:
         x, t = promoted(input, target)
         if x.shape != t.shape:
             x, t = np.broadcast_arrays(x, t)
         number = reduction_number(name, reduction)
-        own = (parameter,) if has_parameter else ()
-        ctx.save(x, t, number, own, spec(input), spec(target))
-        return getattr(kernels, name)(x, t, number, *own)
+        extra = (parameter,) if has_parameter else ()
+        ctx.save(x, t, number, extra, spec(input), spec(target))
+        return getattr(kernels, name)(x, t, number, *extra)
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, formula, __name__
+    forward.__name__, forward.__module__ = name, __name__
+    forward.__doc__ = f"""Return the loss {formula}, reduced.
+
+    Args:
+        input: predictions x, float32 or float64.
+        target: targets t, of the input's shape and dtype.
+        reduction: "mean", "sum", or "none" for one loss per element.
+        parameter: the p of the formula, where it has one.
+    """
     result = op(forward)
 
     @result.gradient
     def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
-        x, t, number, own, x_spec, t_spec = ctx.saved
+        x, t, number, extra, x_spec, t_spec = ctx.saved
         backward = getattr(kernels, f"{name}_backward")
-        dx, dt = backward(dy, x, t, number, ctx.needs[0], ctx.needs[1], *own)
+        dx, dt = backward(dy, x, t, number, ctx.needs[0], ctx.needs[1], *extra)
         return dx if dx is None else unbroadcast(dx, x_spec), dt if dt is None else unbroadcast(dt, t_spec)
 
     return result
@@ -50,7 +59,7 @@ mse_loss = pointwise("mse_loss", "(x − t)²")
 l1_loss = pointwise("l1_loss", "|x − t|")
 smooth_l1_loss = pointwise("smooth_l1_loss", "½(x − t)²/p where |x − t| < p, else |x − t| − ½p", True)
 huber_loss = pointwise("huber_loss", "½(x − t)² where |x − t| ≤ p, else p·(|x − t| − ½p)", True)
-bce_loss = pointwise("bce_loss", "−t·log x − (1 − t)·log(1 − x), logarithms at least −100")
+bce_loss = pointwise("bce_loss", "−t·log x − (1 − t)·log(1 − x), with logarithms clamped at −100")
 bce_logits_loss = pointwise("bce_logits_loss", "−t·log σ(x) − (1 − t)·log(1 − σ(x))")
 kl_div = pointwise("kl_div", "t·(log t − x)")
 kl_div_log = pointwise("kl_div_log", "eᵗ·(t − x)")
@@ -66,7 +75,7 @@ def class_rows(name: str, input: Array) -> Array:
 
 
 def from_class_rows(rows: Array, shape: tuple[int, ...]) -> Array:
-    """(rows, classes) back as (N, C, …) or (C)."""
+    """The inverse of class_rows: (rows, classes) as (N, C, …) or (C)."""
     if len(shape) == 2:
         return rows
     if len(shape) < 2:
@@ -75,11 +84,11 @@ def from_class_rows(rows: Array, shape: tuple[int, ...]) -> Array:
 
 
 def flat_target(name: str, target: Any, shape: tuple[int, ...]) -> Array:
-    """Class numbers as one a row."""
+    """Class indices, one per row."""
     wanted = shape[:1] + shape[2:] if len(shape) > 1 else ()
     if not isinstance(target, np.ndarray) or target.shape != wanted:
         got = getattr(target, "shape", type(target).__name__)
-        raise ValueError(f"{name}: target has shape {got}, but input of shape {shape} wants {wanted}")
+        raise ValueError(f"{name}: target has shape {got}, but input of shape {shape} needs {wanted}")
     return target if target.ndim == 1 else target.reshape(-1)
 
 
@@ -94,7 +103,16 @@ def cross_entropy_classes(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Array:
-    """Cross entropy with a class number for each row of scores."""
+    """Return the cross entropy of scores with class indices: −w[t]·log softmax(x)[t].
+
+    Args:
+        input: scores of shape (N, C), (C) or (N, C, …), float32 or float64.
+        target: class indices of shape (N), () or (N, …), integers.
+        weight: a weight per class, shape (C); None for weights of 1.
+        ignore_index: the class index whose rows contribute nothing.
+        reduction: "mean" (divided by the sum of the weights), "sum", or "none".
+        label_smoothing: the share of each target that is spread over all classes, in [0, 1].
+    """
     number = reduction_number("cross_entropy", reduction)
     rows = class_rows("cross_entropy", input)
     flat = flat_target("cross_entropy", target, input.shape)
@@ -122,7 +140,15 @@ def cross_entropy_soft(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Array:
-    """Cross entropy with a distribution over the classes for each row of scores."""
+    """Return the cross entropy of scores with class probabilities: −Σ w·t·log softmax(x).
+
+    Args:
+        input: scores of shape (N, C), (C) or (N, C, …), float32 or float64.
+        target: probabilities, of the input's shape and dtype.
+        weight: a weight per class, shape (C); None for weights of 1.
+        reduction: "mean" (divided by the number of rows), "sum", or "none".
+        label_smoothing: the share of each target that is spread over all classes, in [0, 1].
+    """
     number = reduction_number("cross_entropy", reduction)
     if target.shape != input.shape:
         raise ValueError(f"cross_entropy: target has shape {target.shape}, but input has {input.shape}")
@@ -157,8 +183,15 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Array:
-    """−w[t]·x[t] for log-probabilities x of shape (N, C), (C) or (N, C, …) and class numbers t; the mean is divided by
-    Σ w[t]."""
+    """Return the negative log-likelihood −w[t]·x[t].
+
+    Args:
+        input: log-probabilities of shape (N, C), (C) or (N, C, …), float32 or float64.
+        target: class indices of shape (N), () or (N, …), integers.
+        weight: a weight per class, shape (C); None for weights of 1.
+        ignore_index: the class index whose rows contribute nothing.
+        reduction: "mean" (divided by the sum of the weights), "sum", or "none".
+    """
     number = reduction_number("nll_loss", reduction)
     rows = class_rows("nll_loss", input)
     flat = flat_target("nll_loss", target, input.shape)

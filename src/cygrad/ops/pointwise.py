@@ -1,5 +1,6 @@
-"""Functions of one number, elementwise. Those that training spends its time in are kernels (``ops/activation.py``); for
-these NumPy computes, and each has its slope beside it."""
+"""Functions of one tensor, elementwise. The functions in which training spends its time are kernels
+(``ops/activation.py``); NumPy computes these, and the derivative of each stands beside it.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +15,21 @@ from cygrad.ops.broadcast import FLOAT32
 
 Slope = Callable[[Array, Array], Array]  # (x, y) -> dy/dx
 
+FLOATS = "a tensor; integers and booleans are converted to float32."
+
+
+def documentation(summary: str, input: str) -> str:
+    """The docstring of an op on one tensor."""
+    return f"{summary}\n\nArgs:\n    input: {input}\n"
+
 
 def as_float(x: Array) -> Array:
-    """x itself if it holds floats, else as float32."""
+    """x itself if it holds floats, else x in float32."""
     return x if x.dtype.kind == "f" else x.astype(FLOAT32)
 
 
 def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Slope) -> Op:
-    """An op of one float tensor from a NumPy function and its slope."""
+    """An op on one tensor of floats, from a NumPy function and its derivative."""
 
     def forward(ctx: Node, input: Array) -> Array:
         x = as_float(input)
@@ -30,7 +38,7 @@ def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Sl
         ctx.save(x, y)
         return y
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, formula, __name__
+    forward.__name__, forward.__doc__, forward.__module__ = name, documentation(formula, FLOATS), __name__
     result = op(forward)
 
     @result.gradient
@@ -42,33 +50,59 @@ def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Sl
     return result
 
 
-sqrt = unary("sqrt", "√x", np.sqrt, lambda x, y: 0.5 / y)
-rsqrt = unary("rsqrt", "1/√x", lambda x: 1 / np.sqrt(x), lambda x, y: -0.5 * y / x)
-square = unary("square", "x²", np.square, lambda x, y: 2 * x)
-reciprocal = unary("reciprocal", "1/x", np.reciprocal, lambda x, y: -y * y)
-exp2 = unary("exp2", "2ˣ", np.exp2, lambda x, y: y * np.log(2).astype(y.dtype))
-expm1 = unary("expm1", "eˣ − 1", np.expm1, lambda x, y: y + 1)
-log1p = unary("log1p", "log(1 + x)", np.log1p, lambda x, y: 1 / (1 + x))
-log2 = unary("log2", "log₂ x", np.log2, lambda x, y: 1 / (x * np.log(2).astype(x.dtype)))
-log10 = unary("log10", "log₁₀ x", np.log10, lambda x, y: 1 / (x * np.log(10).astype(x.dtype)))
-sin = unary("sin", "sin x, x in radians", np.sin, lambda x, y: np.cos(x))
-cos = unary("cos", "cos x, x in radians", np.cos, lambda x, y: -np.sin(x))
-tan = unary("tan", "tan x, x in radians", np.tan, lambda x, y: 1 + y * y)
-asin = unary("asin", "The angle whose sine is x, in radians", np.arcsin, lambda x, y: 1 / np.sqrt(1 - x * x))
-acos = unary("acos", "The angle whose cosine is x, in radians", np.arccos, lambda x, y: -1 / np.sqrt(1 - x * x))
-atan = unary("atan", "The angle whose tangent is x, in radians", np.arctan, lambda x, y: 1 / (1 + x * x))
-sinh = unary("sinh", "(eˣ − e⁻ˣ)/2", np.sinh, lambda x, y: np.cosh(x))
-cosh = unary("cosh", "(eˣ + e⁻ˣ)/2", np.cosh, lambda x, y: np.sinh(x))
-asinh = unary("asinh", "The number whose sinh is x", np.arcsinh, lambda x, y: 1 / np.sqrt(x * x + 1))
-acosh = unary("acosh", "The number ≥ 0 whose cosh is x", np.arccosh, lambda x, y: 1 / np.sqrt(x * x - 1))
-atanh = unary("atanh", "The number whose tanh is x", np.arctanh, lambda x, y: 1 / (1 - x * x))
+sqrt = unary("sqrt", "Return the square root: y = √x, NaN below 0.", np.sqrt, lambda x, y: 0.5 / y)
+rsqrt = unary(
+    "rsqrt", "Return the reciprocal of the square root: y = 1/√x.", lambda x: 1 / np.sqrt(x), lambda x, y: -0.5 * y / x
+)
+square = unary("square", "Return the square: y = x².", np.square, lambda x, y: 2 * x)
+reciprocal = unary("reciprocal", "Return the reciprocal: y = 1/x.", np.reciprocal, lambda x, y: -y * y)
+exp2 = unary("exp2", "Return the power of two: y = 2ˣ.", np.exp2, lambda x, y: y * np.log(2).astype(y.dtype))
+expm1 = unary("expm1", "Return the exponential minus 1, accurate near 0: y = eˣ − 1.", np.expm1, lambda x, y: y + 1)
+log1p = unary(
+    "log1p", "Return the logarithm of 1 + x, accurate near 0: y = log(1 + x).", np.log1p, lambda x, y: 1 / (1 + x)
+)
+log2 = unary(
+    "log2", "Return the logarithm to base 2: y = log₂ x.", np.log2, lambda x, y: 1 / (x * np.log(2).astype(x.dtype))
+)
+log10 = unary(
+    "log10",
+    "Return the logarithm to base 10: y = log₁₀ x.",
+    np.log10,
+    lambda x, y: 1 / (x * np.log(10).astype(x.dtype)),
+)
+sin = unary("sin", "Return the sine of x, in radians.", np.sin, lambda x, y: np.cos(x))
+cos = unary("cos", "Return the cosine of x, in radians.", np.cos, lambda x, y: -np.sin(x))
+tan = unary("tan", "Return the tangent of x, in radians.", np.tan, lambda x, y: 1 + y * y)
+asin = unary(
+    "asin", "Return the arcsine of x, in radians from −π/2 to π/2.", np.arcsin, lambda x, y: 1 / np.sqrt(1 - x * x)
+)
+acos = unary(
+    "acos", "Return the arccosine of x, in radians from 0 to π.", np.arccos, lambda x, y: -1 / np.sqrt(1 - x * x)
+)
+atan = unary(
+    "atan", "Return the arctangent of x, in radians from −π/2 to π/2.", np.arctan, lambda x, y: 1 / (1 + x * x)
+)
+sinh = unary("sinh", "Return the hyperbolic sine: y = (eˣ − e⁻ˣ)/2.", np.sinh, lambda x, y: np.cosh(x))
+cosh = unary("cosh", "Return the hyperbolic cosine: y = (eˣ + e⁻ˣ)/2.", np.cosh, lambda x, y: np.sinh(x))
+asinh = unary("asinh", "Return the inverse hyperbolic sine of x.", np.arcsinh, lambda x, y: 1 / np.sqrt(x * x + 1))
+acosh = unary(
+    "acosh", "Return the inverse hyperbolic cosine of x, NaN below 1.", np.arccosh, lambda x, y: 1 / np.sqrt(x * x - 1)
+)
+atanh = unary("atanh", "Return the inverse hyperbolic tangent of x.", np.arctanh, lambda x, y: 1 / (1 - x * x))
 
 
 @op
 def neg(ctx: Node, input: Array) -> Array:
-    """−x"""
+    """Negate: y = −x.
+
+    Args:
+        input: a tensor of integers or floats.
+
+    Raises:
+        TypeError: for booleans.
+    """
     if input.dtype.kind == "b":
-        raise TypeError("neg: booleans have no negative, use ~ or logical_not")
+        raise TypeError("neg: booleans can't be negated; use ~ or logical_not")
     return np.negative(input)
 
 
@@ -80,7 +114,11 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def abs(ctx: Node, input: Array) -> Array:
-    """|x|, with slope 0 at 0"""
+    """Return the absolute value: y = |x|. The gradient at 0 is 0.
+
+    Args:
+        input: a tensor.
+    """
     ctx.save(input)
     return np.abs(input)
 
@@ -92,15 +130,15 @@ def _(ctx: Node, dy: Array) -> Array:
     return dy * np.sign(x)
 
 
-def flat(name: str, formula: str, function: Callable[[Array], Array], keeps_integers: bool = True) -> Op:
-    """An op whose slope is zero wherever it has one."""
+def piecewise_constant(name: str, formula: str, function: Callable[[Array], Array], keeps_integers: bool = True) -> Op:
+    """An op that is piecewise constant, so that its gradient is zero."""
 
     def forward(ctx: Node, input: Array) -> Array:
         if keeps_integers and input.dtype.kind in "iu":
             return input.copy()
         return function(input)
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, formula, __name__
+    forward.__name__, forward.__doc__, forward.__module__ = name, documentation(formula, "a tensor."), __name__
     result = op(forward)
 
     @result.gradient
@@ -110,16 +148,20 @@ def flat(name: str, formula: str, function: Callable[[Array], Array], keeps_inte
     return result
 
 
-floor = flat("floor", "⌊x⌋", np.floor)
-ceil = flat("ceil", "⌈x⌉", np.ceil)
-trunc = flat("trunc", "x without its fraction", np.trunc)
-round = flat("round", "The nearest integer, the even one of two", np.rint)
-sign = flat("sign", "−1, 0 or 1: the sign of x", np.sign, keeps_integers=False)
+floor = piecewise_constant("floor", "Round down: y = ⌊x⌋. The gradient is 0.", np.floor)
+ceil = piecewise_constant("ceil", "Round up: y = ⌈x⌉. The gradient is 0.", np.ceil)
+trunc = piecewise_constant("trunc", "Round toward zero. The gradient is 0.", np.trunc)
+round = piecewise_constant("round", "Round to the nearest integer, halves to the even one. The gradient is 0.", np.rint)
+sign = piecewise_constant("sign", "Return the sign: −1, 0 or 1. The gradient is 0.", np.sign, keeps_integers=False)
 
 
 @op
 def frac(ctx: Node, input: Array) -> Array:
-    """x − trunc x"""
+    """Return the fractional part: y = x − trunc(x).
+
+    Args:
+        input: a tensor of floats.
+    """
     return input - np.trunc(input)
 
 
@@ -131,7 +173,10 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def exp(ctx: Node, input: Array) -> Array:
-    """eˣ
+    """Return the exponential: y = eˣ.
+
+    Args:
+        input: a tensor; integers and booleans are converted to float32.
 
     >>> cg.exp(cg.tensor([0.0, 1.0]))
     tensor([1.0000, 2.7183])
@@ -150,7 +195,11 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def log(ctx: Node, input: Array) -> Array:
-    """The natural logarithm: −∞ at 0, NaN below"""
+    """Return the natural logarithm: y = log x, −∞ at 0 and NaN below.
+
+    Args:
+        input: a tensor; integers and booleans are converted to float32.
+    """
     x = as_float(input)
     ctx.save(x)
     return kernels.log(x)
@@ -165,7 +214,11 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def erf(ctx: Node, input: Array) -> Array:
-    """2/√π·∫₀ˣ e^(−t²) dt"""
+    """Return the error function: y = 2/√π·∫₀ˣ e^(−t²) dt.
+
+    Args:
+        input: a tensor; integers and booleans are converted to float32.
+    """
     x = as_float(input)
     ctx.save(x)
     return kernels.erf(x)
@@ -182,7 +235,14 @@ def _(ctx: Node, dy: Array) -> Array:
 def nan_to_num(
     ctx: Node, input: Array, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Array:
-    """x with NaN and infinities replaced; by default by 0 and the largest and smallest number of the dtype."""
+    """Replace NaN and infinities.
+
+    Args:
+        input: a tensor.
+        nan: the replacement of NaN.
+        posinf: the replacement of ∞; None for the largest number of the dtype.
+        neginf: the replacement of −∞; None for the smallest number of the dtype.
+    """
     ctx.save(np.isfinite(input))
     return np.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)
 

@@ -1,4 +1,4 @@
-"""Sums, means, extremes and other numbers that stand for many."""
+"""Reductions: sums, means, norms, extremes and their positions."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Dim, DType
 from cygrad.autograd import Node, Op, op
-from cygrad.ops.axes import checked_axes, checked_axis, gathered, kept, spread
+from cygrad.ops.axes import checked_axes, checked_axis, kept_shape, made_adjacent, repeated_along
 from cygrad.ops.broadcast import FLOAT32, is_real
 
 
 def total(x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
     """scale·Σ x over axes, for floats."""
-    moved, first, last = gathered(x, axes)
+    moved, first, last = made_adjacent(x, axes)
     y = kernels.sum_axes(moved, first, last, scale)
-    return y.reshape(kept(x.shape, axes)) if keepdim else y
+    return y.reshape(kept_shape(x.shape, axes)) if keepdim else y
 
 
 @op
 def sum(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtype: DType = None) -> Array:
-    """Σ input over dim (all axes unless given). Integers and booleans give int64.
+    """Sum elements: y = Σ input. Integers and booleans give int64.
+
+    Args:
+        input: a tensor.
+        dim: the dimension or dimensions to reduce; all by default.
+        keepdim: whether the reduced dimensions stay, with size 1.
+        dtype: the dtype to sum in; by default that of the input.
 
     >>> cg.sum(cg.tensor([[1.0, 2.0], [3.0, 4.0]]), 0)
     tensor([4., 6.])
@@ -41,18 +47,28 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy, repeated"""
     shape, dtype, axes = ctx.saved
     if is_real(dy) and dy.dtype == dtype:
-        return kernels.repeated(dy.reshape(kept(shape, axes)), shape)
-    return np.array(spread(dy, shape, axes), dtype)
+        return kernels.repeated(dy.reshape(kept_shape(shape, axes)), shape)
+    return np.array(repeated_along(dy, shape, axes), dtype)
 
 
 @op
 def mean(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtype: DType = None) -> Array:
-    """Σ input/n over dim (all axes unless given), for floats."""
+    """Average elements: y = Σ input/n.
+
+    Args:
+        input: a tensor of floats.
+        dim: the dimension or dimensions to reduce; all by default.
+        keepdim: whether the reduced dimensions stay, with size 1.
+        dtype: the dtype to average in; by default that of the input.
+
+    Raises:
+        RuntimeError: for integers and booleans, unless dtype is a float.
+    """
     x = input if dtype is None else input.astype(dtype)
     if not is_real(x):
         raise RuntimeError(f"mean: input must hold floats, got {x.dtype}; pass dtype=")
     axes = checked_axes("mean", dim, x.ndim)
-    count = counted(x.shape, axes)
+    count = reduced_size(x.shape, axes)
     ctx.save(input.shape, input.dtype, axes, count)
     return total(x, axes, keepdim, 1 / count if count else np.nan)
 
@@ -62,12 +78,12 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy/n, repeated"""
     shape, dtype, axes, count = ctx.saved
     if dy.dtype == dtype:
-        return kernels.repeated(dy.reshape(kept(shape, axes)), shape, max(count, 1))
-    return np.array(spread(dy / max(count, 1), shape, axes), dtype)
+        return kernels.repeated(dy.reshape(kept_shape(shape, axes)), shape, max(count, 1))
+    return np.array(repeated_along(dy / max(count, 1), shape, axes), dtype)
 
 
-def counted(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
-    """How many numbers make one."""
+def reduced_size(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """The number of elements that are reduced to one."""
     count = 1
     for axis in axes:
         count *= shape[axis]
@@ -76,7 +92,14 @@ def counted(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
 
 @op
 def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = False, dtype: DType = None) -> Array:
-    """The product over dim (all axes unless given)."""
+    """Multiply elements: y = Π input. Integers and booleans give int64.
+
+    Args:
+        input: a tensor.
+        dim: the dimension to reduce; all by default.
+        keepdim: whether the reduced dimensions stay, with size 1.
+        dtype: the dtype to multiply in; by default that of the input.
+    """
     x = input if dtype is None else input.astype(dtype)
     axes = checked_axes("prod", dim, x.ndim)
     ctx.save(x, axes)
@@ -85,48 +108,55 @@ def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = Fal
 
 @prod.gradient
 def _(ctx: Node, dy: Array) -> Array:
-    """dxᵢ = dy·Π over j ≠ i of xⱼ: products of what lies before and behind, so that zeros do no harm"""
+    """dxᵢ = dy·Π over j ≠ i of xⱼ: products of the elements before and after, so that zeros do no harm"""
     x, axes = ctx.saved
     if not x.size:
         return np.zeros_like(x)
-    moved, first, _ = gathered(x, axes)
+    moved, first, _ = made_adjacent(x, axes)
     flat = moved.reshape(*moved.shape[:first], -1, *moved.shape[first + len(axes) :])
     ones, rest = np.ones_like(np.take(flat, [0], first)), np.delete(flat, -1, first)
-    behind = np.delete(flat, 0, first)
+    after_first = np.delete(flat, 0, first)
     before = np.cumprod(np.concatenate([ones, rest], first), first, x.dtype)
-    after = np.flip(np.cumprod(np.flip(np.concatenate([behind, ones], first), first), first, x.dtype), first)
+    after = np.flip(np.cumprod(np.flip(np.concatenate([after_first, ones], first), first), first, x.dtype), first)
     others = (before * after).reshape(moved.shape)
     order = np.argsort([*[i for i in range(x.ndim) if i not in axes], *axes]) if moved is not x else None
     others = others if order is None else others.transpose(order)
-    return np.asarray(spread(dy, x.shape, axes) * others, x.dtype)
+    return np.asarray(repeated_along(dy, x.shape, axes) * others, x.dtype)
 
 
 def extreme(kernel: Any, name: str, numpy_name: str) -> Op:
-    """amax or amin."""
+    """The op amax or amin."""
 
     def forward(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
         axes = checked_axes(name, dim, input.ndim)
         if is_real(input):
-            moved, first, last = gathered(input, axes)
+            moved, first, last = made_adjacent(input, axes)
             y = getattr(kernels, kernel)(moved, first, last)
         else:
-            if counted(input.shape, axes) == 0:
-                raise ValueError(f"{name}: the input of shape {input.shape} has nothing to choose from")
+            if reduced_size(input.shape, axes) == 0:
+                raise ValueError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
             y = np.asarray(getattr(np, numpy_name)(input, axes))
         ctx.save(input, y, axes)
-        return y.reshape(kept(input.shape, axes)) if keepdim else y
+        return y.reshape(kept_shape(input.shape, axes)) if keepdim else y
 
     forward.__name__, forward.__module__ = name, __name__
-    forward.__doc__ = f"""The {"largest" if name == "amax" else "smallest"} over dim (all axes unless given), NaN where
-    there is one. Equal ones share the gradient."""
+    forward.__doc__ = f"""Return the {"largest" if name == "amax" else "smallest"} element, NaN where there is one.
+
+    Equal elements share the gradient.
+
+    Args:
+        input: a tensor.
+        dim: the dimension or dimensions to reduce; all by default.
+        keepdim: whether the reduced dimensions stay, with size 1.
+    """
     result = op(forward)
 
     @result.gradient
     def _(ctx: Node, dy: Array) -> Array:
         x, y, axes = ctx.saved
-        chosen = (x == spread(y, x.shape, axes)).astype(x.dtype)
-        count = np.sum(chosen, axes, x.dtype)
-        return np.asarray(chosen * spread(dy.reshape(y.shape) / np.maximum(count, 1), x.shape, axes), x.dtype)
+        selected = (x == repeated_along(y, x.shape, axes)).astype(x.dtype)
+        count = np.sum(selected, axes, x.dtype)
+        return np.asarray(selected * repeated_along(dy.reshape(y.shape) / np.maximum(count, 1), x.shape, axes), x.dtype)
 
     return result
 
@@ -136,21 +166,23 @@ amin = extreme("min_axes", "amin", "min")
 
 
 def position(name: str, choose: Any) -> Op:
-    """max or min along one axis: values and where they stand."""
+    """The op after_first max or min along one dimension: values and indices."""
 
     def forward(ctx: Node, input: Array, *, dim: int = -1, keepdim: bool = False) -> tuple[Array, Array]:
         axis = checked_axis(name, dim, input.ndim)
         x = np.atleast_1d(input)
         if x.shape[axis] == 0:
-            raise IndexError(f"{name}: dim {dim} of shape {input.shape} has nothing to choose from")
+            raise IndexError(f"{name}: cannot reduce over the empty dimension {dim} of shape {input.shape}")
         indices = np.expand_dims(choose(x, axis), axis)
         values = np.take_along_axis(x, indices, axis)
         ctx.save(indices, input.shape, axis)
-        shape = kept(input.shape, (axis,)) if keepdim else tuple([n for i, n in enumerate(input.shape) if i != axis])
+        shape = (
+            kept_shape(input.shape, (axis,)) if keepdim else tuple([n for i, n in enumerate(input.shape) if i != axis])
+        )
         return values.reshape(shape), indices.reshape(shape)
 
     forward.__name__, forward.__module__ = f"{name}_along", __name__
-    forward.__doc__ = f"""({name}imum, index) along dim; the gradient goes to the one at the index."""
+    forward.__doc__ = f"""({name}imum, its index) along dim; the gradient goes to the element at the index."""
     result = op(forward)
 
     @result.gradient
@@ -169,9 +201,16 @@ min_along = position("min", np.argmin)
 
 @op
 def var(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
-    """Σ(x − mean)²/(n − correction) over dim (all axes unless given), for floats."""
-    y, centred, axes, count = variance("var", input, dim, correction, keepdim)
-    ctx.save(centred, axes, count)
+    """Return the variance: y = Σ(x − mean)²/(n − correction).
+
+    Args:
+        input: a tensor of floats.
+        dim: the dimension or dimensions to reduce; all by default.
+        correction: subtracted from the number of elements; 1 gives the unbiased estimate, 0 the variance itself.
+        keepdim: whether the reduced dimensions stay, with size 1.
+    """
+    y, centered, axes, count = variance("var", input, dim, correction, keepdim)
+    ctx.save(centered, axes, count)
     return y
 
 
@@ -182,45 +221,58 @@ def variance(
     if not is_real(x):
         raise RuntimeError(f"{name}: input must hold floats, got {x.dtype}")
     axes = checked_axes(name, dim, x.ndim)
-    n = counted(x.shape, axes)
+    n = reduced_size(x.shape, axes)
     count = max(n - correction, 0)
     with np.errstate(all="ignore"):
-        centre = total(x, axes, True, 1 / n if n else np.nan)
-        centred = kernels.sub(x, centre)
-        y = np.asarray(total(kernels.mul(centred, centred), axes, keepdim) / x.dtype.type(count))
-    return y, centred, axes, count
+        center = total(x, axes, True, 1 / n if n else np.nan)
+        centered = kernels.sub(x, center)
+        y = np.asarray(total(kernels.mul(centered, centered), axes, keepdim) / x.dtype.type(count))
+    return y, centered, axes, count
 
 
 @var.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·2(x − mean)/(n − correction)"""
-    centred, axes, count = ctx.saved
+    centered, axes, count = ctx.saved
     with np.errstate(all="ignore"):
-        return np.asarray(spread(dy, centred.shape, axes) * centred * np.divide(2, count, dtype=dy.dtype))
+        return np.asarray(repeated_along(dy, centered.shape, axes) * centered * np.divide(2, count, dtype=dy.dtype))
 
 
 @op
 def std(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
-    """√var over dim (all axes unless given), for floats."""
-    y, centred, axes, count = variance("std", input, dim, correction, keepdim)
+    """Return the standard deviation: y = √(Σ(x − mean)²/(n − correction)). The gradient is 0 where it is 0.
+
+    Args:
+        input: a tensor of floats.
+        dim: the dimension or dimensions to reduce; all by default.
+        correction: subtracted from the number of elements; 1 belongs to the unbiased variance.
+        keepdim: whether the reduced dimensions stay, with size 1.
+    """
+    y, centered, axes, count = variance("std", input, dim, correction, keepdim)
     y = np.sqrt(y)
-    ctx.save(centred, axes, count, y)
+    ctx.save(centered, axes, count, y)
     return y
 
 
 @std.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·(x − mean)/((n − correction)·std), 0 where the std is 0"""
-    centred, axes, count, y = ctx.saved
+    centered, axes, count, y = ctx.saved
     with np.errstate(all="ignore"):
         slope = np.where(y == 0, 0, dy / (y * dy.dtype.type(count))).astype(dy.dtype)
-    return np.asarray(spread(slope, centred.shape, axes) * centred)
+    return np.asarray(repeated_along(slope, centered.shape, axes) * centered)
 
 
 @op
 def norm(ctx: Node, input: Array, *, p: float | str | None = 2, dim: Dim = None, keepdim: bool = False) -> Array:
-    """(Σ|x|ᵖ)^(1/p) over dim (all axes unless given); ∞ gives the largest |x|, −∞ the smallest, 0 counts what is not
-    zero. "fro" is 2."""
+    """Return the vector norm: y = (Σ|x|ᵖ)^(1/p).
+
+    Args:
+        input: a tensor of floats.
+        p: the order; ∞ gives the largest |x|, −∞ the smallest, 0 the number of nonzero elements; "fro" means 2.
+        dim: the dimension or dimensions to reduce; all by default.
+        keepdim: whether the reduced dimensions stay, with size 1.
+    """
     order = 2.0 if p in ("fro", None) else float(p)
     if not is_real(input):
         raise RuntimeError(f"norm: input must hold floats, got {input.dtype}")
@@ -244,12 +296,12 @@ def norm(ctx: Node, input: Array, *, p: float | str | None = 2, dim: Dim = None,
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·sign x·(|x|/y)^(p−1), 0 where y is 0; for ±∞ shared by the largest (smallest)"""
     x, y, order, axes = ctx.saved
-    wide = spread(y, x.shape, axes)
-    upstream = spread(dy, x.shape, axes)
+    wide = repeated_along(y, x.shape, axes)
+    upstream = repeated_along(dy, x.shape, axes)
     with np.errstate(all="ignore"):
         if np.isinf(order):
-            chosen = np.abs(x) == wide
-            return np.asarray(upstream * np.sign(x) * chosen / np.sum(chosen, axes, keepdims=True), x.dtype)
+            selected = np.abs(x) == wide
+            return np.asarray(upstream * np.sign(x) * selected / np.sum(selected, axes, keepdims=True), x.dtype)
         if order == 0:
             return np.zeros_like(x)
         ratio = x / wide if order == 2 else np.sign(x) * (np.abs(x) / wide) ** (order - 1)
@@ -258,7 +310,13 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def logsumexp(ctx: Node, input: Array, *, dim: Dim, keepdim: bool = False) -> Array:
-    """log Σ eˣ over dim, by way of the largest x."""
+    """Return log Σ eˣ, computed relative to the largest x so that it can't overflow.
+
+    Args:
+        input: a tensor; integers and booleans are converted to float32.
+        dim: the dimension or dimensions to reduce.
+        keepdim: whether the reduced dimensions stay, with size 1.
+    """
     axes = checked_axes("logsumexp", dim, input.ndim)
     x = input if is_real(input) else input.astype(FLOAT32)
     with np.errstate(all="ignore"):
@@ -275,12 +333,18 @@ def _(ctx: Node, dy: Array) -> Array:
     x, y, axes = ctx.saved
     with np.errstate(all="ignore"):
         weight = np.where(np.isneginf(x), 0, np.exp(x - y)).astype(x.dtype)
-    return np.asarray(spread(dy, x.shape, axes) * weight)
+    return np.asarray(repeated_along(dy, x.shape, axes) * weight)
 
 
 @op
 def cumsum(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
-    """yᵢ = x₀ + … + xᵢ along dim."""
+    """Return cumulative sums: yᵢ = x₀ + … + xᵢ. Integers and booleans give int64.
+
+    Args:
+        input: a tensor.
+        dim: the dimension to sum along.
+        dtype: the dtype to sum in; by default that of the input.
+    """
     axis = checked_axis("cumsum", dim, input.ndim)
     ctx.save(axis, input.dtype)
     wide = np.int64 if input.dtype.kind in "biu" else input.dtype
@@ -297,7 +361,13 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def cumprod(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
-    """yᵢ = x₀·…·xᵢ along dim."""
+    """Return cumulative products: yᵢ = x₀·…·xᵢ. Integers and booleans give int64.
+
+    Args:
+        input: a tensor.
+        dim: the dimension to multiply along.
+        dtype: the dtype to multiply in; by default that of the input.
+    """
     axis = checked_axis("cumprod", dim, input.ndim)
     wide = np.int64 if input.dtype.kind in "biu" else input.dtype
     y = np.asarray(np.cumprod(np.atleast_1d(input), axis, dtype or wide)).reshape(input.shape)
@@ -307,7 +377,7 @@ def cumprod(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
 
 @cumprod.gradient
 def _(ctx: Node, dy: Array) -> Array:
-    """dxᵢ = Σ over j ≥ i of dyⱼ·yⱼ/xᵢ; where an x is 0, yⱼ/xᵢ is made of the other factors"""
+    """dxᵢ = Σ over j ≥ i of dyⱼ·yⱼ/xᵢ; where an x is 0, yⱼ/xᵢ is the product of the other factors"""
     x, y, axis = ctx.saved
     lines, upstream = (np.moveaxis(np.atleast_1d(a), axis, -1).astype(dy.dtype) for a in (x, dy))
     outputs = np.moveaxis(np.atleast_1d(y), axis, -1).astype(dy.dtype)
@@ -323,25 +393,36 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 def along(name: str, doc: str, function: Any) -> Op:
-    """An op of one axis that gives integers or booleans, and has no gradient."""
+    """An op along one dimension that gives integers or booleans, and has no gradient."""
 
     def forward(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = False) -> Array:
         axis = None if dim is None else checked_axis(name, dim, input.ndim)
         if input.ndim == 0:
             return np.asarray(function(input.reshape(1), axis=0))
         if axis is not None and input.shape[axis] == 0 and name.startswith("arg"):
-            raise IndexError(f"{name}: dim {dim} of shape {input.shape} has nothing to choose from")
+            raise IndexError(f"{name}: cannot reduce over the empty dimension {dim} of shape {input.shape}")
         if input.size == 0 and name.startswith("arg"):
-            raise IndexError(f"{name}: the input of shape {input.shape} has nothing to choose from")
+            raise IndexError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
         y = np.asarray(function(input, axis=axis))
         return np.expand_dims(y, axis) if keepdim and axis is not None else y
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    forward.__name__, forward.__module__ = name, __name__
+    forward.__doc__ = f"""{doc}
+
+    Args:
+        input: a tensor.
+        dim: the dimension to reduce; by default all elements are reduced to one.
+        keepdim: whether the reduced dimension stays, with size 1.
+    """
     return op(forward)
 
 
-argmax = along("argmax", "Where the largest stands, along dim or, without one, in the flattened tensor.", np.argmax)
-argmin = along("argmin", "Where the smallest stands, along dim or, without one, in the flattened tensor.", np.argmin)
-all = along("all", "Whether all are true (not zero), along dim or everywhere.", np.all)
-any = along("any", "Whether any is true (not zero), along dim or anywhere.", np.any)
-count_nonzero = along("count_nonzero", "How many are not zero, along dim or everywhere.", np.count_nonzero)
+argmax = along(
+    "argmax", "Return the index of the largest element, in the flattened tensor where no dim is given.", np.argmax
+)
+argmin = along(
+    "argmin", "Return the index of the smallest element, in the flattened tensor where no dim is given.", np.argmin
+)
+all = along("all", "Return whether all elements are true (nonzero).", np.all)
+any = along("any", "Return whether any element is true (nonzero).", np.any)
+count_nonzero = along("count_nonzero", "Count the nonzero elements.", np.count_nonzero)

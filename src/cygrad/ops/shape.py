@@ -1,4 +1,4 @@
-"""The shape of things: views where NumPy can, copies where it must."""
+"""Shapes: views where NumPy can, copies where it must."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from cygrad.ops.broadcast import result_type, summed_to
 
 @op
 def reshape(ctx: Node, input: Array, *, shape: tuple[int, ...]) -> Array:
-    """The same numbers in another shape, one of whose sizes may be −1; a view where the memory allows it.
+    """Change the shape; the result is a view where the memory layout allows it.
+
+    Args:
+        input: a tensor.
+        shape: the new shape; one size may be −1, which is inferred.
+
+    Raises:
+        RuntimeError: if the number of elements differs.
 
     >>> cg.reshape(cg.arange(6), (2, -1)).shape
     (2, 3)
@@ -24,12 +31,14 @@ def reshape(ctx: Node, input: Array, *, shape: tuple[int, ...]) -> Array:
     ctx.save(input.shape)
     sizes = whole_shape(shape, input.size)
     if sizes is None:
-        raise RuntimeError(f"reshape: shape {tuple(shape)} does not hold the {input.size} numbers of {input.shape}")
+        raise RuntimeError(
+            f"reshape: shape {tuple(shape)} does not hold the {input.size} elements of shape {input.shape}"
+        )
     return input.reshape(sizes)
 
 
 def whole_shape(shape: Sequence[int], size: int) -> tuple[int, ...] | None:
-    """`shape` with its −1 replaced, or None where it does not hold `size` numbers."""
+    """`shape` with its −1 inferred, or None where it does not hold `size` elements."""
     known, unknown = 1, 0
     for n in shape:
         known, unknown = (known, unknown + 1) if n == -1 else (known * n, unknown)
@@ -49,10 +58,15 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def permute(ctx: Node, input: Array, *, dims: Sequence[int]) -> Array:
-    """The axes in another order: a view."""
+    """Reorder the dimensions; the result is a view.
+
+    Args:
+        input: a tensor.
+        dims: the dimensions in their new order.
+    """
     order = [checked_axis("permute", d, input.ndim) for d in dims]
     if sorted(order) != list(range(input.ndim)):
-        raise RuntimeError(f"permute: dims {tuple(dims)} do not name each of the {input.ndim} axes once")
+        raise RuntimeError(f"permute: dims {tuple(dims)} must name each of the {input.ndim} dimensions once")
     ctx.save(order)
     return input.transpose(order)
 
@@ -66,7 +80,15 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def expand(ctx: Node, input: Array, *, size: Sequence[int]) -> Array:
-    """Axes of size 1, and new ones in front, repeated without a copy; −1 keeps a size."""
+    """Repeat dimensions of size 1 without a copy; the result is a read-only view.
+
+    Args:
+        input: a tensor.
+        size: the new sizes; −1 keeps a size, additional dimensions come first.
+
+    Raises:
+        RuntimeError: if a dimension of another size would change.
+    """
     lead = len(size) - input.ndim
     shape = tuple([input.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(size)])
     if lead < 0 or any([n < 0 for n in shape]) or any([m not in (1, n) for m, n in zip(input.shape, shape[lead:])]):
@@ -84,20 +106,20 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def cat_all(ctx: Node, *tensors: Array, dim: int = 0) -> Array:
-    """Tensors one behind the other along dim."""
+    """Concatenate tensors along a dimension."""
     if not tensors:
-        raise ValueError("cat: at least one tensor is needed, got none")
+        raise ValueError("cat: expected at least one tensor, got none")
     # An empty 1-D tensor joins anything, as in PyTorch.
-    solid = [t for t in tensors if t.shape != (0,)] or list(tensors[:1])
-    axis = checked_axis("cat", dim, solid[0].ndim)
-    first = solid[0]
-    beside = first.shape[:axis] + first.shape[axis + 1 :]
-    for t in solid:
-        if t.ndim == 0 or t.ndim != first.ndim or t.shape[:axis] + t.shape[axis + 1 :] != beside:
-            raise RuntimeError(f"cat: shapes {first.shape} and {t.shape} differ beside dim {dim}")
+    nonempty = [t for t in tensors if t.shape != (0,)] or list(tensors[:1])
+    axis = checked_axis("cat", dim, nonempty[0].ndim)
+    first = nonempty[0]
+    others = first.shape[:axis] + first.shape[axis + 1 :]
+    for t in nonempty:
+        if t.ndim == 0 or t.ndim != first.ndim or t.shape[:axis] + t.shape[axis + 1 :] != others:
+            raise RuntimeError(f"cat: shapes {first.shape} and {t.shape} differ in another dimension than {dim}")
     dtype = result_type(*tensors)
     ctx.save(axis, [(t.shape, t.dtype) for t in tensors])
-    return np.concatenate([np.asarray(t, dtype) for t in solid], axis)
+    return np.concatenate([np.asarray(t, dtype) for t in nonempty], axis)
 
 
 @cat_all.gradient
@@ -105,17 +127,25 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
     """Each tensor's part of dy"""
     axis, specs = ctx.saved
     results: list[Array | None] = []
-    begin = 0
+    start = 0
     for (shape, dtype), needed in zip(specs, ctx.needs):
         size = 0 if shape == (0,) else shape[axis]
-        part = dy[(slice(None),) * axis + (slice(begin, begin + size),)]
-        begin += size
+        part = dy[(slice(None),) * axis + (slice(start, start + size),)]
+        start += size
         results.append(np.array(part.reshape(shape), dtype) if needed else None)
     return tuple(results)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors one behind the other along dim; all other sizes are equal. Empty 1-D tensors are passed over.
+    """Concatenate tensors along a dimension. Empty 1-D tensors are skipped, as in PyTorch.
+
+    Args:
+        tensors: tensors whose shapes differ at most in dim.
+        dim: the dimension.
+
+    Raises:
+        ValueError: if there are no tensors.
+        RuntimeError: if the shapes do not fit.
 
     >>> cg.cat([cg.ones(1, 2), cg.zeros(1, 2)])
     tensor([[1., 1.],
@@ -125,25 +155,38 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors of one shape along a new axis dim.
+    """Stack tensors along a new dimension.
+
+    Args:
+        tensors: tensors of one shape.
+        dim: the position of the new dimension.
+
+    Raises:
+        ValueError: if there are no tensors.
+        RuntimeError: if the shapes differ.
 
     >>> cg.stack([cg.ones(2), cg.zeros(2)], dim=1)
     tensor([[1., 0.],
             [1., 0.]])
     """
     if not tensors:
-        raise ValueError("stack: at least one tensor is needed, got none")
+        raise ValueError("stack: expected at least one tensor, got none")
     shape = tensors[0].shape
     for t in tensors:
         if t.shape != shape:
-            raise RuntimeError(f"stack: the tensors must have one shape, got {tuple(shape)} and {tuple(t.shape)}")
+            raise RuntimeError(f"stack: the tensors must have the same shape, got {tuple(shape)} and {tuple(t.shape)}")
     axis = checked_axis("stack", dim, len(shape) + 1)
     return cat_all(*[unsqueeze(t, axis) for t in tensors], dim=axis)
 
 
 @op
 def unsqueeze(ctx: Node, input: Array, *, dim: int) -> Array:
-    """A new axis of size 1 at dim: a view."""
+    """Insert a dimension of size 1; the result is a view.
+
+    Args:
+        input: a tensor.
+        dim: the position of the new dimension.
+    """
     ctx.save(input.shape)
     return np.expand_dims(input, checked_axis("unsqueeze", dim, input.ndim + 1))
 
@@ -157,7 +200,12 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def squeeze(ctx: Node, input: Array, *, dim: Dim = None) -> Array:
-    """Without the axes of size 1, or without those of dim that have it: a view."""
+    """Remove dimensions of size 1; the result is a view.
+
+    Args:
+        input: a tensor.
+        dim: the dimension or dimensions to remove where their size is 1; all of size 1 by default.
+    """
     dims = range(input.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
     axes = {checked_axis("squeeze", d, input.ndim) for d in dims}
     ctx.save(input.shape)
@@ -173,7 +221,12 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def flip(ctx: Node, input: Array, *, dims: int | Sequence[int]) -> Array:
-    """The order along dims reversed."""
+    """Reverse the order of elements along dimensions.
+
+    Args:
+        input: a tensor.
+        dims: the dimension or dimensions.
+    """
     axes = tuple([checked_axis("flip", d, input.ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))])
     ctx.save(axes)
     return np.flip(input, axes).copy() if input.ndim else input.copy()
@@ -188,15 +241,21 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def roll(ctx: Node, input: Array, *, shifts: int | Sequence[int], dims: Dim = None) -> Array:
-    """Moved by `shifts` places along dims, what falls off the end coming in at the front; flattened without dims."""
+    """Shift elements along dimensions; elements shifted off one end reappear at the other.
+
+    Args:
+        input: a tensor.
+        shifts: by how many positions, for each dimension.
+        dims: the dimension or dimensions; by default the flattened tensor is shifted.
+    """
     axes = None
     if dims is not None:
         named = dims if isinstance(dims, (tuple, list)) else (dims,)
         axes = tuple([axis_and_size("roll", d, input.shape)[0] for d in named])
-        places = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
-        if len(places) != len(axes):
-            raise RuntimeError(f"roll: {len(places)} shifts for {len(axes)} dims")
-        shifts = tuple(places)
+        steps = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
+        if len(steps) != len(axes):
+            raise RuntimeError(f"roll: {len(steps)} shifts for {len(axes)} dims")
+        shifts = tuple(steps)
     ctx.save(shifts, axes)
     return np.roll(input, shifts, axes)
 
@@ -210,7 +269,12 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def repeat(ctx: Node, input: Array, *, sizes: Sequence[int]) -> Array:
-    """The whole tensor, `sizes` times along each axis; new axes come in front."""
+    """Repeat the whole tensor along each dimension.
+
+    Args:
+        input: a tensor.
+        sizes: the number of repetitions per dimension; additional dimensions come first.
+    """
     if len(sizes) < input.ndim or any([n < 0 for n in sizes]):
         raise RuntimeError(f"repeat: sizes {tuple(sizes)} do not fit a tensor of {input.ndim} dimensions")
     ctx.save(input.shape, tuple(sizes))
@@ -222,7 +286,7 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = the sum of dy's copies"""
     shape, sizes = ctx.saved
     full = (1,) * (len(sizes) - len(shape)) + shape
-    pairs = [n for size, own in zip(sizes, full) for n in (size, own)]
+    pairs = [n for count, size in zip(sizes, full) for n in (count, size)]
     return np.sum(dy.reshape(pairs), tuple(range(0, 2 * len(sizes), 2)), dy.dtype).reshape(shape)
 
 
@@ -230,7 +294,13 @@ def _(ctx: Node, dy: Array) -> Array:
 def repeat_interleave(
     ctx: Node, input: Array, *, repeats: Tensor | Sequence[int] | int, dim: int | None = None
 ) -> Array:
-    """Each element, `repeats` times in a row, along dim or flattened. `repeats` is an integer or one for each."""
+    """Repeat each element.
+
+    Args:
+        input: a tensor.
+        repeats: the number of repetitions, for all elements or for each along dim.
+        dim: the dimension; by default the tensor is flattened first.
+    """
     counts = getattr(repeats, "array", repeats)
     x = input.reshape(-1) if dim is None else input
     axis = checked_axis("repeat_interleave", 0 if dim is None else dim, x.ndim)
@@ -250,8 +320,16 @@ def _(ctx: Node, dy: Array) -> Array:
     return dx.reshape(shape)
 
 
+TRIANGLE = """{}
+
+Args:
+    input: a tensor of at least 2 dimensions, whose last two are matrices.
+    diagonal: 0 for the main diagonal, positive above it, negative below.
+"""
+
+
 def triangle(name: str, doc: str, function: Any) -> Op:
-    """tril or triu."""
+    """The op tril or triu."""
 
     def forward(ctx: Node, input: Array, *, diagonal: int = 0) -> Array:
         if input.ndim < 2:
@@ -270,13 +348,20 @@ def triangle(name: str, doc: str, function: Any) -> Op:
     return result
 
 
-tril = triangle("tril", "What lies on and below the diagonal; zeros above.", np.tril)
-triu = triangle("triu", "What lies on and above the diagonal; zeros below.", np.triu)
+tril = triangle("tril", TRIANGLE.format("Keep the elements on and below a diagonal; set the others to zero."), np.tril)
+triu = triangle("triu", TRIANGLE.format("Keep the elements on and above a diagonal; set the others to zero."), np.triu)
 
 
 @op
 def diagonal(ctx: Node, input: Array, *, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
-    """The diagonal of axes dim1 and dim2, as the last axis: a view."""
+    """Return the diagonal of two dimensions as the last dimension; the result is a view.
+
+    Args:
+        input: a tensor of at least 2 dimensions.
+        offset: 0 for the main diagonal, positive above it, negative below.
+        dim1: the first dimension, of rows.
+        dim2: the second dimension, of columns.
+    """
     first, second = checked_axis("diagonal", dim1, input.ndim), checked_axis("diagonal", dim2, input.ndim)
     if first == second or input.ndim < 2:
         raise RuntimeError(f"diagonal: dim1 and dim2 must be two axes, got {dim1} and {dim2}")
@@ -299,7 +384,12 @@ def _(ctx: Node, dy: Array) -> Array:
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The diagonal of a matrix, or the matrix that has a 1-D tensor on its diagonal."""
+    """Return the diagonal of a matrix, or the matrix with a given diagonal.
+
+    Args:
+        input: a matrix, or a 1-D tensor.
+        diagonal: 0 for the main diagonal, positive above it, negative below.
+    """
     if input.ndim == 2:
         return _diagonal(input, offset=diagonal)
     return diag_matrix(input, offset=diagonal)
@@ -326,7 +416,11 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def clone(ctx: Node, input: Array) -> Array:
-    """A copy that gradients flow through."""
+    """Copy a tensor; gradients flow through the copy.
+
+    Args:
+        input: a tensor.
+    """
     return kernels.copied(input)
 
 
@@ -338,7 +432,12 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def cast(ctx: Node, input: Array, *, dtype: DType) -> Array:
-    """The same numbers in another dtype."""
+    """Convert to another dtype.
+
+    Args:
+        input: a tensor.
+        dtype: the dtype.
+    """
     ctx.save(input.dtype)
     with np.errstate(all="ignore"):
         return input.astype(dtype)

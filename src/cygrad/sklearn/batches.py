@@ -35,7 +35,7 @@ class BatchGroup:
         for index, rows in enumerate(order[self.span].reshape(self.count, self.size), self.first):
             yield index, self.samples.batch(rows)
 
-    def at_once(self, step: CompiledFunction, order: Array, *options: Any) -> Any:
+    def at_once(self, step: CompiledFunction[..., Any], order: Array, *options: Any) -> Any:
         """Returns the results of step(*batch, *options) for all batches of an epoch, stacked. Later calls use the step
         and the options of the first call."""
         rows = order[self.span]

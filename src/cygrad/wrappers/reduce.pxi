@@ -68,7 +68,7 @@ cdef ndarray extreme(int kernel, str op, object x, int first, int last):
     y = without_axes(source, first, last)
     cdef Middle m = middle(source, first, last)
     if m.count == 0 and m.outer * m.inner:
-        raise ValueError(f"{op}: the input of shape {shape_of(source)} has nothing to choose from")
+        raise ValueError(f"{op}: cannot reduce an input of shape {shape_of(source)}, which has no elements")
     cdef cg_max_args args = cg_max_args(y=data(y), x=data(source), outer=m.outer, count=m.count, inner=m.inner)
     if m.outer * m.inner:
         launch(kernel, dtype_of(y), &args, 0.2 * m.outer * m.count * m.inner)

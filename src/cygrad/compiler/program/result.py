@@ -1,4 +1,4 @@
-"""What a step returns: which of it is computed anew by each run, and how it is put together."""
+"""What a step returns: which arrays each run computes, and how the return value is built from them."""
 
 from __future__ import annotations
 
