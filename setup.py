@@ -6,7 +6,6 @@ Everything that can be said in pyproject.toml is said there.
 from __future__ import annotations
 
 import os
-import re
 import runpy
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 
-from csrc import build_flags  # noqa: E402
+from csrc import build_flags, kernel_table  # noqa: E402
 
 
 def project_urls() -> dict[str, str]:
@@ -35,34 +34,6 @@ def project_urls() -> dict[str, str]:
         "Changelog": f"{home}/blob/main/CHANGELOG.md",
         "Issues": f"{home}/issues",
     }
-
-
-def write_argument_blocks() -> None:
-    """Declares the argument blocks of csrc/kernels.def to Cython, in src/cygrad/_blocks.pxd."""
-    types = {
-        "OUT": "void *",
-        "IN": "const void *",
-        "OUTS": "void **",
-        "INS": "const void **",
-        "IDX": "const int64_t *",
-        "N": "int64_t ",
-        "S": "double ",
-        "SEED": "uint64_t ",
-    }
-    lines = [
-        "# Made from csrc/kernels.def by setup.py.",
-        "from libc.stdint cimport int64_t, uint64_t",
-        "",
-        'cdef extern from "kernels.h":',
-    ]
-    source = re.sub(r"/\*.*?\*/", "", (ROOT / "csrc/kernels.def").read_text(), flags=re.S)
-    for name, fields in re.findall(r"KERNEL\((\w+),((?:[^()]|\(\w+\))*)\)", source):
-        lines += [f"    enum: CG_{name}", f"    ctypedef struct cg_{name}_args:"]
-        lines += [f"        {types[kind]}{field}" for kind, field in re.findall(r"(\w+)\((\w+)\)", fields)]
-    text = "\n".join(lines) + "\n"
-    path = ROOT / "src/cygrad/_blocks.pxd"
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
 
 
 def use_clang_cl(compiler) -> None:
@@ -106,29 +77,31 @@ def library(name: str, source: str, flags: list[str]):
     return name, options
 
 
-def module(name: str, source: str, **options) -> Extension:
+def module(name: str, source: str, level=build_flags.MODULES_LEVEL, **options) -> Extension:
     return Extension(
         f"cygrad.{name}",
         [source],
         include_dirs=["csrc", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
-        extra_compile_args=windows_flags(build_flags.MODULES),
+        extra_compile_args=windows_flags([*build_flags.MODULES, *level]),
         extra_link_args=build_flags.LINK,
         **options,
     )
 
 
-write_argument_blocks()
+kernel_table.write_all()
 for script in ("make_stubs.py", "make_kernel_stub.py"):
     runpy.run_path(str(ROOT / "tools" / script))["write"]()
 levels = build_flags.cpu_levels()
 libraries = [library(f"cygrad_{level}", f"csrc/isa/{level}.c", flags) for level, flags in levels.items()]
-libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in ("dispatch", "pool", "memory", "program")]
+SERVICES = ("dispatch", "program", "layout", "pool", "allocator")
+libraries += [library(f"cygrad_{name}", f"csrc/{name}.c", []) for name in SERVICES]
 kernels = module(
     "_kernels",
     "src/cygrad/_kernels.pyx",
+    level=build_flags.WRAPPERS_LEVEL,
     # The order matters to static linking: dispatch needs the levels.
-    libraries=[f"cygrad_{name}" for name in ("dispatch", "program", "pool", "memory", *levels)],
+    libraries=[f"cygrad_{name}" for name in (*SERVICES, *levels)],
     depends=HEADERS + sources_below("src/cygrad", "*.pxi", "*.pxd"),
 )
 ENGINE = [*HEADERS, *[f"src/cygrad/autograd/{name}.pxd" for name in ("arrays", "recording", "engine")]]

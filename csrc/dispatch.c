@@ -1,5 +1,5 @@
-/* Chooses, once and at run time, the CPU level whose kernels are used. Built with baseline
- * flags and without link-time optimisation: nothing here may need what it tests for. */
+/* Selects the CPU level at run time. Compiled with baseline flags and without link-time optimization: this code must not use
+ * the instructions that it tests for. */
 #include "kernels.h"
 
 #include <stddef.h>
@@ -17,7 +17,7 @@ extern const cg_table cg_table_x86_v3, cg_table_x86_v4;
 #endif
 
 const char *const cg_kernel_names[CG_KERNEL_COUNT] = {
-#define KERNEL(name, fields) #name,
+#define KERNEL(name, walk, cost, fields) #name,
 #include "kernels.def"
 #undef KERNEL
 };
@@ -33,8 +33,8 @@ static uint64_t os_saved_state(void) {
     return (uint64_t)high << 32 | low;
 }
 
-/* The feature sets of the x86-64 psABI's micro-architecture levels 3 and 4: the bits are those
- * of CPUID leaves 1, 7 and 80000001h. 1, 3 or 4 is returned. */
+/* The feature sets of the x86-64 psABI's microarchitecture levels 3 and 4; the bits
+ * are those of CPUID leaves 1, 7 and 80000001h. Returns 1, 3 or 4. */
 static int psabi_level(void) {
     unsigned a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return 1;
@@ -52,7 +52,7 @@ static int psabi_level(void) {
 
 typedef struct {
     const cg_table *table;
-    int psabi; /* the x86-64 psABI level that it needs */
+    int psabi; /* the x86-64 psABI level that it requires */
 } level;
 
 static const level levels[] = {
@@ -63,12 +63,12 @@ static const level levels[] = {
     {&cg_table_baseline, 1},
 };
 
-static const level *in_use = &levels[sizeof levels / sizeof *levels - 1];
+static const level *active = &levels[sizeof levels / sizeof *levels - 1];
 
 int cg_level_count(void) { return sizeof levels / sizeof *levels; }
 const char *cg_level_name(int i) { return levels[i].table->name; }
-int cg_level(void) { return (int)(in_use - levels); }
-void cg_use_level(int i) { in_use = &levels[i]; }
+int cg_level(void) { return (int)(active - levels); }
+void cg_use_level(int i) { active = &levels[i]; }
 
 int cg_level_supported(int i) {
 #if CG_X86
@@ -78,4 +78,4 @@ int cg_level_supported(int i) {
 #endif
 }
 
-cg_kernel cg_find(int kernel, int dtype) { return in_use->table->run[kernel][dtype]; }
+cg_kernel cg_find(int kernel, int dtype) { return active->table->run[kernel][dtype]; }

@@ -1,9 +1,8 @@
-/* The threads, and the one runner that executes launches.
+/* The thread pool, which executes launches.
  *
- * The caller does share 0, worker i does share i. Workers spin briefly after a launch, then
- * sleep. They are started by the first launch that pays for them. One caller at a time owns
- * them; a launch from another thread meanwhile runs on that thread alone, with the same bits, and
- * so do all launches of a thread that asked for it.
+ * The caller does share 0, worker i does share i. Workers spin briefly after a launch, then sleep. They are started by the
+ * first launch whose cost justifies them. One caller at a time owns the workers; a launch from another thread meanwhile
+ * runs on that thread alone, with the same bits, and so do all launches of a thread that called cg_use_one_thread(1).
  * After fork the child has no workers, and starts its own when it needs them. */
 #include "kernels.h"
 
@@ -14,7 +13,7 @@
 
 enum { MAX_THREADS = 256, SPINS = 2000, SHARE_BITS = 16 };
 
-/* A share of fewer nanoseconds costs more to hand over than to do. */
+/* Nanoseconds below which handing a share to a worker takes longer than the share. */
 static const double SHARE_COST = 20000.0;
 
 static struct {
@@ -23,12 +22,12 @@ static struct {
     cg_condition wake;
     cg_kernel kernel;
     const void *args;
-    uint64_t signal; /* number of launches << SHARE_BITS | shares of the last one */
+    uint64_t signal; /* launches so far << SHARE_BITS | shares of the last one */
     int64_t done;    /* shares that workers have finished */
     int sleepers, workers, threads;
 } pool = {.owner = CG_MUTEX_INIT, .sleep = CG_MUTEX_INIT, .wake = CG_CONDITION_INIT, .threads = 1};
 
-/* Each thread's working memory lives as long as the thread. */
+/* The working memory of each thread, freed when the thread ends. */
 static _Thread_local struct {
     void *block, *aligned;
 } scratch;
@@ -50,8 +49,8 @@ static void free_scratch_at_exit(void *block) {
 }
 #endif
 
-/* Whether this thread's launches leave the workers alone. */
-static _Thread_local int on_its_own;
+/* Whether launches from this thread stay on it. */
+static _Thread_local int one_thread;
 
 static void *thread_scratch(void) {
     if (!scratch.aligned) {
@@ -79,8 +78,8 @@ static uint64_t wait_for_signal(uint64_t seen) {
     return signal;
 }
 
-/* A worker reads the launch only when it has a share of it: then the caller waits for it, and
- * the launch stands still. `done` counts the worker's own start-up as its first share. */
+/* A worker reads the launch only if it has a share of it, because then the caller waits and the launch does not change.
+ * `done` counts the start of the worker as its first share. */
 static CG_THREAD_RESULT worker(void *arg) {
     int64_t index = (intptr_t)arg;
     void *memory = thread_scratch();
@@ -96,7 +95,7 @@ static CG_THREAD_RESULT worker(void *arg) {
     return 0;
 }
 
-/* Waits until `done` reaches `count`; below zero a worker has no memory to work in. */
+/* Wait until `done` reaches `count`. A negative value means that a worker could not allocate its working memory. */
 static int wait_for_done(int64_t count) {
     for (int spin = 0;; spin++) {
         int64_t done = __atomic_load_n(&pool.done, __ATOMIC_ACQUIRE);
@@ -105,7 +104,7 @@ static int wait_for_done(int64_t count) {
     }
 }
 
-/* After fork the mutexes are held by nobody and no worker exists. */
+/* After fork no mutex is locked and no worker exists. */
 static void forget_workers(void) {
     pool.owner = (cg_mutex)CG_MUTEX_INIT;
     pool.sleep = (cg_mutex)CG_MUTEX_INIT;
@@ -117,13 +116,13 @@ static void forget_workers(void) {
 static void before_fork(void) { cg_lock(&pool.owner); cg_lock(&pool.sleep); }
 static void after_fork(void) { cg_unlock(&pool.sleep); cg_unlock(&pool.owner); }
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-static void watch_fork(void) { pthread_atfork(before_fork, after_fork, forget_workers); }
+static void handle_fork(void) { pthread_atfork(before_fork, after_fork, forget_workers); }
 #endif
 
-/* Starts workers until there are `wanted`; fewer if the system gives no more. */
+/* Start workers up to `wanted`; fewer if the system refuses more threads. */
 static void start_workers(int wanted) {
 #if !defined(_WIN32)
-    pthread_once(&fork_once, watch_fork);
+    pthread_once(&fork_once, handle_fork);
 #else
     (void)forget_workers;
 #endif
@@ -157,7 +156,7 @@ int64_t cg_shares(double cost, int threads) {
 int cg_run(cg_kernel kernel, const void *args, double cost) {
     void *memory = thread_scratch();
     if (!memory) return -1;
-    int64_t shares = on_its_own ? 1 : cg_shares(cost, __atomic_load_n(&pool.threads, __ATOMIC_RELAXED));
+    int64_t shares = one_thread ? 1 : cg_shares(cost, __atomic_load_n(&pool.threads, __ATOMIC_RELAXED));
     if (shares > 1 && cg_try_lock(&pool.owner)) {
         start_workers((int)shares - 1);
         if (shares > pool.workers + 1) shares = pool.workers + 1;
@@ -169,8 +168,8 @@ int cg_run(cg_kernel kernel, const void *args, double cost) {
     return 0;
 }
 
-void cg_use_one_thread(int only) { on_its_own = only; }
-int cg_uses_one_thread(void) { return on_its_own; }
+void cg_use_one_thread(int only) { one_thread = only; }
+int cg_uses_one_thread(void) { return one_thread; }
 
 int cg_num_threads(void) { return __atomic_load_n(&pool.threads, __ATOMIC_RELAXED); }
 

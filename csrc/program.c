@@ -2,43 +2,8 @@
  * the other shares only where a step needs what they wrote. */
 #include "program.h"
 
-#include <stddef.h>
 #include <string.h>
 #include <time.h>
-
-#define FIELD(kind, name) {#name, kind, offsetof(block, name)},
-#define OUT(p) FIELD(CG_OUT, p)
-#define IN(p) FIELD(CG_IN, p)
-#define OUTS(p) FIELD(CG_OUTS, p)
-#define INS(p) FIELD(CG_INS, p)
-#define IDX(p) FIELD(CG_IDX, p)
-#define N(n) FIELD(CG_N, n)
-#define S(s) FIELD(CG_S, s)
-#define SEED(s) FIELD(CG_SEED, s)
-#define KERNEL(name, fields_)                                                                    \
-    case CG_##name: {                                                                            \
-        typedef cg_##name##_args block;                                                          \
-        static const cg_field fields[] = {fields_};                                              \
-        static const cg_layout layout = {sizeof(block), sizeof fields / sizeof *fields, fields}; \
-        return &layout;                                                                          \
-    }
-
-const cg_layout *cg_layout_of(int kernel) {
-    switch (kernel) {
-#include "kernels.def"
-    }
-    return 0;
-}
-
-#undef KERNEL
-#undef OUT
-#undef IN
-#undef OUTS
-#undef INS
-#undef IDX
-#undef N
-#undef S
-#undef SEED
 
 #include "threads.h"
 

@@ -5,23 +5,6 @@
 
 #include "kernels.h"
 
-enum { CG_OUT, CG_IN, CG_OUTS, CG_INS, CG_IDX, CG_N, CG_S, CG_SEED };
-
-typedef struct {
-    const char *name;
-    int kind;
-    int64_t offset;
-} cg_field;
-
-typedef struct {
-    int64_t bytes;
-    int64_t count;
-    const cg_field *fields;
-} cg_layout;
-
-/* The fields of a kernel's argument block, in order. */
-const cg_layout *cg_layout_of(int kernel);
-
 typedef struct {
     cg_kernel run;
     const void *args;

@@ -1,4 +1,4 @@
-/* The few thread primitives that the pool needs, over POSIX threads or Windows. */
+/* The thread primitives used by csrc/, on POSIX threads or Windows. */
 #ifndef CYGRAD_THREADS_H
 #define CYGRAD_THREADS_H
 
@@ -38,7 +38,7 @@ static inline void cg_wait(cg_condition *c, cg_mutex *m) { pthread_cond_wait(c, 
 static inline void cg_wake_all(cg_condition *c) { pthread_cond_broadcast(c); }
 static inline void cg_yield(void) { sched_yield(); }
 #define CG_THREAD_RESULT void *
-/* Signals stay with the threads that Python knows: the new one blocks them all. */
+/* The new thread blocks all signals, so that they are delivered to the threads of Python. */
 static inline int cg_start_thread(void *(*body)(void *), void *arg) {
     pthread_t thread;
     sigset_t all, before;

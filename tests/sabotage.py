@@ -1,7 +1,7 @@
-"""Ways of breaking the engine on purpose, to see that the tests notice.
+"""Ways to break the engine on purpose, to check that the tests notice.
 
-`sabotaged(how)` wraps every kernel wrapper and every op, for the time of a `with`, in a function that does one
-thing wrong.
+`broken_kernels` and `broken_ops` wrap every wrapper of a kernel, or every op, in a function that does one thing wrong, for
+the duration of a `with`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import cygrad.ops
 from cygrad import _kernels as kernels
 from cygrad.autograd import Op
 
-# Wrappers that configure the engine and compute nothing.
+# Functions that configure the engine and compute nothing.
 ADMINISTRATION = {
     "cpu_level", "cpu_levels", "kernel_names", "num_threads", "pooled", "set_num_threads", "use_cpu_level",
-    "fault_error", "use_tape", "wrong_number",
+    "fault_error", "use_tape", "index_error",
 }
 
 
 def shift(result: Any) -> Any:
-    """The result with its first array of floats off by about two percent."""
+    """The result with its first array of floats wrong by about two percent."""
     if isinstance(result, np.ndarray) and result.dtype.kind == "f":
         return np.asarray(result * 1.02 + 0.01, result.dtype)
     if isinstance(result, np.floating):
@@ -52,7 +52,7 @@ def wrong_value(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def shift_in_place(args: tuple[Any, ...]) -> None:
-    """The same on the arrays that come first: those that a kernel without a result has written."""
+    """The same for the first argument, which a kernel without a result has written."""
     for array in arrays_of(args[:1]):
         array[...] = shift(array)
 
@@ -89,12 +89,12 @@ def all_ops() -> list[Op]:
 
 
 def is_backward(name: str) -> bool:
-    """Whether a wrapper serves gradients: one that gives the slope beside the value does."""
+    """Whether a wrapper serves gradients, as one that returns the slope as well."""
     return "backward" in name or name.endswith("_with_slope")
 
 
 def broken(how: Callable[..., Any], name: str, function: Callable[..., Any], backward: bool) -> Callable[..., Any]:
-    """The wrapper, broken; of one that gives (value, slope), the one or the other."""
+    """The wrapper, broken; for one that returns (value, slope), only one of them."""
     if not name.endswith("_with_slope"):
         return lambda *args, **kwargs: how(function, *args, **kwargs)
 
@@ -107,7 +107,7 @@ def broken(how: Callable[..., Any], name: str, function: Callable[..., Any], bac
 
 @contextlib.contextmanager
 def broken_kernels(how: Callable[..., Any], backward: bool) -> Iterator[None]:
-    """Breaks the wrappers of backward kernels, or those of all others."""
+    """Break the wrappers of backward kernels, or those of all others."""
     originals = {
         name: function
         for name, function in vars(kernels).items()
@@ -128,7 +128,7 @@ def broken_kernels(how: Callable[..., Any], backward: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def broken_ops(how: Callable[..., Any], backward: bool) -> Iterator[None]:
-    """Breaks the gradient rules of all ops, or their forward functions."""
+    """Break the gradient rules of all ops, or their forward functions."""
     field = "rule" if backward else "forward"
     originals = [(op, getattr(op, field)) for op in all_ops() if getattr(op, field) is not None]
     for op, function in originals:

@@ -131,7 +131,7 @@ def test_running_statistics_follow_pytorch(momentum):
 
 def test_running_statistics_stay_after_an_error():
     layer = nn.BatchNorm1d(3)
-    with pytest.raises(ValueError, match="batch_norm: training needs more than one value a channel"):
+    with pytest.raises(ValueError, match="batch_norm: training needs more than one value for each channel"):
         layer(cg.ones(1, 3))
     with pytest.raises(ValueError, match="batch_norm: weight has shape"):
         F.batch_norm(cg.ones(2, 3), layer.running_mean, layer.running_var, cg.ones(2), training=True)

@@ -1,4 +1,4 @@
-"""Every table-driven test of tests/test_ops.py fails, for every row, on an engine broken on purpose."""
+"""Every table-driven test of tests/test_ops.py fails for every row on an engine that is broken on purpose."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ with_gradient = [row for row in ROWS if row.differentiable and np.float64 in row
 FORWARD, BACKWARD = False, True
 
 
-copying = [row for row in ROWS if not row.in_place]  # the others never meet a layout or an input of the caller
+copying = [row for row in ROWS if not row.in_place]  # the others never see a layout or an input of the caller
 
 
 def rows(which):
@@ -23,9 +23,9 @@ def rows(which):
 
 
 def broken_forward(row, how):
-    """What computes the row, broken: its ops, or the kernels that it calls itself."""
-    by_itself = row.in_place or row.bare
-    return sabotage.broken_kernels(how, FORWARD) if by_itself else sabotage.broken_ops(how, FORWARD)
+    """The code that computes the row, broken: its ops, or the kernels that it calls directly."""
+    calls_kernels = row.in_place or row.bare
+    return sabotage.broken_kernels(how, FORWARD) if calls_kernels else sabotage.broken_ops(how, FORWARD)
 
 
 def assert_notices(broken, test, *args):
@@ -94,7 +94,7 @@ def test_input_check_notices(row):
 
 @rows([row for row in with_reference if row.kernels])
 def test_numpy_comparison_notices_a_broken_kernel(row):
-    """The same through the wrappers: the value that is compared really comes from a kernel."""
+    """The same with broken wrappers: the compared value comes from a kernel."""
     assert_notices(
         sabotage.broken_kernels(sabotage.wrong_value, FORWARD),
         test_ops.test_agrees_with_numpy, row, row.dtypes[0], kernels.cpu_level(), None,
@@ -103,7 +103,7 @@ def test_numpy_comparison_notices_a_broken_kernel(row):
 
 @rows([row for row in with_gradient if row.kernels])
 def test_differences_notice_a_broken_kernel(row):
-    """A backward kernel off by two percent: the finite differences of the forward disagree."""
+    """A backward kernel wrong by two percent disagrees with finite differences of the forward."""
     backward = any(sabotage.is_backward(name) for name in row.kernels)
     assert_notices(
         sabotage.broken_kernels(sabotage.wrong_value, BACKWARD if backward else FORWARD),

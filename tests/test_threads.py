@@ -1,4 +1,4 @@
-"""The threads of the kernels: they survive fork, share themselves out between callers, and change no bit."""
+"""The threads of the kernels: they survive fork, serve several callers, and never change a bit."""
 
 from __future__ import annotations
 

@@ -173,7 +173,10 @@ def ops_stub(module: Module) -> str | None:
 
 def value_stub(module: Module, target: ast.expr, value: ast.expr) -> Iterator[ast.stmt]:
     """A module's constant, alias, or op made by a factory."""
-    if not isinstance(target, ast.Name) or target.id == "__all__":
+    if not isinstance(target, ast.Name):
+        return
+    if target.id == "__all__":
+        yield ast.Assign([target], value, lineno=0)
         return
     factory = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and module.functions.get(value.func.id)
     if factory and is_op_factory(factory):

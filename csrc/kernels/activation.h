@@ -1,13 +1,14 @@
-/* Activations, elementwise: forward and backward stand together. p and q are the parameters of the function, and the
- * blocks of all of them have one layout. */
+/* Activations, elementwise; forward and backward together. */
+
+/* A parameter of the function. */
+#define PARAMETER(name) const real name = R(a->name);
 
 /* y = expression of v = x */
-#define ACTIVATION(name, expression)                                  \
+#define ACTIVATION(name, parameters, expression)                      \
     KERNEL_BODY(name) {                                               \
         const real *restrict x = a->x;                                \
         real *restrict y = a->y;                                      \
-        const real p = R(a->p), q = R(a->q);                          \
-        (void)p, (void)q;                                             \
+        parameters                                                    \
         cg_range r = cg_part(a->n, CG_BLOCK, share);                  \
         _Pragma("omp simd") for (int64_t i = r.begin; i < r.end; i++) { \
             const real v = x[i];                                      \
@@ -15,29 +16,29 @@
         }                                                             \
     }
 
-/* dx = expression of g = dy and v, the saved input or output */
-#define ACTIVATION_BACKWARD(name, expression)                         \
+/* dx = expression of g = dy and v, which is the saved `input` or `output` */
+#define ACTIVATION_BACKWARD(name, saved, parameters, expression)      \
     KERNEL_BODY(name##_backward) {                                    \
-        const real *restrict dy = a->dy, *restrict saved = a->saved;  \
+        const real *restrict dy = a->dy, *restrict values = a->saved; \
         real *restrict dx = a->dx;                                    \
-        const real p = R(a->p), q = R(a->q);                          \
-        (void)p, (void)q;                                             \
+        parameters                                                    \
         cg_range r = cg_part(a->n, CG_BLOCK, share);                  \
         _Pragma("omp simd") for (int64_t i = r.begin; i < r.end; i++) { \
-            const real g = dy[i], v = saved[i];                       \
+            const real g = dy[i], v = values[i];                      \
             dx[i] = expression;                                       \
         }                                                             \
     }
 
-/* max(x, 0); v is the output */
-ACTIVATION(relu, v < 0 ? 0 : v)
-ACTIVATION_BACKWARD(relu, v > 0 ? g : 0)
+/* max(x, 0) */
+ACTIVATION(relu, , v < 0 ? 0 : v)
+ACTIVATION_BACKWARD(relu, output, , v > 0 ? g : 0)
 
-/* The same with a mask, one bit a number, set where x > 0: for large arrays, of which backward had else to fetch y from
- * afar. A group of numbers has a line of words, and bit k of word w is that of number k·WORDS + w: a bit for whole
- * vectors, as they lie. The mask has whole groups. */
+/* The same with a mask of one bit for each element, set where x > 0: for large arrays, whose y would have left the cache
+ * by the time of backward. A group of elements has WORDS words, and bit k of word w belongs to element k·WORDS + w of the
+ * group, so that whole vectors are tested at once. The mask has whole groups. */
 #define WORDS (64 / (int64_t)sizeof(real))
-#define GROUP (WORDS * CG_REAL_BITS)
+#define GROUP CG_MASK_GROUP
+_Static_assert(GROUP == WORDS * CG_REAL_BITS, "a group has a bit for each element");
 
 INLINE void NAME(relu_group)(real *restrict y, ubits *restrict mask, const real *restrict x) {
     ubits word[WORDS] = {0};
@@ -95,15 +96,16 @@ KERNEL_BODY(relu_masked_backward) {
 #undef WORDS
 #undef GROUP
 
-/* x where x > 0, else p·x; v is the input */
-ACTIVATION(leaky_relu, v > 0 ? v : p * v)
-ACTIVATION_BACKWARD(leaky_relu, v > 0 ? g : p * g)
+/* x where x > 0, else slope·x */
+ACTIVATION(leaky_relu, PARAMETER(slope), v > 0 ? v : slope * v)
+ACTIVATION_BACKWARD(leaky_relu, input, PARAMETER(slope), v > 0 ? g : slope * g)
 
-/* q·(x where x > 0, else p·(eˣ − 1)); v is the input */
-ACTIVATION(elu, NAME(select)(v > 0, q * v, q * p * NAME(expm1)(v)))
-ACTIVATION_BACKWARD(elu, NAME(select)(v > 0, q * g, q * p * NAME(exp)(v) * g))
+/* scale·(x where x > 0, else alpha·(eˣ − 1)) */
+ACTIVATION(elu, PARAMETER(alpha) PARAMETER(scale), NAME(select)(v > 0, scale * v, scale * alpha * NAME(expm1)(v)))
+ACTIVATION_BACKWARD(elu, input, PARAMETER(alpha) PARAMETER(scale),
+                    NAME(select)(v > 0, scale * g, scale * alpha * NAME(exp)(v) * g))
 
-/* y = f(x), and its slope f′(x) unless that is NULL: where most of the work is in what both share. dx = dy·slope. */
+/* y = f(x) and its slope f′(x), unless that is NULL, where the two share most of the work. dx = dy·slope. */
 #define SLOPED(name)                                                  \
     KERNEL_BODY(name) {                                               \
         const real *restrict x = a->x;                                \
@@ -149,30 +151,33 @@ INLINE real NAME(silu_of)(real v, real *slope) {
 }
 SLOPED(silu)
 
-/* σ(x) = 1/(1 + e⁻ˣ); v is the output */
-ACTIVATION(sigmoid, NAME(sigmoid)(v))
-ACTIVATION_BACKWARD(sigmoid, g * v * (1 - v))
+/* σ(x) = 1/(1 + e⁻ˣ) */
+ACTIVATION(sigmoid, , NAME(sigmoid)(v))
+ACTIVATION_BACKWARD(sigmoid, output, , g * v * (1 - v))
 
-/* tanh x; v is the output */
-ACTIVATION(tanh, NAME(tanh)(v))
-ACTIVATION_BACKWARD(tanh, g * (1 - v * v))
+/* tanh x */
+ACTIVATION(tanh, , NAME(tanh)(v))
+ACTIVATION_BACKWARD(tanh, output, , g * (1 - v * v))
 
-/* log(1 + e^(p·x))/p, and x where p·x > q; v is the input */
-ACTIVATION(softplus, NAME(select)(p * v > q, v, NAME(softplus)(p * v) / p))
-ACTIVATION_BACKWARD(softplus, NAME(select)(p * v > q, g, g * NAME(sigmoid)(p * v)))
+/* log(1 + e^(beta·x))/beta, and x where beta·x > threshold */
+ACTIVATION(softplus, PARAMETER(beta) PARAMETER(threshold),
+           NAME(select)(beta * v > threshold, v, NAME(softplus)(beta * v) / beta))
+ACTIVATION_BACKWARD(softplus, input, PARAMETER(beta) PARAMETER(threshold),
+                    NAME(select)(beta * v > threshold, g, g * NAME(sigmoid)(beta * v)))
 
-/* eˣ; v is the output */
-ACTIVATION(exp, NAME(exp)(v))
-ACTIVATION_BACKWARD(exp, g * v)
+/* eˣ */
+ACTIVATION(exp, , NAME(exp)(v))
+ACTIVATION_BACKWARD(exp, output, , g * v)
 
-/* log x; v is the input */
-ACTIVATION(log, NAME(log)(v))
-ACTIVATION_BACKWARD(log, g / v)
+/* log x */
+ACTIVATION(log, , NAME(log)(v))
+ACTIVATION_BACKWARD(log, input, , g / v)
 
-/* erf x, with slope 2/√π·e^(−x²); v is the input */
-ACTIVATION(erf, NAME(erf)(v))
-ACTIVATION_BACKWARD(erf, g * R(1.12837916709551257390) * NAME(exp)(-v * v))
+/* erf x, with slope 2/√π·e^(−x²) */
+ACTIVATION(erf, , NAME(erf)(v))
+ACTIVATION_BACKWARD(erf, input, , g * R(1.12837916709551257390) * NAME(exp)(-v * v))
 
+#undef PARAMETER
 #undef ACTIVATION
 #undef ACTIVATION_BACKWARD
 #undef SLOPED

@@ -1,4 +1,4 @@
-/* The whole list for one CPU level: every family once for float32, once for float64.
+/* All kernels for one CPU level: each family once for float32, once for float64.
  * Included by isa/<level>.c, which names the level and is compiled with its flags. */
 #include "kernel.h"
 #include "philox.h"
@@ -19,7 +19,7 @@
 const cg_table CG_TABLE(CG_LEVEL) = {
     CG_STRING(CG_LEVEL),
     {
-#define KERNEL(name, fields) {name##_kernel_f32, name##_kernel_f64},
+#define KERNEL(name, walk, cost, fields) {name##_kernel_f32, name##_kernel_f64},
 #include "../kernels.def"
 #undef KERNEL
     },

@@ -1,8 +1,8 @@
-/* Samples changed in their values, covered and mixed: x is [n, …], every sample with parameters of its own. */
+/* Augmentations of pixel values: color, noise, erasing, pasting, mixing. x is [n, …]; each sample has its own parameters. */
 
 #if CG_REAL_BITS == 32
 enum { COLOR_CHUNK = 256 };
-enum { NOISE_NUMBERS = 8 * PHILOX_GROUP }; /* made at once */
+enum { NOISE_NUMBERS = 8 * PHILOX_GROUP }; /* drawn together */
 #endif
 
 INLINE real NAME(clamp)(real v, real low, real high) {
@@ -10,7 +10,7 @@ INLINE real NAME(clamp)(real v, real low, real high) {
     return NAME(select)(v > high, high, v);
 }
 
-/* What a channel counts in the grey of a pixel: ITU-R BT.601 for red, green and blue, else all alike. */
+/* The weight of a channel in the gray value of a pixel: ITU-R BT.601 for red, green and blue, else equal weights. */
 static real NAME(grey_weight)(int64_t channel, int64_t channels) {
     static const double rgb[] = {0.2989, 0.587, 0.114};
     return channels == 3 ? R(rgb[channel]) : R(1.0 / (double)channels);
@@ -35,7 +35,7 @@ static void NAME(brighten)(real *restrict y, const real *restrict x, int64_t n, 
     for (int64_t j = 0; j < n; j++) y[j] = NAME(clamp)(c * NAME(clamp)(b * x[j], low, high) + shift, low, high);
 }
 
-/* v = clamp(s·v + (1 − s)·grey of the pixel) for n pixels */
+/* v = clamp(s·v + (1 − s)·gray of the pixel) for n pixels */
 static void NAME(saturate)(real *restrict v, int64_t n, int64_t channels, int64_t pixels, real s, real low, real high) {
     real grey[COLOR_CHUNK];
     for (int64_t j = 0; j < n; j++) grey[j] = 0;
@@ -50,7 +50,7 @@ static void NAME(saturate)(real *restrict v, int64_t n, int64_t channels, int64_
 }
 
 /* Brightness, contrast, saturation (b, c, s) = factors[i], each followed by a clamp to [low, high]: v = b·x;
- * v ← c·v + (1 − c)·mean of the grey of v; y = s·v + (1 − s)·grey of the pixel. */
+ * v ← c·v + (1 − c)·mean of the gray of v; y = s·v + (1 − s)·gray of the pixel. */
 KERNEL_BODY(color) {
     const int64_t channels = a->channels, pixels = a->pixels;
     const real low = R(a->low), high = R(a->high);
@@ -96,10 +96,10 @@ INLINE real NAME(sin_small)(real x) {
     return x * (1 - z * R(1.0 / (2 * 3)) * p);
 }
 
-/* n numbers from N(0, 1), whole groups of them, made of words: of each group of 32 the first 16 give lengths, the others angles, and cosines come
- * before sines. Words p and q give √(−2 ln((p + ½)/2³²)) times the cosine and the sine of 2π·q/2³², which the two high bits
- * of q turn by quarters. G. E. P. Box, M. E. Muller (1958). Several groups at once keep the processor from waiting for one
- * chain of operations after the other. */
+/* n samples of N(0, 1), in whole groups, from words: in each group of 32 the first 16 give lengths and the others angles;
+ * cosines come before sines. Words p and q give √(−2 ln((p + ½)/2³²)) times the cosine and the sine of 2π·q/2³², rotated by
+ * quarter turns according to the two high bits of q. G. E. P. Box, M. E. Muller (1958). Several groups at once hide the
+ * latency of the chain of operations. */
 INLINE void NAME(normal_groups)(real *restrict z, const uint32_t *restrict words, int64_t n) {
     enum { HALF = PHILOX_GROUP / 2 };
     for (int64_t g = 0; g < n; g += PHILOX_GROUP)
@@ -119,8 +119,8 @@ INLINE void NAME(normal_groups)(real *restrict z, const uint32_t *restrict words
         }
 }
 
-/* y = clamp(x + mean + sigmas[i]·z), z from N(0, 1): number j of sample i is a function of (seed, offset, i, j). A sample
- * uses up a counter for four numbers, in whole groups of 8. */
+/* y = clamp(x + mean + sigmas[i]·z), z from N(0, 1): element j of sample i is a function of (seed, offset, i, j). A sample
+ * uses one counter for four elements, in whole groups of 8. */
 KERNEL_BODY(gaussian_noise) {
     const int64_t size = a->size;
     const real mean = R(a->mean), low = R(a->low), high = R(a->high);
@@ -142,7 +142,7 @@ KERNEL_BODY(gaussian_noise) {
     }
 }
 
-/* y[i] = x[i], but in box (top, left, height, width) = boxes[i], which lies in the image, `from(i, channel, place)` */
+/* y[i] = x[i], but `from(i, channel, place)` in the box (top, left, height, width) = boxes[i], which lies in the image */
 #undef BOXES
 #define BOXES(from)                                                                                        \
     const int64_t w = a->width, plane = a->height * w;                                                     \
@@ -159,7 +159,7 @@ KERNEL_BODY(gaussian_noise) {
  * with cutout". */
 KERNEL_BODY(erase) { BOXES(((const real *)a->values)[p % a->channels]) }
 
-/* CutMix: what stands there in other[index[i]]. S. Yun et al. (2019), "CutMix: regularization strategy to train strong
+/* CutMix: the same box of other[index[i]]. S. Yun et al. (2019), "CutMix: regularization strategy to train strong
  * classifiers with localizable features". */
 KERNEL_BODY(paste) {
     BOXES(((const real *)a->other)[(a->index[i] * a->channels + p % a->channels) * plane + v * w + u])

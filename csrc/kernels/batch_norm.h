@@ -1,27 +1,27 @@
-/* Batch norm of x[rows, channels, inner]: one mean and variance a channel, over rows and inner.
+/* Batch norm of x[rows, channels, inner]: mean and variance of each channel, over rows and inner.
  *   y = (x − mean)·rstd·weight + bias,  rstd = 1/√(var + eps)
  * S. Ioffe, C. Szegedy (2015), "Batch normalization". weight and bias may be NULL (ones and zeros).
- * Columns (inner = 1) are dealt in blocks of CHANNEL_BLOCK, and taken MOST_COLUMNS at a time, so that what is kept of them
- * stays in the first cache. */
+ * Columns (inner = 1) are divided among shares in blocks of CHANNEL_BLOCK, and processed MOST_COLUMNS at a time, so that
+ * their statistics stay in the first-level cache. */
 #define CHANNEL_BLOCK 256
 #define MOST_COLUMNS 2048
 #define STATS_ROWS 32
 #define TILE_VECS 4
 #define NEAR_BYTES (512 << 10)
 
-/* Mean and sum of squared deviations M2 of n numbers, grown run by run. T. F. Chan, G. H. Golub, R. J. LeVeque
- * (1983), "Algorithms for computing the sample variance": no difference of large sums is ever taken. */
+/* Mean and sum of squared deviations M2 of n elements, updated run by run. T. F. Chan, G. H. Golub, R. J. LeVeque
+ * (1983), "Algorithms for computing the sample variance": it never subtracts large sums. */
 typedef struct { real n, mean, m2; } NAME(moments);
 #define moments NAME(moments)
 
-/* Joins a run of k numbers: shift is near its mean, s and q are Σ(x − shift) and Σ(x − shift)². */
+/* Merge a run of k elements: shift is near its mean, s and q are Σ(x − shift) and Σ(x − shift)². */
 INLINE moments NAME(join)(moments m, real k, real shift, real s, real q) {
     const real run_mean = shift + s / k, run_m2 = q - s * s / k, n = m.n + k, delta = run_mean - m.mean;
     return (moments){n, m.mean + delta * (k / n), m.m2 + run_m2 + delta * delta * (m.n * k / n)};
 }
 
-/* The moments of one contiguous line, added to m, in one pass: in each run of k numbers, shift is the mean of the first
- * `head`, which is near enough, for k·(shift − mean)² ≤ k/head·M2: squares lose at most log₂(k/head) bits. */
+/* Add the moments of one contiguous line to m, in one pass: in each run of k elements, shift is the mean of the first
+ * `head`. That is near enough, because k·(shift − mean)² ≤ k/head·M2: squares lose at most log₂(k/head) bits. */
 static moments NAME(line_moments)(moments m, const real *x, int64_t n) {
     for (int64_t i = 0; i < n; i += CG_BLOCK) {
         const int64_t k = cg_min(CG_BLOCK, n - i), head = cg_min(2 * LANES, k);
@@ -44,8 +44,8 @@ static moments NAME(line_moments)(moments m, const real *x, int64_t n) {
     return m;
 }
 
-/* A pass down the rows goes along them, by tiles of some rows and a few vectors: memory is read as it lies, a line of the
- * cache is used up at once, and what is kept of a column is read and written once for all rows of the tile.
+/* A pass down the rows walks tiles of some rows and a few vectors: memory is read in order, each cache line is used
+ * entirely at once, and the sums of a column are read and written once for all rows of the tile.
  * pass(…, i, j, rows, vecs, n): rows i … of columns j …, n of them in each vector. */
 #define EACH_TILE(first, end, tall, cols, pass, ...)                                       \
     for (int64_t i = first; i < end; i += tall) {                                          \
@@ -64,8 +64,8 @@ static moments NAME(line_moments)(moments m, const real *x, int64_t n) {
         _Pragma("GCC unroll 4")        \
         for (int v = 0; v < vecs; v++)
 
-/* Where x, of so many bytes, lies near, the rows of a tile are a whole run; few of them where many that lie apart would
- * take each other's places in the first cache. */
+/* The rows of a tile: a whole run if x, of this size in bytes, is in a near cache, else few, because rows far apart would
+ * evict each other from the first-level cache. */
 INLINE int64_t NAME(tile_rows)(int64_t bytes) { return bytes <= NEAR_BYTES ? STATS_ROWS : 4; }
 
 INLINE void NAME(load_tile)(vec *tile, const real *x, int vecs, int64_t n) {
@@ -91,7 +91,7 @@ INLINE void NAME(add_deviations)(real *s, real *q, const real *shift, const real
 }
 
 /* mean[j] and m2[j] of columns x[·, j], in one pass; shift is the first row of each run of rows, for which
- * k·(shift − mean)² ≤ k·M2. s and q are room for a number a column. */
+ * k·(shift − mean)² ≤ k·M2. s and q are working memory, one element for each column. */
 static void NAME(column_moments)(real *restrict mean, real *restrict m2, real *restrict s, real *restrict q,
                                  const real *restrict x, int64_t rows, int64_t stride, int64_t cols, int64_t tall) {
     for (int64_t j = 0; j < cols; j++) mean[j] = m2[j] = s[j] = q[j] = 0;
@@ -99,7 +99,7 @@ static void NAME(column_moments)(real *restrict mean, real *restrict m2, real *r
         const int64_t end = cg_min(first + STATS_ROWS, rows);
         const real k = (real)(end - first), before = (real)first, n = before + k, *restrict shift = x + first * stride;
         EACH_TILE(first, end, tall, cols, NAME(add_deviations), s, q, shift, x, stride);
-        for (int64_t j = 0; j < cols; j++) { /* join, of lines */
+        for (int64_t j = 0; j < cols; j++) { /* the merge, for lines */
             const real delta = shift[j] + s[j] / k - mean[j];
             mean[j] += delta * (k / n);
             m2[j] += q[j] - s[j] * s[j] / k + delta * delta * (before * k / n);
@@ -121,7 +121,7 @@ INLINE void NAME(normal_tile)(real *y, const real *x, const real *mean, const re
     }
 }
 
-/* The weight of this batch in the running statistics: 1/n for batch number n where batches are counted. */
+/* The weight of this batch in the running statistics: 1/n for the n-th batch if batches are counted. */
 INLINE double NAME(momentum_of)(const cg_batch_norm_args *a) {
     return a->batches ? 1 / (double)(*a->batches + 1) : a->momentum;
 }
@@ -170,7 +170,7 @@ static void NAME(batch_norm_channel)(const cg_batch_norm_args *a, int64_t c) {
         for (int64_t j = 0; j < a->inner; j++) y[i * step + j] = (x[i * step + j] - mean) * scale + shift;
 }
 
-/* In training: y, mean and rstd of the batch, and the running statistics moved (running_mean, running_var may be
+/* In training: y, mean and rstd of the batch, and updated running statistics (running_mean, running_var may be
  * NULL). rows·inner > 1. */
 KERNEL_BODY(batch_norm) {
     if (a->inner == 1) {
@@ -183,7 +183,7 @@ KERNEL_BODY(batch_norm) {
     for (int64_t c = r.begin; c < r.end; c++) NAME(batch_norm_channel)(a, c);
 }
 
-/* In evaluation: y from the statistics given; writes rstd, which backward needs. */
+/* In evaluation: y from the given statistics; also rstd, which backward needs. */
 KERNEL_BODY(batch_norm_eval) {
     const real *restrict x = a->x, *mean = a->mean, *var = a->var, *weight = a->weight, *bias = a->bias;
     real *restrict y = a->y, *rstd = a->rstd;
@@ -220,7 +220,7 @@ INLINE void NAME(add_slopes)(real *w, real *b, const real *dy, const real *x, co
     NAME(store_tile)(b + j, sums, vecs, n);
 }
 
-/* db = Σ dy and dw = Σ dy·(x − mean) of columns, by runs of STATS_ROWS rows. w and b are room for a number a column. */
+/* db = Σ dy and dw = Σ dy·(x − mean) of columns, by runs of STATS_ROWS rows. w and b are working memory, one element for each column. */
 static void NAME(column_slopes)(real *restrict dw, real *restrict db, real *restrict w, real *restrict b, const real *dy,
                                 const real *x, const real *mean, int64_t rows, int64_t stride, int64_t cols,
                                 int64_t tall) {
@@ -281,7 +281,7 @@ static void NAME(batch_norm_channel_backward)(const cg_batch_norm_backward_args 
     for (int64_t i = 0; i < a->rows; i++) {
         real sum = NAME(sum_line)(dy + i * step, a->inner);
         db += sum;
-        dw += NAME(centred_dot_line)(dy + i * step, x + i * step, mean, a->inner);
+        dw += NAME(centered_dot_line)(dy + i * step, x + i * step, mean, a->inner);
     }
     dw *= rstd;
     if (a->dw) ((real *)a->dw)[c] = dw;

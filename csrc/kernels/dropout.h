@@ -1,17 +1,17 @@
 /* Dropout. N. Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting". */
 
-#define DROPOUT_GROUP (2 * PHILOX_GROUP) /* two numbers a word */
+#define DROPOUT_GROUP (2 * PHILOX_GROUP) /* two elements for each word */
 
-/* One group: y = x·scale and mask = 1 where the half word reaches the limit, else 0 */
+/* One group: y = x·scale and mask = 1 if the half word reaches the limit, else 0 */
 INLINE void NAME(dropout_group)(real *restrict y, uint8_t *restrict mask, const real *restrict x,
                                 const uint16_t *restrict halves, uint32_t limit, real scale) {
     for (int64_t j = 0; j < DROPOUT_GROUP; j++) y[j] = x[j] * (halves[j] < limit ? 0 : scale);
     for (int64_t j = 0; mask && j < DROPOUT_GROUP; j++) mask[j] = halves[j] >= limit;
 }
 
-/* y = x·mask/(1 − p), mask[i] = 0 with probability p: where 16 bits of Philox at (seed, offset), the low half of word i/2 for
- * even i and the high half for odd, are below p·2¹⁶, rounded. So p is met to 2⁻¹⁷, at half the price of a word a number.
- * The mask, one byte a number, is written for backward unless it is NULL. */
+/* y = x·mask/(1 − p), mask[i] = 0 with probability p: if 16 bits of Philox at (seed, offset), the low half of word i/2 for
+ * even i and the high half for odd i, are below p·2¹⁶, rounded. That is p to within 2⁻¹⁷, at half the cost of one word for
+ * each element. The mask, one byte for each element, is written for backward unless it is NULL. */
 KERNEL_BODY(dropout) {
     const real *restrict x = a->x, scale = a->p < 1 ? R(1 / (1 - a->p)) : 0;
     real *restrict y = a->y;
@@ -26,7 +26,7 @@ KERNEL_BODY(dropout) {
         if (n >= DROPOUT_GROUP) {
             if (mask) NAME(dropout_group)(y + i, mask + i, x + i, drawn.halves, limit, scale);
             else NAME(dropout_group)(y + i, 0, x + i, drawn.halves, limit, scale);
-        } else { /* the last group is made in full beside the arrays */
+        } else { /* the last group is computed in full in a buffer */
             real in[DROPOUT_GROUP] = {0}, out[DROPOUT_GROUP];
             uint8_t kept[DROPOUT_GROUP];
             memcpy(in, x + i, n * sizeof(real));

@@ -1,5 +1,5 @@
-/* Arithmetic of two operands. x and y are read along rows and columns with steps of their own, so that a number, a row
- * or a column is broadcast without being written out: element (i, j) of x is x[i·x_row + j·x_col]. */
+/* Arithmetic of two operands. x and y have steps of their own along rows and columns, so that a scalar, a row
+ * or a column is broadcast without a copy: element (i, j) of x is x[i·x_row + j·x_col]. */
 
 /* out[rows, cols] = expression of u = x, v = y; a step along columns is 0 or 1 */
 #define ARITHMETIC(name, expression)                                                         \

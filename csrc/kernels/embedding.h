@@ -1,4 +1,4 @@
-/* Rows of a table, taken by number and given back. Every index was checked to lie in the table. */
+/* Gathering and scattering of rows. Every index has been checked to be in range. */
 
 /* y[i] = x[index[i]], rows of row_bytes bytes of any dtype */
 KERNEL_BODY(gather_rows) {
@@ -9,8 +9,8 @@ KERNEL_BODY(gather_rows) {
         memcpy(y + i * a->row_bytes, x + a->index[i] * a->row_bytes, a->row_bytes);
 }
 
-/* dx[index[i]] += dy[i] from zeros, in the order of i; rows of `padding` stay zero (−1: none). A share has columns of
- * its own. */
+/* dx[index[i]] += dy[i] from zeros, in the order of i; row `padding` stays zero (−1: none). Each share has its own
+ * columns. */
 KERNEL_BODY(scatter_rows) {
     const real *dy = a->dy;
     real *dx = a->dx;

@@ -1,5 +1,4 @@
-/* Every family once, for the precision that CG_REAL_BITS chooses. No include guard:
- * all.h includes this file twice. */
+/* All families, for the precision selected by CG_REAL_BITS. No include guard: all.h includes this file twice. */
 #include "real.h"
 
 #include "simd.h"

@@ -1,13 +1,13 @@
-/* Matrix products. C is cut into tiles of GEMM_ROWS × GEMM_COLS numbers, which a loop over k sums in registers; a strip is
- * the tiles of the same rows, one after the other, so that what they share is worked out once. B is read from packed panels
- * that stay in the caches, A in place; either the other way where it pays. Where columns are too few to fill a vector, they
- * are dot products (gemm_dots), or C is made transposed (gemm_swapped).
+/* Matrix products. C is cut into tiles of GEMM_ROWS × GEMM_COLS elements, which a loop over k sums in registers; a strip is
+ * the tiles of the same rows, one after the other, so that work they share is done once. B is read from packed panels that
+ * stay in the caches, A in place; either the other way where that is faster. Columns too few to fill a vector are computed
+ * as dot products (gemm_dots), or as the transpose of C (gemm_swapped).
  * Structure: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008. */
 
 #ifndef CYGRAD_GEMM_H
 #define CYGRAD_GEMM_H
 
-/* Rows of a tile, two vectors wide: the sums, two vectors of B and one number of A fill the registers. */
+/* Rows of a tile, two vectors wide: the sums, two vectors of B and one element of A fill the registers. */
 #if defined(__AVX512F__)
 #define GEMM_ROWS 14
 #elif defined(__aarch64__)
@@ -35,12 +35,12 @@
 #define GEMM_EACH_ROWS_14(X)
 #endif
 
-/* Numbers of k in a block, at most; bytes of a packed block of A (half of a second-level cache), of B, of the part of B
- * that strips take in turns, and of a product made the other way round. */
+/* The largest k of a block; bytes of a packed block of A (half of a second-level cache), of B, of the part of B that the
+ * strips share, and of a transposed product. */
 enum { GEMM_K = 1024, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20, GEMM_GROUP_BYTES = 256 << 10,
        GEMM_SWAPPED_BYTES = 1 << 20 };
 
-/* A tile asks for its part of C before it sums, where the sums take longer than memory. */
+/* A tile prefetches its part of C before it sums, if the sums take longer than memory. */
 enum { GEMM_PREFETCH_K = 128 };
 
 enum { GEMM_LINEAR, GEMM_RELU }; /* the argument `activation` */
@@ -49,7 +49,7 @@ enum { GEMM_LINEAR, GEMM_RELU }; /* the argument `activation` */
 
 #define GEMM_COLS (2 * LANES)
 
-/* A matrix somewhere in memory: element (i, j) is p[i·row + j·col]. */
+/* A strided matrix: element (i, j) is p[i·row + j·col]. */
 typedef struct { const real *p; int64_t row, col; } NAME(gemm_view);
 #define gemm_view NAME(gemm_view)
 
@@ -58,11 +58,11 @@ static inline gemm_view NAME(gemm_part)(gemm_view x, int64_t i, int64_t j) {
 }
 #define gemm_part NAME(gemm_part)
 
-/* Where a tile goes: C = sum (+ C) (+ bias), then the activation, then 0 where the mask is not positive. */
+/* The destination of a tile: C = sum (+ C) (+ bias), then the activation, then 0 where the mask is not positive. */
 typedef struct { real *c; int64_t ldc; const real *bias, *mask; int accumulate, relu; } NAME(gemm_target);
 #define gemm_target NAME(gemm_target)
 
-/* The same from row i and column j on. */
+/* The same, starting at row i and column j. */
 INLINE gemm_target NAME(gemm_target_at)(gemm_target to, int64_t i, int64_t j) {
     to.c += i * to.ldc + j;
     if (to.bias) to.bias += j;
@@ -70,12 +70,12 @@ INLINE gemm_target NAME(gemm_target_at)(gemm_target to, int64_t i, int64_t j) {
     return to;
 }
 
-/* The columns of B that a strip takes: number j of row p of tile t is p[t·step + p·row + j]. The last vector of columns,
- * where it is not full, is at `edge`, filled up. */
+/* The columns of B for a strip: element j of row p of tile t is p[t·step + p·row + j]. The last vector of columns, if
+ * partial, is at `edge`, padded. */
 typedef struct { const real *p, *edge; int64_t step, row, edge_row; } NAME(gemm_columns);
 #define gemm_columns NAME(gemm_columns)
 
-/* One tile of `rows` × `vecs`·LANES, sums in registers; of the last vector only `lanes` numbers are in C. */
+/* One tile of `rows` × `vecs`·LANES, summed in registers; only `lanes` elements of the last vector are in C. */
 INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_view a, const real *b, int64_t b_row,
                             gemm_target to) {
     vec sum[GEMM_ROWS][2];
@@ -157,7 +157,7 @@ INLINE void NAME(gemm_pack_transposed)(real *to, int64_t width, gemm_view x, int
     }
 }
 
-/* The same of any x. */
+/* The same for any x. */
 INLINE void NAME(gemm_pack_rows)(real *to, int64_t width, gemm_view x, int64_t count, int64_t k) {
     if (x.col == 1 && count == LANES)
         for (int64_t p = 0; p < k; p++) STORE(to + p * width, LOAD(x.p + p * x.row));
@@ -168,8 +168,8 @@ INLINE void NAME(gemm_pack_rows)(real *to, int64_t width, gemm_view x, int64_t c
             for (int64_t i = 0; i < LANES; i++) to[p * width + i] = i < count ? x.p[p * x.row + i * x.col] : 0;
 }
 
-/* Packs x (k × count numbers, count ≤ width) into rows of `width`, vector by vector. The last vector of a row, filled up
- * with zeros, may reach into the next row: so it is written before the others. */
+/* Pack x (k × count elements, count ≤ width) into rows of `width`, vector by vector. The last vector of a row, padded with
+ * zeros, may extend into the next row, so it is written before the others. */
 static void NAME(gemm_pack)(real *to, int64_t width, gemm_view x, int64_t count, int64_t k) {
     for (int64_t i = (count - 1) / LANES * LANES; i >= 0; i -= LANES)
         if (x.row == 1 && x.col != 1)
@@ -181,8 +181,8 @@ static void NAME(gemm_pack)(real *to, int64_t width, gemm_view x, int64_t count,
 typedef struct { int64_t begin, end, step; } NAME(gemm_span);
 #define gemm_span NAME(gemm_span)
 
-/* One block of C, of A (i rows × k), which is packed on the way where there is room for it, and of B (k × j columns):
- * columns in groups, whose part of B stays in the second-level cache. */
+/* One block of C, of A (i rows × k), which is packed if there is room, and of B (k × j columns): columns in
+ * groups whose part of B stays in the second-level cache. */
 static void NAME(gemm_block)(gemm_span i, int64_t cols, int64_t k, gemm_view a, real *a_packed, gemm_columns b,
                              gemm_target to) {
     const int64_t tiles = cg_max(1, GEMM_GROUP_BYTES / (cg_max(1, k) * GEMM_COLS * (int64_t)sizeof(real)));
@@ -200,7 +200,7 @@ static void NAME(gemm_block)(gemm_span i, int64_t cols, int64_t k, gemm_view a, 
     }
 }
 
-/* sums[i] = Σ of k numbers of row i of A (+ sums[i]), of a block that is packed or read next; a.row = 1 */
+/* sums[i] = Σ over k of row i of A (+ sums[i]), of a block that is packed or read next; a.row = 1 */
 static void NAME(gemm_sum_rows)(real *sums, gemm_view a, int64_t rows, int64_t k, int accumulate) {
     enum { WIDTH = 64 };
     for (int64_t i = 0; i < rows; i += WIDTH) {
@@ -212,7 +212,7 @@ static void NAME(gemm_sum_rows)(real *sums, gemm_view a, int64_t rows, int64_t k
 }
 
 /* Columns of C as dot products of rows of A and columns of B, both contiguous: LANES rows at a time, whose sums become one
- * vector. It pays for columns so few that most of a vector of them would be empty. */
+ * vector. This is faster if most of a vector of columns would be empty. */
 static int NAME(gemm_dots_pay)(gemm_view a, gemm_view b, int64_t cols, int64_t k) {
     return a.col == 1 && b.row == 1 && 2 * cols * (k + 4 * LANES) <= k * LANES;
 }
@@ -251,7 +251,7 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, g
     int64_t k_blocks = cg_max(1, cg_ceil_div(g->k, GEMM_K)), k_step = cg_max(1, cg_ceil_div(g->k, k_blocks));
     int64_t i_step = GEMM_A_BYTES / (k_step * (int64_t)sizeof(real)) / i.step * i.step;
     int64_t j_step = GEMM_B_BYTES / (k_step * (int64_t)sizeof(real)) / j.step * j.step;
-    /* rows of A a multiple of a page apart would push each other out of the first-level cache */
+    /* rows of A a multiple of a page apart would evict each other from the first-level cache */
     int pages_apart = a.row && a.row * (int64_t)sizeof(real) % 4096 == 0;
     int pack_a = j.end - j.begin > (pages_apart ? 2 : 32) * GEMM_COLS;
     int pack_b = b.col != 1 || i.end - i.begin > 4 * GEMM_ROWS;
@@ -284,14 +284,14 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, g
         }
 }
 
-/* Whether Cᵀ = Bᵀ·Aᵀ fills its vectors better, by a tenth at least: as the gradient of a weight of few inputs does. */
+/* Whether Cᵀ = Bᵀ·Aᵀ fills its vectors better by at least a tenth, as for the gradient of a weight with few inputs. */
 static int NAME(gemm_swap_pays)(const cg_gemm_args *g) {
     const int plain = g->batch == 1 && !g->bias && !g->mask && g->activation == GEMM_LINEAR && g->a_row == 1;
     return plain && g->k >= 16 && g->k <= GEMM_K && g->m * g->n * (int64_t)sizeof(real) <= GEMM_SWAPPED_BYTES &&
            11 * g->n * cg_ceil_div(g->m, LANES) <= 10 * g->m * cg_ceil_div(g->n, LANES);
 }
 
-/* The share's rows of C by way of columns of Cᵀ, in working memory. The bits are the same. */
+/* The share's rows of C as columns of Cᵀ, in working memory, with the same bits. */
 static void NAME(gemm_swapped)(const cg_gemm_args *g, cg_share share) {
     const cg_range r = cg_part(g->m, GEMM_COLS, share);
     const int64_t width = r.end - r.begin;
@@ -310,8 +310,8 @@ static void NAME(gemm_swapped)(const cg_gemm_args *g, cg_share share) {
     }
 }
 
-/* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; with a mask[m, n], which lies as C does, 0 where that is
- * not positive, as the gradient of a ReLU is. `batch` such products, `…_batch` apart. Strides of A and B are in elements, of
+/* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; with a mask[m, n] in the layout of C, 0 where
+ * that is not positive, as in the gradient of ReLU. `batch` such products, `…_batch` apart. Strides of A and B are in elements, of
  * any sign or zero; rows of C are contiguous, ldc apart. row_sums[m] = Σ A over k, unless it is NULL: then a_row and batch
  * are 1. */
 KERNEL_BODY(gemm) {

@@ -1,4 +1,4 @@
-/* The norm of many gradients taken as one vector, and clipping in place. */
+/* The norm of many gradients as one vector, and clipping in place. */
 
 /* Σ|x|ᵖ, or the extreme of |x|, of one block */
 static double NAME(block_norm)(const real *x, int64_t n, double p) {
@@ -22,18 +22,18 @@ static double NAME(block_norm)(const real *x, int64_t n, double p) {
     return NAME(sum_line)(powers, n);
 }
 
-/* partial[b] = the part of block b in the p-norm of all arrays; doubles */
+/* partial[b] = the contribution of block b to the p-norm of all arrays; doubles */
 KERNEL_BODY(grad_norm_blocks) {
     double *partial = a->partial;
-    CG_EACH_PIECE(piece, a, share) {
-        const real *g = a->g[piece.tensor];
-        int64_t block = piece.block;
-        for (int64_t i = piece.begin; i < piece.end; i += CG_BLOCK)
-            partial[block++] = NAME(block_norm)(g + i, cg_min(CG_BLOCK, piece.end - i), a->p);
+    CG_EACH_SPAN(span, a, share) {
+        const real *g = a->g[span.tensor];
+        int64_t block = span.block;
+        for (int64_t i = span.begin; i < span.end; i += CG_BLOCK)
+            partial[block++] = NAME(block_norm)(g + i, cg_min(CG_BLOCK, span.end - i), a->p);
     }
 }
 
-/* norm = (Σ partial)^(1/p), or their extreme for p = ±∞, and the factor that brings it down to max_norm:
+/* norm = (Σ partial)^(1/p), or their extreme for p = ±∞, and the factor that rescales it to max_norm:
  * min(1, max_norm/(norm + 1e-6)). R. Pascanu, T. Mikolov, Y. Bengio (2013), "On the difficulty of training recurrent
  * neural networks". */
 KERNEL_BODY(grad_norm) {
@@ -55,22 +55,22 @@ KERNEL_BODY(grad_norm) {
 KERNEL_BODY(scale_all) {
     const real factor = *(const real *)a->factor;
     if (factor == 1) return;
-    CG_EACH_PIECE(piece, a, share) {
-        real *g = a->g[piece.tensor];
-        for (int64_t i = piece.begin; i < piece.end; i++) g[i] *= factor;
+    CG_EACH_SPAN(span, a, share) {
+        real *g = a->g[span.tensor];
+        for (int64_t i = span.begin; i < span.end; i++) g[i] *= factor;
     }
 }
 
 /* g ← g, but at least −limit and at most limit, for all arrays; NaN stays */
 KERNEL_BODY(clip_value) {
     const real limit = R(a->limit);
-    CG_EACH_PIECE(piece, a, share) {
-        real *g = a->g[piece.tensor];
-        for (int64_t i = piece.begin; i < piece.end; i++) g[i] = g[i] > limit ? limit : g[i] < -limit ? -limit : g[i];
+    CG_EACH_SPAN(span, a, share) {
+        real *g = a->g[span.tensor];
+        for (int64_t i = span.begin; i < span.end; i++) g[i] = g[i] > limit ? limit : g[i] < -limit ? -limit : g[i];
     }
 }
 
-/* Adaptive clipping of units, which are rows of g[t] and w[t] (units[t] rows of unit_sizes[t] numbers):
+/* Adaptive clipping of units, which are rows of g[t] and w[t] (units[t] rows of unit_sizes[t] elements):
  * where ‖g‖ > clipping·max(‖w‖, floor), g ← g·clipping·max(‖w‖, floor)/‖g‖.
  * A. Brock et al. (2021), "High-performance large-scale image recognition without normalization". */
 KERNEL_BODY(clip_adaptive) {

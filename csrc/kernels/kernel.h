@@ -1,4 +1,4 @@
-/* What every family stands on: the level's vector width and the cutting of work into shares. */
+/* The basis of all families: the vector width of the level, and the division of work into shares. */
 #ifndef CYGRAD_KERNEL_H
 #define CYGRAD_KERNEL_H
 
@@ -17,9 +17,6 @@
 #define CG_VECTOR_BYTES 16
 #endif
 
-/* Elements in a block: no result depends on how many shares the blocks are dealt to. */
-#define CG_BLOCK 4096
-
 typedef struct { int64_t begin, end; } cg_range;
 
 static inline int64_t cg_min(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -34,7 +31,7 @@ static inline double cg_power(double base, int64_t n) {
     return result;
 }
 
-/* The part of 0..n that belongs to this share: whole blocks of `block`, in order. */
+/* The range of 0..n for this share: whole blocks of `block`, in order. */
 static inline cg_range cg_part(int64_t n, int64_t block, cg_share share) {
     int64_t blocks = cg_ceil_div(n, block);
     int64_t first = blocks * share.index / share.count;
@@ -42,20 +39,20 @@ static inline cg_range cg_part(int64_t n, int64_t block, cg_share share) {
     return (cg_range){cg_min(first * block, n), cg_min(last * block, n)};
 }
 
-/* A part of one of many arrays, which are cut into blocks of CG_BLOCK numbers, numbered through all of them. */
+/* A range of one of many arrays, which are cut into blocks of CG_BLOCK elements, indexed through all arrays. */
 typedef struct {
-    int64_t tensor, begin, end; /* numbers begin..end of array `tensor` */
-    int64_t block;              /* the number of its first block */
-    int64_t passed;             /* blocks of the arrays before */
-} cg_piece;
+    int64_t tensor, begin, end; /* elements begin..end of array `tensor` */
+    int64_t block;              /* the index of its first block */
+    int64_t passed;             /* blocks of the arrays before it */
+} cg_span;
 
-/* The next piece of blocks first..last, or one with tensor = tensors. */
-static inline cg_piece cg_next_piece(cg_piece p, const int64_t *sizes, int64_t tensors, int64_t first, int64_t last) {
+/* The next span of blocks first..last, or one with tensor = tensors. */
+static inline cg_span cg_next_span(cg_span p, const int64_t *sizes, int64_t tensors, int64_t first, int64_t last) {
     while (++p.tensor < tensors) {
-        int64_t own = cg_ceil_div(sizes[p.tensor], CG_BLOCK);
-        int64_t from = cg_max(first - p.passed, 0), to = cg_min(last - p.passed, own);
+        int64_t blocks = cg_ceil_div(sizes[p.tensor], CG_BLOCK);
+        int64_t from = cg_max(first - p.passed, 0), to = cg_min(last - p.passed, blocks);
         p.block = p.passed + from;
-        p.passed += own;
+        p.passed += blocks;
         if (from < to) {
             p.begin = from * CG_BLOCK, p.end = cg_min(to * CG_BLOCK, sizes[p.tensor]);
             break;
@@ -64,12 +61,12 @@ static inline cg_piece cg_next_piece(cg_piece p, const int64_t *sizes, int64_t t
     return p;
 }
 
-/* for (piece of the share's part of the blocks of all arrays): the block `a` has sizes, tensors and blocks. */
-#define CG_NEXT_PIECE(piece, a, share)                                                                   \
-    cg_next_piece(piece, (a)->sizes, (a)->tensors, (a)->blocks * (share).index / (share).count,          \
+/* for (span of the share's part of the blocks of all arrays): the block `a` has sizes, tensors and blocks. */
+#define CG_NEXT_SPAN(span, a, share)                                                                   \
+    cg_next_span(span, (a)->sizes, (a)->tensors, (a)->blocks * (share).index / (share).count,          \
                   (a)->blocks * ((share).index + 1) / (share).count)
-#define CG_EACH_PIECE(piece, a, share)                                                                   \
-    for (cg_piece piece = CG_NEXT_PIECE(((cg_piece){.tensor = -1}), a, share); piece.tensor < (a)->tensors; \
-         piece = CG_NEXT_PIECE(piece, a, share))
+#define CG_EACH_SPAN(span, a, share)                                                                   \
+    for (cg_span span = CG_NEXT_SPAN(((cg_span){.tensor = -1}), a, share); span.tensor < (a)->tensors; \
+         span = CG_NEXT_SPAN(span, a, share))
 
 #endif

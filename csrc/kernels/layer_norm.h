@@ -32,7 +32,7 @@ KERNEL_BODY(layer_norm) {
     }
 }
 
-/* Rows whose gradients are made together, so that each sum of a column is read and written once for all of them. */
+/* Rows whose gradients are computed together, so that each column's sum is read and written once for all of them. */
 #define NORM_ROWS 4
 
 /* lift = Σg/n and tilt = Σ g·(x − mean)·rstd²/n of one row, g = dy·weight */
@@ -57,7 +57,7 @@ INLINE void NAME(layer_norm_sums)(real *lift, real *tilt, const real *dy, const 
     *tilt = (NAME(lane_sum)(dots[0] + dots[1]) + dot) * rstd * rstd / (real)n;
 }
 
-/* Of `rows` rows: dx = rstd·(g − lift − (x − mean)·tilt), dw += dy·x̂, db += dy. dx, or dw and db, may be NULL. */
+/* For `rows` rows: dx = rstd·(g − lift − (x − mean)·tilt), dw += dy·x̂, db += dy. dx, or dw and db, may be NULL. */
 INLINE void NAME(layer_norm_rows)(int rows, real *dx, real *dw, real *db, const real *dy, const real *x,
                                   const real *weight, const real *mean, const real *rstd, int64_t n) {
     real lift[NORM_ROWS] = {0}, tilt[NORM_ROWS] = {0};
@@ -69,24 +69,24 @@ INLINE void NAME(layer_norm_rows)(int rows, real *dx, real *dw, real *db, const 
         if (weight) w = LOAD(weight + j);
 #pragma GCC unroll 4
         for (int i = 0; i < rows; i++) {
-            const vec g = LOAD(dy + i * n + j), centred = LOAD(x + i * n + j) - mean[i];
-            if (dx) STORE(dx + i * n + j, rstd[i] * (g * w - lift[i] - centred * tilt[i]));
-            w_sum += g * (centred * rstd[i]), b_sum += g;
+            const vec g = LOAD(dy + i * n + j), centered = LOAD(x + i * n + j) - mean[i];
+            if (dx) STORE(dx + i * n + j, rstd[i] * (g * w - lift[i] - centered * tilt[i]));
+            w_sum += g * (centered * rstd[i]), b_sum += g;
         }
         if (dw) STORE(dw + j, LOAD(dw + j) + w_sum), STORE(db + j, LOAD(db + j) + b_sum);
     }
     for (; j < n; j++) {
         real w_sum = 0, b_sum = 0;
         for (int i = 0; i < rows; i++) {
-            const real g = dy[i * n + j], centred = x[i * n + j] - mean[i];
-            if (dx) dx[i * n + j] = rstd[i] * ((weight ? g * weight[j] : g) - lift[i] - centred * tilt[i]);
-            w_sum += g * (centred * rstd[i]), b_sum += g;
+            const real g = dy[i * n + j], centered = x[i * n + j] - mean[i];
+            if (dx) dx[i * n + j] = rstd[i] * ((weight ? g * weight[j] : g) - lift[i] - centered * tilt[i]);
+            w_sum += g * (centered * rstd[i]), b_sum += g;
         }
         if (dw) dw[j] += w_sum, db[j] += b_sum;
     }
 }
 
-/* dx, and for dw = Σ dy·x̂ and db = Σ dy the sums over each block of `block` rows: dw[blocks, cols], db[blocks, cols].
+/* dx, and for dw = Σ dy·x̂ and db = Σ dy the sums of each block of `block` rows: dw[blocks, cols], db[blocks, cols].
  * dx, or dw and db, may be NULL. */
 KERNEL_BODY(layer_norm_backward) {
     const int64_t cols = a->cols;

@@ -72,7 +72,7 @@ LOSS(bce_loss, -v * LOG_BOUNDED(NAME(log)(u)) - (1 - v) * LOG_BOUNDED(NAME(log1p
 /* −t·log σ(x) − (1 − t)·log(1 − σ(x)) = log(1 + eˣ) − x·t */
 LOSS(bce_logits_loss, NAME(softplus)(u) - u * v, g * (NAME(sigmoid)(u) - v), -g * u)
 
-/* t·(log t − x), and 0 where t is 0 */
+/* t·(log t − x), 0 if t is 0 */
 LOSS(kl_div, v > 0 ? v * (NAME(log)(v) - u) : v == 0 ? 0 : v * NAN, -v * g, (NAME(log)(v) + 1 - u) * g)
 
 /* eᵗ·(t − x): the target is a logarithm too */
@@ -83,8 +83,8 @@ KERNEL_BODY(sum_partials) {
     if (share.index == 0) *(real *)a->y = NAME(sum_line)(a->partial, a->n) * R(a->scale);
 }
 
-/* Class numbers, checked: y = target, −1 where it is `ignored` (where there is such a number: `ignores`); fault = the first row whose target is not one of 0..limit − 1,
- * −1 where there is none; total = Σ w[target] (weight may be NULL, for ones), which may be NULL. */
+/* Checked class indices: y = target, or −1 if `ignores` is set and it is `ignored`. fault = the first row whose target is
+ * not in 0..limit − 1, −1 if all are. total = Σ w[target], unless it is NULL; weight may be NULL, for ones. */
 KERNEL_BODY(classes) {
     if (share.index) return;
     const real *weight = a->weight;
@@ -100,12 +100,12 @@ KERNEL_BODY(classes) {
     if (a->total) *(real *)a->total = R(total);
 }
 
-/* y ← y/total, one number */
+/* y ← y/total, one element */
 KERNEL_BODY(divide) {
     if (!share.index) *(real *)a->y /= *(const real *)a->total;
 }
 
-/* Cross entropy of the rows of x[rows, cols] with a class each (−1 where it is ignored), label smoothing s:
+/* Cross entropy of the rows of x[rows, cols] with one class for each row (−1: ignored), label smoothing s:
  *   loss[i] = −(1 − s)·w[t]·log p[t] − s/cols·Σ w[c]·log p[c],  log p = x − lse,  lse = log Σ eˣ
  * weight is NULL for ones. C. Szegedy et al. (2016), "Rethinking the inception architecture", §7. */
 KERNEL_BODY(cross_entropy) {
@@ -135,14 +135,14 @@ KERNEL_BODY(cross_entropy) {
     }
 }
 
-/* y = x − shift, n numbers: by vectors, for lines that may be short. */
+/* y = x − shift for n elements: by vectors, for lines that may be short. */
 INLINE void NAME(shift_line)(real *y, const real *x, real shift, int64_t n) {
     int64_t j = 0;
     for (; j + LANES <= n; j += LANES) STORE(y + j, LOAD(x + j) - shift);
     if (j < n) NAME(store_part)(y + j, NAME(load_part)(x + j, n - j, 0) - shift, n - j);
 }
 
-/* dx = g[i]·((1 − s)·w[t]·(p − onehot) + s/cols·(Σw·p − w)), p = e^(x − lse), g = dy/total; zero where the class is
+/* dx = g[i]·((1 − s)·w[t]·(p − onehot) + s/cols·(Σw·p − w)), p = e^(x − lse), g = dy/total; zero if the class is
  * ignored. dy has a step of 0 or 1; total may be NULL, for 1. */
 KERNEL_BODY(cross_entropy_backward) {
     const real *x = a->x, *weight = a->weight, *lse = a->lse, *dy = a->dy;
@@ -217,7 +217,7 @@ KERNEL_BODY(soft_cross_entropy_backward) {
     }
 }
 
-/* loss[i] = −w[t]·x[i, t] for a class t each, 0 where it is ignored (t < 0) */
+/* loss[i] = −w[t]·x[i, t] for one class t for each row, 0 if it is ignored (t < 0) */
 KERNEL_BODY(nll_loss) {
     const real *x = a->x, *weight = a->weight;
     real *loss = a->loss;
@@ -228,7 +228,7 @@ KERNEL_BODY(nll_loss) {
     }
 }
 
-/* dx[i, t] = −w[t]·dy/total, all else zero; total may be NULL, for 1 */
+/* dx[i, t] = −w[t]·dy/total, zero elsewhere; total may be NULL, for 1 */
 KERNEL_BODY(nll_loss_backward) {
     const real *weight = a->weight, *dy = a->dy, scale = a->total ? 1 / *(const real *)a->total : 1;
     real *dx = a->dx;

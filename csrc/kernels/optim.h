@@ -6,13 +6,13 @@
 KERNEL_BODY(sgd) {
     const real lr = R(a->lr), momentum = R(a->momentum), rest = R(1 - a->dampening), decay = R(a->weight_decay);
     const real sign = R(a->sign);
-    CG_EACH_PIECE(piece, a, share) {
-        const real *restrict g = a->g[piece.tensor];
-        real *restrict p = a->p[piece.tensor], *restrict b = a->momentum != 0 ? a->b[piece.tensor] : 0;
+    CG_EACH_SPAN(span, a, share) {
+        const real *restrict g = a->g[span.tensor];
+        real *restrict p = a->p[span.tensor], *restrict b = a->momentum != 0 ? a->b[span.tensor] : 0;
         if (!b)
-            for (int64_t i = piece.begin; i < piece.end; i++) p[i] -= lr * (sign * g[i] + decay * p[i]);
+            for (int64_t i = span.begin; i < span.end; i++) p[i] -= lr * (sign * g[i] + decay * p[i]);
         else
-            for (int64_t i = piece.begin; i < piece.end; i++) {
+            for (int64_t i = span.begin; i < span.end; i++) {
                 const real d = sign * g[i] + decay * p[i], mean = a->step == 1 ? d : momentum * b[i] + rest * d;
                 p[i] -= lr * (a->nesterov ? d + momentum * mean : mean);
                 b[i] = mean;
@@ -24,16 +24,16 @@ KERNEL_BODY(sgd) {
  * step_size = lr/(1 − β₁ᵗ) and root_scale = 1/√(1 − β₂ᵗ), t = step. d = sign·g, plus weight_decay·p unless the decay is
  * decoupled: then p ← p·(1 − lr·weight_decay) first. AMSGrad takes the largest v so far. D. P. Kingma, J. Ba (2015),
  * "Adam"; I. Loshchilov, F. Hutter (2019), "Decoupled weight decay regularization". */
-INLINE void NAME(adam_piece)(const cg_adam_args *a, cg_piece piece, int amsgrad) {
+INLINE void NAME(adam_span)(const cg_adam_args *a, cg_span span, int amsgrad) {
     const real beta1 = R(a->beta1), rest1 = R(1 - a->beta1), beta2 = R(a->beta2), rest2 = R(1 - a->beta2);
     const real eps = R(a->eps), sign = R(a->sign), step_size = R(a->lr / (1 - cg_power(a->beta1, a->step)));
     const real root_scale = R(1 / sqrt(1 - cg_power(a->beta2, a->step)));
     const real coupled = a->decoupled ? 0 : R(a->weight_decay);
     const real keep = a->decoupled ? R(1 - a->lr * a->weight_decay) : 1;
-    const real *restrict g = a->g[piece.tensor];
-    real *restrict p = a->p[piece.tensor], *restrict m = a->m[piece.tensor], *restrict v = a->v[piece.tensor];
-    real *restrict largest = amsgrad ? a->largest[piece.tensor] : 0;
-    for (int64_t i = piece.begin; i < piece.end; i++) {
+    const real *restrict g = a->g[span.tensor];
+    real *restrict p = a->p[span.tensor], *restrict m = a->m[span.tensor], *restrict v = a->v[span.tensor];
+    real *restrict largest = amsgrad ? a->largest[span.tensor] : 0;
+    for (int64_t i = span.begin; i < span.end; i++) {
         const real d = sign * g[i] + coupled * p[i], mean = beta1 * m[i] + rest1 * d;
         const real square = beta2 * v[i] + rest2 * d * d, u = amsgrad && largest[i] > square ? largest[i] : square;
         p[i] = p[i] * keep - step_size * mean / (NAME(sqrt)(u) * root_scale + eps);
@@ -43,9 +43,9 @@ INLINE void NAME(adam_piece)(const cg_adam_args *a, cg_piece piece, int amsgrad)
 }
 
 KERNEL_BODY(adam) {
-    CG_EACH_PIECE(piece, a, share) {
-        if (a->amsgrad) NAME(adam_piece)(a, piece, 1);
-        else NAME(adam_piece)(a, piece, 0);
+    CG_EACH_SPAN(span, a, share) {
+        if (a->amsgrad) NAME(adam_span)(a, span, 1);
+        else NAME(adam_span)(a, span, 0);
     }
 }
 
@@ -55,11 +55,11 @@ KERNEL_BODY(adam) {
 KERNEL_BODY(rmsprop) {
     const real lr = R(a->lr), alpha = R(a->alpha), rest = R(1 - a->alpha), eps = R(a->eps);
     const real momentum = R(a->momentum), decay = R(a->weight_decay), sign = R(a->sign);
-    CG_EACH_PIECE(piece, a, share) {
-        const real *restrict g = a->g[piece.tensor];
-        real *restrict p = a->p[piece.tensor], *restrict s = a->s[piece.tensor];
-        real *restrict c = a->centered ? a->c[piece.tensor] : 0, *restrict b = a->momentum != 0 ? a->b[piece.tensor] : 0;
-        for (int64_t i = piece.begin; i < piece.end; i++) {
+    CG_EACH_SPAN(span, a, share) {
+        const real *restrict g = a->g[span.tensor];
+        real *restrict p = a->p[span.tensor], *restrict s = a->s[span.tensor];
+        real *restrict c = a->centered ? a->c[span.tensor] : 0, *restrict b = a->momentum != 0 ? a->b[span.tensor] : 0;
+        for (int64_t i = span.begin; i < span.end; i++) {
             const real d = sign * g[i] + decay * p[i];
             real square = s[i] = alpha * s[i] + rest * d * d;
             if (c) {
@@ -78,10 +78,10 @@ KERNEL_BODY(rmsprop) {
 KERNEL_BODY(adagrad) {
     const real lr = R(a->lr / (1 + (double)(a->step - 1) * a->lr_decay)), eps = R(a->eps);
     const real decay = R(a->weight_decay), sign = R(a->sign);
-    CG_EACH_PIECE(piece, a, share) {
-        const real *restrict g = a->g[piece.tensor];
-        real *restrict p = a->p[piece.tensor], *restrict s = a->s[piece.tensor];
-        for (int64_t i = piece.begin; i < piece.end; i++) {
+    CG_EACH_SPAN(span, a, share) {
+        const real *restrict g = a->g[span.tensor];
+        real *restrict p = a->p[span.tensor], *restrict s = a->s[span.tensor];
+        for (int64_t i = span.begin; i < span.end; i++) {
             const real d = sign * g[i] + decay * p[i];
             s[i] += d * d;
             p[i] -= lr * d / (NAME(sqrt)(s[i]) + eps);

@@ -1,5 +1,5 @@
-/* Random numbers that are a function of (seed, offset, position): Philox 4×32-10. J. K. Salmon et al. (2011),
- * "Parallel random numbers: as easy as 1, 2, 3". Which thread draws them, and when, makes no difference. */
+/* Random words as a function of (seed, offset, position): Philox 4×32-10. J. K. Salmon et al. (2011),
+ * "Parallel random numbers: as easy as 1, 2, 3". They do not depend on which thread draws them, or when. */
 #ifndef CYGRAD_PHILOX_H
 #define CYGRAD_PHILOX_H
 
@@ -8,7 +8,7 @@ enum { PHILOX_WIDTH = 8, PHILOX_GROUP = 4 * PHILOX_WIDTH };
 
 typedef uint64_t cg_words __attribute__((vector_size(CG_VECTOR_BYTES), aligned(4), may_alias));
 
-/* The low halves of x times m: 64-bit products. The one instruction that C has no operator for. */
+/* The 64-bit products of the low halves of x and m: an instruction for which C has no operator. */
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
@@ -29,8 +29,8 @@ static inline __attribute__((always_inline)) cg_words cg_multiply_low(cg_words x
 #endif
 }
 
-/* words[0..PHILOX_GROUP) of the group whose first counter is `counter`. Each word is the low half of a lane; what the
- * high half holds never reaches a product. */
+/* words[0..PHILOX_GROUP) of the group whose first counter is `counter`. Each word is the low half of a lane; the high
+ * half never affects a product. */
 static inline __attribute__((always_inline)) void cg_philox(uint32_t *words, uint64_t seed, uint64_t counter) {
     enum { WIDTH = CG_VECTOR_BYTES / 8, VECTORS = PHILOX_WIDTH / WIDTH };
     static const uint64_t steps[PHILOX_WIDTH] = {0, 1, 2, 3, 4, 5, 6, 7};

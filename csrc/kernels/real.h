@@ -1,5 +1,5 @@
-/* The names that a family is written in, for float32 or float64:
- *   real            the number
+/* The names that kernels are written in, for float32 or float64:
+ *   real            float or double
  *   bits, ubits     the signed and the unsigned integer of its width
  *   NAME(f)         f_f32 or f_f64
  *   KERNEL_BODY(f)  begins the definition of kernel f: its block is `a`, its share `share`

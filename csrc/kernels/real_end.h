@@ -1,4 +1,4 @@
-/* Takes back what real.h defined, so that it can be included for the other precision. */
+/* Undefine the names of real.h, so that it can be included for the other precision. */
 #undef real
 #undef bits
 #undef ubits

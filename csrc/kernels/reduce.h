@@ -1,7 +1,7 @@
 /* Sums, maxima and minima over the middle axis of x[outer, count, inner]. */
 
-/* Numbers that one running sum takes: sums of such runs are added in turn, so that the error of a sum grows with the
- * length of a run and the number of runs, not with their product. */
+/* Elements in a running sum. The sums of runs are added in order, so that the error grows with the length of a run and the
+ * number of runs, not with their product. */
 #define SUM_RUN 64
 
 /* Σ x[i], i < n: 4 vectors of running sums. */
@@ -20,23 +20,23 @@ INLINE real NAME(sum_line)(const real *x, int64_t n) {
     return NAME(lane_sum)((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
-/* Σ x[i]·(y[i] − centre), i < n: sums of runs, as above. */
-INLINE real NAME(centred_dot_line)(const real *x, const real *y, real centre, int64_t n) {
+/* Σ x[i]·(y[i] − center), i < n: sums of runs, as above. */
+INLINE real NAME(centered_dot_line)(const real *x, const real *y, real center, int64_t n) {
     int64_t i = 0;
     vec sums[2] = {{0}, {0}};
     while (i + 2 * LANES <= n) {
         vec run[2] = {{0}, {0}};
         for (const int64_t end = cg_min(i + SUM_RUN * 2 * LANES, n - n % (2 * LANES)); i < end; i += 2 * LANES)
 #pragma GCC unroll 2
-            for (int64_t v = 0; v < 2; v++) run[v] += LOAD(x + i + v * LANES) * (LOAD(y + i + v * LANES) - centre);
+            for (int64_t v = 0; v < 2; v++) run[v] += LOAD(x + i + v * LANES) * (LOAD(y + i + v * LANES) - center);
         for (int v = 0; v < 2; v++) sums[v] += run[v];
     }
-    for (; i + LANES <= n; i += LANES) sums[0] += LOAD(x + i) * (LOAD(y + i) - centre);
-    if (i < n) sums[1] += NAME(load_part)(x + i, n - i, 0) * (NAME(load_part)(y + i, n - i, 0) - centre);
+    for (; i + LANES <= n; i += LANES) sums[0] += LOAD(x + i) * (LOAD(y + i) - center);
+    if (i < n) sums[1] += NAME(load_part)(x + i, n - i, 0) * (NAME(load_part)(y + i, n - i, 0) - center);
     return NAME(lane_sum)(sums[0] + sums[1]);
 }
 
-INLINE real NAME(dot_line)(const real *x, const real *y, int64_t n) { return NAME(centred_dot_line)(x, y, 0, n); }
+INLINE real NAME(dot_line)(const real *x, const real *y, int64_t n) { return NAME(centered_dot_line)(x, y, 0, n); }
 
 /* The sums of up to `vecs`·LANES columns of x, `lanes` of them in the last vector, times scale: in registers. */
 INLINE void NAME(sum_vectors)(real *y, const real *x, int64_t count, int64_t stride, int vecs, int64_t lanes, real scale) {
@@ -59,8 +59,8 @@ INLINE void NAME(sum_columns)(real *y, const real *x, int64_t count, int64_t str
     if (j < cols) NAME(sum_vectors)(y + j, x + j, count, stride, 1, cols - j, scale);
 }
 
-/* y[outer, inner] = scale·Σ x[outer, count, inner]. One line (outer, inner = 1) longer than a block is first summed
- * block by block into `partial`, which sum_blocks did. */
+/* y[outer, inner] = scale·Σ x[outer, count, inner]. A long line (outer, inner = 1) is first summed block by
+ * block, by sum_blocks. */
 KERNEL_BODY(sum) {
     const real *x = a->x;
     real *y = a->y, scale = R(a->scale);
@@ -87,7 +87,7 @@ KERNEL_BODY(sum_blocks) {
         partial[i / CG_BLOCK] = NAME(sum_line)(x + i, cg_min(CG_BLOCK, r.end - i));
 }
 
-/* y[outer, inner] = the largest (or smallest) of x[outer, count, inner]; NaN where there is one. count > 0. */
+/* y[outer, inner] = the largest (or smallest) of x[outer, count, inner]; NaN if there is one. count > 0. */
 #define EXTREME(name, better)                                                                    \
     KERNEL_BODY(name) {                                                                          \
         const real *x = a->x;                                                                    \

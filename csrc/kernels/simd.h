@@ -1,5 +1,5 @@
-/* exp, log, tanh, erfc and their kin, one number at a time and without a branch or a table, so that the compiler
- * makes vectors of the loops that call them. Relative error: a few units in the last place, and less than 1e-6
+/* exp, log, tanh, erfc and related functions of one number, without branches or tables, so that the compiler vectorizes
+ * the loops that call them. Relative error: a few units in the last place, and less than 1e-6
  * (float32) or 1e-14 (float64) for erfc. NaN stays NaN; overflow gives infinity, underflow subnormals, then zero. */
 
 #define INLINE static inline __attribute__((always_inline))
@@ -49,13 +49,13 @@ INLINE real NAME(from_bits)(bits b) {
     return x;
 }
 
-/* yes or no, both already computed: a blend, where ?: with a computation in it could become a branch. */
+/* One of two computed values: a blend. With computations in it, ?: could become a branch. */
 INLINE real NAME(select)(int condition, real yes, real no) { return condition ? yes : no; }
 
-/* 2^n for an n that gives a normal number. What depends on the bits of NaN is unsigned, which may wrap around. */
+/* 2^n if that is a normal number. Arithmetic on the bits of NaN is unsigned, because it may wrap around. */
 INLINE real NAME(power_of_two)(bits n) { return NAME(from_bits)((bits)(((ubits)n + EXPONENT_BIAS) << MANTISSA_BITS)); }
 
-/* x = n·ln 2 + r with |r| ≤ ln 2/2, nearly; returns n */
+/* x = n·ln 2 + r with |r| ≤ ln 2/2, approximately; returns n */
 INLINE bits NAME(exp_split)(real x, real *r) {
     real shifted = x * R(1.44269504088896340736) + ROUND_MAGIC, whole = shifted - ROUND_MAGIC;
     *r = x - whole * LN2_HIGH - whole * LN2_LOW;
@@ -94,7 +94,7 @@ INLINE real NAME(exp)(real x) {
     return (NAME(exp_tail)(r) + 1) * NAME(power_of_two)(half) * NAME(power_of_two)(n - half);
 }
 
-/* eˣ for x ≤ 0. What would be subnormal is 0: the rest of the computation means nothing there. */
+/* eˣ for x ≤ 0, with 0 for subnormal results, for which the computation is not valid. */
 INLINE real NAME(exp_negative)(real x) {
     real r;
     bits n = NAME(exp_split)(x, &r);
@@ -102,7 +102,7 @@ INLINE real NAME(exp_negative)(real x) {
     return x < EXP_LOWEST ? 0 : e;
 }
 
-/* e^(x + low) for x ≤ 0, low far smaller than x; likewise. */
+/* e^(x + low) for x ≤ 0 and |low| far smaller than |x|; likewise. */
 INLINE real NAME(exp_negative_sum)(real x, real low) {
     real r;
     bits n = NAME(exp_split)(x, &r);
@@ -110,8 +110,8 @@ INLINE real NAME(exp_negative_sum)(real x, real low) {
     return x < EXP_LOWEST ? 0 : e;
 }
 
-/* 2ˣ for x ≤ 0, and 0 for NaN: few steps, for products that an error of the smallest normal number does not change. Adding to
- * the exponent multiplies by 2ⁿ; from x = −EXPONENT_BIAS on the sum is 0. */
+/* 2ˣ for x ≤ 0, and 0 for NaN: fast, for products in which an error of the smallest normal number does not matter. Adding
+ * to the exponent multiplies by 2ⁿ; the sum is 0 for x ≤ −EXPONENT_BIAS. */
 INLINE real NAME(exp2_negative)(real x) {
     const real y = x > -EXPONENT_BIAS ? x : -EXPONENT_BIAS, shifted = y + ROUND_MAGIC, whole = shifted - ROUND_MAGIC;
     const real e = NAME(exp_tail)((y - whole) * R(0.69314718055994530942)) + 1;
@@ -125,7 +125,7 @@ INLINE real NAME(expm1)(real x) {
     bits n = NAME(exp_split)(y, &r), half = n >> 1;
     real tail = NAME(exp_tail)(r);
     real low = NAME(power_of_two)(half), high = NAME(power_of_two)(n - half);
-    /* 2ⁿ·tail + (2ⁿ − 1); where 2ⁿ itself would overflow, the −1 no longer counts */
+    /* 2ⁿ·tail + (2ⁿ − 1); where 2ⁿ would overflow, the −1 is negligible */
     real scale = low * high;
     return n > EXPONENT_BIAS ? (tail + 1) * low * high : tail * scale + (scale - 1);
 }
@@ -137,7 +137,7 @@ INLINE real NAME(log)(real x) {
     bits b = (bits)((ubits)NAME(bits_of)(scaled) - SQRT_HALF_BITS);
     bits e = b >> MANTISSA_BITS;
     real m = NAME(from_bits)((b & (((bits)1 << MANTISSA_BITS) - 1)) + SQRT_HALF_BITS);
-    /* e as a number, by way of the bits of 1.5·2^MANTISSA_BITS: no level needs a conversion instruction */
+    /* e as a real, from the bits of 1.5·2^MANTISSA_BITS: no level needs a conversion instruction */
     real exponent = NAME(from_bits)(NAME(bits_of)(ROUND_MAGIC) + e) - ROUND_MAGIC;
     exponent -= small ? MANTISSA_BITS + 1 : 0;
     real f = m - 1, s = f / (2 + f), z = s * s, p;
@@ -162,7 +162,7 @@ INLINE real NAME(log)(real x) {
     return !(x <= REAL_MAX) ? x : y; /* +∞ and NaN */
 }
 
-/* log(1 + x): the rounding of 1 + x is made good to first order. */
+/* log(1 + x), with the rounding error of 1 + x corrected to first order. */
 INLINE real NAME(log1p)(real x) {
     real u = 1 + x, lost = x - (u - 1), l = NAME(log)(u);
     return NAME(select)((u == 0) | (u > REAL_MAX), l, l + lost / u);
@@ -202,14 +202,14 @@ INLINE real NAME(tanh)(real x) {
     p = p * square + 0.13333333333326559931;
     p = p * square - 0.33333333333333322427;
 #endif
-    /* what 1 + e lost in rounding is taken off the quotient q: 1/(1 + e) = 1 − q */
+    /* the rounding error of 1 + e is subtracted from the quotient q: 1/(1 + e) = 1 − q */
     const real e = NAME(exp_negative)(-2 * z), d = 1 + e, q = e / d, lost = e - (d - 1);
     const real far = 1 - 2 * (q - q * (lost * (1 - q)));
     return z < R(0.625) ? x * square * p + x : x < 0 ? -far : far;
 }
 
 /* e^(z²)·erfc z for z ≥ 0: P(z)/Q(z), the minimax fit of relative error 6e-9 (float32) or 5e-17 (float64) up to the z
- * from which e^(−z²) is 0. All coefficients are positive, so that nothing cancels; Q's first is 1. */
+ * at which e^(−z²) becomes 0. All coefficients are positive, so that nothing cancels; the first of Q is 1. */
 INLINE real NAME(erfcx)(real z) {
 #if CG_REAL_BITS == 32
     const float x = z > 10 ? 10 : z;
@@ -234,7 +234,7 @@ INLINE real NAME(erfcx)(real z) {
     return above / below;
 }
 
-/* erfc z for z ≥ 0: z² is taken in two parts, of which the first is exact. */
+/* erfc z for z ≥ 0. z² is split into two parts, the first of them exact. */
 INLINE real NAME(erfc_positive)(real z) {
     const bits low_half = ((bits)1 << (MANTISSA_BITS + 2) / 2) - 1;
     real head = NAME(from_bits)(NAME(bits_of)(z) & ~low_half);

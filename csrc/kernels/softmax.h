@@ -1,9 +1,9 @@
 /* Softmax and log-softmax of the rows of x[rows, cols]. */
 
-/* Rows that are dealt to shares as one. */
+/* Rows in a block of work. */
 #define ROW_BLOCK(cols) cg_max(1, CG_BLOCK / cg_max(1, cols))
 
-/* The largest of x[0..n), NaN left out: where there is one, it makes the sum of powers NaN. */
+/* The largest of x[0..n), ignoring NaN, which makes the sum of exponentials NaN anyway. */
 INLINE real NAME(top_of_line)(const real *x, int64_t n) {
     vec top[4];
     for (int v = 0; v < 4; v++) top[v] = (vec){0} - INFINITY;
@@ -27,8 +27,8 @@ INLINE vec NAME(exp_lanes)(vec x, vec m) {
     return LOAD(e);
 }
 
-/* y = e^(x − m), m the largest x; returns Σ y. y may be NULL. Lanes behind the end hold −∞, whose power is 0. The next
- * line, whose largest number is wanted next, is asked for meanwhile. */
+/* y = e^(x − m), m the largest x; returns Σ y. y may be NULL. Lanes past the end hold −∞, whose exponential is 0. The
+ * next line is prefetched meanwhile. */
 INLINE real NAME(sum_exp)(real *y, const real *x, real largest, int64_t n) {
     vec sums[2] = {{0}, {0}};
     const vec m = (vec){0} + largest;
@@ -51,8 +51,8 @@ INLINE real NAME(sum_exp)(real *y, const real *x, real largest, int64_t n) {
 }
 
 /* top[i] = the largest of row i of x, as top_of_line, and sum[i] = Σ e^(x − top), as sum_exp, of `rows` ≤ LANES rows. Rows of
- * no more than two vectors are turned into columns: a vector then holds one number of each row, none of it is empty, and
- * nothing is added across it. The sums are those of the trees that lane_sum makes. */
+ * at most two vectors are transposed: a vector then holds one element of each row, all lanes are used, and no sum crosses
+ * lanes. The sums have the same order as those of lane_sum. */
 INLINE void NAME(sum_exp_rows)(real *top, real *sum, const real *x, int64_t rows, int64_t cols) {
     if (cols > 2 * LANES || !cols) {
         for (int64_t i = 0; i < rows; i++, x += cols) {

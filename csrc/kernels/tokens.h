@@ -1,19 +1,19 @@
-/* Rows of tokens, int64 [rows, cols], of which the first lengths[i] count: dropped, swapped, replaced and inserted, each
+/* Rows of tokens, int64 [rows, cols], the first lengths[i] of them valid: dropped, swapped, replaced and inserted, each
  * with probability p. J. Wei, K. Zou (2019), "EDA: easy data augmentation techniques for boosting performance on text
- * classification tasks". Token j of row i draws the four words of counter offset + i·⌈cols/8⌉·8 + j. In every precision
- * the same. Synonyms of token t are synonyms[starts[t]] to synonyms[starts[t + 1] − 1]; tokens outside 0…vocabulary − 1
+ * classification tasks". Token j of row i draws the four words of counter offset + i·⌈cols/8⌉·8 + j. Both
+ * precisions are the same. Synonyms of token t are synonyms[starts[t]] to synonyms[starts[t + 1] − 1]; tokens outside 0…vocabulary − 1
  * have none. */
 
 typedef struct { uint32_t word[4]; } NAME(draw);
 
-/* The words of token j of a row that begins at counter `first`; `words` keeps the group that they stand in. */
+/* The words for token j of a row that starts at counter `first`; `words` caches their group. */
 INLINE NAME(draw) NAME(draw_of)(uint32_t *words, uint64_t seed, uint64_t first, int64_t j) {
     const int64_t q = 2 * (j % PHILOX_WIDTH);
     if (q == 0) cg_philox(words, seed, first + (uint64_t)j);
     return (NAME(draw)){{words[q], words[q + 1], words[2 * PHILOX_WIDTH + q], words[2 * PHILOX_WIDTH + q + 1]}};
 }
 
-/* A word as a number below n. */
+/* A word scaled to 0 … n − 1. */
 INLINE int64_t NAME(below)(uint32_t word, int64_t n) { return (int64_t)((uint64_t)word * (uint64_t)n >> 32); }
 
 /* One of the token's synonyms, or `none`. */
@@ -23,7 +23,7 @@ INLINE int64_t NAME(synonym)(const int64_t *starts, const int64_t *synonyms, int
     return synonyms[starts[token] + NAME(below)(word, starts[token + 1] - starts[token])];
 }
 
-/* For every row of the share: its tokens x and y, their number n, and for each token j its draw d. */
+/* For every row of the share: its tokens x and y, their count n, and for each token j its draw d. */
 #define EACH_ROW(out_cols)                                                                                     \
     const int64_t cols = a->cols, width = (out_cols);                                                          \
     const uint64_t limit = (uint64_t)(a->p * 4294967296.0);                                                    \
@@ -39,7 +39,7 @@ INLINE int64_t NAME(synonym)(const int64_t *starts, const int64_t *synonyms, int
     for (int64_t j = 0; j < n; j++)
 #define DRAW const NAME(draw) d = NAME(draw_of)(words, a->seed, first, j); const int chosen = d.word[0] < limit;
 
-/* y: the tokens that are kept, one at least, and then `padding`; kept[i] is how many. */
+/* y: the remaining tokens, at least one, then `padding`; kept[i] is their count. */
 KERNEL_BODY(drop_tokens) {
     EACH_ROW(cols) {
         ROW
@@ -55,7 +55,7 @@ KERNEL_BODY(drop_tokens) {
     }
 }
 
-/* y: one token after the other changes places with another of its row. */
+/* y: each token in turn is swapped with another of its row. */
 KERNEL_BODY(swap_tokens) {
     EACH_ROW(cols) {
         ROW
@@ -71,7 +71,7 @@ KERNEL_BODY(swap_tokens) {
     }
 }
 
-/* y: a token becomes one of its synonyms, where it has some. */
+/* y: a token is replaced by one of its synonyms, if it has any. */
 KERNEL_BODY(replace_tokens) {
     EACH_ROW(cols) {
         ROW
@@ -83,8 +83,8 @@ KERNEL_BODY(replace_tokens) {
     }
 }
 
-/* y [rows, 2·cols]: before a token comes a synonym of one of the row's tokens, where that has some; then `padding`.
- * kept[i] is how many tokens there are now. */
+/* y [rows, 2·cols]: a synonym of one of the row's tokens, if it has any, is inserted before a token; then `padding`.
+ * kept[i] is the new count of tokens. */
 KERNEL_BODY(insert_tokens) {
     EACH_ROW(2 * cols) {
         ROW

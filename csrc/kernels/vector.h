@@ -1,9 +1,9 @@
-/* Vectors, and parts of vectors, of a line of numbers. */
+/* Loads, stores and reductions of vectors and parts of vectors. */
 
 #define LOAD(p) (*(const vec *)(p))
 #define STORE(p, v) (*(vec *)(p) = (v))
 
-/* Interleaved halves of two vectors, x0 y0 x1 y1 …, and a vector backward. */
+/* Interleaved halves of two vectors, x0 y0 x1 y1 …, and a vector in reverse. */
 #if CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 16
 #define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
@@ -31,7 +31,7 @@ INLINE vec NAME(load_part)(const real *x, int64_t n, real rest) {
     return LOAD(y);
 }
 
-/* A vector of x[0..n), and zeros where there are fewer. */
+/* A vector of x[0..n), padded with zeros. */
 INLINE vec NAME(load_some)(const real *x, int64_t n) { return n >= LANES ? LOAD(x) : NAME(load_part)(x, n, 0); }
 
 /* x[0..n) = y, n ≤ LANES */
@@ -42,20 +42,20 @@ INLINE void NAME(store_part)(real *x, vec y, int64_t n) {
         if (q < count) x[q] = y[q];
 }
 
-/* y, as many of it as fit into x[0..n) */
+/* x[0..n) = as many elements of y as fit */
 INLINE void NAME(store_some)(real *x, vec y, int64_t n) {
     if (n >= LANES) STORE(x, y);
     else NAME(store_part)(x, y, n);
 }
 
-/* Σ of the lanes, as a tree: in each round the halves of the vector are added, every sum then standing twice. */
+/* Σ of the lanes, as a tree: each round adds the halves of the vector, so that every sum then appears twice. */
 INLINE real NAME(lane_sum)(vec x) {
 #pragma GCC unroll 4
     for (int64_t n = LANES; n > 1; n /= 2) x = ZIP_LOW(x, x) + ZIP_HIGH(x, x);
     return x[0];
 }
 
-/* Σ of the lanes of each of LANES vectors, likewise: one vector of the sums, in order. x is used up. */
+/* Σ of the lanes of each of LANES vectors, likewise: one vector of the sums, in order. Overwrites x. */
 INLINE vec NAME(lane_sums)(vec x[]) {
 #pragma GCC unroll 4
     for (int64_t n = LANES / 2; n > 0; n /= 2)
@@ -64,7 +64,7 @@ INLINE vec NAME(lane_sums)(vec x[]) {
     return x[0];
 }
 
-/* Transposes LANES × LANES numbers: log2(LANES) perfect shuffles of the rows. */
+/* Transpose LANES × LANES elements: log2(LANES) perfect shuffles of the rows. */
 INLINE void NAME(transpose)(vec x[]) {
 #pragma GCC unroll 4
     for (int64_t round = 1; round < LANES; round *= 2) {

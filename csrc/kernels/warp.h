@@ -1,13 +1,13 @@
-/* Images moved, turned, cut and blurred: x is [n, channels, height, width], every sample with parameters of its own.
- * The centre of the pixel in column j and row i lies at (j, i). */
+/* Affine maps and blur of images: x is [n, channels, height, width]; each sample has its own parameters.
+ * The center of the pixel in column j and row i lies at (j, i). */
 
 #if CG_REAL_BITS == 32
-enum { WARP_TILE = 96 };                         /* the most rows and columns of the output that are made together */
-enum { WARP_CHUNK = 32 };                        /* the most pixels of a row that are placed together */
+enum { WARP_TILE = 96 };                         /* the most rows and columns of the output computed together */
+enum { WARP_CHUNK = 32 };                        /* the most pixels of a row mapped together */
 enum { WARP_CONSTANT, WARP_EDGE, WARP_REFLECT }; /* the argument `padding` */
-enum { BLUR_ROWS = 128 };                        /* rows of the output that are blurred one after the other, at most */
+enum { BLUR_ROWS = 128 };                        /* the most rows of the output blurred in one pass */
 
-/* A part of an image. */
+/* A rectangle of an image. */
 typedef struct { int64_t top, left, height, width; } cg_box;
 
 /* The pixels of an axis that coordinates between a and b are interpolated from, and a few more. There are at least two. */
@@ -19,25 +19,25 @@ static inline cg_range cg_reach(double a, double b, int64_t size, int64_t paddin
 }
 #endif
 
-/* Where WARP_CHUNK pixels of an output row stand along one axis of the input: between the pixels `at` and `at` + 1, with
- * their weights, which leave out what lies outside. */
+/* The positions of WARP_CHUNK pixels of an output row along one axis of the input: between the pixels `at` and `at` + 1,
+ * with their weights, which are 0 outside. */
 typedef struct {
     bits at[WARP_CHUNK];
     real weight[2][WARP_CHUNK];
 } NAME(axis);
 
-/* Where they stand in the input: the row and the column of the neighbour above left, and the weights of the four neighbours,
- * above left, above right, below left and below right. */
+/* Their positions in the input: row and column of the upper left neighbor, and the weights of the four neighbors: upper
+ * left, upper right, lower left, lower right. */
 typedef struct {
     bits row[WARP_CHUNK], column[WARP_CHUNK];
     real weight[4][WARP_CHUNK];
 } NAME(places);
 
-/* The four channels of one pixel, and of two that lie side by side. */
+/* The four channels of one pixel, and of two adjacent pixels. */
 typedef real NAME(pixel) __attribute__((vector_size(4 * sizeof(real)), aligned(CG_REAL_BITS / 8), may_alias));
 typedef real NAME(pixels) __attribute__((vector_size(8 * sizeof(real)), aligned(CG_REAL_BITS / 8), may_alias));
 
-/* t mirrored at 0 and at `last`, without repeating what lies there. */
+/* t mirrored at 0 and at `last`, without repeating the edge. */
 INLINE real NAME(mirror)(real t, real last) {
     const real period = 2 * last > 1 ? 2 * last : 1;
     t = NAME(select)(t < 0, -t, t);
@@ -46,7 +46,7 @@ INLINE real NAME(mirror)(real t, real last) {
     return NAME(select)(t > last, period - t, t);
 }
 
-/* Places at x, x + dx, … on an axis of `size` pixels. The weight of a pixel is 1 less its distance, if that is positive; on
+/* Positions x, x + dx, … on an axis of `size` pixels. The weight of a pixel is 1 less its distance, if that is positive; on
  * an axis of one pixel the second weight is 0. */
 INLINE void NAME(find_on_axis)(NAME(axis) *restrict p, real x, real dx, bits size, int64_t padding) {
     const bits last = size - 1, most = last > 1 ? last - 1 : 0;
@@ -66,7 +66,7 @@ INLINE void NAME(find_on_axis)(NAME(axis) *restrict p, real x, real dx, bits siz
     }
 }
 
-/* The places of output row v from column u on. */
+/* The positions of output row v, starting at column u. */
 INLINE void NAME(find_places)(NAME(places) *restrict p, const cg_warp_args *a, const real *m, int64_t v, int64_t u) {
     const double x = (double)m[0] * (double)u + (double)m[1] * (double)v + m[2];
     const double y = (double)m[3] * (double)u + (double)m[4] * (double)v + m[5];
@@ -82,7 +82,7 @@ INLINE void NAME(find_places)(NAME(places) *restrict p, const cg_warp_args *a, c
     }
 }
 
-/* `fill` as far as n pixels lie outside, which the rounding of weights does not count as. */
+/* Add `fill` by the share of n pixels that is outside the image; weights that differ from 1 by rounding do not count. */
 static void NAME(add_outside)(real *restrict to, int64_t plane, int64_t channels, const NAME(places) *restrict p, int64_t n,
                               real fill) {
     real share[WARP_CHUNK];
@@ -94,10 +94,10 @@ static void NAME(add_outside)(real *restrict to, int64_t plane, int64_t channels
         for (int64_t j = 0; j < n; j++) to[c * plane + j] += share[j];
 }
 
-/* n pixels from a plane of the input, whose rows have `w`. */
+/* n pixels from a plane of the input with rows of `w` pixels. */
 INLINE void NAME(from_plane)(real *restrict to, const real *restrict plane, const NAME(places) *restrict p, int64_t n,
                              int64_t h, int64_t w) {
-    real top[WARP_CHUNK][2], bottom[WARP_CHUNK][2]; /* neighbours side by side: one load for two */
+    real top[WARP_CHUNK][2], bottom[WARP_CHUNK][2]; /* adjacent neighbors: one load for two */
     bits at[WARP_CHUNK];
     const int64_t below = h > 1 ? w : 0;
     for (bits j = 0; j < WARP_CHUNK; j++) at[j] = p->row[j] * (bits)w + p->column[j];
@@ -115,8 +115,8 @@ INLINE void NAME(from_plane)(real *restrict to, const real *restrict plane, cons
                 p->weight[3][j] * bottom[j][1];
 }
 
-/* to[4·j + k] = number j of n of line k, for four lines, of which the last may be missing (NULL); up to LANES − 1 groups of
- * four more are written. */
+/* to[4·j + k] = element j of n of line k, for four lines, the last of which may be NULL; up to LANES − 1 more groups of
+ * four are written. */
 INLINE void NAME(interleave)(real *restrict to, const real *const lines[4], int64_t n) {
     for (int64_t j = 0; j < n; j += LANES, to += 4 * LANES) {
         const vec a = NAME(load_some)(lines[0] + j, n - j), b = NAME(load_some)(lines[1] + j, n - j);
@@ -127,7 +127,7 @@ INLINE void NAME(interleave)(real *restrict to, const real *const lines[4], int6
     }
 }
 
-/* Four vectors as four vectors of their first, second, third and fourth numbers. */
+/* Four vectors, deinterleaved: their first, second, third and fourth elements. */
 INLINE void NAME(turn)(NAME(pixel) *q) {
     const NAME(pixel) a = __builtin_shufflevector(q[0], q[1], 0, 4, 1, 5), b = __builtin_shufflevector(q[2], q[3], 0, 4, 1, 5);
     const NAME(pixel) c = __builtin_shufflevector(q[0], q[1], 2, 6, 3, 7), d = __builtin_shufflevector(q[2], q[3], 2, 6, 3, 7);
@@ -135,7 +135,7 @@ INLINE void NAME(turn)(NAME(pixel) *q) {
     q[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5), q[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
 }
 
-/* n pixels of `count` channels, three or four, from a window of the input where the four numbers of a pixel lie together;
+/* n pixels of `count` channels, three or four, from a window of the input in which the four values of a pixel are adjacent;
  * channel k goes to to + k·plane. */
 INLINE void NAME(from_window)(real *restrict to, int64_t plane, const real *restrict window, cg_box box,
                               const NAME(places) *restrict p, int64_t n, int64_t count) {
@@ -171,7 +171,7 @@ INLINE void NAME(from_window)(real *restrict to, int64_t plane, const real *rest
     }
 }
 
-/* The window of the input that a tile of the output is made from. */
+/* The window of the input that a tile of the output needs. */
 static cg_box NAME(window_of)(const cg_warp_args *a, const real *m, cg_box tile) {
     double low[2], high[2]; /* the coordinates of the corners */
     for (int k = 0; k < 2; k++) {
@@ -184,8 +184,8 @@ static cg_box NAME(window_of)(const cg_warp_args *a, const real *m, cg_box tile)
     return (cg_box){rows.begin, columns.begin, rows.end - rows.begin, columns.end - columns.begin};
 }
 
-/* A tile of image i, between pixels. Of three or four channels the window that it is made from is first laid together, so that
- * two neighbours are one load, unless it is far larger than the tile. */
+/* A tile of image i, between pixels. With three or four channels the window is first interleaved, so that two neighbors are one
+ * load, unless it is far larger than the tile. */
 static void NAME(warp_tile)(const cg_warp_args *a, int64_t i, cg_box tile, real *scratch) {
     const int64_t h = a->height, w = a->width, channels = a->channels, plane = a->out_height * a->out_width;
     const real *m = (const real *)a->maps + 6 * i, *x = (const real *)a->x + i * channels * h * w;
@@ -214,13 +214,13 @@ static void NAME(warp_tile)(const cg_warp_args *a, int64_t i, cg_box tile, real 
         }
 }
 
-/* Whether a map takes whole pixels to whole pixels, side by side or mirrored. */
+/* Whether a map takes whole pixels to whole pixels, in order or mirrored. */
 INLINE int NAME(is_whole)(const real *m) {
     const int sides = (m[0] == 1 || m[0] == -1) && m[1] == 0 && m[3] == 0 && (m[4] == 1 || m[4] == -1);
     return sides && m[2] == (real)(bits)m[2] && m[5] == (real)(bits)m[5];
 }
 
-/* n numbers that begin at `from`, or those that end there, backward */
+/* n elements starting at `from`, or ending there, in reverse */
 INLINE void NAME(copy_run)(real *restrict to, const real *restrict from, int64_t n, int64_t forward) {
     if (forward) {
         for (int64_t j = 0; j < n; j++) to[j] = from[j];
@@ -231,7 +231,7 @@ INLINE void NAME(copy_run)(real *restrict to, const real *restrict from, int64_t
     for (; j < n; j++) to[j] = from[-j];
 }
 
-/* A tile of pixels that come from whole places, with `fill` outside. */
+/* A tile of pixels at integer positions, with `fill` outside. */
 static void NAME(copy_tile)(const cg_warp_args *a, int64_t i, cg_box tile) {
     const int64_t h = a->height, w = a->width, ow = a->out_width;
     const real *m = (const real *)a->maps + 6 * i, fill = R(a->fill);
@@ -251,8 +251,8 @@ static void NAME(copy_tile)(const cg_warp_args *a, int64_t i, cg_box tile) {
 }
 
 /* y[i, c, v, u] = x[i, c] at (m₀u + m₁v + m₂, m₃u + m₄v + m₅), m = maps[i], between pixels by bilinear interpolation.
- * Outside the image lies `fill` (padding 0), its edge (1) or its mirror (2). A plane has fewer than 2³¹ numbers, and the
- * maps stay below 2³⁰. */
+ * Outside the image it is `fill` (padding 0), the edge (1) or the mirror image (2). A plane has fewer than 2³¹
+ * elements, and the maps stay below 2³⁰. */
 KERNEL_BODY(warp) {
     const int64_t oh = a->out_height, ow = a->out_width;
     const int64_t down = cg_ceil_div(oh, WARP_TILE), across = cg_ceil_div(ow, WARP_TILE);
@@ -266,7 +266,7 @@ KERNEL_BODY(warp) {
     }
 }
 
-/* y[j] = Σₖ w[k]·lines[k][j] for n numbers */
+/* y[j] = Σₖ w[k]·lines[k][j] for n elements */
 INLINE void NAME(weigh_lines)(real *restrict y, const real *const *restrict lines, int64_t n, const real *restrict w,
                               int64_t taps) {
     int64_t j = 0;
@@ -285,8 +285,8 @@ INLINE void NAME(weigh_lines)(real *restrict y, const real *const *restrict line
 /* k mirrored into 0 … n − 1 */
 static inline int64_t NAME(mirrored)(int64_t k, int64_t n) { return k < 0 ? -k : k > n - 1 ? 2 * (n - 1) - k : k; }
 
-/* Rows first … end − 1 of y. A row is convolved down the columns, continued by its mirror, and convolved along when the next
- * one is there: a load waits for stores that it spans. */
+/* Rows first … end − 1 of y. A row is convolved down the columns, extended by its mirror image, and convolved along the row
+ * once the next one is ready, because a load waits for the stores that it overlaps. */
 INLINE void NAME(blur_rows)(real *restrict y, const real *restrict x, int64_t h, int64_t w, int64_t first, int64_t end,
                             const real *restrict weights, int64_t taps, real *restrict scratch) {
     const int64_t radius = taps / 2, margin = cg_ceil_div(radius, LANES) * LANES, width = w + 2 * margin;
@@ -306,9 +306,9 @@ INLINE void NAME(blur_rows)(real *restrict y, const real *restrict x, int64_t h,
     }
 }
 
-/* y[i, c] = x[i, c] convolved with w down the columns, then along the rows, w = weights[i] of 2·radius + 1 numbers; beyond the
- * edges lies the mirror. The radius is below height and width; taps·(taps + width) is at most 2⁻⁴ of the scratch's bytes. The
- * common numbers of taps are unrolled. */
+/* y[i, c] = x[i, c] convolved with w down the columns, then along the rows, w = weights[i] of 2·radius + 1 elements; edges
+ * are mirrored. The radius is below height and width; taps·(taps + width) is at most 2⁻⁴ of the scratch's bytes. The
+ * common tap counts are unrolled. */
 KERNEL_BODY(blur) {
     const int64_t h = a->height, w = a->width, taps = a->taps, strips = cg_ceil_div(h, BLUR_ROWS);
     cg_range r = cg_part(a->n * a->channels * strips, 1, share);

@@ -2,14 +2,14 @@
 #include "harness.h"
 
 
-#define FUNCTION(name, value, gradient)                                                                    \
-    static double name##_value(double v, double p, double q) { return (void)p, (void)q, value; }           \
-    static double name##_slope(double g, double v, double p, double q) { return (void)p, (void)q, gradient; } \
+/* A function of v = x, and its gradient from g = dy and v, the saved input or output; then values of its parameters, which
+ * the expressions read from the argument block `a`. */
+#define FUNCTION(name, saved, value, gradient, ...)                                                        \
     static int name##_build(void *args, int variant) {                                                     \
         if (variant >= 2 * COUNT(SIZES)) return 0;                                                         \
         const int64_t n = SIZES[variant / 2];                                                              \
-        void *const v = variant % 2 ? rare_numbers(n) : numbers(n, LOW, 8);                                \
-        *(cg_##name##_args *)args = (cg_##name##_args){output(n), v, n, 1.5, 2};                           \
+        void *const x = variant % 2 ? rare_numbers(n) : numbers(n, LOW, 8);                                \
+        *(cg_##name##_args *)args = (cg_##name##_args){output(n), x, n, __VA_ARGS__};                      \
         return 1;                                                                                          \
     }                                                                                                      \
     static int name##_backward_build(void *args, int variant) {                                            \
@@ -17,19 +17,25 @@
         const int64_t n = SIZES[variant / 2];                                                              \
         void *const v = variant % 2 ? rare_numbers(n) : numbers(n, LOW, 8);                                \
         *(cg_##name##_backward_args *)args =                                                               \
-            (cg_##name##_backward_args){output(n), numbers(n, -2, 2), v, n, 1.5, 2};                       \
+            (cg_##name##_backward_args){output(n), numbers(n, -2, 2), v, n, __VA_ARGS__};                  \
         return 1;                                                                                          \
     }                                                                                                      \
     static void name##_twin(const void *args) {                                                            \
         const cg_##name##_args *a = args;                                                                  \
-        for (int64_t i = 0; i < a->n; i++) put(a->y, i, name##_value(get(a->x, i), a->p, a->q));           \
+        for (int64_t i = 0; i < a->n; i++) {                                                               \
+            const double v = get(a->x, i);                                                                 \
+            put(a->y, i, value);                                                                           \
+        }                                                                                                  \
     }                                                                                                      \
     static void name##_backward_twin(const void *args) {                                                   \
         const cg_##name##_backward_args *a = args;                                                         \
-        for (int64_t i = 0; i < a->n; i++)                                                                 \
-            put(a->dx, i, name##_slope(get(a->dy, i), get(a->saved, i), a->p, a->q));                      \
+        for (int64_t i = 0; i < a->n; i++) {                                                               \
+            const double g = get(a->dy, i), v = get(a->saved, i);                                          \
+            put(a->dx, i, gradient);                                                                       \
+        }                                                                                                  \
     }
-/* Functions that give their slope too */
+
+/* A function that also gives its slope. */
 #define SLOPED(name, value, derivative)                                                                    \
     static int name##_build(void *args, int variant) {                                                     \
         if (variant >= 3 * COUNT(SIZES)) return 0;                                                         \
@@ -57,23 +63,24 @@ static double gelu_tanh_slope_of(double v) {
 }
 
 #define LOW -8
-FUNCTION(relu, v < 0 ? 0 : v, v > 0 ? g : 0)
-FUNCTION(leaky_relu, v > 0 ? v : p * v, v > 0 ? g : p * g)
-FUNCTION(elu, q * (v > 0 ? v : p * expm1(v)), g * q * (v > 0 ? 1 : p * exp(v)))
+FUNCTION(relu, output, v < 0 ? 0 : v, v > 0 ? g : 0)
+FUNCTION(leaky_relu, input, v > 0 ? v : a->slope * v, v > 0 ? g : a->slope * g, 1.5)
+FUNCTION(elu, input, a->scale * (v > 0 ? v : a->alpha * expm1(v)), g * a->scale * (v > 0 ? 1 : a->alpha * exp(v)), 1.5, 2)
 SLOPED(gelu, v * cdf(v), cdf(v) + v * exp(-v * v / 2) / sqrt(2 * M_PI))
 SLOPED(gelu_tanh, 0.5 * v * (1 + tanh(gelu_u(v))), gelu_tanh_slope_of(v))
 SLOPED(silu, v * sigma(v), sigma(v) * (1 + v * (1 - sigma(v))))
-FUNCTION(sigmoid, sigma(v), g * v * (1 - v))
-FUNCTION(tanh, tanh(v), g * (1 - v * v))
-FUNCTION(softplus, p * v > q ? v : log1p(exp(p * v)) / p, p * v > q ? g : g * sigma(p * v))
-FUNCTION(exp, exp(v), g * v)
-FUNCTION(erf, erf(v), g * 2 / sqrt(M_PI) * exp(-v * v))
+FUNCTION(sigmoid, output, sigma(v), g * v * (1 - v))
+FUNCTION(tanh, output, tanh(v), g * (1 - v * v))
+FUNCTION(softplus, input, a->beta * v > a->threshold ? v : log1p(exp(a->beta * v)) / a->beta,
+         a->beta * v > a->threshold ? g : g * sigma(a->beta * v), 1.5, 2)
+FUNCTION(exp, output, exp(v), g * v)
+FUNCTION(erf, input, erf(v), g * 2 / sqrt(M_PI) * exp(-v * v))
 #undef LOW
 #define LOW 1e-3
-FUNCTION(log, log(v), g / v)
+FUNCTION(log, input, log(v), g / v)
 #undef LOW
 
-/* Arithmetic: both operands whole, one a number, a row or a column. */
+/* Arithmetic: both operands of full shape, or one of them a scalar, a row or a column. */
 static const int64_t GRIDS[][6] = {/* rows, cols, x_row, x_col, y_row, y_col */
     {1, 0, 0, 1, 0, 1}, {1, 1, 0, 0, 0, 0}, {1, 4097, 0, 1, 0, 1}, {1, 4097, 0, 1, 0, 0}, {1, 33, 0, 0, 0, 1},
     {7, 17, 17, 1, 0, 1}, {65, 65, 65, 1, 1, 0}, {9, 1000, 1, 0, 0, 1}, {3, 3, 0, 0, 0, 0}};
@@ -105,12 +112,11 @@ ARITHMETIC(mul, u * v)
 ARITHMETIC(div, u / v)
 
 /* Losses, elementwise (even variants) and by blocks (odd ones). */
-#define BLOCK 4096
 #define LOSS(name, value, slope_x, slope_t)                                                                 \
     static double name##_value(double u, double v, double p) { return (void)p, value; }                     \
     static int name##_build(void *args, int variant) {                                                      \
         if (variant >= 2 * COUNT(SIZES)) return 0;                                                          \
-        const int64_t n = SIZES[variant / 2], blocks = (n + BLOCK - 1) / BLOCK;                             \
+        const int64_t n = SIZES[variant / 2], blocks = (n + CG_BLOCK - 1) / CG_BLOCK;                             \
         *(cg_##name##_args *)args = (cg_##name##_args){variant % 2 ? NULL : output(n),                      \
             variant % 2 ? output(blocks) : NULL, numbers(n, 0.01, 0.99), numbers(n, 0.02, 0.98), n, 0.3};   \
         return 1;                                                                                           \
@@ -121,8 +127,8 @@ ARITHMETIC(div, u / v)
         for (int64_t i = 0; i < a->n; i++) {                                                                \
             const double l = name##_value(get(a->x, i), get(a->t, i), a->p);                                \
             if (a->y) put(a->y, i, l);                                                                      \
-            sum = i % BLOCK ? sum + l : l;                                                                  \
-            if (a->partial) put(a->partial, i / BLOCK, sum);                                                \
+            sum = i % CG_BLOCK ? sum + l : l;                                                                  \
+            if (a->partial) put(a->partial, i / CG_BLOCK, sum);                                                \
         }                                                                                                   \
     }                                                                                                       \
     static int name##_backward_build(void *args, int variant) {                                             \
@@ -180,7 +186,7 @@ static int count_build(void *args, int variant) {
 }
 static void count_twin(const void *args) { *(int64_t *)((const cg_count_args *)args)->y += 1; }
 
-/* ReLU with a mask of bits: a group of 512 numbers has 64 bytes, and bit k of word w is that of its number k·words + w. */
+/* ReLU with a mask of bits: a group of 512 elements has 64 bytes, and bit k of word w belongs to its element k·words + w. */
 static int mask_bit(const void *mask, int64_t i, int set) {
     const int64_t words = precision == CG_FLOAT32 ? 16 : 8, word = i / 512 * words + i % words, bit = i % 512 / words;
     if (precision == CG_FLOAT32) return (((uint32_t *)mask)[word] |= (uint32_t)set << bit) >> bit & 1;

@@ -59,7 +59,7 @@ extern const test_list elementwise_tests, matrix_tests, row_tests, norm_tests, m
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define TESTS(name, array) const test_list name = {array, COUNT(array)}
 
-/* Sizes around registers of 4 to 16 lanes and blocks of 4,096. */
-static const int64_t SIZES[] = {0, 1, 3, 4, 5, 15, 16, 17, 31, 33, 63, 65, 4095, 4096, 4097, 9001};
+/* Sizes around registers of 4 to 16 lanes and blocks. */
+static const int64_t SIZES[] = {0, 1, 3, 4, 5, 15, 16, 17, 31, 33, 63, 65, CG_BLOCK - 1, CG_BLOCK, CG_BLOCK + 1, 9001};
 
 #endif

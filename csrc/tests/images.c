@@ -1,4 +1,4 @@
-/* Images warped, blurred, coloured, made noisy, covered and mixed. */
+/* Warp, blur, color, noise, erasing, pasting and mixing of images. */
 #include "harness.h"
 
 /* n, channels, height, width */
@@ -16,9 +16,9 @@ static int warp_build(void *args, int variant) {
         const double m[] = {scale * cos(turn), sin(turn), uniform(-9, 9), -sin(turn), scale * cos(turn), uniform(-9, 9)};
         for (int k = 0; k < 6; k++) put(maps, 6 * i + k, i % 2 ? m[k] : (k == 0 || k == 4) ? 1 : k == 2 ? -1 : 0);
     }
-    void *kept = numbers(6 * s[0], 0, 1);
-    for (int64_t k = 0; k < 6 * s[0]; k++) put(kept, k, get(maps, k));
-    *(cg_warp_args *)args = (cg_warp_args){output(s[0] * s[1] * oh * ow), numbers(volume(s), -1, 1), kept, s[0], s[1], s[2], s[3],
+    void *copy = numbers(6 * s[0], 0, 1);
+    for (int64_t k = 0; k < 6 * s[0]; k++) put(copy, k, get(maps, k));
+    *(cg_warp_args *)args = (cg_warp_args){output(s[0] * s[1] * oh * ow), numbers(volume(s), -1, 1), copy, s[0], s[1], s[2], s[3],
                                            oh, ow, variant % 3, 0.5};
     return 1;
 }
@@ -135,7 +135,7 @@ static void gaussian_noise_twin(const void *args) {
         uint32_t words[4];
         philox(a->seed, a->offset + (uint64_t)i * draws + (uint64_t)(j / 32 * 8 + j % 16 / 2), words);
         const double p = words[j % 2], q = words[2 + j % 2];
-        /* the quarters that the kernel turns by begin at −π/4 */
+        /* the quarter turns of the kernel start at −π/4 */
         const double angle = 2 * acos(-1) * (q / 4294967296.0 - 0.125), length = sqrt(-2 * log((floor(p / 2) + 0.25) / 2147483648.0));
         const double z = length * (j % 32 < 16 ? cos(angle) : sin(angle));
         put(a->y, at, clamped(get(a->x, at) + a->mean + get(a->sigmas, i) * z, a->low, a->high));

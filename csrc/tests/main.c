@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "../layout.h"
 #include "../program.h"
 
 int precision;
@@ -131,7 +132,7 @@ static void run_shares(const test *t, const void *args, int64_t count) {
     free(scratch);
 }
 
-/* What the outputs hold now. */
+/* A copy of the outputs. */
 static char *outputs(int64_t *bytes) {
     *bytes = 0;
     for (int i = 0; i < array_count; i++) *bytes += arrays[i].is_output ? arrays[i].bytes : 0;
@@ -141,7 +142,7 @@ static char *outputs(int64_t *bytes) {
     return copy;
 }
 
-/* The twin's results, which the outputs hold, against the kernel's. */
+/* Compare the twin's results, which are in the outputs, with the kernel's. */
 static void compare(const test *t, int variant, const char *kernel) {
     const double eps = precision == CG_FLOAT32 ? 1.2e-7 : 2.3e-16 * 64;
     for (int i = 0; i < array_count; i++) {
@@ -182,6 +183,7 @@ static int run_variant(const test *t, int variant) {
         free_arrays();
         return 0;
     }
+    if (!(cg_cost(t->kernel, precision, args) >= 0)) fail(t, variant, "the cost is negative or NaN");
     int64_t bytes;
     run_shares(t, args, 1);
     char *first = outputs(&bytes);
@@ -211,11 +213,11 @@ static int run_list(const test_list *list) {
     return calls;
 }
 
-/* The runner itself: a launch on several threads gives what one share gives. */
+/* The thread pool: a launch on several threads has the results of one share. */
 static void test_runner(void) {
     const int64_t n = 100003;
     precision = CG_FLOAT32;
-    cg_relu_args args = {output(n), numbers(n, -1, 1), n, 0, 0};
+    cg_relu_args args = {output(n), numbers(n, -1, 1), n};
     for (int threads = 1; threads <= 5; threads++) {
         cg_set_num_threads(threads);
         reset_outputs();
@@ -229,7 +231,7 @@ static void test_runner(void) {
     free_arrays();
 }
 
-/* z = 2·relu(x), or the tests end. */
+/* z = 2·relu(x), or the tests fail. */
 static void expect_doubled_relu(const void *z, const void *x, int64_t n, int threads, const char *what) {
     for (int64_t i = 0; i < n; i++)
         if (get(z, i) != 2 * fmax(get(x, i), 0)) {
@@ -244,7 +246,7 @@ static void test_program(void) {
     precision = CG_FLOAT32;
     void *x = numbers(n, -1, 1), *y = output(n), *z = output(n);
     int64_t *target = integers(1, 9, 10), *checked = integers_output(1), *fault = integers_output(1);
-    cg_relu_args first = {y, x, n, 0, 0};
+    cg_relu_args first = {y, x, n};
     cg_add_args second = {z, y, y, 1, n, 0, 1, 0, 1};
     cg_classes_args third = {checked, fault, NULL, target, NULL, 1, 5, 0, 0};
     cg_count_args last = {integers_output(1)};
@@ -276,11 +278,11 @@ static void test_chain(void) {
     const int64_t n = 50001;
     precision = CG_FLOAT32;
     void *x = numbers(n, -1, 1), *y = output(n), *z = output(n);
-    cg_relu_args first = {y, x, n, 0, 0};
+    cg_relu_args first = {y, x, n};
     cg_add_args second = {z, y, y, 1, n, 0, 1, 0, 1};
     const cg_step steps[] = {{cg_find(CG_relu, precision), &first, 1e9, 0, NULL},
                              {cg_find(CG_add, precision), &second, 1e9, 0, NULL}};
-    const cg_chain chain = {steps, 2, (n + 4095) / 4096};
+    const cg_chain chain = {steps, 2, (n + CG_BLOCK - 1) / CG_BLOCK};
     const cg_step whole = {cg_run_chain, &chain, 2e9, 0, NULL};
     for (int threads = 1; threads <= 5; threads++) {
         cg_set_num_threads(threads);
@@ -294,7 +296,7 @@ static void test_chain(void) {
     free_arrays();
 }
 
-/* A loop: batches of two rows are gathered and kept one after the other, until a class number is wrong. */
+/* A loop: batches of two rows are gathered and stored one after the other, until a class index is out of range. */
 static void test_loop(void) {
     enum { ROWS = 5, COLS = 3001, RUNS = 4 };
     precision = CG_FLOAT32;
@@ -325,7 +327,7 @@ static void test_loop(void) {
             }
             for (int64_t i = 0; i < wrong * 2 * COLS; i++)
                 if (get(kept, i) != get(x, index[i / COLS] * COLS + i % COLS)) {
-                    printf("%d threads: number %lld that the loop kept is wrong\n", threads, (long long)i);
+                    printf("%d threads: element %lld of the loop's result is wrong\n", threads, (long long)i);
                     exit(1);
                 }
             if (wrong < RUNS) target[wrong] = 0;

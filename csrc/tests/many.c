@@ -33,9 +33,9 @@ static void grad_norm_blocks_twin(const void *args) {
     const cg_grad_norm_blocks_args *a = args;
     int64_t block = 0;
     for (int t = 0; t < TENSORS; t++)
-        for (int64_t begin = 0; begin < LENGTHS[t]; begin += 4096, block++) {
+        for (int64_t begin = 0; begin < LENGTHS[t]; begin += CG_BLOCK, block++) {
             double total = start(a->p);
-            for (int64_t i = begin; i < begin + 4096 && i < LENGTHS[t]; i++) total = joined(total, fabs(get(a->g[t], i)), a->p);
+            for (int64_t i = begin; i < begin + CG_BLOCK && i < LENGTHS[t]; i++) total = joined(total, fabs(get(a->g[t], i)), a->p);
             ((double *)a->partial)[block] = total;
         }
 }

@@ -1,4 +1,4 @@
-/* Matrix products, sums and extremes over axes, rows of tables. */
+/* Matrix products, sums and extremes over axes, gathering and scattering of rows. */
 #include "harness.h"
 
 /* m, n, k, whether A and B are transposed, batch, whether B is the same in all, accumulate, bias; 1 for an activation, 2 for
@@ -10,11 +10,11 @@ static const int64_t PRODUCTS[][10] = {
     {257, 65, 257, 1, 0, 1, 0, 0, 0, 0}, {40, 300, 30, 0, 0, 1, 0, 0, 1, 1}, {300, 40, 30, 1, 1, 1, 0, 1, 0, 0},
     {4, 6, 5, 0, 1, 3, 0, 0, 0, 0},     {17, 33, 9, 1, 0, 5, 1, 0, 0, 0},    {1, 129, 64, 0, 1, 1, 0, 0, 1, 0},
     {129, 1, 64, 0, 0, 1, 0, 0, 0, 0},
-    /* columns as dot products: one, several, with all that a tile does behind the sum, in more than one block of k, batched */
+    /* columns as dot products: one, several, with all that follows the sum in a tile, more than one block of k, batched */
     {200, 1, 100, 0, 1, 1, 0, 0, 1, 0}, {13, 3, 130, 0, 1, 1, 0, 1, 1, 1},   {1, 2, 1100, 0, 1, 1, 0, 0, 1, 1},
     {33, 34, 257, 0, 1, 1, 0, 1, 0, 2}, {7, 2, 129, 0, 1, 3, 1, 0, 0, 0},   {9, 3, 2050, 0, 1, 2, 0, 0, 0, 2},
     {200, 100, 10, 0, 0, 1, 0, 0, 0, 2}, {15, 37, 1, 0, 0, 2, 0, 0, 1, 2},
-    /* the other way round: few columns, A transposed */
+    /* the transposed product: few columns, A transposed */
     {100, 10, 200, 1, 0, 1, 0, 0, 0, 0}, {64, 4, 32, 1, 0, 1, 0, 1, 0, 0},   {31, 1, 16, 1, 0, 1, 0, 0, 0, 0},
     {257, 20, 64, 1, 1, 1, 0, 1, 0, 0},
     /* A packed: rows pages apart, many columns; columns in more than one group */
@@ -80,15 +80,15 @@ REDUCTION(min, INFINITY, y = v < y ? v : y, (void)0)
 static int sum_blocks_build(void *args, int variant) {
     if (variant >= COUNT(SIZES)) return 0;
     const int64_t n = SIZES[variant];
-    *(cg_sum_blocks_args *)args = (cg_sum_blocks_args){output((n + 4095) / 4096), numbers(n, 0, 1), n};
+    *(cg_sum_blocks_args *)args = (cg_sum_blocks_args){output((n + CG_BLOCK - 1) / CG_BLOCK), numbers(n, 0, 1), n};
     return 1;
 }
 static void sum_blocks_twin(const void *args) {
     const cg_sum_blocks_args *a = args;
     double sum = 0;
     for (int64_t i = 0; i < a->n; i++) {
-        sum = i % 4096 ? sum + get(a->x, i) : get(a->x, i);
-        put(a->partial, i / 4096, sum);
+        sum = i % CG_BLOCK ? sum + get(a->x, i) : get(a->x, i);
+        put(a->partial, i / CG_BLOCK, sum);
     }
 }
 

@@ -9,7 +9,7 @@ static double at(const void *x, const int64_t *s, int64_t r, int64_t c, int64_t 
 }
 static double affine(const void *p, int64_t c, double otherwise) { return p ? get(p, c) : otherwise; }
 
-/* Odd variants have no affine parameters, and data of mean 100; every fourth one counts its batches. */
+/* Odd variants have no affine parameters, and data of mean 100; every fourth one counts batches. */
 static int batch_norm_build(void *args, int variant) {
     if (variant >= 2 * COUNT(IMAGES)) return 0;
     const int64_t *s = IMAGES[variant / 2], n = s[0] * s[1] * s[2], c = s[1];
@@ -23,7 +23,7 @@ static int batch_norm_build(void *args, int variant) {
 static void batch_norm_twin(const void *args) {
     const cg_batch_norm_args *a = args;
     const int64_t s[] = {a->rows, a->channels, a->inner}, n = a->rows * a->inner;
-    const double own = a->batches ? 0.2 : 0.1;
+    const double momentum = a->batches ? 0.2 : 0.1;
     for (int64_t c = 0; c < a->channels; c++) {
         double mean = 0, m2 = 0;
         for (int64_t r = 0; r < a->rows; r++)
@@ -32,8 +32,8 @@ static void batch_norm_twin(const void *args) {
             for (int64_t i = 0; i < a->inner; i++) m2 += pow(at(a->x, s, r, c, i) - mean, 2);
         const double rstd = 1 / sqrt(m2 / (double)n + a->eps);
         put(a->mean, c, mean), put(a->rstd, c, rstd);
-        if (a->running_mean) put(a->running_mean, c, (1 - own) * get(a->running_mean, c) + own * mean);
-        if (a->running_var) put(a->running_var, c, (1 - own) * get(a->running_var, c) + own * m2 / (double)(n - 1));
+        if (a->running_mean) put(a->running_mean, c, (1 - momentum) * get(a->running_mean, c) + momentum * mean);
+        if (a->running_var) put(a->running_var, c, (1 - momentum) * get(a->running_var, c) + momentum * m2 / (double)(n - 1));
         for (int64_t r = 0; r < a->rows; r++)
             for (int64_t i = 0; i < a->inner; i++)
                 put(a->y, (r * s[1] + c) * s[2] + i,

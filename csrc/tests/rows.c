@@ -178,7 +178,7 @@ static void nll_loss_backward_twin(const void *args) {
 #define PAIR(name) {CG_##name, name##_build, name##_twin, 64}, {CG_##name##_backward, name##_backward_build, name##_backward_twin, 64}
 static int classes_build(void *args, int variant) {
     if (variant >= 3 * COUNT(SIZES)) return 0;
-    const int64_t n = SIZES[variant / 3], bad = variant % 3 == 2; /* the last variant has targets that are no class */
+    const int64_t n = SIZES[variant / 3], bad = variant % 3 == 2; /* the last variant has invalid targets */
     *(cg_classes_args *)args = (cg_classes_args){integers_output(n), integers_output(1), variant % 3 ? output(1) : NULL,
         integers(n, bad ? -1 : 0, bad ? 8 : 7), variant % 3 == 1 ? numbers(7, 0.5, 2) : NULL, n, 7, variant % 3 > 0, bad ? -1 : 2};
     return 1;

@@ -19,6 +19,6 @@ for level in $levels; do
     $cc $flags ${level#*:} -I"$here/.." -c "$here/../isa/${level%%:*}.c" -o "$build/${level%%:*}.o"
 done
 # shellcheck disable=SC2086
-$cc $flags -I"$here/.." "$here"/*.c "$here/../dispatch.c" "$here/../pool.c" "$here/../memory.c" "$here/../program.c" "$build"/*.o \
+$cc $flags -I"$here/.." "$here"/*.c "$here/../dispatch.c" "$here/../pool.c" "$here/../allocator.c" "$here/../program.c" "$here/../layout.c" "$build"/*.o \
     -lm -lpthread -o "$build/tests"
 ASAN_OPTIONS=detect_leaks=0 "$build/tests"

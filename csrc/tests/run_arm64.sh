@@ -6,5 +6,5 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 python -m ziglang cc -target aarch64-linux-musl -static -std=gnu11 -O2 -fopenmp-simd -fno-math-errno -fno-trapping-math \
     -ffp-contract=fast -Wall -Wextra -Werror -I"$here/.." "$here"/*.c "$here"/../isa/baseline.c \
-    "$here"/../dispatch.c "$here"/../pool.c "$here"/../memory.c "$here"/../program.c -o "$build/tests"
+    "$here"/../dispatch.c "$here"/../pool.c "$here"/../allocator.c "$here"/../program.c "$here"/../layout.c -o "$build/tests"
 qemu-aarch64-static "$build/tests"

@@ -2,9 +2,11 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
+cdef extern from "layout.h":
+    ctypedef struct cg_layout
+
 cdef extern from "program.h":
     ctypedef void (*cg_any_kernel "cg_kernel")(const void *args, ...) noexcept nogil
-    ctypedef struct cg_layout
     ctypedef struct cg_step:
         cg_any_kernel run
         const void *args
@@ -26,7 +28,6 @@ cdef extern from "program.h":
 
 cdef class Launch:
     cdef readonly int kernel, dtype
-    cdef public double cost
     cdef readonly object message
     cdef readonly list tables
     cdef void *args

@@ -1,12 +1,13 @@
 # cython: auto_pickle=False
-"""Checks arguments and launches the C kernels of csrc/. No arithmetic is done here.
+"""Checks arguments and launches the C kernels of csrc/, without arithmetic of its own.
 
-One file a family stands in wrappers/. Every wrapper takes and returns ndarrays, makes a contiguous copy
-of an operand only where its kernel needs one, and raises one sentence that names the op.
+Each family has a file in wrappers/. Wrappers take and return ndarrays, copy an operand only if its kernel needs it
+contiguous, and raise errors that name the op.
 """
 
 include "wrappers/core.pxi"
-include "wrappers/memory.pxi"
+include "wrappers/allocation.pxi"
+include "_activations.pxi"
 include "wrappers/activation.pxi"
 include "wrappers/elementwise.pxi"
 include "wrappers/reduce.pxi"

@@ -47,7 +47,7 @@ ROWS = [
             Bad(lambda cg: F.embedding(cg.tensor([0.0]), cg.ones(3, 2)), TypeError,
                 "index must be an array of integers, got float32"),
             Bad(lambda cg: F.embedding(cg.tensor([0]), cg.tensor(1.0)), TypeError,
-                r"gather_rows: input must be an array of rows of numbers, got float32 of shape \(\)"),
+                r"gather_rows: input must be a numeric array with at least one axis, got float32 of shape \(\)"),
             Bad(lambda cg: kernels.scatter_rows(np.ones((2, 3)), np.array([0, 5]), 5), IndexError,
                 "scatter_rows: index 5 is not one of the 5 rows"),
             Bad(lambda cg: kernels.scatter_rows(np.ones((2, 3)), np.array([0]), 5), ValueError,

@@ -120,7 +120,7 @@ ROWS = [
             bad(utils.clip_grad_norm_, [cg.tensor([1.0, math.inf])], 1.0, 2.0, True, error=RuntimeError,
                 match="clip_grad_norm_: the norm of order 2.0 is inf, so the gradients can't be clipped"),
             bad(utils.clip_grad_norm_, [cg.ones(2), cg.ones(2, dtype=cg.float64)], 1.0, error=TypeError,
-                match="clip_grad_norm_: arrays of more than one dtype in one call, float64 among them"),
+                match="clip_grad_norm_: all arrays must have one dtype, got float64 after others"),
         ),
     ),
     Row(

@@ -52,12 +52,12 @@ ROWS = [
     ),
     row(
         "replace_tokens",
-        Bad(lambda cg: kernels.replace_tokens(X, N, STARTS, SYNONYMS[1:], 0.5, 0, 0), ValueError, "replace_tokens: starts must rise from 0 to the 7 synonyms"),
+        Bad(lambda cg: kernels.replace_tokens(X, N, STARTS, SYNONYMS[1:], 0.5, 0, 0), ValueError, "replace_tokens: starts must increase from 0 to the count of synonyms, 7"),
         table=True,
     ),
     row(
         "insert_tokens",
-        Bad(lambda cg: kernels.insert_tokens(X, N, STARTS[::-1], SYNONYMS, 0.5, 0, 0), ValueError, "insert_tokens: starts must rise from 0 to the 8 synonyms"),
+        Bad(lambda cg: kernels.insert_tokens(X, N, STARTS[::-1], SYNONYMS, 0.5, 0, 0), ValueError, "insert_tokens: starts must increase from 0 to the count of synonyms, 8"),
         table=True,
     ),
 ]  # fmt: skip

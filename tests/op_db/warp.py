@@ -60,7 +60,7 @@ ROWS = [
             Bad(lambda cg: kernels.warp(X, M.astype(np.float64), 4, 5), TypeError, "warp: maps is float64, but input is float32"),
             Bad(lambda cg: kernels.warp(X, M, -1, 5), ValueError, r"warp: the size must not be negative, got \(-1, 5\)"),
             Bad(lambda cg: kernels.warp(X, M, 4, 5, "wrap"), ValueError, "warp: padding must be constant, edge or reflect, got 'wrap'"),
-            Bad(lambda cg: kernels.warp(X[:, :, :0], M, 4, 5), ValueError, "warp: there are no pixels in images of shape"),
+            Bad(lambda cg: kernels.warp(X[:, :, :0], M, 4, 5), ValueError, "warp: images must have pixels, got shape"),
         ),
     ),
     Row(

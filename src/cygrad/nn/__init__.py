@@ -2,24 +2,8 @@
 
 from cygrad.nn import functional, init, utils
 from cygrad.nn.module import Module
-from cygrad.nn.modules.activation import (
-    ELU,
-    GELU,
-    SELU,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Softsign,
-    Tanh,
-)
+from cygrad.nn.modules import activation
+from cygrad.nn.modules.activation import *  # noqa: F403
 from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d
 from cygrad.nn.modules.container import ModuleDict, ModuleList, ParameterList, Sequential
 from cygrad.nn.modules.dropout import Dropout
@@ -41,9 +25,6 @@ from cygrad.nn.modules.shape import Flatten, Unflatten
 from cygrad.nn.parameter import Parameter
 
 __all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -52,36 +33,24 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
-    "Hardtanh",
     "HuberLoss",
     "Identity",
     "KLDivLoss",
     "L1Loss",
     "LayerNorm",
-    "LeakyReLU",
     "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
     "MSELoss",
-    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
     "NLLLoss",
     "Parameter",
     "ParameterList",
-    "ReLU",
-    "ReLU6",
     "Sequential",
-    "SiLU",
-    "Sigmoid",
     "SmoothL1Loss",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Tanh",
     "Unflatten",
     "functional",
     "init",
     "utils",
 ]
+__all__ += activation.__all__

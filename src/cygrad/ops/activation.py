@@ -8,6 +8,9 @@ from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Node, op
 
+# The ops that nn.functional exports as they are. It has functions for the others, with `inplace` and other options.
+__all__ = ["sigmoid", "tanh"]
+
 # An output of this many bytes has left the near caches by the time of backward, which then reads a mask of one bit per
 # element instead.
 MASKED_BYTES = 1 << 18

@@ -1,4 +1,4 @@
-# What every wrapper stands on: CPU levels, threads, the checks, and the one door to the kernels.
+# The basis of all wrappers: CPU levels, threads, checks, and the one function that launches kernels.
 
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
@@ -16,6 +16,9 @@ cdef extern from "kernels.h":
     enum: CG_FLOAT32
     enum: CG_FLOAT64
     enum: CG_KERNEL_COUNT
+    enum: CG_BLOCK
+    enum: CG_MASK_GROUP
+    enum: CG_SCRATCH_BYTES
     const char **cg_kernel_names
     int cg_level_count()
     const char *cg_level_name(int level)
@@ -29,7 +32,12 @@ cdef extern from "kernels.h":
     void cg_use_one_thread(bint only)
     bint cg_uses_one_thread()
 
+cdef extern from "layout.h":
+    double cg_cost(int kernel, int dtype, const void *args) nogil
+
 ctypedef cnp.ndarray ndarray
+
+BLOCK = CG_BLOCK  # elements in a block of work
 
 
 # CPU levels
@@ -40,17 +48,17 @@ def kernel_names():
 
 
 def cpu_levels():
-    """The CPU levels that this build has and this machine runs, best first."""
+    """The CPU levels that this build contains and this machine supports, best first."""
     return [cg_level_name(i).decode() for i in range(cg_level_count()) if cg_level_supported(i)]
 
 
 def cpu_level():
-    """The CPU level whose kernels are in use."""
+    """The active CPU level."""
     return cg_level_name(cg_level()).decode()
 
 
 def use_cpu_level(name):
-    """Uses the kernels of level `name`, one of cpu_levels()."""
+    """Activate the kernels of level `name`, one of cpu_levels()."""
     for i in range(cg_level_count()):
         if cg_level_name(i).decode() == name and cg_level_supported(i):
             cg_use_level(i)
@@ -64,26 +72,26 @@ use_cpu_level(os.environ.get("CYGRAD_ISA") or cpu_levels()[0])
 # Threads
 
 def num_threads():
-    """The threads that a kernel may use."""
+    """The thread count that a kernel may use."""
     return cg_num_threads()
 
 
 def set_num_threads(int threads):
-    """Lets a kernel use `threads` threads. No result depends on it."""
+    """Let kernels use up to `threads` threads. Results do not depend on it."""
     if threads < 1:
         raise ValueError(f"set_num_threads: threads must be at least 1, got {threads}")
     cg_set_num_threads(threads)
 
 
 def use_one_thread(bint only):
-    """Whether launches of the calling thread run on it alone, from now on; returns whether they did."""
+    """Set whether launches from the calling thread stay on it; return whether they did."""
     before = uses_one_thread()
     cg_use_one_thread(only)
     return before
 
 
 def uses_one_thread():
-    """Whether launches of the calling thread run on it alone."""
+    """Whether launches from the calling thread stay on it."""
     return bool(cg_uses_one_thread())
 
 
@@ -92,20 +100,20 @@ cdef extern from "Python.h":
 
 
 def interrupt_thread(unsigned long thread):
-    """Raises KeyboardInterrupt in another thread, when it next runs Python."""
+    """Raise KeyboardInterrupt in another thread when it next runs Python code."""
     PyThreadState_SetAsyncExc(thread, KeyboardInterrupt)
 
 
 # Launches
 
-# Below this many nanoseconds of work the GIL is kept: releasing it costs more than it frees.
+# Nanoseconds of work below which the GIL is not released: that would take longer than it is worth.
 cdef double GIL_COST = 20000.0
 
 
-cdef int launch(int kernel, int dtype, const void *args, double cost) except -1:
-    """Runs a kernel. `cost` is its work on one core in nanoseconds, roughly: it decides whether the GIL is
-    released and how many threads take part."""
+cdef int launch(int kernel, int dtype, const void *args) except -1:
+    """Run a kernel. Its cost, from csrc/kernels.def, decides whether the GIL is released and how many threads take part."""
     cdef cg_kernel run = cg_find(kernel, dtype)
+    cdef double cost = cg_cost(kernel, dtype, args)
     cdef int status
     if cost < GIL_COST:
         status = cg_run(run, args, cost)
@@ -113,9 +121,9 @@ cdef int launch(int kernel, int dtype, const void *args, double cost) except -1:
         with nogil:
             status = cg_run(run, args, cost)
     if status:
-        raise MemoryError(f"{cg_kernel_names[kernel].decode()}: no memory for a thread to work in")
+        raise MemoryError(f"{cg_kernel_names[kernel].decode()}: out of memory for a thread's working memory")
     if tape is not None and tape.is_active():
-        tape.events.append(recorded(kernel, dtype, args, cost))
+        tape.events.append(recorded(kernel, dtype, args))
         if tape.observer is not None:
             tape.observer(tape.events[len(tape.events) - 1])
     return 0
@@ -124,7 +132,7 @@ cdef int launch(int kernel, int dtype, const void *args, double cost) except -1:
 # Checks
 
 cdef inline int dtype_of(ndarray x) noexcept:
-    """CG_FLOAT32 or CG_FLOAT64 of an array that real() let through."""
+    """CG_FLOAT32 or CG_FLOAT64, for an array that real() accepted."""
     return CG_FLOAT32 if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT32 else CG_FLOAT64
 
 
@@ -138,8 +146,7 @@ cdef int check_real(str op, str name, object x) except -1:
 
 
 cdef inline ndarray real(str op, str name, object x):
-    """x as a float32 or float64 array that a kernel can read in order: itself, or a contiguous copy. A NumPy number, which
-    is what NumPy makes of arrays without axes, counts as one."""
+    """x as a contiguous float32 or float64 array: itself or a copy. A NumPy scalar is accepted as a 0-d array."""
     if not isinstance(x, cnp.ndarray) and isinstance(x, np.floating):
         x = np.asarray(x)
     check_real(op, name, x)
@@ -149,7 +156,7 @@ cdef inline ndarray real(str op, str name, object x):
 
 
 cdef inline ndarray like(str op, str name, object x, str model_name, ndarray model):
-    """x checked as in real(), of the dtype and shape of `model`."""
+    """real(x), checked to have the dtype and shape of `model`."""
     cdef ndarray array = real(op, name, x)
     check_same_dtype(op, name, array, model_name, model)
     if not cnp.PyArray_SAMESHAPE(array, model):
@@ -164,7 +171,7 @@ cdef inline int check_same_dtype(str op, str name, ndarray x, str model_name, nd
 
 
 cdef inline ndarray written(str op, str name, object x):
-    """x as an array that a kernel writes in place: float32 or float64, contiguous and writeable."""
+    """x, checked to be an array that a kernel can write in place: float32 or float64, contiguous and writeable."""
     check_real(op, name, x)
     if not cnp.PyArray_ISCARRAY(<ndarray>x):
         raise ValueError(f"{op}: {name} must be contiguous and writeable")

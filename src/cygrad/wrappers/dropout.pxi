@@ -1,4 +1,4 @@
-# Dropout: the mask is a function of (seed, offset), one byte a number.
+# Dropout. The mask is a function of (seed, offset), with one byte for each element.
 
 cdef int check_rate(double p) except -1:
     if not 0 <= p <= 1:
@@ -7,14 +7,14 @@ cdef int check_rate(double p) except -1:
 
 
 def dropout(x, double p, uint64_t seed, uint64_t offset, bint want_mask=True):
-    """(y, mask): y = x·mask/(1 − p), mask 0 with probability p, else 1; None for a mask that is not wanted."""
+    """(y, mask): y = x·mask/(1 − p), mask 0 with probability p, else 1. The mask is None if it is not wanted."""
     cdef ndarray source = real("dropout", "input", x), y = empty_like(source), mask = None
     check_rate(p)
     if want_mask:
         mask = empty(cnp.PyArray_NDIM(y), cnp.PyArray_DIMS(y), cnp.NPY_UINT8)
     cdef cg_dropout_args args = cg_dropout_args(
         y=data(y), mask=optional(mask), x=data(source), n=size(y), p=p, seed=seed, offset=offset)
-    launch(CG_dropout, dtype_of(y), &args, 0.4 * args.n)
+    launch(CG_dropout, dtype_of(y), &args)
     return y, mask
 
 
@@ -25,10 +25,10 @@ def dropout_backward(dy, mask, double p):
     if cnp.PyArray_TYPE(m) != cnp.NPY_UINT8 or not cnp.PyArray_ISCARRAY_RO(m) or size(m) != size(g):
         raise ValueError(f"dropout: gradient has shape {shape_of(g)}, but the mask is {m.dtype} of shape {shape_of(m)}")
     cdef cg_dropout_backward_args args = cg_dropout_backward_args(dx=data(dx), dy=data(g), mask=data(m), n=size(dx), p=p)
-    launch(CG_dropout_backward, dtype_of(dx), &args, 0.2 * args.n)
+    launch(CG_dropout_backward, dtype_of(dx), &args)
     return dx
 
 
 def dropout_draws(x):
-    """How far one dropout of x moves the offset: a counter for eight numbers, in whole groups of 8."""
+    """The counters that one dropout of x uses: one for eight elements, in whole groups of 8."""
     return (size(<ndarray?>x) + 63) // 64 * 8

@@ -1,5 +1,4 @@
-# Arithmetic of two operands with broadcasting. The argument blocks of the family have one layout; those of add stand
-# for all.
+# Arithmetic of two operands with broadcasting. All argument blocks of the family have the layout of add's.
 
 cdef struct Layout:
     int64_t row, col  # steps in elements
@@ -10,22 +9,22 @@ cdef bint contiguous(ndarray x) noexcept:
 
 
 cdef bint read_as(ndarray x, int ndim, cnp.npy_intp *shape, int split, Layout *layout) noexcept:
-    """Whether contiguous x, broadcast to `shape`, is read with constant steps when the axes before `split` are rows and
-    those from it columns; `layout` then receives the steps."""
-    cdef int own = cnp.PyArray_NDIM(x), axis, k
-    cdef int64_t rows = 1, cols = 1, own_rows = 1, own_cols = 1
+    """Whether contiguous x, broadcast to `shape`, has constant steps if the axes before `split` are taken as rows and the
+    others as columns. If so, `layout` receives the steps."""
+    cdef int x_ndim = cnp.PyArray_NDIM(x), axis, k
+    cdef int64_t rows = 1, cols = 1, x_rows = 1, x_cols = 1
     for axis in range(ndim):
-        k = axis - (ndim - own)
+        k = axis - (ndim - x_ndim)
         if axis < split:
             rows *= shape[axis]
-            own_rows *= x.shape[k] if k >= 0 else 1
+            x_rows *= x.shape[k] if k >= 0 else 1
         else:
             cols *= shape[axis]
-            own_cols *= x.shape[k] if k >= 0 else 1
-    if not ((own_rows == rows or own_rows == 1) and (own_cols == cols or own_cols == 1)):
+            x_cols *= x.shape[k] if k >= 0 else 1
+    if not ((x_rows == rows or x_rows == 1) and (x_cols == cols or x_cols == 1)):
         return False
-    layout.col = 1 if own_cols > 1 else 0
-    layout.row = own_cols if own_rows > 1 else 0
+    layout.col = 1 if x_cols > 1 else 0
+    layout.row = x_cols if x_rows > 1 else 0
     return True
 
 
@@ -34,12 +33,12 @@ cdef ndarray arithmetic(int kernel, str op, object x, object y):
     cdef ndarray u = real(op, "input", x), v = real(op, "other", y), out
     check_same_dtype(op, "other", v, "input", u)
     cdef int ndim = max(cnp.PyArray_NDIM(u), cnp.PyArray_NDIM(v)), i, split
-    cdef int own_u = cnp.PyArray_NDIM(u), own_v = cnp.PyArray_NDIM(v)
+    cdef int u_ndim = cnp.PyArray_NDIM(u), v_ndim = cnp.PyArray_NDIM(v)
     cdef cnp.npy_intp shape[64]
     cdef int64_t a, b
     for i in range(ndim):
-        a = u.shape[i - (ndim - own_u)] if i >= ndim - own_u else 1
-        b = v.shape[i - (ndim - own_v)] if i >= ndim - own_v else 1
+        a = u.shape[i - (ndim - u_ndim)] if i >= ndim - u_ndim else 1
+        b = v.shape[i - (ndim - v_ndim)] if i >= ndim - v_ndim else 1
         if a != b and a != 1 and b != 1:
             raise ValueError(f"{op}: shapes {shape_of(u)} and {shape_of(v)} do not broadcast")
         shape[i] = b if a == 1 else a
@@ -49,7 +48,7 @@ cdef ndarray arithmetic(int kernel, str op, object x, object y):
         if read_as(u, ndim, shape, split, &lu) and read_as(v, ndim, shape, split, &lv):
             break
     else:
-        # A mixed pattern such as (3, 1, 2) with (1, 4, 1): written out first.
+        # A mixed pattern such as (3, 1, 2) with (1, 4, 1) is expanded first.
         u = cnp.PyArray_FROMANY(np.broadcast_to(u, shape_of(out)), cnp.PyArray_TYPE(u), 0, 0, cnp.NPY_ARRAY_CARRAY_RO)
         v = cnp.PyArray_FROMANY(np.broadcast_to(v, shape_of(out)), cnp.PyArray_TYPE(v), 0, 0, cnp.NPY_ARRAY_CARRAY_RO)
         split = 0
@@ -65,7 +64,7 @@ cdef ndarray arithmetic(int kernel, str op, object x, object y):
         out=data(out), x=data(u), y=data(v), rows=rows, cols=cols,
         x_row=lu.row, x_col=lu.col, y_row=lv.row, y_col=lv.col)
     if rows and cols:
-        launch(kernel, dtype_of(out), &args, 0.3 * rows * cols)
+        launch(kernel, dtype_of(out), &args)
     return out
 
 
@@ -85,7 +84,7 @@ def number(double value, dtype):
 
 
 def repeated(x, shape, double divisor=1.0):
-    """x/divisor, broadcast to `shape`, written out."""
+    """x/divisor, broadcast to `shape`, as a new array."""
     cdef ndarray u = real("expand", "input", x), wide = np.broadcast_to(u, shape), out
     cdef int split, ndim = cnp.PyArray_NDIM(wide), i
     cdef Layout layout
@@ -107,17 +106,17 @@ def repeated(x, shape, double divisor=1.0):
     cdef cg_div_args args = cg_div_args(
         out=data(out), x=data(u), y=data(by), rows=rows, cols=cols, x_row=layout.row, x_col=layout.col, y_row=0, y_col=0)
     if rows and cols:
-        launch(CG_div, dtype_of(out), &args, 0.3 * rows * cols)
+        launch(CG_div, dtype_of(out), &args)
     return out
 
 
 def copy_into(y, x):
-    """y ← x, both contiguous, of one size in bytes."""
+    """y ← x, both contiguous and of the same size in bytes."""
     cdef ndarray to = <ndarray?>y, source = <ndarray?>x
     if not cnp.PyArray_ISCARRAY(to) or not cnp.PyArray_ISCARRAY_RO(source) or to.nbytes != source.nbytes:
-        raise ValueError(f"copy_into: arrays of {source.nbytes} and {to.nbytes} bytes must be contiguous and equally large")
+        raise ValueError(f"copy_into: arrays of {source.nbytes} and {to.nbytes} bytes must be contiguous and of equal size")
     cdef cg_copy_args args = cg_copy_args(y=data(to), x=data(source), bytes=to.nbytes)
-    launch(CG_copy, CG_FLOAT32, &args, 0.05 * args.bytes)
+    launch(CG_copy, CG_FLOAT32, &args)
 
 
 def copied(x):
@@ -131,18 +130,18 @@ def copied(x):
 
 
 cdef ndarray counter(str op, object x):
-    """x as an int64 array of one number, which a kernel reads or counts up."""
+    """x, checked to be an int64 array of one element, which a kernel reads or increments."""
     if not isinstance(x, cnp.ndarray) or cnp.PyArray_TYPE(<ndarray>x) != cnp.NPY_INT64 or size(<ndarray>x) != 1:
-        raise TypeError(f"{op}: a count must be an int64 array of one number, got {getattr(x, 'dtype', type(x).__name__)}")
+        raise TypeError(f"{op}: a count must be an int64 array of one element, got {getattr(x, 'dtype', type(x).__name__)}")
     if not cnp.PyArray_ISCARRAY(<ndarray>x):
         raise ValueError(f"{op}: a count must be writeable")
     return <ndarray>x
 
 
 def count(x):
-    """x ← x + 1, an int64 array of one number."""
+    """x ← x + 1, for an int64 array of one element."""
     cdef cg_count_args args = cg_count_args(y=data(counter("count", x)))
-    launch(CG_count, CG_FLOAT32, &args, 1)
+    launch(CG_count, CG_FLOAT32, &args)
 
 
 def add(x, y):

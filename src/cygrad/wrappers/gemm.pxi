@@ -1,4 +1,4 @@
-# Matrix products. Operands are read in place wherever their strides are whole elements; others are copied.
+# Matrix products. Operands whose strides are whole elements are read in place, others are copied.
 
 cdef struct Matrix:
     void *p
@@ -6,12 +6,12 @@ cdef struct Matrix:
 
 
 cdef inline int64_t step_of(ndarray x, int axis) noexcept:
-    """The step of an axis in elements; 0 where the axis has one element, whose step means nothing."""
+    """The step of an axis in elements; 0 if the axis has one element, whose stride is arbitrary."""
     return cnp.PyArray_STRIDES(x)[axis] // cnp.PyArray_ITEMSIZE(x) if cnp.PyArray_DIMS(x)[axis] > 1 else 0
 
 
 cdef bint has_element_steps(ndarray x) noexcept:
-    """Whether a kernel can walk x in whole elements: aligned, in native byte order."""
+    """Whether the strides of x are whole elements, and x is aligned and in native byte order."""
     cdef int i
     if not cnp.PyArray_ISBEHAVED_RO(x):
         return False
@@ -22,7 +22,7 @@ cdef bint has_element_steps(ndarray x) noexcept:
 
 
 cdef inline ndarray strided(str op, str name, object x):
-    """x as a float32 or float64 array whose steps are whole elements: itself, or a contiguous copy."""
+    """x as a float32 or float64 array whose strides are whole elements: itself or a contiguous copy."""
     check_real(op, name, x)
     if has_element_steps(<ndarray>x):
         return <ndarray>x
@@ -38,32 +38,28 @@ cdef enum Activation:
     RELU
 
 
-# Nanoseconds of a multiplication and addition on one core.
-cdef double GEMM_COST = 0.012
-
-
 cdef int product(int dtype, void *c, Matrix a, Matrix b, void *bias, int64_t m, int64_t n, int64_t k, int64_t batch=1,
                  int64_t a_batch=0, int64_t b_batch=0, bint accumulate=False, void *row_sums=NULL) except -1:
-    """C[m, n] = A[m, k]·B[k, n] + bias[n] (+ C), `batch` times, from one C to the next m·n apart; the sums of A's rows."""
+    """C[m, n] = A[m, k]·B[k, n] + bias[n] (+ C), for `batch` products, each C m·n elements after the one before; and the
+    sums of the rows of A."""
     cdef cg_gemm_args args = cg_gemm_args(
         c=c, row_sums=row_sums, a=a.p, b=b.p, bias=bias, mask=NULL, m=m, n=n, k=k, ldc=n, a_row=a.row, a_col=a.col, b_row=b.row, b_col=b.col,
         batch=batch, c_batch=m * n, a_batch=a_batch, b_batch=b_batch, accumulate=accumulate, activation=LINEAR)
-    cdef double cost = (GEMM_COST * k + 0.1) * m * n * batch
-    return launch(CG_gemm, dtype, &args, cost if dtype == CG_FLOAT32 else 2 * cost)
+    return launch(CG_gemm, dtype, &args)
 
 
 cdef bint even_batches(ndarray x, int64_t *step) noexcept:
-    """Whether the matrices of x (its last two axes) lie one constant step apart, in order; `step` receives it."""
+    """Whether the matrices of x (its last two axes) are a constant step apart, in order; `step` receives it."""
     cdef int i
     cdef int64_t expected = 0
     step[0] = 0
-    cdef bint found = False
+    cdef bint has_step = False
     for i in range(cnp.PyArray_NDIM(x) - 3, -1, -1):
         if x.shape[i] == 1:
             continue
-        if not found:
+        if not has_step:
             step[0] = step_of(x, i)
-            found = True
+            has_step = True
         elif step_of(x, i) != expected:
             return False
         expected = step_of(x, i) * x.shape[i]
@@ -71,9 +67,9 @@ cdef bint even_batches(ndarray x, int64_t *step) noexcept:
 
 
 cdef ndarray batched(ndarray x, ndarray out):
-    """x broadcast to the batch axes of `out`, so that its matrices lie evenly; copied where they would not."""
+    """x broadcast to the batch axes of `out`, copied unless its matrices are then a constant step apart."""
     cdef int64_t step
-    cdef tuple own = shape_of(x), shape = shape_of(out)[: cnp.PyArray_NDIM(out) - 2] + own[len(own) - 2 :]
+    cdef tuple x_shape = shape_of(x), shape = shape_of(out)[: cnp.PyArray_NDIM(out) - 2] + x_shape[len(x_shape) - 2 :]
     cdef ndarray wide = np.broadcast_to(x, shape)
     if even_batches(wide, &step):
         return wide
@@ -81,7 +77,7 @@ cdef ndarray batched(ndarray x, ndarray out):
 
 
 def matmul(a, b, out=None):
-    """C[…, m, n] = A[…, m, k]·B[…, k, n]; the axes in front are broadcast. With `out`, C is added to it."""
+    """C[…, m, n] = A[…, m, k]·B[…, k, n]; leading axes are broadcast. If `out` is given, C is added to it."""
     cdef ndarray x = strided("matmul", "input", a), y = strided("matmul", "other", b), c
     check_same_dtype("matmul", "other", y, "input", x)
     cdef int nx = cnp.PyArray_NDIM(x), ny = cnp.PyArray_NDIM(y), ndim = nx if nx > ny else ny, i
@@ -147,7 +143,7 @@ def linear(x, w, b=None):
 
 
 def linear_backward(dy, x, w, bint want_x, bint want_w, bint want_b):
-    """(dx, dw, db): dx = dy·w, dw = dyᵀ·x, db = Σ dy over the rows; None for what is not wanted."""
+    """(dx, dw, db): dx = dy·w, dw = dyᵀ·x, db = Σ dy over the rows; None for those not wanted."""
     cdef ndarray g = real("linear", "gradient", dy), source, weight
     cdef int ndim = cnp.PyArray_NDIM(g)
     weight = strided("linear", "weight", w)
@@ -183,5 +179,5 @@ def linear_backward(dy, x, w, bint want_x, bint want_w, bint want_b):
                 outputs, inputs, rows, 1, 0, 0, False, optional(db))
     elif want_b:
         sums = cg_sum_args(y=data(db), x=data(g), outer=1, count=rows, inner=outputs, scale=1.0)
-        launch(CG_sum, dtype, &sums, 0.15 * rows * outputs)
+        launch(CG_sum, dtype, &sums)
     return dx, dw, db

@@ -1,4 +1,4 @@
-# Layer norm of x[rows…, cols…]: each row, all of the last `axes` axes, by itself.
+# Layer norm of x[rows…, cols…]: each row, which is the last `axes` axes, separately.
 
 cdef ndarray norm_input(object x, int axes, int64_t *rows, int64_t *cols):
     cdef ndarray source = real("layer_norm", "input", x)
@@ -11,41 +11,41 @@ cdef ndarray norm_input(object x, int axes, int64_t *rows, int64_t *cols):
     return source
 
 
-cdef ndarray one_a_column(str name, object x, ndarray source, int64_t cols):
-    """One number a column of `source`, or None."""
+cdef ndarray checked_columns(str name, object x, ndarray source, int64_t cols):
+    """One element for each column of `source`, or None."""
     if x is None:
         return None
     cdef ndarray array = real("layer_norm", name, x)
     check_same_dtype("layer_norm", name, array, "input", source)
     if size(array) != cols:
-        raise ValueError(f"layer_norm: {name} has shape {shape_of(array)}, but rows have {cols} numbers")
+        raise ValueError(f"layer_norm: {name} has shape {shape_of(array)}, but rows have {cols} elements")
     return array
 
 
 def layer_norm(x, weight, bias, double eps, int axes=1):
-    """(y, mean, rstd): y in the shape of x, mean and rstd one a row."""
+    """(y, mean, rstd): y in the shape of x, mean and rstd one element for each row."""
     cdef int64_t rows = 0, cols = 0
     cdef ndarray source = norm_input(x, axes, &rows, &cols)
-    cdef ndarray w = one_a_column("weight", weight, source, cols), b = one_a_column("bias", bias, source, cols)
+    cdef ndarray w = checked_columns("weight", weight, source, cols), b = checked_columns("bias", bias, source, cols)
     cdef int type_number = cnp.PyArray_TYPE(source)
     cdef cnp.npy_intp count = rows
     cdef ndarray y = empty_like(source), mean = empty(1, &count, type_number), rstd = empty(1, &count, type_number)
     cdef cg_layer_norm_args args = cg_layer_norm_args(
         y=data(y), mean=data(mean), rstd=data(rstd), x=data(source), weight=optional(w), bias=optional(b),
         rows=rows, cols=cols, eps=eps)
-    launch(CG_layer_norm, dtype_of(y), &args, 0.5 * size(y))
+    launch(CG_layer_norm, dtype_of(y), &args)
     return y, mean, rstd
 
 
 def layer_norm_backward(dy, x, weight, mean, rstd, bint want_x, bint want_w, int axes=1):
-    """(dx, dw, db): dx in the shape of x, dw and db in that of its last axes; None for what is not wanted, dw and db
+    """(dx, dw, db): dx in the shape of x, dw and db in that of its last axes; None for those not wanted, dw and db
     together."""
     cdef int64_t rows = 0, cols = 0
     cdef ndarray source = norm_input(x, axes, &rows, &cols), g = like("layer_norm", "gradient", dy, "input", source)
-    cdef ndarray w = one_a_column("weight", weight, source, cols), m = mean, s = rstd
+    cdef ndarray w = checked_columns("weight", weight, source, cols), m = mean, s = rstd
     cdef ndarray dx = empty_like(source) if want_x else None, dw = None, db = None, w_sums = None, b_sums = None
     cdef int type_number = cnp.PyArray_TYPE(g)
-    # Rows of a partial sum: few enough sums for small inputs, and never more than 64.
+    # Rows of a partial sum, such that there are few sums for small inputs and never more than 64.
     cdef int64_t block = 32 if rows <= 64 * 32 else (rows + 63) // 64
     cdef cnp.npy_intp shape[2]
     shape[0], shape[1] = (rows + block - 1) // block, cols
@@ -56,7 +56,7 @@ def layer_norm_backward(dy, x, weight, mean, rstd, bint want_x, bint want_w, int
     cdef cg_layer_norm_backward_args args = cg_layer_norm_backward_args(
         dx=optional(dx), dw=optional(w_sums), db=optional(b_sums), dy=data(g), x=data(source), weight=optional(w),
         mean=data(m), rstd=data(s), rows=rows, cols=cols, block=block)
-    launch(CG_layer_norm_backward, dtype_of(g), &args, 0.7 * size(g))
+    launch(CG_layer_norm_backward, dtype_of(g), &args)
     if want_w and shape[0] != 1:
         add_rows(dw, w_sums)
         add_rows(db, b_sums)
@@ -67,4 +67,4 @@ cdef int add_rows(ndarray total, ndarray sums) except -1:
     """total = Σ sums over the first axis"""
     cdef cg_sum_args args = cg_sum_args(
         y=data(total), x=data(sums), outer=1, count=sums.shape[0], inner=sums.shape[1], scale=1.0)
-    return launch(CG_sum, dtype_of(total), &args, 0.15 * size(sums))
+    return launch(CG_sum, dtype_of(total), &args)

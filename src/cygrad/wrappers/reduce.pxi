@@ -5,7 +5,7 @@ cdef struct Middle:
 
 
 cdef Middle middle(ndarray x, int first, int last) noexcept:
-    """x with its axes first..last − 1 taken as one."""
+    """x with its axes first..last − 1 merged into one."""
     cdef Middle m = Middle(1, 1, 1)
     cdef int i
     for i in range(cnp.PyArray_NDIM(x)):
@@ -31,11 +31,11 @@ cdef ndarray without_axes(ndarray x, int first, int last):
 
 cdef int check_axes(str op, ndarray x, int first, int last) except -1:
     if not 0 <= first <= last <= cnp.PyArray_NDIM(x):
-        raise ValueError(f"{op}: axes {first} to {last} do not lie in shape {shape_of(x)}")
+        raise ValueError(f"{op}: axes {first} to {last} are out of range for shape {shape_of(x)}")
     return 0
 
 
-# One sum longer than this is made block by block, which more than one thread can do.
+# A longer sum is computed block by block, so that threads can share it.
 cdef int64_t LONG_SUM = 65536
 
 
@@ -50,15 +50,15 @@ def sum_axes(x, int first, int last, double scale=1.0):
     cdef cnp.npy_intp blocks
     cdef cg_sum_blocks_args parts
     if m.outer == 1 and m.inner == 1 and m.count > LONG_SUM:
-        blocks = (m.count + 4095) // 4096
+        blocks = (m.count + CG_BLOCK - 1) // CG_BLOCK
         partial = empty(1, &blocks, cnp.PyArray_TYPE(y))
         parts = cg_sum_blocks_args(partial=data(partial), x=data(source), n=m.count)
-        launch(CG_sum_blocks, dtype_of(y), &parts, 0.1 * m.count)
+        launch(CG_sum_blocks, dtype_of(y), &parts)
         args.x = data(partial)
         args.count = blocks
-        launch(CG_sum, dtype_of(y), &args, 0.1 * blocks)
+        launch(CG_sum, dtype_of(y), &args)
     else:
-        launch(CG_sum, dtype_of(y), &args, 0.15 * m.outer * m.count * m.inner)
+        launch(CG_sum, dtype_of(y), &args)
     return y
 
 
@@ -71,15 +71,15 @@ cdef ndarray extreme(int kernel, str op, object x, int first, int last):
         raise ValueError(f"{op}: cannot reduce an input of shape {shape_of(source)}, which has no elements")
     cdef cg_max_args args = cg_max_args(y=data(y), x=data(source), outer=m.outer, count=m.count, inner=m.inner)
     if m.outer * m.inner:
-        launch(kernel, dtype_of(y), &args, 0.2 * m.outer * m.count * m.inner)
+        launch(kernel, dtype_of(y), &args)
     return y
 
 
 def max_axes(x, int first, int last):
-    """The largest over the axes first..last − 1 of x, NaN where there is one."""
+    """The largest over the axes first..last − 1 of x, NaN if there is one."""
     return extreme(CG_max, "max", x, first, last)
 
 
 def min_axes(x, int first, int last):
-    """The smallest over the axes first..last − 1 of x, NaN where there is one."""
+    """The smallest over the axes first..last − 1 of x, NaN if there is one."""
     return extreme(CG_min, "min", x, first, last)

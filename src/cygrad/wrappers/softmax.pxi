@@ -1,8 +1,8 @@
-# Softmax and log-softmax over the last axis. The argument blocks of both have one layout.
+# Softmax and log-softmax along the last axis. Their argument blocks have the same layout.
 
 cdef int64_t last_axis(str op, ndarray x) except -1:
     if cnp.PyArray_NDIM(x) < 1:
-        raise ValueError(f"{op}: input has no axis to work along")
+        raise ValueError(f"{op}: input must have at least one axis, got a 0-d array")
     return x.shape[cnp.PyArray_NDIM(x) - 1]
 
 
@@ -10,7 +10,7 @@ cdef ndarray row_wise(int kernel, str op, object x):
     cdef ndarray source = real(op, "input", x), y = empty_like(source)
     cdef int64_t cols = last_axis(op, source)
     cdef cg_softmax_args args = cg_softmax_args(y=data(y), x=data(source), rows=size(y) // cols if cols else 0, cols=cols)
-    launch(kernel, dtype_of(y), &args, size(y))
+    launch(kernel, dtype_of(y), &args)
     return y
 
 
@@ -20,7 +20,7 @@ cdef ndarray row_wise_backward(int kernel, str op, object dy, object y):
     cdef int64_t cols = last_axis(op, output)
     cdef cg_softmax_backward_args args = cg_softmax_backward_args(
         dx=data(dx), dy=data(upstream), y=data(output), rows=size(dx) // cols if cols else 0, cols=cols)
-    launch(kernel, dtype_of(dx), &args, size(dx))
+    launch(kernel, dtype_of(dx), &args)
     return dx
 
 

@@ -1,10 +1,10 @@
-# Images moved, turned, cut and blurred.
+# Affine maps and blur of images.
 
 PADDINGS = {"constant": 0, "edge": 1, "reflect": 2}
 
 
 cdef ndarray images(str op, object x):
-    """x as an array of images: four axes, and planes of fewer than 2³¹ numbers."""
+    """x as an array of images: four axes, and planes of fewer than 2³¹ elements."""
     cdef ndarray array = real(op, "input", x)
     if cnp.PyArray_NDIM(array) != 4:
         raise ValueError(f"{op}: input must be (N, C, H, W), got shape {shape_of(array)}")
@@ -14,7 +14,7 @@ cdef ndarray images(str op, object x):
 
 
 cdef ndarray parameters(str op, str name, object values, ndarray x, int64_t count):
-    """`values` as an array of x's dtype: `count` numbers, all finite, for every sample of x."""
+    """`values` as an array of x's dtype: `count` finite elements for each sample of x."""
     cdef ndarray array = real(op, name, values)
     check_same_dtype(op, name, array, "input", x)
     if size(array) != x.shape[0] * count:
@@ -35,19 +35,19 @@ def warp(x, maps, int64_t height, int64_t width, padding="constant", double fill
         raise ValueError("warp: maps must stay below 2^30")
     cdef cnp.npy_intp *s = cnp.PyArray_DIMS(source)
     if s[2] * s[3] == 0 and s[0] * s[1] * height * width:
-        raise ValueError(f"warp: there are no pixels in images of shape {shape_of(source)}")
+        raise ValueError(f"warp: images must have pixels, got shape {shape_of(source)}")
     cdef cnp.npy_intp shape[4]
     shape[0], shape[1], shape[2], shape[3] = s[0], s[1], height, width
     y = empty(4, shape, cnp.PyArray_TYPE(source))
     cdef cg_warp_args args = cg_warp_args(
         y=data(y), x=data(source), maps=data(m), n=s[0], channels=s[1], height=s[2], width=s[3],
         out_height=height, out_width=width, padding=PADDINGS[padding], fill=fill)
-    launch(CG_warp, dtype_of(y), &args, 2.0 * s[0] * height * width + 2.0 * size(y))
+    launch(CG_warp, dtype_of(y), &args)
     return y
 
 
 def blur(x, weights):
-    """y: x[i] convolved with weights[i], an odd number of taps, down the columns and along the rows; the edges mirror."""
+    """y: x[i] convolved with weights[i], an odd number of taps, down the columns and along the rows; edges are mirrored."""
     cdef ndarray source = images("blur", x), y
     cdef cnp.npy_intp *s = cnp.PyArray_DIMS(source)
     cdef ndarray w = real("blur", "weights", weights)
@@ -57,10 +57,10 @@ def blur(x, weights):
     w = parameters("blur", "weights", w, source, taps)
     if size(source) and taps // 2 >= min(s[2], s[3]):
         raise ValueError(f"blur: {taps} taps reach beyond the mirror of an image of {s[2]} x {s[3]}")
-    if (s[3] + taps) * taps > (4 << 20) // 16 - 4 * (taps + 64):
+    if (s[3] + taps) * taps > CG_SCRATCH_BYTES // 16 - 4 * (taps + 64):
         raise ValueError(f"blur: {taps} taps are too many for rows of {s[3]} pixels")
     y = empty_like(source)
     cdef cg_blur_args args = cg_blur_args(
         y=data(y), x=data(source), weights=data(w), n=s[0], channels=s[1], height=s[2], width=s[3], taps=taps)
-    launch(CG_blur, dtype_of(y), &args, 0.2 * taps * size(y))
+    launch(CG_blur, dtype_of(y), &args)
     return y

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from cygrad.compiler.plan.launches import cut_of
+from cygrad.compiler.plan.launches import cut_of, operands_of
 from cygrad.compiler.plan.plan import Plan, Use, is_launch, used_only_by
 
 __all__ = ["write_gradients"]
@@ -70,10 +70,9 @@ def additions(plan: Plan, uses: dict[int, list[Use]]) -> list[Addition]:
 
 def output_operand(launch: Any, pointer: int) -> str:
     """The operand through which a launch writes an array without reading it, empty if there is none."""
-    for name, kind in launch.fields:
-        if kind == "OUT" and launch.addresses(name)[0] == pointer:
-            accumulates = launch.name == "gemm" and name == "c" and launch.number("accumulate")
-            return "" if accumulates else str(name)
+    for operand in operands_of(launch):
+        if operand.pointer == pointer and operand.written and not operand.read:
+            return operand.name
     return ""
 
 

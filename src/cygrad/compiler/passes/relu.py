@@ -30,16 +30,16 @@ def unmask_relu(plan: Plan) -> None:
         if any([index < write < last for write in writes]):
             continue
         if all([is_launch(use.event, "relu_masked_backward") for use in backward]):
-            replacements[id(relu)] = elementwise("relu", relu, 0.2, y=y, x=x)
+            replacements[id(relu)] = elementwise("relu", relu, y=y, x=x)
             for _, event, _ in backward:
                 dx, dy = event.addresses("dx")[0], event.addresses("dy")[0]
-                replacements[id(event)] = elementwise("relu_backward", event, 0.3, dx=dx, dy=dy, saved=y)
+                replacements[id(event)] = elementwise("relu_backward", event, dx=dx, dy=dy, output=y)
     plan.substitute(replacements)
 
 
-def elementwise(kernel: str, like: Any, cost: float, **addresses: int) -> Any:
-    """A launch of an elementwise kernel on as many elements as another launch, at `cost` nanoseconds per element."""
-    launch = kernels.new_launch(kernel, like.dtype, cost * like.number("n"))
+def elementwise(kernel: str, like: Any, **addresses: int) -> Any:
+    """A launch of an elementwise kernel on as many elements as another launch."""
+    launch = kernels.new_launch(kernel, like.dtype)
     launch.set_number("n", like.number("n"))
     for operand, address in addresses.items():
         launch.set_address(operand, 0, address)
@@ -68,7 +68,7 @@ def fuse_relu_backward(plan: Plan) -> None:
     for index, relu in enumerate(plan.events):
         if not is_launch(relu, "relu_backward"):
             continue
-        product, y = first_use(plan, uses, relu, "dy"), relu.addresses("saved")[0]
+        product, y = first_use(plan, uses, relu, "dy"), relu.addresses("output")[0]
         writes = [use.position for use in uses[plan.owner(y)] if use.operand is None or use.operand.written]
         is_final = not any([product.position < write < index for write in writes])
         if is_final and can_fuse(plan, uses, product.event, relu, "dy", "dx"):

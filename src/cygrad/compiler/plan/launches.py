@@ -1,89 +1,56 @@
-"""What a launch reads and writes, and how its work is cut: facts about the kernels, told from their argument blocks."""
+"""What a launch reads and writes, and how its work is cut into blocks, as csrc/kernels.def says of its kernel."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["BLOCK", "Cut", "Operand", "cut_of", "operands_of"]
+from cygrad import _kernels as kernels
 
-WRITTEN = ("OUT", "OUTS")  # kinds of arguments, as in csrc/kernels.def
-
-# Results that a kernel also reads.
-UPDATED = {
-    "batch_norm": ("running_mean", "running_var"),
-    "divide": ("y",),
-    "count": ("y",),
-    "gemm": ("c",),  # where it accumulates
-    "scale_all": ("g",),
-    "clip_value": ("g",),
-    "clip_adaptive": ("g",),
-    "sgd": ("p", "b"),
-    "adam": ("p", "m", "v", "largest"),
-    "rmsprop": ("p", "s", "c", "b"),
-    "adagrad": ("p", "s"),
-}
+__all__ = ["Cut", "Operand", "cut_of", "operands_of"]
 
 
 class Operand(NamedTuple):
-    """An array of a launch: the argument's name, its number where the argument is a list, and its address."""
+    """An array of a launch: the argument's name, the index in it if it is a list, and the array's address."""
 
     name: str
-    number: int
+    index: int
     pointer: int
     read: bool
     written: bool
 
 
 def operands_of(launch: Any) -> list[Operand]:
-    """The arrays of a launch, in the order of its arguments; NULL is none."""
-    updated = UPDATED.get(launch.name, ())
-    if launch.name == "gemm" and not launch.number("accumulate"):
-        updated = ()
-    found = []
-    for name, kind, number, pointer in launch.arrays():
-        written = kind in WRITTEN
-        found.append(Operand(name, number, pointer, not written or name in updated, written))
-    return found
-
-
-# How work is cut
-
-BLOCK = 4096  # numbers in a block: CG_BLOCK of csrc/kernels/kernel.h
-
-ACTIVATIONS = (
-    "relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "exp", "log", "erf",
-)  # fmt: skip
-ALONG = {
-    *ACTIVATIONS, *[f"{name}_backward" for name in ACTIVATIONS], "gelu", "gelu_tanh", "silu", "dropout",
-    "dropout_backward",
-}  # fmt: skip
-ARITHMETIC = {"add", "sub", "mul", "div"}
-LISTS = {"scale_all", "clip_value", "sgd", "adam", "rmsprop", "adagrad"}
+    """The arrays of a launch, in the order of its arguments. NULL is left out."""
+    return [Operand(*array) for array in launch.arrays()]
 
 
 class Cut(NamedTuple):
-    """Into which blocks a kernel cuts its arrays, where it works on each number by itself: launches with one cut can
-    run block by block. `whole` names the operands that are read from another place than the block's."""
+    """How an elementwise kernel cuts its arrays into blocks. Launches with equal cuts can run block by block.
+
+    Args:
+        sizes: elements of each array
+        whole: names of the operands of which a block may need any element
+    """
 
     sizes: tuple[int, ...]
     whole: tuple[str, ...]
 
     @property
     def blocks(self) -> int:
-        """How many blocks there are."""
-        return sum([-(-size // BLOCK) for size in self.sizes])
+        """The number of blocks."""
+        return sum([-(-size // kernels.BLOCK) for size in self.sizes])
 
 
 def cut_of(launch: Any) -> Cut | None:
-    """The cut of a launch, None where a block needs more than its own numbers."""
-    name = launch.name
-    if name in ALONG:
+    """The cut of a launch, None if a block may need more than its own elements."""
+    walk = launch.walk
+    if walk == "EACH":
         return Cut((launch.number("n"),), ())
-    if name in ARITHMETIC:
+    if walk == "GRID":
         rows, cols = launch.number("rows"), launch.number("cols")
         steps = {o: (launch.number(f"{o}_row"), launch.number(f"{o}_col")) for o in "xy"}
         whole = [o for o, (row, col) in steps.items() if (cols > 1 and col != 1) or (rows > 1 and row != cols)]
         return Cut((rows * cols,), tuple(whole))
-    if name in LISTS:
+    if walk == "LISTS":
         return Cut(tuple(launch.numbers("sizes")), ("factor",))
     return None

@@ -60,7 +60,7 @@ def timing_of(index: int, event: Any, layout: MemoryLayout, times: Iterator[floa
     launches = launches_of(event)
     if not launches:
         return Timing(index, f"Python: {event.name}", "", sum([array.nbytes for array in event.arrays()]), 0, nan)
-    sizes = {name: launches[0].number(name) for name, kind in launches[0].fields if kind == "N"}
+    sizes = launches[0].sizes()
     flops = 2 * sizes["m"] * sizes["n"] * sizes["k"] * sizes["batch"] if launches[0].name == "gemm" else 0
     shown = " ".join([f"{name}={size}" for name, size in sizes.items() if name in SIZES])
     traffic = sum([array.nbytes * (o.read + o.written) for o, array in layout.of(event)])

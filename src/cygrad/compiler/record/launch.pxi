@@ -5,28 +5,25 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.string cimport strcmp
 
-cdef extern from "program.h":
-    enum: CG_OUT
-    enum: CG_IN
-    enum: CG_OUTS
-    enum: CG_INS
-    enum: CG_IDX
-    enum: CG_N
-    enum: CG_S
-    enum: CG_SEED
+cdef extern from "layout.h":
+    enum: CG_ARRAY
+    enum: CG_LIST
+    enum: CG_TABLE
+    enum: CG_SIZE
+    enum: CG_READ
+    enum: CG_WRITTEN
+    enum: CG_ACCUMULATED
     ctypedef struct cg_field:
         const char *name
-        int kind
+        int traits
         int64_t offset
     ctypedef struct cg_layout:
         int64_t bytes, count
         const cg_field *fields
+        const char *walk
     const cg_layout *cg_layout_of(int kernel)
 
 ctypedef void *pointer
-
-cdef tuple KINDS = ("OUT", "IN", "OUTS", "INS", "IDX", "N", "S", "SEED")
-cdef dict _fields = {}  # names and kinds of the arguments of each kernel
 
 
 def address(ndarray array):
@@ -63,13 +60,30 @@ cdef class Launch:
         return cg_kernel_names[self.kernel].decode()
 
     @property
-    def fields(self):
-        """(name, kind) of each argument, with the kinds of csrc/kernels.def."""
-        fields = _fields.get(self.kernel)
-        if fields is None:
-            fields = _fields[self.kernel] = tuple(
-                [(self.layout.fields[i].name.decode(), KINDS[self.layout.fields[i].kind]) for i in range(self.layout.count)])
-        return fields
+    def walk(self):
+        """How the kernel cuts its work: EACH, GRID, LISTS or WHOLE, as in csrc/kernels.def."""
+        return self.layout.walk.decode()
+
+    @property
+    def cost(self):
+        """Nanoseconds on one core, roughly."""
+        return cg_cost(self.kernel, self.dtype, self.args)
+
+    @property
+    def names(self):
+        """The names of the arguments, in order."""
+        return [self.layout.fields[i].name.decode() for i in range(self.layout.count)]
+
+    def sizes(self):
+        """The integers among the arguments, by name."""
+        cdef const cg_field *field
+        cdef int64_t i
+        sizes = {}
+        for i in range(self.layout.count):
+            field = self.layout.fields + i
+            if field.traits & CG_SIZE:
+                sizes[field.name.decode()] = (<int64_t *>(<char *>self.args + field.offset))[0]
+        return sizes
 
     cdef int64_t index_of(self, str name) except -1:
         """The index of argument `name`."""
@@ -105,38 +119,32 @@ cdef class Launch:
         """The addresses in argument `name`: one or, for a list, any number of them. NULL is 0."""
         cdef pointer *p = <pointer *>self.argument(name)
         cdef int64_t i, count
-        if self.layout.fields[self.index_of(name)].kind in (CG_OUT, CG_IN, CG_IDX):
+        if self.layout.fields[self.index_of(name)].traits & CG_ARRAY:
             return [<size_t>p[0]]
         count = self.number("tensors")
         return [<size_t>(<pointer *>p[0])[i] for i in range(count)] if p[0] else []
 
     def arrays(self):
-        """(name, kind, index, address) of every array, in the order of the arguments. The index is that in a list, 0 for a
-        single array. Arguments that are NULL, and tables of integers, which the launch owns, are left out."""
-        cdef int64_t i, j, count = 0
-        cdef bint many = False
-        cdef pointer *p
-        cdef list arrays = []
-        cdef tuple fields = self.fields
+        """(name, index, address, read, written) of every array, in the order of the arguments. The index is that in a list, 0
+        for a single array. Arguments that are NULL, and tables of integers, which the launch owns, are left out."""
+        cdef const cg_field *field
+        cdef int64_t i
+        arrays = []
         for i in range(self.layout.count):
-            if strcmp(self.layout.fields[i].name, b"tensors") == 0:
-                many, count = True, (<int64_t *>(<char *>self.args + self.layout.fields[i].offset))[0]
-        for i in range(self.layout.count):
-            kind = self.layout.fields[i].kind
-            p = <pointer *>(<char *>self.args + self.layout.fields[i].offset)
-            if kind in (CG_OUT, CG_IN) or (kind == CG_IDX and not many):
-                if p[0]:
-                    arrays.append((*<tuple>fields[i], 0, <size_t>p[0]))
-            elif kind in (CG_OUTS, CG_INS) and p[0]:
-                for j in range(count):
-                    if (<pointer *>p[0])[j]:
-                        arrays.append((*<tuple>fields[i], j, <size_t>(<pointer *>p[0])[j]))
+            field = self.layout.fields + i
+            if field.traits & (CG_ARRAY | CG_LIST):
+                name = field.name.decode()
+                read = field.traits & CG_READ or (field.traits & CG_ACCUMULATED and self.number("accumulate"))
+                written = field.traits & CG_WRITTEN
+                for index, address in enumerate(self.addresses(name)):
+                    if address:
+                        arrays.append((name, index, address, bool(read), bool(written)))
         return arrays
 
     def set_address(self, str name, int64_t index, size_t address):
         """Set argument `name`, or entry `index` of its list."""
         cdef pointer *p = <pointer *>self.argument(name)
-        if self.layout.fields[self.index_of(name)].kind in (CG_OUT, CG_IN, CG_IDX):
+        if self.layout.fields[self.index_of(name)].traits & CG_ARRAY:
             p[0] = <void *>address
         else:
             (<pointer *>p[0])[index] = <void *>address
@@ -161,25 +169,19 @@ cdef class Launch:
             table_address[0] = <void *><char *>table
 
 
-cdef Launch recorded(int kernel, int dtype, const void *args, double cost):
+cdef Launch recorded(int kernel, int dtype, const void *args):
     """A launch with copies of an argument block and its tables."""
     cdef Launch launch = Launch.__new__(Launch, kernel, dtype)
-    cdef int64_t i, tensors = -1
     cdef const cg_field *field
+    cdef int64_t i
     memcpy(launch.args, args, launch.layout.bytes)
-    launch.cost = cost
-    for i in range(launch.layout.count):
-        if launch.layout.fields[i].name.decode() == "tensors":
-            tensors = (<int64_t *>(<char *>args + launch.layout.fields[i].offset))[0]
     for i in range(launch.layout.count):
         field = launch.layout.fields + i
-        if tensors >= 0 and field.kind in (CG_OUTS, CG_INS, CG_IDX):
-            launch.own_table(<void **>(<char *>launch.args + field.offset), tensors)
+        if field.traits & (CG_LIST | CG_TABLE):
+            launch.own_table(<void **>(<char *>launch.args + field.offset), launch.number("tensors"))
     return launch
 
 
-def new_launch(str kernel, int dtype, double cost):
+def new_launch(str kernel, int dtype):
     """A launch of a kernel by name, with an argument block of zeros."""
-    cdef Launch launch = Launch.__new__(Launch, kernel_names().index(kernel), dtype)
-    launch.cost = cost
-    return launch
+    return Launch.__new__(Launch, kernel_names().index(kernel), dtype)

@@ -155,7 +155,7 @@ class Recorder:
         self.learn_allocated()
         for event in self.events[mark:]:
             if isinstance(event, kernels.Launch):
-                for *_, pointer in event.arrays():
+                for _, _, pointer, *_ in event.arrays():
                     if self.known.start(pointer) is None:
                         return False
         return all([self.is_known(array) for array in arrays_in(results)])

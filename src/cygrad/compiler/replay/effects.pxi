@@ -59,7 +59,7 @@ cdef class OptimizerUpdate:
         self.optimizer, self.group, self.launch = optimizer, group, launch
         self.params, self.states, self.tensors = params, states, tensors
         self.names = tuple(tensors[0])
-        self.step = <int64_t *>launch.argument("step") if "step" in dict(launch.fields) else NULL
+        self.step = <int64_t *>launch.argument("step") if "step" in launch.names else NULL
         self.groups, self.members = len(optimizer.param_groups), len(group["params"])
         self.keys = [key for key in group if key != "params"]
         self.values = [group[key] for key in self.keys]

@@ -85,7 +85,7 @@ class BatchLoop:
 
 def gather_launch(buffer: Array) -> Any:
     """The launch that fills a buffer with rows of the data."""
-    launch = kernels.new_launch("gather_rows", ANY_DTYPE, 0.1 * buffer.nbytes)
+    launch = kernels.new_launch("gather_rows", ANY_DTYPE)
     launch.set_address("y", 0, address(buffer))
     launch.set_number("count", len(buffer))
     launch.set_number("row_bytes", buffer.nbytes // max(1, len(buffer)))
@@ -94,7 +94,7 @@ def gather_launch(buffer: Array) -> Any:
 
 def copy_launch(result: Array) -> Any:
     """The launch that stores a result."""
-    launch = kernels.new_launch("copy", ANY_DTYPE, 0.1 * result.nbytes)
+    launch = kernels.new_launch("copy", ANY_DTYPE)
     launch.set_address("x", 0, address(result))
     launch.set_number("bytes", result.nbytes)
     return launch

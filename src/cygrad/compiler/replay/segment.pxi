@@ -7,7 +7,7 @@ cdef extern from "program.h":
 def fault_error(message, row):
     """The error of a watched launch: `message` as passed to watch(), and the row that the fault names."""
     op, name, target, limit = message
-    return wrong_number(op, name, target, limit, row)
+    return index_error(op, name, target, limit, row)
 
 
 cdef cg_step *new_steps(int64_t count) except NULL:

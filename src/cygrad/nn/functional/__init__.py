@@ -1,23 +1,7 @@
 """The functions behind the modules, under the names of ``torch.nn.functional``."""
 
-from cygrad.nn.functional.activation import (
-    elu,
-    gelu,
-    hardtanh,
-    leaky_relu,
-    log_softmax,
-    logsigmoid,
-    mish,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    softsign,
-    tanh,
-)
+from cygrad.nn.functional import activation
+from cygrad.nn.functional.activation import *  # noqa: F403
 from cygrad.nn.functional.dropout import dropout
 from cygrad.nn.functional.linear import embedding, linear, one_hot
 from cygrad.nn.functional.loss import (
@@ -32,6 +16,8 @@ from cygrad.nn.functional.loss import (
     smooth_l1_loss,
 )
 from cygrad.nn.functional.norm import batch_norm, layer_norm, normalize
+from cygrad.ops import activation as activation_ops
+from cygrad.ops.activation import *  # noqa: F403
 
 __all__ = [
     "batch_norm",
@@ -39,31 +25,17 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
-    "elu",
     "embedding",
-    "gelu",
-    "hardtanh",
     "huber_loss",
     "kl_div",
     "l1_loss",
     "layer_norm",
-    "leaky_relu",
     "linear",
-    "log_softmax",
-    "logsigmoid",
-    "mish",
     "mse_loss",
     "nll_loss",
     "normalize",
     "one_hot",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
     "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "softsign",
-    "tanh",
 ]
+__all__ += activation.__all__
+__all__ += activation_ops.__all__

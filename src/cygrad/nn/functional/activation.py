@@ -13,6 +13,23 @@ if TYPE_CHECKING:
 
     from cygrad.tensor import Tensor
 
+__all__ = [
+    "elu",
+    "gelu",
+    "hardtanh",
+    "leaky_relu",
+    "log_softmax",
+    "logsigmoid",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+]
+
 
 def written(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
     """Return the result, written into the input if `inplace`."""
@@ -104,19 +121,9 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return written(input, input * activation.tanh(activation.softplus(input)), inplace)
 
 
-def sigmoid(input: Tensor) -> Tensor:
-    """Return σ(x) = 1/(1 + e⁻ˣ) elementwise. As ``torch.nn.functional.sigmoid``."""
-    return activation.sigmoid(input)
-
-
 def logsigmoid(input: Tensor) -> Tensor:
     """Return log σ(x) = −log(1 + e⁻ˣ) elementwise. As ``torch.nn.functional.logsigmoid``."""
     return -activation.softplus(-input, threshold=1e30)
-
-
-def tanh(input: Tensor) -> Tensor:
-    """Return tanh(x) elementwise. As ``torch.nn.functional.tanh``."""
-    return activation.tanh(input)
 
 
 def softsign(input: Tensor) -> Tensor:

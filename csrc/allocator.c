@@ -1,6 +1,6 @@
-/* Free blocks wait in one list a size class. There are four classes to each power of two, so that a block
- * is at most a quarter larger than was asked for. */
-#include "memory.h"
+/* Free blocks are kept in one list for each size class. There are four classes for each power of two, so that a block is at
+ * most a quarter larger than requested. */
+#include "allocator.h"
 
 #include <stdlib.h>
 
@@ -12,17 +12,17 @@
 
 enum { STEPS_LOG2 = 2, SMALLEST_LOG2 = 6, CLASSES = (62 - SMALLEST_LOG2) << STEPS_LOG2 };
 
-/* Where the system maps pages of 2 MiB, a block that can fill one asks for it. */
+/* Blocks that can fill a page of 2 MiB request huge pages. */
 static const size_t HUGE_PAGE = 2 << 20;
 
-/* Blocks of pages begin at different places in their first page, one after the other: rows of several matrices, which
- * kernels walk side by side, would else fall into the same few sets of a cache. */
+/* Blocks of at least a page start at staggered offsets in their first page. Otherwise the rows of several matrices, which
+ * kernels walk in parallel, would fall into the same few sets of a cache. */
 enum { PAGE = 4096, STAGGER = 9 * CG_ALIGNMENT, STAGGERS = 7 };
 
-/* Stands before every block, and takes one alignment unit. */
+/* Precedes every block, in one alignment unit. */
 typedef struct header {
     struct header *next; /* while it is free */
-    void *origin;        /* what the system gave */
+    void *origin;        /* the address to pass to free() */
     size_t bytes;        /* of the block */
     int size_class;
 } header;
@@ -32,17 +32,17 @@ static struct {
     header *free[CLASSES];
     cg_memory_stats stats;
     int64_t limit;
-    size_t large; /* blocks of pages so far */
-    int watched;
+    size_t large; /* blocks of at least a page allocated so far */
+    int fork_handled;
 } memory = {.lock = CG_MUTEX_INIT, .limit = (int64_t)1 << 30};
 
 #if defined(_WIN32)
-static void watch_fork(void) {}
+static void handle_fork(void) {}
 #else
 static void before_fork(void) { cg_lock(&memory.lock); }
 static void after_fork(void) { cg_unlock(&memory.lock); }
 static void in_child(void) { memory.lock = (cg_mutex)CG_MUTEX_INIT; }
-static void watch_fork(void) { pthread_atfork(before_fork, after_fork, in_child); }
+static void handle_fork(void) { pthread_atfork(before_fork, after_fork, in_child); }
 #endif
 
 static header *header_of(const void *block) { return (header *)((uintptr_t)block - CG_ALIGNMENT); }
@@ -95,9 +95,9 @@ void *cg_allocate(size_t bytes) {
     int size_class = class_of(bytes, &class_bytes);
     if (size_class == CLASSES) return 0;
     cg_lock(&memory.lock);
-    if (!memory.watched) {
-        memory.watched = 1;
-        watch_fork();
+    if (!memory.fork_handled) {
+        memory.fork_handled = 1;
+        handle_fork();
     }
     header *head = take_free(size_class);
     if (head) {

@@ -1,11 +1,11 @@
-# Where new arrays come from: large ones from the pool of csrc/memory.c, through NumPy's own allocator hook
-# (NEP 49), so that they are ordinary arrays that own their memory.
+# New arrays. Large ones come from csrc/allocator.c, through NumPy's allocator hook (NEP 49), so that they are ordinary
+# arrays that own their memory.
 
 from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_INCREF, PyObject
 from libc.string cimport memcpy, memset
 
-cdef extern from "memory.h":
+cdef extern from "allocator.h":
     ctypedef struct cg_memory_stats:
         int64_t in_use, peak_in_use, cached, reused, from_system
     void *cg_allocate(size_t bytes) nogil
@@ -66,20 +66,20 @@ pool_handler.version = 1
 pool_handler.allocator = PyDataMemAllocator(NULL, pool_malloc, pool_calloc, pool_realloc, pool_free)
 cdef object pool_capsule = PyCapsule_New(&pool_handler, "mem_handler", NULL)
 
-# Smaller arrays are malloc's to reuse: it does so without a system call.
+# Smaller arrays are left to malloc, which reuses memory without system calls.
 cdef int64_t POOL_BYTES = 8192
 cdef int64_t MOST_BYTES = 1 << 62
 
 
 cdef ndarray empty(int ndim, cnp.npy_intp *shape, int type_number):
-    """A new contiguous array, not filled. `type_number` is that of a float or integer type."""
+    """A new uninitialized contiguous array. `type_number` is that of a float or integer type."""
     cdef int64_t bytes = cnp.PyArray_DescrFromType(type_number).itemsize
     cdef int i
     cdef ndarray array
     for i in range(ndim):
         bytes = bytes * shape[i] if not shape[i] or bytes <= MOST_BYTES // shape[i] else -1
         if bytes < 0:
-            break  # more than there can be: NumPy says so
+            break  # too large: NumPy raises the error
     if bytes < POOL_BYTES:
         array = cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
     else:
@@ -90,11 +90,11 @@ cdef ndarray empty(int ndim, cnp.npy_intp *shape, int type_number):
 
 
 cdef ndarray from_pool(int ndim, cnp.npy_intp *shape, int type_number, int64_t bytes):
-    """An array that owns a block of the pool: what NumPy makes where the pool is its allocator, without the price of
-    making it that and not."""
+    """An array that owns a block of the pool, as NumPy creates it while the pool is its allocator, without the cost of setting
+    and resetting the allocator."""
     cdef void *block = cg_allocate(bytes)
     if not block:
-        raise MemoryError(f"an array of {bytes} bytes: no memory for it")
+        raise MemoryError(f"out of memory for an array of {bytes} bytes")
     cdef ndarray array = cnp.PyArray_SimpleNewFromData(ndim, shape, type_number, block)
     cnp.PyArray_ENABLEFLAGS(array, cnp.NPY_ARRAY_OWNDATA)
     Py_INCREF(pool_capsule)
@@ -108,7 +108,7 @@ cdef inline ndarray empty_like(ndarray x):
 
 
 def pooled(make, *args):
-    """make(*args), its arrays from the pool: aligned to 64 bytes, which vectors of that size want, and reused."""
+    """make(*args), with its arrays allocated from the pool: reused, and aligned to 64 bytes for vectors of that size."""
     before = PyDataMem_SetHandler(pool_capsule)
     try:
         result = make(*args)
@@ -120,23 +120,23 @@ def pooled(make, *args):
 
 
 def memory_stats():
-    """The pool's bytes and requests: in_use, peak_in_use, cached, reused, from_system."""
+    """Counters of the pool: in_use, peak_in_use and cached, in bytes; requests reused and from_system."""
     cdef cg_memory_stats stats = cg_memory()
     return stats
 
 
 def reset_peak_memory_stats():
-    """Begins the peak anew, at what is in use now."""
+    """Reset the peak to the bytes in use."""
     cg_reset_peak()
 
 
 def empty_cache():
-    """Gives the memory that is kept for reuse back to the system."""
+    """Return cached memory to the system."""
     cg_empty_cache()
 
 
 def limit_cache(int64_t bytes):
-    """Keeps at most so many bytes for reuse."""
+    """Cache at most `bytes` for reuse."""
     if bytes < 0:
         raise ValueError(f"limit_cache: bytes must not be negative, got {bytes}")
     cg_limit_cache(bytes)

@@ -1,0 +1,50 @@
+#include "layout.h"
+
+#include <stddef.h>
+
+#define FIELD(type, name, traits) {#name, traits, offsetof(block, name)},
+#define KERNEL(name, walk, cost, fields_)                                                               \
+    case CG_##name: {                                                                                   \
+        typedef cg_##name##_args block;                                                                 \
+        static const cg_field fields[] = {fields_};                                                     \
+        static const cg_layout layout = {sizeof(block), sizeof fields / sizeof *fields, fields, #walk}; \
+        return &layout;                                                                                 \
+    }
+
+const cg_layout *cg_layout_of(int kernel) {
+    switch (kernel) {
+#include "kernels.def"
+    }
+    return 0;
+}
+
+#undef KERNEL
+#undef FIELD
+
+/* Σ u[i]·v[i] */
+static double cg_dot(const int64_t *u, const int64_t *v, int64_t n) {
+    double total = 0;
+    for (int64_t i = 0; i < n; i++) total += (double)u[i] * (double)v[i];
+    return total;
+}
+
+/* Σ u[i] */
+static double cg_total(const int64_t *u, int64_t n) {
+    double total = 0;
+    for (int64_t i = 0; i < n; i++) total += (double)u[i];
+    return total;
+}
+
+#define KERNEL(name, walk, cost, fields) \
+    case CG_##name: {                    \
+        const cg_##name##_args *a = args; \
+        (void)a;                         \
+        return cost;                     \
+    }
+
+double cg_cost(int kernel, int dtype, const void *args) {
+    switch (kernel) {
+#include "kernels.def"
+    }
+    return 0;
+}
