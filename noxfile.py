@@ -42,13 +42,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run ruff and mypy."""
-    session.install("ruff==0.17.6", "mypy==2.4.1", "numpy>=2.0")
+    """Run ruff, mypy and pyright."""
+    session.install("ruff==0.17.6", "mypy==2.4.1", "pyright[nodejs]==1.1.414", "numpy>=2.0")
     session.run("ruff", "check", ".")
     session.run("python", "tools/make_stubs.py")
     session.run("python", "tools/make_kernel_stub.py")
     session.run("mypy")
     session.run("mypy", *map(str, ROOT.glob("src/cygrad/ops/*.py")))  # the first call has read the stubs beside these
+    session.run("pyright")
 
 
 @nox.session(venv_backend="none")

@@ -6,7 +6,7 @@ import cygrad as cg
 from cygrad import Tensor, nn
 from cygrad.data import DataLoader, TensorDataset
 from cygrad.nn import functional as F
-from cygrad.train import Callback, Trainer
+from cygrad.train import Callback, Trainer, TrainerLike
 
 
 class Network(nn.Module):
@@ -26,7 +26,7 @@ class Network(nn.Module):
 
 
 class PrintLoss(Callback):
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         print(f"epoch {trainer.epoch}: {metrics}")
 
 

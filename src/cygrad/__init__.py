@@ -212,6 +212,7 @@ from cygrad.tensor import Tensor
 with contextlib.suppress(ImportError):
     from cygrad.integrations import threadpoolctl as threadpoolctl
 
+# PyTorch's and NumPy's other names
 subtract, multiply, divide, true_divide, clip, concat, concatenate = sub, mul, div, div, clamp, cat, cat
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The dtypes under PyTorch's names: they are NumPy's."""
+"""PyTorch's names of NumPy's dtypes."""
 
 import numpy as np
 

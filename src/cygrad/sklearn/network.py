@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-import cygrad as cg
 from cygrad import nn
 from cygrad.autograd import no_grad
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
+from cygrad.ops import pointwise
 from cygrad.tensor import Tensor
 
 __all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "evaluating", "initialize", "linear_layers"]
@@ -138,5 +138,5 @@ OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": partial(F.softmax, dim=1),
     "logistic": F.sigmoid,
     "identity": lambda z: z,
-    "exp": cg.exp,
+    "exp": pointwise.exp,
 }
