@@ -20,7 +20,7 @@ from cygrad.autograd import Op
 
 # Functions that configure the engine and compute nothing.
 ADMINISTRATION = {
-    "cpu_level", "cpu_levels", "kernel_names", "num_threads", "pooled", "set_num_threads", "use_cpu_level",
+    "block_size", "cpu_level", "cpu_levels", "kernel_names", "num_threads", "pooled", "set_num_threads", "use_cpu_level",
     "fault_error", "use_tape", "index_error",
 }
 

@@ -97,7 +97,7 @@ ROWS = [
         Bad(lambda cg: kernels.paste(X, X[:1], np.array([0, 1]), BOX), ValueError, r"paste: other has shape \(1, 3, 4, 5\), but input has \(2, 3, 4, 5\)"),
         Bad(lambda cg: kernels.paste(X, X, np.array([0, 2]), BOX), IndexError, "paste: index 2 is not one of the 2 rows"),
         Bad(lambda cg: kernels.paste(X, X, np.array([0]), BOX), ValueError, r"paste: index must have one entry for each of 2 samples, got shape \(1,\)"),
-        Bad(lambda cg: kernels.paste(X, X, np.array([0, 1]), BOX - 1), ValueError, r"paste: box \(-1, -1, -1, -1\) does not lie"),
+        Bad(lambda cg: kernels.paste(X, X, np.array([0, 1]), BOX - 1), ValueError, r"paste: box \(-1, -1, -1, -1\) is not inside"),
     ),
     row(
         "mix",

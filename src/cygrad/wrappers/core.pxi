@@ -37,7 +37,12 @@ cdef extern from "layout.h":
 
 ctypedef cnp.ndarray ndarray
 
-BLOCK = CG_BLOCK  # elements in a block of work
+
+
+def block_size():
+    """The elements in a block of work."""
+    cdef int64_t elements = CG_BLOCK
+    return elements
 
 
 # CPU levels

@@ -33,7 +33,7 @@ class OutputRecorder(Recorder):
         """Copy the arrays that a launch has written."""
         self.learn_allocated()
         written = [(o, self.known.find(o.pointer)) for o in operands_of(launch) if o.written]
-        self.copies[id(launch)] = launch, {(o.name, o.index): a.copy() for o, a in written if a is not None}
+        self.copies[id(launch)] = launch, {(o.name, o.entry): a.copy() for o, a in written if a is not None}
 
     def add(self, call: Call) -> None:
         super().add(call)
@@ -113,7 +113,7 @@ class Comparison:
             for operand, array in self.program.layout.operands.get(id(launch), []):
                 if operand.written:
                     number, field = provenance.output(launch, operand.name)
-                    self.compare(launch.name, number, (field, operand.index), array)
+                    self.compare(launch.name, number, (field, operand.entry), array)
 
     def compare(self, kernel: str, number: int, output: Output, array: Array) -> None:
         """Raise RuntimeError unless an array equals that of eager mode, NaN included."""

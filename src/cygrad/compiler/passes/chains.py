@@ -58,4 +58,4 @@ def block_operands(plan: Plan, launch: Any) -> list[tuple[int, tuple[int, int] |
     address of the array that is cut into blocks, None where blocks read more of it."""
     cut = cut_of(launch)
     assert cut is not None
-    return [(key, None if o.name in cut.whole else (o.index, o.pointer), o.written) for o, key in plan.operands(launch)]
+    return [(key, None if o.name in cut.whole else (o.entry, o.pointer), o.written) for o, key in plan.operands(launch)]

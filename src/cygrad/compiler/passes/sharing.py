@@ -104,7 +104,7 @@ def share_memory(plan: Plan) -> MemoryLayout:
                 continue
             if target is not None:
                 operand = operand._replace(pointer=operand.pointer + shift)
-                launch.set_address(operand.name, operand.index, operand.pointer)
+                launch.set_address(operand.name, operand.entry, operand.pointer)
             layout.operands.setdefault(id(launch), []).append((operand, array))
     return layout
 

@@ -10,10 +10,10 @@ __all__ = ["Cut", "Operand", "cut_of", "operands_of"]
 
 
 class Operand(NamedTuple):
-    """An array of a launch: the argument's name, the index in it if it is a list, and the array's address."""
+    """An array of a launch: the argument's name, the entry of it if it is a list, and the array's address."""
 
     name: str
-    index: int
+    entry: int
     pointer: int
     read: bool
     written: bool
@@ -38,7 +38,7 @@ class Cut(NamedTuple):
     @property
     def blocks(self) -> int:
         """The number of blocks."""
-        return sum([-(-size // kernels.BLOCK) for size in self.sizes])
+        return sum([-(-size // kernels.block_size()) for size in self.sizes])
 
 
 def cut_of(launch: Any) -> Cut | None:
