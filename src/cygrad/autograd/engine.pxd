@@ -46,7 +46,7 @@ cdef class Op:
     cdef public bint materialize, opaque, by_position
 
 
-cdef object _tracer
+cdef object _tracer, _recorder
 cdef type _value_type
 cdef long long _paused
 
@@ -81,9 +81,12 @@ cdef operand(arg)
 cdef forward(Op op, Node node, tuple args, tuple rest)
 
 @cython.locals(
-    value=Value, depth=cython.longlong, edges=list, needs=list, wanted=bint, any_tensor=bint, any_index=bint, small=bint
+    value=Value, depth=cython.longlong, edges=list, needs=list, wanted=bint, any_tensor=bint, any_index=bint
 )
 cdef bint connect(Node node, tuple args) except -1
+
+@cython.locals(value=Value)
+cdef bint are_drawable(tuple args) except -1
 
 @cython.locals(value=Value, owner=Value)
 cdef Value output_of(result, tuple args)

@@ -93,7 +93,8 @@ def initialize(value: Value, array: Array, version: Version) -> None:
     value.seen_rewrites = version.rewrites
     value.base = None
     value.hooks = None
-    recording.handed_out(value)
+    if _recorder is not None:
+        _recorder.handed_out(value)
 
 
 class Node:
@@ -147,7 +148,7 @@ class Node:
             raise NotImplementedError(f"{self.op.name}: this op has no gradient rule")
         if self.op.materialize:
             upstream = materialized(self, upstream)
-        recorder = recording.recorder()
+        recorder = None if _recorder is None else recording.recorder()
         if recorder is not None:
             results = recorder.rule(self, upstream)
         elif len(upstream) == 1:
@@ -321,6 +322,20 @@ def set_anomaly_enabled(enabled: bool) -> bool:
     return before
 
 
+# Recording
+
+_recorder: Any = None  # the recorder in use, as recording.py knows it
+
+
+def follow_recorder(recorder: Any) -> None:
+    """Use this recorder from now on, none where it is None."""
+    global _recorder
+    _recorder = recorder
+
+
+recording.follow(follow_recorder)
+
+
 # Forward
 
 _value_type: Any = Value
@@ -365,7 +380,7 @@ def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[st
     is wanted."""
     node = new_node(op)
     wanted = connect(node, args) and (_paused == 0 or _mode.enabled)  # the second takes ten times as long to ask
-    recorder = recording.recorder()
+    recorder = None if _recorder is None else recording.recorder()
     if rest and (recorder is not None or _tracer is not None):
         rest, options = (), dict(zip(op.names[op.inputs :], rest))
     if recorder is not None:
@@ -423,7 +438,6 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
     edges: list[Node | Value | None] = []
     needs = []
     wanted = any_tensor = any_index = False
-    small = True
     for arg in args:
         edge: Node | Value | None = None
         if isinstance(arg, Value):
@@ -439,7 +453,6 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
                     edge = value.node
                     depth = max(depth, value.node.depth)
                     any_index = any_index or value.index > 0
-            small = small and arrays.size(value.array) <= DRAWABLE
         edges.append(edge)
         needs.append(edge is not None)
     if not any_tensor and args:
@@ -449,9 +462,19 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
     node.depth = depth + 1
     if any_index:
         node.indices = [arg.index if isinstance(arg, Value) else 0 for arg in args]
-    if wanted and small:
+    if wanted and are_drawable(args):
         node.args = tuple([operand(arg) for arg in args])
     return wanted
+
+
+def are_drawable(args: tuple[Any, ...]) -> bool:
+    """Whether all arguments are small enough to be shown in a drawing of the graph."""
+    for arg in args:
+        if isinstance(arg, Value):
+            value = arg
+            if arrays.size(value.array) > DRAWABLE:
+                return False
+    return True
 
 
 def output_of(result: Any, args: tuple[Any, ...]) -> Value:
@@ -704,7 +727,7 @@ def seed(op: str, output: Any) -> Array:
 
 def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it."""
-    recorder = recording.recorder()
+    recorder = None if _recorder is None else recording.recorder()
     if recorder is not None:
         recorder.touch([leaf])
     if leaf.grad_value is None:

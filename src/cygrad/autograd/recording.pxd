@@ -8,8 +8,6 @@ cdef long long _changes
 
 cpdef recorder()
 
-cpdef handed_out(value)
-
 cpdef note_change()
 
 cpdef reading(str what)

@@ -21,6 +21,7 @@ R = TypeVar("R")
 
 _recorder: Any = None
 _changes = 0
+_followers: list[Callable[[Any], None]] = []
 
 
 def use_recorder(new: Any) -> Any:
@@ -31,18 +32,22 @@ def use_recorder(new: Any) -> Any:
     global _recorder
     before = _recorder
     _recorder = new
+    for follower in _followers:
+        follower(new)
     return before
+
+
+def follow(follower: Callable[[Any], None]) -> None:
+    """Call follower(recorder) whenever another recorder, or None, is put in use.
+
+    The engine keeps a reference of its own, so that without a recorder an op costs one comparison, not a call.
+    """
+    _followers.append(follower)
 
 
 def recorder() -> Any:
     """The active recorder of this thread, or None."""
     return _recorder if _recorder is not None and _recorder.active else None
-
-
-def handed_out(value: Any) -> None:
-    """Announce a new value, which whoever receives it may look at after the step."""
-    if _recorder is not None:
-        _recorder.handed_out(value)
 
 
 def note_change() -> None:
