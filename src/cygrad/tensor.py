@@ -190,7 +190,10 @@ class Tensor(TensorMethods):
             create_graph: as in :func:`cygrad.autograd.backward`.
             inputs: the leaves to compute gradients for, by default all.
         """
-        autograd.backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
+        if gradient is None and inputs is None and not create_graph:
+            engine.backward((self,), (engine.seed("backward", self),), bool(retain_graph))
+        else:
+            autograd.backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """Return a tensor that shares this one's memory but is not in the graph."""

@@ -47,6 +47,7 @@ cdef class Op:
 
 
 cdef object _tracer, _recorder
+cdef Py_ssize_t DRAWABLE
 cdef type _value_type
 cdef long long _paused
 
@@ -81,7 +82,8 @@ cdef operand(arg)
 cdef forward(Op op, Node node, tuple args, tuple rest)
 
 @cython.locals(
-    value=Value, depth=cython.longlong, edges=list, needs=list, wanted=bint, any_tensor=bint, any_index=bint
+    value=Value, depth=cython.longlong, edges=list, needs=list, wanted=bint, any_tensor=bint, any_index=bint,
+    small=bint,
 )
 cdef bint connect(Node node, tuple args) except -1
 

@@ -438,6 +438,7 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
     edges: list[Node | Value | None] = []
     needs = []
     wanted = any_tensor = any_index = False
+    small = True  # as far as the inputs that require a gradient tell
     for arg in args:
         edge: Node | Value | None = None
         if isinstance(arg, Value):
@@ -447,11 +448,13 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
                 refresh(value, node.op.name)
             if value.requires_grad:
                 wanted = True
+                small = small and arrays.size(value.array) <= DRAWABLE
                 if value.node is None:
                     edge = value
                 else:
                     edge = value.node
-                    depth = max(depth, value.node.depth)
+                    if value.node.depth > depth:
+                        depth = value.node.depth
                     any_index = any_index or value.index > 0
         edges.append(edge)
         needs.append(edge is not None)
@@ -462,7 +465,7 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
     node.depth = depth + 1
     if any_index:
         node.indices = [arg.index if isinstance(arg, Value) else 0 for arg in args]
-    if wanted and are_drawable(args):
+    if wanted and small and are_drawable(args):
         node.args = tuple([operand(arg) for arg in args])
     return wanted
 
