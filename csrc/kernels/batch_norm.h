@@ -78,12 +78,12 @@ INLINE void NAME(store_tile)(real *x, const vec *tile, int vecs, int64_t n) {
 
 /* s += Σ d, q += Σ d², d = x − shift */
 INLINE void NAME(add_deviations)(real *s, real *q, const real *shift, const real *x, int64_t stride, TILE_ARGS) {
-    vec sums[TILE_VECS], squares[TILE_VECS], centre[TILE_VECS];
+    vec sums[TILE_VECS], squares[TILE_VECS], center[TILE_VECS];
     NAME(load_tile)(sums, s + j, vecs, n);
     NAME(load_tile)(squares, q + j, vecs, n);
-    NAME(load_tile)(centre, shift + j, vecs, n);
+    NAME(load_tile)(center, shift + j, vecs, n);
     IN_TILE(r, v) {
-        const vec d = NAME(load_some)(x + (i + r) * stride + j + v * LANES, n) - centre[v];
+        const vec d = NAME(load_some)(x + (i + r) * stride + j + v * LANES, n) - center[v];
         sums[v] += d, squares[v] += d * d;
     }
     NAME(store_tile)(s + j, sums, vecs, n);
@@ -127,7 +127,7 @@ INLINE double NAME(momentum_of)(const cg_batch_norm_args *a) {
 }
 
 /* (1 − momentum)·running + momentum·batch */
-INLINE real NAME(moved)(real running, double batch, double momentum) {
+INLINE real NAME(updated)(real running, double batch, double momentum) {
     return R((1 - momentum) * running + momentum * batch);
 }
 
@@ -146,8 +146,8 @@ static void NAME(batch_norm_columns)(const cg_batch_norm_args *a, int64_t first,
         rstd[j] = 1 / NAME(sqrt)(m2[j] / n + eps);
         scale[j] = rstd[j] * (weight ? weight[first + j] : 1);
         shift[j] = bias ? bias[first + j] : 0;
-        if (running_mean) running_mean[first + j] = NAME(moved)(running_mean[first + j], mean[j], momentum);
-        if (running_var) running_var[first + j] = NAME(moved)(running_var[first + j], m2[j] / rest, momentum);
+        if (running_mean) running_mean[first + j] = NAME(updated)(running_mean[first + j], mean[j], momentum);
+        if (running_var) running_var[first + j] = NAME(updated)(running_var[first + j], m2[j] / rest, momentum);
     }
     EACH_TILE(0, a->rows, tall, cols, NAME(normal_tile), y, x, mean, scale, shift, a->channels);
 }
@@ -164,8 +164,8 @@ static void NAME(batch_norm_channel)(const cg_batch_norm_args *a, int64_t c) {
     const real scale = rstd * (weight ? weight[c] : 1), shift = bias ? bias[c] : 0;
     ((real *)a->mean)[c] = mean, ((real *)a->rstd)[c] = rstd;
     const double momentum = NAME(momentum_of)(a);
-    if (running_mean) running_mean[c] = NAME(moved)(running_mean[c], mean, momentum);
-    if (running_var) running_var[c] = NAME(moved)(running_var[c], m.m2 / (real)(n - 1), momentum);
+    if (running_mean) running_mean[c] = NAME(updated)(running_mean[c], mean, momentum);
+    if (running_var) running_var[c] = NAME(updated)(running_var[c], m.m2 / (real)(n - 1), momentum);
     for (int64_t i = 0; i < a->rows; i++)
         for (int64_t j = 0; j < a->inner; j++) y[i * step + j] = (x[i * step + j] - mean) * scale + shift;
 }
@@ -207,14 +207,14 @@ KERNEL_BODY(batch_norm_eval) {
 /* b += Σ dy, w += Σ dy·(x − mean) */
 INLINE void NAME(add_slopes)(real *w, real *b, const real *dy, const real *x, const real *mean, int64_t stride,
                              TILE_ARGS) {
-    vec dots[TILE_VECS], sums[TILE_VECS], centre[TILE_VECS];
+    vec dots[TILE_VECS], sums[TILE_VECS], center[TILE_VECS];
     NAME(load_tile)(dots, w + j, vecs, n);
     NAME(load_tile)(sums, b + j, vecs, n);
-    NAME(load_tile)(centre, mean + j, vecs, n);
+    NAME(load_tile)(center, mean + j, vecs, n);
     IN_TILE(r, v) {
         const int64_t at = (i + r) * stride + j + v * LANES;
         const vec g = NAME(load_some)(dy + at, n);
-        sums[v] += g, dots[v] += g * (NAME(load_some)(x + at, n) - centre[v]);
+        sums[v] += g, dots[v] += g * (NAME(load_some)(x + at, n) - center[v]);
     }
     NAME(store_tile)(w + j, dots, vecs, n);
     NAME(store_tile)(b + j, sums, vecs, n);

@@ -24,11 +24,11 @@ KERNEL_BODY(layer_norm) {
         const real *restrict x = (const real *)a->x + i * a->cols;
         real *restrict y = (real *)a->y + i * a->cols;
         moments m = NAME(line_moments)((moments){0, 0, 0}, x, a->cols);
-        const real centre = m.mean, scale = 1 / NAME(sqrt)(m.m2 / (real)a->cols + R(a->eps));
-        mean[i] = centre, rstd[i] = scale;
-        if (weight && bias) NAME(layer_norm_line)(y, x, weight, bias, centre, scale, a->cols);
-        else if (weight) NAME(layer_norm_line)(y, x, weight, 0, centre, scale, a->cols);
-        else NAME(layer_norm_line)(y, x, 0, bias, centre, scale, a->cols);
+        const real center = m.mean, scale = 1 / NAME(sqrt)(m.m2 / (real)a->cols + R(a->eps));
+        mean[i] = center, rstd[i] = scale;
+        if (weight && bias) NAME(layer_norm_line)(y, x, weight, bias, center, scale, a->cols);
+        else if (weight) NAME(layer_norm_line)(y, x, weight, 0, center, scale, a->cols);
+        else NAME(layer_norm_line)(y, x, 0, bias, center, scale, a->cols);
     }
 }
 
