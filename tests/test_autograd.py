@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import importlib.util
+import pickle
 import threading
 import tracemalloc
 import weakref
@@ -66,7 +68,7 @@ def test_backward_with_a_given_gradient_of_any_shape():
         (lambda x: autograd.grad((x * 2).sum(), cg.ones(2)), "does not require a gradient"),
     ],
 )
-def test_wrong_calls_raise_one_sentence(call, match):
+def test_wrong_calls_raise_one_message(call, match):
     with pytest.raises(RuntimeError, match=match) as caught:
         call(leaf(1, 2))
     assert "\n" not in str(caught.value)
@@ -210,6 +212,22 @@ def test_the_engine_is_plain_python_too():
     x.version.value += 1
     with pytest.raises(RuntimeError, match="changed in place"):
         engine.backward((loss,), [engine.seed("backward", loss)], False)
+
+
+# Copies and pickles
+
+
+def test_ops_are_copied_as_themselves_and_pickled_by_name():
+    for function in (cg.relu, cg.exp, cg.add, cg.amax, cg.eq, cg.nn.functional.linear):
+        assert copy.deepcopy(function) is function and copy.copy(function) is function
+        assert pickle.loads(pickle.dumps(function)) is function
+
+    @op
+    def local(ctx: Node, input):
+        return input
+
+    with pytest.raises(TypeError, match="local: only an op that is a name in its module can be pickled"):
+        pickle.dumps(local)
 
 
 # Options of ops

@@ -232,10 +232,10 @@ BAD = [(row, bad) for row in ROWS for bad in row.bad]
 
 
 @pytest.mark.parametrize(("row", "bad"), BAD, ids=[f"{row.name}-{i}" for i, (row, _) in enumerate(BAD)])
-def test_bad_call_raises_one_sentence(row, bad):
+def test_bad_call_raises_one_message(row, bad):
     with pytest.raises(bad.error, match=bad.match) as caught:
         bad.call(cg)
-    assert "\n" not in str(caught.value), "an error is one sentence"
+    assert "\n" not in str(caught.value), "an error is one message"
 
 
 def test_every_kernel_is_named_by_a_row():

@@ -108,7 +108,7 @@ def test_protocols():
         (lambda: cg.sum(cg.ones(1), dims=0), TypeError, "dims"),
     ],
 )
-def test_misuse_raises_one_sentence(call, error, match):
+def test_misuse_raises_one_message(call, error, match):
     with pytest.raises(error, match=match) as caught:
         call()
     assert "\n" not in str(caught.value)
@@ -219,18 +219,18 @@ def test_distributions():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "sentence"),
+    ("name", "value", "message"),
     [
         ("CYGRAD_ISA", "mmx", "CYGRAD_ISA must be one of"),
         ("CYGRAD_NUM_THREADS", "many", "CYGRAD_NUM_THREADS must be an integer of at least 1, got 'many'"),
         ("CYGRAD_NUM_THREADS", "0", "CYGRAD_NUM_THREADS must be an integer of at least 1, got '0'"),
     ],
 )
-def test_a_wrong_environment_says_so(name, value, sentence):
+def test_a_wrong_environment_says_so(name, value, message):
     done = subprocess.run(
         [sys.executable, "-c", "import cygrad"], env={**os.environ, name: value}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1 and sentence in done.stderr.splitlines()[-1]
+    assert done.returncode == 1 and message in done.stderr.splitlines()[-1]
 
 
 def test_the_environment_chooses_level_and_threads():

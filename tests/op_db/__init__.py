@@ -2,7 +2,7 @@
 
 One file a family, as everywhere. A row says how an op is called here, in PyTorch and in NumPy, gives samples that
 keep clear of kinks and cover the edges (sizes 0, 1, around a vector and a block, odd), and bad calls with the
-sentence that each raises.
+message that each raises.
 """
 
 from __future__ import annotations

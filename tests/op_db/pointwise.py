@@ -23,8 +23,8 @@ def row(name, draw=signed, kernel=False, **columns):
     return same(name, lambda library, x: getattr(library, name)(x), drawn(*shapes, draw=draw), **columns)
 
 
-def refuses_booleans(name, sentence):
-    return (Bad(lambda cg: getattr(cg, name)(cg.tensor([True])), TypeError, sentence),)
+def refuses_booleans(name, message):
+    return (Bad(lambda cg: getattr(cg, name)(cg.tensor([True])), TypeError, message),)
 
 
 ROWS = [

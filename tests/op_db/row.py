@@ -40,7 +40,7 @@ def on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass
 class Bad:
-    """A call that raises `error` with a sentence that matches `match`."""
+    """A call that raises `error` with a message that matches `match`."""
 
     call: Callable[[Any], Any]  # receives the module cygrad
     error: type[Exception]

@@ -10,8 +10,10 @@ This file is plain Python. The build compiles it with the C types that engine.px
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -252,8 +254,26 @@ class Op:
 
         return call_signature(self.forward)
 
+    def __copy__(self) -> Op:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Op:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Ops of a module are pickled by name."""
+        module = self.forward.__module__
+        if getattr(sys.modules.get(module), self.name, None) is not self:
+            raise TypeError(f"{self.name}: only an op that is a name in its module can be pickled")
+        return find_op, (module, self.name)
+
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def find_op(module: str, name: str) -> Any:
+    """The op of this name in a module."""
+    return getattr(import_module(module), name)
 
 
 def arrange(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
