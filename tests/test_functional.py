@@ -102,8 +102,8 @@ def test_one_hot(classes):
 @pytest.mark.parametrize(
     ("index", "classes", "error", "match"),
     [
-        ([0, 4], 4, RuntimeError, "one_hot: class numbers must lie in 0 to 3, got 0 to 4"),
-        ([-1, 0], -1, RuntimeError, "one_hot: class numbers must lie in 0 to 0, got -1 to 0"),
+        ([0, 4], 4, RuntimeError, "one_hot: class indices must lie in 0 to 3, got 0 to 4"),
+        ([-1, 0], -1, RuntimeError, "one_hot: class indices must lie in 0 to 0, got -1 to 0"),
         ([0.5], 4, TypeError, "one_hot: input must contain integers, got float32"),
     ],
 )
