@@ -3,7 +3,7 @@
 import contextlib
 from typing import TYPE_CHECKING
 
-from cygrad import autograd, data, nn, optim
+from cygrad import autograd, nn, optim
 from cygrad._version import __version__
 from cygrad.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from cygrad.config import get_num_threads, set_num_threads, show_config
@@ -432,16 +432,17 @@ __all__ = [
 
 if TYPE_CHECKING:
     from cygrad import compiler as compiler
+    from cygrad import data as data
     from cygrad import runs as runs
     from cygrad import train as train
     from cygrad.compiler import compile as compile
 else:
 
     def __getattr__(name):
-        """Import ``cygrad.compile``, ``cygrad.compiler``, ``cygrad.runs`` and ``cygrad.train`` on first use."""
+        """Import ``compile`` and the packages that few programs need all of on first use."""
         import importlib
 
-        if name in ("compiler", "runs", "train"):
+        if name in ("compiler", "data", "runs", "train"):
             return importlib.import_module(f"cygrad.{name}")
         if name == "compile":
             globals()[name] = function = importlib.import_module("cygrad.compiler").compile

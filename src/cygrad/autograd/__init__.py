@@ -1,5 +1,7 @@
 """Automatic differentiation: the engine (``engine``), and what users call."""
 
+from typing import TYPE_CHECKING
+
 from cygrad.autograd.engine import Node, Op, Value, gradients, op, use_value_type
 from cygrad.autograd.function import Function
 from cygrad.autograd.functional import backward, grad
@@ -14,7 +16,6 @@ from cygrad.autograd.grad_mode import (
 )
 from cygrad.autograd.gradcheck import gradcheck
 from cygrad.autograd.graph import graph
-from cygrad.autograd.tracing import Trace, trace
 
 __all__ = [
     "Function",
@@ -38,3 +39,15 @@ __all__ = [
     "trace",
     "use_value_type",
 ]
+
+if TYPE_CHECKING:
+    from cygrad.autograd.tracing import Trace, trace
+else:
+
+    def __getattr__(name):
+        """Import tracing on first use: training does without it."""
+        import importlib
+
+        if name in ("Trace", "trace"):
+            return getattr(importlib.import_module("cygrad.autograd.tracing"), name)
+        raise AttributeError(f"module 'cygrad.autograd' has no attribute {name!r}")
