@@ -1,5 +1,5 @@
-"""How exact exp, log, tanh and erf are, over dense samples, at every CPU level: in units in the last place (ulp) of float32
-against float64, and of float64 against the C library's; and what they make of NaN, infinities, zeros and overflow."""
+"""The accuracy of exp, log, tanh and erf over dense samples at every CPU level, in units in the last place (ulp): float32
+against float64, float64 against the C library; and their results for NaN, infinities, zeros and overflow."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SPECIAL = {
 def test_special_values(name, dtype, level):
     kernels.use_cpu_level(level)
     values = {**SPECIAL[name], np.nan: np.nan}
-    x = np.array([*values] * 9, dtype)  # more than a register of them
+    x = np.array([*values] * 9, dtype)  # fills more than one register
     np.testing.assert_array_equal(getattr(kernels, name)(x), np.array([*values.values()] * 9, dtype))
 
 

@@ -1,4 +1,4 @@
-"""The formulas of the lecture that this library grew from, each on a case worked out by hand."""
+"""The formulas of the lecture from which this library grew, each on a case worked by hand."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_decoupled_decay_shrinks_the_weight_before_the_step():
 
 
 def test_only_weights_decay():
-    """Biases and the parameters of norms are left alone."""
+    """Weight decay exempts biases and the parameters of norms."""
     model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.LayerNorm(3))
     for p in model.parameters():
         init.constant_(p, 1.0)

@@ -1,4 +1,4 @@
-"""Samples changed in their values, covered and mixed."""
+"""Augmentation that changes values, erases boxes and mixes samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["color", "erase", "gaussian_noise", "gaussian_noise_draws", "mix", "p
 
 def color(x: Any, factors: Any, low: Any = -np.inf, high: Any = np.inf) -> Any:
     """Brightness, contrast and saturation b, c, s = factors[i], each followed by a clamp: v = b·x; v ← c·v + (1 −
-    c)·mean of the grey of v; y = s·v + (1 − s)·grey of the pixel."""
+    c)·mean of the gray of v; y = s·v + (1 − s)·gray of the pixel."""
     b, c, s = factors.astype(np.float64).reshape(-1, 3).T[:, :, None, None, None]
     channels = x.shape[1]
     weights = np.array([0.2989, 0.587, 0.114] if channels == 3 else [1 / max(channels, 1)] * channels)[:, None, None]
@@ -26,7 +26,7 @@ def gaussian_noise(
     x: Any, sigmas: Any, seed: Any, offset: Any, mean: Any = 0, low: Any = -np.inf, high: Any = np.inf
 ) -> Any:
     """clamp(x + mean + sigmas[i]·z), z by Box and Muller from a group of 32 words: the first 16 give lengths, the
-    others angles; cosines come first, then sines. The angles begin at −π/4."""
+    others angles; cosines come first, then sines. The angles start at −π/4."""
     draws = gaussian_noise_draws(x) // max(len(x), 1)
     z = np.zeros(x.shape)
     for i in range(len(x)):
@@ -41,24 +41,24 @@ def gaussian_noise(
 
 
 def gaussian_noise_draws(x: Any) -> Any:
-    """The counters that the noise of x uses up."""
+    """The number of counters that the noise of x uses."""
     return len(x) * ((x.size // max(len(x), 1) + 31) // 32 * 8)
 
 
 def covered(x: Any, boxes: Any) -> Any:
-    """Where the boxes are: [n, 1, height, width] of bool."""
+    """The mask of the boxes: [n, 1, height, width] of bool."""
     top, left, height, width = np.asarray(boxes).reshape(-1, 4).T[:, :, None, None]
     v, u = np.mgrid[: x.shape[2], : x.shape[3]]
     return ((v >= top) & (v < top + height) & (u >= left) & (u < left + width))[:, None]
 
 
 def erase(x: Any, boxes: Any, values: Any) -> Any:
-    """x, but values[channel] in the boxes."""
+    """x with values[channel] inside the boxes."""
     return np.where(covered(x, boxes), values[:, None, None], x)
 
 
 def paste(x: Any, other: Any, index: Any, boxes: Any) -> Any:
-    """x, but other[index[i]] in the boxes."""
+    """x with other[index[i]] inside the boxes."""
     return np.where(covered(x, boxes), other[index], x)
 
 

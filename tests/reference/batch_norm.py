@@ -10,7 +10,7 @@ __all__ = ["batch_norm", "batch_norm_eval"]
 
 
 def along_channels(v: Any, x: Any) -> Any:
-    """One number a channel, to be broadcast with x."""
+    """One value per channel, in a shape that broadcasts with x."""
     return np.asarray(v, np.float64).reshape(1, -1, *[1] * (x.ndim - 2))
 
 
@@ -35,6 +35,6 @@ def batch_norm(
 
 
 def batch_norm_eval(x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: Any) -> Any:
-    """(y, rstd) from the statistics given."""
+    """(y, rstd) from given statistics."""
     rstd = 1 / np.sqrt(var.astype(np.float64) + eps)
     return affine(x, mean, rstd, weight, bias), rstd.astype(x.dtype)

@@ -25,7 +25,7 @@ def philox(seed: Any, counters: Any) -> Any:
 
 def dropout(x: Any, p: Any, seed: Any, offset: Any, want_mask: Any = True) -> Any:
     """(y, mask): y = x·mask/(1 − p), mask 0 where 16 bits are below p·2¹⁶, rounded. A group of 8 counters gives 32
-    words: first words 0 and 1 of each, then words 2 and 3; a word gives its low half, then its high one."""
+    words: first words 0 and 1 of each, then words 2 and 3; each word gives its low half, then its high half."""
     draws = dropout_draws(x)
     counters = np.arange(draws, dtype=np.uint64) + np.uint64(offset)
     words = philox(seed, counters).reshape(2, 2, -1, 8).transpose(2, 0, 3, 1).reshape(-1)
@@ -40,5 +40,5 @@ def dropout_backward(dy: Any, mask: Any, p: Any) -> Any:
 
 
 def dropout_draws(x: Any) -> Any:
-    """The counters that one dropout of x uses up."""
+    """The number of counters that one dropout of x uses."""
     return (x.size + 63) // 64 * 8

@@ -1,4 +1,4 @@
-"""Rows of a table, taken by number and given back."""
+"""Rows of a table, gathered by index, and their gradients scattered back."""
 
 from __future__ import annotations
 

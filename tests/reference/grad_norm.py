@@ -1,4 +1,4 @@
-"""The norm of many gradients taken as one vector, and clipping in place."""
+"""The norm of all gradients as one vector, and clipping in place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def wide_norm(gradients: Any, p: Any) -> Any:
 
 
 def grad_norm(gradients: Any, p: Any = 2.0) -> Any:
-    """(Σ|g|ᵖ)^(1/p) over all numbers of all arrays, the largest |g| for p = ∞"""
+    """(Σ|g|ᵖ)^(1/p) over all elements of all arrays, the largest |g| for p = ∞"""
     return np.asarray(wide_norm(gradients, p), gradients[0].dtype)
 
 
@@ -31,14 +31,14 @@ def clip_grad_norm(gradients: Any, max_norm: Any, p: Any = 2.0, error_if_nonfini
 
 
 def clip_grad_value(gradients: Any, limit: Any) -> Any:
-    """g ← g, but at least −limit and at most limit"""
+    """g ← min(max(g, −limit), limit)"""
     for g in gradients:
         np.clip(g, -limit, limit, out=g)
 
 
 def clip_grad_adaptive(gradients: Any, weights: Any, clipping: Any, floor: Any, unitwise: Any) -> Any:
     """Where ‖g‖ > clipping·max(‖w‖, floor), g ← g·clipping·max(‖w‖, floor)/‖g‖, for each row or each array; returns the
-    2-norm of all before."""
+    2-norm of all gradients before clipping."""
     total = grad_norm(gradients)
     for g, w in zip(gradients, weights):
         shape = (len(g) if unitwise and g.ndim else 1, -1)

@@ -72,7 +72,7 @@ def huber_loss(x: Any, t: Any, delta: Any) -> Any:
 
 @pointwise
 def bce_loss(x: Any, t: Any) -> Any:
-    """−t·log x − (1 − t)·log(1 − x), logarithms at least −100"""
+    """−t·log x − (1 − t)·log(1 − x), with logarithms clamped at −100"""
     with np.errstate(divide="ignore"):
         return -t * np.maximum(np.log(x), -100) - (1 - t) * np.maximum(np.log1p(-x), -100)
 

@@ -15,10 +15,10 @@ def sum_axes(x: Any, first: Any, last: Any, scale: Any = 1.0) -> Any:
 
 
 def max_axes(x: Any, first: Any, last: Any) -> Any:
-    """The largest, NaN where there is one."""
+    """The largest element, NaN if there is one."""
     return np.asarray(np.max(x, tuple(range(first, last))))
 
 
 def min_axes(x: Any, first: Any, last: Any) -> Any:
-    """The smallest, NaN where there is one."""
+    """The smallest element, NaN if there is one."""
     return np.asarray(np.min(x, tuple(range(first, last))))

@@ -10,7 +10,7 @@ __all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
 
 
 def softmax(x: Any) -> Any:
-    """y = eˣ/Σ eˣ, NaN where a row is −∞ throughout."""
+    """y = eˣ/Σ eˣ, NaN if all of a row is −∞."""
     with np.errstate(invalid="ignore"):
         e = np.exp(x - x.max(-1, keepdims=True, initial=-np.inf), dtype=np.float64)
         return (e / e.sum(-1, keepdims=True)).astype(x.dtype)

@@ -13,12 +13,12 @@ __all__ = ["drop_tokens", "insert_tokens", "replace_tokens", "swap_tokens", "tok
 
 
 def token_draws(x: Any) -> Any:
-    """The counters that one augmentation uses up."""
+    """The number of counters that one augmentation uses."""
     return len(x) * ((x.shape[1] + 7) // 8 * 8)
 
 
 def drawn(tokens: Any, lengths: Any, p: Any, seed: Any, offset: Any) -> Any:
-    """For each row its tokens, and for each of these: whether it is chosen, and three words."""
+    """For each row, its tokens, and for each token whether it is selected, and three words."""
     per_row = token_draws(tokens) // max(len(tokens), 1)
     for i, (row, n) in enumerate(zip(tokens, lengths)):
         counters = np.arange(n, dtype=np.uint64) + np.uint64(offset + i * per_row)
@@ -28,7 +28,7 @@ def drawn(tokens: Any, lengths: Any, p: Any, seed: Any, offset: Any) -> Any:
 
 
 def below(word: Any, n: Any) -> Any:
-    """A word as a number below n."""
+    """A word as an integer below n."""
     return word * n >> 32
 
 
@@ -41,7 +41,7 @@ def padded(rows: Any, cols: Any, padding: Any) -> Any:
 
 
 def drop_tokens(tokens: Any, lengths: Any, p: Any, seed: Any, offset: Any, padding: Any = 0) -> Any:
-    """(y, kept): every token is left out with probability p, but one stays."""
+    """(y, kept): each token is dropped with probability p, but at least one remains."""
     rows = []
     for row, chosen, words in drawn(tokens, lengths, p, seed, offset):
         kept = [token for token, gone in zip(row, chosen) if not gone]
@@ -50,7 +50,7 @@ def drop_tokens(tokens: Any, lengths: Any, p: Any, seed: Any, offset: Any, paddi
 
 
 def swap_tokens(tokens: Any, lengths: Any, p: Any, seed: Any, offset: Any) -> Any:
-    """Every token changes places with another of its row with probability p."""
+    """Each token is swapped with another of its row with probability p."""
     y = tokens.astype(np.int64)
     for i, (row, chosen, words) in enumerate(drawn(tokens, lengths, p, seed, offset)):
         for j in np.flatnonzero(chosen) if len(row) > 1 else ():
@@ -61,14 +61,14 @@ def swap_tokens(tokens: Any, lengths: Any, p: Any, seed: Any, offset: Any) -> An
 
 
 def synonym(starts: Any, synonyms: Any, token: Any, word: Any) -> Any:
-    """One of the token's synonyms, if it has some."""
+    """One of the token's synonyms, if it has any."""
     if not 0 <= token < len(starts) - 1 or starts[token] == starts[token + 1]:
         return None
     return int(synonyms[starts[token] + below(word, int(starts[token + 1] - starts[token]))])
 
 
 def replace_tokens(tokens: Any, lengths: Any, starts: Any, synonyms: Any, p: Any, seed: Any, offset: Any) -> Any:
-    """Every token becomes one of its synonyms with probability p."""
+    """Each token is replaced by one of its synonyms with probability p."""
     y = tokens.astype(np.int64)
     for i, (row, chosen, words) in enumerate(drawn(tokens, lengths, p, seed, offset)):
         for j in np.flatnonzero(chosen):
@@ -80,7 +80,7 @@ def replace_tokens(tokens: Any, lengths: Any, starts: Any, synonyms: Any, p: Any
 def insert_tokens(
     tokens: Any, lengths: Any, starts: Any, synonyms: Any, p: Any, seed: Any, offset: Any, padding: Any = 0
 ) -> Any:
-    """(y, kept): before every token comes, with probability p, a synonym of one of the row's tokens."""
+    """(y, kept): before each token, with probability p, a synonym of one of the row's tokens is inserted."""
     rows = []
     for row, chosen, words in drawn(tokens, lengths, p, seed, offset):
         longer: list[int] = []

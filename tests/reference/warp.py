@@ -1,4 +1,4 @@
-"""Images moved, turned, cut and blurred."""
+"""Images shifted, rotated, cropped and blurred."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def warp(x: Any, maps: Any, height: Any, width: Any, padding: Any = "constant", 
     v, u = np.mgrid[:height, :width]
     m = maps.astype(np.float64).reshape(-1, 2, 3)[:, :, :, None, None]
     columns, rows = (m[:, k, 0] * u + m[:, k, 1] * v + m[:, k, 2] for k in (0, 1))
-    # Coordinates are brought to at most a pixel outside; with two pixels of fill each has its four neighbours.
+    # Coordinates are clamped to at most one pixel outside; two pixels of fill give each its four neighbors.
     wide = np.pad(x.astype(np.float64), [(0, 0), (0, 0), (2, 2), (2, 2)], constant_values=fill)
     rows, columns = (inside(t, n, padding) + 2 for t, n in ((rows, x.shape[2]), (columns, x.shape[3])))
     r, c = np.floor(rows).astype(int), np.floor(columns).astype(int)
@@ -31,7 +31,7 @@ def warp(x: Any, maps: Any, height: Any, width: Any, padding: Any = "constant", 
 
 
 def inside(t: Any, n: Any, padding: Any) -> Any:
-    """Coordinates brought near 0 … n − 1, where they mean the same."""
+    """Coordinates clamped to the range around 0 … n − 1 in which the result can differ."""
     if padding == "reflect" and n > 1:
         t = np.abs(t) % (2 * n - 2)
         return np.minimum(t, 2 * n - 2 - t)
