@@ -616,7 +616,7 @@ def test_function_gives_no_gradient_to_what_is_no_tensor():
         def backward(ctx, grad):
             return grad, grad
 
-    with pytest.raises(RuntimeError, match="a gradient for argument 1, which is no tensor"):
+    with pytest.raises(RuntimeError, match="a gradient for argument 1, which is not a tensor"):
         Wrong.apply(leaf(1), 3).sum().backward()
 
 

@@ -119,7 +119,7 @@ def from_numpy(array: Array) -> Tensor:
         array: an ndarray of booleans, integers or floats.
 
     Raises:
-        TypeError: `array` is no ndarray, or holds anything else.
+        TypeError: `array` is not an ndarray, or holds another dtype.
 
     >>> a = np.zeros(2, np.float32)
     >>> t = cg.from_numpy(a)

@@ -12,8 +12,8 @@ from cygrad._typing import Array
 def as_array(result: Any) -> Array:
     """The result of array arithmetic as an array: NumPy returns a scalar where all operands have no dimensions.
 
-    Every result of a forward function, of a gradient rule, and of the engine's own sums that is no array passes
-    through here.
+    Results of forward functions, of gradient rules and of the engine's own sums pass through here, unless they are
+    known to be arrays.
     """
     return np.asarray(result)
 
@@ -25,7 +25,7 @@ def root(array: Array) -> Array:
 
 
 def owns_memory(array: Array) -> bool:
-    """Whether the array is no view."""
+    """Whether the array is not a view."""
     return array.base is None
 
 

@@ -55,6 +55,8 @@ cdef Py_ssize_t DRAWABLE
 cdef type _value_type
 cdef long long _paused
 
+cdef active_recorder()
+
 cdef tuple arrange(Op op, tuple args, dict options)
 
 cdef tuple as_arrays(tuple results)

@@ -150,7 +150,7 @@ class Node:
             raise NotImplementedError(f"{self.op.name}: this op has no gradient rule")
         if self.op.materialize:
             upstream = materialized(self, upstream)
-        recorder = None if _recorder is None else recording.recorder()
+        recorder = active_recorder()
         if recorder is not None:
             results = recorder.rule(self, upstream)
         elif len(upstream) == 1:
@@ -356,6 +356,11 @@ def follow_recorder(recorder: Any) -> None:
 recording.follow(follow_recorder)
 
 
+def active_recorder() -> Any:
+    """The active recorder of this thread, or None."""
+    return None if _recorder is None else recording.recorder()
+
+
 # Forward
 
 _value_type: Any = Value
@@ -400,7 +405,7 @@ def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[st
     is wanted."""
     node = new_node(op)
     wanted = connect(node, args) and (_paused == 0 or _mode.enabled)  # the second takes ten times as long to ask
-    recorder = None if _recorder is None else recording.recorder()
+    recorder = active_recorder()
     if rest and (recorder is not None or _tracer is not None):
         rest, options = (), dict(zip(op.names[op.inputs :], rest))
     if recorder is not None:
@@ -750,7 +755,7 @@ def seed(op: str, output: Any) -> Array:
 
 def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it."""
-    recorder = None if _recorder is None else recording.recorder()
+    recorder = active_recorder()
     if recorder is not None:
         recorder.touch([leaf])
     if leaf.grad_value is None:

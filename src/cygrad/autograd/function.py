@@ -149,7 +149,7 @@ def checked_gradient(name: str, number: int, result: Any, spec: Any) -> Array | 
     if result is None:
         return None
     if spec is None:
-        raise RuntimeError(f"{name}: backward returned a gradient for argument {number}, which is no tensor")
+        raise RuntimeError(f"{name}: backward returned a gradient for argument {number}, which is not a tensor")
     if not isinstance(result, Value):
         raise TypeError(
             f"{name}: backward must return tensors or None, got {type(result).__name__} for argument {number}"

@@ -81,7 +81,7 @@ def backward(
     Raises:
         RuntimeError: if a tensor does not require a gradient, a shape does not fit, the graph was freed, or a saved
             tensor was changed in place.
-        TypeError: if an argument is no tensor.
+        TypeError: if an argument is not a tensor.
         NotImplementedError: for create_graph.
 
     >>> x = cg.tensor([1.0, 2.0], requires_grad=True)

@@ -77,8 +77,7 @@ def call_again(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
 def produced(function: Callable[..., Array], *args: Any) -> Array:
     """function(*args), a new array: a program computes it again, into the same memory."""
     active = recorder()
-    result = function(*args) if active is None else active.produce(function, args)
-    return result if isinstance(result, np.ndarray) else arrays.as_array(result)
+    return arrays.as_array(function(*args) if active is None else active.produce(function, args))
 
 
 def replayed(method: Callable[P, R]) -> Callable[P, R]:

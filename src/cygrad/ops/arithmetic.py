@@ -365,7 +365,7 @@ def where(ctx: Node, condition: Any, input: Any, other: Any) -> Array:
         other: a tensor or a number; the three shapes are broadcast, the dtypes of input and other promoted.
 
     Raises:
-        TypeError: if the condition is no tensor of booleans.
+        TypeError: if the condition is not a tensor of booleans.
     """
     if not isinstance(condition, np.ndarray) or condition.dtype.kind != "b":
         got = getattr(condition, "dtype", type(condition).__name__)

@@ -29,11 +29,6 @@ def axis_and_size(name: str, dim: Any, shape: tuple[int, ...]) -> tuple[int, int
     return axis, shape[axis]
 
 
-def lined_up(x: Array) -> Array:
-    """x with at least one axis: in PyTorch a tensor without dimensions counts as one of size 1 along it."""
-    return x if x.ndim else x.reshape(1)
-
-
 def checked_axes(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
     """Several axes, ascending; None and () mean all."""
     if dim is None:

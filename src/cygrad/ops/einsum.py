@@ -22,7 +22,7 @@ def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
         operands: tensors, or one list of tensors.
 
     Raises:
-        TypeError: if an operand is no tensor.
+        TypeError: if an operand is not a tensor.
         ValueError: if the equation does not fit the operands.
 
     >>> cg.einsum("ij,kj->ik", cg.ones(2, 3), cg.ones(4, 3)).shape

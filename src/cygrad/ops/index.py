@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
-from cygrad.ops.axes import checked_axis, lined_up
+from cygrad.ops.axes import checked_axis
 from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
 
 BASIC = (int, np.integer, slice)
@@ -91,7 +91,7 @@ def check_index(name: str, index: Any, input: Array, axis: int, exact: bool) -> 
     if not isinstance(index, np.ndarray) or index.dtype.kind not in "iu":
         got = getattr(index, "dtype", type(index).__name__)
         raise TypeError(f"{name}: index must be a tensor of integers, got {got}")
-    shape, index = index.shape, lined_up(index)
+    shape, index = index.shape, np.atleast_1d(index)
     if exact and (
         index.ndim != input.ndim or any([i != axis and m > n for i, (m, n) in enumerate(zip(index.shape, input.shape))])
     ):
@@ -120,7 +120,7 @@ def gather(ctx: Node, input: Array, index: Array, *, dim: int) -> Array:
     Raises:
         IndexError: if an index is out of range.
     """
-    axis, x = checked_axis("gather", dim, input.ndim), lined_up(input)
+    axis, x = checked_axis("gather", dim, input.ndim), np.atleast_1d(input)
     positions = check_index("gather", index, x, axis, True)
     ctx.save(input.shape, positions, axis)
     return np.take_along_axis(corner(x, positions, axis), positions, axis).reshape(index.shape)
@@ -154,7 +154,7 @@ def scatter_add(ctx: Node, input: Array, index: Array, src: Array, *, dim: int) 
     Raises:
         IndexError: if an index is out of range.
     """
-    axis, y = checked_axis("scatter_add", dim, input.ndim), lined_up(input.copy())
+    axis, y = checked_axis("scatter_add", dim, input.ndim), np.atleast_1d(input.copy())
     positions = check_index("scatter_add", index, y, axis, True)
     part = source_part("scatter_add", src, positions)
     add_along(y, positions, part.astype(y.dtype, copy=False), axis)
@@ -164,7 +164,7 @@ def scatter_add(ctx: Node, input: Array, index: Array, src: Array, *, dim: int) 
 
 def source_part(name: str, src: Array, index: Array) -> Array:
     """The part of src that the index refers to."""
-    values = lined_up(src)
+    values = np.atleast_1d(src)
     if values.ndim != index.ndim or any([m > n for m, n in zip(index.shape, values.shape)]):
         raise RuntimeError(f"{name}: index of shape {index.shape} does not fit src of shape {src.shape}")
     return values[tuple([slice(n) for n in index.shape])]
@@ -173,7 +173,7 @@ def source_part(name: str, src: Array, index: Array) -> Array:
 def source_gradient(dy: Array, positions: Array, axis: int, shape: tuple[int, ...]) -> Array:
     """d src[i, j] = dy[index[i, j], j], zeros where the index is smaller than src"""
     d_src = np.zeros(shape or (1,), dy.dtype)
-    part = np.take_along_axis(corner(lined_up(dy), positions, axis), positions, axis)
+    part = np.take_along_axis(corner(np.atleast_1d(dy), positions, axis), positions, axis)
     d_src[tuple([slice(n) for n in positions.shape])] = part
     return d_src.reshape(shape)
 
@@ -198,7 +198,7 @@ def scatter(ctx: Node, input: Array, index: Array, src: Any, *, dim: int) -> Arr
     Raises:
         IndexError: if an index is out of range.
     """
-    axis, y = checked_axis("scatter", dim, input.ndim), lined_up(input.copy())
+    axis, y = checked_axis("scatter", dim, input.ndim), np.atleast_1d(input.copy())
     positions = check_index("scatter", index, y, axis, True)
     values = source_part("scatter", src, positions) if isinstance(src, np.ndarray) else as_array(src, y.dtype)
     np.put_along_axis(corner(y, positions, axis), positions, values, axis)
@@ -212,7 +212,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, None, Array | None]:
     positions, axis, shape = ctx.saved
     dx = None
     if ctx.needs[0]:
-        dx = lined_up(dy.copy())
+        dx = np.atleast_1d(dy.copy())
         np.put_along_axis(corner(dx, positions, axis), positions, 0, axis)
         dx = dx.reshape(dy.shape)
     return dx, None, source_gradient(dy, positions, axis, shape) if ctx.needs[2] else None
@@ -230,7 +230,7 @@ def index_select(ctx: Node, input: Array, index: Array, *, dim: int) -> Array:
     Raises:
         IndexError: if an index is out of range.
     """
-    axis, x = checked_axis("index_select", dim, input.ndim), lined_up(input)
+    axis, x = checked_axis("index_select", dim, input.ndim), np.atleast_1d(input)
     if not isinstance(index, np.ndarray) or index.ndim > 1:
         raise IndexError(f"index_select: index must be a 1-D tensor, got {getattr(index, 'shape', index)}")
     positions = check_index("index_select", index, x, axis, False)
@@ -246,7 +246,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None]:
     """dx[…, index[i], …] += dy[…, i, …]"""
     shape, positions, axis = ctx.saved
     dx = np.zeros(shape or (1,), dy.dtype)
-    np.add.at(np.moveaxis(dx, axis, 0), positions, np.moveaxis(lined_up(dy), axis, 0))
+    np.add.at(np.moveaxis(dx, axis, 0), positions, np.moveaxis(np.atleast_1d(dy), axis, 0))
     return dx.reshape(shape), None
 
 
@@ -260,7 +260,7 @@ def masked_fill(ctx: Node, input: Array, mask: Array, value: Any) -> Array:
         value: a number, or a tensor of one element without dimensions.
 
     Raises:
-        TypeError: if mask is no tensor of booleans.
+        TypeError: if mask is not a tensor of booleans.
     """
     if not isinstance(mask, np.ndarray) or mask.dtype.kind != "b":
         raise TypeError(f"masked_fill: mask must be a tensor of booleans, got {getattr(mask, 'dtype', mask)}")
@@ -299,7 +299,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 def ordered(ctx: Node, input: Array, indices: Array, axis: int) -> tuple[Array, Array]:
     """The elements of input at indices along an axis, and the indices."""
     ctx.save(input.shape, indices, axis)
-    values = np.take_along_axis(lined_up(input), indices, axis)
+    values = np.take_along_axis(np.atleast_1d(input), indices, axis)
     return (values, indices) if input.ndim else (values.reshape(indices.shape[1:]), indices.reshape(indices.shape[1:]))
 
 
@@ -317,7 +317,7 @@ def sort(
 ) -> tuple[Array, Array]:
     """(values, indices) in order along dim. Equal elements keep their order; NaN counts as largest."""
     axis = checked_axis("sort", dim, input.ndim)
-    return ordered(ctx, input, sorted_indices(lined_up(input), axis, descending), axis)
+    return ordered(ctx, input, sorted_indices(np.atleast_1d(input), axis, descending), axis)
 
 
 sort.gradient(ordered_gradient)
@@ -343,7 +343,7 @@ def argsort(ctx: Node, input: Array, *, dim: int = -1, descending: bool = False,
         stable: accepted as in PyTorch; the order is always stable.
     """
     axis = checked_axis("argsort", dim, input.ndim)
-    return sorted_indices(lined_up(input), axis, descending).reshape(input.shape)
+    return sorted_indices(np.atleast_1d(input), axis, descending).reshape(input.shape)
 
 
 @op
@@ -351,7 +351,7 @@ def topk(
     ctx: Node, input: Array, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> tuple[Array, Array]:
     """(values, indices) of the k largest, or smallest, elements along dim, in order."""
-    axis, x = checked_axis("topk", dim, input.ndim), lined_up(input)
+    axis, x = checked_axis("topk", dim, input.ndim), np.atleast_1d(input)
     if not 0 <= k <= x.shape[axis]:
         raise RuntimeError(f"topk: k must lie in 0 to {x.shape[axis]}, the size of dim {dim}, got {k}")
     indices = np.take(sorted_indices(x, axis, largest), range(k if input.ndim else 1), axis)
