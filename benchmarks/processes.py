@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +100,10 @@ class Process:
         return json.loads(line)
 
     def close(self) -> None:
-        """Kill the process."""
-        with self.process:
-            self.process.kill()
+        """Kill the process; a request that it never read is dropped."""
+        self.process.kill()
+        with suppress(BrokenPipeError), self.process:
+            pass
 
 
 def keep_to_cores(pid: int, threads: int) -> None:
