@@ -207,6 +207,8 @@ def full(
     value: Any = getattr(fill_value, "array", fill_value)
     if dtype is None:
         dtype = FLOAT32 if isinstance(value, float) and not has_dtype(value) else np.asarray(value).dtype
+    if isinstance(value, np.ndarray):
+        return Tensor(numeric("full", recording.produced(np.full, size, value, dtype)), requires_grad)
     return Tensor(numeric("full", kernels.pooled(np.full, size, value, dtype)), requires_grad)
 
 
@@ -281,7 +283,7 @@ def arange(
         raise RuntimeError(f"arange: step {step} does not lead from {start} to {end}")
     if dtype is None:
         dtype = FLOAT32 if any([isinstance(v, float) for v in (start, end, step)]) else np.int64
-    return Tensor(np.arange(start, end, step).astype(dtype), requires_grad)
+    return Tensor(kernels.pooled(np.arange(start, end, step).astype, dtype), requires_grad)
 
 
 def linspace(start: float, end: float, steps: int, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -294,7 +296,7 @@ def linspace(start: float, end: float, steps: int, *, dtype: DType = None, requi
         dtype: the dtype, by default float32.
         requires_grad: whether the tensor requires a gradient.
     """
-    return Tensor(np.linspace(start, end, steps).astype(dtype or FLOAT32), requires_grad)
+    return Tensor(kernels.pooled(np.linspace(start, end, steps).astype, dtype or FLOAT32), requires_grad)
 
 
 def logspace(
@@ -310,7 +312,8 @@ def logspace(
         dtype: the dtype, by default float32.
         requires_grad: whether the tensor requires a gradient.
     """
-    return Tensor(np.logspace(start, end, steps, base=base).astype(dtype or FLOAT32), requires_grad)
+    values = np.logspace(start, end, steps, base=base)
+    return Tensor(kernels.pooled(values.astype, dtype or FLOAT32), requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -322,4 +325,4 @@ def eye(n: int, m: int | None = None, *, dtype: DType = None, requires_grad: boo
         dtype: the dtype, by default float32.
         requires_grad: whether the tensor requires a gradient.
     """
-    return Tensor(np.eye(n, m, dtype=dtype or FLOAT32), requires_grad)
+    return Tensor(kernels.pooled(np.eye, n, m, 0, dtype or FLOAT32), requires_grad)

@@ -173,8 +173,11 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType = None)
     """
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
-    order = recording.produced(drawn, generator, "permutation", n)
-    return Tensor(order.astype(dtype or np.int64, copy=False))
+    return Tensor(recording.produced(permutation_array, n, dtype or np.int64, generator))
+
+
+def permutation_array(n: int, dtype: DType, generator: Generator | None) -> Array:
+    return drawn(generator, "permutation", n).astype(dtype, copy=False)
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:

@@ -578,7 +578,7 @@ class Tensor(TensorMethods):
 
     def new_tensor(self, data: Nested, *, dtype: DType = None) -> Tensor:
         """Create a tensor from a copy of data, by default in this tensor's dtype."""
-        return Tensor(np.array(data, dtype or self.dtype))
+        return Tensor(kernels.pooled(np.array, data, dtype or self.dtype))
 
     def new_zeros(self, *size: Size, dtype: DType = None) -> Tensor:
         """Create a tensor of zeros, by default in this tensor's dtype."""

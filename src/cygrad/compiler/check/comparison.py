@@ -26,12 +26,11 @@ class OutputRecorder(Recorder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tape.observer = self.copy_outputs
         self.copies: dict[int, tuple[Any, dict[Output, Array]]] = {}  # by the event's id: the event, its outputs
 
-    def copy_outputs(self, launch: Any) -> None:
+    def launched(self, launch: Any) -> None:
         """Copy the arrays that a launch has written."""
-        self.learn_allocated()
+        super().launched(launch)
         written = [(o, self.known.find(o.pointer)) for o in operands_of(launch) if o.written]
         self.copies[id(launch)] = launch, {(o.name, o.entry): a.copy() for o, a in written if a is not None}
 

@@ -90,6 +90,8 @@ class Recorder:
         self.unwritten: set[int] = set()  # arrays of the step that it has not written to yet
         self.arrays_seen = self.created_seen = 0  # how many of the tape's arrays are known already
         self.alive: list[Any] = []  # arrays and nodes, so that no other object gets their address or id
+        self.foreign: set[int] = set()  # launches, by id, that used memory which was not known when they ran
+        self.tape.observer = self.launched
 
     # Start and stop
 
@@ -131,6 +133,7 @@ class Recorder:
 
     def drop(self, mark: int) -> None:
         """Remove the events since `mark`."""
+        self.foreign.difference_update([id(event) for event in self.events[mark:]])
         del self.events[mark:]
         self.draws = [draw for draw in self.draws if draw.event in self.events]
 
@@ -150,14 +153,18 @@ class Recorder:
     def is_known(self, array: Array) -> bool:
         return not array.nbytes or self.known.start(address(array)) is not None
 
+    def launched(self, launch: Any) -> None:
+        """Note whether a launch that has just run used memory that is not known. It can't be told later: a temporary
+        array of NumPy is freed at once, and a wrapper may then allocate a known array at its address."""
+        self.learn_allocated()
+        if any([self.known.start(pointer) is None for _, _, pointer, *_ in launch.arrays()]):
+            self.foreign.add(id(launch))
+
     def is_native(self, mark: int, results: Any) -> bool:
         """Whether the events since `mark` are launches on known memory that compute all of the results."""
         self.learn_allocated()
-        for event in self.events[mark:]:
-            if isinstance(event, kernels.Launch):
-                for _, _, pointer, *_ in event.arrays():
-                    if self.known.start(pointer) is None:
-                        return False
+        if any([id(event) in self.foreign for event in self.events[mark:]]):
+            return False
         return all([self.is_known(array) for array in arrays_in(results)])
 
     # Called by the engine: ops
@@ -234,7 +241,8 @@ class Recorder:
         self.before_write(target)
         self.learn_allocated()
         both = target.flags.carray and source.flags.c_contiguous and target.dtype == source.dtype
-        if both and self.is_known(target) and self.is_known(source):
+        # A copy inside one array is NumPy's: the shares of a launch would overwrite what others have yet to read.
+        if both and self.is_known(target) and self.is_known(source) and not np.may_share_memory(target, source):
             kernels.copy_into(target, source)
         else:
             self.call_again(np.copyto, (target, source), {"casting": "same_kind"})
