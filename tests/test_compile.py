@@ -55,7 +55,7 @@ def step_of(row, sample):
             leaf.grad = None
         outputs = flatten(row.op(*args, **kwargs))
         if row.differentiable:
-            seeds = upstream_of([o.array for o in outputs])
+            seeds = upstream_of(outputs)
             pairs = [(o, cg.Tensor(s)) for o, s in zip(outputs, seeds) if s is not None and o.requires_grad]
             cg.autograd.backward([o for o, _ in pairs], [s for _, s in pairs])
         return outputs

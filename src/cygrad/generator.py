@@ -57,6 +57,7 @@ class Generator:
         self._lock = threading.Lock()
         self._seed, self._offset = state
 
+    @recording.replayed
     def manual_seed(self, seed: int) -> Generator:
         """Set the seed, reset the offset, and return the generator.
 
@@ -75,18 +76,22 @@ class Generator:
 
     def seed(self) -> int:
         """Set a seed from the operating system's source of randomness, and return it."""
+        recording.reading("seed")
         number = int.from_bytes(os.urandom(8), "little")
         self.manual_seed(number)
         return number
 
     def initial_seed(self) -> int:
         """Return the seed."""
+        recording.reading("initial_seed")
         return self._seed
 
     def get_state(self) -> Tensor:
         """Return the state, (seed, offset), as a uint64 tensor of shape (2,)."""
+        recording.reading("get_state")
         return engine.wrap(np.array([self._seed, self._offset], np.uint64))
 
+    @recording.replayed
     def set_state(self, state: Any) -> None:
         """Restore a state.
 

@@ -364,12 +364,14 @@ class Tensor(TensorMethods):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None:
             raise RuntimeError("deepcopy: only a leaf can be copied; use clone() or detach()")
+        recording.reading("deepcopy")
         result = type(self)(self.array.copy(), self.requires_grad)
         result.grad_value = None if self.grad_value is None else self.grad_value.clone()
         memo[id(self)] = result
         return result
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        recording.reading("pickling")
         return type(self), (self.array, self.requires_grad and self.node is None)
 
     # Indexing

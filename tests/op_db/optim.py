@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-import cygrad as cg
 from cygrad import optim
 from tests import reference
 from tests.op_db.row import Bad, Row, Sample
@@ -57,7 +56,7 @@ def row(name, reference_step, state, *choices, kernel=None, bad=()):
     function = getattr(optim, name)
     return Row(
         name.lower(),
-        ten_steps(function, lambda p: cg.Tensor(p.array.copy(), requires_grad=True)),
+        ten_steps(function, lambda p: p.detach().clone().requires_grad_()),
         samples,
         torch=lambda torch: ten_steps(getattr(torch.optim, name), lambda p: p.detach().clone().requires_grad_()),
         reference=meaning,

@@ -111,6 +111,12 @@ cpdef Value current(Value value)
 
 cdef Value base_of(Value value)
 
+cpdef rewrite(Value value, Value result)
+
+cpdef check_writable(Value value)
+
+cdef keep_saved(Node node, Value value)
+
 @cython.locals(base=Value)
 cdef int refresh(Value value, str op) except -1
 

@@ -672,6 +672,8 @@ def rewrite(value: Any, result: Any) -> Any:
 def check_writable(value: Any) -> None:
     """Raise where PyTorch refuses an in-place write in grad mode: to a leaf that requires a gradient, to a view of
     one, or to a view that was taken under no_grad() of a tensor that requires a gradient."""
+    if _recorder is not None:
+        recording.written(value)
     current(value)
     base = base_of(value)
     if base is None:

@@ -68,6 +68,13 @@ def reading(what: str) -> None:
         active.refuse(what)
 
 
+def written(value: Any) -> None:
+    """Announce a write to the memory of a value: a program is valid only as long as the value keeps it."""
+    active = recorder()
+    if active is not None:
+        active.note_leaf(value)
+
+
 def call_again(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """function(*args, **options), called for its effects: a program calls it again."""
     active = recorder()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad.autograd import recording
 from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ class Parameter(Tensor):
         return f"Parameter containing:\n{super().__repr__()}"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        recording.reading("deepcopy")
         result = type(self)(self.array.copy(), self.requires_grad)
         memo[id(self)] = result
         return result
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        recording.reading("pickling")
         return type(self), (self.array, self.requires_grad)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.autograd import recording
 from cygrad.tensor import Tensor
 
 __all__ = ["IncompatibleKeys", "load"]
@@ -42,10 +43,15 @@ def load(name: str, targets: dict[str, Tensor], state_dict: Mapping[str, Any], s
         problems.insert(0, f"missing keys {', '.join(map(repr, missing))}")
     if problems:
         raise RuntimeError(f"load_state_dict: the state does not fit {name}: {'; '.join(problems)}")
-    for key, array in arrays.items():
-        np.copyto(targets[key].array, array, casting="same_kind")
-        targets[key].version.value += 1
+    recording.call_again(copy_arrays, [targets[key] for key in arrays], list(arrays.values()))
     return IncompatibleKeys(missing, unexpected)
+
+
+def copy_arrays(targets: list[Tensor], arrays: list[Array]) -> None:
+    """Copy arrays into tensors."""
+    for target, array in zip(targets, arrays):
+        np.copyto(target.array, array, casting="same_kind")
+        target.version.value += 1
 
 
 def array_of(value: Any) -> Array:

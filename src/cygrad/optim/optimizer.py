@@ -186,6 +186,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Return options and state in PyTorch's layout, with an index for each parameter."""
+        recording.reading("state_dict of an optimizer")
         indices = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
         groups = [
             {**{k: v for k, v in g.items() if k != "params"}, "params": [indices[id(p)] for p in g["params"]]}
@@ -199,6 +200,7 @@ class Optimizer:
         Raises:
             ValueError: the groups or the shapes differ, or an option is out of its range. Nothing is changed then.
         """
+        recording.reading("load_state_dict of an optimizer")
         groups, saved = state_dict["param_groups"], state_dict["state"]
         if [len(g["params"]) for g in groups] != [len(g["params"]) for g in self.param_groups]:
             raise ValueError(f"{self.name}: load_state_dict: the parameter groups differ in number or size")

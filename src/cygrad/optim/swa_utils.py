@@ -47,6 +47,7 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> AverageMany:
     """
     check_decay("get_ema_multi_avg_fn", decay)
 
+    @recording.replayed
     def update(averages: Sequence[Tensor], values: Sequence[Tensor], num_averaged: int) -> None:
         for average, value in zip(averages, values, strict=True):
             move(average, value.array, 1 - decay)
@@ -58,6 +59,7 @@ def get_swa_multi_avg_fn() -> AverageMany:
     """Return the running mean a ← a + (p − a)/(n + 1), in place, for ``AveragedModel``'s ``multi_avg_fn``. As
     ``torch.optim.swa_utils.get_swa_multi_avg_fn``."""
 
+    @recording.replayed
     def update(averages: Sequence[Tensor], values: Sequence[Tensor], num_averaged: int) -> None:
         for average, value in zip(averages, values, strict=True):
             move(average, value.array, 1 / (int(num_averaged) + 1))

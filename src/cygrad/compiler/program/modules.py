@@ -1,44 +1,59 @@
-"""Guards on modules: their attributes and hooks, and the hooks of leaves."""
+"""Guards on modules: their attributes and hooks, and the hooks of leaves and optimizers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from cygrad.autograd import Value
+from cygrad.nn.module import Module
 
 __all__ = ["ModuleGuard", "tensors_of"]
 
 
 class ModuleGuard:
-    """The attributes and hooks of modules, and the hooks of leaves, as they were.
+    """The attributes and hooks of modules, and the hooks of leaves and optimizers, as they were.
 
     Args:
-        modules: the modules that were called
+        modules: the modules that were called; their submodules, such as lists of modules, are watched as well
         leaves: the tensors that existed before the step
+        optimizers: the optimizers that the step runs
     """
 
-    def __init__(self, modules: list[Any], leaves: list[Value]) -> None:
-        self.modules = modules
+    def __init__(self, modules: Iterable[Any], leaves: list[Value], optimizers: Iterable[Any]) -> None:
+        self.modules = with_submodules(modules)
         self.leaves = leaves
-        self.attributes = [attributes_of(module) for module in modules]
-        self.hooks = hooks_of(leaves)
+        self.optimizers = list({id(optimizer): optimizer for optimizer in optimizers}.values())
+        self.attributes = [attributes_of(module) for module in self.modules]
+        self.hooks = self.current_hooks()
 
     def holds(self) -> bool:
         """Whether they are still the same."""
         pairs = zip(self.modules, self.attributes)
-        return all([same_attributes(attributes_of(m), a) for m, a in pairs]) and hooks_of(self.leaves) == self.hooks
+        return all([same_attributes(attributes_of(m), a) for m, a in pairs]) and self.current_hooks() == self.hooks
+
+    def current_hooks(self) -> list[list[int]]:
+        """The keys of the hooks of each leaf and optimizer, which are never used twice."""
+        return [list(leaf.hooks or ()) for leaf in self.leaves] + [list(o._hooks) for o in self.optimizers]
+
+
+def with_submodules(modules: Iterable[Any]) -> list[Any]:
+    """Modules and all modules below them, each once."""
+    found: dict[int, Any] = {}
+    pending = list(modules)
+    while pending:
+        module = pending.pop()
+        if id(module) not in found:
+            found[id(module)] = module
+            pending += [value for value in vars(module).values() if isinstance(value, Module)]
+    return list(found.values())
 
 
 def tensors_of(module: Any) -> list[Value]:
     """A module's own parameters and buffers."""
     return [value for value in vars(module).values() if isinstance(value, Value)]
-
-
-def hooks_of(leaves: list[Value]) -> list[list[int]]:
-    """The keys of the hooks of each leaf, which are never used twice."""
-    return [list(leaf.hooks or ()) for leaf in leaves]
 
 
 def attributes_of(module: Any) -> dict[str, Any]:
@@ -51,8 +66,8 @@ def attributes_of(module: Any) -> dict[str, Any]:
 
 
 def same_attributes(now: dict[str, Any], before: dict[str, Any]) -> bool:
-    """Whether attributes are the same objects, or equal numbers, strings and containers."""
-    if now.keys() != before.keys():
+    """Whether attributes are the same objects, or equal numbers, strings and containers, in the same order."""
+    if list(now) != list(before):
         return False
     for name, value in now.items():
         other = before[name]

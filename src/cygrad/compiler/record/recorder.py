@@ -9,10 +9,12 @@ the same arrays every time, and needs nothing of the graph.
 
 from __future__ import annotations
 
+import os
 import sys
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +28,12 @@ from cygrad.compiler.record.calls import Call, ForwardCall, RuleCall
 __all__ = ["Gradient", "OptimizerLaunch", "RandomDraw", "Recorder", "Refused"]
 
 PACKAGE = str(Path(__file__).parents[2])
+LIBRARY = str(Path(os.__file__).parent)
+
+# The rooms whose use of arrays ends in launches, or in calls that a program repeats.
+RECORDED_ROOMS = frozenset(
+    ["autograd", "compiler", "creation", "functions", "generator", "methods", "nn", "ops", "optim", "random", "tensor"]
+)
 
 
 class Refused(RuntimeError):
@@ -89,6 +97,7 @@ class Recorder:
         self.zeros: set[int] = set()  # arrays that stay zero
         self.unwritten: set[int] = set()  # arrays of the step that it has not written to yet
         self.arrays_seen = self.created_seen = 0  # how many of the tape's arrays are known already
+        self.accessing = False  # whether array_accessed is running, and takes arrays itself
         self.alive: list[Any] = []  # arrays and nodes, so that no other object gets their address or id
         self.foreign: set[int] = set()  # launches, by id, that used memory which was not known when they ran
         self.tape.observer = self.launched
@@ -120,10 +129,10 @@ class Recorder:
         for gradient in self.gradients.values():
             gradient.after = gradient.leaf.grad_value
 
-    def refuse(self, what: str) -> None:
+    def refuse(self, what: str, why: str = "reads values into Python") -> None:
         """Note that the step can't be recorded, and the line of the user's code."""
         if self.refusal is None:
-            self.refusal = f"{what} reads values into Python, at {user_line()}"
+            self.refusal = f"{what} {why}, at {user_line()}"
         if self.fullgraph:
             raise Refused(f"compile: {self.refusal}")
 
@@ -219,6 +228,21 @@ class Recorder:
         """Note a tensor that existed before the step: a program is valid only as long as it keeps its array."""
         if address(owner_of(value.array)) not in self.outputs:
             self.leaves.setdefault(id(value), value)
+
+    def array_accessed(self, value: Value, moved: bool) -> None:
+        """Note that code takes the array of a tensor, or gives the tensor another one (`moved`). Only the rooms of this
+        library whose launches are recorded may do that; what others do with the elements would be lost."""
+        if self.accessing:
+            return
+        self.accessing = True
+        try:
+            if moved:
+                self.refuse("an assignment to data", "gives a tensor other memory")
+            elif not in_recorded_room(sys._getframe(1)):
+                self.refuse("array")
+            self.note_leaf(value)
+        finally:
+            self.accessing = False
 
     # Called by the engine: arrays
 
@@ -377,9 +401,20 @@ def copy_in_order(array: Array) -> Array:
     return np.array(array, order="C")
 
 
+def is_user_code(path: str) -> bool:
+    """Whether a file belongs neither to this package nor to the standard library."""
+    return not path.startswith((PACKAGE, "<frozen")) and (not path.startswith(LIBRARY) or "site-packages" in path)
+
+
+def in_recorded_room(frame: FrameType) -> bool:
+    """Whether a frame runs code of a room whose launches are recorded."""
+    package, _, rest = frame.f_globals.get("__name__", "").partition(".")
+    return package == "cygrad" and rest.partition(".")[0] in RECORDED_ROOMS
+
+
 def user_line() -> str:
-    """file:line of the innermost frame outside this package."""
+    """file:line of the innermost frame of the user's code."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame.f_back is not None and not is_user_code(frame.f_code.co_filename):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -12,11 +12,14 @@ cdef class GradientSlot:
     """
 
     cdef readonly Value leaf
-    cdef readonly object before, after
+    cdef readonly object before
+    cdef readonly Value after
+    cdef object array  # of the gradient that the step left
     cdef bint deleted
 
-    def __init__(self, Value leaf, before, bint deleted, after):
+    def __init__(self, Value leaf, before, bint deleted, Value after):
         self.leaf, self.before, self.deleted, self.after = leaf, before, deleted, after
+        self.array = None if after is None else after.array
 
     cdef bint holds(self):
         if self.deleted:
@@ -26,12 +29,17 @@ cdef class GradientSlot:
             return gradient is self.before
         return (<Value>gradient).array is self.before
 
+    cdef int set(self):
+        """Leaves the gradient; in a new tensor if somebody has given the last one other memory."""
+        if self.after is not None and self.after.array is not self.array:
+            self.after = engine.wrap(self.array)
+        self.leaf.grad_value = self.after
+        return 0
+
     @property
     def repeats(self):
         """Whether a run leaves the gradient as the next run expects it."""
-        if self.deleted:
-            return True
-        return self.before is None if self.after is None else self.after.array is self.before
+        return self.deleted or self.array is self.before
 
 
 @cython.final
@@ -48,11 +56,10 @@ cdef class OptimizerUpdate:
     """
 
     cdef readonly object optimizer, group
-    cdef list params, states, tensors, keys, values
+    cdef list params, states, tensors, arrays, groups, members, keys, values
     cdef tuple names
     cdef Launch launch
     cdef int64_t *step
-    cdef Py_ssize_t groups, members
     cdef object next
 
     def __init__(self, optimizer, dict group, list params, list states, list tensors, Launch launch):
@@ -60,7 +67,8 @@ cdef class OptimizerUpdate:
         self.params, self.states, self.tensors = params, states, tensors
         self.names = tuple(tensors[0])
         self.step = <int64_t *>launch.argument("step") if "step" in launch.names else NULL
-        self.groups, self.members = len(optimizer.param_groups), len(group["params"])
+        self.arrays = [(<Value>state[name]).array for state in tensors for name in self.names]
+        self.groups, self.members = list(optimizer.param_groups), list(group["params"])
         self.keys = [key for key in group if key != "params"]
         self.values = [group[key] for key in self.keys]
         for name, value in optimizer.numbers(group).items():
@@ -69,8 +77,8 @@ cdef class OptimizerUpdate:
     cdef bint holds(self):
         """Whether the optimizer has the same state and options; changed numbers are passed on to the launch."""
         cdef dict group = self.group, states = self.optimizer.state, state, tensors
-        cdef Py_ssize_t i, count = len(self.params)
-        if len(self.optimizer.param_groups) != self.groups or len(group["params"]) != self.members:
+        cdef Py_ssize_t i, number = 0, count = len(self.params)
+        if not are_identical(self.optimizer.param_groups, self.groups) or not are_identical(group["params"], self.members):
             return False
         cdef object step = (<dict>self.states[0]).get("step")
         for i in range(count):
@@ -79,8 +87,10 @@ cdef class OptimizerUpdate:
                 return False
             tensors = self.tensors[i]
             for name in self.names:
-                if state.get(name) is not tensors[name]:
+                tensor = state.get(name)
+                if tensor is not tensors[name] or (<Value>tensor).array is not self.arrays[number]:
                     return False
+                number += 1
         for i in range(len(self.keys)):
             if not is_same(self.values[i], group.get(self.keys[i])):
                 return self.refresh()
@@ -217,7 +227,7 @@ cdef class Effects:
     cdef int apply(self, int64_t runs) except -1:
         """Sets the gradients, and counts the writes of so many runs."""
         for gradient in self.gradients:
-            (<GradientSlot>gradient).leaf.grad_value = (<GradientSlot>gradient).after
+            (<GradientSlot>gradient).set()
         for version in self.versions:
             (<Version>version).value += runs
         return 0

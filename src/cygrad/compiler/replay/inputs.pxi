@@ -86,6 +86,17 @@ cdef class Inputs:
         return 0
 
 
+cdef bint are_identical(items, list recorded):
+    """Whether `items` is a list of the same objects."""
+    cdef Py_ssize_t i, count = len(recorded)
+    if not isinstance(items, list) or len(<list>items) != count:
+        return False
+    for i in range(count):
+        if (<list>items)[i] is not recorded[i]:
+            return False
+    return True
+
+
 cdef bint is_same(recorded, value):
     """Whether a value is the recorded one, or an equal number or string."""
     if recorded is value:

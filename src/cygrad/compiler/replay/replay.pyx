@@ -33,6 +33,7 @@ cdef object active_recorder = recording_module.recorder
 include "inputs.pxi"
 include "effects.pxi"
 include "guards.pxi"
+include "../record/array_access.pxi"
 
 
 @cython.final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cygrad.autograd import leaves
+from cygrad.autograd import leaves, recording
 from cygrad.ops.shape import cat
 from cygrad.tensor import Tensor
 
@@ -36,6 +36,11 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     total = sum([p.numel() for p in params])
     if vec.ndim != 1 or vec.numel() != total:
         raise ValueError(f"vector_to_parameters: vec has shape {vec.shape}, wanted ({total},)")
+    recording.call_again(copy_parts, params, vec)
+
+
+def copy_parts(params: list[Tensor], vec: Tensor) -> None:
+    """Copy consecutive elements of a vector into the parameters."""
     leaves.note_writes(params)
     start = 0
     for array in leaves.arrays_of(params):

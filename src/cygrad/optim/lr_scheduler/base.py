@@ -66,6 +66,7 @@ class LRScheduler:
 
     def get_last_lr(self) -> list[float]:
         """Return the rates set last, one for each parameter group."""
+        recording.reading("get_last_lr")
         return list(self._last_lr)
 
     @recording.replayed
@@ -75,6 +76,7 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the optimizer as plain data."""
+        recording.reading("state_dict of a scheduler")
         return {
             name: list(value) if isinstance(value, list) else value
             for name, value in vars(self).items()
@@ -87,6 +89,7 @@ class LRScheduler:
         Raises:
             ValueError: the state has other keys. Nothing is changed then.
         """
+        recording.reading("load_state_dict of a scheduler")
         self._check_state(state_dict)
         self._restore(state_dict)
 
