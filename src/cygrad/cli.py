@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -38,21 +39,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with code 2 if the arguments are wrong, 0 after ``--help`` and ``--version``.
     """
+    try:
+        return run(arguments)
+    finally:
+        drop_broken_output()
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run a command; return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     try:
         parsed = parser(name).parse_args(arguments)
-        return int(parsed.command(parsed))
+        code = int(parsed.command(parsed))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
-        print("cygrad: interrupted", file=sys.stderr)
+        complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader closed the pipe; Python must not write to it when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader closed the pipe
         return FAILED
     except (ValueError, TypeError, LookupError, RuntimeError, OSError, ImportError, MemoryError) as error:
-        print(f"cygrad: {message(error)}", file=sys.stderr)
+        complain(message(error))
         return FAILED
+
+
+def complain(text: str) -> None:
+    """Print an error, if that is possible."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"cygrad: {text}", file=sys.stderr)
+
+
+def drop_broken_output() -> None:
+    """Discard what is left to print if it can't be printed, because Python would try it again when it exits."""
+    for stream in sys.stdout, sys.stderr:
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):  # it has no descriptor
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def message(error: BaseException) -> str:
@@ -223,7 +250,9 @@ def train(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(arguments).items() if name != "command"}
     if given["source"].lower().endswith(".toml"):
         given = {**runs.read_config(given.pop("source")), **given}
-    return 0 if runs.train(runs.Options.from_values(given)) else INTERRUPTED
+    finished = runs.train(runs.Options.from_values(given))
+    drop_broken_output()
+    return 0 if finished else INTERRUPTED
 
 
 def resume(arguments: argparse.Namespace) -> int:
@@ -231,7 +260,9 @@ def resume(arguments: argparse.Namespace) -> int:
     same bits as that of a training that was never interrupted."""
     from cygrad import runs
 
-    return 0 if runs.resume(arguments.run, arguments.threads) else INTERRUPTED
+    finished = runs.resume(arguments.run, arguments.threads)
+    drop_broken_output()
+    return 0 if finished else INTERRUPTED
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -243,7 +274,7 @@ def compare(arguments: argparse.Namespace) -> int:
         try:
             rows.append(summarize_run(folder))
         except ValueError as error:
-            print(f"cygrad: {message(error)}", file=sys.stderr)
+            complain(message(error))
             code = FAILED
     rows = sort_rows(rows, arguments.sort)
     if arguments.json:
@@ -272,6 +303,7 @@ def export(arguments: argparse.Namespace) -> int:
     """Export the model of a run: as ONNX with its preprocessing, from unscaled rows to scores and probabilities or to
     predictions, or its weights as safetensors under PyTorch's names."""
     from cygrad import runs
+    from cygrad.train.output import say
 
     ending = os.path.splitext(arguments.out or "")[1].lower()
     kind = arguments.format or ("safetensors" if ending == ".safetensors" else "onnx")
@@ -297,7 +329,8 @@ def export(arguments: argparse.Namespace) -> int:
         from cygrad.serialization import save
 
         save(run.model.state_dict(), path, {"format": "pt", **metadata})
-    print(f"wrote {path}")
+    say(f"wrote {path}")
+    drop_broken_output()
     return 0
 
 
@@ -306,12 +339,13 @@ def serve(arguments: argparse.Namespace) -> int:
     predictions; GET /health, /version and /metadata describe the server and the model."""
     from cygrad import runs, serve
     from cygrad.config import set_num_threads
+    from cygrad.train.output import say
 
     if arguments.threads is not None:
         set_num_threads(arguments.threads)
 
     def started(address: str) -> None:
-        print(f"serving {arguments.run} at {address}, press Ctrl-C to stop", flush=True)
+        say(f"serving {arguments.run} at {address}, press Ctrl-C to stop")
 
     names = [field.name for field in serve.Limits.options()]
     limits = serve.Limits(**{name: value for name, value in vars(arguments).items() if name in names})

@@ -7,14 +7,13 @@ lists and the plain values in them, is stored next to the arrays as JSON.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from typing import IO, Any
 
 import numpy as np
 
-from cygrad._files import atomic_write
+from cygrad._files import atomic_write, expansion_limit, open_file
 from cygrad._typing import Array
 from cygrad.tensor import Tensor
 
@@ -22,6 +21,7 @@ __all__ = ["load", "save"]
 
 STRUCTURE = "__structure__"  # the archive entry, or metadata key, of the JSON
 PLAIN = (bool, int, float, str, type(None))
+DEFLATE_RATIO = 1032  # it encodes at most 258 bytes in 2 bits: RFC 1951, section 3.2.5
 
 
 def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
@@ -40,7 +40,8 @@ def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | N
         ImportError: if the safetensors package is required but not installed.
         OSError: if the file can't be written.
         TypeError: if the object contains a value that can't be saved, or the metadata is not text.
-        ValueError: if the suffix is another one, or metadata is given for a ``.npz`` file.
+        ValueError: if the suffix is another one, the object is nested too deeply, or metadata is given for a ``.npz``
+            file.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "layer.npz")
@@ -51,8 +52,11 @@ def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | N
     suffix = file_suffix("save", path)
     header = dict(metadata or {})
     check_metadata(header, suffix)
-    arrays: dict[str, Array] = {}
-    structure = encode(obj, (), arrays)
+    arrays = Arrays()
+    try:
+        structure = encode(obj, (), arrays)
+    except RecursionError:
+        raise ValueError("save: the object is nested too deeply, or contains itself") from None
     with atomic_write("save", path) as file:
         if suffix == ".npz":
             save_npz(file, arrays, structure)
@@ -75,7 +79,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     """Load an object that ``save`` saved.
 
     Other files of arrays, such as those of ``numpy.savez`` or the safetensors file of a PyTorch model, become a dict of
-    tensors. No code in the file is executed.
+    tensors. No code in the file is executed. The memory needed is that of the arrays; those of a compressed file may
+    take 1 GiB, or 100 times its size if that is more.
 
     Args:
         path: a ``.npz`` or ``.safetensors`` file.
@@ -85,7 +90,9 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Raises:
         ImportError: if the safetensors package is required but not installed.
-        ValueError: if the suffix is another one, or the file is truncated or corrupt.
+        OSError: if the file can't be opened, or is not a regular file.
+        ValueError: if the suffix is another one, or the file is truncated or corrupt, expands to too much, or contains
+            an array that a tensor can't hold.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "state.npz")
@@ -94,11 +101,19 @@ def load(path: str | os.PathLike[str]) -> Any:
     {'epoch': 3, 'weight': tensor([0., 0.])}
     """
     read = load_npz if file_suffix("load", path) == ".npz" else load_safetensors
-    with open(path, "rb") as file:
+    with open_file("load", path) as file:
         arrays, text = read(file, os.fspath(path))
     if text is None:
-        return {name: Tensor(array) for name, array in arrays.items()}
+        return {name: to_tensor(name, array, os.fspath(path)) for name, array in arrays.items()}
     return decode_file(text, arrays, os.fspath(path))
+
+
+def to_tensor(name: str, array: Array, path: str) -> Tensor:
+    """The tensor of an array in a file."""
+    try:
+        return Tensor(array)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"load: {path} contains {name!r}, which is not a tensor ({error})") from None
 
 
 def file_suffix(op: str, path: str | os.PathLike[str]) -> str:
@@ -113,14 +128,30 @@ def file_suffix(op: str, path: str | os.PathLike[str]) -> str:
 # Structure
 
 
-def encode(value: Any, path: tuple[str, ...], arrays: dict[str, Array]) -> Any:
+class Arrays(dict[str, Array]):
+    """Arrays by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[str, int] = {}  # the last one appended to each name
+
+    def add(self, name: str, array: Array) -> str:
+        """Add an array under `name`, with a number appended if that is in use; return its name."""
+        free = name
+        while free in self or free == STRUCTURE:
+            self._numbers[name] = number = self._numbers.get(name, 0) + 1
+            free = f"{name}~{number}"
+        self[free] = array
+        return free
+
+
+def encode(value: Any, path: tuple[str, ...], arrays: Arrays) -> Any:
     """Convert a value to JSON values; its tensors and arrays are added to `arrays`."""
     if isinstance(value, (Tensor, np.ndarray)):
         array = value.array if isinstance(value, Tensor) else value
         if array.dtype.hasobject or array.dtype.names:
             raise TypeError(f"save: {'.'.join(path) or 'obj'} has dtype {array.dtype}, expected a numeric dtype")
-        name = free_name(plain_name("/".join(path)) or "array", arrays)
-        arrays[name] = array
+        name = arrays.add(plain_name("/".join(path)) or "array", array)
         return {"tensor" if isinstance(value, Tensor) else "array": name}
     if isinstance(value, np.generic):
         value = value.item()
@@ -141,12 +172,6 @@ def plain_name(name: str) -> str:
     """`name` without characters that archives do not preserve: they truncate names at a zero byte, replace a backslash
     by a slash, and can't encode lone surrogates."""
     return name.replace("\0", "?").replace("\\", "?").encode("utf-8", "replace").decode()
-
-
-def free_name(name: str, arrays: dict[str, Array]) -> str:
-    """`name`, with a number appended if it is in use."""
-    names = [name, *(f"{name}~{number}" for number in range(1, len(arrays) + 2))]
-    return next(candidate for candidate in names if candidate not in arrays and candidate != STRUCTURE)
 
 
 def decode_file(text: str, arrays: dict[str, Array], path: str) -> Any:
@@ -200,50 +225,32 @@ def save_npz(file: IO[bytes], arrays: dict[str, Array], structure: Any) -> None:
 
 def load_npz(file: IO[bytes], path: str) -> tuple[dict[str, Array], str | None]:
     """The arrays of a ``.npz`` archive, and the JSON text of the structure, if there is one."""
-    import struct
     import zipfile
-    import zlib
 
-    arrays = {}
-    length = os.fstat(file.fileno()).st_size
+    from cygrad._npy import read_array
+
+    arrays: dict[str, Array] = {}
+    size = os.fstat(file.fileno()).st_size
+    room = {zipfile.ZIP_STORED: size, zipfile.ZIP_DEFLATED: expansion_limit(size)}  # bytes that all arrays may take
     try:
         with zipfile.ZipFile(file) as archive:
             for entry in archive.infolist():
+                name = entry.filename.removesuffix(".npy")
+                if name in arrays or entry.compress_type not in room:
+                    raise ValueError(f"{name!r} is there twice, or compressed in an unknown way")
+                if entry.file_size > DEFLATE_RATIO * min(entry.compress_size, size):
+                    raise ValueError(f"{name!r} can't have {entry.file_size} bytes")
+                room[entry.compress_type] -= entry.file_size
+                if room[entry.compress_type] < 0:
+                    raise ValueError(f"its arrays expand to more than {expansion_limit(size):,} bytes")
                 with archive.open(entry) as stream:
-                    # Deflate expands by at most 1,032: RFC 1951.
-                    most = min(entry.compress_size, length) * (1 if entry.compress_type == 0 else 1032)
-                    name = entry.filename.removesuffix(".npy")
-                    arrays[name] = read_array(stream, entry.file_size, most)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+                    arrays[name] = read_array(stream, entry.file_size)
+    except MemoryError:
+        raise
+    except Exception as error:  # zipfile, zlib and NumPy raise many types for corrupt data
         raise ValueError(f"load: {path} is truncated, corrupt or not a .npz file: {error}") from None
     structure = arrays.pop(STRUCTURE, None)
     return arrays, None if structure is None else str(structure)
-
-
-def read_array(stream: Any, length: int, most: int) -> Array:
-    """The array of an entry that declares `length` bytes and can contain at most `most`. Memory is allocated only after
-    the declared shape has been compared with both."""
-    form = np.lib.format
-    version = form.read_magic(stream)
-    shape, fortran, dtype = (form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0)(stream)
-    if dtype.hasobject:
-        raise ValueError("it contains pickled objects, which can execute code")
-    size = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or stream.tell() + size != length or size > most:
-        raise ValueError(f"an array of shape {shape} does not match its {length} bytes")
-    array = np.empty(shape, dtype, order="F" if fortran else "C")
-    if size and stream.readinto(array.reshape(-1, order="A").view(np.uint8)) != size:
-        raise ValueError("an array is truncated")
-    stream.read(1)  # the checksum is verified at the end of the stream
-    return array
 
 
 # safetensors
@@ -267,15 +274,37 @@ def load_safetensors(file: IO[bytes], path: str) -> tuple[dict[str, Array], str 
     try:
         with package.safe_open(path, framework="np") as opened:
             text = (opened.metadata() or {}).get(STRUCTURE)
-            names = opened.keys()
-            kinds = {name: opened.get_slice(name).get_dtype() for name in names}
+            kinds = {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118 # no dict
             check_kinds(kinds, path)
-            if "BF16" not in kinds.values():
-                return {name: opened.get_tensor(name) for name in names}, text
-        entries = package.deserialize(file.read())
-    except package.SafetensorError as error:
+        return read_tensors(file, kinds), text
+    except (package.SafetensorError, LookupError, TypeError, RecursionError) as error:
         raise ValueError(f"load: {path} is truncated or corrupt: {error}") from None
-    return {name: from_bytes(entry) for name, entry in entries}, text
+
+
+def read_tensors(file: IO[bytes], kinds: dict[str, str]) -> dict[str, Array]:
+    """The arrays of a file that the package has checked: eight bytes with the length of the header, the header, a JSON
+    object with dtype, shape and offsets of each tensor, and the elements."""
+    import json
+
+    from cygrad._npy import fill
+
+    start = 8 + int.from_bytes(file.read(8), "little")
+    header = json.loads(file.read(start - 8))
+    arrays = {}
+    for name, kind in kinds.items():
+        array = np.empty(header[name]["shape"], KINDS[kind])
+        file.seek(start + header[name]["data_offsets"][0])
+        if array.size:
+            fill(array, file)
+        arrays[name] = widened(array) if kind == "BF16" else array
+    return arrays
+
+
+def widened(bits: Array) -> Array:
+    """The float32 whose upper half are the bits of a bfloat16."""
+    result = bits.astype(np.uint32)
+    result <<= 16
+    return result.view(np.float32)
 
 
 # NumPy dtypes by safetensors name. NumPy has no bfloat16: its bits are read as uint16 and converted to float32.
@@ -290,12 +319,6 @@ def check_kinds(kinds: dict[str, str], path: str) -> None:
     for name, kind in kinds.items():
         if kind not in KINDS:
             raise ValueError(f"load: {path} contains {name!r} with dtype {kind}, which NumPy does not support")
-
-
-def from_bytes(entry: dict[str, Any]) -> Array:
-    """The array of an entry of a ``.safetensors`` file."""
-    array = np.frombuffer(entry["data"], KINDS[entry["dtype"]]).reshape(entry["shape"])
-    return (array.astype(np.uint32) << 16).view(np.float32) if entry["dtype"] == "BF16" else array
 
 
 def safetensors(op: str) -> Any:

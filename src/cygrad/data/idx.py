@@ -13,6 +13,7 @@ from typing import IO, NamedTuple, Protocol
 
 import numpy as np
 
+from cygrad._files import expansion_limit, open_file
 from cygrad._typing import Array
 
 __all__ = ["MNIST", "load_mnist", "read_idx"]
@@ -36,7 +37,9 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
         The array, in native byte order.
 
     Raises:
-        ValueError: if the file is not an IDX file, truncated, corrupt, or has trailing bytes. The message names it.
+        OSError: if the file can't be opened, or is not a regular file.
+        ValueError: if the file is not an IDX file, truncated, corrupt, has trailing bytes, or expands to more than
+            1 GiB and 100 times its size. The message names it.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "labels-idx1-ubyte")
@@ -45,11 +48,11 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     array([7, 2, 1], dtype=uint8)
     """
     name = os.fspath(path)
-    with open(path, "rb") as file:
+    with open_file("read_idx", path) as file:
         size = os.fstat(file.fileno()).st_size
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        return read_compressed(file, DEFLATE_RATIO * size, name) if compressed else read_plain(file, size, name)
+        return read_compressed(file, size, name) if compressed else read_plain(file, size, name)
 
 
 class Readable(Protocol):
@@ -59,14 +62,14 @@ class Readable(Protocol):
         """Return the next `size` bytes or fewer, none at the end."""
 
 
-def read_compressed(file: IO[bytes], limit: int, name: str) -> Array:
-    """The array of a gzip file that expands to at most `limit` bytes."""
+def read_compressed(file: IO[bytes], size: int, name: str) -> Array:
+    """The array of a gzip file of `size` bytes."""
     import gzip
     import zlib
 
     try:
         with gzip.GzipFile(fileobj=file) as plain:
-            return read_plain(plain, limit, name)
+            return read_plain(plain, min(DEFLATE_RATIO * size, expansion_limit(size)), name)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"read_idx: {name} is a truncated or corrupt gzip file ({error})") from None
 
@@ -76,7 +79,7 @@ def read_plain(file: Readable, limit: int, name: str) -> Array:
     dtype, shape = read_header(file, name)
     size = math.prod(shape) * dtype.itemsize
     if size > limit:
-        raise ValueError(f"read_idx: {name} is truncated: shape {shape} requires {size} bytes")
+        raise ValueError(f"read_idx: {name} is truncated or too large: shape {shape} requires {size} bytes")
     values = read_upto(file, size + 1)
     if len(values) != size:
         raise ValueError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import IO
 
 import numpy as np
 
+from cygrad._files import open_file
 from cygrad._typing import Array
 from cygrad.data.parsing import load_npy, parse_number
 
@@ -26,6 +28,7 @@ def read_matrix(path: str | os.PathLike[str]) -> Array:
         A new array (rows, columns).
 
     Raises:
+        OSError: if the file can't be opened, or is not a regular file.
         ValueError: if the suffix is another one, lines differ in length, a field is not a number or too large for
             float32, or there are no rows. The message names the file and the line.
 
@@ -50,7 +53,7 @@ def matrix_from_csv(path: str) -> Array:
     import csv
 
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(open_file("read_matrix", path), encoding="utf-8-sig", newline="") as file:
             rows, lines = parse_rows(file, path)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"read_matrix: {path} is not a CSV file of numbers ({error})") from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cygrad._files import open_file
+from cygrad._npy import read_header
 from cygrad._typing import Array
 
 __all__ = ["load_npy", "parse_number"]
@@ -20,10 +22,12 @@ def parse_number(text: str) -> float | None:
 def load_npy(op: str, path: str) -> Array:
     """Memory-map the array of a ``.npy`` file, without pickled objects. A mapped array can't be larger than the file,
     whatever its header declares."""
-    with open(path, "rb") as file:
+    with open_file(op, path) as file:
         if file.read(6) != b"\x93NUMPY":
             raise ValueError(f"{op}: {path} is not a .npy file")
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, TypeError, OverflowError, SyntaxError, OSError) as error:
-        raise ValueError(f"{op}: {path} can't be read as a numeric array ({error})") from None
+        file.seek(0)
+        try:
+            read_header(file)
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except Exception as error:  # NumPy raises many types for corrupt data
+            raise ValueError(f"{op}: {path} can't be read as a numeric array ({error})") from None

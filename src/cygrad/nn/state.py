@@ -11,7 +11,7 @@ from cygrad._typing import Array
 from cygrad.autograd import recording
 from cygrad.tensor import Tensor
 
-__all__ = ["IncompatibleKeys", "load"]
+__all__ = ["IncompatibleKeys", "count_elements", "load"]
 
 
 class IncompatibleKeys(NamedTuple):
@@ -67,3 +67,9 @@ def mismatches(key: str, target: Tensor, array: Array) -> Iterator[str]:
         yield f"{key!r} has dtype {array.dtype}, wanted {target.array.dtype}"
     elif not target.array.flags.writeable:
         yield f"{key!r} is in read-only memory"
+
+
+def count_elements(state_dict: Any) -> int:
+    """Return how many elements the tensors and arrays of a state dict have; 0 for anything else."""
+    values = state_dict.values() if isinstance(state_dict, Mapping) else ()
+    return sum(array_of(value).size for value in values if isinstance(value, (Tensor, np.ndarray)))

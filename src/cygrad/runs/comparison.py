@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cygrad._folders import committed
 from cygrad.runs.folder import CONFIG, JOB, read_json
 
 __all__ = ["find_runs", "format_rows", "sort_rows", "summarize_run"]
@@ -27,7 +28,7 @@ def find_runs(folders: Iterable[str]) -> list[str]:
             raise FileNotFoundError(f"runs: there is no folder {folder}")
         for path, subfolders, files in os.walk(folder):
             subfolders.sort()
-            if CONFIG in files or JOB in files:
+            if CONFIG in files or JOB in files or os.path.isfile(committed(path, CONFIG)):
                 runs.append(path)
                 subfolders.clear()
     return runs
@@ -43,8 +44,8 @@ def summarize_run(folder: str) -> Row:
     if os.path.isfile(os.path.join(folder, JOB)):
         job = read_json("runs", os.path.join(folder, JOB))
         row.update(task=os.path.splitext(os.path.basename(str(job.get("source"))))[0], state="unfinished")
-    if os.path.isfile(os.path.join(folder, CONFIG)):
-        config = read_json("runs", os.path.join(folder, CONFIG))
+    if os.path.isfile(committed(folder, CONFIG)):
+        config = read_json("runs", committed(folder, CONFIG))
         row["task"] = config.get("task", "")
         for part in "results", "options":
             row.update(config[part] if isinstance(config.get(part), dict) else {})

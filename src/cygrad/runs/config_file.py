@@ -8,11 +8,13 @@ import importlib
 import os
 from typing import Any
 
+from cygrad._files import open_file
 from cygrad.runs.options import DATASETS, OPTIONS, converted
 
 __all__ = ["read_config"]
 
 PATHS = ("source", "data", "out")
+MOST_BYTES, MOST_DOTS = 2**16, 100
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -26,6 +28,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
         The values by option name, for ``Options.from_values``.
 
     Raises:
+        OSError: if the file can't be opened, or is not a regular file.
         ValueError: if the file is not TOML, or an option is unknown or has the wrong type.
         ImportError: before Python 3.11, without the package tomli.
 
@@ -57,11 +60,15 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
 def parse_toml(path: str) -> dict[str, Any]:
     """The values in a TOML file."""
     toml = toml_package()
-    with open(path, "rb") as file:
-        try:
-            content: dict[str, Any] = toml.load(file)
-        except (toml.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"train: {path} is not valid TOML ({error})") from None
+    with open_file("train", path) as file:
+        data = file.read(MOST_BYTES + 1)
+    # The time that tomllib takes for a key grows with the square of its dots.
+    if len(data) > MOST_BYTES or any(line.count(b".") > MOST_DOTS for line in data.splitlines()):
+        raise ValueError(f"train: {path} has more than {MOST_BYTES:,} bytes, or {MOST_DOTS} dots in a line")
+    try:
+        content: dict[str, Any] = toml.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"train: {path} is not valid TOML ({error})") from None
     return content
 
 

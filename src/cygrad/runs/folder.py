@@ -6,11 +6,14 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cygrad import serialization
+from cygrad import _files, serialization
 from cygrad._files import atomic_write
+from cygrad._folders import commit, committed, digest, locked, read_stable
+from cygrad.nn.modules.factory import allowance
+from cygrad.nn.state import count_elements
 from cygrad.runs.image_run import ImageConfig, ImageRun
 from cygrad.runs.protocols import Run
 from cygrad.runs.table_run import TableConfig, TableRun
@@ -26,6 +29,7 @@ __all__ = [
     "prepare_folder",
     "read_json",
     "save",
+    "save_locked",
     "write_text",
 ]
 
@@ -60,7 +64,7 @@ def prepare_folder(folder: str | os.PathLike[str]) -> None:
 def save(folder: str | os.PathLike[str], run: Run, records: Sequence[Record] = ()) -> None:
     """Save a run: ``weights.npz``, ``config.json``, and ``metrics.csv`` with one line per epoch.
 
-    Each file is written completely or not at all.
+    The files are replaced together: whenever the process is killed, the folder holds the old run or the new one.
 
     Args:
         folder: created if it does not exist.
@@ -68,7 +72,7 @@ def save(folder: str | os.PathLike[str], run: Run, records: Sequence[Record] = (
         records: of the epochs, see ``cygrad.train.History``.
 
     Raises:
-        OSError: if the folder or a file can't be written.
+        OSError: if the folder or a file can't be written, or another process is training in the folder.
         ValueError: if the folder contains other files.
 
     Example:
@@ -82,12 +86,21 @@ def save(folder: str | os.PathLike[str], run: Run, records: Sequence[Record] = (
         True
     """
     prepare_folder(folder)
-    serialization.save(run.model.state_dict(), os.path.join(folder, WEIGHTS))
+    with locked("runs.save", os.fspath(folder)):
+        save_locked(folder, run, records)
+
+
+def save_locked(folder: str | os.PathLike[str], run: Run, records: Sequence[Record] = ()) -> None:
+    """``save``, for a folder that this process has prepared and locked."""
     names = list(dict.fromkeys(name for record in records for name in record))
     rows = [[repr(record.get(name, math.nan)) for name in names] for record in records]
     lines = [",".join(line) + "\n" for line in ([names, *rows] if rows else [])]
-    write_text(os.path.join(folder, METRICS), "".join(lines))
-    write_text(os.path.join(folder, CONFIG), json.dumps(run.config.to_dict(), indent=2) + "\n")
+    with commit("runs.save", os.fspath(folder)) as new:
+        weights = os.path.join(new, WEIGHTS)
+        serialization.save(run.model.state_dict(), weights)
+        content = {**run.config.to_dict(), "weights_sha256": digest("runs.save", weights)}
+        write_text(os.path.join(new, METRICS), "".join(lines))
+        write_text(os.path.join(new, CONFIG), json.dumps(content, indent=2) + "\n")
 
 
 def write_text(path: str, text: str) -> None:
@@ -112,26 +125,36 @@ def load(folder: str | os.PathLike[str]) -> Run:
         ValueError: if a file is corrupt, has another version's format, or the weights do not fit the network.
     """
     name = os.fspath(folder)
-    if not os.path.isfile(os.path.join(name, CONFIG)):
-        unfinished = os.path.isfile(os.path.join(name, JOB))
-        hint = f"; its training is unfinished, continue with: cygrad resume {name}" if unfinished else ""
-        raise FileNotFoundError(f"runs.load: {name} is not a run folder: {CONFIG} is missing{hint}")
-    config = read_config(os.path.join(name, CONFIG))
-    path = os.path.join(name, WEIGHTS)
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"runs.load: {name} is not a run folder: {WEIGHTS} is missing")
-    model = config.network()
+    return read_stable(name, (CONFIG, WEIGHTS), lambda: read_run(name))
+
+
+def read_run(folder: str) -> Run:
+    """Read a run. If another process saves one meanwhile, files may be missing or not belong together."""
+    for name in CONFIG, WEIGHTS:
+        if not os.path.isfile(committed(folder, name)):
+            unfinished = name == CONFIG and os.path.isfile(os.path.join(folder, JOB))
+            hint = f"; its training is unfinished, continue with: cygrad resume {folder}" if unfinished else ""
+            raise FileNotFoundError(f"runs.load: {folder} is not a run folder: {name} is missing{hint}")
+    path = committed(folder, WEIGHTS)
+    content = read_json("runs.load", committed(folder, CONFIG))
+    weights = serialization.load(path)
+    elements = count_elements(weights)
+    with allowance(elements):
+        config = parse_config(content, os.path.join(folder, CONFIG))
     try:
-        model.load_state_dict(serialization.load(path))
-    except (RuntimeError, TypeError) as error:
+        with allowance(elements):
+            model = config.network()
+        model.load_state_dict(weights)
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"runs.load: the weights in {path} do not fit the network ({error})") from None
+    if config.weights_sha256 and digest("runs.load", path) != config.weights_sha256:
+        raise ValueError(f"runs.load: {folder} is damaged: {WEIGHTS} is not the file that {CONFIG} was saved with")
     model.eval()
     return TableRun(model, config) if isinstance(config, TableConfig) else ImageRun(model, config)
 
 
-def read_config(path: str) -> ImageConfig | TableConfig:
-    """Read ``config.json``; its ``kind`` tells tables from images."""
-    content = read_json("runs.load", path)
+def parse_config(content: Mapping[str, Any], path: str) -> ImageConfig | TableConfig:
+    """The configuration in ``config.json``, whose ``kind`` tells tables from images."""
     try:
         return TableConfig.from_dict(content) if content.get("kind") == "table" else ImageConfig.from_dict(content)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -140,13 +163,12 @@ def read_config(path: str) -> ImageConfig | TableConfig:
 
 def read_json(op: str, path: str) -> dict[str, Any]:
     """Read a JSON object of this version's format, or raise ValueError in the name of `op`."""
-    with open(path, encoding="utf-8") as file:
-        try:
-            content = json.load(file)
-            if not isinstance(content, dict):
-                raise ValueError(f"expected an object, got a {type(content).__name__}")
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{op}: {path} is corrupt ({error})") from None
+    try:
+        content = _files.read_json(op, path)
+        if not isinstance(content, dict):
+            raise ValueError(f"expected an object, got a {type(content).__name__}")
+    except ValueError as error:
+        raise ValueError(f"{op}: {path} is corrupt ({error})") from None
     if content.get("format", FORMAT) != FORMAT:
         written = f"format {content['format']!r}, written by cygrad {content.get('version')}"
         raise ValueError(f"{op}: {path} has {written}, but this version reads format {FORMAT}")

@@ -37,6 +37,7 @@ class ImageConfig:
         options: of the training.
         results: on the validation and the test set.
         format: number of the file format.
+        weights_sha256: checksum of the file of weights that belongs to this configuration; ``save`` sets it.
 
     Example:
         >>> config = cg.runs.ImageConfig([4, 8, 2], 0.0, mean=0.0, std=1.0, classes=[0, 1], version=cg.__version__)
@@ -55,6 +56,7 @@ class ImageConfig:
     options: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     format: int = 1
+    weights_sha256: str = field(default="", compare=False)
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> ImageConfig:

@@ -43,5 +43,5 @@ def read_job(folder: str) -> Job:
         values = {"source": content["source"], "data": content["data"], "out": folder, **content["options"]}
         options = Options.from_values({name: value for name, value in values.items() if value is not None})
         return Job(options, content["fingerprint"], content["version"])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ValueError(f"resume: {path} is corrupt ({error})") from None

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
+from operator import index
 from typing import Any
 
 from cygrad.data.tables.table import READERS
@@ -25,7 +26,7 @@ def layer_sizes(value: Any) -> tuple[int, ...]:
     """Parse "256,128" or [256, 128]; an empty string means no hidden layer."""
     parts = value.split(",") if isinstance(value, str) and value.strip() else value or []
     try:
-        sizes = tuple(int(part) for part in parts)
+        sizes = tuple(int(part) if isinstance(part, str) else index(part) for part in parts)
     except (TypeError, ValueError):
         sizes = (0,)
     if any(size < 1 for size in sizes):
@@ -187,7 +188,7 @@ def converted(name: str, value: Any) -> Any:
             raise ValueError(f"train: {name} must be {TYPE_NAMES[parse]}, got {value!r}")
     try:
         return parse(value)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"train: {name} {error}") from None
 
 

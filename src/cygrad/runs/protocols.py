@@ -23,6 +23,7 @@ class RunConfig(Protocol):
     options: dict[str, Any]
     results: dict[str, Any]
     format: int
+    weights_sha256: str
 
     def network(self) -> Module:
         """Build the network, with new weights."""

@@ -9,24 +9,27 @@ from dataclasses import replace
 from typing import Any
 
 from cygrad import optim
+from cygrad._files import remove_leftovers
+from cygrad._folders import committed, locked
 from cygrad._version import __version__
 from cygrad.config import get_num_threads, set_num_threads
 from cygrad.data import DataLoader, TensorDataset
 from cygrad.nn.modules.container import Sequential
 from cygrad.random import manual_seed
-from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save
+from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save_locked
 from cygrad.runs.image_task import digits, mnist
 from cygrad.runs.job import read_job, write_job
 from cygrad.runs.options import Options
 from cygrad.runs.protocols import Task
 from cygrad.runs.table_task import prepare_table
-from cygrad.train.checkpoint import Checkpoint, remove_leftovers
+from cygrad.train.checkpoint import Checkpoint
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import evaluate
 from cygrad.train.fingerprint import fingerprint
 from cygrad.train.history import History
 from cygrad.train.interrupts import uninterrupted
 from cygrad.train.models import mlp
+from cygrad.train.output import say
 from cygrad.train.trainer import Trainer
 
 __all__ = ["load_task", "resume", "train"]
@@ -49,14 +52,15 @@ def train(options: Options) -> bool:
         continues.
 
     Raises:
-        OSError: if the folder can't be written.
+        OSError: if the folder can't be written, or another process is training in it.
         ValueError: if the options do not match the data, or a loss or gradient is not finite.
     """
     session = Session(options)
     prepare_folder(options.folder)
-    session.clear()
-    write_job(session.options, session.fingerprint)
-    return session.run()
+    with locked("train", options.folder):
+        session.clear()
+        write_job(session.options, session.fingerprint)
+        return session.run()
 
 
 def resume(folder: str, threads: int | None = None) -> bool:
@@ -71,20 +75,27 @@ def resume(folder: str, threads: int | None = None) -> bool:
 
     Raises:
         FileNotFoundError: if the folder is not that of a run.
+        OSError: if the folder can't be written, or another process is training in it.
         ValueError: if the data has changed, or a file is corrupt or has another version's format.
     """
     if not os.path.isfile(os.path.join(folder, JOB)):
-        if not os.path.isfile(os.path.join(folder, CONFIG)):
+        if not os.path.isfile(committed(folder, CONFIG)):
             raise FileNotFoundError(f"resume: {folder} is not a run folder: it has neither {JOB} nor {CONFIG}")
         load(folder)  # raises an error if the run is damaged
-        print(f"{folder} is already complete")
+        say(f"{folder} is already complete")
         return True
+    with locked("resume", folder):
+        return resume_locked(folder, threads)
+
+
+def resume_locked(folder: str, threads: int | None) -> bool:
+    """``resume`` an unfinished training, in a folder that this process has locked."""
     job = read_job(folder)
     session = Session(job.options if threads is None else replace(job.options, threads=threads))
     if session.fingerprint != job.fingerprint:
         raise ValueError(f"resume: the data of {job.options.source} has changed since the training started")
     if job.version != __version__:
-        print(f"note: started with cygrad {job.version}; with {__version__} the result may differ in its bits")
+        say(f"note: started with cygrad {job.version}; with {__version__} the result may differ in its bits")
     return session.run()
 
 
@@ -113,8 +124,8 @@ class Session:
     def run(self) -> bool:
         """Train to the end and return True, or to Ctrl-C and return False."""
         for note in self.task.notes:
-            print(note)
-        print(describe(self.task, self.model, self.options), flush=True)
+            say(note)
+        say(describe(self.task, self.model, self.options))
         try:
             history = self.fit()
         except ValueError:
@@ -122,15 +133,15 @@ class Session:
             if self.stopping.best_epoch is not None:
                 self.save({})
             raise
-        print(summarize(history, self.stopping, self.options))
+        say(summarize(history, self.stopping, self.options))
         if self.stopping.best_epoch is None:
             self.clear()
             return False
         self.save({})  # before the test, so that Ctrl-C there loses nothing
         self.save(self.test())
-        print(f"saved in {self.options.folder}", flush=True)
+        say(f"saved in {self.options.folder}")
         if history.interrupted:
-            print(f"continue with: cygrad resume {self.options.folder}", flush=True)
+            say(f"continue with: cygrad resume {self.options.folder}")
             return False
         self.clear()
         return True
@@ -150,7 +161,7 @@ class Session:
             return {}
         loader = DataLoader(self.task.test, EVALUATION_ROWS)
         results, line = self.task.results(evaluate(self.model, loader, self.task.loss, self.task.metrics))
-        print(line, flush=True)
+        say(line)
         return results
 
     def save(self, test_results: Mapping[str, float]) -> None:
@@ -159,7 +170,7 @@ class Session:
         results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": stopping.best, **test_results}
         with uninterrupted():
             run = self.task.run(self.model, self.options.values("training"), results)
-            save(self.options.folder, run, records)
+            save_locked(self.options.folder, run, records)
 
 
 def load_task(options: Options) -> Task:

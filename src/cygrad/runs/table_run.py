@@ -44,6 +44,7 @@ class TableConfig:
         results: on the validation and the test set.
         kind: "table".
         format: number of the file format.
+        weights_sha256: checksum of the file of weights that belongs to this configuration; ``save`` sets it.
     """
 
     layers: dict[str, Any]
@@ -57,6 +58,7 @@ class TableConfig:
     results: dict[str, Any] = field(default_factory=dict)
     kind: str = "table"
     format: int = 1
+    weights_sha256: str = field(default="", compare=False)
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> TableConfig:

@@ -28,6 +28,7 @@ from cygrad.train.callbacks import Callback
 from cygrad.train.early_stopping import copied
 from cygrad.train.evaluation import NonFiniteError
 from cygrad.train.history import History
+from cygrad.train.output import say
 
 __all__ = ["Score", "Training", "eager_calls"]
 
@@ -236,7 +237,7 @@ class Training(CallbackHost):
         self.history.records.append(record)
         if self.settings.verbose:
             values = ", ".join(f"{name} = {record[name]:.8f}" for name in record if name not in ("epoch", "lr"))
-            print(f"Iteration {self.epoch}, {values}")
+            say(f"Iteration {self.epoch}, {values}")
 
     def _report(self, record: dict[str, float]) -> None:
         self.notify("on_epoch_end", dict(record))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from cygrad.train.output import is_broken
 from cygrad.train.protocols import TrainerLike
 
 __all__ = ["Callback", "CallbackError", "call_all", "listens"]
@@ -31,7 +32,7 @@ class Callback:
     state of its own defines ``state_dict()`` and ``load_state_dict(state)``; checkpoints save it.
 
     An exception in a callback stops the training as a ``CallbackError``, except for warnings turned into errors, and
-    Ctrl-C.
+    Ctrl-C. A callback that prints does not stop it when the output is closed or full.
 
     Example:
         >>> class Best(cg.train.Callback):
@@ -68,7 +69,7 @@ def listens(callback: Callback, moment: str) -> bool:
 
 
 def call_all(callbacks: Iterable[Callback], moment: str, name: str, trainer: object, *arguments: Any) -> None:
-    """Call one method of every callback.
+    """Call one method of every callback. One that can't print, because the output is closed or full, ends nothing.
 
     Args:
         callbacks: to call, in order.
@@ -78,7 +79,7 @@ def call_all(callbacks: Iterable[Callback], moment: str, name: str, trainer: obj
         arguments: further ones.
 
     Raises:
-        CallbackError: if a callback raises an exception.
+        CallbackError: if a callback raises another exception.
     """
     for callback in callbacks:
         try:
@@ -86,6 +87,14 @@ def call_all(callbacks: Iterable[Callback], moment: str, name: str, trainer: obj
         except (Warning, CallbackError):
             raise
         except Exception as error:
+            if failed_to_print(error):
+                continue
             raise CallbackError(
                 f"{name}: {type(callback).__name__}.{moment} raised {type(error).__name__}: {error}"
             ) from error
+
+
+def failed_to_print(error: Exception) -> bool:
+    """Whether an error is that of a ``print`` into an output that takes no more."""
+    of_a_stream = isinstance(error, OSError) and error.filename is None
+    return (of_a_stream or "closed file" in str(error)) and is_broken()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import os
 from dataclasses import dataclass
 from typing import Any
 
 from cygrad.serialization import file_suffix, load, save
 
-__all__ = ["Checkpoint", "read_checkpoint", "remove_leftovers", "write_checkpoint"]
+__all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
 
 FORMAT = 1
 
@@ -72,11 +70,3 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     if state["format"] != FORMAT:
         raise ValueError(f"resume: {os.fspath(path)} has format {state['format']!r}, expected {FORMAT}")
     return state
-
-
-def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove the temporary files that killed processes left beside a file."""
-    folder, name = os.path.split(os.path.realpath(path))
-    for leftover in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*.tmp")):
-        with contextlib.suppress(OSError):
-            os.unlink(leftover)

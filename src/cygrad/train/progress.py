@@ -8,6 +8,7 @@ from typing import Any
 
 from cygrad.train.callbacks import Callback
 from cygrad.train.history import Record
+from cygrad.train.output import say
 from cygrad.train.protocols import TrainerLike
 
 __all__ = ["Progress"]
@@ -21,10 +22,9 @@ class Progress(Callback):
     bar: Any = None
 
     def on_epoch_begin(self, trainer: TrainerLike) -> None:
-        isatty = getattr(sys.stderr, "isatty", None)  # a program without a console has no stream
-        if isatty is None or not isatty():
+        if not is_terminal(sys.stderr):
             return
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(ImportError, OSError, ValueError):
             from tqdm import tqdm
 
             done = getattr(trainer, "step_of_epoch", 0)  # only a Trainer resumes within an epoch
@@ -33,20 +33,30 @@ class Progress(Callback):
 
     def on_batch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         if self.bar is not None:
-            self.bar.update()
+            with contextlib.suppress(OSError, ValueError):  # the terminal is gone
+                self.bar.update()
 
     def on_epoch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         self.close()
-        print(format_record(metrics, trainer.epochs), flush=True)
+        say(format_record(metrics, trainer.epochs))
 
     def on_fit_end(self, trainer: TrainerLike) -> None:
         self.close()
 
     def close(self) -> None:
         """Remove the bar."""
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
+        bar, self.bar = self.bar, None
+        if bar is not None:
+            with contextlib.suppress(OSError, ValueError):
+                bar.close()
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal. A program without a console has no stream, and one may be closed."""
+    try:
+        return stream is not None and bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
 
 
 def format_record(record: Record, epochs: int) -> str:

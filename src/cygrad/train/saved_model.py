@@ -6,10 +6,13 @@ import json
 import os
 from typing import Any
 
-from cygrad._files import atomic_write
+from cygrad._files import atomic_write, read_json
+from cygrad._folders import commit, committed, digest, locked, read_stable
 from cygrad._version import __version__
 from cygrad.nn.description import build, describe
 from cygrad.nn.module import Module
+from cygrad.nn.modules.factory import allowance
+from cygrad.nn.state import count_elements
 from cygrad.serialization import load, save
 
 __all__ = ["load_model", "save_model"]
@@ -21,13 +24,15 @@ DESCRIPTION, WEIGHTS = "model.json", "weights.safetensors"
 def save_model(folder: str | os.PathLike[str], model: Module) -> None:
     """Save a model: ``model.json``, its architecture, and ``weights.safetensors``, its parameters and buffers.
 
+    The two files are replaced together: whenever the process is killed, the folder holds the old model or the new one.
+
     Args:
         folder: created if it does not exist.
         model: built from modules of ``cygrad.nn`` only.
 
     Raises:
         TypeError: if ``cygrad.nn.description.describe`` can't describe the model; nothing is written.
-        OSError: if a file can't be written.
+        OSError: if a file can't be written, or another process is writing to the folder.
         ImportError: without the package safetensors.
 
     Example:
@@ -41,11 +46,13 @@ def save_model(folder: str | os.PathLike[str], model: Module) -> None:
     """
     name = os.fspath(folder)
     content = {"format": FORMAT, "cygrad": __version__, "network": describe(model)}
-    text = json.dumps(content, indent=2)
     os.makedirs(name, exist_ok=True)
-    save(model.state_dict(), os.path.join(name, WEIGHTS))
-    with atomic_write("save_model", os.path.join(name, DESCRIPTION)) as file:
-        file.write(text.encode() + b"\n")
+    with locked("save_model", name), commit("save_model", name) as new:
+        weights = os.path.join(new, WEIGHTS)
+        save(model.state_dict(), weights)
+        content["weights_sha256"] = digest("save_model", weights)
+        with atomic_write("save_model", os.path.join(new, DESCRIPTION)) as file:
+            file.write(json.dumps(content, indent=2).encode() + b"\n")
 
 
 def load_model(folder: str | os.PathLike[str]) -> Module:
@@ -61,27 +68,38 @@ def load_model(folder: str | os.PathLike[str]) -> Module:
         ValueError: if a file is corrupt or has another version's format, or the weights do not fit the model.
     """
     name = os.fspath(folder)
-    path = os.path.join(name, DESCRIPTION)
-    for file in (DESCRIPTION, WEIGHTS):
-        if not os.path.isfile(os.path.join(name, file)):
-            raise FileNotFoundError(f"load_model: {name} is not a saved model: {file} is missing")
-    content = read_description(path)
-    weights = load(os.path.join(name, WEIGHTS))
+    return read_stable(name, (DESCRIPTION, WEIGHTS), lambda: read_model(name))
+
+
+def read_model(folder: str) -> Module:
+    """Read a model. If another process saves one meanwhile, files may be missing or not belong together."""
+    for name in (DESCRIPTION, WEIGHTS):
+        if not os.path.isfile(committed(folder, name)):
+            raise FileNotFoundError(f"load_model: {folder} is not a saved model: {name} is missing")
+    path = committed(folder, WEIGHTS)
+    content = read_description(committed(folder, DESCRIPTION))
+    weights = load(path)
     try:
-        model = build(content["network"])
+        with allowance(count_elements(weights)):
+            model = build(content["network"])
         model.load_state_dict(weights)
-    except (ValueError, RuntimeError, TypeError) as error:
-        raise ValueError(f"load_model: the weights and {path} do not make a model ({error})") from None
+    except (ValueError, RuntimeError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"load_model: the weights and {DESCRIPTION} in {folder} do not make a model ({error})"
+        ) from None
+    if content.get("weights_sha256", "") and digest("load_model", path) != content["weights_sha256"]:
+        raise ValueError(
+            f"load_model: {folder} is damaged: {WEIGHTS} is not the file that {DESCRIPTION} was saved with"
+        )
     return model.eval()
 
 
 def read_description(path: str) -> dict[str, Any]:
     """Read the JSON of a model."""
-    with open(path, encoding="utf-8") as file:
-        try:
-            content = json.load(file)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"load_model: {path} is not valid JSON ({error})") from None
+    try:
+        content = read_json("load_model", path)
+    except ValueError as error:
+        raise ValueError(f"load_model: {path} is not valid JSON ({error})") from None
     if not isinstance(content, dict) or "network" not in content:
         raise ValueError(f"load_model: {path} does not describe a model")
     if content.get("format") != FORMAT:

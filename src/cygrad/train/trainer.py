@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any
 
+from cygrad._files import remove_leftovers
 from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.data import leakage
@@ -21,7 +22,7 @@ from cygrad.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_b
 from cygrad.random import manual_seed
 from cygrad.tensor import Tensor
 from cygrad.train.callbacks import Callback, call_all, listens
-from cygrad.train.checkpoint import Checkpoint, read_checkpoint, remove_leftovers, write_checkpoint
+from cygrad.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from cygrad.train.checks import check_options, check_parts
 from cygrad.train.clipping import Clip, kind_and_bound
 from cygrad.train.early_stopping import EarlyStopping

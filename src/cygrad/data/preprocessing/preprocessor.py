@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad._files import atomic_write
+from cygrad._files import atomic_write, read_json
 from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
 from cygrad.data.preprocessing.encoders import (
@@ -264,13 +264,10 @@ class Preprocessor:
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Preprocessor:
         """Load a preprocessor that ``save`` wrote. Raises ValueError, naming the file, for other files."""
-        import json
-
-        with open(path, encoding="utf-8") as file:
-            try:
-                return Preprocessor.from_dict(json.load(file))
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"Preprocessor.load: {os.fspath(path)} is corrupt ({error})") from None
+        try:
+            return Preprocessor.from_dict(read_json("Preprocessor.load", path))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"Preprocessor.load: {os.fspath(path)} is corrupt ({error})") from None
 
     def __repr__(self) -> str:
         return f"Preprocessor({len(self.columns)} columns, {len(self.features)} features)"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad._files import open_file
 from cygrad._typing import Array
 from cygrad.data.parsing import load_npy
 from cygrad.data.tables.table import Table, reads
@@ -27,6 +28,7 @@ def read_npy(path: str | os.PathLike[str]) -> Table:
         The table.
 
     Raises:
+        OSError: if the file can't be opened, or is not a regular file.
         ValueError: if the file is corrupt or its array has another form.
 
     >>> import os, tempfile
@@ -41,6 +43,8 @@ def read_npy(path: str | os.PathLike[str]) -> Table:
         return build_table("read_npy", name, {field: np.array(array[field]) for field in array.dtype.names})
     if array.ndim != 2:
         raise ValueError(f"read_npy: {name} must contain a 2-dimensional array or named fields, got {array.shape}")
+    if not len(array):
+        raise ValueError(f"read_npy: {name} has no rows")
     return build_table("read_npy", name, {str(i): np.array(array[:, i]) for i in range(array.shape[1])})
 
 
@@ -55,6 +59,7 @@ def read_npz(path: str | os.PathLike[str]) -> Table:
         The table.
 
     Raises:
+        OSError: if the file can't be opened, or is not a regular file.
         ValueError: if the file is corrupt or its arrays are not columns of equal length.
 
     >>> import os, tempfile
@@ -64,10 +69,12 @@ def read_npz(path: str | os.PathLike[str]) -> Table:
     Table(2 rows; height: numbers, city: text)
     """
     name = os.fspath(path)
-    with open(name, "rb") as file:
+    with open_file("read_npz", name) as file:
         arrays, _ = load_npz(file, name)
     columns: dict[str, Array] = {}
     for key, array in arrays.items():
+        if array.ndim and not len(array):
+            raise ValueError(f"read_npz: {name} has no rows")
         if array.ndim == 2:
             columns.update({f"{key} {i}": array[:, i] for i in range(array.shape[1])})
         else:
@@ -79,7 +86,7 @@ def build_table(op: str, path: str, columns: dict[str, Any]) -> Table:
     """A table of columns from a file. Raises ValueError, naming the file, if they do not form one or have no rows."""
     try:
         table = Table(columns)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{op}: {path} is not a table ({error})") from None
     if not len(table):
         raise ValueError(f"{op}: {path} has no rows")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from cygrad._files import open_file
 from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
 from cygrad.data.tables.table import Table, reads
@@ -51,6 +53,7 @@ def read_csv(
         The table.
 
     Raises:
+        OSError: if the file can't be opened, or is not a regular file.
         ValueError: if the file has no rows, is not in `encoding` or not valid CSV, a line has too few or too many
             fields, a name is empty or repeated, or numbers have a decimal comma but `decimal` is another character.
             The message names the file and the line.
@@ -81,13 +84,14 @@ def read_csv(
 def read_text(path: str, encoding: str) -> str:
     """The decoded content of a file."""
     try:
-        with open(path, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
+        codec = codecs.lookup("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding).name
+        with io.TextIOWrapper(open_file("read_csv", path), encoding=codec, newline="") as file:
             content = file.read()
-    except LookupError:
+    except (LookupError, TypeError):
         raise ValueError(f"read_csv: unknown encoding {encoding!r}") from None
     except UnicodeError as error:
         where = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
-        with open(path, "rb") as raw:
+        with open_file("read_csv", path) as raw:
             mark = raw.read(2)
         other = "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
         raise ValueError(f"read_csv: {path} is not valid {encoding}{where}; try encoding={other!r}") from None

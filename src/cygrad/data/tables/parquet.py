@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from cygrad._files import expansion_limit, open_file
 from cygrad.data.tables.arrays import build_table
 from cygrad.data.tables.table import Table, reads
 
@@ -23,16 +24,22 @@ def read_parquet(path: str | os.PathLike[str]) -> Table:
 
     Raises:
         ImportError: if neither pyarrow nor pandas is installed.
-        ValueError: if the file is corrupt or a column contains values that are neither numbers nor text.
+        OSError: if the file can't be opened, or is not a regular file.
+        ValueError: if the file is corrupt, expands to more than 1 GiB and 100 times its size, or a column contains
+            values that are neither numbers nor text.
     """
     name = os.fspath(path)
-    with open(name, "rb") as file:
+    with open_file("read_parquet", name) as file:
         try:
-            columns = columns_from_pyarrow(file)
-        except ImportError:
-            columns = columns_from_pandas(file)
-        except (ValueError, OSError) as error:  # pyarrow raises both
-            raise ValueError(f"read_parquet: {name} can't be read ({' '.join(str(error).split())})") from None
+            try:
+                columns = columns_from_pyarrow(file)
+            except ImportError:
+                columns = columns_from_pandas(file)
+        except (ImportError, MemoryError):
+            raise
+        except Exception as error:  # pyarrow and pandas raise many types for corrupt data
+            message = " ".join(str(error).split())[:300]
+            raise ValueError(f"read_parquet: {name} can't be read ({message})") from None
     return build_table("read_parquet", name, columns)
 
 
@@ -40,7 +47,12 @@ def columns_from_pyarrow(file: Any) -> dict[str, Any]:
     import pyarrow.parquet as parquet
     import pyarrow.types as types
 
-    table = parquet.read_table(file)
+    size = os.fstat(file.fileno()).st_size
+    content = parquet.ParquetFile(file)
+    description = content.metadata
+    if 8 * description.num_rows * description.num_columns > expansion_limit(size):
+        raise ValueError(f"{description.num_rows} rows of {description.num_columns} columns in {size} bytes")
+    table = content.read()
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         if name in columns:

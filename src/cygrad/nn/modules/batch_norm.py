@@ -10,7 +10,7 @@ from cygrad import _kernels as kernels
 from cygrad.nn import functional as F
 from cygrad.nn import init
 from cygrad.nn.module import Module
-from cygrad.nn.modules.factory import checked_dtype, checked_size, empty_parameter
+from cygrad.nn.modules.factory import checked_dtype, checked_size, empty_parameter, spend
 from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class _BatchNorm(Module):
         }
         if track_running_stats:
             kind = checked_dtype(name, device, dtype)
+            spend(name, (2 * self.num_features + 1,))
             start = {
                 "running_mean": np.zeros(self.num_features, kind),
                 "running_var": np.ones(self.num_features, kind),

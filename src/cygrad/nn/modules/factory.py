@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +17,42 @@ from cygrad.nn.parameter import Parameter
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-__all__ = ["checked_dtype", "checked_size", "empty_parameter"]
+__all__ = ["allowance", "checked_dtype", "checked_size", "empty_parameter", "spend"]
+
+allowed: ContextVar[list[int] | None] = ContextVar("allowed", default=None)  # elements that layers may still create
+
+
+@contextlib.contextmanager
+def allowance(elements: int) -> Iterator[None]:
+    """Limit the elements of all parameters and buffers that the constructors of layers create in a block.
+
+    A description from a file can ask for any size. With the number of elements in its weights as the limit, no more
+    memory is allocated than they need.
+
+    Args:
+        elements: the limit. A constructor that exceeds it raises ValueError before it allocates memory.
+
+    Example:
+        >>> from cygrad.nn.modules.factory import allowance
+        >>> with allowance(8):
+        ...     cg.nn.Linear(3, 2)
+        Linear(in_features=3, out_features=2, bias=True)
+    """
+    token = allowed.set([elements])
+    try:
+        yield
+    finally:
+        allowed.reset(token)
+
+
+def spend(layer: str, shape: tuple[int, ...]) -> None:
+    """Count the elements of an array that a layer is about to create. Raises ValueError beyond the allowance."""
+    left = allowed.get()
+    if left is None:
+        return
+    left[0] -= math.prod(shape)
+    if left[0] < 0:
+        raise ValueError(f"{layer}: an array of shape {shape} has more elements than the weights have left")
 
 
 def checked_size(layer: str, name: str, value: Any, least: int = 0) -> int:
@@ -34,4 +73,5 @@ def checked_dtype(layer: str, device: str | None, dtype: DTypeLike | None) -> np
 
 def empty_parameter(layer: str, shape: tuple[int, ...], device: str | None, dtype: DTypeLike | None) -> Parameter:
     """Create a parameter with uninitialized values."""
+    spend(layer, shape)
     return Parameter(kernels.pooled(np.empty, shape, checked_dtype(layer, device, dtype)))

@@ -1,0 +1,305 @@
+"""Folders whose files are replaced together, and locked while a training writes to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import _folders, cli, runs, train
+from cygrad._folders import FolderInUseError, locked
+from cygrad.nn.modules.factory import allowance
+from tests.limits import allocated
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+def run_of(value, classes=(0, 1)):
+    """A run whose weights and configuration tell its number."""
+    config = runs.ImageConfig([4, 3, 2], 0.0, mean=0.0, std=1.0, classes=list(classes), version="0", seed=value)
+    run = runs.ImageRun(config.network().eval(), config)
+    for parameter in run.model.parameters():
+        parameter.array[...] = value
+    return run
+
+
+def model_of(value):
+    """A model whose weights and description tell its number."""
+    model = cg.nn.Sequential(cg.nn.Linear(2, 2), [cg.nn.ReLU, cg.nn.Tanh][value - 1]())
+    for parameter in model.parameters():
+        parameter.array[...] = value
+    return model
+
+
+def number_of(folder):
+    """The number of the run in a folder, in its weights and its configuration, which must be of one run."""
+    run = runs.load(folder)
+    (weights,) = {float(value) for parameter in run.model.parameters() for value in np.unique(parameter.array)}
+    assert weights == run.config.seed
+    return run.config.seed
+
+
+# Commits
+
+
+KILLED = """
+    import os, sys
+    from tests.test_folders import model_of, run_of
+    from cygrad import runs, train
+
+    NAMES = "open", "rename", "replace", "fsync", "mkdir", "rmdir", "unlink", "chmod", "ftruncate", "write"
+    calls = 0
+
+    def dying(call, at):
+        def count(*arguments, **options):
+            global calls
+            calls += 1
+            if calls == at:
+                os._exit(9)
+            return call(*arguments, **options)
+        return count
+
+    def write(folder, value):
+        if sys.argv[2] == "run":
+            runs.save(folder, run_of(value))
+        else:
+            train.save_model(folder, model_of(value))
+
+    os.fsync = lambda descriptor: None  # processes die here, not the machine
+    code, at = 1, 0
+    while code:
+        at += 1
+        folder = os.path.join(sys.argv[1], str(at))
+        write(folder, 1)
+        child = os.fork()
+        if not child:
+            for name in NAMES:
+                setattr(os, name, dying(getattr(os, name), at))
+            write(folder, 2)
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(at)
+"""
+
+
+@forks
+@pytest.mark.parametrize("kind", ["run", "model"])
+def test_a_killed_save_leaves_the_old_files_or_the_new_ones(tmp_path, kind):
+    """The process dies before its 1st, 2nd, … call of the system, until it needs no more of them."""
+    if kind == "model":
+        pytest.importorskip("safetensors")
+    program = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), kind]
+    done = subprocess.run(
+        program, env=ENVIRONMENT, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True
+    )
+    last = int(done.stdout)
+    assert last > 10
+    found = []
+    for at in range(1, last + 1):
+        folder = tmp_path / str(at)
+        if kind == "run":
+            found.append(number_of(folder))
+            runs.save(folder, run_of(3))  # goes on from whatever the killed process left
+            assert number_of(folder) == 3
+            assert sorted(os.listdir(folder)) == ["config.json", "metrics.csv", "weights.npz"]
+        else:
+            model = train.load_model(folder)
+            found.append({"ReLU": 1, "Tanh": 2}[type(model[1]).__name__])
+            assert float(model[0].weight.array[0, 0]) == found[-1]
+    assert found == sorted(found) and set(found) == {1, 2}
+
+
+def test_a_reader_beside_a_writer_sees_whole_runs(tmp_path):
+    """Each load, while another thread saves runs, finds the weights of the configuration."""
+    runs.save(tmp_path, run_of(0))
+    done = threading.Event()
+
+    def write():
+        for number in range(40):
+            runs.save(tmp_path, run_of(number))
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = []
+    while not done.is_set():
+        seen.append(number_of(tmp_path))
+    writer.join()
+    assert seen == sorted(seen) and len(set(seen)) > 2
+
+
+@pytest.mark.parametrize("kind", ["run", "model"])
+def test_files_of_two_saves_are_refused(tmp_path, kind):
+    if kind == "model":
+        pytest.importorskip("safetensors")
+    folders = tmp_path / "one", tmp_path / "other"
+    for number, folder in enumerate(folders):
+        if kind == "run":
+            runs.save(folder, run_of(number))
+        else:
+            train.save_model(folder, cg.nn.Linear(2, 2))
+    weights, load = ("weights.npz", runs.load) if kind == "run" else ("weights.safetensors", train.load_model)
+    os.replace(folders[1] / weights, folders[0] / weights)
+    with pytest.raises(ValueError, match=rf"one is damaged: {weights} is not the file that .*json was saved with"):
+        load(folders[0])
+
+
+def test_a_folder_of_an_earlier_version_loads(tmp_path):
+    runs.save(tmp_path, run_of(5))
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text())
+    assert len(content.pop("weights_sha256")) == 64
+    path.write_text(json.dumps(content))
+    assert number_of(tmp_path) == 5
+
+
+def test_a_commit_that_waits_is_seen_by_every_reader(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "run"
+    runs.save(folder, run_of(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(_folders, "finish", lambda folder: None)
+        runs.save(folder, run_of(2))
+    assert json.loads((folder / "config.json").read_text())["seed"] == 1
+    assert number_of(folder) == 2
+    assert runs.resume(str(folder))
+    assert cli.main(["runs", str(tmp_path), "--json"]) == 0
+    assert '"state": "complete"' in capsys.readouterr().out
+
+
+def test_permissions_of_replaced_files_are_preserved(tmp_path):
+    runs.save(tmp_path, run_of(1))
+    (tmp_path / "config.json").chmod(0o604)
+    runs.save(tmp_path, run_of(2))
+    assert (tmp_path / "config.json").stat().st_mode & 0o777 == 0o604
+
+
+# Sizes
+
+
+HUGE = {
+    "image": {"sizes": [20_000, 20_000, 2], "classes": [0, 1]},
+    "more than memory": {"sizes": [2**40, 2**20, 2], "classes": [0, 1]},
+    "many": {"sizes": [4, *[3] * 100_000, 2], "classes": [0, 1]},
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_a_network_larger_than_its_weights_is_refused_before_memory_is_allocated(tmp_path, name):
+    runs.save(tmp_path, run_of(1))
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **HUGE[name]}))
+    with allocated() as bytes_of, pytest.raises(ValueError, match=r"do not fit the network \(.*more elements than"):
+        runs.load(tmp_path)
+    assert bytes_of() < 2**25
+
+
+LAYERS = [
+    {"type": "Linear", "options": {"in_features": 20_000, "out_features": 20_000}},
+    {"type": "Embedding", "options": {"num_embeddings": 2**30, "embedding_dim": 64}},
+    {"type": "BatchNorm1d", "options": {"num_features": 2**34, "affine": False}},
+    {"type": "LayerNorm", "options": {"normalized_shape": [2**20, 2**20]}},
+    {"type": "Sequential", "modules": {str(i): {"type": "Linear", "options": {"in_features": 900, "out_features": 900}} for i in range(99)}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer["type"])
+def test_a_model_larger_than_its_weights_is_refused_before_memory_is_allocated(tmp_path, layer):
+    pytest.importorskip("safetensors")
+    train.save_model(tmp_path, cg.nn.Linear(1000, 10))
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "network": layer}))
+    with allocated() as bytes_of, pytest.raises(ValueError, match="more elements than the weights have left"):
+        train.load_model(tmp_path)
+    assert bytes_of() < 2**25
+
+
+def test_every_layer_counts_what_it_allocates():
+    """A layer whose parameters or buffers do not count would let a description allocate any memory."""
+    layers = {
+        "Linear": (3, 2), "Embedding": (4, 5), "BatchNorm1d": (3,), "BatchNorm2d": (3,), "LayerNorm": (4,),
+    }  # fmt: skip
+    for name, sizes in layers.items():
+        size = sum(tensor.array.size for tensor in getattr(cg.nn, name)(*sizes).state_dict().values())
+        with allowance(size):
+            getattr(cg.nn, name)(*sizes)
+        with allowance(size - 1), pytest.raises(ValueError, match=name):
+            getattr(cg.nn, name)(*sizes)
+    without = {
+        name for name in vars(cg.nn) if isinstance(getattr(cg.nn, name), type) and issubclass(getattr(cg.nn, name), cg.nn.Module)
+    } - layers.keys()  # fmt: skip
+    for name in without - {"Module", "ParameterList", "ModuleDict", "Unflatten"}:
+        assert not list(getattr(cg.nn, name)().state_dict()), f"{name} has parameters: add it to the layers"
+
+
+# Locks
+
+
+def test_a_locked_folder_names_its_owner(tmp_path):
+    with locked("train", str(tmp_path)):
+        owner = json.loads((tmp_path / ".lock").read_text())
+        assert owner["pid"] == os.getpid()
+        with pytest.raises(FolderInUseError) as caught, locked("resume", str(tmp_path)):
+            pass
+        assert caught.value.strerror == (
+            f"resume: {tmp_path} is in use by process {os.getpid()} on {owner['host']} since {owner['since']}"
+        )
+        assert (tmp_path / ".lock").exists()
+        with pytest.raises(FolderInUseError, match=r"runs\.save: "):
+            runs.save(tmp_path, run_of(1))
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[" * 900, b'{"pid": 1}', b"\xff"])
+def test_a_lock_that_nobody_holds_is_taken(tmp_path, content):
+    (tmp_path / ".lock").write_bytes(content)
+    with locked("train", str(tmp_path)):
+        assert json.loads((tmp_path / ".lock").read_text())["pid"] == os.getpid()
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_second_training_is_refused_and_harms_nothing(tmp_path):
+    """While one training runs, others are refused; after it was killed, the next goes on at once."""
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "cygrad"]
+    options = ["train", "digits", "--out", str(out), "--threads", "1", "--checkpoint-seconds", "0"]
+    with subprocess.Popen(
+        [*command, *options, "--epochs", "2000", "--patience", "2000"],
+        env=ENVIRONMENT, stdout=subprocess.PIPE, text=True,
+    ) as first:  # fmt: skip
+        try:
+            while not first.stdout.readline().startswith("epoch"):
+                assert first.poll() is None
+            for second in [[*options, "--epochs", "1"], ["resume", str(out)]]:
+                done = subprocess.run([*command, *second], env=ENVIRONMENT, capture_output=True, text=True)
+                assert done.returncode == 1
+                assert done.stderr.startswith(f"cygrad: {second[0]}: {out} is in use by process {first.pid} on ")
+                assert done.stderr.count("\n") == 1
+            assert json.loads((out / "training.json").read_text())["options"]["epochs"] == 2000
+            assert first.stdout.readline().startswith("epoch")
+        finally:
+            first.send_signal(signal.SIGKILL)
+    done = subprocess.run([*command, *options, "--epochs", "1"], env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "weights.npz"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file can't be removed on Windows")
+def test_a_file_that_another_writer_has_open_is_no_leftover(tmp_path):
+    from cygrad._files import atomic_write, remove_leftovers
+
+    with atomic_write("save", tmp_path / "run.npz") as file:
+        file.write(b"new")
+        remove_leftovers(tmp_path / "run.npz")
+    assert (tmp_path / "run.npz").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["run.npz"]
