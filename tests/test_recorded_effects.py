@@ -118,3 +118,310 @@ def test_copies_inside_one_array(move):
     finally:
         cg.set_num_threads(threads)
     assert step.programs()[0].replay.runs
+
+
+# Arguments
+
+
+def matrix(seed, rows=4, columns=6, dtype=np.float32):
+    return np.random.default_rng(seed).standard_normal((rows, columns)).astype(dtype)
+
+
+WRITES = {
+    "copy_": lambda h: h.copy_(h * 0.5 + 1), "operator": lambda h: h.__imul__(1.5), "add_": lambda h: h.add_(1),
+    "setitem": lambda h: h.__setitem__(0, h[1] * 2), "setitem of all": lambda h: h.__setitem__(..., h * 0.5),
+    "a number": lambda h: h.__setitem__(..., 3.0), "fill_": lambda h: h.fill_(2), "zero_": lambda h: h.zero_(),
+    "a view": lambda h: h[1:].add_(h[0]), "detached": lambda h: h.detach().add_(1), "data": lambda h: h.data.add_(1),
+    "row by row": lambda h: [row.mul_(2) for row in h],
+    "masked_fill_": lambda h: h.masked_fill_(h > 1, 0.5), "clamp_": lambda h: h.clamp_(-1, 1), "noise": lambda h: h.add_(cg.rand(1)),
+}  # fmt: skip
+
+LAYOUTS = {
+    "rows": lambda a: a, "columns": lambda a: np.asfortranarray(a), "transposed": lambda a: a.T.copy().T, "gaps": lambda a: np.repeat(a, 3, 1)[:, ::3],
+    "rows with gaps": lambda a: np.repeat(a, 2, 0)[::2], "backward": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+    "rows of columns": lambda a: np.asfortranarray(np.vstack([a, a, a]))[len(a) : 2 * len(a)], "double": lambda a: a.astype(np.float64),
+    "unaligned": lambda a: np.frombuffer(bytearray(b"x" + a.tobytes()), np.uint8)[1:].view(a.dtype).reshape(a.shape),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("write", WRITES)
+def test_what_a_step_writes_to_an_argument(write, layout):
+    step = assert_same(
+        lambda: [lambda h: (WRITES[write](h), h.sum())[1]], lambda n: [cg.Tensor(LAYOUTS[layout](matrix(n)))]
+    )
+    assert step.programs()[0].replay.runs == 6
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "int32", "uint8", "bool"])
+def test_writes_of_every_dtype(dtype):
+    arguments = [None]
+
+    def make():
+        arguments[0] = [cg.Tensor(np.arange(6).astype(dtype)), cg.Tensor(np.array(1, dtype))]
+        return [lambda h, one: (h[1:].copy_(h[:-1]), h[:1].copy_(one), one.copy_(h[5]), None)[-1]]
+
+    assert assert_same(make, lambda n: arguments[0]).programs()[0].replay.runs == 6
+
+
+def test_a_step_that_only_reads_copies_nothing_back():
+    x = cg.Tensor(matrix(0))
+    x.array.flags.writeable = False
+    step = assert_same(lambda: [lambda x: (x @ x.T, x)[0]], lambda n: [x])
+    assert step.programs()[0].replay.runs == 6 and x.version.value == 0
+
+
+def test_backward_notices_the_writes_of_a_replay():
+    step = cg.compile(lambda h: (h.mul_(2), h.add_(1), None)[-1])
+    versions = []
+    for _ in range(5):
+        w, h = cg.ones(3, requires_grad=True), cg.ones(3)
+        loss = (w * h).sum()
+        step(h)
+        versions.append(h._version if hasattr(h, "_version") else h.version.value)
+        with pytest.raises(RuntimeError, match="mul: a tensor that its backward needs was changed in place"):
+            loss.backward()
+    assert versions == [2] * 5
+
+
+def test_an_argument_that_can_not_be_written_raises_as_in_eager_mode():
+    step = cg.compile(lambda h: h.add_(1))
+    for _ in range(4):
+        step(cg.ones(3))
+    x = cg.ones(3)
+    x.array.flags.writeable = False
+    with pytest.raises(ValueError, match="in-place: the tensor's memory is read-only"):
+        step(x)
+
+
+def test_an_argument_that_is_returned_is_the_callers():
+    step = cg.compile(lambda h, x: {"h": h.add_(x), "x": x, "sum": h + x})
+    for n in range(5):
+        h, x = vector(n), vector(n + 1)
+        result = step(h, x)
+        assert result["h"] is h and result["x"] is x and result["sum"] is not h
+    returned = cg.compile(lambda h: h)
+    assert all([returned(h) is h for _ in range(5)])
+
+
+CONTAINERS = {
+    "dict": (lambda h: {"state": h, "one": 1}, lambda d: d["state"]), "list": (lambda h: [h, 1], lambda d: d[0]),
+    "nested": (lambda h: {"a": [(h, 2)]}, lambda d: d["a"][0][0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_tensors_inside_of_containers(kind):
+    pack, get = CONTAINERS[kind]
+    arguments = [None]
+
+    def make():
+        arguments[0] = [pack(vector(0)), vector(1)]
+        return [lambda d, x: (get(d).copy_(get(d) * 0.5 + x), get(d).sum())[1]]
+
+    assert assert_same(make, lambda n: arguments[0]).programs()[0].replay.runs == 6
+
+
+REPLACES = {
+    "an item": lambda d: d.__setitem__("h", d["h"] * 2), "a new item": lambda d: d.__setitem__("new", d["h"] * 2),
+    "a pop": lambda d: d["list"].append(d["list"].pop(0) + 1),
+    "memory": lambda d: setattr(d["h"], "data", d["h"] + 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REPLACES)
+def test_a_step_that_replaces_what_an_argument_contains_runs_eagerly(name):
+    arguments = [None]
+
+    def make():
+        arguments[0] = [{"h": vector(0), "list": [vector(1), vector(2)]}]
+        return [lambda d: (REPLACES[name](d), d["h"].sum())[1]]
+
+    with pytest.warns(RuntimeWarning, match="runs eagerly: it (changes a (list|dict) that is an|replaces the memory of an) argument"):
+        assert_same(make, lambda n: arguments[0])
+
+
+def test_an_argument_that_becomes_part_of_the_graph_runs_eagerly():
+    w = cg.ones(3, requires_grad=True)
+    step = cg.compile(lambda h: h.copy_(w * 3).sum().detach())
+    step(cg.ones(3))
+    h = cg.full((3,), 2.0)
+    with pytest.warns(RuntimeWarning, match="it makes an argument part of the graph"):
+        step(h)
+    h.sum().backward()
+    assert h.requires_grad and w.grad.tolist() == [3.0] * 3
+
+
+# Arguments that share memory
+
+SHARING = {
+    "the same tensor": lambda a: [a, a], "a view": lambda a: [a, a[2:]], "overlapping views": lambda a: [a[:4], a[2:]],
+    "views side by side": lambda a: [a[:3], a[3:]], "interleaved": lambda a: [a[::2], a[1::2]], "two tensors": lambda a: [a, vector(7, 6)],
+    "another order": lambda a: [a, cg.Tensor(a.array[::-1])], "detached": lambda a: [a, a.detach()], "data": lambda a: [a.data, a],
+    "a dict": lambda a: [a[:2], {"rest": a[1:]}["rest"]], "matrix and row": lambda a: [a.view(2, 3), a.view(2, 3)[1]],
+}  # fmt: skip
+
+
+def write_both(a, b):
+    a.add_(1)
+    b.mul_(1.5)
+    a[:1].copy_(b[-1:].sum() if a.ndim == 1 else a[1:])
+    return a.sum() + b.sum()
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+def test_arguments_that_share_memory(sharing):
+    arguments = [None]
+
+    def make():
+        arguments[0] = SHARING[sharing](vector(0, 6))
+        return [write_both]
+
+    assert assert_same(make, lambda n: arguments[0]).programs()[0].replay.runs == 6
+
+
+def test_programs_of_arguments_that_share_memory_in_different_ways():
+    ways = [lambda a: [a, a], lambda a: [a[:], vector(9, 6)], lambda a: [vector(9, 6), a], lambda a: [a, a[:]]]
+    others = [lambda a: [a[:4], a[2:]], lambda a: [a[2:], a[:4]], lambda a: [a[1:5], a[2:]], lambda a: [a[:4], vector(9, 4)]]
+    for kinds in (ways, others):
+        assert_same(lambda: [write_both], lambda n, kinds=kinds: kinds[n // 2 if n < 8 else n % 4](vector(n, 6)))
+
+        def calls(n, kinds=kinds):
+            return kinds[(n * 7) % 4](vector(n, 6))
+
+        assert_same(lambda: [write_both], calls)
+
+
+OUTSIDE = {
+    "the step writes outside": lambda x, state: (state.add_(1), x.sum())[1],
+    "the step writes the argument": lambda x, state: (x.add_(1), state.sum())[1],
+    "the step reads both": lambda x, state: x.sum() + state.sum(),
+    "the step reads, then writes": lambda x, state: (x * 2, state.mul_(2), x * 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("late", [0, 4])
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.filterwarnings("ignore:compile. .* runs eagerly. an argument shares memory with another tensor:RuntimeWarning")
+def test_an_argument_that_shares_memory_with_a_tensor_of_the_step(name, late):
+    arguments, other = [None], [None]
+
+    def make():
+        state = vector(0, 6)
+        arguments[0], other[0] = [state[1:4]], [vector(1, 3)]
+        return [lambda x: OUTSIDE[name](x, state), state]
+
+    assert_same(make, lambda n: arguments[0] if n >= late and n % 3 else other[0])
+
+
+def test_a_parameter_as_an_argument():
+    def make():
+        layer = cg.nn.Linear(3, 2)
+        optimizer = cg.optim.SGD(layer.parameters(), 0.1)
+        arguments[0] = [layer.weight.detach(), vector(1)]
+
+        def step(w, x):
+            optimizer.zero_grad()
+            before = w.sum()
+            layer(x).sum().backward()
+            optimizer.step()
+            return before, w.sum()
+
+        return step, layer.weight
+
+    arguments = [None]
+    with pytest.warns(RuntimeWarning, match="an argument shares memory with another tensor that it uses"):
+        assert_same(make, lambda n: arguments[0])
+
+
+# Layouts
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_products_and_sums_have_the_bits_of_their_layout(layout):
+    def make():
+        dtype = np.float64 if layout == "double" else np.float32
+        weight = cg.Tensor(matrix(99, 200, 7, dtype), requires_grad=True)
+
+        def step(x, y):
+            weight.grad = None
+            z = x @ y.T
+            (x @ weight).exp().mean().backward()
+            return z, x.sum(), x.sum(0), x.mean(1), x.softmax(0), x.var(), x.T @ y, x.cumsum(0), weight.grad.clone()
+
+        return [step]
+
+    def arguments(number):
+        return [cg.Tensor(LAYOUTS[layout](matrix(number + i, 33, 200))) for i in (0, 50)]
+
+    assert assert_same(make, arguments).programs()[0].replay.runs == 6
+
+
+def test_the_buffer_of_a_batch_is_not_as_large_as_the_data():
+    data = np.asfortranarray(np.zeros((100_000, 20), np.float32))
+    step = cg.compile(lambda x: x.sum())
+    for start in range(5):
+        step(cg.Tensor(data[start : start + 10]))
+    (program,) = step.programs()
+    assert program.replay.inputs.buffers[0].base.nbytes < 2000
+
+
+# Errors in between
+
+
+def test_a_fault_leaves_the_arguments():
+    step = cg.compile(lambda h, i: (h.add_(1), cg.nn.functional.embedding(i, h), None)[-1])
+    h = cg.Tensor(matrix(0))
+    for _ in range(4):
+        step(h, cg.tensor([1, 2]))
+    before = h.tolist()
+    with pytest.raises(IndexError):
+        step(h, cg.tensor([1, 99]))
+    assert h.tolist() == before
+
+
+def test_an_error_in_the_recorded_call_keeps_what_was_written():
+    def step(h, flag):
+        h.add_(1)
+        if flag[0]:
+            raise ValueError("a reason")
+        return h.sum()
+
+    flag = Flag()
+    compiled, h = cg.compile(step), cg.ones(3)
+    compiled(h, flag)
+    flag.raised = True
+    with pytest.raises(ValueError, match="a reason"):
+        compiled(h, flag)
+    assert h.tolist() == [3.0] * 3
+
+
+class Flag:
+    raised = False
+
+    def __getitem__(self, key):
+        return self.raised
+
+
+def test_epochs_and_jobs():
+    data = cg.Tensor(matrix(0, 40, 6))
+
+    def fit(seed):
+        total = vector(seed, 6)
+
+        @cg.compile
+        def step(x):
+            x.mul_(2)
+            return x.sum(0) + total
+
+        losses = [step.epoch(data, batch_size=8) for _ in range(3)]
+        state = cg.zeros(6)
+        add = cg.compile(lambda h, x: (h.add_(x), None)[-1])
+        for _ in range(5):
+            add(state, total)
+        return bits([losses, state])
+
+    before = bits(data)
+    results = [cg.parallel_map(fit, range(4), threads=threads) for threads in (1, 3)]
+    assert results[0] == results[1] and bits(data) == before
+    assert results[0][1] == fit(1)

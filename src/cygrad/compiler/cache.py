@@ -10,22 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from cygrad import _kernels as kernels
 from cygrad.autograd import Value, engine, no_grad, recording
 from cygrad.compiler.check import run_beside_eager
 from cygrad.compiler.program import Program, build_program
 from cygrad.compiler.program.bindings import bindings_of
+from cygrad.compiler.program.reach import sharing_with_reach
 from cygrad.compiler.record.address_map import address, owner_of
+from cygrad.compiler.record.arguments import Arguments
 from cygrad.compiler.record.recorder import Recorder, Refused
-from cygrad.compiler.replay.replay import Binding, Inputs, Replays
+from cygrad.compiler.replay.replay import Binding, Replays
 from cygrad.compiler.structure import flatten, has_containers, unflatten
 from cygrad.nn.module import Module
 from cygrad.parallel import in_a_job
-from cygrad.tensor import Tensor
 
 __all__ = ["ProgramCache"]
 
 MAX_PROGRAMS = 16  # of one function, which beyond them runs eagerly
+SHARED = "an argument shares memory with another tensor that it uses, and one of them is written to; pass a copy"
 
 
 class RecordingLock:
@@ -85,6 +86,7 @@ class ProgramCache:
         self.replays = Replays()
         self._calls: dict[Any, int] = {}  # number of eager calls by signature
         self._eager: set[Any] = set()  # signatures that can't be recorded
+        self._apart: set[Any] = set()  # signatures whose arguments share memory that nobody writes to
         self._warned: set[str] = set()
 
     def find(self, flat: Sequence[Any], structure: Any) -> Program | None:
@@ -136,9 +138,7 @@ class ProgramCache:
         """Run a program, and compare it with the function in eager mode."""
         try:
             _recording.acquire(blocking=True)
-            return run_beside_eager(
-                self.name, program, self.function, lambda: self.call_flat(owned_copies(flat), structure), flat
-            )
+            return run_beside_eager(self.name, program, self.function, lambda: self.call_flat(flat, structure), flat)
         finally:
             _recording.release()
 
@@ -164,48 +164,57 @@ class ProgramCache:
         if refusal is not None:
             self.give_up(key, refusal)
             return self.call(args, kwargs)
-        recorder = Recorder(self.fullgraph)
-        copies = owned_copies(flat)
-        recorder.outputs.update([address(owner_of(value.array)) for value in copies if isinstance(value, Value)])
+        shared = [] if key in self._apart else sharing_with_reach(self.function, flat)
+        if shared:
+            return self.call_watched(key, args, kwargs, shared)
+        recorder, arguments = Recorder(self.fullgraph), Arguments(args, kwargs, flat, structure)
+        recorder.outputs.update([address(owner_of(buffer)) for buffer in arguments.buffers.values()])
         grad_mode, bindings = engine.grad_enabled(), bindings_of(self.function)
         try:
             recorder.start()
-            result = self.call_flat(copies, structure)
+            result = self.call(arguments.args, arguments.kwargs)
         except Refused as error:
             raise RuntimeError(str(error)) from None
         finally:
             recorder.stop()
-        refusal = recorder.refusal or refused_result(result) or refused_bindings(bindings, recorder)
+            changed = arguments.write_back(recorder.changed)
+        refusal = changed or recorder.refusal or refused_result(result) or refused_bindings(bindings, recorder)
         if refusal is not None:
             self.give_up(key, refusal)
-            return result
+            return arguments.with_originals(result)
         bindings = [binding for binding in bindings if binding.holds()]
-        inputs = Inputs(flat, copies, structure)
-        program = build_program(self.name, recorder, inputs, result, grad_mode, bindings)
+        program = build_program(self.name, recorder, arguments, result, grad_mode, bindings)
+        if not program.replay.inputs.share_as_recorded(flat):
+            self.give_up(key, SHARED)
+            return arguments.with_originals(result)
         self.programs.append(program)
         if not self.check:
             self.replays.add(program.replay)
-        return program.replay.result()
+        return program.replay.result_with(flat)
+
+    def call_watched(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], shared: list[Value]) -> Any:
+        """Call the function, whose arguments share memory with other tensors that it may use. If it writes to none of
+        them, the next call can be recorded with copies of the arguments."""
+        before = [value.version.value for value in shared]
+        result = self.call(args, kwargs)
+        if [value.version.value for value in shared] == before:
+            self._apart.add(key)
+        else:
+            self.warn(SHARED)
+        return result
 
     def give_up(self, key: Any, refusal: str) -> None:
         """Run such calls eagerly from now on. Warns once, or raises RuntimeError with `fullgraph`."""
         if self.fullgraph:
             raise RuntimeError(f"compile: {self.name} can't be recorded: {refusal}")
         self._eager.add(key)
+        self.warn(refusal)
+
+    def warn(self, refusal: str) -> None:
+        """Say once why calls run eagerly."""
         if not self.quiet and refusal not in self._warned:
             self._warned.add(refusal)
-            warnings.warn(f"compile: {self.name} runs eagerly: {refusal}", RuntimeWarning, stacklevel=4)
-
-
-def owned_copies(flat: Sequence[Any]) -> list[Any]:
-    """Arguments with copies of the tensors among them, in buffers for a program."""
-    return [owned_copy(value) if isinstance(value, Value) else value for value in flat]
-
-
-def owned_copy(value: Value) -> Tensor:
-    buffer = kernels.pooled(np.empty, value.array.shape, value.array.dtype)
-    np.copyto(buffer, value.array)
-    return Tensor(buffer)
+            warnings.warn(f"compile: {self.name} runs eagerly: {refusal}", RuntimeWarning, stacklevel=5)
 
 
 # Why a call can't be recorded, or None

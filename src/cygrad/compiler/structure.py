@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["flatten", "has_containers", "unflatten"]
+__all__ = ["containers_in", "flatten", "has_containers", "unflatten"]
 
 LEAF = object()  # stands for a flat value in a structure
 
@@ -37,6 +37,14 @@ def unflatten(structure: Any, values: Iterator[Any]) -> Any:
         return {key: unflatten(item, values) for key, item in items}
     parts = [unflatten(item, values) for item in items]
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+
+
+def containers_in(value: Any) -> list[Any]:
+    """All containers in nested tuples, lists and dicts, each before what it contains."""
+    if type(value) not in (tuple, list, dict) and not (isinstance(value, tuple) and hasattr(value, "_fields")):
+        return []
+    items = value.values() if isinstance(value, dict) else value
+    return [value] + [container for item in items for container in containers_in(item)]
 
 
 def has_containers(args: Any) -> bool:

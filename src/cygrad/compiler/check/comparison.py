@@ -60,7 +60,7 @@ def run_beside_eager(
             when it was recorded; everything is restored
     """
     with program.replay.lock:
-        before = Snapshot([program.state(), current_generator(), function])
+        before = Snapshot([program.state(), current_generator(), function, list(args)])
         try:
             eager = OutputRecorder()
             try:

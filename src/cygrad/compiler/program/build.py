@@ -13,6 +13,7 @@ from cygrad.compiler.program.program import Program
 from cygrad.compiler.program.result import result_of
 from cygrad.compiler.program.schedule import Schedule, needs_order
 from cygrad.compiler.record.address_map import address, owner_of
+from cygrad.compiler.record.arguments import Arguments, span_of
 from cygrad.compiler.record.recorder import Recorder
 from cygrad.compiler.replay.replay import (
     Binding,
@@ -29,22 +30,24 @@ __all__ = ["build_program"]
 
 
 def build_program(
-    name: str, recorder: Recorder, inputs: Inputs, value: Any, grad_mode: bool, bindings: list[Binding]
+    name: str, recorder: Recorder, arguments: Arguments, value: Any, grad_mode: bool, bindings: list[Binding]
 ) -> Program:
     """The program of a recorded step.
 
     Args:
         name: the name of the function, for messages
         recorder: a recorder that has stopped
-        inputs: the arguments of the recorded call
+        arguments: the arguments of the recorded call
         value: what the recorded call returned
         grad_mode: whether gradients were enabled
         bindings: the names that the program depends on
     """
-    result = result_of(value, recorder.computed())
+    inputs = Inputs(arguments.flat, arguments.buffers, arguments.structure, arguments.groups)
+    result = result_of(value, recorder.computed(), arguments)
     plan = Plan(recorder, [*result.arrays, *recorder.visible()])
     leaves = leaves_of(recorder)
     written = leaves_written(leaves, plan)
+    inputs.connect(*memory_used(recorder, plan, arguments))
 
     updates = {id(launch.event): OptimizerUpdate(*launch) for launch in recorder.optimizer_launches}
     gradients = [gradient_slot(gradient) for gradient in recorder.gradients.values()]
@@ -57,7 +60,8 @@ def build_program(
     layout = optimize(plan, in_order)
     schedule = Schedule(plan.events, layout, updates, recorder, in_order)
     effects = Effects(gradients, [leaf.version for leaf in written], [] if in_order else guards.updates, schedule.draws)
-    replay = Replay(inputs, guards, effects, schedule.parts, schedule.first_update, result.arrays, result.build)
+    parts, first_update = schedule.parts, schedule.first_update
+    replay = Replay(inputs, guards, effects, parts, first_update, result.arrays, result.build, result.returned)
     return Program(name, replay, plan, layout, written, result.all_computed)
 
 
@@ -74,6 +78,18 @@ def leaves_written(leaves: Sequence[Value], plan: Plan) -> list[Value]:
     """Those of the leaves that the events write to."""
     written = {key for event in plan.events for key in plan.written_by(event)}
     return [leaf for leaf in leaves if address(owner_of(leaf.array)) in written]
+
+
+def memory_used(recorder: Recorder, plan: Plan, arguments: Arguments) -> tuple[list[Any], list[Any], list[Any]]:
+    """The tensor arguments that the events write to, each with the number of writes; and the spans of memory from
+    before the step, other than the buffers, that they write, and that they use."""
+    inside = {*plan.temporary, *[address(owner_of(buffer)) for buffer in arguments.buffers.values()]}
+    outside = {key: array for key, array in plan.known.arrays.items() if key not in inside}
+    return (
+        [(i, arguments.writes(i)) for i in arguments.changed],
+        [span_of(array) for key, array in outside.items() if key in recorder.changed],
+        [span_of(array) for array in outside.values()],
+    )
 
 
 def gradient_slot(gradient: Any) -> GradientSlot:

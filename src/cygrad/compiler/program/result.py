@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from cygrad._typing import Array
 from cygrad.autograd import Value
 from cygrad.compiler.record.address_map import address, owner_of
+from cygrad.compiler.record.arguments import Arguments
 from cygrad.compiler.structure import flatten, unflatten
 
 __all__ = ["Result", "result_of"]
@@ -15,31 +16,36 @@ __all__ = ["Result", "result_of"]
 
 class Result(NamedTuple):
     """The result of a step: the arrays that it computes, and a function that makes the return value from one new
-    tensor per array, None where it is that one tensor. `all_computed` says whether every tensor in it is computed by
-    the step; others, which existed before, are returned themselves."""
+    tensor per array, None where it is that one tensor. `returned` has for each array the index of the argument that is
+    returned itself, None for others; it is None if no argument is. `all_computed` says whether every tensor in it is
+    computed by the step; others, which existed before, are returned themselves."""
 
     arrays: list[Array]
     build: Callable[[list[Any]], Any] | None
+    returned: list[int | None] | None
     all_computed: bool
 
 
-def result_of(value: Any, computed: set[int]) -> Result:
+def result_of(value: Any, computed: set[int], arguments: Arguments) -> Result:
     """The result of a step that returned `value`; `computed` are the addresses of the arrays that it computed."""
     flat, structure = flatten(value)
     arrays: list[Array] = []
+    returned: list[int | None] = []
     indices: list[int | None] = []  # in `arrays`, of each flat value
     for item in flat:
         is_computed = isinstance(item, Value) and address(owner_of(item.array)) in computed
         indices.append(len(arrays) if is_computed else None)
         if is_computed:
             arrays.append(item.array)
+            returned.append(arguments.returned(item))
     all_computed = len(arrays) == sum([isinstance(item, Value) for item in flat])
+    own = returned if any([index is not None for index in returned]) else None
     if len(flat) == 1 and len(arrays) == 1 and isinstance(value, Value):
-        return Result(arrays, None, all_computed)
+        return Result(arrays, None, own, all_computed)
     plain = type(value) is tuple and len(flat) == len(value)  # the most common structure
 
     def build(tensors: list[Any]) -> Any:
         values = [item if index is None else tensors[index] for item, index in zip(flat, indices)]
         return tuple(values) if plain else unflatten(structure, iter(values))
 
-    return Result(arrays, build, all_computed)
+    return Result(arrays, build, own, all_computed)

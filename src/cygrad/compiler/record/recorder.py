@@ -96,6 +96,7 @@ class Recorder:
         self.outputs: set[int] = set()  # results of ops
         self.zeros: set[int] = set()  # arrays that stay zero
         self.unwritten: set[int] = set()  # arrays of the step that it has not written to yet
+        self.changed: set[int] = set()  # owners of the arrays that it writes to
         self.arrays_seen = self.created_seen = 0  # how many of the tape's arrays are known already
         self.accessing = False  # whether array_accessed is running, and takes arrays itself
         self.alive: list[Any] = []  # arrays and nodes, so that no other object gets their address or id
@@ -166,8 +167,12 @@ class Recorder:
         """Note whether a launch that has just run used memory that is not known. It can't be told later: a temporary
         array of NumPy is freed at once, and a wrapper may then allocate a known array at its address."""
         self.learn_allocated()
-        if any([self.known.start(pointer) is None for _, _, pointer, *_ in launch.arrays()]):
-            self.foreign.add(id(launch))
+        for _, _, pointer, _, written in launch.arrays():
+            start = self.known.start(pointer)
+            if start is None:
+                self.foreign.add(id(launch))
+            elif written:
+                self.changed.add(start)
 
     def is_native(self, mark: int, results: Any) -> bool:
         """Whether the events since `mark` are launches on known memory that compute all of the results."""
@@ -294,6 +299,7 @@ class Recorder:
                 self.unwritten.add(address(owner_of(array)))
         self.created_seen = len(self.tape.created)
         owner = owner_of(target)
+        self.changed.add(address(owner))
         if address(owner) in self.unwritten:
             self.unwritten.discard(address(owner))
             self.restore(owner)

@@ -16,6 +16,7 @@ from cygrad.autograd.engine cimport Value, Version
 cimport cython
 
 import threading
+from itertools import combinations
 
 import numpy as np
 
@@ -48,23 +49,25 @@ cdef class Replay:
         first_update: index of the first part that changes a parameter, ``len(parts)`` if there is none
         results: the arrays that the step returned
         build_result: makes the step's return value from one new tensor per result; None where it is the one tensor
+        returned: for each result the index of the argument that it is, None for others; None if no result is an argument
     """
 
     cdef readonly Inputs inputs
     cdef readonly Guards guards
     cdef readonly Effects effects
     cdef readonly list parts, results
-    cdef readonly object build_result, lock
+    cdef readonly object build_result, lock, returned
     cdef readonly int64_t runs
     cdef Py_ssize_t first_update
     cdef Segment segment  # the only part, None where there are several
 
     def __init__(
-        self, Inputs inputs, Guards guards, Effects effects, list parts, Py_ssize_t first_update, list results, build_result
+        self, Inputs inputs, Guards guards, Effects effects, list parts, Py_ssize_t first_update, list results, build_result,
+        returned=None,
     ):
         self.inputs, self.guards, self.effects = inputs, guards, effects
         self.parts, self.first_update = parts, first_update
-        self.results, self.build_result = results, build_result
+        self.results, self.build_result, self.returned = results, build_result, returned
         self.segment = parts[0] if len(parts) == 1 and isinstance(parts[0], Segment) else None
         self.lock = threading.Lock()
 
@@ -79,7 +82,9 @@ cdef class Replay:
         try:
             self.inputs.copy(args)
             self.run(None)
-            return self.result()
+            if self.inputs.written:
+                self.inputs.write_back(args)
+            return self.result() if self.returned is None else self.result_with(args)
         finally:
             self.lock.release()
 
@@ -88,7 +93,8 @@ cdef class Replay:
         caller holds the lock."""
         self.inputs.copy(args)
         self.run(observer)
-        return self.result()
+        self.inputs.write_back(args)
+        return self.result_with(args)
 
     cdef int run(self, observer) except -1:
         """Runs all parts once."""
@@ -139,6 +145,16 @@ cdef class Replay:
         self.effects.apply(times)
         self.runs += times
         return 0
+
+    def result_with(self, args):
+        """The latest results, those that are arguments as the caller's own tensors."""
+        if self.returned is None:
+            return self.result()
+        tensors = [
+            engine.wrap(cnp.PyArray_NewCopy(<ndarray>x, cnp.NPY_KEEPORDER)) if i is None else args[i]
+            for x, i in zip(self.results, self.returned)
+        ]
+        return tensors[0] if self.build_result is None else self.build_result(tensors)
 
     cpdef object result(self):
         """The latest results, as the step returned them, in new tensors."""
