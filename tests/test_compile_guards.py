@@ -66,7 +66,6 @@ READS = {
     "save": lambda x: cg.load(saved(x))["x"],
     "tensor": lambda x: cg.tensor(x),
     "Tensor": lambda x: cg.Tensor(x),
-    "full": lambda x: cg.full((2,), x[0]).sum(),
     "new_tensor": lambda x: x.new_tensor(x),
     "equal": lambda x: float(cg.equal(x, cg.ones(3))),
 }  # fmt: skip

@@ -204,8 +204,6 @@ def full(
         requires_grad: whether the tensor requires a gradient.
     """
     check_device("full", device)
-    if isinstance(fill_value, Tensor):
-        recording.reading("full of a tensor")
     value: Any = getattr(fill_value, "array", fill_value)
     if dtype is None:
         dtype = FLOAT32 if isinstance(value, float) and not has_dtype(value) else np.asarray(value).dtype
