@@ -18,6 +18,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, help="cases of each fuzzer, instead of minutes")
     parser.add_argument("--case", type=int, help="run from this case, and that one alone without --cases")
     parser.add_argument("--quick", action="store_true", help="as many cases as in the ordinary suite")
+    parser.add_argument("--shrink", type=float, default=30.0, help="seconds for each finding")
     parser.add_argument("--list", action="store_true", help="list the fuzzers")
     return parser.parse_args()
 
@@ -37,7 +38,7 @@ def run(fuzzer: Fuzzer, options: argparse.Namespace) -> Report:
         cases = options.cases or 1
     elif options.cases is None:
         until = time.monotonic() + 60 * (options.minutes or 1)
-    return hunt(fuzzer, options.seed, options.case or 0, cases, until, shrinking=20.0 if options.quick else 120.0)
+    return hunt(fuzzer, options.seed, options.case or 0, cases, until, shrinking=options.shrink)
 
 
 def main() -> None:

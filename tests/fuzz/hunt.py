@@ -12,7 +12,6 @@ from typing import Any
 from tests.fuzz.child import Outcome, run_cases
 from tests.fuzz.fuzzer import Fuzzer
 
-SHRINKING = 60.0  # seconds for one finding
 ENOUGH = 20  # different findings end a hunt
 
 
@@ -52,7 +51,7 @@ def identity(message: str) -> str:
     return re.sub(r"-?\d[\d.e+_-]*", "#", message.strip().split("\n")[0])[:200]
 
 
-def hunt(fuzzer: Fuzzer[Any], seed: int, first: int, cases: int, until: float, shrinking: float = SHRINKING) -> Report:
+def hunt(fuzzer: Fuzzer[Any], seed: int, first: int, cases: int, until: float, shrinking: float = 30.0) -> Report:
     """Try cases `first` to `first + cases - 1` of a seed, or as many as there is time for."""
     for name in fuzzer.requires:
         importlib.import_module(name)  # once, for all children

@@ -1,0 +1,256 @@
+"""Programs that cygrad and PyTorch must understand in the same way: values, gradients, what is written in place, what is refused.
+
+Values are compared in float64, where an op of either library is right to a few units in the last place. A difference beyond
+1e-9 counts unless the program itself amplifies rounding: then PyTorch's own results move as much when the inputs are changed by
+a relative 1e-13. Programs whose lines are exact on a lattice of halves get no such allowance: they are where ties and kinks lie.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import cygrad as cg
+from tests.fuzz.fuzzer import Fuzzer, fewer
+from tests.fuzz.programs import Input, Program, ProgramWriter
+
+SHAKE = {"float64": 1e-13, "float32": 1e-6}
+TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
+FLOOR = {"float64": 1e-9, "float32": 1e-4}  # what cancels to 0 in one library is a rounding error in the other
+
+
+def library(name: str) -> Any:
+    if name == "cygrad":
+        return cg
+    import torch
+
+    return torch
+
+
+def fill(module: Any, wrap: Any) -> Any:
+    """The module in float64, with parameters that both libraries have."""
+    module = module.double()
+    for number, p in enumerate(module.parameters()):
+        values = np.random.default_rng(number).standard_normal(tuple(p.shape))
+        p.data = wrap(values)
+    return module
+
+
+def names_of(program: Program, T: Any, shake: float = 0.0, number: int = 0) -> dict[str, Any]:
+    """The names with which a program begins: inputs, parameters, modules, optimizer."""
+    wrap = T.from_numpy
+    names: dict[str, Any] = {
+        "T": T,
+        "F": T.nn.functional,
+        "g0": 1.5,
+        "cfg": SimpleNamespace(k=0.5),
+        "table": {"k": 2.0},
+    }
+    for one in program.inputs:
+        array = one.array(number)
+        if shake and array.dtype.kind == "f":
+            array *= 1 + shake * np.random.default_rng(1).standard_normal(array.shape)
+        tensor = wrap(array)
+        names[one.name] = tensor.requires_grad_() if one.name[0] == "p" else tensor
+    for i, text in enumerate(program.modules):
+        names[f"m{i}"] = fill(eval(text, {"T": T}), wrap)
+    if program.optimizer:
+        parameters = [names[i.name] for i in program.inputs if i.name[0] == "p"]
+        parameters += [p for i in range(len(program.modules)) for p in names[f"m{i}"].parameters()]
+        names["opt"] = eval(program.optimizer.format("parameters"), {"T": T, "parameters": parameters})
+    return names
+
+
+def results(program: Program, names: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of all tensors, and of the gradients of leaves."""
+    found = {}
+    tensors = {n: t for n, t in names.items() if hasattr(t, "requires_grad") and n not in ("T", "F")}
+    for i in range(len(program.modules)):
+        tensors |= {f"m{i}.{n}": p for n, p in names[f"m{i}"].named_parameters()}
+        tensors |= {f"m{i}.{n}": b for n, b in names[f"m{i}"].named_buffers() if b is not None}
+    for name, tensor in tensors.items():
+        found[name] = np.array(tensor.detach().numpy())
+        if tensor.is_leaf and tensor.grad is not None:
+            found[f"{name}.grad"] = np.array(tensor.grad.detach().numpy())
+    return found
+
+
+def execute(program: Program, names: dict[str, Any]) -> dict[int, Exception]:
+    """Run the lines; return the errors of those that were refused."""
+    errors = {}
+    for number, line in enumerate(program.lines):
+        try:
+            exec(line, names)
+        except Exception as error:
+            errors[number] = error
+    return errors
+
+
+def same(ours: np.ndarray, theirs: np.ndarray, moved: np.ndarray | None = None, precision: str = "float64") -> str:
+    """What differs between two results; empty if nothing does."""
+    if ours.shape != theirs.shape:
+        return f"shape {ours.shape}, PyTorch {theirs.shape}"
+    if ours.dtype != theirs.dtype:
+        return f"dtype {ours.dtype}, PyTorch {theirs.dtype}"
+    wrong = ours != theirs if ours.dtype.kind != "f" else apart(ours, theirs, moved, precision)
+    if not wrong.any():
+        return ""
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return f"values\nat {place}: {ours[place]!r}, PyTorch {theirs[place]!r}"
+
+
+def apart(ours: np.ndarray, theirs: np.ndarray, moved: np.ndarray | None, precision: str) -> np.ndarray:
+    """Where two arrays of floats differ by more than rounding explains."""
+    if moved is not None and not np.array_equal(np.isfinite(moved), np.isfinite(theirs)):
+        return np.zeros(ours.shape, bool)
+    finite = np.isfinite(ours) & np.isfinite(theirs)
+    largest = np.max(np.abs(theirs), where=np.isfinite(theirs), initial=0.0)
+    allowed = TOLERANCE[precision] * (np.abs(theirs) + largest) + FLOOR[precision]
+    if moved is not None:
+        gap = np.abs(moved - theirs)
+        allowed = allowed + 1e6 * np.max(gap, where=np.isfinite(gap), initial=0.0)
+    equal = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    return np.where(finite, np.abs(ours - theirs) > allowed, ~equal)
+
+
+class Eager(Fuzzer[Program]):
+    """Programs against PyTorch: values, gradients, in-place writes, refusals."""
+
+    name = "eager"
+    requires = ("torch",)
+    quick = 0
+
+    def start(self) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        warnings.simplefilter("ignore")
+        np.seterr(all="ignore")
+
+    def case(self, rng: random.Random) -> Program:
+        return ProgramWriter(rng).write()
+
+    def run(self, case: Program) -> str | None:
+        T = library("torch")
+        ours, theirs = names_of(case, cg), names_of(case, T)
+        our_errors, their_errors = execute(case, ours), execute(case, theirs)
+        self.counts["lines"] += len(case.lines)
+        self.counts["lines refused"] += len(their_errors)
+        if any("inplace operation" in str(e) for e in their_errors.values()):
+            self.counts["saved arrays overwritten"] += 1  # cygrad may have saved others, and must then be right
+            with T.autograd.graph.allow_mutation_on_saved_tensors():
+                theirs = names_of(case, T)
+                their_errors = execute(case, theirs)
+        if any(OVERWRITTEN in str(e) for e in our_errors.values()):
+            self.counts["refused, overwritten"] += 1
+            return None
+        for number, line in enumerate(case.lines):
+            mine, other = our_errors.get(number), their_errors.get(number)
+            if (mine is None) == (other is None):
+                continue
+            if decided(mine, other):
+                self.counts["decided to differ"] += 1
+                return None
+            return f"{'only cygrad' if mine else 'only PyTorch'} refuses: {line}\n{mine or other!r}"
+        try:
+            return self.compare(
+                case, results(case, ours), results(case, theirs), any("m" in case.lines[n] for n in our_errors)
+            )
+        except RuntimeError as error:
+            if not decided(None, error):
+                raise
+            return None
+
+    def compare(
+        self, case: Program, ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray], refused_modules: bool
+    ) -> str | None:
+        if refused_modules:  # PyTorch's batch norm counts a batch that it refuses
+            ours, theirs = ({k: a for k, a in r.items() if "num_batches_tracked" not in k} for r in (ours, theirs))
+        if ours.keys() != theirs.keys():
+            return f"names differ: {sorted(ours.keys() ^ theirs.keys())}"
+        precision = "float32" if any(a.dtype == np.float32 for a in theirs.values()) else "float64"
+        for name in ours:
+            if not same(ours[name], theirs[name], None, precision):
+                continue
+            moved = None if case.exact else self.moved(case, precision)[name]
+            if problem := same(ours[name], theirs[name], moved, precision):
+                return f"{'gradient' if name.endswith('.grad') else 'value'} differs: {name}: {problem}"
+            self.counts["ill-conditioned"] += 1
+            return None
+        self.counts["equal"] += 1
+        return None
+
+    def moved(self, case: Program, precision: str) -> dict[str, np.ndarray]:
+        names = names_of(case, library("torch"), shake=SHAKE[precision])
+        execute(case, names)
+        return results(case, names)
+
+    def shrink(self, case: Program) -> Iterator[Program]:
+        return case.smaller(fewer)
+
+    def show(self, case: Program) -> str:
+        return script(case)
+
+
+OVERWRITTEN = "was changed in place"
+
+
+DECIDED = {  # part of the message → why only one of them refuses
+    "single memory location": "cygrad copies first what overlaps",
+    "returns multiple views": "cygrad follows writes to them",
+    "view size is not compatible": "cygrad's results are contiguous where PyTorch's keep the layout of an input",
+    "memory is read-only": "an expanded tensor is not written to",
+    "backward was called a second time": "cygrad frees every node, PyTorch those that saved something",
+}
+
+
+def decided(ours: Exception | None, theirs: Exception | None) -> bool:
+    """Whether only one library refuses a line, by decision."""
+    return any(part in f"{ours}{theirs}" for part in DECIDED)
+
+
+def script(case: Program) -> str:
+    """A program that prints what both libraries compute."""
+    text = " ".join(case.lines)
+    head = ["import numpy as np, torch, cygrad"]
+    body = []
+    if any(one.data == "special" for one in case.inputs):
+        head.append("from numpy import inf, nan")
+    if any(one.layout != "plain" for one in case.inputs):
+        head.append("from tests.fuzz.programs import LAYOUTS")
+    if case.modules:
+        head.append("from tests.fuzz.eager import fill")
+    if "F." in text:
+        body.append("F = T.nn.functional")
+    body += [f"{one.name} = {input_text(one)}" for one in case.inputs]
+    body += [f"m{i} = fill({module}, T.from_numpy)" for i, module in enumerate(case.modules)]
+    if case.optimizer:
+        leaves = [i.name for i in case.inputs if i.name[0] == "p"]
+        parameters = " + ".join(
+            [f"[{', '.join(leaves)}]", *(f"list(m{i}.parameters())" for i in range(len(case.modules)))]
+        )
+        body.append(f"opt = {case.optimizer.format(parameters)}")
+    body += case.lines
+    names = [i.name for i in case.inputs]
+    names += [line.split(" = ")[0] for line in case.lines if line.split(" = ")[0].isidentifier()]
+    body.append(f"print({', '.join(names)})")
+    body += [f"print({i.name}.grad)" for i in case.inputs if i.name[0] == "p"]
+    return "\n".join([*head, "for T in (cygrad, torch):", *(f"    {line}" for line in body)])
+
+
+def input_text(one: Input) -> str:
+    values = one.values()
+    array = f"np.array({values.tolist()!r}, '{values.dtype}')"
+    if values.size > 100 or not values.size:
+        array = f"np.random.default_rng([{one.seed}, 0]).standard_normal({one.shape})"
+    if one.layout != "plain":
+        array = f"LAYOUTS['{one.layout}']({array})"
+    return f"T.from_numpy({array})" + (".requires_grad_()" if one.name[0] == "p" else "")
+
+
+FUZZERS = [Eager()]
