@@ -13,7 +13,6 @@ import pytest
 import cygrad as cg
 from cygrad import _kernels as kernels
 from cygrad import nn
-from cygrad.compiler.cache import RecordingLock
 
 X, Y = cg.tensor(np.random.default_rng(0).standard_normal((64, 6)), dtype=cg.float32), cg.arange(64) % 4
 
@@ -222,27 +221,6 @@ def test_ctrl_c_stops_all_jobs():
     assert sorted(stopped) == sorted(begun) == [0, 1]
     assert not [t for t in threading.enumerate() if t.name.startswith("cygrad-job")]
     assert cg.parallel_map(lambda n: n, range(3), threads=2) == [0, 1, 2]
-
-
-def test_an_interrupt_that_ends_the_wait_for_a_lock_leaves_it_free():
-    lock, interrupted = RecordingLock(), []
-
-    def job():
-        try:
-            lock.acquire(blocking=True)
-        except KeyboardInterrupt:
-            interrupted.append(True)
-        finally:
-            lock.release()
-
-    assert lock.acquire(blocking=True)
-    thread = threading.Thread(target=job)
-    thread.start()
-    time.sleep(0.1)  # it waits
-    kernels.interrupt_thread(thread.ident)
-    lock.release()
-    thread.join()
-    assert interrupted and lock.acquire(blocking=False)
 
 
 def test_bad_arguments():

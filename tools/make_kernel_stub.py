@@ -34,10 +34,11 @@ TYPES = {
 }
 UNTYPED = {
     **dict.fromkeys(["message", "name", "op", "padding"], "str"),
-    **dict.fromkeys(["limit", "row"], "int"),
+    **dict.fromkeys(["draws", "limit", "row"], "int"),
     **dict.fromkeys(["running_mean", "running_var"], "Array | None"),
+    **dict.fromkeys(["function", "make", "otherwise"], "Callable[..., Any]"),
+    "args": "Sequence[Any]",
     "dtype": "DType",
-    "make": "Callable[..., Any]",
     "new": "Tape | None",
     "shape": "Sequence[int]",
 }

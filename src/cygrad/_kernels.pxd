@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
+from cpython.pythread cimport PyThread_type_lock
+
 cdef extern from "layout.h":
     ctypedef struct cg_layout
 
@@ -24,6 +26,27 @@ cdef extern from "program.h":
     int64_t cg_run_loop(
         const cg_step *steps, int64_t count, int64_t times, const cg_advance *words, int64_t word_count, int64_t *ended
     ) nogil
+
+
+cdef class OwnedLock:
+    cdef PyThread_type_lock lock
+    cdef unsigned long owner  # 0 where no thread has it
+    cdef int rank
+    cdef object __weakref__
+
+    cdef bint acquire(self, bint wait) except -1
+    cdef int wait(self) except -1
+    cdef bint may_wait(self) except -1
+    cdef void release(self) noexcept
+
+
+cdef class Task:
+    cdef readonly bint interrupted
+    cdef unsigned long caller, thread  # 0 where it does not run
+    cdef bint ended
+
+    cdef int end(self) except -1
+    cdef int interrupt(self) except -1
 
 
 cdef class Launch:

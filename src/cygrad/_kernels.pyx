@@ -6,6 +6,7 @@ contiguous, and raise errors that name the op.
 """
 
 include "wrappers/core.pxi"
+include "wrappers/locks.pxi"
 include "wrappers/allocation.pxi"
 include "_activations.pxi"
 include "wrappers/activation.pxi"

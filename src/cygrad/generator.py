@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from contextvars import ContextVar
 from typing import Any
 
@@ -46,7 +45,6 @@ class Generator:
 
     def __init__(self, device: object = None) -> None:
         check_device("Generator", device)
-        self._lock = threading.Lock()
         self._seed = 67280421310721  # PyTorch's default
         self._offset = 0
 
@@ -54,7 +52,6 @@ class Generator:
         return self._seed, self._offset
 
     def __setstate__(self, state: tuple[int, int]) -> None:
-        self._lock = threading.Lock()
         self._seed, self._offset = state
 
     @recording.replayed
@@ -70,8 +67,7 @@ class Generator:
         number = seed.__index__()
         if not -(WORD // 2) <= number < WORD:
             raise RuntimeError(f"manual_seed: the seed must have at most 64 bits, got {number}")
-        with self._lock:
-            self._seed, self._offset = number % WORD, 0
+        self.__dict__.update(_seed=number % WORD, _offset=0)
         return self
 
     def seed(self) -> int:
@@ -106,15 +102,11 @@ class Generator:
             raise ValueError(
                 f"set_state: state must be the two integers of get_state, got {values.dtype} of shape {values.shape}"
             )
-        with self._lock:
-            self._seed, self._offset = int(values[0]) % WORD, int(values[1]) % WORD
+        self.__dict__.update(_seed=int(values[0]) % WORD, _offset=int(values[1]) % WORD)
 
     def advance(self, draws: int) -> tuple[int, int]:
         """Return (seed, offset) for a kernel that uses `draws` counters, and move the offset past them."""
-        with self._lock:
-            offset = self._offset
-            self._offset = (offset + draws) % WORD
-            return self._seed, offset
+        return kernels.advance(self.__dict__, draws)  # in one piece for all threads, without a lock
 
     def numpy(self) -> np.random.Generator:
         """Return a NumPy generator for a single use; it draws everything that no kernel draws."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
+from _thread import start_new_thread
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad.autograd import engine
 from cygrad.generator import Generator, current_generator, use_generator
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 __all__ = ["claim", "in_a_job", "parallel_map"]
 
@@ -75,41 +75,109 @@ def parallel_map(
         raise ValueError(f"parallel_map: threads must be at least 1, got {threads}")
     calls = list(zip(*iterables, strict=True))
     seeds = current_generator().numpy().integers(2**64, size=len(calls), dtype=np.uint64)
-    claims, mode = Claims(), engine.grad_enabled()
-    jobs = [Job(number, function, call, int(seeds[number]), mode, claims) for number, call in enumerate(calls)]
+    claims, mode, caller = Claims(), engine.grad_enabled(), threading.get_ident()
+    jobs = [Job(number, function, call, int(seeds[number]), mode, claims, caller) for number, call in enumerate(calls)]
     if not jobs:
         return []
     threads = threads or (1 if kernels.uses_one_thread() else kernels.num_threads())
-    return run(jobs, min(threads, len(jobs)), return_exceptions)
+    Pool(jobs, min(threads, len(jobs)), return_exceptions).run()
+    return results(jobs, return_exceptions)
 
 
-def run(jobs: list[Job], threads: int, return_exceptions: bool) -> list[Any]:
-    """Run jobs on a pool of threads, and return their results in order."""
-    from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, ThreadPoolExecutor, wait
-
-    pool = ThreadPoolExecutor(threads, "cygrad-job", kernels.use_one_thread, (True,))
-    futures: list[Future[Any]] = []
-    try:
-        futures += [pool.submit(copy_context().run, job) for job in jobs]
-        until = ALL_COMPLETED if return_exceptions else FIRST_EXCEPTION
-        done, waiting = wait(futures, 0, until)
-        while waiting and (return_exceptions or not any([future.exception() for future in done])):
-            done, waiting = wait(futures, 0.5, until)  # with a timeout, without which Ctrl-C waits on Windows
-    finally:
-        for future in futures:
-            future.cancel()
-        for job in jobs:
-            job.interrupt()
-        pool.shutdown()
-    errors = [None if future.cancelled() else future.exception() for future in futures]
-    if return_exceptions:
-        return [future.result() if error is None else error for future, error in zip(futures, errors)]
-    for job, error in zip(jobs, errors):
-        if isinstance(error, Exception) and not job.interrupted:
+def results(jobs: list[Job], return_exceptions: bool) -> list[Any]:
+    """The results of jobs that have ended, in order. Raises the error of the first job that has one."""
+    for job in jobs:
+        error = job.error
+        if return_exceptions or error is None or job.task.interrupted:
+            continue
+        if isinstance(error, Exception):
             raise RuntimeError(f"parallel_map: job {job.number} raised {type(error).__name__}: {error}") from error
-        if error is not None and not job.interrupted:
-            raise error
-    return [future.result() for future in futures]
+        raise error
+    return [job.result if job.error is None else job.error for job in jobs]
+
+
+class Pool:
+    """Threads that run jobs.
+
+    An interrupt can end the calling thread's work between any two bytecodes, also in the middle of Python's own locks
+    and thread pools. So that thread makes single calls of C here: a manager, which no signal reaches, starts and joins
+    the workers.
+
+    Args:
+        jobs: the jobs, in the order in which they start
+        threads: number of workers
+        return_exceptions: whether jobs go on after one has raised an exception
+    """
+
+    def __init__(self, jobs: list[Job], threads: int, return_exceptions: bool) -> None:
+        from queue import SimpleQueue
+
+        self.waiting = deque(jobs)
+        self.tasks = [job.task for job in jobs]
+        self.threads = threads
+        self.return_exceptions = return_exceptions
+        self.failure: Exception | None = None  # why no worker started
+        self.turn = [None]
+        self.ended = False
+        self.news: Any = SimpleQueue()  # has an item at the end
+
+    def run(self) -> None:
+        """Run all jobs. Interrupts them if this thread is interrupted."""
+        try:
+            start_new_thread(self.manage, ())
+            self.wait()
+        except BaseException:
+            kernels.interrupt_all(self.tasks)
+            if not self.take_turn():  # the manager has begun
+                self.wait()
+            raise
+        if self.failure is not None:
+            raise self.failure
+
+    def take_turn(self) -> bool:
+        """Whether this is the first call: that of the manager, or of a caller that was interrupted before it began."""
+        try:
+            self.turn.pop()
+        except IndexError:
+            return False
+        return True
+
+    def wait(self) -> None:
+        """Wait until all workers have ended."""
+        from queue import Empty
+
+        while not self.ended:
+            with contextlib.suppress(Empty):
+                self.news.get(timeout=0.5)  # without a timeout Ctrl-C waits on Windows
+
+    def manage(self) -> None:
+        """Start the workers, as many as the system allows, and join them."""
+        if not self.take_turn():
+            return
+        workers: list[threading.Thread] = []
+        try:
+            while len(workers) < self.threads:
+                worker = threading.Thread(target=self.work, name=f"cygrad-job-{len(workers)}")
+                worker.start()
+                workers.append(worker)
+        except Exception as error:
+            self.failure = None if workers else error
+        for worker in workers:
+            worker.join()
+        self.ended = True
+        self.news.put(None)
+
+    def work(self) -> None:
+        """Run one job after the other."""
+        kernels.use_one_thread(True)
+        while self.waiting:
+            try:
+                job = self.waiting.popleft()
+            except IndexError:  # another worker took the last one
+                return
+            job.run()
+            if job.error is not None and not self.return_exceptions:
+                kernels.interrupt_all(self.tasks)
 
 
 class Job:
@@ -119,50 +187,41 @@ class Job:
         number: its index among the calls
         function, args: what is called
         seed: for its default generator
-        grad_mode: the grad mode of the caller
+        mode: the grad mode of the caller
         claims: those of all jobs
+        caller: the thread that waits for it
     """
 
     def __init__(
-        self, number: int, function: Callable[..., Any], args: Any, seed: int, grad_mode: bool, claims: Claims
+        self, number: int, function: Callable[..., Any], args: Any, seed: int, mode: bool, claims: Claims, caller: int
     ) -> None:
         self.number = number
         self.function = function
         self.args = args
         self.generator = Generator().manual_seed(seed)
-        self.grad_mode = grad_mode
+        self.grad_mode = mode
         self.claims = claims
-        self.interrupted = False
-        self._thread: int | None = None  # while it runs
-        self._lock = threading.Lock()
+        self.task = kernels.Task(caller)
+        self.context = copy_context()
+        self.result: Any = None
+        self.error: BaseException | None = None
 
-    def __call__(self) -> Any:
-        """Run the job in this thread and context."""
+    def run(self) -> None:
+        """Call the function in this thread and the job's context, and keep the result or the error."""
+        try:
+            self.result = self.context.run(self.call)
+        except BaseException as error:
+            self.error = error
+
+    def call(self) -> Any:
+        """Call the function with the job's generator and the caller's grad mode."""
         _job.set(self)
         use_generator(self.generator)
-        previous_mode = engine.set_grad_enabled(self.grad_mode)
+        before = engine.set_grad_enabled(self.grad_mode)
         try:
-            with self._lock:
-                self._thread = threading.get_ident()
-            return self.function(*self.args)
+            return self.task.run(self.function, self.args)
         finally:
-            self.finish()
-            engine.set_grad_enabled(previous_mode)
-
-    def finish(self) -> None:
-        """Make the job uninterruptible from now on."""
-        try:
-            with self._lock:
-                self._thread = None
-        except KeyboardInterrupt:  # there is only one, which arrives late
-            self._thread = None
-
-    def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in the job, at its next line of Python."""
-        with self._lock:
-            if self._thread is not None:
-                self.interrupted = True
-                kernels.interrupt_thread(self._thread)
+            engine.set_grad_enabled(before)
 
 
 class Claims:

@@ -10,6 +10,7 @@ This file is plain Python. The build compiles it with the C types that engine.px
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -321,13 +322,57 @@ def grad_enabled() -> bool:
 
 def set_grad_enabled(enabled: bool) -> bool:
     """Switch grad mode in this thread; return the previous state."""
-    global _paused
     before = _mode.enabled
     if before != enabled:
-        with _lock:
-            _paused += -1 if enabled else 1
-    _mode.enabled = enabled
+        if enabled:  # the mode first, so that an interrupt at the lock leaves the count too high at worst
+            _mode.enabled = True
+        count_paused(-1 if enabled else 1)
+        _mode.enabled = enabled
     return before
+
+
+def count_paused(change: int) -> None:
+    """Count the threads in which grad mode is off."""
+    global _paused
+    with _lock:
+        _paused += change
+
+
+def forget_other_threads() -> None:
+    """Called in a forked child: of all threads only this one exists."""
+    global _lock, _paused, _tracer
+    _lock = threading.Lock()
+    _paused = 0 if _mode.enabled else 1
+    if _tracer is not None and not _tracer.active:
+        _tracer = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_other_threads)
+
+
+class Switch:
+    """A block in which a mode of this thread has a value. Compiled, so that nothing can interrupt a change of the mode
+    halfway: an interrupt that arrives meanwhile is raised in the block or after it."""
+
+    anomaly = False  # whether it switches anomaly mode, not grad mode
+
+    def __init__(self, value: bool) -> None:
+        self.value = value
+        self.before: list[bool] = []
+        self.set_at_once = False  # and no block has begun since
+
+    def set(self, value: bool) -> bool:
+        """Set the mode; return the previous one."""
+        return set_anomaly_enabled(value) if self.anomaly else set_grad_enabled(value)
+
+    def __enter__(self) -> None:
+        if not self.set_at_once:
+            self.before.append(self.set(self.value))
+        self.set_at_once = False
+
+    def __exit__(self, *error: object) -> None:
+        self.set(self.before.pop())
 
 
 def anomaly_enabled() -> bool:
@@ -367,12 +412,15 @@ _value_type: Any = Value
 _tracer: Any = None  # receives every op; see tracing.py
 
 
-def set_tracer(tracer: Any) -> Any:
-    """Report every op of every thread to `tracer` from now on, to nobody where it is None; return the previous one."""
+def call_traced(tracer: Any, function: Callable[..., Any], args: Sequence[Any]) -> Any:
+    """function(*args), with every op of every thread reported to `tracer`, and to the previous one afterwards."""
     global _tracer
     before = _tracer
     _tracer = tracer
-    return before
+    try:
+        return function(*args)
+    finally:
+        _tracer = before
 
 
 def use_value_type(value_type: type[Value]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from cygrad.autograd import engine
@@ -25,7 +24,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Switch:
+class Switch(engine.Switch):
     """Sets a mode on entry and restores it on exit, whatever happens in between."""
 
     @overload
@@ -34,24 +33,8 @@ class Switch:
     def __new__(cls, *args: bool, **kwargs: bool) -> Self: ...
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and callable(args[0]):  # the decorator without parentheses
-            return cls()(args[0])  # type: ignore[call-arg]
+            return cls()(args[0])
         return super().__new__(cls)
-
-    def __init__(self, value: bool) -> None:
-        self.value = value
-        self.before: list[bool] = []
-
-    def set(self, value: bool) -> bool:
-        """Set the mode; return the previous one."""
-        return engine.set_grad_enabled(value)
-
-    def __enter__(self) -> None:
-        self.before.append(self.set(self.value))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.set(self.before.pop())
 
     def __call__(self, function: F) -> F:
         """The function, run between entry and exit; of a generator, each stretch up to its next yield."""
@@ -92,7 +75,7 @@ class Switch:
     def _again(self) -> Switch:
         """A separate switch for one call: decorated functions may run in several threads at once."""
         copy = object.__new__(type(self))
-        copy.value, copy.before = self.value, []
+        engine.Switch.__init__(copy, self.value)
         return copy
 
 
@@ -140,21 +123,14 @@ class set_grad_enabled(Switch):
         mode: whether ops leave nodes in the graph.
     """
 
-    set_at_once = False  # and no block has begun since
-
     def __init__(self, mode: bool) -> None:
         super().__init__(bool(mode))
-        super().__enter__()
+        self.before.append(self.set(self.value))
         self.set_at_once = True
-
-    def __enter__(self) -> None:
-        if not self.set_at_once:
-            super().__enter__()
-        self.set_at_once = False
 
     def __call__(self, function: F) -> F:
         if self.set_at_once:
-            super().__exit__(None, None, None)
+            self.__exit__()
         self.set_at_once = False
         return super().__call__(function)
 
@@ -174,11 +150,10 @@ class detect_anomaly(Switch):
     RuntimeError: sqrt: its backward returned NaN in the gradient of input 0
     """
 
+    anomaly = True
+
     def __init__(self, check_nan: bool = True) -> None:
         super().__init__(check_nan)
-
-    def set(self, value: bool) -> bool:
-        return engine.set_anomaly_enabled(value)
 
 
 def set_detect_anomaly(mode: bool) -> None:

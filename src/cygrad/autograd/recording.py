@@ -8,33 +8,62 @@ without one. The build compiles this file with the C types of recording.pxd.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import arrays
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# The ranks of locks: a thread waits only for one of a higher rank than those that it has.
+RECORDING, PROGRAM = 0, 1
+
+lock = kernels.OwnedLock(RECORDING)  # of the thread that records
 _recorder: Any = None
 _changes = 0
 _followers: list[Callable[[Any], None]] = []
 
 
-def use_recorder(new: Any) -> Any:
-    """Put `new` in use, or no recorder where it is None; return the previous one.
+def use_recorder(new: Any) -> None:
+    """Put `new` in use, or no recorder where it is None.
 
     A recorder is in use for the whole process but ``active`` in one thread.
     """
     global _recorder
-    before = _recorder
     _recorder = new
+    kernels.use_tape(None if new is None else new.tape)
     for follower in _followers:
         follower(new)
-    return before
+
+
+def record(new: Any, function: Callable[[], R]) -> R:
+    """function(), with the recorder `new` in use; nothing that interrupts the function leaves it in use.
+
+    Raises RuntimeError if another one is in use.
+    """
+    if _recorder is not None:
+        raise RuntimeError("compile: a step is being recorded already")
+    try:
+        use_recorder(new)
+        return function()
+    finally:
+        use_recorder(None)
+
+
+def forget_other_threads() -> None:
+    """Called in a forked child: a recording of another thread does not go on there."""
+    if not lock.is_mine():
+        use_recorder(None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_other_threads)
 
 
 def follow(follower: Callable[[Any], None]) -> None:

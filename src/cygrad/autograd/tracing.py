@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -56,6 +57,11 @@ class Trace:
         self._thread = threading.get_ident()
         self._sightings: dict[int, Sighting] = {}  # by the id of the array, which `sources` keeps alive
 
+    @property
+    def active(self) -> bool:
+        """Whether this thread is being traced."""
+        return threading.get_ident() == self._thread
+
     def add(self, value: Value) -> int:
         """Adds a new value, and returns its index."""
         index = len(self.arrays)
@@ -85,7 +91,7 @@ class Trace:
     def applied(self, op: Op, args: tuple[Any, ...], options: dict[str, Any], outputs: Sequence[Value]) -> None:
         """Called by the engine after an op. An op whose results are already known, because it returned its argument or
         consists of other ops, is not recorded."""
-        if threading.get_ident() != self._thread:
+        if not self.active:
             return
         if all([id(value.array) in self._sightings for value in outputs]):
             return
@@ -94,7 +100,7 @@ class Trace:
 
     def rewritten(self, value: Value, result: Value) -> None:
         """Called by the engine after it wrote `result` into the memory of `value`."""
-        if threading.get_ident() != self._thread:
+        if not self.active:
             return
         if value.array.dtype != result.array.dtype:
             raise RuntimeError(
@@ -106,6 +112,16 @@ class Trace:
 
 
 _lock = threading.RLock()
+
+
+def forget_other_threads() -> None:
+    """Called in a forked child."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_other_threads)
 
 
 def trace(function: Callable[..., Any], *inputs: Value) -> tuple[Trace, Any]:
@@ -130,11 +146,7 @@ def trace(function: Callable[..., Any], *inputs: Value) -> tuple[Trace, Any]:
     result = Trace()
     result.inputs = [result.add(value) for value in inputs]
     with _lock:
-        before = engine.set_tracer(result)
-        try:
-            returned = function(*inputs)
-        finally:
-            engine.set_tracer(before)
+        returned = engine.call_traced(result, function, inputs)
     values = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     for value in values:
         if not isinstance(value, Value):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from cygrad.compiler.program.reach import sharing_with_reach
 from cygrad.compiler.record.address_map import address, owner_of
 from cygrad.compiler.record.arguments import Arguments
 from cygrad.compiler.record.recorder import Recorder, Refused
-from cygrad.compiler.replay.replay import Binding, Replays
+from cygrad.compiler.replay.replay import UNAVAILABLE, Binding, Replays
 from cygrad.compiler.structure import flatten, has_containers, unflatten
 from cygrad.nn.module import Module
 from cygrad.parallel import in_a_job
@@ -27,39 +26,6 @@ __all__ = ["ProgramCache"]
 
 MAX_PROGRAMS = 16  # of one function, which beyond them runs eagerly
 SHARED = "an argument shares memory with another tensor that it uses, and one of them is written to; pass a copy"
-
-
-class RecordingLock:
-    """The lock of the thread that records.
-
-    A job that waits for it may be interrupted at the moment in which it acquires it. So it is released in any case, and
-    only its owner can do that.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._thread = 0
-
-    def is_mine(self) -> bool:
-        """Whether this thread has the lock, and must not acquire it again."""
-        return self._thread == threading.get_ident()
-
-    def acquire(self, blocking: bool) -> bool:
-        """Acquire the lock, and return whether this thread has it."""
-        if not self._lock.acquire(blocking):
-            return False
-        self._thread = threading.get_ident()
-        return True
-
-    def release(self) -> None:
-        """Release the lock if this thread has it."""
-        if self.is_mine():
-            self._thread = 0
-        with contextlib.suppress(RuntimeError):
-            self._lock.release()
-
-
-_recording = RecordingLock()
 
 
 class ProgramCache:
@@ -101,26 +67,25 @@ class ProgramCache:
         if recording.recorder() is not None or engine.anomaly_enabled():
             return self.call(args, kwargs)  # as part of another recorded step, or to find a NaN
         flat, structure = flatten((args, kwargs)) if kwargs or has_containers(args) else (list(args), None)
-        nested = _recording.is_mine()  # in a call that another recorded step makes
+        call = partial(self.call, args, kwargs)
         program = self.find(flat, structure)
         if program is not None and not self.check:
-            return program.replay(flat)
+            result = program.replay(flat)
+            return call() if result is UNAVAILABLE else result
+        nested = recording.lock.is_mine()  # in a call that another recorded step makes
         if program is not None and not nested:
-            return self.run_checked(program, flat, structure)
+            check = partial(self.run_checked, program, flat, structure, call)
+            return recording.lock.call(True, partial(program.replay.lock.call, True, check, call), call)
         key = self.signature(flat, structure)
         if key in self._eager or nested:
-            return self.call(args, kwargs)
+            return call()
         # What happens only once, such as the first step of an optimizer, is over after the first call.
         self._calls[key] = self._calls.get(key, 0) + 1
         if self._calls[key] <= self.warmup_calls:
-            return self.call(args, kwargs)
-        try:
-            # A job waits for its turn, so that it does not depend on other jobs.
-            if _recording.acquire(blocking=in_a_job()):
-                return self.record(key, flat, structure, args, kwargs)
-            return self.call(args, kwargs)
-        finally:
-            _recording.release()
+            return call()
+        # A job waits for its turn, so that it does not depend on other jobs.
+        record = partial(self.record, key, flat, structure, args, kwargs)
+        return recording.lock.call(in_a_job(), record, call)
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the function itself. A module in evaluation mode runs without gradients."""
@@ -134,13 +99,11 @@ class ProgramCache:
         args, kwargs = (tuple(flat), {}) if structure is None else unflatten(structure, iter(flat))
         return self.call(args, kwargs)
 
-    def run_checked(self, program: Program, flat: list[Any], structure: Any) -> Any:
-        """Run a program, and compare it with the function in eager mode."""
-        try:
-            _recording.acquire(blocking=True)
-            return run_beside_eager(self.name, program, self.function, lambda: self.call_flat(flat, structure), flat)
-        finally:
-            _recording.release()
+    def run_checked(self, program: Program, flat: list[Any], structure: Any, call: Callable[[], Any]) -> Any:
+        """Run a program, and compare it with the function in eager mode. This thread has the locks of both."""
+        if not program.replay.accepts(flat):
+            return call()  # something changed while the thread waited
+        return run_beside_eager(self.name, program, self.function, partial(self.call_flat, flat, structure), flat)
 
     def signature(self, flat: Sequence[Any], structure: Any) -> Any:
         """The kind of a call, as far as its arguments show."""
@@ -158,6 +121,10 @@ class ProgramCache:
 
     def record(self, key: Any, flat: list[Any], structure: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the function under a recorder, and add the program if it can be one."""
+        program = None if self.check else self.find(flat, structure)
+        result = UNAVAILABLE if program is None else program.replay(flat)
+        if result is not UNAVAILABLE:  # another thread recorded it while this one waited
+            return result
         refusal = refused_arguments(flat)
         if refusal is None and len(self.programs) >= MAX_PROGRAMS:
             refusal = f"there are {MAX_PROGRAMS} programs already, each for other arguments, tensors or modes"
@@ -171,12 +138,10 @@ class ProgramCache:
         recorder.outputs.update([address(owner_of(buffer)) for buffer in arguments.buffers.values()])
         grad_mode, bindings = engine.grad_enabled(), bindings_of(self.function)
         try:
-            recorder.start()
-            result = self.call(arguments.args, arguments.kwargs)
+            result = recorder.record(partial(self.call, arguments.args, arguments.kwargs))
         except Refused as error:
             raise RuntimeError(str(error)) from None
         finally:
-            recorder.stop()
             changed = arguments.write_back(recorder.changed)
         refusal = changed or recorder.refusal or refused_result(result) or refused_bindings(bindings, recorder)
         if refusal is not None:
@@ -187,10 +152,11 @@ class ProgramCache:
         if not program.replay.inputs.share_as_recorded(flat):
             self.give_up(key, SHARED)
             return arguments.with_originals(result)
+        result = program.replay.result_with(flat)  # before another thread can run the program
         self.programs.append(program)
         if not self.check:
             self.replays.add(program.replay)
-        return program.replay.result_with(flat)
+        return result
 
     def call_watched(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any], shared: list[Value]) -> Any:
         """Call the function, whose arguments share memory with other tensors that it may use. If it writes to none of

@@ -66,10 +66,13 @@ class Epochs:
                 number += 1
                 continue
             targets = results.targets(number, program.replay.results, program.replay.build_result or only)
-            done, error = program.loop.run(self.data, rows[start:], targets, times)
+            done, error = program.loop.run(self.samples[size], self.data, rows[start:], targets, times)
             number += done
             if error is not None:
                 raise type(error)(f"{error}, in batch {number} of an epoch")
+            if not done:
+                results.add(number, self.call(rows[start : start + size]))
+                number += 1
         return results.stacked()
 
     def call(self, rows: Array) -> Any:

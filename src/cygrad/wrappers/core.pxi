@@ -100,15 +100,6 @@ def uses_one_thread():
     return bool(cg_uses_one_thread())
 
 
-cdef extern from "Python.h":
-    int PyThreadState_SetAsyncExc(unsigned long thread, object error)
-
-
-def interrupt_thread(unsigned long thread):
-    """Raise KeyboardInterrupt in another thread when it next runs Python code."""
-    PyThreadState_SetAsyncExc(thread, KeyboardInterrupt)
-
-
 # Launches
 
 # Nanoseconds of work below which the GIL is not released: that would take longer than it is worth.

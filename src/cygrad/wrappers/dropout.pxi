@@ -32,3 +32,11 @@ def dropout_backward(dy, mask, double p):
 def dropout_draws(x):
     """The counters that one dropout of x uses: one for eight elements, in whole groups of 8."""
     return (size(<ndarray?>x) + 63) // 64 * 8
+
+
+def advance(dict state, draws):
+    """Move `_offset` past so many counters, modulo 2⁶⁴. Returns `_seed` and the offset before."""
+    with cython.critical_section(state):
+        seed, offset = state["_seed"], state["_offset"]
+        state["_offset"] = (offset + draws) & 0xFFFFFFFFFFFFFFFF
+    return seed, offset

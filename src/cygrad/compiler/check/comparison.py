@@ -47,6 +47,7 @@ def run_beside_eager(
     name: str, program: Program, function: Callable[..., Any], call: Callable[[], Any], args: Sequence[Any]
 ) -> Any:
     """Call the function eagerly, restore everything, run the program event by event and compare; return its result.
+    The caller has the program's lock.
 
     Args:
         name: the name of the function, for messages
@@ -59,21 +60,16 @@ def run_beside_eager(
         RuntimeError: a launch or call gives other results than in eager mode, or the step runs other launches than
             when it was recorded; everything is restored
     """
-    with program.replay.lock:
-        before = Snapshot([program.state(), current_generator(), function, list(args)])
-        try:
-            eager = OutputRecorder()
-            try:
-                eager.start()
-                call()
-            finally:
-                eager.stop()
-            before.restore()
-            compare_events(name, program.provenance.names, [event.name for event in eager.events])
-            return program.replay.run_observed(args, Comparison(name, program, eager).visit)
-        except BaseException:
-            before.restore()
-            raise
+    before = Snapshot([program.state(), current_generator(), function, list(args)])
+    try:
+        eager = OutputRecorder()
+        eager.record(call)
+        before.restore()
+        compare_events(name, program.provenance.names, [event.name for event in eager.events])
+        return program.replay.run_observed(args, Comparison(name, program, eager).visit)
+    except BaseException:
+        before.restore()
+        raise
 
 
 def compare_events(name: str, recorded: list[str], now: list[str]) -> None:

@@ -71,7 +71,7 @@ class Gradient:
 
 
 class Recorder:
-    """Records what happens in this thread between ``start`` and ``stop``.
+    """Records what a function does in this thread.
 
     Args:
         fullgraph: whether a step that can't be recorded raises Refused at once
@@ -103,7 +103,7 @@ class Recorder:
         self.foreign: set[int] = set()  # launches, by id, that used memory which was not known when they ran
         self.tape.observer = self.launched
 
-    # Start and stop
+    # Recording
 
     @property
     def active(self) -> bool:
@@ -115,16 +115,15 @@ class Recorder:
         """Launches and calls, in order."""
         return self.tape.events
 
-    def start(self) -> None:
-        """Start recording. Raises RuntimeError if another recording is active."""
-        if recording.use_recorder(self) is not None:
-            raise RuntimeError("compile: a step is being recorded already")
-        kernels.use_tape(self.tape)
+    def record(self, function: Callable[[], Any]) -> Any:
+        """function(), recorded. Raises RuntimeError if another recording is active."""
+        try:
+            return recording.record(self, function)
+        finally:
+            self.finish()
 
-    def stop(self) -> None:
-        """Stop recording."""
-        kernels.use_tape(None)
-        recording.use_recorder(None)
+    def finish(self) -> None:
+        """Complete the record of a step."""
         self.events[:0] = self.prologue
         self.learn_allocated()
         for gradient in self.gradients.values():
@@ -223,11 +222,7 @@ class Recorder:
         """function(*args, **options); nothing of it is recorded if it is opaque."""
         if not opaque:
             return function(*args, **options)
-        self.tape.pause()
-        try:
-            return function(*args, **options)
-        finally:
-            self.tape.resume()
+        return self.tape.call_unrecorded(function, args, options)
 
     def note_leaf(self, value: Value) -> None:
         """Note a tensor that existed before the step: a program is valid only as long as it keeps its array."""

@@ -1,8 +1,5 @@
 # Part of cygrad._kernels: the tape, to which every launch of the recorded thread is appended.
 
-from cpython.pythread cimport PyThread_get_thread_ident
-
-
 cdef class Tape:
     """The launches of the thread that creates it, while the tape is in use and not paused.
 
@@ -29,13 +26,13 @@ cdef class Tape:
         """Whether this thread is being recorded, and the tape is not paused."""
         return self.is_active()
 
-    def pause(self):
-        """Stop recording until resume() is called; pauses nest."""
+    def call_unrecorded(self, function, args, dict options):
+        """Return function(*args, **options), whose launches are not recorded."""
         self.paused += 1
-
-    def resume(self):
-        """Undo one pause()."""
-        self.paused -= 1
+        try:
+            return function(*args, **options)
+        finally:
+            self.paused -= 1
 
     cdef int watch(self, const int64_t *fault, message) except -1:
         """Watch a fault of the last launch."""

@@ -177,19 +177,24 @@ cdef class Inputs:
                 (<Version>version).value += <int64_t>writes
         return 0
 
-    cdef int copy(self, args) except -1:
-        """Copies the tensors among the arguments into the buffers."""
+    cdef bint copy(self, args) except -1:
+        """Copies the tensors among the arguments into the buffers; False where one does not match any more, because another
+        thread has given it other memory. What is compared here is what is copied."""
         cdef Py_ssize_t i
         cdef ndarray source, buffer
+        cdef TensorSpec spec
         for i in range(len(self.specs)):
-            if self.specs[i] is not None:
+            spec = self.specs[i]
+            if spec is not None:
                 source = (<Value>args[i]).array
                 buffer = self.buffers[i]
-                if (<TensorSpec>self.specs[i]).contiguous:
+                if not spec.match(source, buffer):
+                    return False
+                if spec.contiguous:
                     memcpy(cnp.PyArray_DATA(buffer), cnp.PyArray_DATA(source), cnp.PyArray_NBYTES(buffer))
                 else:
                     np.copyto(buffer, source)
-        return 0
+        return True
 
 
 cdef bint are_identical(items, list recorded):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from cygrad import _kernels as kernels
@@ -54,33 +55,43 @@ class BatchLoop:
         self.runs_per_turn = max(1, int(TURN / (self.launches.cost + 1000)))
 
     def run(
-        self, data: Sequence[Array], order: Array, results: Sequence[Array], times: int
+        self, sample: Sequence[Any], data: Sequence[Array], order: Array, results: Sequence[Array], times: int
     ) -> tuple[int, Exception | None]:
         """Run the program `times` times.
 
         Args:
+            sample: arguments of one run, flat, which the program accepts
             data: an array for each tensor argument, with a sample in each row
             order: int64, the indices of the rows in the order of use
             results: an array for each result, with a row for each run
             times: the number of runs
 
         Returns:
-            The number of complete runs, and the error that ended the next one, if any.
+            The number of complete runs, and the error that ended the next one, if any. 0 and None where this thread
+            runs the program, or another one, already, or where it no longer accepts the arguments.
         """
-        with self.replay.lock:
-            for launch, array in zip(self.gathers, data):
-                launch.set_address("x", 0, address(array))
-                launch.set_address("index", 0, address(order))
-            for launch, array in zip(self.copies, results):
-                launch.set_address("y", 0, address(array))
-            done = 0
-            while done < times:  # Python checks for Ctrl-C between two turns
-                wanted = min(self.runs_per_turn, times - done)
-                complete = self.replay.repeat(self.launches, wanted)
-                done += complete
-                if complete < wanted:
-                    return done, self.launches.error()
-            return done, None
+        run = partial(self.run_alone, sample, data, order, results, times)
+        return self.replay.lock.call(True, run, lambda: (0, None))
+
+    def run_alone(
+        self, sample: Sequence[Any], data: Sequence[Array], order: Array, results: Sequence[Array], times: int
+    ) -> tuple[int, Exception | None]:
+        """``run``, in the thread that has the program's lock."""
+        if not self.replay.accepts(sample):
+            return 0, None
+        for launch, array in zip(self.gathers, data):
+            launch.set_address("x", 0, address(array))
+            launch.set_address("index", 0, address(order))
+        for launch, array in zip(self.copies, results):
+            launch.set_address("y", 0, address(array))
+        done = 0
+        while done < times:  # Python checks for Ctrl-C between two turns
+            wanted = min(self.runs_per_turn, times - done)
+            complete = self.replay.repeat(self.launches, wanted)
+            done += complete
+            if complete < wanted:
+                return done, self.launches.error()
+        return done, None
 
 
 def gather_launch(buffer: Array) -> Any:

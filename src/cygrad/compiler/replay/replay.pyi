@@ -1,9 +1,11 @@
 from collections.abc import Callable, Iterable, Sequence
-from threading import Lock
 from typing import Any
 
+from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Value
+
+UNAVAILABLE: object
 
 Words = list[tuple[Any, str, int]]
 
@@ -106,7 +108,7 @@ class Replay:
     parts: list[Any]
     results: list[Array]
     build_result: Callable[[list[Any]], Any] | None
-    lock: Lock
+    lock: kernels.OwnedLock
     returned: list[int | None] | None
     runs: int
     def __init__(

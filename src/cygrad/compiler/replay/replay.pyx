@@ -9,13 +9,12 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
-from cygrad._kernels cimport Launch, Loop, Segment
+from cygrad._kernels cimport Launch, Loop, OwnedLock, Segment
 from cygrad.autograd cimport engine, recording
 from cygrad.autograd.engine cimport Value, Version
 
 cimport cython
 
-import threading
 from itertools import combinations
 
 import numpy as np
@@ -30,6 +29,8 @@ ctypedef cnp.ndarray ndarray
 cdef object grad_enabled = engine_module.grad_enabled
 cdef object anomaly_enabled = engine_module.anomaly_enabled
 cdef object active_recorder = recording_module.recorder
+
+UNAVAILABLE = object()  # what a replay returns that could not run
 
 include "inputs.pxi"
 include "effects.pxi"
@@ -56,7 +57,8 @@ cdef class Replay:
     cdef readonly Guards guards
     cdef readonly Effects effects
     cdef readonly list parts, results
-    cdef readonly object build_result, lock, returned
+    cdef readonly object build_result, returned
+    cdef readonly OwnedLock lock  # of the thread that runs it
     cdef readonly int64_t runs
     cdef Py_ssize_t first_update
     cdef Segment segment  # the only part, None where there are several
@@ -69,18 +71,21 @@ cdef class Replay:
         self.parts, self.first_update = parts, first_update
         self.results, self.build_result, self.returned = results, build_result, returned
         self.segment = parts[0] if len(parts) == 1 and isinstance(parts[0], Segment) else None
-        self.lock = threading.Lock()
+        self.lock = OwnedLock(recording_module.PROGRAM)
 
     cpdef bint accepts(self, args):
         """Whether the program was recorded for such arguments, flat, and all its guards hold."""
         return self.inputs.match(args, self.guards.grad_mode) and self.guards.hold()
 
     def __call__(self, args):
-        """Runs the program on arguments that it accepts."""
-        if not self.lock.acquire(False):
-            self.lock.acquire()
+        """Runs the program on arguments that it accepts. Returns UNAVAILABLE where this thread runs it, or another program,
+        already, or where another thread has changed the arguments meanwhile."""
+        cdef bint waits = not self.lock.acquire(False)
+        if waits and not self.lock.acquire(True):
+            return UNAVAILABLE
         try:
-            self.inputs.copy(args)
+            if waits and not self.accepts(args) or not self.inputs.copy(args):
+                return UNAVAILABLE
             self.run(None)
             if self.inputs.written:
                 self.inputs.write_back(args)
@@ -90,8 +95,9 @@ cdef class Replay:
 
     def run_observed(self, args, observer):
         """Runs the program on arguments that it accepts, one event at a time, and calls observer(event) after each. The
-        caller holds the lock."""
-        self.inputs.copy(args)
+        caller has the lock."""
+        if not self.inputs.copy(args):
+            raise RuntimeError("compile: another thread changed an argument while the step ran")
         self.run(observer)
         self.inputs.write_back(args)
         return self.result_with(args)
@@ -130,7 +136,7 @@ cdef class Replay:
 
     def repeat(self, Loop loop, int64_t times):
         """Runs `loop`, the only segment between other launches, `times` times, with the effects of as many calls.
-        Returns the number of complete runs, which is smaller after a fault. The caller holds the lock."""
+        Returns the number of complete runs, which is smaller after a fault. The caller has the lock."""
         cdef int64_t done
         self.effects.prepare(times)
         done = loop.repeat(times)
@@ -226,7 +232,9 @@ cdef class Dispatcher:
         if not kwargs and active_recorder() is None and not anomaly_enabled() and is_flat(args):
             replay = self.replays.find(args)
             if replay is not None:
-                return replay(args)
+                result = replay(args)
+                if result is not UNAVAILABLE:
+                    return result
         return self.fallback(args, kwargs)
 
 

@@ -1,0 +1,542 @@
+"""Locks, modes and recorders: what interrupts a thread, forks it or races with it leaves them free, off and right."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+from cygrad import _kernels as kernels
+from cygrad import nn
+from cygrad.autograd import engine, recording
+
+X, Y = cg.ones(8, 4), cg.arange(8) % 3
+
+
+class Interrupted(BaseException):
+    """Raised in a thread at a moment that another one chooses."""
+
+
+def make_step(**options):
+    """A compiled training step, and its model."""
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Dropout(0.1), nn.Linear(5, 3))
+    optimizer = cg.optim.AdamW(model.parameters(), lr=0.01)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return cg.compile(step, **options), model
+
+
+def raise_in(thread, error):
+    """Raise an error in a thread at its next line of Python."""
+    return ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
+
+
+def check_nothing_is_left():
+    """Everything is as in a fresh process, for this thread."""
+    assert cg.is_grad_enabled() and not engine.anomaly_enabled()
+    assert recording.recorder() is None
+    assert recording.lock.call(False, lambda: True, lambda: False)
+    assert cg.autograd.trace(lambda x: x + 1, X)[0].steps
+    x = cg.ones(2, requires_grad=True)
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [2, 2]
+    step, _ = make_step()
+    for _ in range(4):
+        assert step(X, Y).item() > 0
+    assert len(step.programs()) == 1
+
+
+# Interrupts
+
+
+def record_and_replay():
+    step, _ = make_step()
+    for _ in range(4):
+        step(X, Y)
+
+
+def record():
+    function = cg.compile(lambda x: x + 1)
+    for _ in range(3):
+        function(X)
+
+
+def check():
+    step, _ = make_step(check=True)
+    for _ in range(3):
+        step(X, Y)
+
+
+def epochs():
+    step, _ = make_step()
+    for _ in range(4):
+        step.epoch(X, Y, batch_size=3)
+
+
+def blocks():
+    with cg.no_grad():
+        assert not cg.is_grad_enabled()
+        with cg.enable_grad(), cg.inference_mode(), cg.autograd.detect_anomaly():
+            assert not (X + 1).requires_grad
+
+
+@cg.no_grad()
+def decorated():
+    return X + 1
+
+
+@cg.no_grad()
+def stretches():
+    yield X + 1
+    yield X + 2
+
+
+def trace():
+    cg.autograd.trace(lambda x: x.relu() + 1, X)
+
+
+def draw():
+    cg.manual_seed(1)
+    cg.rand(3)
+    cg.get_rng_state()
+
+
+WORK = {
+    "record": record,
+    "record and replay": record_and_replay,
+    "check": check,
+    "epochs": epochs,
+    "blocks": lambda: [blocks() for _ in range(20)],
+    "decorators": lambda: [(decorated(), list(stretches())) for _ in range(20)],
+    "trace": trace,
+    "draws": draw,
+}
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored")
+@pytest.mark.parametrize("work", WORK.values(), ids=WORK)
+def test_an_interrupt_at_any_moment_leaves_nothing_behind(work, rounds=150):
+    ready, caught, failures = threading.Semaphore(0), threading.Semaphore(0), []
+
+    def run():
+        for _ in range(rounds):
+            try:
+                ready.release()
+                while True:
+                    work()
+            except Interrupted:
+                pass
+            try:
+                check_nothing_is_left()
+            except BaseException as error:
+                failures.append(error)
+            caught.release()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    moments = random.Random(3)
+    for _ in range(rounds):
+        ready.acquire()
+        time.sleep(moments.random() * 2e-3)
+        raise_in(thread.ident, Interrupted)
+        assert caught.acquire(timeout=60), "the thread hangs"
+        if failures:
+            break
+    if failures:
+        raise failures[0]
+    thread.join()
+
+
+def run_program(body, seconds=120, **environment):
+    """Run a program in a process of its own; a hang fails."""
+    source = "import cygrad as cg\nfrom tests.test_locks import *\n" + textwrap.dedent(body)
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    path = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", source],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env={**os.environ, "PYTHONPATH": path, **environment},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
+@pytest.mark.parametrize("work", ["record", "check", "epochs", "blocks", "decorators"])
+def test_a_signal_at_any_moment_leaves_nothing_behind(work):
+    run_program(
+        f"""
+        def handler(number, frame):
+            raise Interrupted
+
+        signal.signal(signal.SIGALRM, handler)
+        moments = random.Random(5)
+        for _ in range(150):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-5 + moments.random() * 2e-3)
+                while True:
+                    WORK[{work!r}]()
+            except Interrupted:
+                check_nothing_is_left()
+        """
+    )
+
+
+def test_a_failing_job_beside_steps_that_are_recorded():
+    run_program(
+        """
+        def job(number):
+            for _ in range(random.randrange(5)):
+                record()
+            if number == 3:
+                raise ValueError("a reason")
+            while True:
+                record()
+
+        for _ in range(200):
+            try:
+                cg.parallel_map(job, range(6), threads=4)
+            except RuntimeError as error:
+                assert "job 3 raised ValueError: a reason" in str(error), error
+            else:
+                raise AssertionError("the error is lost")
+        check_nothing_is_left()
+        """
+    )
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
+def test_signals_in_the_thread_that_waits_for_jobs():
+    run_program(
+        """
+        def handler(number, frame):
+            raise Interrupted
+
+        def job(number):
+            for _ in range(4):
+                record_and_replay()
+
+        signal.signal(signal.SIGALRM, handler)
+        moments = random.Random(7)
+        for _ in range(150):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-5 + moments.random() * 1e-2)
+                while True:
+                    cg.parallel_map(job, range(4), threads=3)
+            except Interrupted:
+                check_nothing_is_left()
+                assert not [t for t in threading.enumerate() if t.name.startswith("cygrad-job")]
+        """
+    )
+
+
+# Steps that reach themselves, and each other
+
+
+class Reach(cg.autograd.Function):
+    """y = x + 1, where every forward calls something first."""
+
+    inner = None
+
+    @staticmethod
+    def forward(ctx, x):
+        if Reach.inner is not None:
+            Reach.inner()
+        return x + 1
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy
+
+
+def reaching(calls):
+    """A compiled function whose replays call `calls`."""
+
+    def step(x):
+        return Reach.apply(x).detach()
+
+    Reach.inner = None
+    function = cg.compile(step)
+    for _ in range(3):
+        function(X)
+    assert len(function.programs()) == 1
+    Reach.inner = calls
+    return function
+
+
+def test_a_step_that_reaches_itself_runs_eagerly_inside():
+    levels, results = iter([1, 2]), []
+
+    def inner():
+        level = next(levels, None)
+        if level is not None:
+            results.append(function(X * level).array[0, 0])
+
+    function = reaching(inner)
+    assert function(X * 3).array[0, 0] == 4
+    assert results == [3, 2]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_step_that_starts_jobs_that_reach_it(threads):
+    def inner():
+        Reach.inner = None
+        results.append(cg.parallel_map(lambda k: function(X * k).array[0, 0], range(3), threads=threads))
+
+    results = []
+    function = reaching(inner)
+    assert function(X).array[0, 0] == 2
+    assert results == [[1, 2, 3]]
+
+
+def test_steps_of_two_threads_that_reach_each_other():
+    run_program(
+        """
+        class Cross(cg.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                if ready:
+                    other = ctx_functions[1 - int(x.array[0, 0])]
+                    barrier.wait()
+                    if not getattr(deep, "inside", False):
+                        deep.inside = True
+                        other(x)
+                        deep.inside = False
+                return x + 1
+
+            @staticmethod
+            def backward(ctx, dy):
+                return dy
+
+        class Barrier:
+            def wait(self):
+                time.sleep(random.random() * 1e-3)
+
+        ready, deep, barrier = False, threading.local(), Barrier()
+        ctx_functions = [cg.compile(lambda x: Cross.apply(x).detach()) for _ in range(2)]
+        for function in ctx_functions:
+            for _ in range(3):
+                function(X)
+            assert len(function.programs()) == 1
+        ready = True
+
+        def loop(number):
+            for _ in range(200):
+                ctx_functions[number](X * number)
+
+        threads = [threading.Thread(target=loop, args=(n,)) for n in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        """
+    )
+
+
+@pytest.mark.filterwarnings("ignore:compile:RuntimeWarning")
+def test_jobs_that_record_within_a_step_that_is_recorded():
+    run_program(
+        """
+        import warnings
+
+        warnings.simplefilter("ignore")
+
+        def outer(x):
+            cg.parallel_map(lambda k: record_and_replay(), range(3), threads=2)
+            return x + 1
+
+        step = cg.compile(outer)
+        for _ in range(3):
+            assert step(X).array[0, 0] == 2
+        """
+    )
+
+
+# Forks
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+FORKS = {
+    "replays": "step, _ = make_step(); work = lambda: step(X, Y)",
+    "records": "step = None; work = record_and_replay",
+    "checks": "step, _ = make_step(check=True); work = lambda: step(X, Y)",
+    "runs epochs": "step, _ = make_step(); work = lambda: step.epoch(X, Y, batch_size=2)",
+    "draws": "step = None; work = draw",
+    "switches modes": "step = None; work = blocks",
+    "traces": "step = None; work = trace",
+}
+
+
+@needs_fork
+@pytest.mark.parametrize("setup", FORKS.values(), ids=FORKS)
+def test_a_child_of_a_process_in_which_another_thread_works(setup):
+    run_program(
+        f"""
+        {setup}
+        check_nothing_is_left()  # all is imported: Python's own locks of modules don't survive a fork
+        work()
+        stop = False
+
+        def loop():
+            while not stop:
+                work()
+
+        thread = threading.Thread(target=loop)
+        thread.start()
+        moments = random.Random(2)
+        try:
+            for _ in range(25):
+                time.sleep(moments.random() * 5e-3)
+                child = os.fork()
+                if child == 0:
+                    try:
+                        signal.alarm(20)  # ends a child that hangs
+                        assert engine.grad_enabled()
+                        check_nothing_is_left()
+                        work()
+                        work()
+                        os._exit(0)
+                    except BaseException:
+                        import traceback
+
+                        traceback.print_exc()
+                        os._exit(1)
+                assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        finally:
+            stop = True
+            thread.join()
+        """
+    )
+
+
+@needs_fork
+def test_a_thread_that_forks_keeps_its_locks_and_modes():
+    def function():
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if recording.lock.is_mine() and not cg.is_grad_enabled() else 1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    with cg.no_grad():
+        assert recording.lock.call(True, function, lambda: 2) == 0
+
+
+# What is checked is what is used
+
+
+def test_arguments_that_another_thread_replaces():
+    """A replay that waits for its program must not use what it has checked before."""
+    width = 4096
+    entered, leave = threading.Event(), threading.Event()
+
+    def inner():
+        if threading.current_thread() is holder:
+            entered.set()
+            leave.wait(10)
+
+    function = reaching(inner)
+    holder = None
+    x = cg.full((64, width), 7.0)
+    big = cg.compile(lambda x: Reach.apply(x).detach())
+    for _ in range(3):
+        big(x)
+    assert len(big.programs()) == 1
+    results = []
+    holder = threading.Thread(target=lambda: big(cg.zeros(64, width)))
+    holder.start()
+    assert entered.wait(10)
+    waiter = threading.Thread(target=lambda: results.append(big(x)))
+    waiter.start()
+    time.sleep(0.1)  # it waits for the program
+    x.data = cg.ones(1, 1)
+    leave.set()
+    holder.join()
+    waiter.join()
+    assert results[0].shape == (1, 1) and results[0].item() == 2
+    assert function is not None
+
+
+def test_leaves_that_another_thread_replaces_while_a_replay_waits():
+    entered, leave = threading.Event(), threading.Event()
+
+    def inner():
+        if threading.current_thread() is holder:
+            entered.set()
+            leave.wait(10)
+
+    reaching(None)
+    holder, w = None, cg.ones(8, 4)
+    function = cg.compile(lambda x: (Reach.apply(x) * w).detach())
+    for _ in range(3):
+        function(X)
+    assert len(function.programs()) == 1
+    Reach.inner = inner
+    results = []
+    holder = threading.Thread(target=lambda: function(X))
+    holder.start()
+    assert entered.wait(10)
+    waiter = threading.Thread(target=lambda: results.append(function(X)))
+    waiter.start()
+    time.sleep(0.1)
+    w.data = cg.full((8, 4), 5.0)
+    leave.set()
+    holder.join()
+    waiter.join()
+    assert results[0].array[0, 0] == 10
+
+
+def test_locks_of_threads_that_wait_for_each_other():
+    low, high = kernels.OwnedLock(0), kernels.OwnedLock(1)
+    assert low.call(True, lambda: high.call(True, lambda: "both", lambda: "one"), lambda: "none") == "both"
+    assert low.call(True, lambda: low.call(True, lambda: "twice", lambda: "once"), lambda: "never") == "once"
+    held, leave = threading.Event(), threading.Event()
+    thread = threading.Thread(target=low.call, args=(True, lambda: (held.set(), leave.wait(10)), lambda: None))
+    thread.start()
+    held.wait(10)
+    start = time.perf_counter()
+    assert high.call(True, lambda: low.call(True, lambda: "both", lambda: "not waited"), lambda: "none") == "not waited"
+    assert time.perf_counter() - start < 5
+    leave.set()
+    thread.join()
+    assert low.call(False, lambda: low.is_mine(), lambda: False) and not low.is_mine()
+
+
+def test_an_error_in_a_call_with_a_lock_frees_it():
+    lock = kernels.OwnedLock(0)
+    with pytest.raises(ZeroDivisionError):
+        lock.call(True, lambda: 1 / 0, lambda: None)
+    assert lock.call(False, lambda: True, lambda: False)
+
+
+def test_draws_of_threads_from_one_generator_are_distinct():
+    generator = cg.Generator()
+    drawn = []
+
+    def draw_many():
+        drawn.extend([generator.advance(3)[1] for _ in range(2000)])
+
+    threads = [threading.Thread(target=draw_many) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(drawn) == list(range(0, 3 * 8000, 3))
+    assert np.array_equal(generator.get_state().array, np.array([67280421310721, 24000], np.uint64))
