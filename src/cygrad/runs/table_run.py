@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
+from cygrad._cached import cached_property
 from cygrad._typing import Array
 from cygrad.data.preprocessing import Category, Classes, Number, Preprocessor, target_of
 from cygrad.data.preprocessing.target import Target

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 from sklearn.utils import gen_batches
 
+from cygrad._cached import cached_property
 from cygrad._typing import Array
 from cygrad.compiler import CompiledFunction, Epochs
 from cygrad.sklearn.samples import Batch, Samples

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cygrad import _kernels as kernels
+from cygrad._cached import cached_property
 from cygrad._typing import Array
 from cygrad.compiler.plan.launches import Operand, operands_of
 from cygrad.compiler.record.address_map import address, owner_of

@@ -1,0 +1,34 @@
+"""Attributes that are computed on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+__all__ = ["cached_property"]
+
+T = TypeVar("T")
+
+
+class cached_property(Generic[T]):
+    """A property that becomes an attribute on first use. That of ``functools`` has a lock for all objects of a class
+    until Python 3.12, so that threads wait for each other, and a forked child for threads that it does not have.
+
+    Args:
+        function: computes the value.
+    """
+
+    def __init__(self, function: Callable[[Any], T]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> cached_property[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: Any = None) -> T: ...
+    def __get__(self, instance: object, owner: Any = None) -> cached_property[T] | T:
+        if instance is None:
+            return self
+        value = self.function(instance)
+        result: T = instance.__dict__.setdefault(self.function.__name__, value)  # of two threads, the first one's
+        return result
