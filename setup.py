@@ -78,12 +78,19 @@ def library(name: str, source: str, flags: list[str]):
     return name, options
 
 
+MACROS = [
+    ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
+    ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION"),
+    ("CYTHON_COMPRESS_STRINGS", "0"),  # the wheel compresses them, and importing need not decompress them
+]
+
+
 def module(name: str, source: str, level=build_flags.MODULES_LEVEL, **options) -> Extension:
     return Extension(
         f"cygrad.{name}",
         [source],
         include_dirs=["csrc", numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")],
+        define_macros=MACROS,
         extra_compile_args=windows_flags([*build_flags.MODULES, *level]),
         extra_link_args=build_flags.LINK,
         **options,
@@ -127,6 +134,7 @@ DIRECTIVES = {
     "cdivision": True,
     "binding": True,
     "annotation_typing": False,  # engine.pxd gives the C types
+    "auto_pickle": False,  # classes that can be pickled say how
 }
 
 

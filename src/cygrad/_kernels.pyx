@@ -1,4 +1,4 @@
-# cython: auto_pickle=False
+# cython: binding=False
 """Checks arguments and launches the C kernels of csrc/, without arithmetic of its own.
 
 Each family has a file in wrappers/. Wrappers take and return ndarrays, copy an operand only if its kernel needs it

@@ -6,12 +6,10 @@ from cygrad.autograd cimport arrays, recording
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Version:
     cdef public long long value, rewrites
 
 
-@cython.auto_pickle(False)
 cdef class Value:
     cdef public object array
     cdef public bint requires_grad
@@ -26,7 +24,6 @@ cdef class Value:
 
 @cython.final
 @cython.trashcan(True)
-@cython.auto_pickle(False)
 cdef class Node:
     cdef public Op op
     cdef public tuple saved, args
@@ -40,7 +37,6 @@ cdef class Node:
     cpdef free(self)
 
 
-@cython.auto_pickle(False)
 cdef class Op:
     cdef public str name
     cdef public object forward, rule

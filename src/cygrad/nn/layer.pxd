@@ -1,10 +1,8 @@
 # C types for layer.py, which is plain Python without this file.
 
-cimport cython
 from cygrad.autograd cimport recording
 
 
-@cython.auto_pickle(False)
 cdef class Layer:
     pass
 

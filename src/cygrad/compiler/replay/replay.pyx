@@ -1,4 +1,4 @@
-# cython: auto_pickle=False, binding=False, embedsignature=False
+# cython: binding=False, embedsignature=False
 """Stage 5: run a program on the arguments of a call.
 
 A replay checks that the guards hold, copies the arguments into the program's buffers, runs its parts and returns the
