@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -130,10 +130,10 @@ class TableRun:
             listed = ", ".join(expected)
             raise ValueError(f"predict: the rows have {len(rows[0])} values, but the model expects {listed}")
         absent = set(self.config.reading.get("missing_values", MISSING))
-        cells = [[None if isinstance(v, str) and v.strip() in absent else v for v in row] for row in rows]
         names = expected if columns is None else columns
         try:
-            table = Table(dict(zip(names, zip(*cells, strict=True), strict=True)))
+            values = zip(names, zip(*rows, strict=True), strict=True)
+            table = Table({name: [None if is_absent(v, absent) else v for v in column] for name, column in values})
         except (ValueError, TypeError) as error:
             raise ValueError(f"predict: {error}") from None
         return self.features(table)
@@ -204,6 +204,11 @@ class TableRun:
             "columns": self.config.preprocessing["columns"],
             "results": self.config.results,
         }
+
+
+def is_absent(value: Any, absent: Set[str]) -> bool:
+    """Whether a value is a text that stands for a missing one."""
+    return isinstance(value, str) and value.strip() in absent
 
 
 def read_file(path: str | os.PathLike[str], reading: Mapping[str, Any], text: Sequence[str] = ()) -> Table:

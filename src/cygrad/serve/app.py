@@ -14,6 +14,7 @@ from typing import Any
 from cygrad._version import __version__
 from cygrad.runs import Run
 from cygrad.serve.limits import Limits
+from cygrad.serve.load import BODIES, Deadline, Load
 from cygrad.serve.refusal import Refusal
 from cygrad.serve.request import Request, read_request
 
@@ -26,6 +27,7 @@ Endpoint = Callable[[Mapping[str, str], Receive], Awaitable[Answer]]
 
 GET = ("GET", "HEAD")
 JSON = "application/json"
+ROWS_AT_ONCE = 1024  # predicted between two looks at the time
 logger = logging.getLogger("cygrad.serve")
 
 
@@ -40,11 +42,14 @@ class Application:
     Args:
         run: as ``cygrad.runs.load`` returns it.
         limits: on requests; by default those of ``Limits()``.
+
+    Requests that would take too much memory or time together are answered with 503.
     """
 
     def __init__(self, run: Run, limits: Limits | None = None) -> None:
         self.run = run
         self.limits = limits or Limits()
+        self.load = Load(self.limits.body)
         self.paths: dict[str, tuple[tuple[str, ...], Endpoint]] = {
             "/health": (GET, self.health),
             "/ping": (GET, self.health),
@@ -72,6 +77,8 @@ class Application:
             logger.exception("serve: a request failed")
             failure = Refusal(500, "the prediction failed; the server's log has the details")
             status, kind, content = 500, JSON, as_json(failure.content())
+        if status in (408, 503):  # the rest of a slow body is not worth waiting for
+            extra = [*extra, (b"connection", b"close")]
         headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(content)), *extra]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
@@ -97,51 +104,64 @@ class Application:
 
     async def invocations(self, headers: Mapping[str, str], receive: Receive) -> Answer:
         """Predict, in another thread."""
-        body = await self.read_body(headers, receive)
-        return JSON, await asyncio.to_thread(self.predict, body, headers.get("content-type", ""))
+        body = Body(self.load)
+        try:
+            await self.read_body(body, headers, receive)
+            async with self.load.turn(len(body.data), self.limits.work):
+                return JSON, await asyncio.to_thread(self.predict, body.data, headers.get("content-type", ""))
+        finally:
+            body.discard()
 
-    def predict(self, body: bytes, content_type: str) -> bytes:
+    def predict(self, body: bytes | bytearray, content_type: str) -> bytes:
         """The answer to the body of a request."""
-        request = read_request(body, content_type, self.limits.rows)
+        deadline = Deadline(self.limits.work)
+        request = read_request(body, content_type, self.limits.rows, self.limits.values)
         proba = wants_probabilities(request)
+        deadline.check()
         try:
             inputs = self.run.inputs(request.rows, request.columns)
-            predictions = self.run.predictions(inputs, proba)
+            del request
+            parts, size = [], 0
+            for start in range(0, len(inputs), ROWS_AT_ONCE):
+                deadline.check()
+                predictions = self.run.predictions(inputs[start : start + ROWS_AT_ONCE], proba)
+                parts.append(as_json(predictions)[1:-1])
+                size += len(parts[-1])
+                if size > BODIES * self.limits.body:
+                    raise Refusal(413, f"the answer would have more than {size} bytes; send fewer rows at a time")
         except ValueError as error:
             raise Refusal(400, " ".join(str(error).split())) from None
-        return as_json({"predictions": predictions})
+        return b'{"predictions": [' + b", ".join(parts) + b"]}"
 
-    async def read_body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+    async def read_body(self, body: Body, headers: Mapping[str, str], receive: Receive) -> None:
         """Read the whole body.
 
         Raises:
-            Refusal: with 413 if it is too large, 408 if it does not arrive in time, 415 if it is compressed.
+            Refusal: with 413 if it is too large, 408 if it does not arrive in time, 415 if it is compressed, 503 if
+                those of other requests take too much memory.
         """
-        body = Body(self.limits.body)
         length = headers.get("content-length", "")
-        if "expect" in headers and length.isdigit() and int(length) > self.limits.body:
-            raise body.refusal  # the client waits for permission to send
+        if "expect" in headers and length.isdecimal() and (len(length) > 18 or int(length) > self.limits.body):
+            raise body.too_large()  # the client waits for permission to send
         try:
             await asyncio.wait_for(body.receive(receive), self.limits.seconds)
         except (asyncio.TimeoutError, TimeoutError):
-            if body.size <= self.limits.body:
+            if body.refusal is None:
                 raise Refusal(408, f"the body did not arrive within {self.limits.seconds:g} seconds") from None
-        if body.size > self.limits.body:
+        if body.refusal is not None:
             raise body.refusal
         if (coding := headers.get("content-encoding", "identity").lower()) != "identity":
             raise Refusal(415, f"the body must not be compressed, got the content encoding {coding[:100]}")
-        return b"".join(body.parts)
 
 
 class Body:
-    """The body of a request. One that is too large is read to its end and discarded, because a client that is still
+    """The body of a request. One that is refused is read to its end and discarded, because a client that is still
     writing would not see the answer."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.size = 0
-        self.parts: list[bytes] = []
-        self.refusal = Refusal(413, f"the body may have at most {limit} bytes")
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.data = bytearray()
+        self.refusal: Refusal | None = None
 
     async def receive(self, receive: Receive) -> None:
         """Read to the end."""
@@ -150,13 +170,28 @@ class Body:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ConnectionError
-            part = message.get("body", b"")
-            self.size += len(part)
-            if self.size <= self.limit:
-                self.parts.append(part)
-            else:
-                self.parts.clear()
+            if self.refusal is None:
+                self.add(message.get("body", b""))
             more = message.get("more_body", False)
+
+    def add(self, part: bytes) -> None:
+        """Keep a part, or refuse the body."""
+        try:
+            if len(self.data) + len(part) > self.load.body:
+                raise self.too_large()
+            self.load.hold(len(part))
+            self.data += part
+        except Refusal as refusal:
+            self.refusal = refusal
+            self.discard()
+
+    def discard(self) -> None:
+        """Free the memory."""
+        self.load.release(len(self.data))
+        self.data = bytearray()
+
+    def too_large(self) -> Refusal:
+        return Refusal(413, f"the body may have at most {self.load.body} bytes")
 
 
 def headers_of(scope: dict[str, Any]) -> dict[str, str]:

@@ -20,7 +20,9 @@ class Limits:
     Args:
         body: bytes in the body.
         rows: rows in the table.
+        values: values in the table.
         seconds: until the body has arrived.
+        work: seconds to wait for other requests, and again to predict.
 
     Raises:
         ValueError: if a limit is not above 0.
@@ -28,10 +30,12 @@ class Limits:
 
     body: int = option(16 * 2**20, "BYTES", "largest body of a request, in bytes")
     rows: int = option(100_000, "N", "most rows in a request")
+    values: int = option(2**21, "N", "most values in a request")
     seconds: float = 60.0
+    work: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("body", "rows", "seconds"):
+        for name in ("body", "rows", "values", "seconds", "work"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"serve: the limit of {name} must be above 0, got {getattr(self, name)}")
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn
 
 from cygrad.serve.refusal import Refusal
@@ -18,6 +20,8 @@ __all__ = ["Request", "read_request"]
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 KINDS = ("application/json", "text/csv")
+MOST_NAMES = 100_000  # in an object
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:]', re.DOTALL)
 
 
 class Request(NamedTuple):
@@ -34,16 +38,17 @@ class Request(NamedTuple):
     params: dict[str, Any]
 
 
-def read_request(body: bytes, content_type: str, max_rows: int) -> Request:
+def read_request(body: bytes | bytearray, content_type: str, max_rows: int, max_values: int = 2**21) -> Request:
     """Parse the body of a request.
 
     Args:
         body: its bytes.
         content_type: the header of that name.
         max_rows: limit on the rows.
+        max_values: limit on the values.
 
     Raises:
-        Refusal: with 400 if the body is malformed, 413 if it has too many rows, 415 for another content type.
+        Refusal: with 400 if the body is malformed, 413 if it has too many rows or values, 415 for another content type.
 
     Example:
         >>> read_request(b'{"dataframe_records": [{"a": 1, "b": 2.5}]}', "application/json", max_rows=10)
@@ -62,12 +67,43 @@ def read_request(body: bytes, content_type: str, max_rows: int) -> Request:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Refusal(400, f"the body is not valid UTF-8 at byte {error.start}") from None
-    request = parse_csv_body(text) if kind == "text/csv" else parse_json_body(text)
+    check_size(text, kind, max_rows, max_values)
+    request = parse_csv_body(text, max_rows) if kind == "text/csv" else parse_json_body(text)
     if not request.rows:
         refuse("the request has no rows")
     if len(request.rows) > max_rows:
         raise Refusal(413, f"a request may have at most {max_rows} rows, got {len(request.rows)}")
     return request
+
+
+def check_size(text: str, kind: str, max_rows: int, max_values: int) -> None:
+    """Refuse a body, before it is parsed, that would then take much more memory than now. Every value but the first of
+    a row comes after a comma; in JSON, every row is in brackets or braces and every name before a colon. Rows of CSV
+    are counted while they are parsed."""
+    if kind != "text/csv" and (
+        text.count("[") + text.count("{") > max_rows + MOST_NAMES or text.count(":") > MOST_NAMES
+    ):
+        count_exactly(text, max_rows)
+    if text.count(",") > max_values + max_rows:
+        raise Refusal(413, f"a request may have at most {max_values} values")
+
+
+def count_exactly(text: str, max_rows: int) -> None:
+    """Refuse JSON with too many arrays and objects, or names in one object, without those inside of strings."""
+    containers, names = 0, [0]
+    for found in TOKEN.finditer(text):
+        token = found[0]
+        if token == ":":
+            names[-1] += 1
+            if names[-1] > MOST_NAMES:
+                raise Refusal(413, f"an object may have at most {MOST_NAMES} names")
+        elif token in "[{":
+            containers += 1
+            names.append(0)
+            if containers > max_rows + MOST_NAMES:
+                raise Refusal(413, f"a request may have at most {max_rows} rows")
+        elif token in "]}" and len(names) > 1:
+            names.pop()
 
 
 def refuse(why: str) -> NoReturn:
@@ -83,10 +119,15 @@ def shown(value: Any) -> str:
 # CSV
 
 
-def parse_csv_body(text: str) -> Request:
+def parse_csv_body(text: str, max_rows: int) -> Request:
     """Parse CSV; its values stay text."""
+    lines: list[list[str]] = []
     try:
-        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+        for line in csv.reader(io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline=""), strict=True):
+            if line:
+                lines.append(line)
+            if len(lines) > max_rows + 1:
+                raise Refusal(413, f"a request may have at most {max_rows} rows")
     except csv.Error as error:
         refuse(f"the body is not valid CSV ({error})")
     if not lines:
@@ -139,9 +180,14 @@ def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build a JSON object; refuse repeated names."""
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        refuse(f"an object has the name {shown(next(name for name in names if names.count(name) > 1))} twice")
+        refuse(f"an object has the name {shown(repeated(name for name, _ in pairs))} twice")
     return result
+
+
+def repeated(names: Iterable[str]) -> str:
+    """The first name that was there before."""
+    seen: set[str] = set()
+    return next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
 
 
 def type_name(value: Any) -> str:
@@ -231,13 +277,13 @@ def check_cells(rows: list[list[Any]], name: str) -> list[list[Any]]:
 
 
 def check_columns(columns: list[str]) -> None:
-    """Refuse repeated names."""
+    """Refuse repeated names, and too many."""
     if not columns:
         refuse("the request has no columns")
+    if len(columns) > MOST_NAMES:
+        raise Refusal(413, f"a request may have at most {MOST_NAMES} columns with names")
     if len(set(columns)) != len(columns):
-        seen: set[str] = set()
-        repeated = next(name for name in columns if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        refuse(f"the request has the column {shown(repeated)} twice")
+        refuse(f"the request has the column {shown(repeated(columns))} twice")
 
 
 def check_widths(rows: list[list[Any]], width: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -16,7 +17,7 @@ __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "serve"]
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 5000
 CONNECTIONS = 100  # open at once; more are answered 503
-SHUTDOWN_SECONDS = 5  # for requests in progress at Ctrl-C
+GRACE = 5  # seconds beyond the limit on the work of a request that the server waits for it when it stops
 
 
 def serve(
@@ -27,7 +28,8 @@ def serve(
     limits: Limits | None = None,
     started: Callable[[str], None] = print,
 ) -> None:
-    """Answer requests until Ctrl-C (SIGINT) or SIGTERM; see :class:`Application` for the paths.
+    """Answer requests until Ctrl-C (SIGINT) or SIGTERM, and then those in progress; see :class:`Application` for the
+    paths.
 
     Args:
         run: as ``cygrad.runs.load`` returns it.
@@ -42,20 +44,27 @@ def serve(
         ImportError: without the package uvicorn.
     """
     uvicorn = import_uvicorn()
-    from cygrad.serve.protocol import Protocol
+    from cygrad.serve.protocol import HEAD_SECONDS, Protocol
+
+    limits = limits or Limits()
+    seconds = limits.seconds + HEAD_SECONDS
+
+    class LimitedProtocol(Protocol):
+        body_seconds = seconds
+        most_connections = 2 * CONNECTIONS
 
     with listen(host, port) as listener:
         config = uvicorn.Config(
             Application(run, limits),
             lifespan="off",
             ws="none",
-            http=Protocol,
+            http=LimitedProtocol,
             log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,
             limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_graceful_shutdown=math.ceil(limits.work) + GRACE,
         )
         started(url_of(listener))
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
@@ -67,8 +76,8 @@ def listen(host: str, port: int) -> socket.socket:
     if not 0 <= port < 2**16:
         raise ValueError(f"serve: port must lie in 0 to 65535, got {port}")
     try:
-        family, _, _, _, location = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        family, kind, protocol, _, location = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)  # asyncio sets TCP_NODELAY if the protocol is known
     except (OSError, UnicodeError) as error:
         raise OSError(f"serve: {host}:{port} is not a valid address ({error})") from None
     try:
