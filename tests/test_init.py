@@ -245,7 +245,7 @@ def frozen():
         (lambda: init.orthogonal_(empty(2)), "orthogonal_: the tensor must have at least 2 dimensions"),
         (lambda: init.sparse_(empty(2), 0.5), "sparse_: the tensor must have 2 dimensions"),
         (lambda: init.sparse_(empty(2, 2), 1.5), r"sparse_: sparsity must lie in \[0, 1\], got 1.5"),
-        (lambda: init.ones_(frozen()), "constant_: the tensor's memory is read-only"),
+        (lambda: init.ones_(frozen()), "ones_: the tensor's memory is read-only"),
     ],
 )
 def test_bad_arguments(call, match):

@@ -1,12 +1,50 @@
-"""Arguments that can be given in two ways."""
+"""Arguments that can be given in two ways, and arguments of a wrong class."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
-__all__ = ["shape_argument"]
+__all__ = ["checked", "shape_argument", "wrong_argument"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def shape_argument(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The shape that ``f(2, 3)`` or ``f((2, 3))`` gives."""
     return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+
+
+CLASSES = {"Generator", "Module", "Tensor"}  # the annotations that `checked` knows
+
+
+def checked(function: F) -> F:
+    """Decorator: raise TypeError, naming function and parameter, where an argument has not the class of its annotation.
+
+    Nothing is checked before the call: an argument of another class ends in an AttributeError, which is explained.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except AttributeError as error:
+            problem = wrong_argument(function, args, kwargs)
+            if problem is None:
+                raise
+            raise TypeError(problem) from error
+
+    return cast(F, call)
+
+
+def wrong_argument(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+    """What is wrong with the first argument whose class is not that of its annotation."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
+    for name, value in [*zip(names, args), *kwargs.items()]:
+        wanted, _, optional = str(function.__annotations__.get(name)).partition(" | ")
+        known = wanted in CLASSES and optional in ("", "None") and not (value is None and optional)
+        if known and not any(base.__name__ == wanted for base in type(value).__mro__):
+            operation = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+            return f"{operation}: {name} must be a {wanted}, got {type(value).__name__}"
+    return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._arguments import shape_argument
+from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, DType, Nested, Size
 from cygrad.autograd import recording
 from cygrad.device import check_device
@@ -137,7 +137,12 @@ def from_dlpack(data: Any) -> Tensor:
 
     Args:
         data: an object that implements the DLPack protocol, on the CPU.
+
+    Raises:
+        TypeError: `data` does not implement the protocol.
     """
+    if not hasattr(data, "__dlpack__"):
+        raise TypeError(f"from_dlpack: expected an object of the DLPack protocol, got {type(data).__name__}")
     return Tensor(numeric("from_dlpack", np.from_dlpack(data)))
 
 
@@ -212,6 +217,7 @@ def full(
     return Tensor(numeric("full", kernels.pooled(np.full, size, value, dtype)), requires_grad)
 
 
+@checked
 def empty_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Create a tensor with uninitialized elements, in the shape and dtype of another.
 
@@ -223,6 +229,7 @@ def empty_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = Fals
     return empty(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+@checked
 def zeros_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Create a tensor of zeros, in the shape and dtype of another.
 
@@ -234,6 +241,7 @@ def zeros_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = Fals
     return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+@checked
 def ones_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Create a tensor of ones, in the shape and dtype of another.
 
@@ -245,6 +253,7 @@ def ones_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False
     return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+@checked
 def full_like(
     input: Tensor, fill_value: Tensor | np.generic | float, *, dtype: DType = None, requires_grad: bool = False
 ) -> Tensor:

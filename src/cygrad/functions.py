@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast, overload
 
 import numpy as np
 
+from cygrad._arguments import wrong_argument
 from cygrad._typing import Dim, Tensor
 from cygrad.autograd import Value, engine, recording
 from cygrad.ops import arithmetic, linear, reduce, shape
@@ -59,13 +60,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def requires_tensor(function: F) -> F:
-    """Decorator: raise TypeError, naming the function, if its first argument is not a tensor."""
+    """Decorator: raise TypeError, naming the function, if its first argument or another tensor is none."""
 
     @functools.wraps(function)
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(input, Value):
             raise TypeError(f"{function.__name__}: expected a tensor, got {type(input).__name__}")
-        return function(input, *args, **kwargs)
+        try:
+            return function(input, *args, **kwargs)
+        except AttributeError as error:
+            problem = wrong_argument(function, (input, *args), kwargs)
+            if problem is None:
+                raise
+            raise TypeError(problem) from error
 
     return cast(F, call)
 

@@ -63,7 +63,10 @@ class Generator:
 
         Raises:
             RuntimeError: the seed has more than 64 bits.
+            TypeError: the seed is not an integer.
         """
+        if not hasattr(seed, "__index__"):
+            raise TypeError(f"manual_seed: the seed must be an integer, got {type(seed).__name__}")
         number = seed.__index__()
         if not -(WORD // 2) <= number < WORD:
             raise RuntimeError(f"manual_seed: the seed must have at most 64 bits, got {number}")
@@ -136,7 +139,16 @@ def use_generator(generator: Generator) -> None:
 
 def numpy_generator(generator: Generator | None) -> np.random.Generator:
     """A NumPy generator for one use, from `generator` or the default one."""
-    return (current_generator() if generator is None else generator).numpy()
+    return source_of("random", generator).numpy()
+
+
+def source_of(operation: str, generator: Generator | None) -> Generator:
+    """`generator`, or the default one if it is None."""
+    if generator is None:
+        return current_generator()
+    if not isinstance(generator, Generator):
+        raise TypeError(f"{operation}: generator must be a Generator, got {type(generator).__name__}")
+    return generator
 
 
 def drawn(generator: Generator | None, method: str, *args: Any) -> Array:

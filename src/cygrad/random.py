@@ -7,7 +7,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from cygrad._arguments import shape_argument
+from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, DType, Size
 from cygrad.autograd import recording
 from cygrad.generator import (
@@ -106,6 +106,7 @@ def randn(*size: Size, generator: Generator | None = None, dtype: DType = None, 
     return Tensor(normal_array(shape_argument(size), dtype, generator), requires_grad)
 
 
+@checked
 def rand_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Draw samples from the uniform distribution on [0, 1), in the shape and dtype of `input`.
 
@@ -117,6 +118,7 @@ def rand_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False
     return rand(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+@checked
 def randn_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """Draw samples from N(0, 1), in the shape and dtype of `input`.
 
@@ -180,6 +182,7 @@ def permutation_array(n: int, dtype: DType, generator: Generator | None) -> Arra
     return drawn(generator, "permutation", n).astype(dtype, copy=False)
 
 
+@checked
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Draw 1 with the probability that `input` gives, else 0.
 
@@ -228,6 +231,7 @@ def scaled_normal_array(mean: Any, std: Any, shape: tuple[int, ...], generator: 
     return np.asarray(mean + std * normal_array(shape, dtype, generator), dtype)
 
 
+@checked
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad import autograd, functions
-from cygrad._arguments import shape_argument
+from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, DType, Nested, Operand, Size
 from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
@@ -222,6 +222,8 @@ class Tensor(TensorMethods):
 
     @data.setter
     def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"data: the new data must be a Tensor, got {type(value).__name__}")
         if value.dtype != self.dtype:
             raise RuntimeError(f"data: the new data is {value.dtype}, but the tensor is {self.dtype}")
         self.array = value.array
@@ -436,10 +438,12 @@ class Tensor(TensorMethods):
             )
         return result
 
+    @checked
     def view_as(self, other: Tensor) -> Tensor:
         """Return a view in the shape of `other`."""
         return self.view(other.shape)
 
+    @checked
     def reshape_as(self, other: Tensor) -> Tensor:
         """Return the elements in the shape of `other`."""
         return self.reshape(other.shape)
@@ -452,6 +456,7 @@ class Tensor(TensorMethods):
         """Return a view broadcast to a shape, in which −1 keeps a size."""
         return shape_ops.expand(self, size=shape_argument(size))
 
+    @checked
     def expand_as(self, other: Tensor) -> Tensor:
         """Return a view broadcast to the shape of `other`."""
         return shape_ops.expand(self, size=other.shape)
@@ -629,6 +634,7 @@ class Tensor(TensorMethods):
         """Convert the tensor to a dtype; without one, return its dtype."""
         return self.dtype if dtype is None else self.to(dtype)
 
+    @checked
     def type_as(self, other: Tensor) -> Tensor:
         """Convert the tensor to the dtype of `other`."""
         return self.to(other.dtype)

@@ -13,7 +13,7 @@ import cygrad as cg
 from cygrad import data, nn, optim
 from cygrad.data import augment
 
-__all__ = ["NAMES", "argument", "array", "odd", "ordinary", "tensor"]
+__all__ = ["NAMES", "argument", "array", "odd", "ordinary", "plainest", "tensor"]
 
 F = nn.functional
 
@@ -192,7 +192,7 @@ STRINGS = [
 ]
 ODDITIES = ["None", "True", "False", "()", "[]", "{}", "set()", "object()", "...", "slice(None)", "slice(None, None, -1)", "range(3)", "1j", "(0,)", "(-1,)", "(1, 2, 3)",
             "[[]]", "[[1.0], [2.0, 3.0]]", "[None]", "['a']", "(0, 0)", "(5, -7)", "(2**40,)", "(2**40, 2**40)", "(0, 2**62)", "(-1, -1)", "(nan,)", "lambda *a: a",
-            "int", "cg.Tensor", "nn.ReLU", "nn.ReLU()", "Rude()", "nested(100)", "nested(2000)", "cyclic()", "iter([])", "(x for x in [tensor()])", "memoryview(b'abcd')",
+            "int", "cg.Tensor", "nn.ReLU", "nn.ReLU()", "Rude()", "nested(60)", "cyclic()", "iter([])", "(x for x in [tensor()])", "memoryview(b'abcd')",
             "Exception()", "NotImplemented", "cg", "{'a': tensor()}", "[tensor(), None]", "[tensor((2, 3)), tensor((3, 2))]", "(tensor(), 'a')", "[uninitialized()]",
             "SimpleNamespace(shape=(2,), dtype='float64')", "type('T', (), {'__array__': lambda s, *a, **k: 3})()", "print"]  # fmt: skip
 SCALARS = ["np.float32(0.5)", "np.float64(nan)", "np.int64(-5)", "np.int8(1)", "np.uint64(2**64 - 1)", "np.bool_(True)", "np.array(3)", "np.array(2.5)",
@@ -280,6 +280,7 @@ POOLS: list[tuple[str, list[str]]] = [  # names of parameters, and what they may
     ("betas", ["(0.9, 0.99)"]),
     ("transforms", ["[augment.GaussianNoise(0.1)]"]),
 ]
+TENSORS = {"input", "self", "other", "tensor", "tensors", "a", "b", "vec", "vec2", "mat2", "data", "src", "x"}
 FITTING = {name: pool for names, pool in POOLS for name in names.split()}
 
 
@@ -288,9 +289,14 @@ def ordinary(rng: random.Random, name: str) -> str:
     pool = FITTING.get(name)
     if pool is not None:
         return rng.choice(pool)
-    if name in ("input", "self", "other", "tensor", "tensors", "a", "b", "vec", "vec2", "mat2", "data", "src", "x"):
+    if name in TENSORS:
         return a_tensor(rng)
     return rng.choice([a_tensor(rng), rng.choice(SMALL), rng.choice(UNIT)])
+
+
+def plainest(name: str) -> str:
+    """The same value for all parameters of a name, a simple one."""
+    return FITTING[name][0] if name in FITTING else "tensor()" if name in TENSORS else "1"
 
 
 def argument(rng: random.Random, name: str, oddness: float) -> str:

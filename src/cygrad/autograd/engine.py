@@ -237,7 +237,13 @@ class Op:
                 args, rest = args[: self.inputs], args[self.inputs :]
             else:
                 args, options = arrange(self, args, options)
-        return apply(self, args, rest, options)
+        try:
+            return apply(self, args, rest, options)
+        except AttributeError as error:  # an operand that is no tensor, where the op needs one
+            if not self.forward.__module__.startswith("cygrad."):
+                raise  # the op of a user, who wants to see it
+            got = ", ".join([type(value).__name__ for value in (*args, *rest, *options.values())])
+            raise TypeError(f"{self.name}: expected tensors, and options of the documented types, got {got}") from error
 
     def defaults(self) -> dict[str, Any]:
         """The options that a caller may omit, and their values."""

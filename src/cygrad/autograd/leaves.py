@@ -33,6 +33,8 @@ def with_gradient(values: list[Any]) -> list[Any]:
     ready = []
     for item in values:
         value = item
+        if value is None:  # which C types let pass
+            raise TypeError("expected tensors, got None among them")
         if value.grad_value is not None:
             ready.append(value)
     return ready
@@ -96,6 +98,8 @@ def arrays_in(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[list
         arrays = []
         for state in states:
             value: Value = state[name]
+            if value is None:
+                raise TypeError(f"the state's {name} must be a tensor, got None")
             arrays.append(value.array)
         columns.append(arrays)
     return columns
@@ -126,6 +130,8 @@ def zero_gradients(values: list[Any], set_to_none: bool) -> None:
         recorder.forget(values) if set_to_none else recorder.touch(values)
     for item in values:
         value = item
+        if value is None:
+            raise TypeError("expected tensors, got None among them")
         if set_to_none:
             value.grad_value = None
         elif value.grad_value is not None:

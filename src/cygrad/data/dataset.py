@@ -114,4 +114,6 @@ def as_tensor(value: Tensor | Array) -> Tensor:
 
 def permuter(generator: Permuter | None) -> Permuter:
     """The given generator, or the default one."""
+    if generator is not None and not hasattr(generator, "permutation"):
+        raise TypeError(f"generator must be a Generator, got {type(generator).__name__}")
     return current_generator() if generator is None else generator

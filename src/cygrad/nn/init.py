@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from cygrad._arguments import checked
 from cygrad._typing import Array
 from cygrad.generator import Generator, normal_array, uniform_array
 from cygrad.tensor import Tensor, set_values
@@ -73,6 +74,7 @@ GAINS = {
 }
 
 
+@checked
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill a tensor with values uniform in [a, b). As ``torch.nn.init.uniform_``.
 
@@ -88,6 +90,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     return tensor.uniform_(a, b, generator=generator)
 
 
+@checked
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill a tensor with values of N(mean, std²). As ``torch.nn.init.normal_``.
 
@@ -103,6 +106,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     return tensor.normal_(mean, std, generator=generator)
 
 
+@checked
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -162,6 +166,7 @@ def exponential(alpha: float, beta: float, count: int, generator: Generator | No
     return alpha - np.log1p(u * np.expm1(-alpha * (beta - alpha))) / alpha
 
 
+@checked
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill a tensor with one value. As ``torch.nn.init.constant_``.
 
@@ -172,16 +177,19 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     return set_values("constant_", tensor, np.full_like(tensor.array, val))
 
 
+@checked
 def ones_(tensor: Tensor) -> Tensor:
     """Fill a tensor with ones. As ``torch.nn.init.ones_``."""
-    return constant_(tensor, 1.0)
+    return set_values("ones_", tensor, np.ones_like(tensor.array))
 
 
+@checked
 def zeros_(tensor: Tensor) -> Tensor:
     """Fill a tensor with zeros. As ``torch.nn.init.zeros_``."""
-    return constant_(tensor, 0.0)
+    return set_values("zeros_", tensor, np.zeros_like(tensor.array))
 
 
+@checked
 def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with the identity, so that a linear layer passes on as many inputs as fit. As
     ``torch.nn.init.eye_``.
@@ -195,6 +203,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return set_values("eye_", tensor, np.eye(*shape, dtype=tensor.array.dtype))
 
 
+@checked
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Fill a convolution's weight so that it passes on its channels: 1 in the middle of the kernel from input channel i
     to output channel i of each group, 0 elsewhere. As ``torch.nn.init.dirac_``.
@@ -217,6 +226,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return set_values("dirac_", tensor, values)
 
 
+@checked
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill a tensor with values uniform in ±gain·√6/√(fan_in + fan_out), of variance gain²·2/(fan_in + fan_out). As
     ``torch.nn.init.xavier_uniform_``.
@@ -237,6 +247,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
     return set_values("xavier_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
 
 
+@checked
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill a tensor with values of N(0, gain²·2/(fan_in + fan_out)). As ``torch.nn.init.xavier_normal_``. X. Glorot,
     Y. Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", equation 12.
@@ -250,6 +261,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
     return set_values("xavier_normal_", tensor, std * normal_like(tensor, generator))
 
 
+@checked
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0,
@@ -272,6 +284,7 @@ def kaiming_uniform_(
     return set_values("kaiming_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
 
 
+@checked
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0,
@@ -297,6 +310,7 @@ def kaiming_normal_(
     return set_values("kaiming_normal_", tensor, std * normal_like(tensor, generator))
 
 
+@checked
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """Fill a tensor with a random matrix whose rows or columns, whichever are fewer, are orthogonal with norm gain. As
     ``torch.nn.init.orthogonal_``.
@@ -322,6 +336,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     return set_values("orthogonal_", tensor, gain * (q.T if wide else q).reshape(shape))
 
 
+@checked
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
     """Fill a matrix with values of N(0, std²), of which ⌈sparsity·rows⌉ in every column are zero. As
     ``torch.nn.init.sparse_``. J. Martens (2010), "Deep learning via Hessian-free optimization".

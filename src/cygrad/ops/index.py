@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad._arguments import checked
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
 from cygrad.ops.axes import checked_axis
@@ -283,6 +284,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, None, Array | None]:
     )
 
 
+@checked
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """Return the elements where mask is true, as a 1-D tensor.
 

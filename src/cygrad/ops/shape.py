@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
+from cygrad._arguments import checked
 from cygrad._typing import Array, Dim, DType, Tensor
-from cygrad.autograd import Node, Op, op
+from cygrad.autograd import Node, Op, Value, op
 from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
 
@@ -171,6 +172,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """
     if not tensors:
         raise ValueError("stack: expected at least one tensor, got none")
+    for t in tensors:
+        if not isinstance(t, Value):
+            raise TypeError(f"stack: expected tensors, got {type(t).__name__} among them")
     shape = tensors[0].shape
     for t in tensors:
         if t.shape != shape:
@@ -383,6 +387,7 @@ def _(ctx: Node, dy: Array) -> Array:
     return dx
 
 
+@checked
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the diagonal of a matrix, or the matrix with a given diagonal.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cygrad._arguments import checked
 from cygrad.optim.optimizer import Group
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["decay_groups"]
 
 
+@checked
 def decay_groups(module: Module, weight_decay: float) -> list[Group]:
     """Split a module's parameters into two groups: weights, which decay, and biases and norm weights, which do not. A
     weight is a parameter with at least two dimensions.

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from cygrad._arguments import checked
 from cygrad._typing import Array
 from cygrad.autograd import no_grad, recording
 from cygrad.nn.module import Module
 from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d
-from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, check_strategy, one_per_group
+from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, check_strategy, groups_of, one_per_group
 from cygrad.tensor import Tensor
 
 __all__ = [
@@ -115,6 +116,7 @@ class AveragedModel(Module):
 
     n_averaged: Tensor
 
+    @checked
     def __init__(
         self,
         model: Module,
@@ -157,6 +159,7 @@ class AveragedModel(Module):
         return [*module.parameters(), *buffers]
 
 
+@checked
 def update_bn(loader: Iterable[Any], model: Module, device: str | None = None) -> None:
     """Recompute the running statistics of all batch norm layers as the mean over a loader's batches. A model with
     averaged weights needs this, since its copied statistics belong to other weights. As
@@ -227,9 +230,8 @@ class SWALR(LRScheduler):
         check_strategy("SWALR", anneal_strategy)
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(f"SWALR: anneal_epochs must be an integer of at least 0, got {anneal_epochs!r}")
-        for group, rate in zip(
-            optimizer.param_groups, one_per_group("SWALR: swa_lr", swa_lr, optimizer.param_groups), strict=True
-        ):
+        groups = groups_of("SWALR", optimizer)
+        for group, rate in zip(groups, one_per_group("SWALR: swa_lr", swa_lr, groups), strict=True):
             group["swa_lr"] = rate
         self.anneal_epochs = anneal_epochs
         self.anneal_strategy = anneal_strategy

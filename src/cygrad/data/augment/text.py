@@ -80,6 +80,8 @@ def row_lengths(tokens: Array, padding: int) -> Array:
 def flatten_synonyms(op: str, synonyms: Synonyms) -> tuple[Array, Array]:
     """The synonyms of all tokens, concatenated, and the offset at which each token's begin: those of token t are
     ``every[starts[t]:starts[t + 1]]``. Returns (starts, every)."""
+    if not isinstance(synonyms, Mapping):
+        raise TypeError(f"{op}: synonyms must map tokens to lists of tokens, got {type(synonyms).__name__}")
     for token, others in synonyms.items():
         if any(not isinstance(each, (int, np.integer)) for each in (token, *others)) or token < 0:
             raise TypeError(

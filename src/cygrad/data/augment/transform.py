@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import recording
-from cygrad.generator import Generator, current_generator
+from cygrad.generator import Generator, source_of
 from cygrad.tensor import Tensor
 
 __all__ = ["ImageTransform", "Transform", "require_images"]
@@ -45,7 +45,7 @@ class Transform:
             raise TypeError(f"{type(self).__name__}: expected a batch, got no arguments")
         recording.reading("augmentation")
         parts = [part.array if isinstance(part, Tensor) else part for part in batch]
-        changed = self.apply(parts, current_generator() if generator is None else generator)
+        changed = self.apply(parts, source_of(type(self).__name__, generator))
         result = tuple(
             Tensor(np.asarray(new)) if isinstance(old, Tensor) and not isinstance(new, Tensor) else new
             for old, new in zip(batch, changed, strict=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cygrad import _kernels as kernels
 from cygrad.autograd import engine, recording
-from cygrad.generator import Generator, current_generator
+from cygrad.generator import Generator, source_of
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.dropout import dropout_at
 
@@ -45,7 +45,7 @@ def dropout(
         raise ValueError(f"dropout: p must lie in [0, 1], got {p}")
     if not training or p == 0:
         return input
-    source = current_generator() if generator is None else generator
+    source = source_of("dropout", generator)
     seed, offset = source.advance(kernels.dropout_draws(input.array))
     result = dropout_at(input, p, seed, offset)
     recorder = recording.recorder()

@@ -50,11 +50,15 @@ def batch_norm(
             [ 1.]])
     """
     check_tensor("batch_norm", "input", input)
-    mean = None if running_mean is None else running_mean.array
-    var = None if running_var is None else running_var.array
+    try:
+        mean = None if running_mean is None else running_mean.array
+        var = None if running_var is None else running_var.array
+        counter = None if batches is None else batches.array
+    except AttributeError as error:
+        given = [type(value).__name__ for value in (running_mean, running_var, batches)]
+        raise TypeError(f"batch_norm: running_mean, running_var and batches must be tensors, got {given}") from error
     if not training:
         return batch_norm_evaluation(input, weight, bias, mean, var, eps)
-    counter = None if batches is None else batches.array
     y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counter)
     if running_mean is not None:
         running_mean.version.value += 1
@@ -91,7 +95,8 @@ def layer_norm(
     if not shape or input.shape[input.ndim - len(shape) :] != shape or input.ndim < len(shape):
         raise RuntimeError(f"layer_norm: input has shape {input.shape}, which does not end in {shape}")
     for name, parameter in (("weight", weight), ("bias", bias)):
-        if parameter is not None and parameter.shape != shape:
+        if parameter is not None and getattr(parameter, "shape", None) != shape:
+            check_tensor("layer_norm", name, parameter)
             raise RuntimeError(f"layer_norm: {name} has shape {parameter.shape}, wanted {shape}")
     return layer_norm_rows(input, weight, bias, normalized_shape=shape, eps=eps)
 

@@ -47,7 +47,7 @@ class LRScheduler:
 
     def __init__(self, optimizer: HasGroups, last_epoch: int = -1) -> None:
         self.optimizer = optimizer
-        for i, group in enumerate(optimizer.param_groups):
+        for i, group in enumerate(groups_of(type(self).__name__, optimizer)):
             if last_epoch == -1:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
@@ -139,6 +139,13 @@ class LRScheduler:
     def _scaled(self, factor: float) -> list[float]:
         """Return the current rates times a factor."""
         return [rate * factor for rate in self._rates()]
+
+
+def groups_of(name: str, optimizer: HasGroups) -> list[dict[str, Any]]:
+    """The optimizer's parameter groups."""
+    if not hasattr(optimizer, "param_groups"):
+        raise TypeError(f"{name}: optimizer must be an Optimizer, got {type(optimizer).__name__}")
+    return optimizer.param_groups
 
 
 def one_per_group(name: str, value: float | Sequence[float], groups: list[dict[str, Any]]) -> list[float]:

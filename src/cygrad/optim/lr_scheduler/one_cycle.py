@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, check_strategy, one_per_group
+from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, check_strategy, groups_of, one_per_group
 
 __all__ = ["OneCycleLR"]
 
@@ -66,7 +66,7 @@ class OneCycleLR(LRScheduler):
         if not 0 <= pct_start <= 1:
             raise ValueError(f"OneCycleLR: pct_start must lie in [0, 1], got {pct_start}")
         check_strategy("OneCycleLR", anneal_strategy)
-        groups = optimizer.param_groups
+        groups = groups_of("OneCycleLR", optimizer)
         if cycle_momentum and not all("betas" in group or "momentum" in group for group in groups):
             raise ValueError(
                 "OneCycleLR: the parameter groups have neither momentum nor betas to cycle; use cycle_momentum=False"

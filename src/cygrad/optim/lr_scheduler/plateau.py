@@ -9,7 +9,7 @@ from typing import SupportsFloat
 import numpy as np
 
 from cygrad.autograd import recording
-from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, one_per_group
+from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, groups_of, one_per_group
 
 __all__ = ["ReduceLROnPlateau"]
 
@@ -67,7 +67,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.threshold = threshold
         self.threshold_mode = threshold_mode
         self.cooldown = cooldown
-        self.min_lrs = one_per_group("ReduceLROnPlateau: min_lr", min_lr, optimizer.param_groups)
+        self.min_lrs = one_per_group("ReduceLROnPlateau: min_lr", min_lr, groups_of("ReduceLROnPlateau", optimizer))
         self.eps = eps
         self.last_epoch = 0
         self.best = math.inf if mode == "min" else -math.inf

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cygrad.autograd import recording
-from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler
+from cygrad.optim.lr_scheduler.base import HasGroups, LRScheduler, groups_of
 from cygrad.optim.lr_scheduler.plateau import ReduceLROnPlateau
 
 __all__ = ["SequentialLR"]
@@ -57,12 +57,12 @@ class SequentialLR(LRScheduler):
         for i, scheduler in enumerate(schedulers):
             if isinstance(scheduler, ReduceLROnPlateau):
                 raise ValueError(f"SequentialLR: scheduler {i} is a ReduceLROnPlateau, which needs a metric")
-            if scheduler.optimizer is not optimizer:
+            if getattr(scheduler, "optimizer", None) is not optimizer:
                 raise ValueError(f"SequentialLR: scheduler {i} belongs to a different optimizer")
         self._schedulers = list(schedulers)
         self._milestones = list(milestones)
         # The constructor of each scheduler has set its first rate; only the first scheduler's counts.
-        for group in optimizer.param_groups:
+        for group in groups_of("SequentialLR", optimizer):
             group["lr"] = group["initial_lr"]
         for scheduler in schedulers:
             scheduler._undo()
