@@ -78,3 +78,39 @@ def test_sdist_holds_what_is_tracked(tmp_path):
     assert not {name for name in wanted - packed if not name.startswith(LEFT_OUT_OF_SDIST)}
     built = (".so", ".pyd", ".o", "_blocks.pxd", "_activations.pxi", "_kernels.c", "engine.c")
     assert not {name for name in packed if name.endswith(built)}
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.skipif(not WORKFLOWS, reason="the workflows are not next to the tests")
+def test_every_action_is_pinned_to_a_commit_and_names_its_version():
+    for path in WORKFLOWS:
+        for use in re.findall(r"uses: (.*)", path.read_text(encoding="utf-8")):
+            assert use.startswith("./") or re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*", use), f"{path.name}: {use}"
+
+
+@pytest.mark.skipif(not WORKFLOWS, reason="the workflows are not next to the tests")
+def test_one_action_has_one_version():
+    uses = [use for path in WORKFLOWS for use in re.findall(r"uses: ([\w.-]+/[\w.-]+)\S*@(\S+)", path.read_text(encoding="utf-8"))]
+    assert len({action for action, _ in uses}) == len(set(uses))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_may_only_read_unless_a_job_says_otherwise(path):
+    text = path.read_text(encoding="utf-8")
+    assert re.search(r"^permissions:\n  contents: read\n", text, re.MULTILINE), path.name
+    for line in re.findall(r"^.*: write.*$", text, re.MULTILINE):
+        assert line.startswith("      "), f"{path.name}: {line.strip()} holds for all jobs"
+
+
+@pytest.mark.skipif(not (ROOT / ".ci").exists(), reason="the pinned requirements are not next to the tests")
+def test_build_requirements_are_pinned_by_hash():
+    wanted = re.search(r"^requires = \[(.*)\]", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    pins = (ROOT / ".ci" / "build-requirements.txt").read_text(encoding="utf-8")
+    for name, least in re.findall(r'"([\w-]+)>=([\d.]+)"', wanted):
+        found = re.findall(rf"^{name}==([\d.]+).* \\\n    --hash=sha256:", pins, re.MULTILINE | re.IGNORECASE)
+        assert found, f"{name} is not pinned"
+        for version in found:
+            assert tuple(map(int, version.split("."))) >= tuple(map(int, least.split("."))), f"{name}=={version}"
+    assert len(re.findall(r"^[\w-]+==", pins, re.MULTILINE)) == len(re.findall(r"^[\w-]+==.*\n    --hash", pins, re.MULTILINE))
