@@ -122,8 +122,9 @@ class Eager(Fuzzer[Program]):
     """Programs against PyTorch: values, gradients, in-place writes, refusals."""
 
     name = "eager"
-    requires = ("torch",)
+    requires = ("torch", "torch._dynamo")  # PyTorch imports the second with its first optimizer
     quick = 0
+    timeout = 60.0
 
     def start(self) -> None:
         import torch
