@@ -22,6 +22,7 @@ static struct {
     cg_condition wake;
     cg_kernel kernel;
     const void *args;
+    uint64_t float_mode; /* of the caller: rounding, and whether subnormal numbers are flushed to zero */
     uint64_t signal; /* launches so far << SHARE_BITS | shares of the last one */
     int64_t done;    /* shares that workers have finished */
     int sleepers, workers, threads;
@@ -89,6 +90,7 @@ static CG_THREAD_RESULT worker(void *arg) {
         seen = wait_for_signal(seen);
         int64_t shares = (int64_t)(seen & ((1 << SHARE_BITS) - 1));
         if (index >= shares) continue;
+        cg_set_float_mode(pool.float_mode);
         pool.kernel(pool.args, (cg_share){index, shares, memory});
         __atomic_add_fetch(&pool.done, 1, __ATOMIC_RELEASE);
     }
@@ -137,6 +139,7 @@ static void start_workers(int wanted) {
 static void run_on_workers(cg_kernel kernel, const void *args, int64_t shares, void *memory) {
     pool.kernel = kernel;
     pool.args = args;
+    pool.float_mode = cg_float_mode();
     __atomic_store_n(&pool.done, 0, __ATOMIC_RELAXED);
     uint64_t launches = (pool.signal >> SHARE_BITS) + 1;
     __atomic_store_n(&pool.signal, launches << SHARE_BITS | (uint64_t)shares, __ATOMIC_SEQ_CST);

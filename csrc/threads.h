@@ -58,4 +58,25 @@ static inline void cg_pause(void) {
 #endif
 }
 
+/* How this thread's arithmetic rounds, and whether it flushes subnormal numbers to zero: other libraries change it. */
+#if defined(__x86_64__) || defined(_M_X64)
+enum { CG_FLOAT_CONTROL = 0xffc0 }; /* MXCSR without its exception flags */
+static inline uint64_t cg_float_mode(void) { return __builtin_ia32_stmxcsr() & CG_FLOAT_CONTROL; }
+static inline void cg_set_float_mode(uint64_t mode) {
+    if (mode != cg_float_mode()) __builtin_ia32_ldmxcsr((unsigned)mode);
+}
+#elif defined(__aarch64__)
+static inline uint64_t cg_float_mode(void) {
+    uint64_t mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    return mode;
+}
+static inline void cg_set_float_mode(uint64_t mode) {
+    if (mode != cg_float_mode()) __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+}
+#else
+static inline uint64_t cg_float_mode(void) { return 0; }
+static inline void cg_set_float_mode(uint64_t mode) { (void)mode; }
+#endif
+
 #endif

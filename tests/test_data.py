@@ -158,14 +158,73 @@ def test_epochs_differ():
     assert first != second != [list(range(50))]
 
 
-def test_batches_in_order_are_views():
-    dataset = labelled(10)
-    for part in (dataset, data.Subset(dataset, [4, 5, 6, 7]), data.Subset(dataset, range(3, 9))):
-        for batch in data.DataLoader(part, 3):
-            for tensor, whole in zip(batch, dataset.tensors, strict=True):
-                assert np.shares_memory(tensor.array, whole.array)
-    for x, _ in data.DataLoader(data.Subset(dataset, [4, 5, 7]), 3):
-        assert not np.shares_memory(x.array, dataset.tensors[0].array)
+def with_memory(make):
+    """A dataset over arrays, and the arrays."""
+    x, y = np.arange(24.0, dtype=np.float32).reshape(12, 2), np.arange(12)
+    return make(x, y), (x, y)
+
+
+def changed_in_place(x, *rest):
+    x += 1
+    return (x, *rest)
+
+
+DATASETS = {
+    "arrays": lambda x, y: data.TensorDataset(x, y),
+    "tensors": lambda x, y: data.TensorDataset(cg.from_numpy(x), cg.from_numpy(y)),
+    "subset in order": lambda x, y: data.Subset(data.TensorDataset(x, y), [4, 5, 6, 7]),
+    "subset of a range": lambda x, y: data.Subset(data.TensorDataset(x, y), range(3, 9)),
+    "subset of a subset": lambda x, y: data.Subset(data.Subset(data.TensorDataset(x, y), range(3, 9)), [0, 1, 2]),
+    "random split": lambda x, y: data.random_split(data.TensorDataset(x, y), [6, 6])[0],
+    "whole split": lambda x, y: data.random_split(data.TensorDataset(x, y), [1.0])[0],
+    "list of pairs": lambda x, y: list(zip(x, y)),
+    "list of dicts": lambda x, y: [{"x": a, "y": [b]} for a, b in zip(x, y)],
+    "array": lambda x, y: x,
+}
+LOADING = {
+    "plain": {}, "last dropped": {"drop_last": True}, "shuffled": {"shuffle": True}, "sampler": {"sampler": range(3)},
+    "threads": {"num_workers": 2}, "collate_fn": {"collate_fn": lambda items: items}, "one": {"batch_size": 1, "collate_fn": lambda items: items[0]},
+    "transform": {"transform": changed_in_place},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", LOADING)
+@pytest.mark.parametrize("make", DATASETS)
+def test_batches_are_not_the_datasets_memory(make, options):
+    if options == "transform" and make in ("list of dicts", "array"):
+        pytest.skip("the transform takes inputs and targets")
+
+    def change(part):
+        if isinstance(part, dict):
+            part = list(part.values())
+        if isinstance(part, (list, tuple)):
+            for item in part:
+                change(item)
+        elif isinstance(part, cg.Tensor):
+            part.array[...] = 99
+        elif isinstance(part, np.ndarray):
+            part[...] = 99
+
+    dataset, arrays = with_memory(DATASETS[make])
+    before = [array.copy() for array in arrays]
+    for batch in data.DataLoader(dataset, **{"batch_size": 2, **LOADING[options]}):
+        change(batch)
+    for array, copy in zip(arrays, before):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_a_model_that_works_in_place_leaves_the_data_alone():
+    dataset, (x, _) = with_memory(DATASETS["arrays"])
+    x -= 10
+    before = x.copy()
+    model = cg.nn.Sequential(cg.nn.ReLU(inplace=True), cg.nn.Linear(2, 12))
+    optimizer = cg.optim.SGD(model.parameters(), 0.1)
+    trainer = cg.train.Trainer(model, cg.nn.functional.cross_entropy, optimizer, progress=False)
+    trainer.fit(data.DataLoader(dataset, 4), data.DataLoader(dataset, 4), epochs=2, check_leakage=False)
+    cg.train.evaluate(model, data.DataLoader(dataset, 4), cg.nn.functional.cross_entropy)
+    cg.train.predict(model, x)
+    cg.train.predict(model, cg.from_numpy(x))
+    np.testing.assert_array_equal(x, before)
 
 
 def test_batches_of_noncontiguous_arrays_are_contiguous():

@@ -199,6 +199,7 @@ PURE = [
 @pytest.mark.parametrize("row", PURE, ids=lambda row: row.name)
 def test_ops_agree(tmp_path, row):
     path, exported, refused = tmp_path / "op.onnx", 0, set()
+    tolerance = 1e-3 if row.name.endswith("_far") else TOLERANCE  # ONNX Runtime rounds a mean of 10,000 to float32
     rng = np.random.default_rng(zlib.crc32(row.name.encode()))
     for number, sample in enumerate(row.samples(rng, np.float32)):
         model = Sampled(row.op, sample)
@@ -212,7 +213,7 @@ def test_ops_agree(tmp_path, row):
         exported += 1
         with np.errstate(all="ignore"):
             for got, want in zip(run(path, *model.arrays), expected(model, *model.arrays), strict=True):
-                assert difference(got, want) <= TOLERANCE, sample
+                assert difference(got, want) <= tolerance, sample
     assert all(text.startswith("export: the op ") for text in refused)
     assert exported or not model.arrays or refused
 

@@ -194,3 +194,152 @@ CLASSES = [
 def test_docstrings_name_every_argument_of_the_constructor(cls):
     missing = [arg for arg in inspect.signature(cls).parameters if not re.search(rf"^ +{arg}: ", cls.__doc__, re.M)]
     assert not missing, f"{cls.__name__} does not document {missing}"
+
+
+OPTIMIZERS = {
+    "SGD": lambda p: cg.optim.SGD(p, 0.1),
+    "SGD with momentum": lambda p: cg.optim.SGD(p, 0.1, momentum=0.9, nesterov=True),
+    "Adam": lambda p: cg.optim.Adam(p, 0.1),
+    "Adam with amsgrad": lambda p: cg.optim.Adam(p, 0.1, amsgrad=True),
+    "AdamW": lambda p: cg.optim.AdamW(p, 0.1),
+    "RMSprop": lambda p: cg.optim.RMSprop(p, 0.1),
+    "RMSprop, centered": lambda p: cg.optim.RMSprop(p, 0.1, centered=True, momentum=0.5),
+    "Adagrad": lambda p: cg.optim.Adagrad(p, 0.1),
+}
+
+
+def stepped(make):
+    """Two parameters and their optimizer after a step."""
+    params = [cg.tensor(np.arange(1.0, 7.0, dtype=np.float32).reshape(2, 3), requires_grad=True), cg.ones(4, requires_grad=True)]
+    optimizer = make(params)
+    step(optimizer, params)
+    return optimizer, params
+
+
+def step(optimizer, params):
+    optimizer.zero_grad()
+    sum((p * p).sum() for p in params).backward()
+    optimizer.step()
+
+
+def snapshot(optimizer):
+    """Everything that a state could change, by value."""
+    groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+    state = {
+        id(p): {name: v if name == "step" else v.array.copy().tolist() for name, v in entry.items()}
+        for p, entry in optimizer.state.items()
+    }
+    return repr((groups, state))
+
+
+@pytest.mark.parametrize("target", OPTIMIZERS)
+@pytest.mark.parametrize("source", OPTIMIZERS)
+def test_a_state_of_another_optimizer_is_refused(source, target):
+    """Of the same kind it is loaded, and steps then go on as those of the source."""
+    state = stepped(OPTIMIZERS[source])[0].state_dict()
+    optimizer, params = stepped(OPTIMIZERS[target])
+    before = snapshot(optimizer)
+    if source.split()[0].rstrip(",W") != target.split()[0].rstrip(",W"):
+        with pytest.raises(ValueError, match="load_state_dict: the state is that of another optimizer: a group lacks"):
+            optimizer.load_state_dict(state)
+        assert snapshot(optimizer) == before
+        return
+    optimizer.load_state_dict(state)
+    step(optimizer, params)
+    other, other_params = stepped(OPTIMIZERS[source])
+    step(other, other_params)
+    if source == target:
+        for p, q in zip(params, other_params):
+            np.testing.assert_array_equal(p.array, q.array)
+
+
+def changed(path, value):
+    """A function that changes one entry of a state dict; DELETED removes it."""
+
+    def change(state):
+        place = state
+        for key in path[:-1]:
+            place = place[key]
+        if value is DELETED:
+            del place[path[-1]]
+        else:
+            place[path[-1]] = value(place[path[-1]]) if callable(value) else value
+
+    return change
+
+
+DELETED = object()
+STATE = ("state", 0)
+GROUP = ("param_groups", 0)
+BROKEN = {
+    "no groups": changed(("param_groups",), DELETED),
+    "no state": changed(("state",), DELETED),
+    "groups of another kind": changed(("param_groups",), "abc"),
+    "a group of another kind": changed(GROUP, [1, 2]),
+    "a group without params": changed((*GROUP, "params"), DELETED),
+    "another group": changed(("param_groups",), lambda groups: groups * 2),
+    "a parameter less": changed((*GROUP, "params"), [0]),
+    "a parameter twice": changed((*GROUP, "params"), [0, 0]),
+    "an index of another kind": changed((*GROUP, "params"), [0, "b"]),
+    "state of an unknown parameter": changed(("state", 7), {"step": 1}),
+    "state of no parameter": changed(("state", "weight"), {"step": 1}),
+    "state of another kind": changed(("state",), [1]),
+    "an entry of another kind": changed(STATE, 3),
+    "an option less": changed((*GROUP, "eps"), DELETED),
+    "a negative rate": changed((*GROUP, "lr"), -1.0),
+    "a rate of NaN": changed((*GROUP, "lr"), float("nan")),
+    "a rate of text": changed((*GROUP, "lr"), "0.1"),
+    "no rate": changed((*GROUP, "lr"), None),
+    "betas out of range": changed((*GROUP, "betas"), (0.9, 1.0)),
+    "one beta": changed((*GROUP, "betas"), (0.9,)),
+    "betas of text": changed((*GROUP, "betas"), ("a", "b")),
+    "a number for a flag": changed((*GROUP, "amsgrad"), 0.5),
+    "a tensor less": changed((*STATE, "exp_avg"), DELETED),
+
+    "another shape": changed((*STATE, "exp_avg"), lambda t: cg.ones(3, 2)),
+    "a shape that broadcasts": changed((*STATE, "exp_avg"), lambda t: cg.ones(1)),
+    "integers": changed((*STATE, "exp_avg"), lambda t: t.long()),
+    "complex numbers": changed((*STATE, "exp_avg"), lambda t: t.numpy().astype(np.complex64)),
+    "text": changed((*STATE, "exp_avg"), np.full((2, 3), "a")),
+    "objects": changed((*STATE, "exp_avg"), lambda t: t.numpy().astype(object)),
+    "negative steps": changed((*STATE, "step"), -1),
+    "half a step": changed((*STATE, "step"), 1.5),
+    "steps of NaN": changed((*STATE, "step"), float("nan")),
+    "steps of text": changed((*STATE, "step"), "1"),
+    "several steps": changed((*STATE, "step"), np.ones(2)),
+    "the last entry broken": changed(("state", 1, "exp_avg_sq"), lambda t: cg.ones(5)),
+}
+
+
+
+@pytest.mark.parametrize("reason", BROKEN)
+def test_a_state_is_checked_whole_before_anything_changes(reason):
+    optimizer, _ = stepped(OPTIMIZERS["Adam"])
+    before = snapshot(optimizer)
+    source, params = stepped(lambda p: cg.optim.Adam(p, 0.5))
+    step(source, params)
+    state = source.state_dict()
+    BROKEN[reason](state)
+    with pytest.raises(ValueError, match="Adam: "):
+        optimizer.load_state_dict(state)
+    assert snapshot(optimizer) == before
+
+
+@pytest.mark.parametrize("state", [None, 3, [], "abc", {}])
+def test_a_state_of_another_form_is_refused(state):
+    optimizer, _ = stepped(OPTIMIZERS["SGD"])
+    with pytest.raises(ValueError, match="the state must be a dict with the keys param_groups and state"):
+        optimizer.load_state_dict(state)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_pytorchs_state_is_loaded(name):
+    parameter = torch.ones(3, requires_grad=True)
+    theirs = getattr(torch.optim, name)([parameter], 0.1)
+    parameter.grad = torch.ones(3)
+    theirs.step()
+    p = cg.ones(3, requires_grad=True)
+    ours = getattr(cg.optim, name)([p], 0.2)
+    ours.load_state_dict(theirs.state_dict())
+    assert ours.param_groups[0]["lr"] == 0.1
+    assert len(ours.state) == len(theirs.state) and all(entry["step"] == 1 for entry in ours.state.values())

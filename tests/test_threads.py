@@ -52,6 +52,31 @@ def test_several_callers_at_once(threads):
     assert not wrong
 
 
+def test_flushed_subnormals_of_the_caller_reach_every_share():
+    """Other libraries switch a thread to flush subnormal numbers; the bits then still don't depend on the thread count."""
+    torch = pytest.importorskip("torch")
+    x = np.full(1 << 21, 1e-39, np.float32)
+    one = np.ones(1, np.float32)
+    before = kernels.num_threads()
+    results = {}
+    try:
+        for count in (4, 1):  # workers that were started in the usual mode
+            kernels.set_num_threads(count)
+            kernels.relu(X)
+            results["usual", count] = kernels.mul(x, one)
+            if not torch.set_flush_denormal(True):
+                pytest.skip("this processor has no such mode")
+            results["flushed", count] = kernels.mul(x, one)
+            torch.set_flush_denormal(False)
+            results["usual again", count] = kernels.mul(x, one)
+    finally:
+        torch.set_flush_denormal(False)
+        kernels.set_num_threads(before)
+    for mode, value in (("usual", x), ("flushed", 0 * x), ("usual again", x)):
+        for count in (4, 1):
+            np.testing.assert_array_equal(results[mode, count].view(np.uint32), value.view(np.uint32), f"{mode}, {count} threads")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_computes(threads):

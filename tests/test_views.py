@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -152,6 +154,68 @@ def test_every_basic_index_is_a_view_that_shares_its_version(case):
     before = x.version.value
     view.fill_(1)
     assert x.version.value > before and (x == 1).sum().item() == view.numel()
+
+
+VIEWS = {
+    "index": lambda x: x[1], "slice": lambda x: x[:, ::2], "ellipsis": lambda x: x[...], "new axis": lambda x: x[None],
+    "view": lambda x: x.view(6, 4), "view(-1)": lambda x: x.view(-1), "view_as": lambda x: x.view_as(x),
+    "reshape": lambda x: x.reshape(2, 12), "reshape_as": lambda x: x.reshape_as(x), "flatten": lambda x: x.flatten(),
+    "unflatten": lambda x: x.unflatten(1, (2, 3)), "permute": lambda x: x.permute(1, 0), "T": lambda x: x.T, "mT": lambda x: x.mT,
+    "t": lambda x: x.t(), "transpose": lambda x: x.transpose(0, 1), "swapaxes": lambda x: x.swapaxes(0, 1),
+    "movedim": lambda x: x.movedim(0, 1), "expand": lambda x: x[:1].expand(4, 6), "expand_as": lambda x: x[:1].expand_as(x),
+    "broadcast_to": lambda x: x[:1].broadcast_to((4, 6)), "squeeze": lambda x: x[:1].squeeze(0), "unsqueeze": lambda x: x.unsqueeze(0),
+    "diagonal": lambda x: x.diagonal(), "narrow": lambda x: x.narrow(0, 1, 2), "select": lambda x: x.select(0, 1),
+    "split": lambda x: x.split(2)[1], "chunk": lambda x: x.chunk(2)[0], "unbind": lambda x: x.unbind()[2], "iter": lambda x: list(x)[3],
+    "detach": lambda x: x.detach(), "contiguous": lambda x: x.contiguous(), "copy": lambda x: copy.copy(x),
+    "Parameter": lambda x: cg.nn.Parameter(x, requires_grad=False),
+    "view(int32)": lambda x: x.view(np.int32), "view(uint8)": lambda x: x.view(np.uint8), "view(float64)": lambda x: x.view(np.float64),
+    "view of a view": lambda x: x.view(np.int32).T[1:], "view there and back": lambda x: x.view(np.int32).view(np.float32),
+    "a dataset's rows": lambda x: cg.data.TensorDataset(x)[1:3][0], "a dataset's row": lambda x: cg.data.TensorDataset(x)[2][0],
+    "as_tensor": lambda x: cg.as_tensor(x), "to": lambda x: x.to(np.float32), "float": lambda x: x.float(),
+}  # fmt: skip
+MEMORY = {
+    "own": lambda: np.ones((4, 6), np.float32),
+    "a slice": lambda: np.ones((5, 7), np.float32)[1:, :6],
+    "transposed": lambda: np.ones((6, 4), np.float32).T,
+    "strided": lambda: np.lib.stride_tricks.as_strided(np.ones(40, np.float32), (4, 6), (32, 4)),
+    "windows": lambda: np.lib.stride_tricks.sliding_window_view(np.ones(24, np.float32), 6, writeable=True)[::6],
+    "a buffer": lambda: np.frombuffer(bytearray(96), np.float32).reshape(4, 6),
+    "PyTorch's": lambda: torch.ones(4, 6).numpy(),
+}
+
+
+@pytest.mark.parametrize("memory", MEMORY)
+@pytest.mark.parametrize("name", VIEWS)
+def test_writes_between_forward_and_backward_are_noticed(name, memory):
+    """A write to the memory that an op saved, through any view of it or through its base."""
+    for written, saved in (("view", "base"), ("base", "view")):
+        base = cg.Tensor(MEMORY[memory]())
+        try:
+            view = VIEWS[name](base)
+        except (RuntimeError, ValueError, TypeError):  # no such view of this layout
+            assert memory in ("a slice", "transposed", "windows", "strided")
+            continue
+        if not np.shares_memory(base.array, view.array):
+            continue
+        tensors = {"base": base, "view": view}
+        if not tensors[written].array.flags.writeable or tensors[saved].dtype not in (np.float32, np.float64):
+            continue
+        w = cg.ones(tensors[saved].shape, dtype=tensors[saved].dtype, requires_grad=True)
+        loss = (tensors[saved] * w).sum()
+        tensors[written].fill_(3)
+        with pytest.raises(RuntimeError, match="was changed in place"):
+            loss.backward()
+
+
+def test_writes_through_data_and_numpy_are_not_noticed():
+    """PyTorch's too are not."""
+    for write in (lambda x: x.data.fill_(3), lambda x: x.numpy().fill(3)):
+        for library in (cg, torch):
+            x, w = library.ones(2), library.ones(2, requires_grad=True)
+            loss = (x * w).sum()
+            write(x)
+            loss.backward()
+            assert w.grad.tolist() == [3, 3]
 
 
 # The given cases

@@ -29,11 +29,11 @@
         }                                                             \
     }
 
-/* max(x, 0) */
+/* max(x, 0); the gradient passes where y is NaN */
 ACTIVATION(relu, , v < 0 ? 0 : v)
-ACTIVATION_BACKWARD(relu, output, , v > 0 ? g : 0)
+ACTIVATION_BACKWARD(relu, output, , v <= 0 ? 0 : g)
 
-/* The same with a mask of one bit for each element, set where x > 0: for large arrays, whose y would have left the cache
+/* The same with a mask of one bit for each element, set unless x ≤ 0: for large arrays, whose y would have left the cache
  * by the time of backward. A group of elements has WORDS words, and bit k of word w belongs to element k·WORDS + w of the
  * group, so that whole vectors are tested at once. The mask has whole groups. */
 #define WORDS (64 / (int64_t)sizeof(real))
@@ -48,7 +48,7 @@ INLINE void NAME(relu_group)(real *restrict y, ubits *restrict mask, const real 
         for (int64_t w = 0; w < WORDS; w++) {
             const real v = x[k * WORDS + w];
             y[k * WORDS + w] = v < 0 ? 0 : v;
-            word[w] |= v > 0 ? (ubits)1 << k : 0;
+            word[w] |= v <= 0 ? 0 : (ubits)1 << k;
         }
     memcpy(mask, word, sizeof word);
 }
@@ -100,10 +100,10 @@ KERNEL_BODY(relu_masked_backward) {
 ACTIVATION(leaky_relu, PARAMETER(slope), v > 0 ? v : slope * v)
 ACTIVATION_BACKWARD(leaky_relu, input, PARAMETER(slope), v > 0 ? g : slope * g)
 
-/* scale·(x where x > 0, else alpha·(eˣ − 1)) */
-ACTIVATION(elu, PARAMETER(alpha) PARAMETER(scale), NAME(select)(v > 0, scale * v, scale * alpha * NAME(expm1)(v)))
+/* scale·(x where x ≥ 0, which keeps the sign of zero, else alpha·(eˣ − 1)) */
+ACTIVATION(elu, PARAMETER(alpha) PARAMETER(scale), NAME(select)(v >= 0, scale * v, scale * alpha * NAME(expm1)(v)))
 ACTIVATION_BACKWARD(elu, input, PARAMETER(alpha) PARAMETER(scale),
-                    NAME(select)(v > 0, scale * g, scale * alpha * NAME(exp)(v) * g))
+                    NAME(select)(v <= 0, scale * alpha * NAME(exp)(v) * g, scale * g))
 
 /* y = f(x) and its slope f′(x), unless that is NULL, where the two share most of the work. dx = dy·slope. */
 #define SLOPED(name)                                                  \

@@ -10,14 +10,38 @@
 #define NEAR_BYTES (512 << 10)
 
 /* Mean and sum of squared deviations M2 of n elements, updated run by run. T. F. Chan, G. H. Golub, R. J. LeVeque
- * (1983), "Algorithms for computing the sample variance": it never subtracts large sums. */
-typedef struct { real n, mean, m2; } NAME(moments);
+ * (1983), "Algorithms for computing the sample variance": it never subtracts large sums. The mean is that of x − origin,
+ * origin an element or the mean of a few, so that it keeps its digits where x is far from 0. */
+typedef struct { real n, mean, m2, origin; } NAME(moments);
 #define moments NAME(moments)
 
 /* Merge a run of k elements: shift is near its mean, s and q are Σ(x − shift) and Σ(x − shift)². */
 INLINE moments NAME(join)(moments m, real k, real shift, real s, real q) {
-    const real run_mean = shift + s / k, run_m2 = q - s * s / k, n = m.n + k, delta = run_mean - m.mean;
-    return (moments){n, m.mean + delta * (k / n), m.m2 + run_m2 + delta * delta * (m.n * k / n)};
+    const real origin = m.n > 0 ? m.origin : shift, run_m2 = q - s * s / k, n = m.n + k;
+    const real delta = (shift - origin) + s / k - m.mean;
+    return (moments){n, m.mean + delta * (k / n), m.m2 + run_m2 + delta * delta * (m.n * k / n), origin};
+}
+
+/* origin + mean, rounded, and in `low` what the rounding lost: without it, data of mean 10⁴ would be normalized to 5e-4. */
+INLINE real NAME(split_mean)(real *low, real origin, real mean) {
+    const real sum = origin + mean;
+    *low = mean - (sum - origin);
+    return sum;
+}
+
+/* rstd of x[rows, inner], rows `step` apart, for deviations from the mean whose squares overflow, and their M2, perhaps
+ * infinite: in double, times 2⁻⁶⁰⁰ for float64. */
+static __attribute__((noinline, cold)) real NAME(far_rstd)(real *m2, const real *x, int64_t rows, int64_t step,
+                                                          int64_t inner, double mean, double eps) {
+    const double small = CG_REAL_BITS == 32 ? 1 : 0x1p-600;
+    double sum = 0;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < inner; j++) {
+            const double d = (x[i * step + j] - mean) * small;
+            sum += d * d;
+        }
+    *m2 = R(sum / small / small);
+    return R(small / sqrt(sum / (double)(rows * inner) + eps * small * small));
 }
 
 /* Add the moments of one contiguous line to m, in one pass: in each run of k elements, shift is the mean of the first
@@ -90,8 +114,8 @@ INLINE void NAME(add_deviations)(real *s, real *q, const real *shift, const real
     NAME(store_tile)(q + j, squares, vecs, n);
 }
 
-/* mean[j] and m2[j] of columns x[·, j], in one pass; shift is the first row of each run of rows, for which
- * k·(shift − mean)² ≤ k·M2. s and q are working memory, one element for each column. */
+/* mean[j] and m2[j] of columns x[·, j], in one pass, the mean as of x − x[0, j]; shift is the first row of each run of
+ * rows, for which k·(shift − mean)² ≤ k·M2. s and q are working memory, one element for each column. */
 static void NAME(column_moments)(real *restrict mean, real *restrict m2, real *restrict s, real *restrict q,
                                  const real *restrict x, int64_t rows, int64_t stride, int64_t cols, int64_t tall) {
     for (int64_t j = 0; j < cols; j++) mean[j] = m2[j] = s[j] = q[j] = 0;
@@ -100,7 +124,7 @@ static void NAME(column_moments)(real *restrict mean, real *restrict m2, real *r
         const real k = (real)(end - first), before = (real)first, n = before + k, *restrict shift = x + first * stride;
         EACH_TILE(first, end, tall, cols, NAME(add_deviations), s, q, shift, x, stride);
         for (int64_t j = 0; j < cols; j++) { /* the merge, for lines */
-            const real delta = shift[j] + s[j] / k - mean[j];
+            const real delta = (shift[j] - x[j]) + s[j] / k - mean[j];
             mean[j] += delta * (k / n);
             m2[j] += q[j] - s[j] * s[j] / k + delta * delta * (before * k / n);
             s[j] = q[j] = 0;
@@ -136,17 +160,26 @@ static void NAME(batch_norm_columns)(const cg_batch_norm_args *a, int64_t first,
     const int64_t tall = NAME(tile_rows)(a->rows * a->channels * (int64_t)sizeof(real));
     const real *x = (const real *)a->x + first, *weight = a->weight, *bias = a->bias;
     real *y = (real *)a->y + first, *mean = (real *)a->mean + first, *rstd = (real *)a->rstd + first;
-    real *restrict running_mean = a->running_mean, *restrict running_var = a->running_var;
+    real *restrict low = mean + a->channels, *restrict running_mean = a->running_mean, *restrict running_var = a->running_var;
     const double momentum = NAME(momentum_of)(a);
     real *restrict m2 = room, *restrict scale = m2 + cols, *restrict shift = scale + cols;
     NAME(column_moments)(mean, m2, scale, shift, x, a->rows, a->channels, cols, tall);
     const real n = (real)a->rows, rest = (real)(a->rows - 1), eps = R(a->eps);
+    int far = 0;
+#pragma omp simd reduction(| : far)
+    for (int64_t j = 0; j < cols; j++) {
+        mean[j] = NAME(split_mean)(low + j, x[j], mean[j]);
+        rstd[j] = 1 / NAME(sqrt)(m2[j] / n + eps);
+        far |= !(m2[j] <= REAL_MAX);
+    }
+    for (int64_t j = 0; far && j < cols; j++)
+        if (!(m2[j] <= REAL_MAX)) rstd[j] = NAME(far_rstd)(m2 + j, x + j, a->rows, a->channels, 1, mean[j], a->eps);
 #pragma omp simd
     for (int64_t j = 0; j < cols; j++) {
-        rstd[j] = 1 / NAME(sqrt)(m2[j] / n + eps);
         scale[j] = rstd[j] * (weight ? weight[first + j] : 1);
-        shift[j] = bias ? bias[first + j] : 0;
-        if (running_mean) running_mean[first + j] = NAME(updated)(running_mean[first + j], mean[j], momentum);
+        shift[j] = (bias ? bias[first + j] : 0) - low[j] * scale[j];
+        if (running_mean)
+            running_mean[first + j] = NAME(updated)(running_mean[first + j], (double)mean[j] + low[j], momentum);
         if (running_var) running_var[first + j] = NAME(updated)(running_var[first + j], m2[j] / rest, momentum);
     }
     EACH_TILE(0, a->rows, tall, cols, NAME(normal_tile), y, x, mean, scale, shift, a->channels);
@@ -158,19 +191,21 @@ static void NAME(batch_norm_channel)(const cg_batch_norm_args *a, int64_t c) {
     const real *restrict x = (const real *)a->x + c * a->inner, *weight = a->weight, *bias = a->bias;
     real *restrict y = (real *)a->y + c * a->inner;
     real *running_mean = a->running_mean, *running_var = a->running_var;
-    moments m = {0, 0, 0};
+    moments m = {0, 0, 0, 0};
     for (int64_t i = 0; i < a->rows; i++) m = NAME(line_moments)(m, x + i * step, a->inner);
-    const real rstd = 1 / NAME(sqrt)(m.m2 / (real)n + R(a->eps)), mean = m.mean;
-    const real scale = rstd * (weight ? weight[c] : 1), shift = bias ? bias[c] : 0;
-    ((real *)a->mean)[c] = mean, ((real *)a->rstd)[c] = rstd;
+    real low, rstd = 1 / NAME(sqrt)(m.m2 / (real)n + R(a->eps));
+    const real mean = NAME(split_mean)(&low, m.origin, m.mean);
+    if (!(m.m2 <= REAL_MAX)) rstd = NAME(far_rstd)(&m.m2, x, a->rows, step, a->inner, mean, a->eps);
+    const real scale = rstd * (weight ? weight[c] : 1), shift = (bias ? bias[c] : 0) - low * scale;
+    ((real *)a->mean)[c] = mean, ((real *)a->mean)[a->channels + c] = low, ((real *)a->rstd)[c] = rstd;
     const double momentum = NAME(momentum_of)(a);
-    if (running_mean) running_mean[c] = NAME(updated)(running_mean[c], mean, momentum);
+    if (running_mean) running_mean[c] = NAME(updated)(running_mean[c], (double)mean + low, momentum);
     if (running_var) running_var[c] = NAME(updated)(running_var[c], m.m2 / (real)(n - 1), momentum);
     for (int64_t i = 0; i < a->rows; i++)
         for (int64_t j = 0; j < a->inner; j++) y[i * step + j] = (x[i * step + j] - mean) * scale + shift;
 }
 
-/* In training: y, mean and rstd of the batch, and updated running statistics (running_mean, running_var may be
+/* In training: y, the batch's mean[2, channels], rounded and what that lost, its rstd, and updated running statistics (running_mean, running_var may be
  * NULL). rows·inner > 1. */
 KERNEL_BODY(batch_norm) {
     if (a->inner == 1) {
@@ -252,6 +287,7 @@ static void NAME(batch_norm_columns_backward)(const cg_batch_norm_backward_args 
     const int64_t tall = NAME(tile_rows)(a->rows * a->channels * (int64_t)sizeof(real));
     const real *x = (const real *)a->x + first, *dy = (const real *)a->dy + first;
     const real *weight = a->weight, *mean = (const real *)a->mean + first, *rstd = (const real *)a->rstd + first;
+    const real *low = mean + a->channels;
     real *restrict dw = room, *restrict db = dw + cols, *restrict scale = db + cols, *restrict tilt = scale + cols;
     real *restrict lift = tilt + cols;
     NAME(column_slopes)(dw, db, scale, tilt, dy, x, mean, a->rows, a->channels, cols, tall);
@@ -259,10 +295,11 @@ static void NAME(batch_norm_columns_backward)(const cg_batch_norm_backward_args 
     const int training = a->training != 0;
 #pragma omp simd
     for (int64_t j = 0; j < cols; j++) {
+        if (training) dw[j] -= low[j] * db[j];
         dw[j] *= rstd[j];
         scale[j] = rstd[j] * (weight ? weight[first + j] : 1);
         tilt[j] = training ? rstd[j] * dw[j] / n : 0;
-        lift[j] = training ? db[j] / n : 0;
+        lift[j] = training ? db[j] / n - low[j] * tilt[j] : 0;
     }
     if (a->dw) memcpy((real *)a->dw + first, dw, cols * sizeof(real));
     if (a->db) memcpy((real *)a->db + first, db, cols * sizeof(real));
@@ -276,19 +313,19 @@ static void NAME(batch_norm_channel_backward)(const cg_batch_norm_backward_args 
     const real *restrict x = (const real *)a->x + c * a->inner, *restrict dy = (const real *)a->dy + c * a->inner;
     real *restrict dx = a->dx ? (real *)a->dx + c * a->inner : 0;
     const real *weight = a->weight, mean = ((const real *)a->mean)[c], rstd = ((const real *)a->rstd)[c];
-    const real n = (real)(a->rows * a->inner);
+    const real n = (real)(a->rows * a->inner), low = a->training ? ((const real *)a->mean)[a->channels + c] : 0;
     real dw = 0, db = 0;
     for (int64_t i = 0; i < a->rows; i++) {
         real sum = NAME(sum_line)(dy + i * step, a->inner);
         db += sum;
         dw += NAME(centered_dot_line)(dy + i * step, x + i * step, mean, a->inner);
     }
-    dw *= rstd;
+    dw = (dw - low * db) * rstd;
     if (a->dw) ((real *)a->dw)[c] = dw;
     if (a->db) ((real *)a->db)[c] = db;
     if (!dx) return;
     const real scale = rstd * (weight ? weight[c] : 1);
-    const real tilt = a->training ? rstd * dw / n : 0, lift = a->training ? db / n : 0;
+    const real tilt = a->training ? rstd * dw / n : 0, lift = a->training ? db / n - low * tilt : 0;
     for (int64_t i = 0; i < a->rows; i++)
         for (int64_t j = 0; j < a->inner; j++) {
             const int64_t at = i * step + j;
@@ -296,7 +333,7 @@ static void NAME(batch_norm_channel_backward)(const cg_batch_norm_backward_args 
         }
 }
 
-/* db = Σ dy, dw = Σ dy·x̂, x̂ = (x − mean)·rstd; dx = weight·rstd·(dy − (db + x̂·dw)/n) in training,
+/* db = Σ dy, dw = Σ dy·x̂, x̂ = (x − mean)·rstd, mean[2, channels] in training; dx = weight·rstd·(dy − (db + x̂·dw)/n) in training,
  * weight·rstd·dy in evaluation. dx, dw, db may be NULL. */
 KERNEL_BODY(batch_norm_backward) {
     if (a->inner == 1) {

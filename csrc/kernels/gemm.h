@@ -58,7 +58,7 @@ static inline gemm_view NAME(gemm_part)(gemm_view x, int64_t i, int64_t j) {
 }
 #define gemm_part NAME(gemm_part)
 
-/* The destination of a tile: C = sum (+ C) (+ bias), then the activation, then 0 where the mask is not positive. */
+/* The destination of a tile: C = sum (+ C) (+ bias), then the activation, then 0 where the mask is ≤ 0. */
 typedef struct { real *c; int64_t ldc; const real *bias, *mask; int accumulate, relu; } NAME(gemm_target);
 #define gemm_target NAME(gemm_target)
 
@@ -105,7 +105,7 @@ INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_v
         if (to.relu)
             for (int j = 0; j < vecs; j++) sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(sum[i][j] < 0));
         if (mask) {
-            for (int j = 0; j < vecs; j++) sum[i][j] = (vec)((ivec)sum[i][j] & (ivec)(PART_OF(mask) > 0));
+            for (int j = 0; j < vecs; j++) sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(PART_OF(mask) <= 0));
             mask += to.ldc;
         }
         for (int j = 0; j < vecs; j++)
@@ -239,7 +239,7 @@ static void NAME(gemm_dots)(int64_t rows, int64_t cols, int64_t k, gemm_view a, 
                 if (to.accumulate) y += *c;
                 if (to.bias) y += to.bias[j];
                 if (to.relu && y < 0) y = 0;
-                *c = to.mask && !(to.mask[(i + q) * to.ldc + j] > 0) ? 0 : y;
+                *c = to.mask && to.mask[(i + q) * to.ldc + j] <= 0 ? 0 : y;
             }
         }
 }
@@ -311,7 +311,7 @@ static void NAME(gemm_swapped)(const cg_gemm_args *g, cg_share share) {
 }
 
 /* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; with a mask[m, n] in the layout of C, 0 where
- * that is not positive, as in the gradient of ReLU. `batch` such products, `…_batch` apart. Strides of A and B are in elements, of
+ * that is ≤ 0, as in the gradient of ReLU. `batch` such products, `…_batch` apart. Strides of A and B are in elements, of
  * any sign or zero; rows of C are contiguous, ldc apart. row_sums[m] = Σ A over k, unless it is NULL: then a_row and batch
  * are 1. */
 KERNEL_BODY(gemm) {

@@ -1,8 +1,22 @@
 /* The norm of many gradients as one vector, and clipping in place. */
 
+/* Σ|x|ᵖ in double, for float32 whose powers overflow, or lose digits below the smallest normal number */
+static __attribute__((noinline, cold)) double NAME(wide_norm)(const real *x, int64_t n, double p) {
+    double total = 0;
+    for (int64_t i = 0; i < n; i++) total += p == 2 ? (double)x[i] * x[i] : pow(fabs((double)x[i]), p);
+    return total;
+}
+INLINE int NAME(is_safe)(real sum) { return sum >= REAL_MIN / REAL_EPS && sum <= REAL_MAX; }
+
+/* Σx² of a line */
+static double NAME(line_norm)(const real *x, int64_t n) {
+    const real sum = NAME(dot_line)(x, x, n);
+    return CG_REAL_BITS == 64 || NAME(is_safe)(sum) ? sum : NAME(wide_norm)(x, n, 2);
+}
+
 /* Σ|x|ᵖ, or the extreme of |x|, of one block */
 static double NAME(block_norm)(const real *x, int64_t n, double p) {
-    if (p == 2) return NAME(dot_line)(x, x, n);
+    if (p == 2) return NAME(line_norm)(x, n);
     double total = isinf(p) && p < 0 ? INFINITY : 0;
     if (isinf(p)) {
         for (int64_t i = 0; i < n; i++) {
@@ -19,7 +33,8 @@ static double NAME(block_norm)(const real *x, int64_t n, double p) {
         const real v = x[i] < 0 ? -x[i] : x[i];
         powers[i] = q == 1 ? v : NAME(exp)(q * NAME(log)(v));
     }
-    return NAME(sum_line)(powers, n);
+    const real sum = NAME(sum_line)(powers, n);
+    return CG_REAL_BITS == 64 || NAME(is_safe)(sum) ? sum : NAME(wide_norm)(x, n, p);
 }
 
 /* partial[b] = the contribution of block b to the p-norm of all arrays; doubles */
@@ -83,7 +98,7 @@ KERNEL_BODY(clip_adaptive) {
             if (number < r.begin || number >= r.end) continue;
             real *g = (real *)a->g[t] + u * n;
             const real *w = (const real *)a->w[t] + u * n;
-            const real norm = NAME(sqrt)(NAME(dot_line)(g, g, n)), own = NAME(sqrt)(NAME(dot_line)(w, w, n));
+            const real norm = R(sqrt(NAME(line_norm)(g, n))), own = R(sqrt(NAME(line_norm)(w, n)));
             const real most = R(a->clipping) * (own < R(a->floor) ? R(a->floor) : own);
             if (norm <= most || norm != norm) continue;
             for (int64_t i = 0; i < n; i++) g[i] *= most / norm;

@@ -1,20 +1,21 @@
 /* Layer norm of the rows of x[rows, cols]: y = (x − mean)·rstd·weight + bias, rstd = 1/√(var + eps).
  * J. L. Ba, J. R. Kiros, G. E. Hinton (2016), "Layer normalization". weight and bias may be NULL. */
 
-/* y = (x − mean)·rstd·weight + bias of one row */
+/* y = (x − mean − low)·rstd·weight + bias of one row */
 INLINE void NAME(layer_norm_line)(real *restrict y, const real *restrict x, const real *restrict weight,
-                                  const real *restrict bias, real mean, real rstd, int64_t n) {
+                                  const real *restrict bias, real mean, real low, real rstd, int64_t n) {
+    const real lift = low * rstd;
     int64_t j = 0;
     for (; j + LANES <= n; j += LANES) {
-        vec v = (LOAD(x + j) - mean) * rstd;
+        vec v = (LOAD(x + j) - mean) * rstd - lift;
         if (weight) v *= LOAD(weight + j);
         if (bias) v += LOAD(bias + j);
         STORE(y + j, v);
     }
-    for (; j < n; j++) y[j] = (x[j] - mean) * rstd * (weight ? weight[j] : 1) + (bias ? bias[j] : 0);
+    for (; j < n; j++) y[j] = ((x[j] - mean) * rstd - lift) * (weight ? weight[j] : 1) + (bias ? bias[j] : 0);
 }
 
-/* y, and each row's mean and rstd */
+/* y, and each row's mean[2, rows], rounded and what that lost, and rstd */
 KERNEL_BODY(layer_norm) {
     const real *restrict weight = a->weight, *restrict bias = a->bias;
     real *mean = a->mean, *rstd = a->rstd;
@@ -23,21 +24,23 @@ KERNEL_BODY(layer_norm) {
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *restrict x = (const real *)a->x + i * a->cols;
         real *restrict y = (real *)a->y + i * a->cols;
-        moments m = NAME(line_moments)((moments){0, 0, 0}, x, a->cols);
-        const real center = m.mean, scale = 1 / NAME(sqrt)(m.m2 / (real)a->cols + R(a->eps));
-        mean[i] = center, rstd[i] = scale;
-        if (weight && bias) NAME(layer_norm_line)(y, x, weight, bias, center, scale, a->cols);
-        else if (weight) NAME(layer_norm_line)(y, x, weight, 0, center, scale, a->cols);
-        else NAME(layer_norm_line)(y, x, 0, bias, center, scale, a->cols);
+        moments m = NAME(line_moments)((moments){0, 0, 0, 0}, x, a->cols);
+        real low, scale = 1 / NAME(sqrt)(m.m2 / (real)a->cols + R(a->eps));
+        const real center = NAME(split_mean)(&low, m.origin, m.mean);
+        if (!(m.m2 <= REAL_MAX)) scale = NAME(far_rstd)(&m.m2, x, 1, 0, a->cols, center, a->eps);
+        mean[i] = center, mean[a->rows + i] = low, rstd[i] = scale;
+        if (weight && bias) NAME(layer_norm_line)(y, x, weight, bias, center, low, scale, a->cols);
+        else if (weight) NAME(layer_norm_line)(y, x, weight, 0, center, low, scale, a->cols);
+        else NAME(layer_norm_line)(y, x, 0, bias, center, low, scale, a->cols);
     }
 }
 
 /* Rows whose gradients are computed together, so that each column's sum is read and written once for all of them. */
 #define NORM_ROWS 4
 
-/* lift = Σg/n and tilt = Σ g·(x − mean)·rstd²/n of one row, g = dy·weight */
+/* tilt = Σ g·(x − mean − low)·rstd²/n and lift = Σg/n − low·tilt of one row, g = dy·weight. rstd² alone could underflow. */
 INLINE void NAME(layer_norm_sums)(real *lift, real *tilt, const real *dy, const real *x, const real *weight, real mean,
-                                  real rstd, int64_t n) {
+                                  real low, real rstd, int64_t n) {
     vec sums[2] = {{0}, {0}}, dots[2] = {{0}, {0}};
     real sum = 0, dot = 0;
     int64_t j = 0;
@@ -53,16 +56,19 @@ INLINE void NAME(layer_norm_sums)(real *lift, real *tilt, const real *dy, const 
         const real g = weight ? dy[j] * weight[j] : dy[j];
         sum += g, dot += g * (x[j] - mean);
     }
-    *lift = (NAME(lane_sum)(sums[0] + sums[1]) + sum) / (real)n;
-    *tilt = (NAME(lane_sum)(dots[0] + dots[1]) + dot) * rstd * rstd / (real)n;
+    sum += NAME(lane_sum)(sums[0] + sums[1]);
+    *tilt = (NAME(lane_sum)(dots[0] + dots[1]) + dot - low * sum) * rstd / (real)n * rstd;
+    *lift = sum / (real)n - low * *tilt;
 }
 
-/* For `rows` rows: dx = rstd·(g − lift − (x − mean)·tilt), dw += dy·x̂, db += dy. dx, or dw and db, may be NULL. */
+/* For `rows` rows of `all`: dx = rstd·(g − lift − (x − mean)·tilt), dw += dy·x̂, db += dy. dx, or dw and db, may be NULL. */
 INLINE void NAME(layer_norm_rows)(int rows, real *dx, real *dw, real *db, const real *dy, const real *x,
-                                  const real *weight, const real *mean, const real *rstd, int64_t n) {
-    real lift[NORM_ROWS] = {0}, tilt[NORM_ROWS] = {0};
+                                  const real *weight, const real *mean, const real *rstd, int64_t all, int64_t n) {
+    real lift[NORM_ROWS] = {0}, tilt[NORM_ROWS] = {0}, shift[NORM_ROWS] = {0};
+    const real *low = mean + all;
+    for (int i = 0; i < rows; i++) shift[i] = low[i] * rstd[i];
     for (int i = 0; dx && i < rows; i++)
-        NAME(layer_norm_sums)(lift + i, tilt + i, dy + i * n, x + i * n, weight, mean[i], rstd[i], n);
+        NAME(layer_norm_sums)(lift + i, tilt + i, dy + i * n, x + i * n, weight, mean[i], low[i], rstd[i], n);
     int64_t j = 0;
     for (; j + LANES <= n; j += LANES) {
         vec w_sum = {0}, b_sum = {0}, w = (vec){0} + 1;
@@ -71,7 +77,7 @@ INLINE void NAME(layer_norm_rows)(int rows, real *dx, real *dw, real *db, const 
         for (int i = 0; i < rows; i++) {
             const vec g = LOAD(dy + i * n + j), centered = LOAD(x + i * n + j) - mean[i];
             if (dx) STORE(dx + i * n + j, rstd[i] * (g * w - lift[i] - centered * tilt[i]));
-            w_sum += g * (centered * rstd[i]), b_sum += g;
+            w_sum += g * (centered * rstd[i] - shift[i]), b_sum += g;
         }
         if (dw) STORE(dw + j, LOAD(dw + j) + w_sum), STORE(db + j, LOAD(db + j) + b_sum);
     }
@@ -80,7 +86,7 @@ INLINE void NAME(layer_norm_rows)(int rows, real *dx, real *dw, real *db, const 
         for (int i = 0; i < rows; i++) {
             const real g = dy[i * n + j], centered = x[i * n + j] - mean[i];
             if (dx) dx[i * n + j] = rstd[i] * ((weight ? g * weight[j] : g) - lift[i] - centered * tilt[i]);
-            w_sum += g * (centered * rstd[i]), b_sum += g;
+            w_sum += g * (centered * rstd[i] - shift[i]), b_sum += g;
         }
         if (dw) dw[j] += w_sum, db[j] += b_sum;
     }
@@ -103,9 +109,9 @@ KERNEL_BODY(layer_norm_backward) {
             memset(db, 0, cols * sizeof(real));
         }
         const int many = dw && end - i >= NORM_ROWS;
-        if (many && weight) NAME(layer_norm_rows)(NORM_ROWS, dx, dw, db, dy, x, weight, mean, rstd, cols);
-        else if (many) NAME(layer_norm_rows)(NORM_ROWS, dx, dw, db, dy, x, 0, mean, rstd, cols);
-        else NAME(layer_norm_rows)(1, dx, dw, db, dy, x, weight, mean, rstd, cols);
+        if (many && weight) NAME(layer_norm_rows)(NORM_ROWS, dx, dw, db, dy, x, weight, mean, rstd, a->rows, cols);
+        else if (many) NAME(layer_norm_rows)(NORM_ROWS, dx, dw, db, dy, x, 0, mean, rstd, a->rows, cols);
+        else NAME(layer_norm_rows)(1, dx, dw, db, dy, x, weight, mean, rstd, a->rows, cols);
         i += many ? NORM_ROWS : 1;
     }
 }

@@ -43,8 +43,9 @@ INLINE void NAME(finish)(real *y, real *partial, const real *values, int64_t beg
         if (a->dt) NAME(name##_slopes)(a, r, a->dy_step, 0, 1);                                  \
     }
 
-#define SIGN(d) ((d) > 0 ? R(1) : (d) < 0 ? R(-1) : (d))
-#define ABS(d) ((d) < 0 ? -(d) : (d))
+/* −1, 0 or 1; 0 for NaN */
+#define SIGN(d) ((d) > 0 ? R(1) : (d) < 0 ? R(-1) : 0)
+#define ABS(d) NAME(abs)(d)
 
 /* (x − t)² */
 LOSS(mse_loss, (u - v) * (u - v), 2 * (u - v) * g, -2 * (u - v) * g)
@@ -53,12 +54,12 @@ LOSS(mse_loss, (u - v) * (u - v), 2 * (u - v) * g, -2 * (u - v) * g)
 LOSS(l1_loss, ABS(u - v), SIGN(u - v) * g, -SIGN(u - v) * g)
 
 /* ½d²/p where |d| < p, else |d| − ½p; d = x − t */
-#define SMOOTH_L1_SLOPE(d) (ABS(d) < p ? (d) / p : SIGN(d))
+#define SMOOTH_L1_SLOPE(d) (ABS(d) >= p ? SIGN(d) : (d) / p)
 LOSS(smooth_l1_loss, ABS(u - v) < p ? R(0.5) * (u - v) * (u - v) / p : ABS(u - v) - R(0.5) * p,
      SMOOTH_L1_SLOPE(u - v) * g, -SMOOTH_L1_SLOPE(u - v) * g)
 
 /* ½d² where |d| ≤ p, else p·(|d| − ½p); d = x − t */
-#define HUBER_SLOPE(d) (ABS(d) <= p ? (d) : p * SIGN(d))
+#define HUBER_SLOPE(d) (ABS(d) >= p ? p * SIGN(d) : (d))
 LOSS(huber_loss, ABS(u - v) <= p ? R(0.5) * (u - v) * (u - v) : p * (ABS(u - v) - R(0.5) * p),
      HUBER_SLOPE(u - v) * g, -HUBER_SLOPE(u - v) * g)
 
@@ -69,11 +70,20 @@ LOSS(bce_loss, -v * LOG_BOUNDED(NAME(log)(u)) - (1 - v) * LOG_BOUNDED(NAME(log1p
      g * (u - v) / ((1 - u) * u < R(1e-12) ? R(1e-12) : (1 - u) * u),
      g * (LOG_BOUNDED(NAME(log1p)(-u)) - LOG_BOUNDED(NAME(log)(u))))
 
-/* −t·log σ(x) − (1 − t)·log(1 − σ(x)) = log(1 + eˣ) − x·t */
-LOSS(bce_logits_loss, NAME(softplus)(u) - u * v, g * (NAME(sigmoid)(u) - v), -g * u)
+/* −t·log σ(x) − (1 − t)·log(1 − σ(x)) = log(1 + e^−|x|) + w·|x|, w = t where x < 0, else 1 − t, and 0·∞ = 0.
+ * The slope (1 − t)·σ(x) − t·σ(−x) keeps its digits where σ(x) is nearly t. */
+INLINE real NAME(bce_far)(real x, real t) {
+    const real w = x < 0 ? t : 1 - t;
+    return w == 0 ? 0 : w * NAME(abs)(x);
+}
+INLINE real NAME(bce_slope)(real x, real t) {
+    const real e = NAME(exp)(-NAME(abs)(x)), q = 1 / (1 + e);
+    return x < 0 ? (1 - t) * (e * q) - t * q : (1 - t) * q - t * (e * q);
+}
+LOSS(bce_logits_loss, NAME(softplus_tail)(u) + NAME(bce_far)(u, v), g * NAME(bce_slope)(u, v), -g * u)
 
-/* t·(log t − x), 0 if t is 0 */
-LOSS(kl_div, v > 0 ? v * (NAME(log)(v) - u) : v == 0 ? 0 : v * NAN, -v * g, (NAME(log)(v) + 1 - u) * g)
+/* t·(log t − x), with 0·log 0 = 0 */
+LOSS(kl_div, NAME(select)(v == 0, 0 - v * u, v * (NAME(log)(v) - u)), -v * g, (NAME(log)(v) + 1 - u) * g)
 
 /* eᵗ·(t − x): the target is a logarithm too */
 LOSS(kl_div_log, NAME(exp)(v) * (v - u), -NAME(exp)(v) * g, NAME(exp)(v) * (v + 1 - u) * g)
@@ -106,12 +116,13 @@ KERNEL_BODY(divide) {
 }
 
 /* Cross entropy of the rows of x[rows, cols] with one class for each row (−1: ignored), label smoothing s:
- *   loss[i] = −(1 − s)·w[t]·log p[t] − s/cols·Σ w[c]·log p[c],  log p = x − lse,  lse = log Σ eˣ
+ *   loss[i] = −(1 − s)·w[t]·log p[t] − s/cols·Σ w[c]·log p[c],  log p = (x − top) − log Σ e^(x − top)
+ * stats[rows, 2] are top, the largest x, and Σ e^(x − top): their rounded log Σ eˣ would cost p its digits where x is large.
  * weight is NULL for ones. C. Szegedy et al. (2016), "Rethinking the inception architecture", §7. */
 KERNEL_BODY(cross_entropy) {
     const real *x = a->x, *weight = a->weight;
     const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
-    real *loss = a->loss, *lse = a->lse;
+    real *loss = a->loss, *stats = a->stats;
     cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
     for (int64_t begin = r.begin; begin < r.end; begin += LANES) {
         const int64_t rows = cg_min(LANES, r.end - begin);
@@ -123,7 +134,7 @@ KERNEL_BODY(cross_entropy) {
             const real *from = x + (begin + q) * a->cols;
             const int64_t t = a->target[begin + q];
             real all = 0;
-            lse[begin + q] = top[q] + rest[q];
+            stats[2 * (begin + q)] = top[q], stats[2 * (begin + q) + 1] = sum[q];
             if (t < 0) {
                 loss[begin + q] = 0;
                 continue;
@@ -142,10 +153,10 @@ INLINE void NAME(shift_line)(real *y, const real *x, real shift, int64_t n) {
     if (j < n) NAME(store_part)(y + j, NAME(load_part)(x + j, n - j, 0) - shift, n - j);
 }
 
-/* dx = g[i]·((1 − s)·w[t]·(p − onehot) + s/cols·(Σw·p − w)), p = e^(x − lse), g = dy/total; zero if the class is
+/* dx = g[i]·((1 − s)·w[t]·(p − onehot) + s/cols·(Σw·p − w)), p = e^(x − top)/Σ e^(x − top), g = dy/total; zero if the class is
  * ignored. dy has a step of 0 or 1; total may be NULL, for 1. */
 KERNEL_BODY(cross_entropy_backward) {
-    const real *x = a->x, *weight = a->weight, *lse = a->lse, *dy = a->dy;
+    const real *x = a->x, *weight = a->weight, *stats = a->stats, *dy = a->dy;
     const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
     const real scale = a->total ? 1 / *(const real *)a->total : 1;
     real *dx = a->dx, all = 0;
@@ -156,12 +167,13 @@ KERNEL_BODY(cross_entropy_backward) {
         const int64_t end = cg_min(begin + LANES, r.end), n = (end - begin) * a->cols;
         if (is_short) { /* LANES rows side by side are whole vectors */
             real *block = dx + begin * a->cols;
-            for (int64_t i = begin; i < end; i++) NAME(shift_line)(dx + i * a->cols, x + i * a->cols, lse[i], a->cols);
+            for (int64_t i = begin; i < end; i++)
+                NAME(shift_line)(dx + i * a->cols, x + i * a->cols, stats[2 * i], a->cols);
 #pragma omp simd
-            for (int64_t j = 0; j < n; j++) block[j] = NAME(exp)(block[j]);
+            for (int64_t j = 0; j < n; j++) block[j] = NAME(exp_negative)(block[j]);
         }
         for (int64_t i = begin; i < end; i++) {
-            const real *from = x + i * a->cols, l = lse[i];
+            const real *from = x + i * a->cols, top = stats[2 * i], sum = stats[2 * i + 1];
             real *restrict to = dx + i * a->cols;
             const int64_t t = a->target[i];
             if (t < 0) {
@@ -169,11 +181,11 @@ KERNEL_BODY(cross_entropy_backward) {
                 continue;
             }
             const real g = dy[i * a->dy_step] * scale, chosen = (1 - smooth) * (weight ? weight[t] : 1);
-            const real factor = g * (chosen + each * all);
+            const real factor = g * (chosen + each * all) / sum;
             if (is_short)
                 for (int64_t j = 0; j < a->cols; j++) to[j] *= factor;
             else
-                for (int64_t j = 0; j < a->cols; j++) to[j] = NAME(exp)(from[j] - l) * factor;
+                for (int64_t j = 0; j < a->cols; j++) to[j] = NAME(exp_negative)(from[j] - top) * factor;
             for (int64_t j = 0; smooth > 0 && j < a->cols; j++) to[j] -= g * each * (weight ? weight[j] : 1);
             to[t] -= g * chosen;
         }
@@ -185,35 +197,36 @@ KERNEL_BODY(cross_entropy_backward) {
 KERNEL_BODY(soft_cross_entropy) {
     const real *x = a->x, *target = a->target, *weight = a->weight;
     const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
-    real *loss = a->loss, *lse = a->lse;
+    real *loss = a->loss, *stats = a->stats;
     cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *from = x + i * a->cols, *t = target + i * a->cols;
         real m = NAME(top_of_line)(from, a->cols);
-        real rest = NAME(log)(NAME(sum_exp)(0, from, m, a->cols)), sum = 0;
+        real total = NAME(sum_exp)(0, from, m, a->cols), rest = NAME(log)(total), sum = 0;
         for (int64_t j = 0; j < a->cols; j++)
             sum += ((1 - smooth) * t[j] + each) * (weight ? weight[j] : 1) * ((m - from[j]) + rest);
-        lse[i] = m + rest;
+        stats[2 * i] = m, stats[2 * i + 1] = total;
         loss[i] = sum;
     }
 }
 
-/* dx = g·(p·Σ q·w − q·w), dt = g·(1 − s)·w·(lse − x), g = dy·scale; dx and dt may be NULL */
+/* dx = g·(p·Σ q·w − q·w), dt = −g·(1 − s)·w·log p, g = dy·scale; dx and dt may be NULL */
 KERNEL_BODY(soft_cross_entropy_backward) {
-    const real *x = a->x, *target = a->target, *weight = a->weight, *lse = a->lse, *dy = a->dy;
+    const real *x = a->x, *target = a->target, *weight = a->weight, *stats = a->stats, *dy = a->dy;
     const real smooth = R(a->smoothing), each = smooth / R(cg_max(1, a->cols));
     real *restrict dx = a->dx, *restrict dt = a->dt;
     cg_range r = cg_part(a->rows, ROW_BLOCK(a->cols), share);
     for (int64_t i = r.begin; i < r.end; i++) {
         const real *from = x + i * a->cols, *t = target + i * a->cols;
-        const real g = dy[i * a->dy_step] * R(a->scale), l = lse[i];
+        const real g = dy[i * a->dy_step] * R(a->scale), top = stats[2 * i], sum = stats[2 * i + 1];
+        const real rest = dt ? NAME(log)(sum) : 0;
         real total = 0;
         for (int64_t j = 0; j < a->cols; j++) total += ((1 - smooth) * t[j] + each) * (weight ? weight[j] : 1);
         for (int64_t j = 0; dx && j < a->cols; j++)
-            dx[i * a->cols + j] = g * (NAME(exp)(from[j] - l) * total -
+            dx[i * a->cols + j] = g * (NAME(exp_negative)(from[j] - top) * (total / sum) -
                                        ((1 - smooth) * t[j] + each) * (weight ? weight[j] : 1));
         for (int64_t j = 0; dt && j < a->cols; j++)
-            dt[i * a->cols + j] = g * (1 - smooth) * (weight ? weight[j] : 1) * (l - from[j]);
+            dt[i * a->cols + j] = g * (1 - smooth) * (weight ? weight[j] : 1) * ((top - from[j]) + rest);
     }
 }
 

@@ -10,6 +10,7 @@
 #define ubits uint32_t
 #define NAME(name) name##_f32
 #define REAL_MAX FLT_MAX
+#define REAL_MIN FLT_MIN
 #define REAL_EPS FLT_EPSILON
 #else
 #define real double
@@ -17,6 +18,7 @@
 #define ubits uint64_t
 #define NAME(name) name##_f64
 #define REAL_MAX DBL_MAX
+#define REAL_MIN DBL_MIN
 #define REAL_EPS DBL_EPSILON
 #endif
 

@@ -4,6 +4,7 @@
 #undef ubits
 #undef NAME
 #undef REAL_MAX
+#undef REAL_MIN
 #undef REAL_EPS
 #undef LANES
 #undef vec

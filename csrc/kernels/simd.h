@@ -37,6 +37,23 @@ INLINE real NAME(sqrt)(real x) {
 #endif
 }
 
+INLINE real NAME(abs)(real x) {
+#if CG_REAL_BITS == 32
+    return __builtin_fabsf(x);
+#else
+    return __builtin_fabs(x);
+#endif
+}
+
+/* |x| with the sign of y */
+INLINE real NAME(copysign)(real x, real y) {
+#if CG_REAL_BITS == 32
+    return __builtin_copysignf(x, y);
+#else
+    return __builtin_copysign(x, y);
+#endif
+}
+
 INLINE bits NAME(bits_of)(real x) {
     bits b;
     memcpy(&b, &x, sizeof b);
@@ -168,10 +185,15 @@ INLINE real NAME(log1p)(real x) {
     return NAME(select)((u == 0) | (u > REAL_MAX), l, l + lost / u);
 }
 
+/* log(1 + e^−|x|) */
+INLINE real NAME(softplus_tail)(real x) {
+    real e = NAME(exp)(x < 0 ? x : -x), u = 1 + e;
+    return NAME(log)(u) + (e - (u - 1)) / u;
+}
+
 /* log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|) */
 INLINE real NAME(softplus)(real x) {
-    real e = NAME(exp)(x < 0 ? x : -x), u = 1 + e;
-    return (x < 0 ? 0 : x) + (NAME(log)(u) + (e - (u - 1)) / u);
+    return (x < 0 ? 0 : x) + NAME(softplus_tail)(x);
 }
 
 INLINE real NAME(sigmoid)(real x) {
@@ -179,10 +201,10 @@ INLINE real NAME(sigmoid)(real x) {
     return x < 0 ? e / d : 1 / d;
 }
 
-/* x + x³·P(x²), a Chebyshev fit of relative error 2e-8 (float32) or 5e-17 (float64), for |x| < 0.625; else
- * ±(1 − 2e/(1 + e)), e = e^(−2|x|) */
+/* ±(z + z³·P(z²)), a Chebyshev fit of relative error 2e-8 (float32) or 5e-17 (float64), for z = |x| < 0.625; else
+ * ±(1 − 2e/(1 + e)), e = e^(−2z) */
 INLINE real NAME(tanh)(real x) {
-    const real z = x < 0 ? -x : x, square = x * x;
+    const real z = NAME(abs)(x), square = x * x;
 #if CG_REAL_BITS == 32
     real p = -0.006094652439f;
     p = p * square + 0.02099658635f;
@@ -205,7 +227,7 @@ INLINE real NAME(tanh)(real x) {
     /* the rounding error of 1 + e is subtracted from the quotient q: 1/(1 + e) = 1 − q */
     const real e = NAME(exp_negative)(-2 * z), d = 1 + e, q = e / d, lost = e - (d - 1);
     const real far = 1 - 2 * (q - q * (lost * (1 - q)));
-    return z < R(0.625) ? x * square * p + x : x < 0 ? -far : far;
+    return NAME(copysign)(z < R(0.625) ? z * square * p + z : far, x);
 }
 
 /* e^(z²)·erfc z for z ≥ 0: P(z)/Q(z), the minimax fit of relative error 6e-9 (float32) or 5e-17 (float64) up to the z

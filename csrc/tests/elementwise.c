@@ -63,9 +63,9 @@ static double gelu_tanh_slope_of(double v) {
 }
 
 #define LOW -8
-FUNCTION(relu, output, v < 0 ? 0 : v, v > 0 ? g : 0)
+FUNCTION(relu, output, v < 0 ? 0 : v, v <= 0 ? 0 : g)
 FUNCTION(leaky_relu, input, v > 0 ? v : a->slope * v, v > 0 ? g : a->slope * g, 1.5)
-FUNCTION(elu, input, a->scale * (v > 0 ? v : a->alpha * expm1(v)), g * a->scale * (v > 0 ? 1 : a->alpha * exp(v)), 1.5, 2)
+FUNCTION(elu, input, a->scale * (v > 0 ? v : a->alpha * expm1(v)), g * a->scale * (v <= 0 ? a->alpha * exp(v) : 1), 1.5, 2)
 SLOPED(gelu, v * cdf(v), cdf(v) + v * exp(-v * v / 2) / sqrt(2 * M_PI))
 SLOPED(gelu_tanh, 0.5 * v * (1 + tanh(gelu_u(v))), gelu_tanh_slope_of(v))
 SLOPED(silu, v * sigma(v), sigma(v) * (1 + v * (1 - sigma(v))))
@@ -211,7 +211,7 @@ static void relu_masked_twin(const void *args) {
     for (int64_t i = 0; i < a->n; i++) {
         const double v = get(a->x, i);
         put(a->y, i, v < 0 ? 0 : v);
-        mask_bit(a->mask, i, v > 0);
+        mask_bit(a->mask, i, !(v <= 0));
     }
 }
 static int relu_masked_backward_build(void *args, int variant) {

@@ -7,6 +7,13 @@ static const int64_t IMAGES[][3] = {{2, 1, 1}, {3, 5, 1}, {33, 17, 1}, {65, 257,
 static double at(const void *x, const int64_t *s, int64_t r, int64_t c, int64_t i) {
     return get(x, (r * s[1] + c) * s[2] + i);
 }
+/* The mean number i of n, rounded, and what that lost. */
+static void put_mean(void *means, int64_t i, int64_t n, double mean) {
+    put(means, i, mean), put(means, n + i, mean - get(means, i));
+}
+static double get_mean(const void *means, int64_t i, int64_t n, int split) {
+    return get(means, i) + (split ? get(means, n + i) : 0);
+}
 static double affine(const void *p, int64_t c, double otherwise) { return p ? get(p, c) : otherwise; }
 
 /* Odd variants have no affine parameters, and data of mean 100; every fourth one counts batches. */
@@ -15,7 +22,7 @@ static int batch_norm_build(void *args, int variant) {
     const int64_t *s = IMAGES[variant / 2], n = s[0] * s[1] * s[2], c = s[1];
     const int plain = variant % 2;
     *(cg_batch_norm_args *)args = (cg_batch_norm_args){
-        output(n), output(c), output(c), plain ? NULL : output_from(c, 0, 1), plain ? NULL : output_from(c, 1, 2),
+        output(n), output(2 * c), output(c), plain ? NULL : output_from(c, 0, 1), plain ? NULL : output_from(c, 1, 2),
         plain ? numbers(n, 99, 101) : numbers(n, -1, 1), plain ? NULL : numbers(c, 0.5, 2),
         plain ? NULL : numbers(c, -1, 1), variant % 4 == 2 ? integers(1, 4, 5) : NULL, s[0], c, s[2], 0.1, 1e-5};
     return 1;
@@ -31,7 +38,7 @@ static void batch_norm_twin(const void *args) {
         for (int64_t r = 0; r < a->rows; r++)
             for (int64_t i = 0; i < a->inner; i++) m2 += pow(at(a->x, s, r, c, i) - mean, 2);
         const double rstd = 1 / sqrt(m2 / (double)n + a->eps);
-        put(a->mean, c, mean), put(a->rstd, c, rstd);
+        put_mean(a->mean, c, a->channels, mean), put(a->rstd, c, rstd);
         if (a->running_mean) put(a->running_mean, c, (1 - momentum) * get(a->running_mean, c) + momentum * mean);
         if (a->running_var) put(a->running_var, c, (1 - momentum) * get(a->running_var, c) + momentum * m2 / (double)(n - 1));
         for (int64_t r = 0; r < a->rows; r++)
@@ -64,7 +71,7 @@ static int batch_norm_backward_build(void *args, int variant) {
     const int plain = variant % 2;
     *(cg_batch_norm_backward_args *)args = (cg_batch_norm_backward_args){
         output(n), output(c), output(c), numbers(n, -1, 1), numbers(n, -1, 1), plain ? NULL : numbers(c, 0.5, 2),
-        numbers(c, -0.1, 0.1), numbers(c, 1, 2), s[0], c, s[2], !plain};
+        numbers(2 * c, -0.1, 0.1), numbers(c, 1, 2), s[0], c, s[2], !plain};
     return 1;
 }
 static void batch_norm_backward_twin(const void *args) {
@@ -72,7 +79,7 @@ static void batch_norm_backward_twin(const void *args) {
     const int64_t s[] = {a->rows, a->channels, a->inner};
     const double n = (double)(a->rows * a->inner);
     for (int64_t c = 0; c < a->channels; c++) {
-        const double mean = get(a->mean, c), rstd = get(a->rstd, c), weight = affine(a->weight, c, 1);
+        const double mean = get_mean(a->mean, c, a->channels, a->training), rstd = get(a->rstd, c), weight = affine(a->weight, c, 1);
         double dw = 0, db = 0;
         for (int64_t r = 0; r < a->rows; r++)
             for (int64_t i = 0; i < a->inner; i++) {
@@ -95,7 +102,7 @@ static int layer_norm_build(void *args, int variant) {
     const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1];
     const int plain = variant % 2;
     *(cg_layer_norm_args *)args = (cg_layer_norm_args){
-        output(r * c), output(r), output(r), plain ? numbers(r * c, 99, 101) : numbers(r * c, -1, 1),
+        output(r * c), output(2 * r), output(r), plain ? numbers(r * c, 99, 101) : numbers(r * c, -1, 1),
         plain ? NULL : numbers(c, 0.5, 2), plain ? NULL : numbers(c, -1, 1), r, c, 1e-5};
     return 1;
 }
@@ -106,7 +113,7 @@ static void layer_norm_twin(const void *args) {
         for (int64_t j = 0; j < a->cols; j++) mean += get(a->x, i * a->cols + j) / (double)a->cols;
         for (int64_t j = 0; j < a->cols; j++) m2 += pow(get(a->x, i * a->cols + j) - mean, 2);
         const double rstd = 1 / sqrt(m2 / (double)a->cols + a->eps);
-        put(a->mean, i, mean), put(a->rstd, i, rstd);
+        put_mean(a->mean, i, a->rows, mean), put(a->rstd, i, rstd);
         for (int64_t j = 0; j < a->cols; j++)
             put(a->y, i * a->cols + j,
                 (get(a->x, i * a->cols + j) - mean) * rstd * affine(a->weight, j, 1) + affine(a->bias, j, 0));
@@ -118,7 +125,7 @@ static int layer_norm_backward_build(void *args, int variant) {
     const int plain = variant % 2;
     *(cg_layer_norm_backward_args *)args = (cg_layer_norm_backward_args){
         output(r * c), plain ? NULL : output((r + block - 1) / block * c),
-        plain ? NULL : output((r + block - 1) / block * c), numbers(r * c, -1, 1), numbers(r * c, -1, 1), plain ? NULL : numbers(c, 0.5, 2), numbers(r, -0.1, 0.1), numbers(r, 1, 2), r, c, block};
+        plain ? NULL : output((r + block - 1) / block * c), numbers(r * c, -1, 1), numbers(r * c, -1, 1), plain ? NULL : numbers(c, 0.5, 2), numbers(2 * r, -0.1, 0.1), numbers(r, 1, 2), r, c, block};
     return 1;
 }
 static void layer_norm_backward_twin(const void *args) {
@@ -126,7 +133,7 @@ static void layer_norm_backward_twin(const void *args) {
     const int64_t n = a->cols;
     for (int64_t k = 0; a->dw && k < (a->rows + a->block - 1) / a->block * n; k++) put(a->dw, k, 0), put(a->db, k, 0);
     for (int64_t i = 0; i < a->rows; i++) {
-        const double mean = get(a->mean, i), rstd = get(a->rstd, i);
+        const double mean = get_mean(a->mean, i, a->rows, 1), rstd = get(a->rstd, i);
         double sum = 0, dot = 0;
         for (int64_t j = 0; j < n; j++) {
             const double dy = get(a->dy, i * n + j), xhat = (get(a->x, i * n + j) - mean) * rstd;

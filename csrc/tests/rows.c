@@ -13,6 +13,10 @@ static double lse(const void *x, int64_t begin, int64_t n) {
     for (int64_t j = 0; j < n; j++) sum += exp(get(x, begin + j) - m);
     return m + log(sum);
 }
+static void put_stats(void *stats, int64_t i, const void *x, int64_t n) {
+    const double top = largest(x, i * n, n);
+    put(stats, 2 * i, top), put(stats, 2 * i + 1, exp(lse(x, i * n, n) - top));
+}
 
 #define SOFTMAX(name, value, weight)                                                                          \
     static int name##_build(void *args, int variant) {                                                        \
@@ -62,7 +66,7 @@ static int cross_entropy_build(void *args, int variant) {
     if (variant >= 2 * COUNT(ROWS)) return 0;
     const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1];
     *(cg_cross_entropy_args *)args = (cg_cross_entropy_args){
-        output(r), output(r), numbers(r * c, -5, 5), integers(r, -1, c), variant % 2 ? numbers(c, 0.5, 2) : NULL, r, c,
+        output(r), output(2 * r), numbers(r * c, -5, 5), integers(r, -1, c), variant % 2 ? numbers(c, 0.5, 2) : NULL, r, c,
         variant % 2 ? 0.1 : 0};
     return 1;
 }
@@ -74,7 +78,7 @@ static void cross_entropy_twin(const void *args) {
         double loss = t < 0 ? 0 : (1 - s) * weight_of(a->weight, t) * (l - get(a->x, i * a->cols + t));
         for (int64_t j = 0; t >= 0 && j < a->cols; j++)
             loss += s / (double)a->cols * weight_of(a->weight, j) * (l - get(a->x, i * a->cols + j));
-        put(a->lse, i, l), put(a->loss, i, loss);
+        put_stats(a->stats, i, a->x, a->cols), put(a->loss, i, loss);
     }
 }
 static double sum_of(const void *total) { return total ? get(total, 0) : 1; }
@@ -83,7 +87,7 @@ static int cross_entropy_backward_build(void *args, int variant) {
     const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1], step = variant % 2;
     *(cg_cross_entropy_backward_args *)args = (cg_cross_entropy_backward_args){
         output(r * c), numbers(step ? r : 1, 1, 2), numbers(r * c, -5, 5), integers(r, -1, c),
-        step ? numbers(c, 0.5, 2) : NULL, numbers(r, 5, 6), step ? NULL : numbers(1, 2, 3), r, c, step, step ? 0.1 : 0};
+        step ? numbers(c, 0.5, 2) : NULL, numbers(2 * r, 5, 6), step ? NULL : numbers(1, 2, 3), r, c, step, step ? 0.1 : 0};
     return 1;
 }
 static void cross_entropy_backward_twin(const void *args) {
@@ -97,7 +101,7 @@ static void cross_entropy_backward_twin(const void *args) {
                 total += share * weight_of(a->weight, c);
                 if (c == j) q = share * weight_of(a->weight, c);
             }
-            const double p = exp(get(a->x, i * a->cols + j) - get(a->lse, i));
+            const double p = exp(get(a->x, i * a->cols + j) - get(a->stats, 2 * i)) / get(a->stats, 2 * i + 1);
             put(a->dx, i * a->cols + j, t < 0 ? 0 : get(a->dy, i * a->dy_step) / sum_of(a->total) * (p * total - q));
         }
 }
@@ -106,7 +110,7 @@ static int soft_cross_entropy_build(void *args, int variant) {
     if (variant >= 2 * COUNT(ROWS)) return 0;
     const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1];
     *(cg_soft_cross_entropy_args *)args = (cg_soft_cross_entropy_args){
-        output(r), output(r), numbers(r * c, -5, 5), numbers(r * c, 0, 1), variant % 2 ? numbers(c, 0.5, 2) : NULL, r, c,
+        output(r), output(2 * r), numbers(r * c, -5, 5), numbers(r * c, 0, 1), variant % 2 ? numbers(c, 0.5, 2) : NULL, r, c,
         variant % 2 ? 0.1 : 0};
     return 1;
 }
@@ -118,7 +122,7 @@ static void soft_cross_entropy_twin(const void *args) {
         for (int64_t j = 0; j < a->cols; j++)
             loss += ((1 - s) * get(a->target, i * a->cols + j) + s / (double)a->cols) * weight_of(a->weight, j) *
                     (l - get(a->x, i * a->cols + j));
-        put(a->lse, i, l), put(a->loss, i, loss);
+        put_stats(a->stats, i, a->x, a->cols), put(a->loss, i, loss);
     }
 }
 static int soft_cross_entropy_backward_build(void *args, int variant) {
@@ -126,14 +130,14 @@ static int soft_cross_entropy_backward_build(void *args, int variant) {
     const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1], step = variant % 2;
     *(cg_soft_cross_entropy_backward_args *)args = (cg_soft_cross_entropy_backward_args){
         output(r * c), output(r * c), numbers(step ? r : 1, 1, 2), numbers(r * c, -5, 5), numbers(r * c, 0, 1),
-        step ? numbers(c, 0.5, 2) : NULL, numbers(r, 5, 6), r, c, step, 0.5, step ? 0.1 : 0};
+        step ? numbers(c, 0.5, 2) : NULL, numbers(2 * r, 5, 6), r, c, step, 0.5, step ? 0.1 : 0};
     return 1;
 }
 static void soft_cross_entropy_backward_twin(const void *args) {
     const cg_soft_cross_entropy_backward_args *a = args;
     const double s = a->smoothing;
     for (int64_t i = 0; i < a->rows; i++) {
-        const double g = get(a->dy, i * a->dy_step) * a->scale, l = get(a->lse, i);
+        const double g = get(a->dy, i * a->dy_step) * a->scale, l = get(a->stats, 2 * i) + log(get(a->stats, 2 * i + 1));
         double total = 0;
         for (int64_t j = 0; j < a->cols; j++)
             total += ((1 - s) * get(a->target, i * a->cols + j) + s / (double)a->cols) * weight_of(a->weight, j);

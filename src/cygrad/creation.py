@@ -11,8 +11,8 @@ from cygrad import _kernels as kernels
 from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, DType, Nested, Size
 from cygrad.autograd import recording
+from cygrad.autograd.arrays import plain
 from cygrad.device import check_device
-from cygrad.ops.broadcast import CATEGORIES
 from cygrad.tensor import Tensor
 
 __all__ = [
@@ -37,13 +37,6 @@ __all__ = [
 FLOAT32 = np.dtype(np.float32)
 
 
-def numeric(op: str, array: Array) -> Array:
-    """The array, if it holds booleans, integers or floats; else raise TypeError."""
-    if array.dtype.kind not in CATEGORIES:
-        raise TypeError(f"{op}: a tensor holds booleans, integers or floats, got {array.dtype}")
-    return array
-
-
 def has_dtype(data: Any) -> bool:
     """Whether data has a dtype: arrays, NumPy's scalars, tensors."""
     return hasattr(data, "dtype") or hasattr(data, "__array__")
@@ -54,6 +47,8 @@ def without_tensors(data: Any) -> Any:
     if isinstance(data, Tensor):
         recording.reading("tensor")
         return data.array
+    if isinstance(data, np.ndarray):
+        return plain("tensor", data)
     return [without_tensors(item) for item in data] if isinstance(data, (list, tuple)) else data
 
 
@@ -83,7 +78,7 @@ def tensor(data: Nested, *, dtype: DType = None, device: object = None, requires
         raise ValueError(f"tensor: data is not a rectangular array of numbers ({error})") from None
     if dtype is None and array.dtype == np.float64 and not has_dtype(data) and not contains_dtype(data):
         array = kernels.pooled(array.astype, FLOAT32)
-    return Tensor(numeric("tensor", array), requires_grad)
+    return Tensor(plain("tensor", array), requires_grad)
 
 
 def contains_dtype(data: Any) -> bool:
@@ -108,7 +103,7 @@ def as_tensor(data: Nested, dtype: DType = None, device: object = None) -> Tenso
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype == dtype else data.to(dtype)
     if isinstance(data, np.ndarray):
-        return Tensor(numeric("as_tensor", np.asarray(data, dtype)))
+        return Tensor(plain("as_tensor", np.asarray(plain("as_tensor", data), dtype)))
     return tensor(data, dtype=dtype)
 
 
@@ -116,7 +111,7 @@ def from_numpy(array: Array) -> Tensor:
     """Wrap an array in a tensor that shares its memory.
 
     Args:
-        array: an ndarray of booleans, integers or floats.
+        array: an ndarray of booleans, integers or floats. Only one in another byte order than the machine's is copied.
 
     Raises:
         TypeError: `array` is not an ndarray, or holds another dtype.
@@ -129,7 +124,7 @@ def from_numpy(array: Array) -> Tensor:
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: array must be an ndarray, got {type(array).__name__}")
-    return Tensor(numeric("from_numpy", array))
+    return Tensor(plain("from_numpy", array))
 
 
 def from_dlpack(data: Any) -> Tensor:
@@ -143,7 +138,7 @@ def from_dlpack(data: Any) -> Tensor:
     """
     if not hasattr(data, "__dlpack__"):
         raise TypeError(f"from_dlpack: expected an object of the DLPack protocol, got {type(data).__name__}")
-    return Tensor(numeric("from_dlpack", np.from_dlpack(data)))
+    return Tensor(plain("from_dlpack", np.from_dlpack(data)))
 
 
 def empty(*size: Size, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:
@@ -210,11 +205,12 @@ def full(
     """
     check_device("full", device)
     value: Any = getattr(fill_value, "array", fill_value)
+    value = plain("full", value) if isinstance(value, np.ndarray) else value
     if dtype is None:
         dtype = FLOAT32 if isinstance(value, float) and not has_dtype(value) else np.asarray(value).dtype
     if isinstance(value, np.ndarray):
-        return Tensor(numeric("full", recording.produced(np.full, size, value, dtype)), requires_grad)
-    return Tensor(numeric("full", kernels.pooled(np.full, size, value, dtype)), requires_grad)
+        return Tensor(plain("full", recording.produced(np.full, size, value, dtype)), requires_grad)
+    return Tensor(plain("full", kernels.pooled(np.full, size, value, dtype)), requires_grad)
 
 
 @checked

@@ -217,7 +217,7 @@ def normal(
         generator: where the numbers come from; the default generator if None.
 
     Raises:
-        RuntimeError: a standard deviation is negative.
+        RuntimeError: a standard deviation is negative or NaN.
     """
     center, spread = (getattr(v, "array", v) for v in (mean, std))
     shape = np.broadcast_shapes(np.shape(center), np.shape(spread)) if size is None else tuple(size)
@@ -225,8 +225,8 @@ def normal(
 
 
 def scaled_normal_array(mean: Any, std: Any, shape: tuple[int, ...], generator: Generator | None) -> Array:
-    if np.any(np.asarray(std) < 0):
-        raise RuntimeError("normal: std must not be negative")
+    if not np.all(np.asarray(std) >= 0):
+        raise RuntimeError("normal: std must not be negative or NaN")
     dtype = next((v.dtype for v in (mean, std) if isinstance(v, np.ndarray)), np.dtype(np.float32))
     return np.asarray(mean + std * normal_array(shape, dtype, generator), dtype)
 
@@ -259,6 +259,8 @@ def multinomial_array(weights: Array, num_samples: int, replacement: bool, gener
     weights = np.atleast_2d(weights).astype(np.float64)
     if weights.ndim != 2 or not np.isfinite(weights).all() or (weights < 0).any() or (weights.sum(1) <= 0).any():
         raise RuntimeError("multinomial: the weights must be finite, not negative, and have a positive sum in each row")
+    if num_samples < 1:
+        raise RuntimeError(f"multinomial: num_samples must be positive, got {num_samples}")
     if not replacement and num_samples > (weights > 0).sum(1).min():
         raise RuntimeError(
             f"multinomial: can't draw {num_samples} samples without replacement from fewer positive weights"

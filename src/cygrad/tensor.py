@@ -12,6 +12,7 @@ from cygrad import autograd, functions
 from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, DType, Nested, Operand, Size
 from cygrad.autograd import engine, leaves, recording
+from cygrad.autograd.arrays import plain
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device
 from cygrad.generator import Generator, normal_array, uniform_array
@@ -217,7 +218,8 @@ class Tensor(TensorMethods):
 
     @property
     def data(self) -> Tensor:
-        """A tensor that shares this one's memory, and whose in-place writes backward can't notice."""
+        """A tensor that shares this one's memory, and whose in-place writes backward can't notice: what it saved of
+        this tensor is then silently wrong. Writes through :meth:`detach` are noticed."""
         return engine.wrap(self.array)
 
     @data.setter
@@ -286,7 +288,10 @@ class Tensor(TensorMethods):
     # Conversion to NumPy and Python
 
     def numpy(self) -> Array:
-        """Return the ndarray itself, not a copy. Raises RuntimeError if the tensor requires a gradient."""
+        """Return the ndarray itself, not a copy. Raises RuntimeError if the tensor requires a gradient.
+
+        Backward can't notice writes to the array: what it saved of this tensor is then silently wrong.
+        """
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires a gradient; use tensor.detach().numpy()")
         recording.reading("numpy")
@@ -383,6 +388,8 @@ class Tensor(TensorMethods):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         key = plain_key(key)
+        if isinstance(value, np.ndarray):
+            value = plain("setitem", value)
         if isinstance(value, Tensor) and value.version is self.version and self._is_own_part(key, value):
             return  # x[key] += v: the view was changed in place already
         engine.check_writable(self)
@@ -430,7 +437,9 @@ class Tensor(TensorMethods):
             RuntimeError: the memory layout allows no view of this shape.
         """
         if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)):
-            return Tensor(self.numpy().view(shape[0]))  # type: ignore[arg-type]
+            view = Tensor(self.numpy().view(shape[0]))  # type: ignore[arg-type]
+            view._share_version(self)
+            return view
         result = shape_ops.reshape(self, shape=shape_argument(shape))
         if self.array.size and not np.shares_memory(result.array, self.array):
             raise RuntimeError(
@@ -568,10 +577,12 @@ class Tensor(TensorMethods):
     def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Self:
         """Fill the tensor with samples from U[a, b), and return it; not recorded in the graph.
 
-        Raises ValueError if a > b.
+        Raises ValueError if a > b, or b − a overflows.
         """
         if not a <= b:
             raise ValueError(f"uniform_: a must not be above b, got a={a} and b={b}")
+        if self.is_floating_point() and not b - a <= np.finfo(self.dtype).max:
+            raise ValueError(f"uniform_: the range from {a} to {b} overflows {self.dtype}")
         return set_values("uniform_", self, a + (b - a) * uniform_array(self.shape, self.dtype, generator))
 
     def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Self:
@@ -585,7 +596,8 @@ class Tensor(TensorMethods):
 
     def new_tensor(self, data: Nested, *, dtype: DType = None) -> Tensor:
         """Create a tensor from a copy of data, by default in this tensor's dtype."""
-        return Tensor(kernels.pooled(np.array, data, dtype or self.dtype))
+        source = plain("new_tensor", data) if isinstance(data, np.ndarray) else data
+        return Tensor(kernels.pooled(np.array, source, dtype or self.dtype))
 
     def new_zeros(self, *size: Size, dtype: DType = None) -> Tensor:
         """Create a tensor of zeros, by default in this tensor's dtype."""
@@ -707,7 +719,7 @@ def plain_part(part: Any) -> Any:
     if isinstance(part, list):
         return np.asarray(part, None if part else np.int64)
     if isinstance(part, np.ndarray):
-        return part.copy()
+        return plain("index", part).copy()
     if isinstance(part, slice):
         start, stop, step = [v if v is None else v.__index__() for v in (part.start, part.stop, part.step)]
         if step is not None and step <= 0:

@@ -79,15 +79,17 @@ def bce_loss(x: Any, t: Any) -> Any:
 
 @pointwise
 def bce_logits_loss(x: Any, t: Any) -> Any:
-    """−t·log σ(x) − (1 − t)·log(1 − σ(x))"""
-    return t * np.logaddexp(0, -x) + (1 - t) * np.logaddexp(0, x)
+    """−t·log σ(x) − (1 − t)·log(1 − σ(x)), with 0·∞ = 0"""
+    w = np.where(x < 0, t, 1 - t)
+    with np.errstate(invalid="ignore"):
+        return np.log1p(np.exp(-np.abs(x))) + np.where(w == 0, 0, w * np.abs(x))
 
 
 @pointwise
 def kl_div(x: Any, t: Any) -> Any:
-    """t·(log t − x), and 0 where t is 0"""
+    """t·(log t − x), with 0·log 0 = 0"""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(t == 0, 0, t * (np.log(t) - x))
+        return np.where(t == 0, 0 - t * x, t * (np.log(t) - x))
 
 
 @pointwise
@@ -101,29 +103,29 @@ def weights(weight: Any, x: Any) -> Any:
 
 
 def log_probabilities(x: Any) -> Any:
-    """(log softmax, log Σ eˣ) of each row."""
-    (x,) = wide(x)
-    log_p = log_softmax(x)
-    return log_p, (x - log_p)[:, 0]
+    """(log softmax, stats) of each row; stats are the largest x and Σ e^(x − largest)."""
+    (rows,) = wide(x)
+    top = rows.max(1)
+    return log_softmax(rows), np.stack([top, np.exp(rows - top[:, None]).sum(1)], 1).astype(x.dtype)
 
 
 def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: Any, smoothing: Any, reduction: Any) -> Any:
-    """−(1 − s)·w[t]·log p[t] − s/C·Σ w·log p; (loss, lse, classes, total)"""
-    log_p, lse = log_probabilities(x)
+    """−(1 − s)·w[t]·log p[t] − s/C·Σ w·log p; (loss, stats, classes, total)"""
+    log_p, stats = log_probabilities(x)
     w, kept = weights(weight, x), target != ignore_index
     classes = np.where(kept, target, 0)
     chosen = w[classes] * np.take_along_axis(log_p, classes[:, None], 1)[:, 0]
     losses = np.where(kept, (smoothing - 1) * chosen - smoothing / x.shape[1] * (w * log_p).sum(1), 0)
     total = w[classes][kept].sum()
-    return reduced(losses, reduction, total, x.dtype), lse.astype(x.dtype), np.where(kept, target, -1), total
+    return reduced(losses, reduction, total, x.dtype), stats, np.where(kept, target, -1), total
 
 
 def soft_cross_entropy(x: Any, target: Any, weight: Any, smoothing: Any, reduction: Any) -> Any:
-    """−Σ q·w·log p, q = (1 − s)·t + s/C; (loss, lse)"""
-    log_p, lse = log_probabilities(x)
+    """−Σ q·w·log p, q = (1 − s)·t + s/C; (loss, stats)"""
+    log_p, stats = log_probabilities(x)
     q = (1 - smoothing) * target.astype(np.float64) + smoothing / x.shape[1]
     losses = -(q * weights(weight, x) * log_p).sum(1)
-    return reduced(losses, reduction, len(x), x.dtype), lse.astype(x.dtype)
+    return reduced(losses, reduction, len(x), x.dtype), stats
 
 
 def nll_loss(x: Any, target: Any, weight: Any, ignore_index: Any, reduction: Any) -> Any:

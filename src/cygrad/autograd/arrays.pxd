@@ -8,6 +8,13 @@ cdef inline object root(object array):
     return <object>base if base is not NULL and isinstance(<object>base, np.ndarray) else array
 
 
+cdef inline bint is_plain(object array) except -1:
+    if type(array) is not np.ndarray:
+        return False
+    cdef int number = np.PyArray_TYPE(<np.ndarray>array)
+    return (number <= np.NPY_DOUBLE or number == np.NPY_FLOAT16) and np.PyArray_ISNOTSWAPPED(<np.ndarray>array)
+
+
 cdef inline bint owns_memory(object array) except -1:
     return np.PyArray_BASE(<np.ndarray?>array) is NULL
 

@@ -18,6 +18,35 @@ def as_array(result: Any) -> Array:
     return np.asarray(result)
 
 
+PLAIN = frozenset("?bhilqBHILQefd")  # booleans, integers and floats of up to 64 bits
+
+
+def is_plain(array: Any) -> bool:
+    """Whether an object is an ndarray, no subclass, of booleans, integers or floats in native byte order."""
+    return type(array) is np.ndarray and array.dtype.char in PLAIN and array.dtype.isnative
+
+
+def plain(op: str, data: Any) -> Array:
+    """Data as a plain array, the only kind that tensors hold; `op` is named in messages.
+
+    Subclasses of ndarray, whose arithmetic may differ, become views of their base class, and another byte order is
+    converted. Everything that enters from outside passes through here.
+
+    Raises:
+        TypeError: the elements are not booleans, integers or floats of up to 64 bits, or some of them are masked.
+    """
+    if is_plain(data):
+        array: Array = data
+        return array
+    array = data if isinstance(data, np.ndarray) else np.asarray(data)
+    if array.dtype.char not in PLAIN:
+        raise TypeError(f"{op}: a tensor holds booleans, integers or floats, got {array.dtype}")
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise TypeError(f"{op}: {np.sum(array.mask)} elements of a masked array are masked; use array.filled(value)")
+    array = np.asarray(array)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 def root(array: Array) -> Array:
     """The root array, which owns the memory."""
     base = array.base

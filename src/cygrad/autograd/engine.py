@@ -74,7 +74,8 @@ class Value:
     hooks: dict[int, Callable[[Any], Any]] | None
 
     def __init__(self, array: ArrayLike, requires_grad: bool = False) -> None:
-        initialize(self, array if isinstance(array, np.ndarray) else np.asarray(array), new_version())
+        data: Any = array
+        initialize(self, data if arrays.is_plain(data) else arrays.plain(type(self).__name__, data), new_version())
         self.requires_grad = requires_grad
 
 
@@ -492,6 +493,8 @@ def operand(arg: Any) -> Any:
     if isinstance(arg, Value):
         value = arg
         return value.array
+    if isinstance(arg, np.ndarray) and not arrays.is_plain(arg):
+        return arrays.plain("tensor", arg)
     return arg
 
 
@@ -561,7 +564,7 @@ def are_drawable(args: tuple[Any, ...]) -> bool:
 
 def output_of(result: Any, args: tuple[Any, ...]) -> Value:
     """The value over an op's result. A view of an argument shares the argument's version and has the same base."""
-    array = result if isinstance(result, np.ndarray) else arrays.as_array(result)
+    array = result if arrays.is_plain(result) else arrays.plain("tensor", result)
     owner = owner_of(array, args)
     value = _value_type.__new__(_value_type)
     if owner is None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.autograd.arrays import plain
 from cygrad.generator import current_generator
 from cygrad.tensor import Tensor
 
@@ -48,7 +49,7 @@ class Dataset:
 class TensorDataset(Dataset):
     """Tensors or arrays of equal first dimension; item i is the tuple of their rows i.
 
-    Nothing is copied: items and slices are views of the given memory.
+    Nothing is copied: items and slices are views of the given memory. The batches of a :class:`DataLoader` are copies.
 
     Args:
         *tensors: tensors or arrays (n, …).
@@ -75,7 +76,7 @@ class TensorDataset(Dataset):
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         """Return the rows at an index, a slice or an array of indices."""
-        return tuple(Tensor(np.asarray(tensor.array[index])) for tensor in self.tensors)
+        return tuple(rows_of(tensor, index) for tensor in self.tensors)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -109,7 +110,15 @@ class Subset(Dataset):
 
 def as_tensor(value: Tensor | Array) -> Tensor:
     """A tensor that shares the value's memory."""
-    return value if isinstance(value, Tensor) else Tensor(np.asarray(value))
+    return value if isinstance(value, Tensor) else Tensor(plain("TensorDataset", value))
+
+
+def rows_of(tensor: Tensor, index: Any) -> Tensor:
+    """The rows of a tensor at an index, outside the graph; writes to a view of it are counted with its own."""
+    rows = Tensor(np.asarray(tensor.array[index]))
+    if np.may_share_memory(rows.array, tensor.array):
+        rows._share_version(tensor)
+    return rows
 
 
 def permuter(generator: Permuter | None) -> Permuter:

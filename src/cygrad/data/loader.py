@@ -12,6 +12,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
+from cygrad.autograd.arrays import plain
 from cygrad.data.dataset import Permuter, Subset, TensorDataset, permuter
 from cygrad.data.rows import Indices, Rows, as_range, select
 from cygrad.generator import Generator
@@ -23,9 +24,9 @@ __all__ = ["DataLoader", "default_collate"]
 class DataLoader:
     """Iterate over a dataset in batches; each iteration is one epoch. ``len(loader)`` is the number of batches.
 
-    Batches of a ``TensorDataset``, or of a ``Subset`` of one, are sliced from whole arrays: each batch is a list with
-    one tensor per array, a view if its rows are consecutive, else new memory. For other datasets, and with
-    `collate_fn`, items are requested one by one.
+    Batches of a ``TensorDataset``, or of a ``Subset`` of one, are copied from whole arrays: each batch is a list with
+    one tensor per array. For other datasets, and with `collate_fn`, items are requested one by one, and their tensors
+    and arrays are copied. So a batch may be changed in place without changing the dataset.
 
     With `num_workers`, threads prepare batches ahead of time. The order and the values of the batches do not change,
     unless the dataset or `collate_fn` draws from a generator that others share; both must be thread-safe. An exception
@@ -127,7 +128,7 @@ class DataLoader:
         """A function from indices to a batch, and the indices of all rows."""
         if self.collate_fn is None and (rows := tensor_rows(self.dataset)) is not None:
             return partial(slice_batch, rows.columns), rows.indices
-        return partial(collate_batch, self.dataset, self.collate_fn or default_collate), range(len(self.dataset))
+        return partial(collate_batch, self.dataset, self.collate_fn), range(len(self.dataset))
 
     def jobs(self, build: Callable[[Indices], Any], rows: Indices) -> Iterator[Callable[[], Any]]:
         """A function for each batch of an epoch that builds it. Seeds are fixed here, so that it does not matter which
@@ -194,15 +195,28 @@ def tensor_rows(dataset: Any) -> Rows | None:
 
 
 def slice_batch(columns: Iterable[Array], rows: Indices) -> list[Tensor]:
-    """A batch of whole arrays: views for a range, else copies."""
+    """A batch of whole arrays, copied."""
     if isinstance(rows, range):
-        return [Tensor(column[rows.start : rows.stop]) for column in columns]
+        return [Tensor(kernels.pooled(column[rows.start : rows.stop].copy)) for column in columns]
     return [Tensor(kernels.gather_rows(column, rows)[0]) for column in columns]
 
 
-def collate_batch(dataset: Any, collate: Callable[[list[Any]], Any], rows: Indices) -> Any:
+def collate_batch(dataset: Any, collate: Callable[[list[Any]], Any] | None, rows: Indices) -> Any:
     """A batch of items that are requested one by one."""
-    return collate([dataset[int(i)] for i in rows])
+    items = [dataset[int(i)] for i in rows]
+    return default_collate(items) if collate is None else collate([copied(item) for item in items])
+
+
+def copied(item: Any) -> Any:
+    """An item with copies of its tensors and arrays: a function of the user may return them as they are. What requires
+    a gradient stays."""
+    if isinstance(item, Tensor):
+        return item if item.requires_grad else Tensor(item.array.copy())
+    if isinstance(item, np.ndarray):
+        return item.copy()
+    if type(item) is dict:
+        return {key: copied(value) for key, value in item.items()}
+    return type(item)(map(copied, item)) if type(item) in (tuple, list) else item
 
 
 def default_collate(batch: list[Any]) -> Any:
@@ -230,12 +244,10 @@ def default_collate(batch: list[Any]) -> Any:
     if not batch:
         raise ValueError("default_collate: expected at least one item, got an empty list")
     first = batch[0]
-    if isinstance(first, (Tensor, np.ndarray, np.generic)):
-        return stack([item.array if isinstance(item, Tensor) else np.asarray(item) for item in batch])
-    if isinstance(first, (bool, int, float)):
-        return stack([np.asarray(item) for item in batch])
     if isinstance(first, (str, bytes)):
         return batch
+    if isinstance(first, (Tensor, np.ndarray, np.generic, bool, int, float)):
+        return stack([item.array if isinstance(item, Tensor) else plain("default_collate", item) for item in batch])
     if isinstance(first, dict):
         if any(not isinstance(item, dict) or item.keys() != first.keys() for item in batch):
             raise ValueError("default_collate: the items are dicts with different keys")

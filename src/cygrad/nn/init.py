@@ -131,10 +131,12 @@ def trunc_normal_(
         generator: source of randomness, default the global generator.
 
     Raises:
-        ValueError: std is not positive, or a is not below b.
+        ValueError: std is not positive, mean or std is not finite, or a is not below b.
     """
     if not std > 0:
         raise ValueError(f"trunc_normal_: std must be positive, got {std}")
+    if not math.isfinite(mean) or not math.isfinite(std):
+        raise ValueError(f"trunc_normal_: mean and std must be finite, got mean={mean} and std={std}")
     if not a < b:
         raise ValueError(f"trunc_normal_: a must be below b, got a={a} and b={b}")
     alpha, beta = (a - mean) / std, (b - mean) / std

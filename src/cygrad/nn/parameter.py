@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cygrad.autograd import recording
+from cygrad.autograd.arrays import plain
 from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class Parameter(Tensor):
     """
 
     def __init__(self, data: Tensor | ArrayLike, requires_grad: bool = True) -> None:
-        array = data.array if isinstance(data, Tensor) else np.asarray(data)
+        array = data.array if isinstance(data, Tensor) else plain("Parameter", data)
         if requires_grad and array.dtype.kind != "f":
             raise RuntimeError(
                 f"Parameter: only floats can require a gradient, got {array.dtype}; pass requires_grad=False"

@@ -9,6 +9,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import recording
+from cygrad.autograd.arrays import is_plain, plain
 from cygrad.tensor import Tensor
 
 __all__ = ["IncompatibleKeys", "count_elements", "load"]
@@ -36,7 +37,7 @@ def load(name: str, targets: dict[str, Tensor], state_dict: Mapping[str, Any], s
     missing = [key for key in targets if key not in state_dict]
     unexpected = [key for key in state_dict if key not in targets]
     arrays = {key: array_of(state_dict[key]) for key in targets if key in state_dict}
-    problems = [problem for key, array in arrays.items() for problem in mismatches(key, targets[key], array)]
+    problems = [problem for key in arrays for problem in mismatches(key, targets[key], arrays[key])]
     if strict and unexpected:
         problems.insert(0, f"unexpected keys {', '.join(map(repr, unexpected))}")
     if strict and missing:
@@ -55,14 +56,23 @@ def copy_arrays(targets: list[Tensor], arrays: list[Array]) -> None:
 
 
 def array_of(value: Any) -> Array:
-    """Return a tensor's array, or anything else that NumPy can read as an array."""
-    return value.array if isinstance(value, Tensor) else np.asarray(value)
+    """Return a tensor's array, or anything else that NumPy can read as an array, plain where it can be."""
+    if isinstance(value, Tensor):
+        return value.array
+    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    try:
+        return plain("load_state_dict", array)
+    except TypeError:
+        return array  # which mismatches() reports
 
 
 def mismatches(key: str, target: Tensor, array: Array) -> Iterator[str]:
     """Yield the reason why `array` can't be copied into `target`, if there is one."""
     if array.shape != target.array.shape:
         yield f"{key!r} has shape {array.shape}, wanted {target.array.shape}"
+    elif not is_plain(array):
+        masked = " with masked elements" if isinstance(array, np.ma.MaskedArray) else ""
+        yield f"{key!r} is an array of {array.dtype}{masked}, but a tensor holds booleans, integers or floats"
     elif not np.can_cast(array.dtype, target.array.dtype, casting="same_kind"):
         yield f"{key!r} has dtype {array.dtype}, wanted {target.array.dtype}"
     elif not target.array.flags.writeable:

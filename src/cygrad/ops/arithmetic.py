@@ -208,7 +208,10 @@ def remainder(ctx: Node, input: Any, other: Any) -> Array:
     check_integer_divisor("remainder", x, y)
     ctx.save(x, y, spec(input), spec(other))
     with np.errstate(all="ignore"):
-        return np.remainder(x, y)
+        if x.dtype.kind != "f":
+            return np.remainder(x, y)
+        rest = np.fmod(x, y)  # np.remainder's zero has the sign of the divisor, PyTorch's that of the dividend
+        return np.where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
 
 
 @remainder.gradient
@@ -267,9 +270,20 @@ def pow(ctx: Node, input: Any, exponent: Any) -> Array:
         result = kernels.mul(x, x) if is_real(x) else x * x
     else:
         with np.errstate(all="ignore"):
-            result = np.power(x, y)
+            result = power(x, y)
     ctx.save(x, y, result if ctx.needs[1] else None, spec(input), spec(exponent))
     return result
+
+
+def power(x: Array, y: Array) -> Array:
+    """xʸ; one number as the exponent, if it is 1 or ±½, gives x or a root, as in PyTorch: (−∞)^½ is NaN."""
+    if y.ndim == 0 and x.dtype.kind == "f":
+        if y == 1:
+            return x
+        if y == 0.5 or y == -0.5:
+            root = np.asarray(np.sqrt(x))
+            return root if y > 0 else np.reciprocal(root)
+    return np.power(x, y)
 
 
 @pow.gradient
@@ -279,7 +293,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     dx = d_exponent = None
     with np.errstate(all="ignore"):
         if ctx.needs[0]:
-            slope = y * (x if y.ndim == 0 and y == 2 else np.power(x, y - 1))
+            slope = y * power(x, y - 1)
             dx = unbroadcast(dy * (slope if y.ndim == 0 and y != 0 else np.where(y == 0, 0, slope)), x_spec)
         if ctx.needs[1]:
             slope = np.where((x == 0) & (y >= 0), 0, result * np.log(x))
@@ -288,12 +302,14 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
 
 
 def selected_gradient(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
-    """Pass the gradient to the operand that was selected, half to each where they are equal."""
-    x, y, first, x_spec, y_spec = ctx.saved
-    share = np.where(x == y, dy.dtype.type(0.5), first.astype(dy.dtype))
+    """Pass the gradient to the operand that was selected, half to each where they are equal, and all to both where one
+    is NaN."""
+    x, y, x_loses, y_loses, x_spec, y_spec = ctx.saved
+    shared = np.where(x == y, dy * dy.dtype.type(0.5), dy)
+    zero = dy.dtype.type(0)
     return (
-        unbroadcast(dy * share, x_spec) if ctx.needs[0] else None,
-        unbroadcast(dy * (1 - share), y_spec) if ctx.needs[1] else None,
+        unbroadcast(np.where(x_loses, zero, shared), x_spec) if ctx.needs[0] else None,
+        unbroadcast(np.where(y_loses, zero, shared), y_spec) if ctx.needs[1] else None,
     )
 
 
@@ -306,7 +322,7 @@ def maximum(ctx: Node, input: Any, other: Any) -> Array:
         other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
     """
     x, y = promoted(input, other)
-    ctx.save(x, y, x > y, spec(input), spec(other))
+    ctx.save(x, y, x < y, x > y, spec(input), spec(other))
     return np.maximum(x, y)
 
 
@@ -322,7 +338,7 @@ def minimum(ctx: Node, input: Any, other: Any) -> Array:
         other: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
     """
     x, y = promoted(input, other)
-    ctx.save(x, y, x < y, spec(input), spec(other))
+    ctx.save(x, y, x > y, x < y, spec(input), spec(other))
     return np.minimum(x, y)
 
 
@@ -346,13 +362,16 @@ def atan2(ctx: Node, input: Any, other: Any) -> Array:
 
 @atan2.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
-    """dx = dy·other/(input² + other²), d other = −dy·input/(input² + other²)"""
+    """dx = dy·other/r², d other = −dy·input/r², r² = input² + other²; 0 where both are 0"""
     x, y, x_spec, y_spec = ctx.saved
-    scaled = dy / (x * x + y * y)
-    return (
-        unbroadcast(scaled * y, x_spec) if ctx.needs[0] else None,
-        unbroadcast(-scaled * x, y_spec) if ctx.needs[1] else None,
-    )
+    r = np.hypot(x, y)  # no square, which could overflow or vanish
+    with np.errstate(all="ignore"):
+        scaled = np.where(r == 0, dy.dtype.type(0), dy / r)
+        r = np.where(r == 0, r.dtype.type(1), r)
+        return (
+            unbroadcast(scaled * (y / r), x_spec) if ctx.needs[0] else None,
+            unbroadcast(-scaled * (x / r), y_spec) if ctx.needs[1] else None,
+        )
 
 
 @op
@@ -406,26 +425,50 @@ def clamp(ctx: Node, input: Array, min: Any = None, max: Any = None) -> Array:
     x = as_array(input, dtype)
     low = None if min is None else as_array(min, dtype)
     high = None if max is None else as_array(max, dtype)
-    y = x if low is None else np.maximum(x, low)
-    y = y if high is None else np.minimum(y, high)
-    under = np.zeros((), bool) if low is None else np.asarray(x < low)
-    over = np.zeros((), bool) if high is None else np.asarray(x > high)
-    if low is not None and high is not None:
-        over, under = over | (low > high), under & (low < high)
-    ctx.save(under, over, spec(input), spec(min), spec(max))
-    return y
+    always = np.ones((), bool)
+    inside = (always if low is None else x >= low) & (always if high is None else x <= high)
+    under = ~always if low is None else x < low if high is None else (x < low) & (low < high)
+    over = ~always if high is None else x > high if low is None else (x > high) | (low > high)
+    ctx.save(*map(np.asarray, (inside, under, over)), spec(input), spec(min), spec(max))
+    return limited(x, low, high)
+
+
+def limited(x: Array, low: Array | None, high: Array | None) -> Array:
+    """min(max(x, low), high), NaN where one of them is NaN; of two equal zeros x's sign stays."""
+    y = x if low is None else np.where((x < low) | (low != low), low, x)
+    return y if high is None else np.where((y > high) | (high != high), high, y)
 
 
 @clamp.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
-    """dx = dy·[min ≤ x ≤ max], d min = dy·[x < min], d max = dy·[x > max]"""
-    under, over, x_spec, low_spec, high_spec = ctx.saved
+    """dx = dy·[min ≤ x ≤ max], d min = dy·[x < min < max], d max = dy·[x > max or min > max]; NaN lies nowhere"""
+    inside, under, over, *specs = ctx.saved
     zero = dy.dtype.type(0)
-    return (
-        unbroadcast(np.where(under | over, zero, dy), x_spec) if ctx.needs[0] else None,
-        unbroadcast(np.where(under, dy, zero), low_spec) if ctx.needs[1] else None,
-        unbroadcast(np.where(over, dy, zero), high_spec) if ctx.needs[2] else None,
+    return tuple(
+        unbroadcast(np.where(chosen, dy, zero), target) if wanted else None
+        for wanted, chosen, target in zip(ctx.needs, (inside, under, over), specs)
     )
+
+
+@op
+def hardtanh(ctx: Node, input: Array, *, min_val: float = -1.0, max_val: float = 1.0) -> Array:
+    """Limit elements to an interval, with no gradient at its ends: y = min(max(input, min_val), max_val).
+
+    Args:
+        input: a tensor of floats.
+        min_val: the lower bound.
+        max_val: the upper bound.
+    """
+    low, high = as_array(min_val, input.dtype), as_array(max_val, input.dtype)
+    ctx.save(np.asarray((input <= low) | (input >= high)))
+    return limited(input, low, high)
+
+
+@hardtanh.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = 0 where x ≤ min_val or x ≥ max_val, else dy"""
+    (outside,) = ctx.saved
+    return np.where(outside, dy.dtype.type(0), dy)
 
 
 @op
@@ -440,7 +483,8 @@ def lerp(ctx: Node, input: Any, end: Any, weight: Any) -> Array:
     dtype = result_type(input, end, weight)
     x, y, w = as_array(input, dtype), as_array(end, dtype), as_array(weight, dtype)
     ctx.save(x, y, w, spec(input), spec(end), spec(weight))
-    return x + w * (y - x)
+    with np.errstate(all="ignore"):
+        return np.where(np.abs(w) < 0.5, x + w * (y - x), y - (y - x) * (1 - w))  # the nearer end, so that both are met
 
 
 @lerp.gradient

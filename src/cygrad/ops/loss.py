@@ -116,17 +116,17 @@ def cross_entropy_classes(
     number = reduction_number("cross_entropy", reduction)
     rows = class_rows("cross_entropy", input)
     flat = flat_target("cross_entropy", target, input.shape)
-    loss, lse, classes, total = kernels.cross_entropy(rows, flat, weight, ignore_index, label_smoothing, number)
-    ctx.save(input, classes, weight, lse, total, label_smoothing, number)
+    loss, stats, classes, total = kernels.cross_entropy(rows, flat, weight, ignore_index, label_smoothing, number)
+    ctx.save(input, classes, weight, stats, total, label_smoothing, number)
     return loss.reshape(target.shape) if number == 0 else loss
 
 
 @cross_entropy_classes.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array, None, None]:
     """dx = w[t]·(softmax(x) − onehot(t))·dy/Σw, and likewise with smoothed targets"""
-    x, classes, weight, lse, total, smoothing, number = ctx.saved
+    x, classes, weight, stats, total, smoothing, number = ctx.saved
     rows = class_rows("cross_entropy", x)
-    dx = kernels.cross_entropy_backward(dy, rows, classes, weight, lse, total, smoothing, number)
+    dx = kernels.cross_entropy_backward(dy, rows, classes, weight, stats, total, smoothing, number)
     return from_class_rows(dx, x.shape), None, None
 
 
@@ -153,18 +153,18 @@ def cross_entropy_soft(
     if target.shape != input.shape:
         raise ValueError(f"cross_entropy: target has shape {target.shape}, but input has {input.shape}")
     rows, t = class_rows("cross_entropy", input), class_rows("cross_entropy", target)
-    loss, lse = kernels.soft_cross_entropy(rows, t, weight, label_smoothing, number)
-    ctx.save(input, target, weight, lse, label_smoothing, number)
+    loss, stats = kernels.soft_cross_entropy(rows, t, weight, label_smoothing, number)
+    ctx.save(input, target, weight, stats, label_smoothing, number)
     return loss.reshape(input.shape[:1] + input.shape[2:] if input.ndim > 1 else ()) if number == 0 else loss
 
 
 @cross_entropy_soft.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, None]:
     """dx = (softmax(x)·Σ q·w − q·w)·dy, dt = −w·log softmax(x)·dy"""
-    x, target, weight, lse, smoothing, number = ctx.saved
+    x, target, weight, stats, smoothing, number = ctx.saved
     rows, t = class_rows("cross_entropy", x), class_rows("cross_entropy", target)
     dx, dt = kernels.soft_cross_entropy_backward(
-        dy.reshape(-1), rows, t, weight, lse, smoothing, number, ctx.needs[0], ctx.needs[1]
+        dy.reshape(-1), rows, t, weight, stats, smoothing, number, ctx.needs[0], ctx.needs[1]
     )
     return (
         None if dx is None else from_class_rows(dx, x.shape),

@@ -52,12 +52,15 @@ def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Sl
 
 sqrt = unary("sqrt", "Return the square root: y = √x, NaN below 0.", np.sqrt, lambda x, y: 0.5 / y)
 rsqrt = unary(
-    "rsqrt", "Return the reciprocal of the square root: y = 1/√x.", lambda x: 1 / np.sqrt(x), lambda x, y: -0.5 * y / x
+    "rsqrt",
+    "Return the reciprocal of the square root: y = 1/√x.",
+    lambda x: 1 / np.sqrt(x),
+    lambda x, y: -0.5 * y * y * y,
 )
 square = unary("square", "Return the square: y = x².", np.square, lambda x, y: 2 * x)
 reciprocal = unary("reciprocal", "Return the reciprocal: y = 1/x.", np.reciprocal, lambda x, y: -y * y)
 exp2 = unary("exp2", "Return the power of two: y = 2ˣ.", np.exp2, lambda x, y: y * np.log(2).astype(y.dtype))
-expm1 = unary("expm1", "Return the exponential minus 1, accurate near 0: y = eˣ − 1.", np.expm1, lambda x, y: y + 1)
+expm1 = unary("expm1", "Return the exponential minus 1, accurate near 0: y = eˣ − 1.", np.expm1, lambda x, y: np.exp(x))
 log1p = unary(
     "log1p", "Return the logarithm of 1 + x, accurate near 0: y = log(1 + x).", np.log1p, lambda x, y: 1 / (1 + x)
 )
@@ -114,7 +117,7 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @op
 def abs(ctx: Node, input: Array) -> Array:
-    """Return the absolute value: y = |x|. The gradient at 0 is 0.
+    """Return the absolute value: y = |x|. The gradient at 0 and at NaN is 0.
 
     Args:
         input: a tensor.
@@ -127,7 +130,12 @@ def abs(ctx: Node, input: Array) -> Array:
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·sign x"""
     (x,) = ctx.saved
-    return dy * np.sign(x)
+    return dy * sign_of(x)
+
+
+def sign_of(x: Array) -> Array:
+    """−1, 0 or 1, and 0 for NaN, in the dtype of x."""
+    return np.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
 def piecewise_constant(name: str, formula: str, function: Callable[[Array], Array], keeps_integers: bool = True) -> Op:
@@ -152,7 +160,9 @@ floor = piecewise_constant("floor", "Round down: y = ⌊x⌋. The gradient is 0.
 ceil = piecewise_constant("ceil", "Round up: y = ⌈x⌉. The gradient is 0.", np.ceil)
 trunc = piecewise_constant("trunc", "Round toward zero. The gradient is 0.", np.trunc)
 round = piecewise_constant("round", "Round to the nearest integer, halves to the even one. The gradient is 0.", np.rint)
-sign = piecewise_constant("sign", "Return the sign: −1, 0 or 1. The gradient is 0.", np.sign, keeps_integers=False)
+sign = piecewise_constant(
+    "sign", "Return the sign: −1, 0 or 1, and 0 for NaN. The gradient is 0.", sign_of, keeps_integers=False
+)
 
 
 @op

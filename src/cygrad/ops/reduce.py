@@ -11,6 +11,7 @@ from cygrad._typing import Array, Dim, DType
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import checked_axes, checked_axis, kept_shape, made_adjacent, repeated_along
 from cygrad.ops.broadcast import FLOAT32, is_real
+from cygrad.ops.pointwise import sign_of
 
 
 def total(x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
@@ -156,13 +157,23 @@ def extreme(kernel: Any, name: str, numpy_name: str) -> Op:
         x, y, axes = ctx.saved
         selected = (x == repeated_along(y, x.shape, axes)).astype(x.dtype)
         count = np.sum(selected, axes, x.dtype)
-        return np.asarray(selected * repeated_along(dy.reshape(y.shape) / np.maximum(count, 1), x.shape, axes), x.dtype)
+        with np.errstate(all="ignore"):  # nothing equals a result of NaN: the gradient is NaN too
+            return np.asarray(selected * repeated_along(dy.reshape(y.shape) / count, x.shape, axes), x.dtype)
 
     return result
 
 
 amax = extreme("max_axes", "amax", "max")
 amin = extreme("min_axes", "amin", "min")
+
+
+def root_of_squares(squares: Array, x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
+    """√squares, squares = scale·Σ x²; in double if float32's squares overflow, or lose digits below its smallest normal
+    number."""
+    if x.dtype == FLOAT32 and not ((squares > 1e-30) & (squares < np.inf)).all():
+        wide = x.astype(np.float64)
+        squares = total(kernels.mul(wide, wide), axes, keepdim, scale)
+    return np.asarray(np.sqrt(squares), x.dtype)
 
 
 def position(name: str, choose: Any) -> Op:
@@ -224,8 +235,8 @@ def variance(
     n = reduced_size(x.shape, axes)
     count = max(n - correction, 0)
     with np.errstate(all="ignore"):
-        center = total(x, axes, True, 1 / n if n else np.nan)
-        centered = kernels.sub(x, center)
+        centered = kernels.sub(x, total(x, axes, True, 1 / n if n else np.nan))
+        centered = kernels.sub(centered, total(centered, axes, True, 1 / n if n else np.nan))  # what the rounding lost
         y = np.asarray(total(kernels.mul(centered, centered), axes, keepdim) / x.dtype.type(count))
     return y, centered, axes, count
 
@@ -249,7 +260,8 @@ def std(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keep
         keepdim: whether the reduced dimensions stay, with size 1.
     """
     y, centered, axes, count = variance("std", input, dim, correction, keepdim)
-    y = np.sqrt(y)
+    with np.errstate(all="ignore"):
+        y = root_of_squares(y, centered, axes, keepdim, float(np.divide(1, count)))
     ctx.save(centered, axes, count, y)
     return y
 
@@ -259,8 +271,9 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·(x − mean)/((n − correction)·std), 0 where the std is 0"""
     centered, axes, count, y = ctx.saved
     with np.errstate(all="ignore"):
-        slope = np.where(y == 0, 0, dy / (y * dy.dtype.type(count))).astype(dy.dtype)
-    return np.asarray(repeated_along(slope, centered.shape, axes) * centered)
+        direction = centered / repeated_along(y, centered.shape, axes)  # of the order of 1 at every scale
+        slope = repeated_along(dy / dy.dtype.type(count), centered.shape, axes)
+        return np.where(repeated_along(y == 0, centered.shape, axes), 0, slope * direction).astype(dy.dtype)
 
 
 @op
@@ -283,7 +296,7 @@ def norm(ctx: Node, input: Array, *, p: float | str | None = 2, dim: Dim = None,
     elif order == 0:
         y = np.sum(size != 0, axes, input.dtype, keepdims=keepdim)
     elif order == 2:
-        y = np.sqrt(total(kernels.mul(input, input), axes, keepdim))
+        y = root_of_squares(total(kernels.mul(input, input), axes, keepdim), input, axes, keepdim)
     else:
         with np.errstate(all="ignore"):
             y = np.sum(size**order, axes, input.dtype, keepdims=keepdim) ** input.dtype.type(1 / order)
@@ -301,10 +314,11 @@ def _(ctx: Node, dy: Array) -> Array:
     with np.errstate(all="ignore"):
         if np.isinf(order):
             selected = np.abs(x) == wide
-            return np.asarray(upstream * np.sign(x) * selected / np.sum(selected, axes, keepdims=True), x.dtype)
+            count = np.maximum(np.sum(selected, axes, keepdims=True), 1)
+            return np.asarray(upstream * sign_of(x) * selected / count, x.dtype)
         if order == 0:
             return np.zeros_like(x)
-        ratio = x / wide if order == 2 else np.sign(x) * (np.abs(x) / wide) ** (order - 1)
+        ratio = x / wide if order == 2 else sign_of(x) * (1 if order == 1 else (np.abs(x) / wide) ** (order - 1))
         return np.asarray(np.where((wide == 0) | (x == 0) & (order < 2), 0, upstream * ratio), x.dtype)
 
 
@@ -322,17 +336,18 @@ def logsumexp(ctx: Node, input: Array, *, dim: Dim, keepdim: bool = False) -> Ar
     with np.errstate(all="ignore"):
         largest = np.max(x, axes, keepdims=True, initial=-np.inf)
         largest = np.where(np.isfinite(largest), largest, 0).astype(x.dtype)
-        y = np.asarray(np.log(np.sum(np.exp(x - largest), axes, x.dtype, keepdims=True)) + largest)
-    ctx.save(x, y, axes)
+        sum = np.sum(np.exp(x - largest), axes, x.dtype, keepdims=True)
+        y = np.asarray(np.log(sum) + largest)
+    ctx.save(x, largest, sum, axes)
     return y if keepdim else y.reshape([n for i, n in enumerate(x.shape) if i not in axes])
 
 
 @logsumexp.gradient
 def _(ctx: Node, dy: Array) -> Array:
-    """dx = dy·e^(x − y)"""
-    x, y, axes = ctx.saved
+    """dx = dy·e^(x − largest)/Σ e^(x − largest): e^(x − y) would have the rounding error of y"""
+    x, largest, sum, axes = ctx.saved
     with np.errstate(all="ignore"):
-        weight = np.where(np.isneginf(x), 0, np.exp(x - y)).astype(x.dtype)
+        weight = np.exp(x - largest) / sum
     return np.asarray(repeated_along(dy, x.shape, axes) * weight)
 
 

@@ -25,6 +25,7 @@ class Adagrad(Optimizer):
     """
 
     number_names = ("lr", "lr_decay", "eps", "weight_decay")
+    state_tensors = ("sum",)
 
     def __init__(
         self,

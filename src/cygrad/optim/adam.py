@@ -32,6 +32,7 @@ class Adam(Optimizer):
     """
 
     decoupled = False
+    state_tensors = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
     def __init__(
         self,

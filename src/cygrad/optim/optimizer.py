@@ -41,6 +41,8 @@ class Optimizer:
 
     # The options that numbers() takes from a group, in the kernel's order.
     number_names: tuple[str, ...] = ()
+    # All names that a parameter's state can have; None if a subclass does not say.
+    state_tensors: tuple[str, ...] | None = None
 
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults
@@ -198,39 +200,16 @@ class Optimizer:
         """Restore what ``state_dict`` returned.
 
         Raises:
-            ValueError: the groups or the shapes differ, or an option is out of its range. Nothing is changed then.
+            ValueError: the state belongs to another kind of optimizer, or does not fit the parameters: groups, options,
+                names, shapes, dtypes or step counts. Nothing is changed then.
         """
+        from cygrad.optim.state import restored  # seldom needed
+
         recording.reading("load_state_dict of an optimizer")
-        groups, saved = state_dict["param_groups"], state_dict["state"]
-        if [len(g["params"]) for g in groups] != [len(g["params"]) for g in self.param_groups]:
-            raise ValueError(f"{self.name}: load_state_dict: the parameter groups differ in number or size")
-        params = {
-            index: p for g, mine in zip(groups, self.param_groups) for index, p in zip(g["params"], mine["params"])
-        }
-        state = {params[int(index)]: self._restored(params[int(index)], entry) for index, entry in saved.items()}
-        for group in groups:
-            self.check_options(group)
+        groups, state = restored(self, state_dict)
         for group, mine in zip(groups, self.param_groups):
             mine.update({k: v for k, v in group.items() if k != "params"})
         self.state = state
-
-    def _restored(self, p: Tensor, entry: dict[str, Any]) -> dict[str, Any]:
-        """Copy a parameter's saved state; its tensors get the parameter's dtype."""
-        result: dict[str, Any] = {}
-        for key, value in entry.items():
-            if key == "step":
-                result[key] = int(getattr(value, "item", lambda value=value: value)())
-            elif value is not None:
-                contiguous = np.asarray(getattr(value, "array", value), order="C")
-                array: Array = kernels.pooled(np.array, contiguous, p.array.dtype)
-                if array.shape != p.array.shape:
-                    raise ValueError(
-                        f"{self.name}: load_state_dict: {key} has shape {array.shape}, but its parameter has {p.shape}"
-                    )
-                result[key] = Tensor(array)
-        # PyTorch's SGD counts no steps; a momentum buffer shows that there was at least one.
-        result.setdefault("step", len(result) and 1)
-        return result
 
     def __repr__(self) -> str:
         lines = [f"{self.name} ("]

@@ -26,6 +26,7 @@ class RMSprop(Optimizer):
     """
 
     number_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
+    state_tensors = ("square_avg", "grad_avg", "momentum_buffer")
 
     def __init__(
         self,

@@ -35,6 +35,7 @@ class SGD(Optimizer):
     """
 
     number_names = ("lr", "momentum", "dampening", "weight_decay")
+    state_tensors = ("momentum_buffer",)
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from cygrad._typing import Array
 from cygrad.generator import Generator
-from cygrad.sklearn.fitted import FittedMLP
+from cygrad.sklearn.fitted import FittedMLP, refuse_masked
 from cygrad.sklearn.lbfgs import fit_lbfgs
 from cygrad.sklearn.leakage import warn_of_repeated
 from cygrad.sklearn.network import ACTIVATIONS, LOSSES, NORMS, build, initialize, linear_layers
@@ -243,6 +243,7 @@ class BaseMLP(FittedMLP, MultiOutputMixin, BaseEstimator):
 
     def _validate(self, X: Any, y: Any, dtype: Any, reset: bool) -> tuple[Any, Any]:
         """scikit-learn's checks of inputs and targets; with `reset` column names are stored, else compared."""
+        refuse_masked(self, X, y)
         with np.errstate(over="ignore", invalid="ignore"):  # overflow in a cast gives infinity, which raises
             return validate_data(
                 self, X, y, accept_sparse="csr", multi_output=True, dtype=dtype, reset=reset, **self._target_checks()
@@ -252,6 +253,7 @@ class BaseMLP(FittedMLP, MultiOutputMixin, BaseEstimator):
         """Weights in the dtype of X. Raises ValueError if one is negative or all are zero."""
         if weight is None:
             return None
+        refuse_masked(self, weight)
         weight = _check_sample_weight(weight, X, dtype=X.dtype)
         if weight.min() < 0:
             raise ValueError(f"{type(self).__name__}: {name} must not be negative, got {weight.min()}")

@@ -22,6 +22,16 @@ __all__ = ["FittedMLP"]
 ROWS = 4096  # predicted at a time
 
 
+def refuse_masked(estimator: Any, *arrays: Any) -> None:
+    """Raise TypeError if an element of an array is masked: scikit-learn would ignore the mask."""
+    for array in arrays:
+        if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+            raise TypeError(
+                f"{type(estimator).__name__}: {np.sum(array.mask)} elements of a masked array are masked; "
+                "use array.filled(value)"
+            )
+
+
 class FittedMLP:
     """The part of an estimator that is used after ``fit``."""
 
@@ -78,6 +88,7 @@ class FittedMLP:
         """The network's outputs (N, C) before the output activation."""
         check_is_fitted(self)
         model = self._training.model
+        refuse_masked(self, X)
         X = validate_data(
             self, X, accept_sparse="csr", dtype=self._training.params[0].dtype, reset=False, ensure_min_samples=1
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import no_grad
+from cygrad.autograd.arrays import plain
 from cygrad.data.dataset import Dataset
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
@@ -152,8 +153,8 @@ def inputs_of(data: Any, batch_size: int) -> Iterable[Any]:
     """The inputs of each batch."""
     if not isinstance(data, (Tensor, np.ndarray)):
         return (batch[0] if isinstance(batch, (list, tuple)) else batch for batch in data)
-    rows = array_of(data)
-    return (Tensor(rows[i : i + batch_size]) for i in range(0, max(len(rows), 1), batch_size))
+    rows = array_of(data)  # copied, because a model may work in place
+    return (Tensor(rows[i : i + batch_size].copy()) for i in range(0, max(len(rows), 1), batch_size))
 
 
 class Evaluating:
@@ -175,8 +176,8 @@ class Evaluating:
 
 
 def array_of(value: Any) -> Array:
-    """A tensor's array, or anything that NumPy can convert to one."""
-    return value.array if isinstance(value, Tensor) else np.asarray(value)
+    """A tensor's array, or anything that can be one."""
+    return value.array if isinstance(value, Tensor) else plain("evaluation", value)
 
 
 def demand_batches(data: Any, op: str) -> None:

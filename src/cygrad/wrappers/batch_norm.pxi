@@ -29,9 +29,25 @@ cdef ndarray empty_channels(ndarray x):
     return empty(1, &count, cnp.PyArray_TYPE(x))
 
 
+cdef ndarray split_means(str op, object mean, int64_t count, ndarray source):
+    """mean[2, count]: rounded means, and what the rounding lost."""
+    cdef ndarray array = real(op, "mean", mean)
+    check_same_dtype(op, "mean", array, "input", source)
+    if cnp.PyArray_NDIM(array) != 2 or array.shape[0] != 2 or array.shape[1] != count:
+        raise ValueError(f"{op}: mean must have shape (2, {count}), got {shape_of(array)}")
+    return array
+
+
+cdef ndarray empty_means(int64_t count, ndarray source):
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = 2, count
+    return empty(2, shape, cnp.PyArray_TYPE(source))
+
+
 def batch_norm(x, weight, bias, running_mean, running_var, double momentum, double eps, batches=None):
-    """(y, mean, rstd) in training; running_mean and running_var are updated in place unless they are None. With `batches`, an
-    int64 array of one element that counts the batches so far, the momentum is 1/(batches + 1)."""
+    """(y, mean, rstd) in training, mean[2, channels] rounded and what that lost; running_mean and running_var are updated in place
+    unless they are None. With `batches`, an int64 array of one element that counts the batches so far, the momentum is
+    1/(batches + 1)."""
     cdef ndarray source = batch_input(x)
     cdef ndarray w = channels("batch_norm", "weight", weight, source), b = channels("batch_norm", "bias", bias, source)
     cdef int64_t inner = inner_of(source)
@@ -44,7 +60,7 @@ def batch_norm(x, weight, bias, running_mean, running_var, double momentum, doub
             written("batch_norm", name, channels("batch_norm", name, statistic, source))
             written("batch_norm", name, statistic)
     m, v = running_mean, running_var
-    cdef ndarray y = empty_like(source), mean = empty_channels(source), rstd = empty_channels(source)
+    cdef ndarray y = empty_like(source), mean = empty_means(source.shape[1], source), rstd = empty_channels(source)
     cdef cg_batch_norm_args args = cg_batch_norm_args(
         y=data(y), mean=data(mean), rstd=data(rstd), running_mean=optional(m), running_var=optional(v), x=data(source),
         weight=optional(w), bias=optional(b), batches=<int64_t *>optional(batch_count), rows=source.shape[0],
@@ -74,7 +90,9 @@ def batch_norm_backward(dy, x, weight, mean, rstd, bint training, bint want_x, b
     """(dx, dw, db); None for those not wanted."""
     cdef ndarray source = batch_input(x), g = like("batch_norm", "gradient", dy, "input", source)
     cdef ndarray w = channels("batch_norm", "weight", weight, source)
-    cdef ndarray m = channels("batch_norm", "mean", mean, source), s = channels("batch_norm", "rstd", rstd, source)
+    cdef ndarray m = split_means("batch_norm", mean, source.shape[1], source) if training else channels(
+        "batch_norm", "mean", mean, source)
+    cdef ndarray s = channels("batch_norm", "rstd", rstd, source)
     cdef ndarray dx = empty_like(source) if want_x else None
     cdef ndarray dw = empty_channels(source) if want_w else None, db = empty_channels(source) if want_b else None
     cdef cg_batch_norm_backward_args args = cg_batch_norm_backward_args(

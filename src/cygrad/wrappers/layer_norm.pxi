@@ -23,13 +23,13 @@ cdef ndarray checked_columns(str name, object x, ndarray source, int64_t cols):
 
 
 def layer_norm(x, weight, bias, double eps, int axes=1):
-    """(y, mean, rstd): y in the shape of x, mean and rstd one element for each row."""
+    """(y, mean[2, rows], rstd): y in the shape of x, the mean of each row, rounded and what that lost, and its rstd."""
     cdef int64_t rows = 0, cols = 0
     cdef ndarray source = norm_input(x, axes, &rows, &cols)
     cdef ndarray w = checked_columns("weight", weight, source, cols), b = checked_columns("bias", bias, source, cols)
     cdef int type_number = cnp.PyArray_TYPE(source)
     cdef cnp.npy_intp count = rows
-    cdef ndarray y = empty_like(source), mean = empty(1, &count, type_number), rstd = empty(1, &count, type_number)
+    cdef ndarray y = empty_like(source), mean = empty_means(rows, source), rstd = empty(1, &count, type_number)
     cdef cg_layer_norm_args args = cg_layer_norm_args(
         y=data(y), mean=data(mean), rstd=data(rstd), x=data(source), weight=optional(w), bias=optional(b),
         rows=rows, cols=cols, eps=eps)
@@ -42,7 +42,7 @@ def layer_norm_backward(dy, x, weight, mean, rstd, bint want_x, bint want_w, int
     together."""
     cdef int64_t rows = 0, cols = 0
     cdef ndarray source = norm_input(x, axes, &rows, &cols), g = like("layer_norm", "gradient", dy, "input", source)
-    cdef ndarray w = checked_columns("weight", weight, source, cols), m = mean, s = rstd
+    cdef ndarray w = checked_columns("weight", weight, source, cols), m = split_means("layer_norm", mean, rows, source), s = rstd
     cdef ndarray dx = empty_like(source) if want_x else None, dw = None, db = None, w_sums = None, b_sums = None
     cdef int type_number = cnp.PyArray_TYPE(g)
     # Rows of a partial sum, such that there are few sums for small inputs and never more than 64.

@@ -189,6 +189,13 @@ cdef ndarray rows_like(ndarray scores):
     return empty(1, &rows, cnp.PyArray_TYPE(scores))
 
 
+cdef ndarray row_stats(ndarray scores):
+    """For each row, room for two numbers."""
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = scores.shape[0], 2
+    return empty(2, shape, cnp.PyArray_TYPE(scores))
+
+
 cdef ndarray divisor_of(ndarray scores, int reduction):
     """An array for the sum of the weights, None unless the reduction divides by it."""
     return scalar(cnp.PyArray_TYPE(scores)) if reduction == MEAN else None
@@ -214,52 +221,52 @@ cdef int check_upstream(str op, ndarray dy, ndarray scores, int reduction) excep
 
 
 def cross_entropy(x, target, weight, int64_t ignore_index, double smoothing, int reduction):
-    """(loss, lse, classes, total): the loss, and what cross_entropy_backward needs in addition to x. total is the sum of the
+    """(loss, stats, classes, total): the loss, and what cross_entropy_backward needs in addition to x. total is the sum of the
     weights, a 0-d array, for a mean; else None."""
     cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
     cdef ndarray total = divisor_of(scores, reduction)
     cdef ndarray t = classes("cross_entropy", target, scores, ignore_index, w, total)
-    cdef ndarray losses = rows_like(scores), lse = rows_like(scores)
+    cdef ndarray losses = rows_like(scores), stats = row_stats(scores)
     cdef cg_cross_entropy_args args = cg_cross_entropy_args(
-        loss=data(losses), lse=data(lse), x=data(scores), target=<int64_t *>data(t), weight=optional(w),
+        loss=data(losses), stats=data(stats), x=data(scores), target=<int64_t *>data(t), weight=optional(w),
         rows=scores.shape[0], cols=scores.shape[1], smoothing=smoothing)
     launch(CG_cross_entropy, dtype_of(scores), &args)
-    return reduced(losses, reduction, total), lse, t, total
+    return reduced(losses, reduction, total), stats, t, total
 
 
-def cross_entropy_backward(dy, x, classes, weight, lse, total, double smoothing, int reduction):
+def cross_entropy_backward(dy, x, classes, weight, stats, total, double smoothing, int reduction):
     """dx of cross_entropy."""
     cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
-    cdef ndarray g = real("cross_entropy", "gradient", dy), t = classes, l = lse, dx = empty_like(scores)
+    cdef ndarray g = real("cross_entropy", "gradient", dy), t = classes, l = stats, dx = empty_like(scores)
     check_upstream("cross_entropy", g, scores, reduction)
     cdef cg_cross_entropy_backward_args args = cg_cross_entropy_backward_args(
-        dx=data(dx), dy=data(g), x=data(scores), target=<int64_t *>data(t), weight=optional(w), lse=data(l),
+        dx=data(dx), dy=data(g), x=data(scores), target=<int64_t *>data(t), weight=optional(w), stats=data(l),
         total=optional(total), rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE, smoothing=smoothing)
     launch(CG_cross_entropy_backward, dtype_of(scores), &args)
     return dx
 
 
 def soft_cross_entropy(x, target, weight, double smoothing, int reduction):
-    """(loss, lse) for a distribution over the classes, target[rows, classes]."""
+    """(loss, stats) for a distribution over the classes, target[rows, classes]."""
     cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
     cdef ndarray t = like("cross_entropy", "target", target, "input", scores)
-    cdef ndarray losses = rows_like(scores), lse = rows_like(scores)
+    cdef ndarray losses = rows_like(scores), stats = row_stats(scores)
     cdef cg_soft_cross_entropy_args args = cg_soft_cross_entropy_args(
-        loss=data(losses), lse=data(lse), x=data(scores), target=data(t), weight=optional(w),
+        loss=data(losses), stats=data(stats), x=data(scores), target=data(t), weight=optional(w),
         rows=scores.shape[0], cols=scores.shape[1], smoothing=smoothing)
     launch(CG_soft_cross_entropy, dtype_of(scores), &args)
     cdef ndarray rows = number_of(scores.shape[0], cnp.PyArray_TYPE(scores)) if reduction == MEAN else None
-    return reduced(losses, reduction, rows), lse
+    return reduced(losses, reduction, rows), stats
 
 
-def soft_cross_entropy_backward(dy, x, target, weight, lse, double smoothing, int reduction, bint want_x, bint want_t):
+def soft_cross_entropy_backward(dy, x, target, weight, stats, double smoothing, int reduction, bint want_x, bint want_t):
     """(dx, dt) of soft_cross_entropy; None for those not wanted."""
     cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
     cdef ndarray t = like("cross_entropy", "target", target, "input", scores), g = real("cross_entropy", "gradient", dy)
-    cdef ndarray dx = empty_like(scores) if want_x else None, dt = empty_like(scores) if want_t else None, l = lse
+    cdef ndarray dx = empty_like(scores) if want_x else None, dt = empty_like(scores) if want_t else None, l = stats
     check_upstream("cross_entropy", g, scores, reduction)
     cdef cg_soft_cross_entropy_backward_args args = cg_soft_cross_entropy_backward_args(
-        dx=optional(dx), dt=optional(dt), dy=data(g), x=data(scores), target=data(t), weight=optional(w), lse=data(l),
+        dx=optional(dx), dt=optional(dt), dy=data(g), x=data(scores), target=data(t), weight=optional(w), stats=data(l),
         rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE,
         scale=1.0 / scores.shape[0] if reduction == MEAN else 1.0, smoothing=smoothing)
     launch(CG_soft_cross_entropy_backward, dtype_of(scores), &args)

@@ -14,8 +14,11 @@ __all__ = ["as_column", "format_number", "to_numbers"]
 
 
 def as_column(name: str, values: Any) -> Array:
-    """Convert values to a column: float64 with NaN, or objects, str and None."""
+    """Convert values to a column: float64 with NaN, or objects, str and None. Masked elements are missing."""
     array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray):
+        array = array.astype(object)
+        array[np.ma.getmaskarray(values)] = None
     if array.ndim != 1:
         raise ValueError(f"Table: column {name!r} must be 1-dimensional, got shape {array.shape}")
     if array.dtype.kind in "fiu":

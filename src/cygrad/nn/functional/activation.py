@@ -123,7 +123,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def logsigmoid(input: Tensor) -> Tensor:
     """Return log σ(x) = −log(1 + e⁻ˣ) elementwise. As ``torch.nn.functional.logsigmoid``."""
-    return -activation.softplus(-input, threshold=1e30)
+    return 0 - activation.softplus(-input, threshold=1e30)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """Clamp x to [min_val, max_val]. As ``torch.nn.functional.hardtanh``.
+    """Clamp x to [min_val, max_val], with a gradient of 0 at both ends. As ``torch.nn.functional.hardtanh``.
 
     Args:
         input: floating-point tensor of any shape.
@@ -151,11 +151,11 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         max_val: upper bound, default 1.
         inplace: whether to write the result into the input, default False.
     """
-    return written(input, arithmetic.clamp(input, min_val, max_val), inplace)
+    return written(input, arithmetic.hardtanh(input, min_val=min_val, max_val=max_val), inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """Clamp x to [0, 6]. As ``torch.nn.functional.relu6``.
+    """Clamp x to [0, 6], with a gradient of 0 at both ends. As ``torch.nn.functional.relu6``.
 
     Args:
         input: floating-point tensor of any shape.

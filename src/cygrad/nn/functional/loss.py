@@ -28,6 +28,16 @@ def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
         raise ValueError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
 
 
+def check_weight(name: str, option: str, weight: Tensor | None, input: Tensor) -> None:
+    """Raise if a weight is larger than the input that it is broadcast to."""
+    if weight is None or weight.shape == input.shape:
+        return
+    check_tensor(name, option, weight)
+    sizes = list(zip(weight.shape[::-1], input.shape[::-1]))
+    if weight.ndim > input.ndim or any(mine not in (1, wanted) for mine, wanted in sizes):
+        raise ValueError(f"{name}: {option} has shape {weight.shape}, which does not broadcast to {input.shape}")
+
+
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """Return the squared error (x − t)². As ``torch.nn.functional.mse_loss``.
 
@@ -46,6 +56,8 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Ten
     check_same_shape("mse_loss", input, target)
     if weight is None:
         return ops.mse_loss(input, target, reduction=reduction)
+    if weight.shape != input.shape:
+        raise ValueError(f"mse_loss: weight has shape {weight.shape}, but input has {input.shape}")
     weighted = ops.mse_loss(input, target, reduction="none") * weight
     return weighted.sum() / weight.sum() if reduction == "mean" else reduced(weighted, reduction, "mse_loss")
 
@@ -119,11 +131,12 @@ def binary_cross_entropy(
 
     Raises:
         RuntimeError: an x does not lie in [0, 1].
-        ValueError: the shapes differ.
+        ValueError: the shapes of input and target differ, or the weight's does not broadcast to them.
     """
     name = "binary_cross_entropy"
     check_same_shape(name, input, target)
     ops.reduction_number(name, reduction)
+    check_weight(name, "weight", weight, input)
     recording.call_again(check_probabilities, name, input.array)
     if weight is None:
         return ops.bce_loss(input, target, reduction=reduction)
@@ -143,8 +156,8 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """Return the binary cross entropy of σ(x), computed without overflow: max(x, 0) − x·t + log(1 + e^−|x|). As
-    ``torch.nn.functional.binary_cross_entropy_with_logits``.
+    """Return the binary cross entropy of σ(x), computed without overflow: log(1 + e^−|x|) + |x|·(t where x < 0, else
+    1 − t). As ``torch.nn.functional.binary_cross_entropy_with_logits``.
 
     Args:
         input: x, logits.
@@ -155,11 +168,13 @@ def binary_cross_entropy_with_logits(
             for 1.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes of input and target differ, or a weight's does not broadcast to them.
     """
     name = "binary_cross_entropy_with_logits"
     check_same_shape(name, input, target)
     ops.reduction_number(name, reduction)
+    check_weight(name, "weight", weight, input)
+    check_weight(name, "pos_weight", pos_weight, input)
     if pos_weight is None:
         if weight is None:
             return ops.bce_logits_loss(input, target, reduction=reduction)

@@ -84,6 +84,14 @@ def clamp(call: Call) -> Any:
     return x
 
 
+@translates(arithmetic.hardtanh)
+def hardtanh(call: Call) -> Any:
+    low, high = (
+        call.scalar(call.options.get(name, default)) for name, default in (("min_val", -1.0), ("max_val", 1.0))
+    )
+    return call.add("Min", call.add("Max", call.name(), low), high)
+
+
 @translates(arithmetic.lerp)
 def lerp(call: Call) -> Any:
     x, y, weight = (call.name(n, call.dtype) for n in range(3))

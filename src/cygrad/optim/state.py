@@ -1,0 +1,138 @@
+"""Reading an optimizer's state dict: all of it is checked before anything changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cygrad import _kernels as kernels
+from cygrad.autograd.arrays import plain
+from cygrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from cygrad.optim.optimizer import Group, Optimizer
+
+__all__ = ["restored"]
+
+
+def restored(optimizer: Optimizer, state_dict: Any) -> tuple[Sequence[Mapping[str, Any]], dict[Tensor, dict[str, Any]]]:
+    """The groups of a state dict and the state of each parameter, copied.
+
+    Raises:
+        ValueError: something does not fit the optimizer.
+    """
+    groups, saved = parts(optimizer, state_dict)
+    owners: dict[int | None, tuple[Group, Tensor]] = {}
+    for group, mine in zip(groups, optimizer.param_groups):
+        check_options(optimizer, group)
+        owners.update({index: (group, p) for index, p in zip(group["params"], mine["params"])})
+    if len(owners) != sum(len(mine["params"]) for mine in optimizer.param_groups):
+        raise refusal(optimizer, "an index of a parameter appears twice")
+    state = {}
+    for key, entry in saved.items():
+        owner = owners.get(as_index(key))
+        if owner is None:
+            raise refusal(optimizer, f"there is a state of parameter {key!r}, which no group has")
+        group, p = owner
+        state[p] = restored_entry(optimizer, group, p, entry)
+    return groups, state
+
+
+def refusal(optimizer: Optimizer, reason: str) -> ValueError:
+    """The error for a state that does not fit."""
+    return ValueError(f"{optimizer.name}: load_state_dict: {reason}")
+
+
+def as_index(key: Any) -> int | None:
+    """A parameter's index, an integer or, after JSON, its digits."""
+    try:
+        return int(key)
+    except (TypeError, ValueError):
+        return None
+
+
+def parts(optimizer: Optimizer, state_dict: Any) -> tuple[Sequence[Group], Mapping[Any, Any]]:
+    """The groups and the state of a state dict that has the form of the optimizer's."""
+    if not isinstance(state_dict, Mapping) or not {"param_groups", "state"} <= state_dict.keys():
+        got = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else type(state_dict).__name__
+        raise refusal(optimizer, f"the state must be a dict with the keys param_groups and state, got {got}")
+    groups, saved = state_dict["param_groups"], state_dict["state"]
+    well_formed = isinstance(groups, (list, tuple)) and all(
+        isinstance(group, Mapping) and isinstance(group.get("params"), (list, tuple)) for group in groups
+    )
+    if not well_formed or not isinstance(saved, Mapping):
+        raise refusal(optimizer, "param_groups must be a list of dicts with params, and state a dict")
+    if [len(group["params"]) for group in groups] != [len(mine["params"]) for mine in optimizer.param_groups]:
+        raise refusal(optimizer, "the parameter groups differ in number or size")
+    if any(not isinstance(index, (int, np.integer)) for group in groups for index in group["params"]):
+        raise refusal(optimizer, "params must be indices of parameters")
+    return groups, saved
+
+
+def check_options(optimizer: Optimizer, group: Group) -> None:
+    """Raise unless a group has all options of the optimizer, each of its kind and in its range. Other options, such as
+    those of schedulers and of PyTorch's implementations, are kept."""
+    missing = [option for option in optimizer.defaults if option not in group]
+    if missing:
+        raise refusal(optimizer, f"the state is that of another optimizer: a group lacks {', '.join(missing)}")
+    for option, default in optimizer.defaults.items():
+        if not is_alike(group[option], default):
+            raise refusal(optimizer, f"the option {option} is {group[option]!r}, but the default is {default!r}")
+    optimizer.check_options(group)
+
+
+def is_alike(value: Any, default: Any) -> bool:
+    """Whether an option can replace its default: a boolean, a number that is not NaN, or as many of these."""
+    if isinstance(default, (bool, np.bool_)):
+        return isinstance(value, (bool, np.bool_))
+    if isinstance(default, (int, float)):
+        number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+        return isinstance(number, (int, float, np.number)) and not isinstance(number, bool) and number == number
+    if isinstance(default, (tuple, list)):
+        return isinstance(value, (tuple, list)) and len(value) == len(default) and all(map(is_alike, value, default))
+    return True
+
+
+def restored_entry(optimizer: Optimizer, group: Group, p: Tensor, entry: Any) -> dict[str, Any]:
+    """A parameter's state, copied; its tensors get the parameter's dtype. It may be empty, before the first step."""
+    if not isinstance(entry, Mapping):
+        raise refusal(optimizer, f"the state of a parameter must be a dict, got {type(entry).__name__}")
+    tensors = {key: value for key, value in entry.items() if key != "step" and value is not None}
+    needed, known = optimizer.state_names(group), optimizer.state_tensors
+    unknown = [str(key) for key in tensors if known is not None and key not in (*known, *needed)]
+    missing = [name for name in needed if tensors and name not in tensors]
+    if unknown or missing:
+        detail = f"{', '.join(unknown)} is unknown" if unknown else f"{', '.join(missing)} is missing"
+        raise refusal(optimizer, f"the state of a parameter of shape {p.shape} does not fit: {detail}")
+    result: dict[str, Any] = {key: restored_tensor(optimizer, p, key, value) for key, value in tensors.items()}
+    # PyTorch's SGD counts no steps; a momentum buffer shows that there was at least one.
+    result["step"] = step_count(optimizer, entry["step"]) if "step" in entry else len(result) and 1
+    return result
+
+
+def restored_tensor(optimizer: Optimizer, p: Tensor, name: str, value: Any) -> Tensor:
+    """A copy of a state tensor."""
+    try:
+        array = value.array if isinstance(value, Tensor) else plain("load_state_dict", value)
+    except (TypeError, ValueError) as error:
+        raise refusal(optimizer, f"{name}: {error}") from None
+    if array.shape != p.array.shape:
+        raise refusal(optimizer, f"{name} has shape {array.shape}, but its parameter has {p.shape}")
+    if array.dtype.kind != "f":
+        raise refusal(optimizer, f"{name} has dtype {array.dtype}, but its parameter has {p.dtype}")
+    return Tensor(kernels.pooled(np.array, np.asarray(array, order="C"), p.array.dtype))
+
+
+def step_count(optimizer: Optimizer, value: Any) -> int:
+    """A number of steps, from a number or a tensor of one element."""
+    try:
+        number = value.item() if hasattr(value, "item") else value
+    except (RuntimeError, ValueError):  # several elements
+        number = None
+    is_number = isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
+    if not is_number or number < 0 or number != int(number):
+        raise refusal(optimizer, f"step must be a count, got {value!r}")
+    return int(number)
