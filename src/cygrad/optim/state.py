@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,10 +12,27 @@ from cygrad import _kernels as kernels
 from cygrad.autograd.arrays import plain
 from cygrad.tensor import Tensor
 
-if TYPE_CHECKING:
-    from cygrad.optim.optimizer import Group, Optimizer
-
 __all__ = ["restored"]
+
+Group = dict[str, Any]
+
+
+class Optimizer(Protocol):
+    """What is asked of an optimizer."""
+
+    defaults: Group
+    param_groups: list[Group]
+    state_tensors: tuple[str, ...] | None
+
+    @property
+    def name(self) -> str:
+        """Name of the class, for messages."""
+
+    def check_options(self, group: Group) -> None:
+        """Raise ValueError if an option of a group is out of its range."""
+
+    def state_names(self, group: Group) -> tuple[str, ...]:
+        """Return the names of the state tensors of each parameter."""
 
 
 def restored(optimizer: Optimizer, state_dict: Any) -> tuple[Sequence[Mapping[str, Any]], dict[Tensor, dict[str, Any]]]:
