@@ -94,8 +94,9 @@ class Preprocessor:
             raise ValueError("Preprocessor: can't be fitted to a table without rows")
         self.check(table)
         notes: list[str] = []
-        columns = [(name, column) for name, column in table.items() if name not in self.drop]
-        fitted = [self._fit_column(name, column, notes) for name, column in columns]
+        dropped, listed = set(self.drop), set(self.categories)
+        columns = [(name, column) for name, column in table.items() if name not in dropped]
+        fitted = [self._fit_column(name, column, name in listed, notes) for name, column in columns]
         encoders = [encoder for encoder in fitted if encoder is not None]
         if not encoders:
             reasons = "; ".join(notes) or "the table has no other columns"
@@ -113,16 +114,17 @@ class Preprocessor:
             ValueError: if a column mixes numbers and text or contains infinity, or a listed column does not exist.
         """
         require_columns(table, (*self.categories, *self.drop))
+        unchecked = {*self.categories, *self.drop}
         for name, column in table.items():
-            if name in self.drop or name in self.categories:
+            if name in unchecked:
                 continue
             if column.dtype == object:
                 check_one_type(name, column)
             else:
                 check_finite(name, column)
 
-    def _fit_column(self, name: str, column: Array, notes: list[str]) -> Encoder | None:
-        """The encoder of a column; None if the column is dropped."""
+    def _fit_column(self, name: str, column: Array, listed: bool, notes: list[str]) -> Encoder | None:
+        """The encoder of a column, which may be listed in ``categories``; None if the column is dropped."""
         mask = column == None if column.dtype == object else np.isnan(column)  # noqa: E711 elementwise
         known, missing = column[~mask], int(mask.sum())
         if missing and self.missing == "raise":
@@ -130,13 +132,13 @@ class Preprocessor:
         if not len(known):
             notes.append(f"column {name!r} is dropped: it has no values")
             return None
-        if column.dtype == object or name in self.categories:
-            return self._fit_category(name, known, missing, notes)
+        if column.dtype == object or listed:
+            return self._fit_category(name, known, missing, listed, notes)
         return self._fit_number(name, known, missing, notes)
 
-    def _fit_category(self, name: str, known: Array, missing: int, notes: list[str]) -> Category | None:
+    def _fit_category(self, name: str, known: Array, missing: int, listed: bool, notes: list[str]) -> Category | None:
         values: list[Value] = sorted(set(known.tolist()))
-        if len(values) > self.most_categories and name not in self.categories:
+        if len(values) > self.most_categories and not listed:
             notes.append(
                 f"column {name!r} is dropped: {len(known)} texts have {len(values)} distinct values, "
                 f"more than {self.most_categories}"
