@@ -95,7 +95,12 @@ cdef ndarray from_pool(int ndim, cnp.npy_intp *shape, int type_number, int64_t b
     cdef void *block = cg_allocate(bytes)
     if not block:
         raise MemoryError(f"out of memory for an array of {bytes} bytes")
-    cdef ndarray array = cnp.PyArray_SimpleNewFromData(ndim, shape, type_number, block)
+    cdef ndarray array
+    try:
+        array = cnp.PyArray_SimpleNewFromData(ndim, shape, type_number, block)
+    except:
+        cg_release(block)
+        raise
     cnp.PyArray_ENABLEFLAGS(array, cnp.NPY_ARRAY_OWNDATA)
     Py_INCREF(pool_capsule)
     (<PyArrayObject_fields *>array).mem_handler = <PyObject *>pool_capsule

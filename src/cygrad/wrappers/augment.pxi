@@ -6,7 +6,8 @@ def color(x, factors, double low=-np.inf, double high=np.inf):
     cdef cnp.npy_intp *s = cnp.PyArray_DIMS(source)
     cdef cg_color_args args = cg_color_args(
         y=data(y), x=data(source), factors=data(f), n=s[0], channels=s[1], pixels=<int64_t>s[2] * s[3], low=low, high=high)
-    launch(CG_color, dtype_of(y), &args)
+    if size(y):
+        launch(CG_color, dtype_of(y), &args)
     return y
 
 
@@ -55,7 +56,8 @@ def erase(x, boxes, values):
     cdef ndarray y = empty_like(source)
     cdef cg_erase_args args = cg_erase_args(
         y=data(y), x=data(source), values=data(v), boxes=<int64_t *>data(b), n=s[0], channels=s[1], height=s[2], width=s[3])
-    launch(CG_erase, dtype_of(y), &args)
+    if size(y):
+        launch(CG_erase, dtype_of(y), &args)
     return y
 
 
@@ -68,7 +70,8 @@ def paste(x, other, index, boxes):
     cdef cg_paste_args args = cg_paste_args(
         y=data(y), x=data(source), other=data(from_), index=<int64_t *>data(indices), boxes=<int64_t *>data(b),
         n=s[0], channels=s[1], height=s[2], width=s[3])
-    launch(CG_paste, dtype_of(y), &args)
+    if size(y):
+        launch(CG_paste, dtype_of(y), &args)
     return y
 
 

@@ -93,6 +93,8 @@ def batch_norm_backward(dy, x, weight, mean, rstd, bint training, bint want_x, b
     cdef ndarray m = split_means("batch_norm", mean, source.shape[1], source) if training else channels(
         "batch_norm", "mean", mean, source)
     cdef ndarray s = channels("batch_norm", "rstd", rstd, source)
+    if m is None or s is None:
+        raise ValueError("batch_norm: backward needs mean and rstd, got None")
     cdef ndarray dx = empty_like(source) if want_x else None
     cdef ndarray dw = empty_channels(source) if want_w else None, db = empty_channels(source) if want_b else None
     cdef cg_batch_norm_backward_args args = cg_batch_norm_backward_args(

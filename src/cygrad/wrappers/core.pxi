@@ -35,8 +35,10 @@ cdef extern from "kernels.h":
 cdef extern from "layout.h":
     double cg_cost(int kernel, int dtype, const void *args) nogil
 
-ctypedef cnp.ndarray ndarray
+cdef extern from "numpy/arrayobject.h":
+    enum: MOST_AXES "NPY_MAXDIMS"  # of any array
 
+ctypedef cnp.ndarray ndarray
 
 
 def block_size():
@@ -172,6 +174,13 @@ cdef inline ndarray written(str op, str name, object x):
     if not cnp.PyArray_ISCARRAY(<ndarray>x):
         raise ValueError(f"{op}: {name} must be contiguous and writeable")
     return <ndarray>x
+
+
+cdef inline int check_axes_fit(str op, int axes) except -1:
+    """A result of so many axes, more than one operand has, must be possible."""
+    if axes > MOST_AXES:
+        raise ValueError(f"{op}: the result would have {axes} axes, but an array has at most {MOST_AXES}")
+    return 0
 
 
 cdef tuple shape_of(ndarray x):

@@ -34,7 +34,7 @@ cdef ndarray arithmetic(int kernel, str op, object x, object y):
     check_same_dtype(op, "other", v, "input", u)
     cdef int ndim = max(cnp.PyArray_NDIM(u), cnp.PyArray_NDIM(v)), i, split
     cdef int u_ndim = cnp.PyArray_NDIM(u), v_ndim = cnp.PyArray_NDIM(v)
-    cdef cnp.npy_intp shape[64]
+    cdef cnp.npy_intp shape[MOST_AXES]
     cdef int64_t a, b
     for i in range(ndim):
         a = u.shape[i - (ndim - u_ndim)] if i >= ndim - u_ndim else 1

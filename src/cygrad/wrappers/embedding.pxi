@@ -17,17 +17,18 @@ def gather_rows(x, index):
         source = np.ascontiguousarray(source)
     indices = row_indices("gather_rows", index, source.shape[0])
     cdef int64_t row = cnp.PyArray_ITEMSIZE(source)
-    cdef int ndim = cnp.PyArray_NDIM(indices), i
-    cdef cnp.npy_intp shape[64]
+    cdef int ndim = cnp.PyArray_NDIM(indices), axes = ndim + cnp.PyArray_NDIM(source) - 1, i
+    cdef cnp.npy_intp shape[MOST_AXES]
+    check_axes_fit("gather_rows", axes)
     for i in range(ndim):
         shape[i] = indices.shape[i]
     for i in range(1, cnp.PyArray_NDIM(source)):
         shape[ndim + i - 1] = source.shape[i]
         row *= source.shape[i]
-    if cnp.PyArray_ITEMSIZE(source) <= 8 and source.dtype.isbuiltin == 1 and source.dtype.kind in "biuf":
-        y = empty(ndim + cnp.PyArray_NDIM(source) - 1, shape, cnp.PyArray_TYPE(source))
+    if cnp.PyArray_ITEMSIZE(source) <= 8 and source.dtype.isnative and source.dtype.kind in "biuf":
+        y = empty(axes, shape, cnp.PyArray_TYPE(source))
     else:
-        y = np.empty(tuple([shape[i] for i in range(ndim + cnp.PyArray_NDIM(source) - 1)]), source.dtype)
+        y = np.empty(tuple([shape[i] for i in range(axes)]), source.dtype)
     cdef cg_gather_rows_args args = cg_gather_rows_args(
         y=data(y), x=data(source), index=<int64_t *>data(indices), count=size(indices), row_bytes=row)
     launch(CG_gather_rows, CG_FLOAT32, &args)
@@ -38,9 +39,9 @@ def scatter_rows(dy, index, int64_t rows, int64_t padding=-1):
     """dx[rows, cols]: the sum of all dy[i…] whose index is the row; row `padding` stays zero."""
     cdef ndarray g = real("scatter_rows", "gradient", dy), indices = row_indices("scatter_rows", index, rows)
     cdef int64_t count = size(indices)
-    cdef int ndim = cnp.PyArray_NDIM(indices)
-    cdef cnp.npy_intp shape[64]
-    cdef int i
+    cdef int ndim = cnp.PyArray_NDIM(indices), axes = cnp.PyArray_NDIM(g) - ndim + 1, i
+    cdef cnp.npy_intp shape[MOST_AXES]
+    check_axes_fit("scatter_rows", axes)
     for i in range(ndim):
         if i >= cnp.PyArray_NDIM(g) or g.shape[i] != indices.shape[i]:
             raise ValueError(f"scatter_rows: gradient has shape {shape_of(g)}, but index has {shape_of(indices)}")
@@ -49,8 +50,9 @@ def scatter_rows(dy, index, int64_t rows, int64_t padding=-1):
     for i in range(ndim, cnp.PyArray_NDIM(g)):
         shape[i - ndim + 1] = g.shape[i]
         cols *= g.shape[i]
-    cdef ndarray dx = empty(cnp.PyArray_NDIM(g) - ndim + 1, shape, cnp.PyArray_TYPE(g))
+    cdef ndarray dx = empty(axes, shape, cnp.PyArray_TYPE(g))
     cdef cg_scatter_rows_args args = cg_scatter_rows_args(
         dx=data(dx), dy=data(g), index=<int64_t *>data(indices), count=count, rows=rows, cols=cols, padding=padding)
-    launch(CG_scatter_rows, dtype_of(g), &args)
+    if cols:
+        launch(CG_scatter_rows, dtype_of(g), &args)
     return dx

@@ -84,7 +84,7 @@ def matmul(a, b, out=None):
     if nx < 2 or ny < 2 or x.shape[nx - 1] != y.shape[ny - 2]:
         raise ValueError(f"matmul: shapes {shape_of(x)} and {shape_of(y)} do not fit")
     cdef int64_t m = x.shape[nx - 2], k = x.shape[nx - 1], n = y.shape[ny - 1], batch = 1, u, v
-    cdef cnp.npy_intp shape[64]
+    cdef cnp.npy_intp shape[MOST_AXES]
     for i in range(ndim - 2):
         u = x.shape[i - (ndim - nx)] if i >= ndim - nx else 1
         v = y.shape[i - (ndim - ny)] if i >= ndim - ny else 1
@@ -131,7 +131,7 @@ def linear(x, w, b=None):
         if cnp.PyArray_NDIM(bias) != 1 or bias.shape[0] != outputs:
             raise ValueError(f"linear: bias has shape {shape_of(bias)}, but weight has {shape_of(weight)}")
         added = data(bias)
-    cdef cnp.npy_intp shape[64]
+    cdef cnp.npy_intp shape[MOST_AXES]
     for i in range(ndim - 1):
         shape[i] = source.shape[i]
         rows *= shape[i]
@@ -148,6 +148,8 @@ def linear_backward(dy, x, w, bint want_x, bint want_w, bint want_b):
     cdef int ndim = cnp.PyArray_NDIM(g)
     weight = strided("linear", "weight", w)
     check_same_dtype("linear", "weight", weight, "gradient", g)
+    if cnp.PyArray_NDIM(weight) != 2:
+        raise ValueError(f"linear: weight must have shape (outputs, inputs), got {shape_of(weight)}")
     cdef int64_t outputs = weight.shape[0], inputs = weight.shape[1], rows = 1
     cdef int i
     for i in range(ndim - 1):
@@ -155,7 +157,7 @@ def linear_backward(dy, x, w, bint want_x, bint want_w, bint want_b):
     if ndim < 1 or g.shape[ndim - 1] != outputs:
         raise ValueError(f"linear: gradient has shape {shape_of(g)}, but weight has {shape_of(weight)}")
     cdef ndarray dx = None, dw = None, db = None
-    cdef cnp.npy_intp shape[64]
+    cdef cnp.npy_intp shape[MOST_AXES]
     cdef int dtype = dtype_of(g)
     cdef cg_sum_args sums
     if want_x:

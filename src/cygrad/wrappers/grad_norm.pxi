@@ -55,7 +55,7 @@ def clip_grad_adaptive(gradients, weights, double clipping, double floor, bint u
     cdef int64_t *unit_size = <int64_t *>data(sizes)
     cdef int64_t t
     for t in range(many.tensors):
-        array = gradients[t]
+        array = (<tuple>many.kept[0])[t]
         unit[t] = array.shape[0] if unitwise and cnp.PyArray_NDIM(array) > 0 else 1
         unit_size[t] = many.sizes[t] // unit[t] if unit[t] else 0
     cdef cg_clip_adaptive_args args = cg_clip_adaptive_args(

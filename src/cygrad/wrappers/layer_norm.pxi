@@ -22,6 +22,15 @@ cdef ndarray checked_columns(str name, object x, ndarray source, int64_t cols):
     return array
 
 
+cdef ndarray row_statistic(str name, object x, ndarray source, int64_t rows):
+    """One element for each row of `source`."""
+    cdef ndarray array = real("layer_norm", name, x)
+    check_same_dtype("layer_norm", name, array, "input", source)
+    if size(array) != rows:
+        raise ValueError(f"layer_norm: {name} has shape {shape_of(array)}, but there are {rows} rows")
+    return array
+
+
 def layer_norm(x, weight, bias, double eps, int axes=1):
     """(y, mean[2, rows], rstd): y in the shape of x, the mean of each row, rounded and what that lost, and its rstd."""
     cdef int64_t rows = 0, cols = 0
@@ -42,7 +51,8 @@ def layer_norm_backward(dy, x, weight, mean, rstd, bint want_x, bint want_w, int
     together."""
     cdef int64_t rows = 0, cols = 0
     cdef ndarray source = norm_input(x, axes, &rows, &cols), g = like("layer_norm", "gradient", dy, "input", source)
-    cdef ndarray w = checked_columns("weight", weight, source, cols), m = split_means("layer_norm", mean, rows, source), s = rstd
+    cdef ndarray w = checked_columns("weight", weight, source, cols)
+    cdef ndarray m = split_means("layer_norm", mean, rows, source), s = row_statistic("rstd", rstd, source, rows)
     cdef ndarray dx = empty_like(source) if want_x else None, dw = None, db = None, w_sums = None, b_sums = None
     cdef int type_number = cnp.PyArray_TYPE(g)
     # Rows of a partial sum, such that there are few sums for small inputs and never more than 64.

@@ -156,6 +156,8 @@ cdef ndarray checked_indices(str op, str name, ndarray t, int64_t limit, bint ig
     cdef ndarray target = t, y = empty(cnp.PyArray_NDIM(t), cnp.PyArray_DIMS(t), cnp.NPY_INT64)
     cdef ndarray fault = empty(0, NULL, cnp.NPY_INT64)
     if cnp.PyArray_TYPE(t) != cnp.NPY_INT64 or not cnp.PyArray_ISCARRAY_RO(t):
+        if t.dtype.kind == "u" and size(t) and t.max() >= 1 << 63:  # would become negative
+            raise index_error(op, name, t, limit, t.argmax())
         target = cnp.PyArray_FROMANY(t, cnp.NPY_INT64, 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_FORCECAST)
     cdef cg_classes_args args = cg_classes_args(
         y=data(y), fault=data(fault), total=optional(total), target=<int64_t *>data(target), weight=optional(weight),
@@ -194,6 +196,34 @@ cdef ndarray row_stats(ndarray scores):
     cdef cnp.npy_intp shape[2]
     shape[0], shape[1] = scores.shape[0], 2
     return empty(2, shape, cnp.PyArray_TYPE(scores))
+
+
+cdef ndarray checked_stats(str op, object x, ndarray scores):
+    """The two numbers of each row that the forward pass computed."""
+    cdef ndarray array = real(op, "stats", x)
+    check_same_dtype(op, "stats", array, "input", scores)
+    if size(array) != 2 * scores.shape[0]:
+        raise ValueError(f"{op}: stats has shape {shape_of(array)}, but there are {scores.shape[0]} rows of scores")
+    return array
+
+
+cdef ndarray checked_classes(str op, object x, ndarray scores):
+    """The classes that the forward pass checked."""
+    cdef ndarray array = <ndarray?>x
+    if cnp.PyArray_TYPE(array) != cnp.NPY_INT64 or not cnp.PyArray_ISCARRAY_RO(array) or size(array) != scores.shape[0]:
+        raise ValueError(f"{op}: classes must be {scores.shape[0]} int64 numbers, got {array.dtype} of shape {shape_of(array)}")
+    return array
+
+
+cdef ndarray checked_total(str op, object x, ndarray scores):
+    """The sum of the weights, one element, or None."""
+    if x is None:
+        return None
+    cdef ndarray array = real(op, "total", x)
+    check_same_dtype(op, "total", array, "input", scores)
+    if size(array) != 1:
+        raise ValueError(f"{op}: total must have one element, got shape {shape_of(array)}")
+    return array
 
 
 cdef ndarray divisor_of(ndarray scores, int reduction):
@@ -237,11 +267,13 @@ def cross_entropy(x, target, weight, int64_t ignore_index, double smoothing, int
 def cross_entropy_backward(dy, x, classes, weight, stats, total, double smoothing, int reduction):
     """dx of cross_entropy."""
     cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
-    cdef ndarray g = real("cross_entropy", "gradient", dy), t = classes, l = stats, dx = empty_like(scores)
+    cdef ndarray g = real("cross_entropy", "gradient", dy), t = checked_classes("cross_entropy", classes, scores)
+    cdef ndarray l = checked_stats("cross_entropy", stats, scores), sums = checked_total("cross_entropy", total, scores)
+    cdef ndarray dx = empty_like(scores)
     check_upstream("cross_entropy", g, scores, reduction)
     cdef cg_cross_entropy_backward_args args = cg_cross_entropy_backward_args(
         dx=data(dx), dy=data(g), x=data(scores), target=<int64_t *>data(t), weight=optional(w), stats=data(l),
-        total=optional(total), rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE, smoothing=smoothing)
+        total=optional(sums), rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE, smoothing=smoothing)
     launch(CG_cross_entropy_backward, dtype_of(scores), &args)
     return dx
 
@@ -263,7 +295,8 @@ def soft_cross_entropy_backward(dy, x, target, weight, stats, double smoothing, 
     """(dx, dt) of soft_cross_entropy; None for those not wanted."""
     cdef ndarray scores = class_scores("cross_entropy", x), w = class_weight("cross_entropy", weight, scores)
     cdef ndarray t = like("cross_entropy", "target", target, "input", scores), g = real("cross_entropy", "gradient", dy)
-    cdef ndarray dx = empty_like(scores) if want_x else None, dt = empty_like(scores) if want_t else None, l = stats
+    cdef ndarray dx = empty_like(scores) if want_x else None, dt = empty_like(scores) if want_t else None
+    cdef ndarray l = checked_stats("cross_entropy", stats, scores)
     check_upstream("cross_entropy", g, scores, reduction)
     cdef cg_soft_cross_entropy_backward_args args = cg_soft_cross_entropy_backward_args(
         dx=optional(dx), dt=optional(dt), dy=data(g), x=data(scores), target=data(t), weight=optional(w), stats=data(l),
@@ -288,10 +321,11 @@ def nll_loss(x, target, weight, int64_t ignore_index, int reduction):
 def nll_loss_backward(dy, x, classes, weight, total, int reduction):
     """dx of nll_loss."""
     cdef ndarray scores = class_scores("nll_loss", x), w = class_weight("nll_loss", weight, scores)
-    cdef ndarray g = real("nll_loss", "gradient", dy), t = classes, dx = empty_like(scores)
+    cdef ndarray g = real("nll_loss", "gradient", dy), t = checked_classes("nll_loss", classes, scores)
+    cdef ndarray sums = checked_total("nll_loss", total, scores), dx = empty_like(scores)
     check_upstream("nll_loss", g, scores, reduction)
     cdef cg_nll_loss_backward_args args = cg_nll_loss_backward_args(
-        dx=data(dx), dy=data(g), target=<int64_t *>data(t), weight=optional(w), total=optional(total),
+        dx=data(dx), dy=data(g), target=<int64_t *>data(t), weight=optional(w), total=optional(sums),
         rows=scores.shape[0], cols=scores.shape[1], dy_step=reduction == NONE)
     launch(CG_nll_loss_backward, dtype_of(scores), &args)
     return dx

@@ -11,13 +11,14 @@ cdef class Many:
     cdef int64_t tensors, blocks
     cdef int lists, type_number
     cdef str op
-    cdef list copies  # of arrays that are only read and were not contiguous
+    cdef list kept  # the arrays, so that they live as long as their addresses are used
 
     def __cinit__(self, str op, int64_t tensors, int lists):
         self.op = op
-        self.copies = []
+        self.kept = []
         self.tensors = tensors
         self.lists = lists
+        self.type_number = cnp.NPY_FLOAT32  # of no arrays
         self.pointers = <void **>calloc(tensors * lists + 1, sizeof(void *))
         self.sizes = <int64_t *>malloc((tensors + 1) * sizeof(int64_t))
         if not self.pointers or not self.sizes:
@@ -28,18 +29,18 @@ cdef class Many:
         free(self.sizes)
 
     cdef void **take(self, int number, str name, object arrays, bint writes=True) except NULL:
-        """Set list `number` to arrays that the kernel writes in place or, unless `writes`, only reads. None is a list of NULLs."""
+        """Set list `number` to arrays that the kernel writes in place or, unless `writes`, only reads."""
         cdef void **pointers = self.pointers + number * self.tensors
         cdef ndarray array
         cdef int64_t t = 0
-        if arrays is None:
-            return pointers
-        if len(arrays) != self.tensors:
-            raise ValueError(f"{self.op}: got {len(arrays)} arrays of {name}, but {self.tensors} of the first list")
-        for item in arrays:
+        cdef tuple items = tuple(arrays)  # nobody else can change it
+        self.kept.append(items)
+        if len(items) != self.tensors:
+            raise ValueError(f"{self.op}: got {len(items)} arrays of {name}, but {self.tensors} of the first list")
+        for item in items:
             array = written(self.op, name, item) if writes else real(self.op, name, item)
             if array is not item:
-                self.copies.append(array)
+                self.kept.append(array)
             if number == 0:
                 self.sizes[t] = size(array)
                 self.blocks += (self.sizes[t] + CG_BLOCK - 1) // CG_BLOCK
@@ -52,6 +53,10 @@ cdef class Many:
             pointers[t] = data(array)
             t += 1
         return pointers
+
+    cdef void **take_if(self, bint wanted, int number, str name, object arrays) except NULL:
+        """take() if the kernel uses list `number`, else a list of NULLs."""
+        return self.take(number, name, arrays) if wanted else self.pointers + number * self.tensors
 
     cdef int dtype(self) noexcept:
         return CG_FLOAT32 if self.type_number == cnp.NPY_FLOAT32 else CG_FLOAT64

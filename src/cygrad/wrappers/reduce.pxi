@@ -20,7 +20,7 @@ cdef Middle middle(ndarray x, int first, int last) noexcept:
 
 cdef ndarray without_axes(ndarray x, int first, int last):
     """A new array of x's shape without its axes first..last − 1."""
-    cdef cnp.npy_intp shape[64]
+    cdef cnp.npy_intp shape[MOST_AXES]
     cdef int i, ndim = 0
     for i in range(cnp.PyArray_NDIM(x)):
         if not first <= i < last:

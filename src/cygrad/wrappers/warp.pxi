@@ -42,7 +42,8 @@ def warp(x, maps, int64_t height, int64_t width, padding="constant", double fill
     cdef cg_warp_args args = cg_warp_args(
         y=data(y), x=data(source), maps=data(m), n=s[0], channels=s[1], height=s[2], width=s[3],
         out_height=height, out_width=width, padding=PADDINGS[padding], fill=fill)
-    launch(CG_warp, dtype_of(y), &args)
+    if size(y):
+        launch(CG_warp, dtype_of(y), &args)
     return y
 
 
@@ -62,5 +63,6 @@ def blur(x, weights):
     y = empty_like(source)
     cdef cg_blur_args args = cg_blur_args(
         y=data(y), x=data(source), weights=data(w), n=s[0], channels=s[1], height=s[2], width=s[3], taps=taps)
-    launch(CG_blur, dtype_of(y), &args)
+    if size(y):
+        launch(CG_blur, dtype_of(y), &args)
     return y

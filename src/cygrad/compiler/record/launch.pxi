@@ -26,7 +26,7 @@ cdef extern from "layout.h":
 ctypedef void *pointer
 
 
-def address(ndarray array):
+def address(ndarray array not None):
     """The address of the first element of an array."""
     return <size_t>cnp.PyArray_DATA(array)
 
@@ -40,6 +40,8 @@ cdef class Launch:
     """
 
     def __cinit__(self, int kernel, int dtype):
+        if not 0 <= kernel < CG_KERNEL_COUNT or dtype not in (CG_FLOAT32, CG_FLOAT64):
+            raise ValueError(f"launch: there is no kernel {kernel} for dtype {dtype}")
         self.kernel = kernel
         self.dtype = dtype
         self.layout = cg_layout_of(kernel)
@@ -146,6 +148,8 @@ cdef class Launch:
         cdef pointer *p = <pointer *>self.argument(name)
         if self.layout.fields[self.index_of(name)].traits & CG_ARRAY:
             p[0] = <void *>address
+        elif not 0 <= index < self.number("tensors"):
+            raise IndexError(f"{self.name}: {name} has {self.number('tensors')} arrays, got index {index}")
         else:
             (<pointer *>p[0])[index] = <void *>address
 

@@ -60,6 +60,8 @@ cdef class Segment:
     def __init__(self, list launches, list barriers):
         cdef Chain chain
         cdef int64_t i
+        if len(barriers) != len(launches):
+            raise ValueError(f"a program: {len(launches)} launches need as many barriers, got {len(barriers)}")
         self.launches = launches
         self.count = len(launches)
         self.steps = new_steps(self.count)
