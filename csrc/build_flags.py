@@ -14,10 +14,20 @@ EXTRA = os.environ.get("CYGRAD_CFLAGS", "").split()
 # Keep symbols where debug information is asked for; otherwise install what the published wheel has.
 STRIP = sys.platform == "linux" and not DEBUG and "-g" not in EXTRA
 
+# A write behind an array on the stack ends the process instead of returning to a forged address; a copy of a wrong size
+# into an array of known size does too; the table of imported functions is read-only. Sanitizers check more, and take
+# _FORTIFY_SOURCE's place. clang-cl does on Windows what /GS does, without a flag.
+SANITIZED = any(["-fsanitize" in flag for flag in EXTRA])
+HARDENED = [] if sys.platform == "win32" else ["-fstack-protector-strong", "-U_FORTIFY_SOURCE"]
+HARDENED += [] if sys.platform == "win32" or SANITIZED else ["-D_FORTIFY_SOURCE=3"]
+HARDENED += ["-fstack-clash-protection"] if sys.platform == "linux" else []
+HARDENED_LINK = [f"-Wl,-z,{option}" for option in ("relro", "now", "noexecstack")] if sys.platform == "linux" else []
+
 # No fast-math: NaN, infinities and signed zeros keep their meaning. -fno-math-errno and
 # -fno-trapping-math only drop errno and floating-point exception flags, which nothing reads.
 # Nothing unwinds through C, so unwind tables would only take up room.
-COMMON = ["-std=gnu11", "-fvisibility=hidden", *([] if DEBUG else ["-g0", "-fno-asynchronous-unwind-tables"])]
+COMMON = ["-std=gnu11", "-fvisibility=hidden", *HARDENED]
+COMMON += [] if DEBUG else ["-g0", "-fno-asynchronous-unwind-tables"]
 KERNELS = [
     *COMMON,
     "-O1" if DEBUG else "-O3",
@@ -36,7 +46,7 @@ MODULES = [*COMMON, "-Wno-unused-function"]
 COMPACT = [f"-fno-{option}" for option in ("align-functions", "align-jumps", "align-labels", "align-loops")]
 COMPACT += [f"-fno-{option}" for option in ("code-hoisting", "ipa-cp", "partial-inlining", "tree-pre")]
 WRAPPERS_LEVEL, MODULES_LEVEL = ([], []) if DEBUG else (["-O1"], ["-O2", *COMPACT])
-LINK = ["-Wl,--strip-all", "-Wl,--gc-sections"] if STRIP else []
+LINK = [*HARDENED_LINK, *(["-Wl,--strip-all", "-Wl,--gc-sections"] if STRIP else [])]
 
 # On x86-64 the baseline serves processors without AVX2, of before 2013: it is compiled for size. Elsewhere it is the
 # only level.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -49,6 +50,14 @@ def test_pages_name_the_limit_of_the_wheel():
     for page in "README.md", "docs/roadmap.md":
         sizes = re.findall(r"([\d.]+) MB", (ROOT / page).read_text(encoding="utf-8"))
         assert limit in sizes, f"{page} does not name the limit of {limit} MB"
+
+
+@pytest.mark.skipif(not (ROOT / ".ci").exists(), reason="the checks of a release are not next to the tests")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads ELF libraries")
+def test_modules_are_hardened():
+    hardening = runpy.run_path(str(ROOT / ".ci/check_dist.py"))["hardening"]
+    for path in Path(cygrad.__file__).parent.rglob("*.so"):
+        assert all(hardening(path.read_bytes()).values()), f"{path.name}: {hardening(path.read_bytes())}"
 
 
 def test_only_numpy_is_required():
