@@ -26,9 +26,9 @@ cdef extern from "layout.h":
 ctypedef void *pointer
 
 
-def address(ndarray array not None):
+def address(array):
     """The address of the first element of an array."""
-    return <size_t>cnp.PyArray_DATA(array)
+    return <size_t>data(<ndarray?>array)
 
 
 cdef class Launch:
