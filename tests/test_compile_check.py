@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from operator import attrgetter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,22 +106,23 @@ def test_the_first_launch_that_differs_is_named(kernel):
 
 
 def test_python_that_changed_its_mind_is_found():
-    late, shift = [False], [1.0]
+    state = SimpleNamespace(late=False, shift=1.0)
+    late, shift = attrgetter("late"), attrgetter("shift")  # in C, where no guard sees the attribute
 
     @cg.compile(check=True)
     def step(x):
-        y = x * shift[0]
-        return y.tanh() if late[0] else y.exp()
+        y = x * shift(state)
+        return y.tanh() if late(state) else y.exp()
 
     for _ in range(4):
         step(cg.ones(3))
-    late[0] = True
+    state.late = True
     with pytest.raises(RuntimeError, match=r"compile: .*step has tanh now where exp was recorded, as event 1; it depends on"):
         step(cg.ones(3))
-    late[0], shift[0] = False, 2.0
+    state.late, state.shift = False, 2.0
     with pytest.raises(RuntimeError, match="mul, recorded as event 0, differs from eager mode in 3 of 3 elements"):
         step(cg.ones(3))
-    shift[0] = 1.0
+    state.shift = 1.0
     assert step(cg.ones(3)).tolist() == cg.ones(3).exp().tolist()
 
 

@@ -12,12 +12,11 @@ import numpy as np
 from cygrad.autograd import Value, engine, no_grad, recording
 from cygrad.compiler.check import run_beside_eager
 from cygrad.compiler.program import Program, build_program
-from cygrad.compiler.program.bindings import bindings_of
 from cygrad.compiler.program.reach import sharing_with_reach
 from cygrad.compiler.record.address_map import address, owner_of
 from cygrad.compiler.record.arguments import Arguments
 from cygrad.compiler.record.recorder import Recorder, Refused
-from cygrad.compiler.replay.replay import UNAVAILABLE, Binding, Replays
+from cygrad.compiler.replay.replay import UNAVAILABLE, Replays
 from cygrad.compiler.structure import flatten, has_containers, unflatten
 from cygrad.nn.module import Module
 from cygrad.parallel import in_a_job
@@ -134,20 +133,21 @@ class ProgramCache:
         shared = [] if key in self._apart else sharing_with_reach(self.function, flat)
         if shared:
             return self.call_watched(key, args, kwargs, shared)
-        recorder, arguments = Recorder(self.fullgraph), Arguments(args, kwargs, flat, structure)
+        recorder, arguments = Recorder(self.fullgraph, self.function), Arguments(args, kwargs, flat, structure)
         recorder.outputs.update([address(owner_of(buffer)) for buffer in arguments.buffers.values()])
-        grad_mode, bindings = engine.grad_enabled(), bindings_of(self.function)
+        grad_mode = engine.grad_enabled()
         try:
             result = recorder.record(partial(self.call, arguments.args, arguments.kwargs))
         except Refused as error:
             raise RuntimeError(str(error)) from None
         finally:
             changed = arguments.write_back(recorder.changed)
-        refusal = changed or recorder.refusal or refused_result(result) or refused_bindings(bindings, recorder)
+        refusal = changed or recorder.refusal or refused_result(result)
+        bindings, rebound = recorder.bindings()
+        refusal = refusal or rebound
         if refusal is not None:
             self.give_up(key, refusal)
             return arguments.with_originals(result)
-        bindings = [binding for binding in bindings if binding.holds()]
         program = build_program(self.name, recorder, arguments, result, grad_mode, bindings)
         if not program.replay.inputs.share_as_recorded(flat):
             self.give_up(key, SHARED)
@@ -204,13 +204,4 @@ def refused_result(result: Any) -> str | None:
             )
         if isinstance(value, np.ndarray):
             return "it returns a NumPy array, not a tensor"
-    return None
-
-
-def refused_bindings(bindings: Sequence[Binding], recorder: Recorder) -> str | None:
-    if any([id(binding.value) in recorder.leaves and not binding.holds() for binding in bindings]):
-        return (
-            "it reads a tensor and then rebinds its name to another one; pass the tensor as an argument and return the "
-            "new one, or write to it in place"
-        )
     return None

@@ -106,15 +106,16 @@ def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = Fal
     bit. The first call of a kind runs eagerly, so that what happens only once is over; the second is recorded; later
     ones are replayed. Calls are of one kind if these are the same: shapes, dtypes and strides of the tensors among the
     arguments, at any depth of tuples, lists and dicts; the values of all other arguments; the attributes and hooks of
-    the modules that are called; the tensors that they and the optimizers hold; and the grad mode. Learning rates,
+    the modules that are called; the tensors that they and the optimizers hold; the numbers and other objects that the
+    functions of the step read from globals, closures, attributes and items; and the grad mode. Learning rates,
     step counts and random offsets are read at every call. An op that NumPy computes is called again in Python.
 
-    Only what goes through this library is replayed: a ``print`` or a counter of your own is not. Gradients are in the
+    Only what goes through this library is replayed: a ``print`` of your own is not. Gradients are in the
     program's memory, which the next call overwrites; results are new tensors. A module in evaluation mode runs without
     gradients.
 
-    Calls that read values into Python (``item()``, ``bool()``, printing), or whose result still has a graph for
-    backward, run eagerly, with a RuntimeWarning that names the line.
+    Calls that read values into Python (``item()``, ``bool()``, ``x.array``, printing, copying), that change a number
+    which they also read, or whose result still has a graph for backward, run eagerly, with a RuntimeWarning.
 
     Args:
         function: a function or module; without it, ``compile`` is a decorator

@@ -51,7 +51,7 @@ def build_program(
 
     updates = {id(launch.event): OptimizerUpdate(*launch) for launch in recorder.optimizer_launches}
     gradients = [gradient_slot(gradient) for gradient in recorder.gradients.values()]
-    modules = ModuleGuard(recorder.modules.values(), leaves, [update.optimizer for update in updates.values()])
+    modules = ModuleGuard(recorder.all_modules(), leaves, [update.optimizer for update in updates.values()])
     guards = Guards(
         grad_mode, [LeafGuard(leaf) for leaf in leaves], gradients, bindings, modules.holds, list(updates.values())
     )

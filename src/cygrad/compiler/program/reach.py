@@ -8,7 +8,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from cygrad.autograd import Value
-from cygrad.compiler.program.bindings import all_bindings
+from cygrad.compiler.program.bindings import bound_values
 from cygrad.compiler.record.arguments import overlapping
 from cygrad.nn.module import Module
 from cygrad.optim.optimizer import Optimizer
@@ -63,5 +63,5 @@ def referred(value: Any) -> list[Any]:
         return [value.func, value.args, value.keywords]
     if isinstance(value, (FunctionType, MethodType)):
         method = [value.__func__, value.__self__] if isinstance(value, MethodType) else []
-        return method + [binding.value for binding in all_bindings(value)]
+        return method + bound_values(value)
     return []

@@ -3,8 +3,6 @@
 # `Value.array` is a C field. Compiled code uses the field, all other code the getter and the setter that Cython has made
 # for it. Here both get a comparison more. A property in Python would make every use in the library slower.
 
-from cpython.object cimport PyObject
-
 ctypedef object (*getter)(object, void *)
 ctypedef int (*setter)(object, PyObject *, void *) except -1
 

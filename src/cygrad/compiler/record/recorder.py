@@ -9,11 +9,10 @@ the same arrays every time, and needs nothing of the graph.
 
 from __future__ import annotations
 
-import os
 import sys
 import weakref
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -22,13 +21,13 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Node, Op, Value, recording
+from cygrad.compiler.names.reads import Watch, is_user_code
 from cygrad.compiler.record.address_map import AddressMap, address, arrays_in, owner_of
 from cygrad.compiler.record.calls import Call, ForwardCall, RuleCall
+from cygrad.compiler.replay.replay import Binding
 
 __all__ = ["Gradient", "OptimizerLaunch", "RandomDraw", "Recorder", "Refused"]
 
-PACKAGE = str(Path(__file__).parents[2])
-LIBRARY = str(Path(os.__file__).parent)
 
 # The rooms whose use of arrays ends in launches, or in calls that a program repeats.
 RECORDED_ROOMS = frozenset(
@@ -75,9 +74,11 @@ class Recorder:
 
     Args:
         fullgraph: whether a step that can't be recorded raises Refused at once
+        function: the function that is recorded, for ``bindings``
     """
 
-    def __init__(self, fullgraph: bool = False) -> None:
+    def __init__(self, fullgraph: bool = False, function: Callable[..., Any] | None = None) -> None:
+        self.watch = Watch(function, lambda: self.active)
         self.tape = kernels.Tape()
         self.fullgraph = fullgraph
         self.refusal: str | None = None  # why the step can't be recorded
@@ -118,7 +119,7 @@ class Recorder:
     def record(self, function: Callable[[], Any]) -> Any:
         """function(), recorded. Raises RuntimeError if another recording is active."""
         try:
-            return recording.record(self, function)
+            return recording.record(self, partial(self.watch.follow, function))
         finally:
             self.finish()
 
@@ -382,6 +383,15 @@ class Recorder:
 
     # After the step
 
+    def bindings(self) -> tuple[list[Binding], str | None]:
+        """The numbers and objects that the step's names led to, and why the step can't be replayed, or None."""
+        launched = {id(launch.optimizer) for launch in self.optimizer_launches}
+        return self.watch.finish(self.leaves, launched)
+
+    def all_modules(self) -> list[Any]:
+        """The modules that the step called or named."""
+        return list({**self.modules, **self.watch.modules}.values())
+
     def visible(self) -> list[Array]:
         """The arrays of tensors that still exist, and of gradients."""
         values = [value for value in [reference() for reference in self.exposed] if value is not None]
@@ -400,11 +410,6 @@ def assign(target: Array, value: Any) -> None:
 
 def copy_in_order(array: Array) -> Array:
     return np.array(array, order="C")
-
-
-def is_user_code(path: str) -> bool:
-    """Whether a file belongs neither to this package nor to the standard library."""
-    return not path.startswith((PACKAGE, "<frozen")) and (not path.startswith(LIBRARY) or "site-packages" in path)
 
 
 def in_recorded_room(frame: FrameType) -> bool:

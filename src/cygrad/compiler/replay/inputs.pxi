@@ -218,12 +218,36 @@ cdef tuple span(ndarray array):
     return low, high
 
 
-cdef bint is_same(recorded, value):
-    """Whether a value is the recorded one, or an equal number or string."""
+cdef bint is_same(recorded, value) except -1:
+    """Whether a value is the recorded one, or an equal number or string, or a tuple of them. −0.0 and 0.0 differ."""
+    cdef double a, b
     if recorded is value:
         return True
     if type(recorded) is not type(value):
         return False
-    if isinstance(value, float):
-        return <double>recorded == <double>value
-    return isinstance(value, (int, str, bytes)) and recorded == value
+    if type(value) is float:
+        a, b = recorded, value
+        return memcmp(&a, &b, sizeof(double)) == 0 or (a != a and b != b)
+    if isinstance(value, (int, str, bytes)):
+        return recorded == value
+    return is_plain(value) and is_equal(recorded, value)
+
+
+def is_equal(recorded, value):
+    """Whether two plain values of the same type are equal."""
+    if isinstance(value, tuple):
+        return all_same(list(recorded), list(value))
+    if isinstance(value, complex):
+        return is_same(recorded.real, value.real) and is_same(recorded.imag, value.imag)
+    return recorded.tobytes() == value.tobytes() if isinstance(value, np.generic) else recorded == value
+
+
+def is_plain(value):
+    """Whether a value can't change, and counts as the same where it is equal: numbers, strings, None, and what consists of
+    them."""
+    if isinstance(value, (tuple, frozenset)):
+        return all([is_plain(item) for item in value])
+    return value is MISSING or isinstance(value, PLAIN)
+
+
+PLAIN = (int, float, complex, str, bytes, type(None), np.generic, np.dtype, Number, Enum, range, slice)

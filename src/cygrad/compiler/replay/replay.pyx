@@ -7,15 +7,18 @@ results in new tensors. This is all that a call of a small step costs besides it
 
 cimport numpy as cnp
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from cygrad._kernels cimport Launch, Loop, OwnedLock, Segment
 from cygrad.autograd cimport engine, recording
 from cygrad.autograd.engine cimport Value, Version
 
 cimport cython
+from cpython.object cimport PyObject
 
+from enum import Enum
 from itertools import combinations
+from numbers import Number
 
 import numpy as np
 
