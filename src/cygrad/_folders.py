@@ -12,7 +12,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import socket
 import tempfile
 import time
@@ -63,7 +62,7 @@ def commit(op: str, folder: str) -> Iterator[str]:
         flush_folder(staging)
         os.rename(staging, os.path.join(folder, COMMIT))
     except BaseException as error:
-        shutil.rmtree(staging, ignore_errors=True)
+        remove(staging)
         if isinstance(error, OSError) and error.strerror:
             message = error.strerror.replace(staging, folder)
             if not message.endswith(")"):  # it does not name the file yet
@@ -97,7 +96,15 @@ def remove_staging(folder: str) -> None:
     """Remove what killed processes left of commits that did not happen."""
     for name in os.listdir(folder):
         if name.startswith(STAGING):
-            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+            remove(os.path.join(folder, name))
+
+
+def remove(staging: str) -> None:
+    """Remove a folder of files, if it is there."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(staging):
+            os.unlink(os.path.join(staging, name))
+        os.rmdir(staging)
 
 
 def committed(folder: str, name: str) -> str:
@@ -181,18 +188,29 @@ def locked(op: str, folder: str) -> Iterator[None]:
 def open_lock(op: str, folder: str, path: str) -> int:
     """Open the file of a lock and lock it; return its descriptor."""
     while True:
+        descriptor = None
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        except OSError as error:
-            raise OSError(error.errno, f"{op}: {folder} can't be written ({error.strerror})") from None
-        if not try_lock(descriptor):
-            owner = os.read(descriptor, 1000)
-            os.close(descriptor)
-            raise FolderInUseError(errno.EBUSY, f"{op}: {folder} is in use by {describe_owner(owner)}")
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            if not try_lock(descriptor):
+                owner = describe_owner(os.read(descriptor, 1000))
+                raise FolderInUseError(errno.EBUSY, f"is in use by {owner}")
+            if is_at(descriptor, path):
                 return descriptor
-        os.close(descriptor)  # its owner has removed the file in the meantime
+            os.close(descriptor)  # its owner has removed the file in the meantime
+        except OSError as error:
+            if descriptor is not None:
+                os.close(descriptor)
+            if isinstance(error, FolderInUseError):
+                raise FolderInUseError(error.errno, f"{op}: {folder} {error.strerror}") from None
+            raise OSError(error.errno, f"{op}: {folder} can't be written ({error.strerror})") from None
+
+
+def is_at(descriptor: int, path: str) -> bool:
+    """Whether an open file is still the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def describe_owner(content: bytes) -> str:

@@ -7,13 +7,14 @@ over the epochs, and ``dvc.yaml`` lists these files for DVC.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
-from cygrad._files import atomic_write
+from cygrad._files import append, atomic_write, open_file
 from cygrad.integrations.loggers import to_json_value
 from cygrad.integrations.tracker import Row, Tracker, settings_of
 from cygrad.train.protocols import TrainerLike
@@ -53,6 +54,8 @@ class DVC(Tracker):
         ['dvc.yaml', 'metrics.json', 'params.yaml', 'plots']
     """
 
+    failures = (OSError, ValueError)  # the latter if a resumed training finds a table that is not its own
+
     def __init__(
         self,
         folder: str | os.PathLike[str] = "dvclive",
@@ -66,7 +69,8 @@ class DVC(Tracker):
         self.params = dict(params or {})
         self.dvcyaml = dvcyaml
         self.metrics: dict[str, float] = {}
-        self._tables: dict[str, IO[str]] = {}
+        self._tables: dict[str, IO[bytes]] = {}
+        self._new: dict[str, list[str]] = {}  # lines of each table that are not yet in its file
         self._due = 0.0
 
     def destination(self) -> str:
@@ -91,7 +95,7 @@ class DVC(Tracker):
         for path in tables_below(os.path.join(self.folder, "plots", "metrics")):
             batch = "batch" in os.path.relpath(path, os.path.join(self.folder, "plots", "metrics")).split(os.sep)[:-1]
             last = trainer.step if batch else len(trainer.history)
-            with open(path, encoding="utf-8") as file:
+            with io.TextIOWrapper(open_file("DVC", path), encoding="utf-8") as file:
                 header, *lines = file.read().splitlines(keepends=True) or [""]
             remaining = [line for line in lines if line.endswith("\n") and int(line.partition("\t")[0]) <= last]
             if remaining:
@@ -105,23 +109,27 @@ class DVC(Tracker):
             if name != "epoch":
                 full = f"batch/{name}" if row.kind == "batch" else name
                 self.metrics[full] = value
-                self._table(full).write(f"{at}\t{value!r}\n")
+                self._new.setdefault(full, []).append(f"{at}\t{value!r}\n")
         if row.kind == "epoch":
             self.metrics["epoch"] = row.epoch
-            for table in self._tables.values():
-                table.flush()
+            self._append_lines()
             if time.monotonic() > self._due:
                 self._write_metrics(row.epoch)
 
-    def _table(self, name: str) -> IO[str]:
+    def _append_lines(self) -> None:
+        """Writes the new lines of each table; after an error those of one table are all there or none."""
+        for name, lines in self._new.items():
+            append(self._table(name), "".join(lines).encode())
+        self._new.clear()
+
+    def _table(self, name: str) -> IO[bytes]:
         """The open file for a metric, with columns ``step`` and the metric. Slashes in its name become folders."""
         if name not in self._tables:
             path = os.path.join(self.folder, "plots", "metrics", *name.split("/")) + ".tsv"
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            file = open(path, "a", encoding="utf-8", newline="")  # noqa: SIM115 # until the training ends
+            self._tables[name] = file = open(path, "ab", buffering=0)  # noqa: SIM115 # until the training ends
             if not file.tell():
-                file.write(f"step\t{name.rpartition('/')[2]}\n")
-            self._tables[name] = file
+                append(file, f"step\t{name.rpartition('/')[2]}\n".encode())
         return self._tables[name]
 
     def _write_metrics(self, epoch: int) -> None:
@@ -142,11 +150,16 @@ class DVC(Tracker):
 
     def end(self, trainer: TrainerLike) -> None:
         try:
+            self._append_lines()
             self._write_metrics(len(trainer.history))
         finally:
             self._close()
 
+    def release(self) -> None:
+        self._close()
+
     def _close(self) -> None:
+        self._new.clear()
         tables, self._tables = self._tables, {}
         for table in tables.values():
             table.close()

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from cygrad._files import atomic_write
+from cygrad._files import append, atomic_write, open_file
 from cygrad.integrations.tracker import Row, Tracker
 from cygrad.train.protocols import TrainerLike
 
@@ -26,7 +26,7 @@ class TextTracker(Tracker):
     def __init__(self, path: Path, every: int | None) -> None:
         super().__init__(every)
         self.path = os.fspath(path)
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
 
     def destination(self) -> str:
         return self.path
@@ -37,16 +37,18 @@ class TextTracker(Tracker):
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
         with atomic_write(type(self).__name__, self.path) as file:
             file.write("".join(lines).encode())
-        self._file = open(self.path, "a", encoding="utf-8", newline="")  # noqa: SIM115 # until the training ends
+        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 # until the training ends
 
     def write(self, line: str) -> None:
-        """Appends a line."""
+        """Appends a line, or after an error nothing."""
         if self._file is None:
             raise OSError(f"{self.path} is closed")
-        self._file.write(line)
-        self._file.flush()
+        append(self._file, line.encode())
 
     def end(self, trainer: TrainerLike) -> None:
+        self.close()
+
+    def release(self) -> None:
         self.close()
 
     def close(self) -> None:
@@ -143,6 +145,8 @@ class JSONLLogger(TextTracker):
     def __init__(self, path: Path, every: int | None = 50) -> None:
         super().__init__(path, every)
 
+    failures = (OSError, ValueError)  # the latter if a resumed training finds a file that is not its own
+
     def begin(self, trainer: TrainerLike) -> None:
         earlier = read_jsonl(self.path) if trainer.step and os.path.exists(self.path) else []
         self.replace(json_line(row) for row in earlier if row.get("step", 0) <= trainer.step)
@@ -201,7 +205,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 def _objects(path: str) -> Iterator[dict[str, Any]]:
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with io.TextIOWrapper(open_file("read_jsonl", path), encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             value = None
             with contextlib.suppress(ValueError, RecursionError):

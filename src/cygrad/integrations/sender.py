@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from cygrad._files import atomic_write
+from cygrad._files import append, atomic_write
 from cygrad.integrations.loggers import json_line
 from cygrad.integrations.tracker import short_message
 
@@ -89,8 +89,8 @@ class Sender:
             new = [self._new.popleft() for _ in range(len(self._new))]
             self._unsent += new
             if new:
-                with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
-                    file.write("".join(json_line(row) for row in new))
+                with contextlib.suppress(OSError), open(self.path, "ab", buffering=0) as file:
+                    append(file, "".join(json_line(row) for row in new).encode())
 
     def _rewrite_file(self) -> None:
         """Writes exactly the unsent rows to the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -76,6 +77,9 @@ class Tracker(Callback):
     def end(self, trainer: TrainerLike) -> None:
         """Closes the output. The model has its final weights."""
 
+    def release(self) -> None:
+        """Closes what is open, after an error; nothing is written any more."""
+
     def destination(self) -> str:
         """Where the rows go, for the warning."""
         return type(self).__name__
@@ -107,8 +111,11 @@ class Tracker(Callback):
             method(*arguments)
         except self.failures as error:
             self._disabled = True
+            problem = self._problem(error)
+            with contextlib.suppress(*self.failures):
+                self.release()
             warnings.warn(
-                f"{self._problem(error)}; training continues without this tracker, and the trainer's history has the "
+                f"{problem}; training continues without this tracker, and the trainer's history has the "
                 "record of every epoch",
                 TrackerWarning,
                 stacklevel=4,

@@ -136,3 +136,10 @@ class TensorBoard(Tracker):
         finally:
             self.writer.close()
             self.writer = None
+
+    def release(self) -> None:
+        if self._first is not None:
+            self._first.remove()
+        writer, self.writer = self.writer, None
+        if writer is not None:
+            writer.discard()

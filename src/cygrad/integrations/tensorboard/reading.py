@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import Iterator
 
+from cygrad._files import open_file
 from cygrad.integrations.tensorboard.protobuf import fields
 
 __all__ = ["last_step"]
@@ -26,6 +27,7 @@ def last_step(folder: str | os.PathLike[str], prefix: str) -> int:
     if not os.path.isdir(folder):
         return 0
     paths = [os.path.join(folder, name) for name in os.listdir(folder) if "tfevents" in name]
+    paths = [path for path in paths if os.path.isfile(path)]
     return max((step for path in paths for step, tag in tags(path) if tag.startswith(prefix.encode())), default=0)
 
 
@@ -43,7 +45,7 @@ def tags(path: str) -> Iterator[tuple[int, bytes]]:
 
 def records(path: str) -> Iterator[bytes]:
     """The data of each complete record in a TFRecord file. Checksums are not verified."""
-    with open(path, "rb") as file:
+    with open_file("last_step", path) as file:
         size = os.fstat(file.fileno()).st_size
         while len(head := file.read(12)) == 12:
             (length,) = struct.unpack("<Q", head[:8])

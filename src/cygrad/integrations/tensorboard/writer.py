@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad._files import append
 from cygrad._typing import Array
 from cygrad.integrations.tensorboard import summary
 from cygrad.integrations.tensorboard.graph import graph_def, trace_boxes
@@ -74,10 +75,15 @@ class SummaryWriter:
         self._due = time.monotonic() + flush_secs
         self._chart_writers: dict[str, SummaryWriter] = {}  # of add_scalars, by folder
         self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 # until close
-        self._add(summary.version(), 0, None)
-        if purge_step is not None:
-            self._add(data_restart(), purge_step, None)
-        self.flush()
+        try:
+            self._add(summary.version(), 0, None)
+            if purge_step is not None:
+                self._add(data_restart(), purge_step, None)
+            self.flush()
+        except OSError:
+            self._file.close()
+            os.unlink(self._path)  # it is empty
+            raise
 
     def get_logdir(self) -> str:
         """Returns the folder."""
@@ -268,16 +274,7 @@ class SummaryWriter:
 
     def _write(self) -> None:
         """Writes the queue. If the disk is full, the queue is kept, and the file ends with a complete record."""
-        data = b"".join(self._queue)
-        end = self._file.tell()
-        try:
-            written = self._file.write(data)
-            while written < len(data):
-                written += self._file.write(data[written:])
-        except OSError:
-            self._file.truncate(end)
-            self._file.seek(end)
-            raise
+        append(self._file, b"".join(self._queue))
         self._queue.clear()
         self._due = time.monotonic() + self.flush_secs
 
@@ -297,6 +294,12 @@ class SummaryWriter:
             self._file.close()
             for writer in self._chart_writers.values():
                 writer.close()
+
+    def discard(self) -> None:
+        """Closes the file without writing the queue."""
+        with self._lock:
+            self._queue.clear()
+        self.close()
 
     def __enter__(self) -> SummaryWriter:
         return self
