@@ -373,7 +373,9 @@ def choice(w: Writer) -> None:
     x = w.pick(least=1)
     d = w.dim(x)
     name = w.rng.choice(["argmax", "argmin", "sort", "argsort", "topk", "max", "count_nonzero"])
-    if name in ("argmax", "argmin", "count_nonzero"):
+    if name in ("argmax", "argmin"):  # PyTorch's index among equal values depends on the layout
+        w.new(f"T.take_along_dim({x}, {x}.{name}(dim={d}, keepdim=True), {d})", reduced(x.shape, d, True))
+    elif name == "count_nonzero":
         w.new(f"{x}.{name}(dim={d})", reduced(x.shape, d, False), "index")
     elif name == "sort":
         w.new(
@@ -387,7 +389,7 @@ def choice(w: Writer) -> None:
             (*x.shape[: d % len(x.shape)], min(2, x.shape[d]), *x.shape[d % len(x.shape) + 1 :]),
         )
     else:
-        w.new(f"{x}.max(dim={d})[1]", reduced(x.shape, d, False), "index")
+        w.new(f"T.take_along_dim({x}, {x}.max(dim={d}, keepdim=True)[1], {d})", reduced(x.shape, d, True))
 
 
 @statement(3)
@@ -640,7 +642,7 @@ def converted(w: Writer) -> None:
 def gradient_state(w: Writer) -> None:
     p = w.rng.choice([n for n in w.names if n.text[0] == "p" and n.text[1:].isdigit()] or [None])
     if p is not None:
-        w.do(w.rng.choice([f"{p}.grad = None", f"{p}.grad = T.ones_like({p})", f"{p}.requires_grad_(False)", f"{p}.requires_grad_()",
+        w.do(w.rng.choice([f"{p}.grad = None", f"{p}.grad = T.ones_like({p})", f"{p}.requires_grad_()",
                            f"with T.no_grad(): {p}.sub_({p}, alpha=0.1)", f"{p}.data.mul_(0.5)", f"{p}.data = {p}.data * 2"]))  # fmt: skip
 
 
@@ -678,7 +680,7 @@ class ProgramWriter(Writer):
             self.lines = ["opt.zero_grad()", *self.lines, "opt.step()"]
             self.exact = False
             inputs = [
-                replace(i, layout="plain") if i.name[0] == "p" else i for i in inputs
+                replace(i, layout="plain", data="normal") if i.name[0] == "p" else i for i in inputs
             ]  # optimizers want contiguous ones
         return Program(
             tuple(inputs), tuple(self.modules), optimizer, tuple(self.lines), self.exact and data == "lattice"
