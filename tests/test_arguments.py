@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import cygrad as cg
@@ -52,6 +53,8 @@ def test_every_argument_may_be_of_a_wrong_class(target):
     (lambda: cg.optim.swa_utils.AveragedModel(3), "AveragedModel: model must be a Module, got int"),
     (lambda: cg.ones(2).view_as((2,)), "view_as: other must be a Tensor, got tuple"),
     (lambda: setattr(cg.ones(2), "data", 3.0), "data: the new data must be a Tensor, got float"),
+    (lambda: nn.functional.binary_cross_entropy_with_logits(cg.ones(2), cg.ones(2), "a"), "weight must be a tensor, got str"),
+    (lambda: cg.data.default_collate(np.dtype("f4")), "default_collate: batch must be a list of items, got"),
     (lambda: cg.manual_seed(0.5), "manual_seed: the seed must be an integer, got float"),
 ])  # fmt: skip
 def test_the_message_names_operation_and_argument(call, message):

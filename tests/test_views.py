@@ -290,3 +290,33 @@ def test_a_view_of_replaced_memory_is_no_view_anymore():
     y.data = cg.tensor([5.0, 6.0])
     view.mul_(2)
     assert y.tolist() == [5, 6] and view.item() == 2
+
+
+SHARING = [
+    "x ** 1", "x.pow(1.0)", "x + 0", "x * 1", "x / 1", "+x", "-x", "x.clamp(None, 5)", "x.round()", "x.floor()", "x.ceil()", "x.trunc()", "x.abs()",
+    "x.relu()", "x.sum(0)", "x.mean(0)", "x.amax(0)", "x.max(0)[0]", "x.prod(0)", "x.cumsum(0)", "x.cumprod(0)", "x.flip(0)", "x.flip(())",
+    "T.roll(x, 0, 0)", "x.tile((1,))", "x.repeat(1, 1)", "T.repeat_interleave(x, 1, dim=0)", "T.cat([x], 0)", "T.stack([x], 0)", "T.where(x > -9, x, x)",
+    "x.masked_fill(x > 99, 0)", "x.sort(0)[0]", "x.topk(x.shape[0], 0)[0]", "T.gather(x, 0, T.zeros_like(x).to(T.int64))", "x.tril(99)", "x.triu(-99)",
+    "x.diag()", "x.double()", "x.to(x.dtype)", "x.clone()", "x.contiguous()", "x.reshape(x.shape)", "x.flatten()", "x.squeeze()", "x.softmax(0)",
+    "T.lerp(x, x, 0.0)", "T.nan_to_num(x)", "T.remainder(x, 1e9)", "T.fmod(x, 1e9)", "T.floor_divide(x, 1)", "T.maximum(x, x)", "x[:]", "x[...]",
+    "x[None]", "x[[0]]", "x[x > -99]", "x.index_select(0, T.arange(x.shape[0]))", "x.scatter(0, T.zeros_like(x).to(T.int64), 1)",
+    "T.nn.functional.dropout(x, 0.0)", "T.nn.functional.normalize(x, dim=0)", "T.nn.functional.hardtanh(x)", "x.expand(x.shape)",
+    "T.broadcast_to(x, x.shape)", "T.einsum('...->...', x)", "x.var(0, correction=0)", "T.norm(x, 2, dim=0)", "T.logsumexp(x, 0)", "x.frac()", "x.mT if x.ndim > 1 else x[:]",
+    "x.unbind(0)[0]", "x.split(1)[0]", "x.chunk(1)[0]", "T.as_tensor(x)", "x.movedim(0, 0)", "x.square()", "x.type_as(x)", "T.nn.Identity()(x)",
+    "x.view(x.shape)", "T.nn.functional.leaky_relu(x, 1.0)", "T.masked_select(x, x > -99)", "x.detach()", "x.diagonal()", "x.data", "x.bool()", "x.float()",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "bool"])
+@pytest.mark.parametrize("expression", SHARING)
+def test_a_result_shares_memory_exactly_where_pytorchs_does(expression, dtype):
+    for shape in [(), (1,), (2, 3), (3, 3)]:
+        shares = {}
+        for T in (cg, torch):
+            array = np.ones(shape, dtype)
+            try:
+                result = eval(expression, {"T": T, "x": T.from_numpy(array)})
+            except (RuntimeError, TypeError, IndexError, ValueError, NotImplementedError):
+                continue  # this dtype or shape is refused
+            shares[T] = np.shares_memory(array, result.numpy())
+        assert len(shares) < 2 or shares[cg] == shares[torch], f"{expression} of shape {shape}: {shares}"

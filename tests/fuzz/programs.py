@@ -97,6 +97,11 @@ class Program:
     edits: tuple[tuple[int, str], ...] = ()  # (call, line): what happens to the world before that call
     calls: tuple[str, ...] = ()  # how each call passes its arguments; see compiled.py
 
+    @property
+    def special(self) -> bool:
+        """Whether inputs hold infinities and NaN."""
+        return any(one.data == "special" for one in self.inputs)
+
     def smaller(self, fewer: Callable[[Any], Any]) -> Any:
         """Programs with fewer lines, edits and oddities."""
         text = " ".join(self.lines)
@@ -599,7 +604,8 @@ def loss(w: Writer) -> None:
     pointwise = w.rng.choice(
         ["mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits", "kl_div"]
     )
-    ways: list[tuple[str, Shape]] = [(f"F.{pointwise}({x}, ({x} * 2).detach().sigmoid(), reduction='{red}')", x.shape)]
+    y = f"{x}.clamp(-1e4, 1e4)" if "logits" in pointwise else x  # of ∞, PyTorch's is NaN where the limit is 0
+    ways: list[tuple[str, Shape]] = [(f"F.{pointwise}({y}, ({x} * 2).detach().sigmoid(), reduction='{red}')", x.shape)]
     if len(x.shape) == 2 and x.shape[1] and x.shape[0]:
         classes = f"T.arange({x.shape[0]}) % {x.shape[1]}"
         smooth = w.rng.choice(
@@ -643,7 +649,7 @@ def gradient_state(w: Writer) -> None:
     p = w.rng.choice([n for n in w.names if n.text[0] == "p" and n.text[1:].isdigit()] or [None])
     if p is not None:
         w.do(w.rng.choice([f"{p}.grad = None", f"{p}.grad = T.ones_like({p})", f"{p}.requires_grad_()",
-                           f"with T.no_grad(): {p}.sub_({p}, alpha=0.1)", f"{p}.data.mul_(0.5)", f"{p}.data = {p}.data * 2"]))  # fmt: skip
+                           f"with T.no_grad(): {p}.sub_({p}, alpha=0.1)", f"{p}.retain_grad()"]))  # fmt: skip
 
 
 @statement(1.5)

@@ -234,13 +234,15 @@ def default_collate(batch: list[Any]) -> Any:
         A tensor (n, …); for tuples and lists a list, for named tuples a named tuple, for dicts a dict of batches.
 
     Raises:
-        TypeError: if an item has an unsupported type.
+        TypeError: if an item has an unsupported type, or the batch is no list.
         ValueError: if shapes, lengths or keys differ, or the list is empty.
 
     >>> x, y = cg.data.default_collate([(np.zeros(3), 1), (np.ones(3), 0)])
     >>> x.shape, y.tolist()
     ((2, 3), [1, 0])
     """
+    if not isinstance(batch, (list, tuple)):
+        raise TypeError(f"default_collate: batch must be a list of items, got {type(batch).__name__}")
     if not batch:
         raise ValueError("default_collate: expected at least one item, got an empty list")
     first = batch[0]

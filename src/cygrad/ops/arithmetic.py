@@ -271,6 +271,8 @@ def pow(ctx: Node, input: Any, exponent: Any) -> Array:
     else:
         with np.errstate(all="ignore"):
             result = power(x, y)
+        if result is x:  # a new tensor, which in-place writes to the input leave alone
+            result = x.copy()
     ctx.save(x, y, result if ctx.needs[1] else None, spec(input), spec(exponent))
     return result
 

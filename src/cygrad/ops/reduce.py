@@ -416,7 +416,7 @@ def along(name: str, doc: str, function: Any) -> Op:
             return np.asarray(function(input.reshape(1), axis=0))
         if axis is not None and input.shape[axis] == 0 and name.startswith("arg"):
             raise IndexError(f"{name}: cannot reduce over the empty dimension {dim} of shape {input.shape}")
-        if input.size == 0 and name.startswith("arg"):
+        if axis is None and input.size == 0 and name.startswith("arg"):
             raise IndexError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
         y = np.asarray(function(input, axis=axis))
         return np.expand_dims(y, axis) if keepdim and axis is not None else y

@@ -389,14 +389,14 @@ def _(ctx: Node, dy: Array) -> Array:
 
 @checked
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
-    """Return the diagonal of a matrix, or the matrix with a given diagonal.
+    """Return a copy of the diagonal of a matrix, or the matrix with a given diagonal.
 
     Args:
         input: a matrix, or a 1-D tensor.
         diagonal: 0 for the main diagonal, positive above it, negative below.
     """
     if input.ndim == 2:
-        return _diagonal(input, offset=diagonal)
+        return _diagonal(input, offset=diagonal).clone()
     return diag_matrix(input, offset=diagonal)
 
 

@@ -30,9 +30,11 @@ def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
 
 def check_weight(name: str, option: str, weight: Tensor | None, input: Tensor) -> None:
     """Raise if a weight is larger than the input that it is broadcast to."""
-    if weight is None or weight.shape == input.shape:
+    if weight is None:
         return
     check_tensor(name, option, weight)
+    if weight.shape == input.shape:
+        return
     sizes = list(zip(weight.shape[::-1], input.shape[::-1]))
     if weight.ndim > input.ndim or any(mine not in (1, wanted) for mine, wanted in sizes):
         raise ValueError(f"{name}: {option} has shape {weight.shape}, which does not broadcast to {input.shape}")
