@@ -4,7 +4,7 @@
     nox -s lint
     nox -s tests -- -k relu
 
-`.ci/run` runs all of them, in this order.
+`.ci/run` runs all of them, in this order, except `sanitize`, `memory` and `coverage`, which take longer.
 """
 
 from __future__ import annotations
@@ -56,6 +56,42 @@ def lint(session: nox.Session) -> None:
 def kernels(session: nox.Session) -> None:
     """Run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer."""
     session.run("csrc/tests/run.sh", external=True)
+
+
+def build_instrumented(session: nox.Session, compiler: str, linker: str = "", **environment: str) -> None:
+    """Install the package, built with these flags, with what its tests need."""
+    session.install(".[test,serve]", env={"CYGRAD_CFLAGS": compiler, "LDFLAGS": linker, **environment})
+
+
+@nox.session(default=False)
+def sanitize(session: nox.Session) -> None:
+    """Run the suite, or the command after ``--``, with kernels and Cython modules under ASan and UBSan.
+
+    The modules check no more than the published ones do. All arrays come from malloc(), so that the end of each is
+    seen; with CYGRAD_POOL=1 they come from the pool, as they do in the published wheel.
+    """
+    pool = "" if session.env.get("CYGRAD_POOL") else " -DCG_POOL_BYTES=INT64_MAX"
+    sanitizers = "-fsanitize=address,undefined -fno-sanitize-recover=all"
+    build_instrumented(session, f"{sanitizers} -fno-omit-frame-pointer -O1 -g1{pool}", sanitizers)
+    runtime = str(session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True)).strip()
+    # Python keeps what it has allocated until it exits, and its own allocator would hide the ends of its blocks.
+    environment = {"LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
+    command = session.posargs or ["pytest", "-n", "auto", "--ignore", "tests/test_memory_pool.py"]
+    session.run("python", "-m", *command, env=environment)
+
+
+@nox.session(default=False)
+def memory(session: nox.Session) -> None:
+    """Let every request for memory fail in turn, in a debug build in which all arrays come from the pool."""
+    build_instrumented(session, "-DCG_POOL_BYTES=0", CYGRAD_DEBUG="1")
+    session.run("python", "-m", "pytest", "tests/test_out_of_memory.py", *session.posargs)
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Print which branches of csrc/ and which lines of the wrappers the tests take."""
+    session.install("setuptools>=77", "Cython>=3.1", "numpy>=2.0", ".[test,serve]")
+    session.run("python", "tools/coverage.py", *(session.posargs or ["-n", "auto"]))
 
 
 @nox.session

@@ -141,7 +141,8 @@ DIRECTIVES = {
 def cythonized(modules: list[Extension], docstrings: bool) -> list[Extension]:
     """The extensions of Cython modules. Docstrings of private ones would only take up room in the wheel."""
     Options.docstrings = docstrings
-    return cythonize(modules, include_path=["src"], compiler_directives=DIRECTIVES)
+    lines = "--coverage" in build_flags.EXTRA  # of the source, for tools/coverage.py
+    return cythonize(modules, include_path=["src"], compiler_directives=DIRECTIVES, emit_linenums=lines)
 
 
 setup(

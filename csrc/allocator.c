@@ -36,6 +36,23 @@ static struct {
     int fork_handled;
 } memory = {.lock = CG_MUTEX_INIT, .limit = (int64_t)1 << 30};
 
+#if defined(CG_DEBUG)
+static int64_t requests, failing;
+static int refused(void) {
+    return __atomic_add_fetch(&requests, 1, __ATOMIC_RELAXED) == __atomic_load_n(&failing, __ATOMIC_RELAXED);
+}
+int64_t cg_fail_request(int64_t n) {
+    __atomic_store_n(&failing, n, __ATOMIC_RELAXED);
+    return __atomic_exchange_n(&requests, 0, __ATOMIC_RELAXED);
+}
+#else
+static int refused(void) { return 0; }
+int64_t cg_fail_request(int64_t n) { return (void)n, -1; }
+#endif
+
+void *cg_malloc(size_t bytes) { return refused() ? 0 : malloc(bytes); }
+void *cg_calloc(size_t count, size_t bytes) { return refused() ? 0 : calloc(count, bytes); }
+
 #if defined(_WIN32)
 static void handle_fork(void) {}
 #else
@@ -74,7 +91,7 @@ static header *take_free(int size_class) {
 static header *from_system(size_t bytes, int size_class) {
     size_t alignment = bytes >= HUGE_PAGE ? HUGE_PAGE : bytes >= PAGE ? PAGE : CG_ALIGNMENT;
     size_t offset = bytes >= PAGE ? memory.large++ % STAGGERS * STAGGER : 0;
-    void *origin = malloc(bytes + CG_ALIGNMENT + alignment + offset);
+    void *origin = cg_malloc(bytes + CG_ALIGNMENT + alignment + offset);
     if (!origin) return 0;
     uintptr_t start = (((uintptr_t)origin + alignment - 1) & ~(uintptr_t)(alignment - 1)) + offset;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)

@@ -27,7 +27,7 @@ HARDENED_LINK = [f"-Wl,-z,{option}" for option in ("relro", "now", "noexecstack"
 # -fno-trapping-math only drop errno and floating-point exception flags, which nothing reads.
 # Nothing unwinds through C, so unwind tables would only take up room.
 COMMON = ["-std=gnu11", "-fvisibility=hidden", *HARDENED]
-COMMON += [] if DEBUG else ["-g0", "-fno-asynchronous-unwind-tables"]
+COMMON += ["-DCG_DEBUG"] if DEBUG else ["-g0", "-fno-asynchronous-unwind-tables"]
 KERNELS = [
     *COMMON,
     "-O1" if DEBUG else "-O3",
@@ -40,7 +40,8 @@ KERNELS = [
     "-Wextra",
     *EXTRA,
 ]
-MODULES = [*COMMON, "-Wno-unused-function"]
+# The warnings of generated code are Cython's.
+MODULES = [*COMMON, "-Wno-unused-function", *[flag for flag in EXTRA if not flag.startswith("-W")]]
 # Wrappers are as fast with -O1 as with -O3, and a quarter smaller. With -Os a call would take a fifth longer. The
 # other modules gain from -O2, but not from the code that it duplicates and aligns.
 COMPACT = [f"-fno-{option}" for option in ("align-functions", "align-jumps", "align-labels", "align-loops")]

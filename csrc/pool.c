@@ -4,6 +4,7 @@
  * first launch whose cost justifies them. One caller at a time owns the workers; a launch from another thread meanwhile
  * runs on that thread alone, with the same bits, and so do all launches of a thread that called cg_use_one_thread(1).
  * After fork the child has no workers, and starts its own when it needs them. */
+#include "allocator.h"
 #include "kernels.h"
 
 #include <stdint.h>
@@ -55,7 +56,7 @@ static _Thread_local int one_thread;
 
 static void *thread_scratch(void) {
     if (!scratch.aligned) {
-        scratch.block = malloc(CG_SCRATCH_BYTES + 64);
+        scratch.block = cg_malloc(CG_SCRATCH_BYTES + 64);
         if (!scratch.block) return 0;
         scratch.aligned = (void *)(((uintptr_t)scratch.block + 63) & ~(uintptr_t)63);
         free_scratch_at_exit(scratch.block);

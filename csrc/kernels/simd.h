@@ -2,7 +2,9 @@
  * the loops that call them. Relative error: a few units in the last place, and less than 1e-6
  * (float32) or 1e-14 (float64) for erfc. NaN stays NaN; overflow gives infinity, underflow subnormals, then zero. */
 
+#ifndef INLINE
 #define INLINE static inline __attribute__((always_inline))
+#endif
 #define R(x) ((real)(x))
 
 #if CG_REAL_BITS == 32

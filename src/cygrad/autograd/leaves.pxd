@@ -17,7 +17,10 @@ cpdef list states_of(list values, dict known)
 cpdef list missing(list states, tuple names)
 
 @cython.locals(state=dict, value=Value, same=bint, number=cython.Py_ssize_t, group_values=list, group_states=list)
-cpdef list count_steps(list values, list states)
+cpdef list groups_of_steps(list values, list states)
+
+@cython.locals(state=dict)
+cpdef set_steps(list states, step)
 
 @cython.locals(state=dict, value=Value, arrays=list)
 cpdef list arrays_in(list states, tuple names)

@@ -14,10 +14,11 @@ from cygrad.autograd.engine import Value
 __all__ = [
     "arrays_in",
     "arrays_of",
-    "count_steps",
     "gradients_of",
+    "groups_of_steps",
     "missing",
     "note_writes",
+    "set_steps",
     "states_of",
     "with_gradient",
     "written_arrays",
@@ -68,27 +69,33 @@ def missing(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[tuple[
     return absent
 
 
-def count_steps(values: list[Any], states: list[dict[str, Any]]) -> list[tuple[Any, list[Any], list[dict[str, Any]]]]:
-    """Count a step in each state. Group values by step count and dtype: (step, values, states)."""
+def groups_of_steps(
+    values: list[Any], states: list[dict[str, Any]]
+) -> list[tuple[Any, list[Any], list[dict[str, Any]]]]:
+    """Group values by the number of their next step and dtype: (step, values, states)."""
     first: Any = states[0]["step"] + 1
     value: Any = values[0]
     dtype = value.array.dtype
     same = True
     for number, state in enumerate(states):
         value = values[number]
-        step = state["step"] + 1
-        state["step"] = step
-        same = same and step == first and value.array.dtype is dtype
+        same = same and state["step"] + 1 == first and value.array.dtype is dtype
     if same:
         return [(first, values, states)]
     groups: dict[Any, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
     for number, state in enumerate(states):
         value = values[number]
-        step = state["step"]
+        step = state["step"] + 1
         _, group_values, group_states = groups.setdefault((step, value.array.dtype), (step, [], []))
         group_values.append(value)
         group_states.append(state)
     return list(groups.values())
+
+
+def set_steps(states: list[dict[str, Any]], step: Any) -> None:
+    """Set the step count of each state."""
+    for state in states:
+        state["step"] = step
 
 
 def arrays_in(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[list[Array]]:

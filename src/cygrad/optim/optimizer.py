@@ -153,9 +153,10 @@ class Optimizer:
         for number, name in leaves.missing(states, names):
             shape, dtype = params[number].shape, params[number].dtype
             states[number][name] = Tensor(kernels.pooled(np.full, shape, self.initial_state(group), dtype))
-        for step, batch, batch_states in leaves.count_steps(params, states):
+        for step, batch, batch_states in leaves.groups_of_steps(params, states):
             p, g = leaves.written_arrays(batch), leaves.gradients_of(batch)
             self.launch(group, step, p, g, *leaves.arrays_in(batch_states, names))
+            leaves.set_steps(batch_states, step)  # once nothing can fail
             if recorder is not None:
                 recorder.optimized(self, group, batch, batch_states, names)
 

@@ -6,8 +6,12 @@ from cpython.ref cimport Py_INCREF, PyObject
 from libc.string cimport memcpy, memset
 
 cdef extern from "allocator.h":
+    const int64_t CG_POOL_BYTES
     ctypedef struct cg_memory_stats:
         int64_t in_use, peak_in_use, cached, reused, from_system
+    void *cg_malloc(size_t bytes) nogil
+    void *cg_calloc(size_t count, size_t bytes) nogil
+    int64_t cg_fail_request(int64_t n)
     void *cg_allocate(size_t bytes) nogil
     void cg_release(void *block) nogil
     size_t cg_block_bytes(const void *block) nogil
@@ -66,8 +70,6 @@ pool_handler.version = 1
 pool_handler.allocator = PyDataMemAllocator(NULL, pool_malloc, pool_calloc, pool_realloc, pool_free)
 cdef object pool_capsule = PyCapsule_New(&pool_handler, "mem_handler", NULL)
 
-# Smaller arrays are left to malloc, which reuses memory without system calls.
-cdef int64_t POOL_BYTES = 8192
 cdef int64_t MOST_BYTES = 1 << 62
 
 
@@ -80,7 +82,7 @@ cdef ndarray empty(int ndim, cnp.npy_intp *shape, int type_number):
         bytes = bytes * shape[i] if not shape[i] or bytes <= MOST_BYTES // shape[i] else -1
         if bytes < 0:
             break  # too large: NumPy raises the error
-    if bytes < POOL_BYTES:
+    if bytes < CG_POOL_BYTES:
         array = cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
     else:
         array = from_pool(ndim, shape, type_number, bytes)
@@ -114,11 +116,12 @@ cdef inline ndarray empty_like(ndarray x):
 
 def pooled(make, *args):
     """make(*args), with its arrays allocated from the pool: reused, and aligned to 64 bytes for vectors of that size."""
-    before = PyDataMem_SetHandler(pool_capsule)
+    before = PyDataMem_SetHandler(pool_capsule) if CG_POOL_BYTES <= MOST_BYTES else None
     try:
         result = make(*args)
     finally:
-        PyDataMem_SetHandler(before)
+        if before is not None:
+            PyDataMem_SetHandler(before)
     if tape is not None and tape.is_active():
         tape.created.append(result)
     return result
@@ -138,6 +141,12 @@ def reset_peak_memory_stats():
 def empty_cache():
     """Return cached memory to the system."""
     cg_empty_cache()
+
+
+def fail_request(int64_t n):
+    """In a debug build, let the n-th request for memory from now on fail, for n > 0. Return how many requests there have been
+    since the last call, −1 in other builds."""
+    return cg_fail_request(n)
 
 
 def limit_cache(int64_t bytes):

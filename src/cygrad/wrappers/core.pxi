@@ -113,6 +113,9 @@ cdef int launch(int kernel, int dtype, const void *args) except -1:
     cdef cg_kernel run = cg_find(kernel, dtype)
     cdef double cost = cg_cost(kernel, dtype, args)
     cdef int status
+    cdef Launch event = None
+    if tape is not None and tape.is_active():
+        event = recorded(kernel, dtype, args)  # before the kernel writes, since there may be no memory for it
     if cost < GIL_COST:
         status = cg_run(run, args, cost)
     else:
@@ -120,10 +123,10 @@ cdef int launch(int kernel, int dtype, const void *args) except -1:
             status = cg_run(run, args, cost)
     if status:
         raise MemoryError(f"{cg_kernel_names[kernel].decode()}: out of memory for a thread's working memory")
-    if tape is not None and tape.is_active():
-        tape.events.append(recorded(kernel, dtype, args))
+    if event is not None:
+        tape.events.append(event)
         if tape.observer is not None:
-            tape.observer(tape.events[len(tape.events) - 1])
+            tape.observer(event)
     return 0
 
 

@@ -1,6 +1,6 @@
 # Many arrays in one launch: tables of pointers and sizes.
 
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free
 
 
 cdef class Many:
@@ -19,8 +19,8 @@ cdef class Many:
         self.tensors = tensors
         self.lists = lists
         self.type_number = cnp.NPY_FLOAT32  # of no arrays
-        self.pointers = <void **>calloc(tensors * lists + 1, sizeof(void *))
-        self.sizes = <int64_t *>malloc((tensors + 1) * sizeof(int64_t))
+        self.pointers = <void **>cg_calloc(tensors * lists + 1, sizeof(void *))
+        self.sizes = <int64_t *>cg_malloc((tensors + 1) * sizeof(int64_t))
         if not self.pointers or not self.sizes:
             raise MemoryError(f"{op}: out of memory for a list of {tensors} arrays")
 

@@ -1,7 +1,6 @@
 # Part of cygrad._kernels: a launch, which is a kernel with its argument block. It is what the compiler records, changes and
 # replays.
 
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.string cimport strcmp
 
@@ -45,13 +44,13 @@ cdef class Launch:
         self.kernel = kernel
         self.dtype = dtype
         self.layout = cg_layout_of(kernel)
-        self.args = PyMem_Calloc(1, self.layout.bytes)
+        self.args = cg_calloc(1, self.layout.bytes)
         if not self.args:
             raise MemoryError(f"{self.name}: out of memory for an argument block")
         self.tables = []
 
     def __dealloc__(self):
-        PyMem_Free(self.args)
+        free(self.args)
 
     def __repr__(self):
         return f"<launch of {self.name}>"

@@ -12,7 +12,7 @@ def fault_error(message, row):
 
 cdef cg_step *new_steps(int64_t count) except NULL:
     """Memory for steps."""
-    cdef cg_step *steps = <cg_step *>PyMem_Calloc(count + 1, sizeof(cg_step))
+    cdef cg_step *steps = <cg_step *>cg_calloc(count + 1, sizeof(cg_step))
     if not steps:
         raise MemoryError(f"a program: out of memory for {count} launches")
     return steps
@@ -43,7 +43,7 @@ cdef class Chain:
             self.cost += launch.cost
 
     def __dealloc__(self):
-        PyMem_Free(<void *>self.chain.steps)
+        free(<void *>self.chain.steps)
 
     def __repr__(self):
         return f"<chain of {', '.join([launch.name for launch in self.launches])}>"
@@ -74,7 +74,7 @@ cdef class Segment:
             self.cost += self.steps[i].cost
 
     def __dealloc__(self):
-        PyMem_Free(self.steps)
+        free(self.steps)
 
     cdef int64_t run(self) except -1:
         """Run all launches; returns the number of the one with a fault, or `count`."""
@@ -133,7 +133,7 @@ cdef class Loop(Segment):
         cdef int64_t i
         Segment.__init__(self, launches, barriers)
         self.word_count = len(words)
-        self.words = <cg_advance *>PyMem_Calloc(self.word_count + 1, sizeof(cg_advance))
+        self.words = <cg_advance *>cg_calloc(self.word_count + 1, sizeof(cg_advance))
         if not self.words:
             raise MemoryError(f"a program: out of memory for {self.count} launches")
         for i in range(self.word_count):
@@ -141,7 +141,7 @@ cdef class Loop(Segment):
             self.words[i] = cg_advance(launch.argument(name), increment)
 
     def __dealloc__(self):
-        PyMem_Free(self.words)
+        free(self.words)
 
     cdef int64_t repeat(self, int64_t times) except -1:
         """Run all launches `times` times; returns the number of complete runs, which is smaller after a fault."""
