@@ -22,6 +22,8 @@ import pytest
 
 import cygrad as cg
 from cygrad import nn
+from cygrad.compiler import CompiledFunction
+from cygrad.train.step import TrainingStep
 
 GLOBAL = 0.5
 NESTED = {"loss": {"beta": 0.5}, "other": 1}
@@ -1192,4 +1194,48 @@ def test_an_error_in_the_step_ends_the_watch():
     for _ in range(3):
         with pytest.raises(KeyError):
             step(cg.ones(2))
-    assert sys.getprofile() is None
+    assert sys.getprofile() is None and sys.gettrace() is None
+
+
+def test_an_interrupt_in_the_step_ends_the_watch():
+    def interrupted(x):
+        raise KeyboardInterrupt
+
+    step = cg.compile(interrupted)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            step(cg.ones(2))
+    assert sys.getprofile() is None and sys.gettrace() is None
+
+
+@pytest.mark.parametrize("install, current", [(sys.setprofile, sys.getprofile), (sys.settrace, sys.gettrace)])
+def test_numbers_are_seen_beside_a_profiler_or_a_debugger(install, current):
+    settings, before = Settings(), current()
+    step = cg.compile(lambda x: helper(x, settings))
+
+    def observer(frame, event, arg):
+        return None
+
+    install(observer)
+    try:
+        for value in (0.5, 0.5, 0.5, 2.0):
+            settings.beta = value
+            assert step(cg.ones(1)).tolist() == [value]
+        assert current() is observer
+    finally:
+        install(before)
+
+
+def test_a_step_of_the_library_is_not_traced():
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    optimizer = cg.optim.SGD(model.parameters(), 0.1)
+    seen = []
+    original = sys.settrace
+    step = CompiledFunction(TrainingStep(model, nn.functional.mse_loss, optimizer).gradient, quiet=True)
+    for _ in range(4):
+        step(cg.ones(2, 3), cg.ones(2, 3), 1.0, True, False, None, 1.0)
+        seen.append(sys.gettrace())
+    assert sys.settrace is original and seen == [None] * 4 and len(step.programs()) == 1
+    model[0] = nn.Linear(3, 3)
+    step(cg.ones(2, 3), cg.ones(2, 3), 1.0, True, False, None, 1.0)
+    assert model[0].weight.grad is not None

@@ -34,7 +34,7 @@ class ProgramCache:
         function: a function or module
         fullgraph: whether a call that can't be recorded raises an error
         check: whether every replay is compared with eager mode
-        quiet: whether a function that can't be recorded runs eagerly without a warning
+        quiet: whether the function calls only this library, and runs eagerly without a warning if it can't be recorded
         warmup_calls: number of calls of a kind that run eagerly before one is recorded
     """
 
@@ -133,7 +133,8 @@ class ProgramCache:
         shared = [] if key in self._apart else sharing_with_reach(self.function, flat)
         if shared:
             return self.call_watched(key, args, kwargs, shared)
-        recorder, arguments = Recorder(self.fullgraph, self.function), Arguments(args, kwargs, flat, structure)
+        recorder = Recorder(self.fullgraph, self.function, from_library=self.quiet)
+        arguments = Arguments(args, kwargs, flat, structure)
         recorder.outputs.update([address(owner_of(buffer)) for buffer in arguments.buffers.values()])
         grad_mode = engine.grad_enabled()
         try:

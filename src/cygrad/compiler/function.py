@@ -25,7 +25,8 @@ class CompiledFunction(Dispatcher, Generic[P, R]):
         function: a function or module
         fullgraph: whether a call that can't be recorded raises an error, default False
         check: whether every replay is compared with eager mode, default False
-        quiet: whether a function that can't be recorded runs eagerly without a warning, default False
+        quiet: whether the function calls only this library, and runs eagerly without a warning if it can't be recorded,
+            default False
         warmup_calls: number of calls of a kind that run eagerly before one is recorded, default 1
     """
 

@@ -1,6 +1,6 @@
 """What the user's code reads and writes by name while a step is recorded: numbers, and the objects on the way to them.
 
-A profile function sees each function of the user's that the step calls. Its bytecode says which globals, closure cells,
+A trace function sees each function of the user's that the step calls. Its bytecode says which globals, closure cells,
 attributes and items it names, and the objects that exist say what is found there. So nothing is executed for it: a
 property counts when its own function is called.
 """
@@ -35,7 +35,8 @@ import numpy as np
 
 from cygrad.autograd import Value
 from cygrad.compiler.names.bytecode import Elements, Values, scan
-from cygrad.compiler.replay.replay import MISSING, Binding, Place, is_plain
+from cygrad.compiler.places import MISSING, Place, current, is_plain
+from cygrad.compiler.replay.replay import Binding
 from cygrad.nn.module import Module
 from cygrad.optim.optimizer import Optimizer
 from cygrad.tensor import Tensor
@@ -74,10 +75,11 @@ class Watch:
 
     Args:
         function: the function that is recorded, None if it does not matter
+        alone: whether it calls nothing of the user's, so that only its own code is scanned
         is_active: says whether what runs now is part of the program, and not called again by it
     """
 
-    def __init__(self, function: Callable[..., Any] | None, is_active: Callable[[], bool]) -> None:
+    def __init__(self, function: Callable[..., Any] | None, alone: bool, is_active: Callable[[], bool]) -> None:
         self.is_active = is_active
         self.reads: dict[Any, Read] = {}  # by place
         self.modules: dict[int, Module] = {}
@@ -92,17 +94,20 @@ class Watch:
         self.ended = False
         self.see(function)
         self.first = code_of(function)  # which is scanned even if it belongs to this package
+        self.alone = alone and self.first is not None and self.first.co_filename.startswith(PACKAGE)
         self.previous: Any = None
+        self.traces = False
 
-    # Profiling
+    # Calls
 
     def follow(self, function: Callable[[], Any]) -> Any:
         """function(), whose calls are seen."""
         if self.function is None:
             return function()
-        self.previous = sys.getprofile()
+        # A trace function is called less often than a profile function, but a debugger may need it.
+        self.previous, self.traces = sys.getprofile(), sys.gettrace() is None
         try:
-            sys.setprofile(self.called)
+            (sys.settrace if self.traces else sys.setprofile)(self.called)
             return function()
         finally:
             self.ended = True
@@ -110,25 +115,33 @@ class Watch:
 
     def restore(self) -> None:
         """Let the profiler that was active before go on."""
+        if self.traces:
+            sys.settrace(None)
+            return
         enable = None if callable(self.previous) else getattr(self.previous, "enable", None)
         sys.setprofile(None if enable else self.previous)
         if enable is not None:
             enable()  # of cProfile, which is no function
 
     def called(self, frame: FrameType, event: str, arg: Any) -> None:
-        """The profile function."""
+        """The trace or profile function."""
+        code = frame.f_code
+        if (code.co_filename.startswith(PACKAGE) and code is not self.first) or event != "call":
+            return
         if self.ended:  # an interrupt has left it in place
             self.restore()
-        elif event == "call" and self.error is None and self.is_active() and self.is_watched(frame):
+        elif self.error is None and self.is_watched(frame) and self.is_active():
             try:
                 self.look(frame)
-            except Exception as error:  # in a profile function, it would end the step
+            except Exception as error:  # it would end the step
                 self.error = error
+            if self.alone:
+                self.restore()
 
     def is_watched(self, frame: FrameType) -> bool:
         """Whether a frame runs code of the user's, or of classes that hold the user's values."""
         code, module = frame.f_code, str(frame.f_globals.get("__name__", ""))
-        if code is self.first or module in CONTAINERS:
+        if module in CONTAINERS or code is self.first:
             return True
         generated = module.startswith("namedtuple_")  # the constructor of a named tuple
         return is_user_code(code.co_filename) and module.partition(".")[0] not in ("cygrad", "numpy") and not generated
@@ -231,20 +244,20 @@ class Watch:
             return [], f"its code can't be followed: {type(self.error).__name__} ({self.error})"
         reads, bindings, moved = drop_temporary(self.reads), [], {}
         for read in reads:
-            now = read.binding.current()
+            now = now_at(read.binding)
             if read.stored:
                 if is_plain(now):
-                    bindings.append(read.binding.renewed())
+                    bindings.append(Binding(read.binding.place, read.binding.container, read.binding.key, now))
             elif read.binding.holds():
                 bindings.append(read.binding)
-            elif read.binding.is_plain or is_plain(now):
+            elif has_plain_value(read.binding) or is_plain(now):
                 return [], changed(read.label)
             elif id(read.binding.value) in leaves:
                 return [], REBOUND
             else:
                 moved[id(read.binding.value)] = now
         for read in reads:
-            carried = read.owner in moved and not read.stored and read.binding.is_plain
+            carried = read.owner in moved and not read.stored and has_plain_value(read.binding)
             if carried and not holds_in(read.binding, moved[read.owner]):
                 return [], changed(read.label)
         return bindings, None
@@ -452,7 +465,7 @@ def code_of(function: Any) -> CodeType | None:
 
 
 def has_own_frame(function: Any) -> bool:
-    """Whether a call is seen by the profile function: of user's code."""
+    """Whether a call is seen by the trace function: it runs code of the user's."""
     if isinstance(function, functools.partial):
         return has_own_frame(function.func)
     if isinstance(function, type):
@@ -559,6 +572,15 @@ def in_classes(kind: type, name: str) -> Any:
         if name in vars(base):
             return vars(base)[name]
     return MISSING
+
+
+def now_at(binding: Binding) -> Any:
+    return current(binding.place, binding.container, binding.key)
+
+
+def has_plain_value(binding: Binding) -> bool:
+    """Whether a change of the value is one of a number, not of an object that may hold the same numbers."""
+    return binding.place in (Place.ELEMENTS, Place.LENGTH) or is_plain(binding.value)
 
 
 def holds_in(binding: Binding, owner: Any) -> bool:

@@ -75,10 +75,13 @@ class Recorder:
     Args:
         fullgraph: whether a step that can't be recorded raises Refused at once
         function: the function that is recorded, for ``bindings``
+        from_library: whether it calls only functions of this library
     """
 
-    def __init__(self, fullgraph: bool = False, function: Callable[..., Any] | None = None) -> None:
-        self.watch = Watch(function, lambda: self.active)
+    def __init__(
+        self, fullgraph: bool = False, function: Callable[..., Any] | None = None, from_library: bool = False
+    ) -> None:
+        self.watch = Watch(function, from_library, lambda: self.active)
         self.tape = kernels.Tape()
         self.fullgraph = fullgraph
         self.refusal: str | None = None  # why the step can't be recorded

@@ -25,23 +25,12 @@ cdef enum:
     CELL, ITEM, INDEX, ATTRIBUTE, CLASS, CONTEXT, ELEMENTS, LENGTH, NOWHERE
 
 
-class Place:
-    """Where a name is bound: in a closure cell; under a key of a dict, such as the globals or the attributes of an object;
-    at an index of a list; in an attribute that C code holds; in a class; in a context variable. `ELEMENTS` are those of a
-    container, `LENGTH` is their number, and `NOWHERE` is a place that is watched by other means."""
-
-    CELL, ITEM, INDEX, ATTRIBUTE, CLASS, CONTEXT, ELEMENTS, LENGTH, NOWHERE = range(9)
-
-
-MISSING = type("Missing", (), {"__repr__": lambda self: "missing"})()
-
-
 @cython.final
 cdef class Binding:
     """A place outside of the step, and the value that it must have.
 
     Args:
-        place: one of Place
+        place: one of places.Place
         container: what has the place: a closure cell, a dict, a list, an object, a class or another container
         key: a key of the dict, an index or the name of an attribute; None for others
         value: the value during the recording, MISSING for none; the elements are looked up
@@ -54,11 +43,6 @@ cdef class Binding:
         self.place, self.container, self.key = place, container, key
         self.value = elements_of(container) if place == ELEMENTS else value
 
-    @property
-    def is_plain(self):
-        """Whether the value is compared as a number is, not by its identity."""
-        return self.place >= ELEMENTS or is_plain(self.value)
-
     cpdef bint holds(self) except -1:
         """Whether the place has the same object, or an equal number or string."""
         cdef PyObject *now
@@ -66,60 +50,21 @@ cdef class Binding:
             now = PyCell_GET(self.container)
         elif self.place == ITEM:
             now = PyDict_GetItemWithError(self.container, self.key)
-        elif self.place == ELEMENTS and type(self.container) is list:
-            return all_same(self.value, self.container)
+        elif self.place == ELEMENTS:
+            elements = self.container if type(self.container) is list else elements_of(self.container)
+            return all_same(self.value, elements)
         else:
-            return self.has_same(self.current())
+            return is_same(self.value, current(self.place, self.container, self.key))
         if now is <PyObject *>self.value:
             return True
-        return self.has_same(MISSING if now is NULL else <object>now)
-
-    cdef bint has_same(self, now) except -1:
-        if self.place == ELEMENTS:
-            return now is not MISSING and all_same(self.value, now)
-        return is_same(self.value, now)
-
-    def current(self):
-        """What the place has now, MISSING for nothing."""
-        cdef PyObject *now
-        if self.place == CELL:
-            now = PyCell_GET(self.container)
-            return MISSING if now is NULL else <object>now
-        if self.place == ITEM:
-            return self.container.get(self.key, MISSING)
-        if self.place == INDEX:
-            inside = -len(self.container) <= self.key < len(self.container)
-            return self.container[self.key] if inside else MISSING
-        if self.place == ATTRIBUTE:
-            return getattr(self.container, self.key, MISSING)
-        if self.place == CLASS:
-            for base in self.container.__mro__:
-                if self.key in vars(base):
-                    return vars(base)[self.key]
-            return MISSING
-        if self.place == CONTEXT:
-            return self.container.get(MISSING)
-        return elements_of(self.container) if self.place == ELEMENTS else len(self.container)
-
-    def renewed(self):
-        """The binding to the present value."""
-        return Binding(self.place, self.container, self.key, self.current())
-
-
-cdef list elements_of(container):
-    """The elements of a container, with the keys of a dict before them, or the bytes of an array."""
-    if isinstance(container, dict):
-        return [*container, *container.values()]
-    if isinstance(container, cnp.ndarray):
-        return [container.shape, container.dtype, container.tobytes()]
-    return [bytes(container)] if hasattr(container, "itemsize") else list(container)
+        return is_same(self.value, MISSING if now is NULL else <object>now)
 
 
 cdef bint all_same(list recorded, list values) except -1:
-    cdef Py_ssize_t i
-    if len(recorded) != len(values):
+    cdef Py_ssize_t i, count = len(recorded)
+    if len(values) != count:
         return False
-    for i in range(len(values)):
+    for i in range(count):
         if not is_same(recorded[i], values[i]):
             return False
     return True

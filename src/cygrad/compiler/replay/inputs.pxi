@@ -230,24 +230,4 @@ cdef bint is_same(recorded, value) except -1:
         return memcmp(&a, &b, sizeof(double)) == 0 or (a != a and b != b)
     if isinstance(value, (int, str, bytes)):
         return recorded == value
-    return is_plain(value) and is_equal(recorded, value)
-
-
-def is_equal(recorded, value):
-    """Whether two plain values of the same type are equal."""
-    if isinstance(value, tuple):
-        return all_same(list(recorded), list(value))
-    if isinstance(value, complex):
-        return is_same(recorded.real, value.real) and is_same(recorded.imag, value.imag)
-    return recorded.tobytes() == value.tobytes() if isinstance(value, np.generic) else recorded == value
-
-
-def is_plain(value):
-    """Whether a value can't change, and counts as the same where it is equal: numbers, strings, None, and what consists of
-    them."""
-    if isinstance(value, (tuple, frozenset)):
-        return all([is_plain(item) for item in value])
-    return value is MISSING or isinstance(value, PLAIN)
-
-
-PLAIN = (int, float, complex, str, bytes, type(None), np.generic, np.dtype, Number, Enum, range, slice)
+    return is_equal(recorded, value)

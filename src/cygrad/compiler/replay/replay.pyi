@@ -34,31 +34,13 @@ class LeafGuard:
     leaf: Value
     def __init__(self, leaf: Value) -> None: ...
 
-class Place:
-    CELL: int
-    ITEM: int
-    INDEX: int
-    ATTRIBUTE: int
-    CLASS: int
-    CONTEXT: int
-    ELEMENTS: int
-    LENGTH: int
-    NOWHERE: int
-
-MISSING: Any
-
 class Binding:
     place: int
     container: Any
     key: Any
     value: Any
-    is_plain: bool
     def __init__(self, place: int, container: Any, key: Any, value: Any) -> None: ...
     def holds(self) -> bool: ...
-    def current(self) -> Any: ...
-    def renewed(self) -> Binding: ...
-
-def is_plain(value: Any) -> bool: ...
 
 class GradientSlot:
     leaf: Value

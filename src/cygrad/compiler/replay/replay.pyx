@@ -16,13 +16,12 @@ from cygrad.autograd.engine cimport Value, Version
 cimport cython
 from cpython.object cimport PyObject
 
-from enum import Enum
 from itertools import combinations
-from numbers import Number
 
 import numpy as np
 
 from cygrad.autograd import engine as engine_module, recording as recording_module
+from cygrad.compiler.places import MISSING, current, elements_of, is_equal
 from cygrad.generator import current_generator
 
 cnp.import_array()
