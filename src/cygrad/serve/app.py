@@ -27,6 +27,7 @@ Endpoint = Callable[[Mapping[str, str], Receive], Awaitable[Answer]]
 
 GET = ("GET", "HEAD")
 JSON = "application/json"
+LONGEST_MESSAGE = 300  # it may repeat what the request contains
 ROWS_AT_ONCE = 1024  # predicted between two looks at the time
 logger = logging.getLogger("cygrad.serve")
 
@@ -130,7 +131,8 @@ class Application:
                 if size > BODIES * self.limits.body:
                     raise Refusal(413, f"the answer would have more than {size} bytes; send fewer rows at a time")
         except ValueError as error:
-            raise Refusal(400, " ".join(str(error).split())) from None
+            text = " ".join(str(error).split())
+            raise Refusal(400, text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…") from None
         return b'{"predictions": [' + b", ".join(parts) + b"]}"
 
     async def read_body(self, body: Body, headers: Mapping[str, str], receive: Receive) -> None:

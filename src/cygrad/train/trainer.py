@@ -444,7 +444,7 @@ class Trainer:
         states = copy.deepcopy([self.model.state_dict(), *(part.state_dict() for part in parts.values())])
         try:
             self.load_state_dict(state)
-        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        except Exception as error:  # whatever the state of a part makes of values that are not its own
             vars(self).update(before)
             for part, old in zip([self.model, *parts.values()], states, strict=True):
                 part.load_state_dict(old)
