@@ -364,6 +364,34 @@ def test_small_answers_are_sent_at_once(saved):
         assert listener.proto == socket.IPPROTO_TCP  # asyncio looks at it
 
 
+MALFORMED = [
+    b"GET\xff / HTTP/1.1\r\n\r\n",
+    HEAD + b"Transfer-Encoding: chunked\r\n\r\nno number\r\n",
+    b"POST /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n",
+    b"GET /health HTTP/1.0\r\n\r\n\0\xff\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+]
+
+
+def test_malformed_requests_do_not_fill_the_log(folder):
+    """A program that starts the server need not read its log; a full pipe would block all requests."""
+    process, port = start(folder)
+    try:
+        for number in range(200):
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+                connection.sendall(MALFORMED[number % len(MALFORMED)])
+                if number < 50:
+                    time.sleep(0.01)
+                    with contextlib.suppress(OSError):
+                        connection.sendall(b"\0\xff\r\n\r\n")
+                        connection.recv(1000)
+        assert ask(port, "GET", "/health")[0] == 200
+    finally:
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    assert errors == ""
+
+
 SLOW_SERVER = """
     import sys, time
     from cygrad import runs, serve

@@ -46,7 +46,14 @@ class Protocol(H11Protocol):
         self.update_timer()
 
     def handle_events(self) -> None:
-        super().handle_events()
+        try:
+            super().handle_events()
+        except h11.LocalProtocolError:  # a malformed request after an answer
+            self.transport.abort()
+        if self.transport.is_closing() and self.cycle is not None and not self.cycle.response_complete:
+            # A malformed body was answered with 400. The application, which waits for the rest, learns that it is over.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:

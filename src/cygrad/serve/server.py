@@ -59,7 +59,7 @@ def serve(
             lifespan="off",
             ws="none",
             http=LimitedProtocol,
-            log_level="warning",
+            log_level="error",  # no line for a malformed request, since a full log would block the server
             access_log=False,
             server_header=False,
             proxy_headers=False,
