@@ -52,24 +52,24 @@ cdef class Task:
 cdef class Launch:
     cdef readonly int kernel, dtype
     cdef readonly object message
-    cdef readonly list tables
+    cdef list tables
     cdef void *args
     cdef const cg_layout *layout
     cdef const int64_t *fault
 
     cdef int64_t index_of(self, str name) except -1
-    cdef void *argument(self, str name) except NULL
+    cdef void *argument(self, str name, int traits=*) except NULL
     cdef int own_table(self, void **table_address, int64_t count) except -1
 
 
 cdef class Chain:
-    cdef readonly list launches
+    cdef readonly tuple launches
     cdef readonly double cost
     cdef cg_chain chain
 
 
 cdef class Tape:
-    cdef public list events, arrays, created
+    cdef readonly list events, arrays, created
     cdef public object observer
     cdef unsigned long thread
     cdef int paused
@@ -79,7 +79,7 @@ cdef class Tape:
 
 
 cdef class Segment:
-    cdef readonly list launches
+    cdef readonly tuple launches
     cdef cg_step *steps
     cdef readonly int64_t count
     cdef readonly double cost

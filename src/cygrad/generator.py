@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cygrad import _kernels as kernels
+from cygrad._attributes import set_by_init
 from cygrad._typing import Array, DType, Tensor
 from cygrad.autograd import engine, recording
 from cygrad.device import check_device
@@ -42,6 +43,9 @@ class Generator:
     >>> bool((cg.rand(2, generator=g.manual_seed(3)) == first).all())
     True
     """
+
+    if not TYPE_CHECKING:
+        _seed = _offset = set_by_init()
 
     def __init__(self, device: object = None) -> None:
         check_device("Generator", device)
@@ -109,6 +113,8 @@ class Generator:
 
     def advance(self, draws: int) -> tuple[int, int]:
         """Return (seed, offset) for a kernel that uses `draws` counters, and move the offset past them."""
+        if "_seed" not in self.__dict__:
+            return self._seed, 0  # raises: it is not initialized
         return kernels.advance(self.__dict__, draws)  # in one piece for all threads, without a lock
 
     def numpy(self) -> np.random.Generator:

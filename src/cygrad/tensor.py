@@ -157,6 +157,8 @@ class Tensor(TensorMethods):
         recorder = recording.recorder()
         if recorder is not None:
             recorder.touch([self])
+        if self.grad_value is None:
+            engine.current(self)  # raises where the tensor is not initialized
         return self.grad_value
 
     @grad.setter
@@ -204,15 +206,11 @@ class Tensor(TensorMethods):
 
     def _share_version(self, other: Tensor) -> None:
         """Count in-place writes together with `other`, whose memory this tensor shares."""
-        self.version = other.version
-        self.seen_rewrites = other.version.rewrites
+        engine.share_version(self, other)
 
     def detach_(self) -> Self:
         """Take the tensor out of the graph: it becomes a leaf that requires no gradient."""
-        self.node = None
-        self.base = None
-        self.index = 0
-        self.seen_rewrites = self.version.rewrites
+        engine.make_leaf(self)
         _requires_grad.__set__(self, False)
         return self
 
@@ -251,7 +249,7 @@ class Tensor(TensorMethods):
 
     def retain_grad(self) -> None:
         """Keep the gradient in ``grad`` even though the tensor is not a leaf."""
-        if self.node is not None:
+        if not self.is_leaf:
 
             def keep(gradient: Tensor) -> None:
                 self.grad_value = gradient.clone() if self.grad_value is None else self.grad_value + gradient

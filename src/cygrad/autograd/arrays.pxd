@@ -3,8 +3,15 @@
 cimport numpy as np
 
 
+cdef inline int check(object array) except -1:
+    if not isinstance(array, np.ndarray):  # a cast, <np.ndarray?>, would let None pass
+        raise TypeError(f"expected an ndarray, got {type(array).__name__}")
+    return 0
+
+
 cdef inline object root(object array):
-    cdef np.PyObject *base = np.PyArray_BASE(<np.ndarray?>array)
+    check(array)
+    cdef np.PyObject *base = np.PyArray_BASE(<np.ndarray>array)
     return <object>base if base is not NULL and isinstance(<object>base, np.ndarray) else array
 
 
@@ -16,20 +23,24 @@ cdef inline bint is_plain(object array) except -1:
 
 
 cdef inline bint owns_memory(object array) except -1:
-    return np.PyArray_BASE(<np.ndarray?>array) is NULL
+    check(array)
+    return np.PyArray_BASE(<np.ndarray>array) is NULL
 
 
 cdef inline Py_ssize_t size(object array) except -1:
     cdef Py_ssize_t count = 1
     cdef int axis
-    for axis in range(np.PyArray_NDIM(<np.ndarray?>array)):
-        count *= np.PyArray_DIM(array, axis)
+    check(array)
+    for axis in range(np.PyArray_NDIM(<np.ndarray>array)):
+        count *= np.PyArray_DIM(<np.ndarray>array, axis)
     return count
 
 
 cdef inline bint is_float(object array) except -1:
-    return np.PyArray_ISFLOAT(<np.ndarray?>array)
+    check(array)
+    return np.PyArray_ISFLOAT(<np.ndarray>array)
 
 
 cdef inline bint is_in_order(object array) except -1:
-    return np.PyArray_IS_C_CONTIGUOUS(<np.ndarray?>array)
+    check(array)
+    return np.PyArray_IS_C_CONTIGUOUS(<np.ndarray>array)

@@ -11,26 +11,28 @@ cdef class Version:
 
 
 cdef class Value:
-    cdef public object array
+    cdef object _array  # None until it is initialized, as which `array` raises
     cdef public bint requires_grad
-    cdef public object grad_value, hooks
-    cdef public Node node
-    cdef public Py_ssize_t index
-    cdef public Version version
-    cdef public long long seen_rewrites
-    cdef public Value base
+    cdef public Value grad_value
+    cdef public dict hooks
+    cdef readonly Node node
+    cdef readonly Py_ssize_t index
+    cdef readonly Version version
+    cdef readonly long long seen_rewrites
+    cdef readonly Value base
     cdef object __weakref__
 
 
 @cython.final
 @cython.trashcan(True)
 cdef class Node:
-    cdef public Op op
-    cdef public tuple saved, args
-    cdef public list needs, edges, indices, saved_versions, outputs
+    cdef readonly Op op
+    cdef public tuple saved
+    cdef readonly tuple args
+    cdef readonly list needs, edges, indices, saved_versions, outputs
     cdef public dict hooks
-    cdef public long long depth
-    cdef public bint freed
+    cdef readonly long long depth
+    cdef readonly bint freed
     cdef object __weakref__
 
     cpdef tuple input_gradients(self, list upstream)
@@ -50,6 +52,29 @@ cdef object _tracer, _recorder
 cdef Py_ssize_t DRAWABLE
 cdef type _value_type
 cdef long long _paused
+
+cdef Version unset
+
+cdef not_initialized(thing)
+
+cdef int check_array(array) except -1
+
+cdef int check_value(Value value) except -1
+
+cdef int check_op(Op op) except -1
+
+cdef int check_node(Node node) except -1
+
+cpdef share_version(Value value, Value other)
+
+cpdef make_leaf(Value value)
+
+cpdef take_position(Value value, Value other)
+
+cpdef make_view(Value value, Value base)
+
+@cython.locals(copy=Node)
+cpdef Node detached_node(Node node, tuple saved)
 
 cdef active_recorder()
 
@@ -109,6 +134,7 @@ cdef Value base_of(Value value)
 
 cpdef rewrite(Value value, Value result)
 
+@cython.locals(base=Value)
 cpdef check_writable(Value value)
 
 cdef keep_saved(Node node, Value value)

@@ -1,3 +1,4 @@
+# cython: boundscheck=True
 """The graph engine: values, the nodes between them, and backward. It knows no op by name.
 
 Forward, every op that touches a value requiring a gradient leaves a :class:`Node`: what its gradient rule
@@ -63,7 +64,7 @@ class Value:
     A value without a ``node`` is a leaf; one with a node is output number ``index`` of that node.
     """
 
-    array: Array
+    _array: Array
     requires_grad: bool
     grad_value: Any  # the gradient of a leaf, itself a value
     node: Node | None
@@ -73,10 +74,44 @@ class Value:
     base: Value | None  # the value that this one is a view of
     hooks: dict[int, Callable[[Any], Any]] | None
 
+    def __cinit__(self) -> None:
+        self.version = unset  # until __init__ has run
+
     def __init__(self, array: ArrayLike, requires_grad: bool = False) -> None:
         data: Any = array
         initialize(self, data if arrays.is_plain(data) else arrays.plain(type(self).__name__, data), new_version())
         self.requires_grad = requires_grad
+
+    @property
+    def array(self) -> Array:
+        """The elements."""
+        if self._array is None:
+            raise not_initialized(self)
+        return self._array
+
+    @array.setter
+    def array(self, array: Array) -> None:
+        check_array(array)
+        self._array = array
+
+
+def not_initialized(thing: Any) -> RuntimeError:
+    """The error of every method of an object that ``__new__`` made and ``__init__`` did not."""
+    return RuntimeError(f"{type(thing).__name__}: the object is not initialized; call super().__init__() first")
+
+
+def check_array(array: Any) -> None:
+    """Raise TypeError unless `array` is an ndarray."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"array: a tensor's memory must be an ndarray, got {type(array).__name__}")
+
+
+def check_value(value: Value | None) -> None:
+    """Raise where code in Python passes None, or a value that is not initialized."""
+    if value is None:
+        raise TypeError("expected a tensor, got None")
+    if value.version is unset:
+        raise not_initialized(value)
 
 
 def new_version() -> Version:
@@ -86,9 +121,14 @@ def new_version() -> Version:
     return version
 
 
+unset = new_version()  # of values that are not initialized: other than what they have seen, so that refresh() is called
+unset.rewrites = 1
+
+
 def initialize(value: Value, array: Array, version: Version) -> None:
     """Make the value a leaf over `array`, whose memory has this version."""
-    value.array = array
+    check_array(array)
+    value._array = array
     value.requires_grad = False
     value.grad_value = None
     value.node = None
@@ -124,23 +164,28 @@ class Node:
 
         An in-place write to a saved array that a user can reach is noticed in backward.
         """
+        check_node(self)
         self.saved = values
 
     def __repr__(self) -> str:
+        check_node(self)
         return f"<{self.op.name} backward>"
 
     @property
     def name(self) -> str:
         """The name of the op."""
+        check_node(self)
         return self.op.name
 
     @property
     def next_functions(self) -> tuple[tuple[Node | Value | None, int], ...]:
         """Where the gradients go: for each input a (node or leaf, output number), None where none is needed."""
+        check_node(self)
         return tuple(zip(self.edges, self.indices or [0] * len(self.edges)))
 
     def input_gradients(self, upstream: list[Array | None]) -> tuple[Array | None, ...]:
         """The gradient of each input, from the gradient of each output."""
+        check_node(self)
         if self.freed:
             raise RuntimeError(
                 f"{self.op.name}: backward was called a second time through a graph that the first call freed; "
@@ -169,10 +214,17 @@ class Node:
 
     def free(self) -> None:
         """Release everything that backward needed."""
+        check_node(self)
         self.saved = ()
         self.edges = self.saved_versions = EMPTY
         self.indices = self.args = None
         self.freed = True
+
+
+def check_node(node: Node) -> None:
+    """Raise RuntimeError unless the node was made by the engine."""
+    if node is None or node.op is None:
+        raise not_initialized(node)
 
 
 def as_arrays(results: tuple[Any, ...]) -> tuple[Array | None, ...]:
@@ -185,6 +237,7 @@ def as_arrays(results: tuple[Any, ...]) -> tuple[Array | None, ...]:
 
 def materialized(node: Node, upstream: Sequence[Array | None]) -> Any:
     """The gradients of a node's outputs, with zeros for those that no gradient reached."""
+    check_node(node)
     if node.outputs is None:
         return upstream
     return [np.zeros(shape, dtype) if array is None else array for array, (shape, dtype) in zip(upstream, node.outputs)]
@@ -232,6 +285,7 @@ class Op:
         return rule
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        check_op(self)
         rest: tuple[Any, ...] = ()
         if self.inputs >= 0 and len(args) != self.inputs:
             if self.by_position and not options and self.inputs < len(args) <= len(self.names):
@@ -248,6 +302,7 @@ class Op:
 
     def defaults(self) -> dict[str, Any]:
         """The options that a caller may omit, and their values."""
+        check_op(self)
         code, values = self.forward.__code__, self.forward.__defaults__ or ()
         named = code.co_varnames[: code.co_argcount]
         found = {**dict(zip(named[len(named) - len(values) :], values)), **(self.forward.__kwdefaults__ or {})}
@@ -258,6 +313,7 @@ class Op:
 
     @property
     def __signature__(self) -> Any:
+        check_op(self)
         from cygrad.autograd.signature import call_signature  # imports inspect, which is slow and seldom needed
 
         return call_signature(self.forward)
@@ -270,13 +326,21 @@ class Op:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Ops of a module are pickled by name."""
+        check_op(self)
         module = self.forward.__module__
         if getattr(sys.modules.get(module), self.name, None) is not self:
             raise TypeError(f"{self.name}: only an op that is a name in its module can be pickled")
         return find_op, (module, self.name)
 
     def __repr__(self) -> str:
+        check_op(self)
         return f"<op {self.name}>"
+
+
+def check_op(op: Op) -> None:
+    """Raise RuntimeError unless ``__init__`` has been called."""
+    if op.forward is None:
+        raise not_initialized(op)
 
 
 def find_op(module: str, name: str) -> Any:
@@ -492,7 +556,7 @@ def operand(arg: Any) -> Any:
     """An argument in the form that a forward function takes: the array of a value, anything else as it is."""
     if isinstance(arg, Value):
         value = arg
-        return value.array
+        return value._array
     if isinstance(arg, np.ndarray) and not arrays.is_plain(arg):
         return arrays.plain("tensor", arg)
     return arg
@@ -530,7 +594,7 @@ def connect(node: Node, args: tuple[Any, ...]) -> bool:
                 refresh(value, node.op.name)
             if value.requires_grad:
                 wanted = True
-                small = small and arrays.size(value.array) <= DRAWABLE
+                small = small and arrays.size(value._array) <= DRAWABLE
                 if value.node is None:
                     edge = value
                 else:
@@ -557,7 +621,7 @@ def are_drawable(args: tuple[Any, ...]) -> bool:
     for arg in args:
         if isinstance(arg, Value):
             value = arg
-            if arrays.size(value.array) > DRAWABLE:
+            if arrays.size(value._array) > DRAWABLE:
                 return False
     return True
 
@@ -577,7 +641,7 @@ def output_of(result: Any, args: tuple[Any, ...]) -> Value:
 
 def attach(value: Value, node: Node, index: int) -> None:
     """Make the value output `index` of the node, if its dtype can have a gradient."""
-    if arrays.is_float(value.array):
+    if arrays.is_float(value._array):
         value.node = node
         value.index = index
         value.requires_grad = True
@@ -601,9 +665,52 @@ def owner_of(array: Array, candidates: tuple[Any, ...]) -> Value | None:
     for candidate in candidates:
         if isinstance(candidate, Value):
             value = candidate
-            if value.array is array or arrays.root(value.array) is memory:
+            if value._array is array or arrays.root(value._array) is memory:
                 return value
     return None
+
+
+# What code in Python asks the engine to change in a value. Nothing else of its position in the graph can be set there.
+
+
+def share_version(value: Value, other: Value) -> None:
+    """Count in-place writes together with `other`, whose memory the value shares."""
+    check_value(value)
+    check_value(other)
+    value.version = other.version
+    value.seen_rewrites = other.version.rewrites
+
+
+def make_leaf(value: Value) -> None:
+    """Take the value out of the graph."""
+    check_value(value)
+    value.node = value.base = None
+    value.index = 0
+    value.seen_rewrites = value.version.rewrites
+
+
+def take_position(value: Value, other: Value) -> None:
+    """Give the value the position of `other` in the graph."""
+    check_value(value)
+    check_value(other)
+    value.node = other.node
+    value.index = other.index
+
+
+def make_view(value: Value, base: Value | None) -> None:
+    """Note that the value is a view of `base`, or of nothing."""
+    check_value(value)
+    value.base = base
+
+
+def detached_node(node: Node, saved: tuple[Any, ...]) -> Node:
+    """A node outside any graph, for an op that is called again."""
+    check_node(node)
+    copy = new_node(node.op)
+    copy.needs = list(node.needs)
+    copy.saved = saved
+    copy.outputs = node.outputs
+    return copy
 
 
 # In-place writes and views
@@ -616,6 +723,7 @@ def owner_of(array: Array, candidates: tuple[Any, ...]) -> Value | None:
 
 def current(value: Value) -> Value:
     """The value with a history that is up to date."""
+    check_value(value)
     if value.seen_rewrites != value.version.rewrites:
         refresh(value, "backward")
     return value
@@ -624,13 +732,15 @@ def current(value: Value) -> Value:
 def base_of(value: Value) -> Value | None:
     """The value that this one is a view of, None where there is none or their memory has been replaced since."""
     base = value.base
-    if base is None or base.version is not value.version or arrays.root(base.array) is not arrays.root(value.array):
+    if base is None or base.version is not value.version or arrays.root(base._array) is not arrays.root(value._array):
         return None
     return base
 
 
 def refresh(value: Value, op: str) -> None:
     """Derive the stale history of a view from its base. Raise if there is no base to derive it from."""
+    if value.version is unset:
+        raise not_initialized(value)
     base = base_of(value)
     rewrites = value.version.rewrites
     if base is None:
@@ -645,7 +755,7 @@ def refresh(value: Value, op: str) -> None:
             "such as one from detach() or data"
         )
     elif base.requires_grad:
-        connect_view(value, base, arrays.positions(value.array, base.array))
+        connect_view(value, base, arrays.positions(value._array, base._array))
     value.seen_rewrites = rewrites
 
 
@@ -653,7 +763,7 @@ def connect_view(value: Value, base: Value, positions: Array) -> None:
     """Make the value the output of a node that reads positions of its base."""
     node = new_node(read_view)
     connect(node, (base,))
-    node.saved = (positions, base.array.shape)
+    node.saved = (positions, base._array.shape)
     attach(value, node, 0)
 
 
@@ -695,19 +805,21 @@ write_view.gradient(write_gradients)
 def rewrite(value: Any, result: Any) -> Any:
     """Write `result`, the outcome of an op on `value` and others, into `value`'s own memory, and give `value` the
     result's position in the graph: the way every in-place operator works."""
+    check_value(result)
     check_writable(value)
-    if result.array.shape != value.array.shape:
+    if result._array.shape != value._array.shape:
         raise RuntimeError(
-            f"in-place: the result has shape {result.array.shape}, which does not fit the tensor's {value.array.shape}"
+            f"in-place: the result has shape {result._array.shape}, "
+            f"which does not fit the tensor's {value._array.shape}"
         )
-    if not np.can_cast(result.array.dtype, value.array.dtype, casting="same_kind"):
-        raise RuntimeError(f"in-place: a {result.array.dtype} result can't be stored in a {value.array.dtype} tensor")
-    if not value.array.flags.writeable:
+    if not np.can_cast(result._array.dtype, value._array.dtype, casting="same_kind"):
+        raise RuntimeError(f"in-place: a {result._array.dtype} result can't be stored in a {value._array.dtype} tensor")
+    if not value._array.flags.writeable:
         raise ValueError("in-place: the tensor's memory is read-only")
     if result.node is not None:
         keep_saved(result.node, value)
-    if result.array is not value.array:
-        recording.overwrite(value.array, result.array)
+    if result._array is not value._array:
+        recording.overwrite(value._array, result._array)
     value.version.value += 1
     if result.node is not None:
         base = base_of(value)
@@ -729,6 +841,7 @@ def rewrite(value: Any, result: Any) -> Any:
 def check_writable(value: Any) -> None:
     """Raise where PyTorch refuses an in-place write in grad mode: to a leaf that requires a gradient, to a view of
     one, or to a view that was taken under no_grad() of a tensor that requires a gradient."""
+    check_value(value)
     if _recorder is not None:
         recording.written(value)
     current(value)
@@ -743,7 +856,7 @@ def check_writable(value: Any) -> None:
         raise RuntimeError(
             f"in-place: {what} that requires a gradient can't be changed in place; do it under no_grad()"
         )
-    if not value.requires_grad and arrays.is_float(value.array):
+    if not value.requires_grad and arrays.is_float(value._array):
         raise RuntimeError(
             "in-place: this view was taken under no_grad() of a tensor that requires a gradient; take it again in "
             "grad mode, or change it under no_grad()"
@@ -752,26 +865,27 @@ def check_writable(value: Any) -> None:
 
 def write_through(value: Any, base: Any, result: Any) -> None:
     """Record that a view of `base` now holds `result`, which is in its memory already."""
-    positions = arrays.positions(value.array, base.array)
+    positions = arrays.positions(value._array, base._array)
     node = new_node(write_view)
     connect(node, (base, result))
-    node.saved = (positions, result.array.dtype)
+    node.saved = (positions, result._array.dtype)
     attach(base, node, 0)
     connect_view(value, base, positions)
 
 
 def keep_saved(node: Node, value: Value) -> None:
     """Copy the part of the value's memory that the node saved, since it is about to be overwritten."""
-    memory = arrays.root(value.array)
-
-    def kept(item: Any) -> Any:
-        return recording.copied(item) if isinstance(item, np.ndarray) and arrays.root(item) is memory else item
-
-    node.saved = tuple([kept(item) for item in node.saved])
+    memory = arrays.root(value._array)
+    node.saved = tuple([apart_from(memory, item) for item in node.saved])
     if node.args is not None:
-        node.args = tuple([kept(item) for item in node.args])
+        node.args = tuple([apart_from(memory, item) for item in node.args])
     pairs = zip(node.saved_versions[::2], node.saved_versions[1::2])
     node.saved_versions = [part for pair in pairs if pair[0] is not value.version for part in pair]
+
+
+def apart_from(memory: Array, item: Any) -> Any:
+    """The item, or a copy of an array that lies in this memory."""
+    return recording.copied(item) if isinstance(item, np.ndarray) and arrays.root(item) is memory else item
 
 
 # Backward
@@ -795,7 +909,7 @@ def seed(op: str, output: Any) -> Array:
     if not isinstance(output, Value):
         raise TypeError(f"{op}: an output must be a tensor, got {type(output).__name__}")
     value = current(output)
-    array = value.array
+    array = value._array
     if not value.requires_grad:
         raise RuntimeError(f"{op}: the output of shape {array.shape} does not require a gradient")
     if array.size != 1:
@@ -814,6 +928,7 @@ def seed(op: str, output: Any) -> Array:
 
 def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it."""
+    check_value(leaf)
     recorder = active_recorder()
     if recorder is not None:
         recorder.touch([leaf])
@@ -823,9 +938,9 @@ def accumulate(leaf: Value, array: Array, owned: bool) -> None:
     else:
         total = leaf.grad_value
         if recorder is None:
-            np.add(total.array, array, out=total.array)
+            np.add(total._array, array, out=total._array)
         else:
-            recording.overwrite(total.array, recording.plus(total.array, array))
+            recording.overwrite(total._array, recording.plus(total._array, array))
         total.version.value += 1
 
 

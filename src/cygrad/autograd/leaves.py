@@ -1,3 +1,4 @@
+# cython: boundscheck=True, nonecheck=True
 """Lists of leaves: what optimizers and gradient clipping ask of many parameters at once.
 
 The build compiles this file with the C types of leaves.pxd.
@@ -46,7 +47,7 @@ def arrays_of(values: list[Any]) -> list[Array]:
     arrays = []
     for item in values:
         value = item
-        arrays.append(value.array)
+        arrays.append(value._array)
     return arrays
 
 
@@ -75,18 +76,18 @@ def groups_of_steps(
     """Group values by the number of their next step and dtype: (step, values, states)."""
     first: Any = states[0]["step"] + 1
     value: Any = values[0]
-    dtype = value.array.dtype
+    dtype = value._array.dtype
     same = True
     for number, state in enumerate(states):
         value = values[number]
-        same = same and state["step"] + 1 == first and value.array.dtype is dtype
+        same = same and state["step"] + 1 == first and value._array.dtype is dtype
     if same:
         return [(first, values, states)]
     groups: dict[Any, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
     for number, state in enumerate(states):
         value = values[number]
         step = state["step"] + 1
-        _, group_values, group_states = groups.setdefault((step, value.array.dtype), (step, [], []))
+        _, group_values, group_states = groups.setdefault((step, value._array.dtype), (step, [], []))
         group_values.append(value)
         group_states.append(state)
     return list(groups.values())
@@ -107,7 +108,7 @@ def arrays_in(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[list
             value: Value = state[name]
             if value is None:
                 raise TypeError(f"the state's {name} must be a tensor, got None")
-            arrays.append(value.array)
+            arrays.append(value._array)
         columns.append(arrays)
     return columns
 
@@ -126,7 +127,7 @@ def gradients_of(values: list[Any], written: bool = False) -> list[Array]:
         gradient = value.grad_value
         if written:
             gradient.version.value += 1
-        arrays.append(gradient.array)
+        arrays.append(gradient._array)
     return arrays
 
 

@@ -13,6 +13,7 @@ from weakref import ref
 
 import numpy as np
 
+from cygrad._attributes import set_by_init
 from cygrad.autograd import leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device
@@ -64,6 +65,8 @@ class Module(Layer):
 
     training: bool
     _buffer_names: dict[str, bool]  # name of each buffer → whether it is part of state_dict
+    if not TYPE_CHECKING:
+        training = _buffer_names = set_by_init()
     _hooks: Hooks | None = None
 
     def __init__(self) -> None:
@@ -177,8 +180,13 @@ class Module(Layer):
 
     # Members
 
+    def _check_initialized(self) -> None:
+        """Raise RuntimeError if ``super().__init__()`` has not been called."""
+        _ = self._buffer_names
+
     def _members(self, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
         """Iterate over this module's attributes of one type, in order of assignment."""
+        self._check_initialized()
         for name, value in self.__dict__.items():
             if isinstance(value, kind):
                 yield name, value
@@ -281,6 +289,7 @@ class Module(Layer):
 
     def _collect_parameters(self, collected: dict[int, Parameter], visited: set[int]) -> None:
         """Collect the parameters in the order of ``named_parameters``, without names."""
+        self._check_initialized()
         visited.add(id(self))
         children = []
         for value in self.__dict__.values():
@@ -466,6 +475,7 @@ class Module(Layer):
     # Hooks
 
     def _get_hooks(self) -> Hooks:
+        self._check_initialized()
         if self._hooks is None:
             self._hooks = Hooks()
         return self._hooks
@@ -559,6 +569,7 @@ def convert(tensor: Tensor, dtype: np.dtype[Any]) -> None:
     if tensor.array.dtype.kind != "f" or tensor.array.dtype == dtype:
         return
     fresh = Tensor(tensor.array.astype(dtype))
-    tensor.array, tensor.version, tensor.seen_rewrites = fresh.array, fresh.version, 0
+    tensor.array = fresh.array
+    tensor._share_version(fresh)
     if tensor.grad_value is not None:
         tensor.grad_value = Tensor(tensor.grad_value.array.astype(dtype))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
 from cygrad import _kernels as kernels
+from cygrad._attributes import set_by_init
 from cygrad._typing import Array
 from cygrad.autograd import enable_grad, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
@@ -43,6 +44,9 @@ class Optimizer:
     number_names: tuple[str, ...] = ()
     # All names that a parameter's state can have; None if a subclass does not say.
     state_tensors: tuple[str, ...] | None = None
+
+    if not TYPE_CHECKING:
+        defaults = param_groups = state = _hooks = set_by_init()
 
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults

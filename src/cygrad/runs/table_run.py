@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad._cached import cached_property
+from cygrad._attributes import cached_property
 from cygrad._typing import Array
 from cygrad.data.preprocessing import Category, Classes, Number, Preprocessor, target_of
 from cygrad.data.preprocessing.target import Target

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import gen_batches
 
-from cygrad._cached import cached_property
+from cygrad._attributes import cached_property
 from cygrad._typing import Array
 from cygrad.compiler import CompiledFunction, Epochs
 from cygrad.sklearn.samples import Batch, Samples

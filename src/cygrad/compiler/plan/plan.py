@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._cached import cached_property
+from cygrad._attributes import cached_property
 from cygrad._typing import Array
 from cygrad.compiler.plan.launches import Operand, operands_of
 from cygrad.compiler.record.address_map import address, owner_of

@@ -7,7 +7,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from cygrad._cached import cached_property
+from cygrad._attributes import cached_property
 from cygrad.autograd import Value
 from cygrad.compiler.passes.sharing import MemoryLayout
 from cygrad.compiler.plan.plan import Plan, launches_of

@@ -53,7 +53,7 @@ class Arguments:
             self.values[i] = twins[id(flat[i])]
             self.values[i]._share_version(first.setdefault(id(flat[i].version), self.values[i]))
         for i in self.tensors:
-            self.values[i].base = twins.get(id(flat[i].base))
+            engine.make_view(self.values[i], twins.get(id(flat[i].base)))
         if structure is None:
             self.args, self.kwargs = tuple(self.values), {}
         else:
@@ -161,7 +161,8 @@ def adopt(theirs: Any, mine: Any) -> None:
     """Give a tensor the position in the graph, the gradient and the hooks that its twin has received."""
     if mine.node is not None and theirs.base is not None:
         engine.rewrite(theirs, mine)
-    theirs.node, theirs.index = (mine.node, mine.index) if theirs.base is None else (theirs.node, theirs.index)
+    if theirs.base is None:
+        engine.take_position(theirs, mine)
     theirs.requires_grad = mine.requires_grad
     theirs.grad_value = theirs.grad_value if mine.grad_value is None else mine.grad_value
     theirs.hooks = mine.hooks or theirs.hooks

@@ -57,7 +57,7 @@ class ForwardCall(Call):
     def __init__(self, op: Op, operands: Sequence[Any], options: dict[str, Any], result: Any, saved: tuple[Any, ...]):
         super().__init__(op.name, op.forward, operands, options, result)
         self.saved = saved
-        self.node = detached_node(operands[0], saved)
+        self.node = engine.detached_node(operands[0], saved)
 
     def __call__(self) -> None:
         result = self.function(self.node, *self.args[1:], **self.options)
@@ -83,7 +83,7 @@ class RuleCall(Call):
         self.saved = node.saved
         self.forward = forward
         super().__init__(
-            f"{node.op.name} backward", node.op.rule, (detached_node(node, node.saved), *upstream), {}, result
+            f"{node.op.name} backward", node.op.rule, (engine.detached_node(node, node.saved), *upstream), {}, result
         )
 
     def __call__(self) -> None:
@@ -117,12 +117,3 @@ def copy_result(target: Any, result: Any, name: str) -> None:
 def is_buffer(saved: Any) -> bool:
     """Whether a saved value is an array that a replay can write to."""
     return isinstance(saved, np.ndarray) and bool(saved.flags.writeable)
-
-
-def detached_node(node: Node, saved: tuple[Any, ...]) -> Node:
-    """A node outside any graph, for an op that is called again."""
-    copy = engine.new_node(node.op)
-    copy.needs = list(node.needs)
-    copy.saved = saved
-    copy.outputs = node.outputs
-    return copy

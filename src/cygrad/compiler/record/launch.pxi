@@ -9,6 +9,7 @@ cdef extern from "layout.h":
     enum: CG_LIST
     enum: CG_TABLE
     enum: CG_SIZE
+    enum: CG_SCALAR
     enum: CG_READ
     enum: CG_WRITTEN
     enum: CG_ACCUMULATED
@@ -44,6 +45,8 @@ cdef class Launch:
         self.kernel = kernel
         self.dtype = dtype
         self.layout = cg_layout_of(kernel)
+        if not self.layout:
+            raise ValueError(f"there is no kernel {kernel}")
         self.args = cg_calloc(1, self.layout.bytes)
         if not self.args:
             raise MemoryError(f"{self.name}: out of memory for an argument block")
@@ -95,30 +98,33 @@ cdef class Launch:
                 return i
         raise KeyError(f"{self.name}: the kernel has no argument {name!r}")
 
-    cdef void *argument(self, str name) except NULL:
-        """The address of argument `name` in the block."""
-        return <char *>self.args + self.layout.fields[self.index_of(name)].offset
+    cdef void *argument(self, str name, int traits=-1) except NULL:
+        """The address of argument `name`, of one of these traits, in the block."""
+        cdef const cg_field *field = self.layout.fields + self.index_of(name)
+        if not field.traits & traits:
+            raise TypeError(f"{self.name}: argument {name!r} is of another kind")
+        return <char *>self.args + field.offset
 
     def number(self, str name):
         """Argument `name`, an integer."""
-        return (<int64_t *>self.argument(name))[0]
+        return (<int64_t *>self.argument(name, CG_SIZE))[0]
 
     def set_number(self, str name, int64_t value):
         """Set argument `name`, an integer."""
-        (<int64_t *>self.argument(name))[0] = value
+        (<int64_t *>self.argument(name, CG_SIZE))[0] = value
 
     def numbers(self, str name):
         """Argument `name`, a table of integers."""
-        cdef const int64_t *p = (<const int64_t **>self.argument(name))[0]
+        cdef const int64_t *p = (<const int64_t **>self.argument(name, CG_TABLE))[0]
         return [p[i] for i in range(self.number("tensors"))]
 
     def set_scalar(self, str name, double value):
         """Set argument `name`, a double."""
-        (<double *>self.argument(name))[0] = value
+        (<double *>self.argument(name, CG_SCALAR))[0] = value
 
     def addresses(self, str name):
         """The addresses in argument `name`: one or, for a list, any number of them. NULL is 0."""
-        cdef pointer *p = <pointer *>self.argument(name)
+        cdef pointer *p = <pointer *>self.argument(name, CG_ARRAY | CG_LIST)
         cdef int64_t i, count
         if self.layout.fields[self.index_of(name)].traits & CG_ARRAY:
             return [<size_t>p[0]]
@@ -144,8 +150,11 @@ cdef class Launch:
 
     def set_address(self, str name, int64_t index, size_t address):
         """Set argument `name`, or entry `index` of its list."""
-        cdef pointer *p = <pointer *>self.argument(name)
-        if self.layout.fields[self.index_of(name)].traits & CG_ARRAY:
+        cdef pointer *p = <pointer *>self.argument(name, CG_ARRAY | CG_LIST)
+        cdef bint single = self.layout.fields[self.index_of(name)].traits & CG_ARRAY
+        if not 0 <= index < (1 if single else self.number("tensors")):
+            raise IndexError(f"{self.name}: argument {name!r} has no array {index}")
+        if single:
             p[0] = <void *>address
         elif not 0 <= index < self.number("tensors"):
             raise IndexError(f"{self.name}: {name} has {self.number('tensors')} arrays, got index {index}")

@@ -17,21 +17,21 @@ cdef class GradientSlot:
     cdef object array  # of the gradient that the step left
     cdef bint deleted
 
-    def __init__(self, Value leaf, before, bint deleted, Value after):
+    def __cinit__(self, Value leaf not None, before, bint deleted, Value after):
         self.leaf, self.before, self.deleted, self.after = leaf, before, deleted, after
-        self.array = None if after is None else after.array
+        self.array = None if after is None else after._array
 
     cdef bint holds(self):
         if self.deleted:
             return True
-        gradient = self.leaf.grad_value
+        cdef Value gradient = self.leaf.grad_value
         if gradient is None or self.before is None:
             return gradient is self.before
-        return (<Value>gradient).array is self.before
+        return gradient._array is self.before
 
     cdef int set(self):
         """Leaves the gradient; in a new tensor if somebody has given the last one other memory."""
-        if self.after is not None and self.after.array is not self.array:
+        if self.after is not None and self.after._array is not self.array:
             self.after = engine.wrap(self.array)
         self.leaf.grad_value = self.after
         return 0
@@ -62,12 +62,12 @@ cdef class OptimizerUpdate:
     cdef int64_t *step
     cdef object next
 
-    def __init__(self, optimizer, dict group, list params, list states, list tensors, Launch launch):
+    def __cinit__(self, optimizer, dict group, list params, list states, list tensors, Launch launch not None):
         self.optimizer, self.group, self.launch = optimizer, group, launch
         self.params, self.states, self.tensors = params, states, tensors
         self.names = tuple(tensors[0])
         self.step = <int64_t *>launch.argument("step") if "step" in launch.names else NULL
-        self.arrays = [(<Value>state[name]).array for state in tensors for name in self.names]
+        self.arrays = [(<Value?>state[name])._array for state in tensors for name in self.names]
         self.groups, self.members = list(optimizer.param_groups), list(group["params"])
         self.keys = [key for key in group if key != "params"]
         self.values = [group[key] for key in self.keys]
@@ -80,7 +80,7 @@ cdef class OptimizerUpdate:
         cdef Py_ssize_t i, number = 0, count = len(self.params)
         if not are_identical(self.optimizer.param_groups, self.groups) or not are_identical(group["params"], self.members):
             return False
-        cdef object step = (<dict>self.states[0]).get("step")
+        cdef object step = (<dict?>self.states[0]).get("step")
         for i in range(count):
             state = states.get(self.params[i])
             if state is not self.states[i] or state.get("step") != step:
@@ -88,7 +88,7 @@ cdef class OptimizerUpdate:
             tensors = self.tensors[i]
             for name in self.names:
                 tensor = state.get(name)
-                if tensor is not tensors[name] or (<Value>tensor).array is not self.arrays[number]:
+                if tensor is not tensors[name] or (<Value>tensor)._array is not self.arrays[number]:
                     return False
                 number += 1
         for i in range(len(self.keys)):
@@ -111,7 +111,7 @@ cdef class OptimizerUpdate:
 
     cdef int prepare(self) except -1:
         """Writes the step count that the launch reads."""
-        self.next = (<dict>self.states[0])["step"] + 1
+        self.next = (<dict?>self.states[0])["step"] + 1
         if self.step:
             self.step[0] = self.next
         return 0
@@ -119,7 +119,7 @@ cdef class OptimizerUpdate:
     cdef int commit(self, int64_t runs) except -1:
         """Counts so many steps in the optimizer's state."""
         for state in self.states:
-            (<dict>state)["step"] = self.next + (runs - 1)
+            (<dict?>state)["step"] = self.next + (runs - 1)
         return 0
 
     def prepare_part(self):
@@ -149,7 +149,7 @@ cdef class RandomDraws:
     cdef readonly object generator, total
     cdef list events, offsets
 
-    def __init__(self, generator, draws):
+    def __cinit__(self, generator, draws):
         self.generator = generator
         self.events, self.offsets, self.total = [], [], 0
         for event, count in draws:
@@ -199,10 +199,11 @@ cdef class Effects:
         draws: the RandomDraws that are made before all parts, not by parts of their own
     """
 
-    cdef readonly list gradients, versions, updates, draws
+    cdef readonly tuple gradients, versions, updates, draws
 
-    def __init__(self, list gradients, list versions, list updates, list draws):
-        self.gradients, self.versions, self.updates, self.draws = gradients, versions, updates, draws
+    def __cinit__(self, gradients, versions, updates, draws):
+        self.gradients, self.versions = all_of(GradientSlot, gradients), all_of(Version, versions)
+        self.updates, self.draws = all_of(OptimizerUpdate, updates), all_of(RandomDraws, draws)
 
     cdef int prepare(self, int64_t runs) except -1:
         """Draws random counters for so many runs, and writes the step counts of the first one."""

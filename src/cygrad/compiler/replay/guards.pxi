@@ -8,14 +8,16 @@ cdef class LeafGuard:
     cdef object array
     cdef bint requires_grad
 
-    def __init__(self, Value leaf):
+    def __cinit__(self, Value leaf not None):
         self.leaf = leaf
-        self.array = leaf.array
+        self.array = leaf._array
         self.requires_grad = leaf.requires_grad
 
     cdef bint holds(self):
-        return self.leaf.array is self.array and self.leaf.requires_grad == self.requires_grad
+        return self.leaf._array is self.array and self.leaf.requires_grad == self.requires_grad
 
+
+from types import CellType
 
 cdef extern from "Python.h":
     PyObject *PyCell_GET(object cell)  # borrowed
@@ -39,7 +41,9 @@ cdef class Binding:
     cdef readonly int place
     cdef readonly object container, key, value
 
-    def __init__(self, int place, container, key, value):
+    def __cinit__(self, int place, container, key, value):
+        if place == CELL and not isinstance(container, CellType):
+            raise TypeError(f"expected a cell, got {type(container).__name__}")
         self.place, self.container, self.key = place, container, key
         self.value = elements_of(container) if place == ELEMENTS else value
 
@@ -84,13 +88,14 @@ cdef class Guards:
     """
 
     cdef readonly bint grad_mode
-    cdef readonly list leaves, gradients, bindings, updates
+    cdef readonly tuple leaves, gradients, bindings, updates
     cdef object modules_unchanged
     cdef int64_t changes  # the engine's count of changes at which modules were compared last
 
-    def __init__(self, bint grad_mode, list leaves, list gradients, list bindings, modules_unchanged, list updates):
+    def __cinit__(self, bint grad_mode, leaves, gradients, bindings, modules_unchanged, updates):
         self.grad_mode = grad_mode
-        self.leaves, self.gradients, self.bindings, self.updates = leaves, gradients, bindings, updates
+        self.leaves, self.gradients = all_of(LeafGuard, leaves), all_of(GradientSlot, gradients)
+        self.bindings, self.updates = all_of(Binding, bindings), all_of(OptimizerUpdate, updates)
         self.modules_unchanged = modules_unchanged
         self.changes = recording._changes
 

@@ -9,7 +9,7 @@ cdef class TensorSpec:
     cdef int type_number, ndim
     cdef bint contiguous, aligned
 
-    def __init__(self, ndarray array):
+    def __cinit__(self, ndarray array not None):
         self.dtype = array.dtype
         self.shape = (<object>array).shape
         self.strides = (<object>array).strides
@@ -21,6 +21,8 @@ cdef class TensorSpec:
     cdef bint match(self, ndarray array, ndarray buffer):
         """Whether an array has this dtype, shape and strides. `buffer` has the shape."""
         cdef int i
+        if array is None:  # of a tensor that is not initialized
+            return False
         if cnp.PyArray_TYPE(array) != self.type_number or cnp.PyArray_NDIM(array) != self.ndim:
             return False
         for i in range(self.ndim):
@@ -42,7 +44,7 @@ cdef class Spans:
     cdef ndarray table  # int64: start, end, start, end, …
     cdef Py_ssize_t count
 
-    def __init__(self, spans):
+    def __cinit__(self, spans):
         starts, ends = [], []
         for low, high in sorted(spans):
             if ends and low <= ends[len(ends) - 1]:
@@ -96,21 +98,24 @@ cdef class Inputs:
         groups: the indices of the tensors that share memory, in lists
     """
 
-    cdef readonly list specs  # a TensorSpec for a tensor, None for any other argument
-    cdef readonly list buffers  # an array for a tensor, None for any other argument
-    cdef readonly list constants  # None for a tensor, the value of any other argument
+    cdef readonly tuple specs  # a TensorSpec for a tensor, None for any other argument
+    cdef readonly tuple buffers  # an array for a tensor, None for any other argument
+    cdef readonly tuple constants  # None for a tensor, the value of any other argument
     cdef readonly object structure
     cdef readonly list written  # (index of a tensor that the step writes to, how often its version counts that)
     cdef list groups
     cdef Spans changed, used  # memory outside of the arguments that the program writes; that it reads or writes
 
-    def __init__(self, args, dict buffers, structure, groups):
+    def __cinit__(self, args, dict buffers, structure, groups):
         self.groups, self.written = groups, []
         self.changed = self.used = Spans(())
-        self.specs = [TensorSpec((<Value>arg).array) if isinstance(arg, Value) else None for arg in args]
-        self.buffers = [buffers.get(i) for i in range(len(args))]
-        self.constants = [None if isinstance(arg, Value) else arg for arg in args]
+        self.specs = tuple([TensorSpec(arg.array) if isinstance(arg, Value) else None for arg in args])
+        self.buffers = tuple([buffers.get(i) for i in range(len(args))])
+        self.constants = tuple([None if isinstance(arg, Value) else arg for arg in args])
         self.structure = structure
+        for spec, buffer in zip(self.specs, self.buffers):
+            if spec is not None and (buffer.shape, buffer.dtype) != (spec.shape, spec.dtype):
+                raise ValueError(f"a buffer of shape {buffer.shape} is not for an argument of shape {spec.shape}")
 
     cdef bint match(self, args, bint grad_mode):
         """Whether arguments have the same specs and values, in this grad mode."""
@@ -128,9 +133,9 @@ cdef class Inputs:
                 return False
             else:
                 value = arg
-                if not (<TensorSpec>spec).match(value.array, self.buffers[i]) or (value.requires_grad and grad_mode):
+                if not (<TensorSpec>spec).match(value._array, self.buffers[i]) or (value.requires_grad and grad_mode):
                     return False
-                if self.changed.count and self.changed.touch(value.array):
+                if self.changed.count and self.changed.touch(value._array):
                     return False
         return not (self.groups or self.written) or self.share_as_recorded(args)
 
@@ -148,7 +153,7 @@ cdef class Inputs:
         recorded call, and those that it writes to are writeable."""
         cdef ndarray array
         cdef set written = {i for i, _ in self.written}
-        arrays = {i: (<Value>args[i]).array for i in range(len(self.specs)) if self.specs[i] is not None}
+        arrays = {i: args[i].array for i in range(len(self.specs)) if self.specs[i] is not None}
         for i, x in arrays.items():
             array = x
             if self.changed.touch(array) or (i in written and (self.used.touch(array) or not x.flags.writeable)):
@@ -170,8 +175,8 @@ cdef class Inputs:
         """Copies what the step wrote from the buffers to the arguments."""
         counted = set()
         for i, writes in self.written:
-            np.copyto((<Value>args[i]).array, self.buffers[i])
-            version = (<Value>args[i]).version
+            np.copyto(args[i].array, self.buffers[i])
+            version = (<Value?>args[i]).version
             if id(version) not in counted:
                 counted.add(id(version))
                 (<Version>version).value += <int64_t>writes
@@ -183,11 +188,13 @@ cdef class Inputs:
         cdef Py_ssize_t i
         cdef ndarray source, buffer
         cdef TensorSpec spec
+        cdef Value value
         for i in range(len(self.specs)):
             spec = self.specs[i]
             if spec is not None:
-                source = (<Value>args[i]).array
+                value = args[i]
                 buffer = self.buffers[i]
+                source = None if value is None else value._array
                 if not spec.match(source, buffer):
                     return False
                 if spec.contiguous:

@@ -16,9 +16,9 @@ class TensorSpec:
     def __init__(self, array: Array) -> None: ...
 
 class Inputs:
-    specs: list[TensorSpec | None]
-    buffers: list[Array | None]
-    constants: list[Any]
+    specs: tuple[TensorSpec | None, ...]
+    buffers: tuple[Array | None, ...]
+    constants: tuple[Any, ...]
     structure: Any
     written: list[tuple[int, int]]
     def __init__(
@@ -74,32 +74,32 @@ class RandomDraws:
     def words(self) -> Words: ...
 
 class Effects:
-    gradients: list[GradientSlot]
-    versions: list[Any]
-    updates: list[OptimizerUpdate]
-    draws: list[RandomDraws]
+    gradients: tuple[GradientSlot, ...]
+    versions: tuple[Any, ...]
+    updates: tuple[OptimizerUpdate, ...]
+    draws: tuple[RandomDraws, ...]
     def __init__(
         self,
-        gradients: list[GradientSlot],
-        versions: list[Any],
-        updates: list[OptimizerUpdate],
-        draws: list[RandomDraws],
+        gradients: Iterable[GradientSlot],
+        versions: Iterable[Any],
+        updates: Iterable[OptimizerUpdate],
+        draws: Iterable[RandomDraws],
     ) -> None: ...
 
 class Guards:
     grad_mode: bool
-    leaves: list[LeafGuard]
-    gradients: list[GradientSlot]
-    bindings: list[Binding]
-    updates: list[OptimizerUpdate]
+    leaves: tuple[LeafGuard, ...]
+    gradients: tuple[GradientSlot, ...]
+    bindings: tuple[Binding, ...]
+    updates: tuple[OptimizerUpdate, ...]
     def __init__(
         self,
         grad_mode: bool,
-        leaves: list[LeafGuard],
-        gradients: list[GradientSlot],
-        bindings: list[Binding],
+        leaves: Iterable[LeafGuard],
+        gradients: Iterable[GradientSlot],
+        bindings: Iterable[Binding],
         modules_unchanged: Callable[[], bool],
-        updates: list[OptimizerUpdate],
+        updates: Iterable[OptimizerUpdate],
     ) -> None: ...
 
 class Replay:

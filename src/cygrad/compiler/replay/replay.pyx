@@ -1,4 +1,4 @@
-# cython: binding=False, embedsignature=False
+# cython: binding=False, embedsignature=False, boundscheck=True
 """Stage 5: run a program on the arguments of a call.
 
 A replay checks that the guards hold, copies the arguments into the program's buffers, runs its parts and returns the
@@ -34,6 +34,16 @@ cdef object active_recorder = recording_module.recorder
 
 UNAVAILABLE = object()  # what a replay returns that could not run
 
+
+cdef tuple all_of(type kind, things):
+    """The things in a tuple. Raises TypeError unless they are all of this class: their users don't ask again."""
+    cdef tuple result = tuple(things)
+    for thing in result:
+        if type(thing) is not kind:
+            raise TypeError(f"expected a {kind.__name__}, got {type(thing).__name__}")
+    return result
+
+
 include "inputs.pxi"
 include "effects.pxi"
 include "guards.pxi"
@@ -65,8 +75,8 @@ cdef class Replay:
     cdef Py_ssize_t first_update
     cdef Segment segment  # the only part, None where there are several
 
-    def __init__(
-        self, Inputs inputs, Guards guards, Effects effects, list parts, Py_ssize_t first_update, list results, build_result,
+    def __cinit__(
+        self, Inputs inputs not None, Guards guards not None, Effects effects not None, list parts, Py_ssize_t first_update, list results, build_result,
         returned=None,
     ):
         self.inputs, self.guards, self.effects = inputs, guards, effects
@@ -159,7 +169,7 @@ cdef class Replay:
         if self.returned is None:
             return self.result()
         tensors = [
-            engine.wrap(cnp.PyArray_NewCopy(<ndarray>x, cnp.NPY_KEEPORDER)) if i is None else args[i]
+            engine.wrap(copy_of(x)) if i is None else args[i]
             for x, i in zip(self.results, self.returned)
         ]
         return tensors[0] if self.build_result is None else self.build_result(tensors)
@@ -167,8 +177,14 @@ cdef class Replay:
     cpdef object result(self):
         """The latest results, as the step returned them, in new tensors."""
         if self.build_result is None:
-            return engine.wrap(cnp.PyArray_NewCopy(<ndarray>self.results[0], cnp.NPY_KEEPORDER))
-        return self.build_result([engine.wrap(cnp.PyArray_NewCopy(<ndarray>x, cnp.NPY_KEEPORDER)) for x in self.results])
+            return engine.wrap(copy_of(self.results[0]))
+        return self.build_result([engine.wrap(copy_of(x)) for x in self.results])
+
+
+cdef object copy_of(array):
+    if not isinstance(array, cnp.ndarray):
+        raise TypeError(f"a result must be an array, got {type(array).__name__}")
+    return cnp.PyArray_NewCopy(<ndarray>array, cnp.NPY_KEEPORDER)
 
 
 cdef int run_segment(Segment segment, observer) except -1:
@@ -193,7 +209,7 @@ cdef class Replays:
 
     cdef list order
 
-    def __init__(self):
+    def __cinit__(self):
         self.order = []
 
     def add(self, Replay replay):
@@ -225,12 +241,14 @@ cdef class Dispatcher:
     cdef readonly Replays replays
     cdef object fallback
 
-    def __init__(self, Replays replays, fallback):
+    def __init__(self, Replays replays not None, fallback):
         self.replays = replays
         self.fallback = fallback
 
     def __call__(self, *args, **kwargs):
         cdef Replay replay
+        if self.replays is None:
+            raise RuntimeError(f"{type(self).__name__}: the object is not initialized; call super().__init__() first")
         if not kwargs and active_recorder() is None and not anomaly_enabled() and is_flat(args):
             replay = self.replays.find(args)
             if replay is not None:

@@ -19,6 +19,8 @@ cdef cg_step *new_steps(int64_t count) except NULL:
 
 
 cdef cg_step step_of_launch(Launch launch, bint barrier):
+    if launch is None:
+        raise TypeError("a program: expected a launch, got None")
     return cg_step(cg_find(launch.kernel, launch.dtype), launch.args, launch.cost, barrier, launch.fault)
 
 
@@ -35,10 +37,10 @@ cdef class Chain:
         cdef Launch launch
         cdef cg_step *steps = new_steps(len(launches))
         cdef int64_t i
-        self.launches = launches
+        self.launches = tuple(launches)
         self.chain = cg_chain(steps, len(launches), blocks)
         for i in range(self.chain.count):
-            launch = launches[i]
+            launch = <Launch?>self.launches[i]
             steps[i] = step_of_launch(launch, False)
             self.cost += launch.cost
 
@@ -62,7 +64,7 @@ cdef class Segment:
         cdef int64_t i
         if len(barriers) != len(launches):
             raise ValueError(f"a program: {len(launches)} launches need as many barriers, got {len(barriers)}")
-        self.launches = launches
+        self.launches = tuple(launches)
         self.count = len(launches)
         self.steps = new_steps(self.count)
         for i in range(self.count):

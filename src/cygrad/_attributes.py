@@ -1,11 +1,11 @@
-"""Attributes that are computed on first use."""
+"""Attributes that are computed on first use, and attributes that ``__init__`` has to set."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["cached_property"]
+__all__ = ["cached_property", "set_by_init"]
 
 T = TypeVar("T")
 
@@ -32,3 +32,12 @@ class cached_property(Generic[T]):
         value = self.function(instance)
         result: T = instance.__dict__.setdefault(self.function.__name__, value)  # of two threads, the first one's
         return result
+
+
+class set_by_init:
+    """Stands for an attribute of objects before ``__init__`` is called: reading it raises RuntimeError."""
+
+    def __get__(self, instance: object, owner: Any = None) -> set_by_init:
+        if instance is None:
+            return self
+        raise RuntimeError(f"{type(instance).__name__}: the object is not initialized; call super().__init__() first")
