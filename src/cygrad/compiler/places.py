@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 from numbers import Number
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def current(place: int, container: Any, key: Any) -> Any:
 
 def elements_of(container: Any) -> list[Any]:
     """The elements of a container, with the keys of a dict before its values; of an array its bytes."""
-    if isinstance(container, dict):
+    if isinstance(container, (dict, MappingProxyType)):
         return [*container, *container.values()]
     if isinstance(container, np.ndarray):
         return [container.shape, container.dtype, container.tobytes()]

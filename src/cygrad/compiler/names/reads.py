@@ -24,12 +24,14 @@ from types import (
     FrameType,
     FunctionType,
     GetSetDescriptorType,
+    MappingProxyType,
     MemberDescriptorType,
     MethodDescriptorType,
     MethodType,
     ModuleType,
 )
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -85,6 +87,7 @@ class Watch:
         self.modules: dict[int, Module] = {}
         self.optimizers: dict[int, Optimizer] = {}
         self.functions: dict[CodeType, dict[int, FunctionType]] = {}
+        self.returned: dict[CodeType, dict[int, Any]] = {}  # objects, by the function that returned them
         self.free: dict[CodeType, dict[str, Any]] = {}  # names of closures that were read, and their values
         self.stored_free: set[tuple[CodeType, str]] = set()
         self.scanned: dict[Any, Any] = {}  # function and arguments → what keeps their ids
@@ -123,20 +126,27 @@ class Watch:
         if enable is not None:
             enable()  # of cProfile, which is no function
 
-    def called(self, frame: FrameType, event: str, arg: Any) -> None:
-        """The trace or profile function."""
+    def called(self, frame: FrameType, event: str, arg: Any) -> Any:
+        """The trace or profile function: looks at functions of the user's when they begin and when they return."""
         code = frame.f_code
-        if (code.co_filename.startswith(PACKAGE) and code is not self.first) or event != "call":
-            return
+        if (code.co_filename.startswith(PACKAGE) and code is not self.first) or event not in ("call", "return"):
+            return None
         if self.ended:  # an interrupt has left it in place
             self.restore()
-        elif self.error is None and self.is_watched(frame) and self.is_active():
-            try:
-                self.look(frame)
-            except Exception as error:  # it would end the step
-                self.error = error
-            if self.alone:
-                self.restore()
+            return None
+        if self.error is not None or not self.is_watched(frame) or not self.is_active():
+            return None
+        try:
+            if event == "return" and not isinstance(arg, Value) and not is_plain(arg):
+                self.returned.setdefault(code, {})[id(arg)] = arg
+            self.look(frame, event)
+        except Exception as error:  # it would end the step
+            self.error = error
+        if self.alone:
+            self.restore()
+            return None
+        frame.f_trace_lines = False
+        return self.called if self.traces else None
 
     def is_watched(self, frame: FrameType) -> bool:
         """Whether a frame runs code of the user's, or of classes that hold the user's values."""
@@ -146,10 +156,10 @@ class Watch:
         generated = module.startswith("namedtuple_")  # the constructor of a named tuple
         return is_user_code(code.co_filename) and module.partition(".")[0] not in ("cygrad", "numpy") and not generated
 
-    def look(self, frame: FrameType) -> None:
-        """Scan the function that begins."""
+    def look(self, frame: FrameType, event: str) -> None:
+        """Scan a function that begins or returns."""
         code, names = frame.f_code, dict(frame.f_locals)
-        key = (code, *[0 if isinstance(value, Value) else id(value) for value in names.values()])
+        key = (code, event, *[0 if isinstance(value, Value) else id(value) for value in names.values()])
         if key in self.scanned or self.scans[code] >= MOST_SCANS:
             return
         self.scanned[key] = names
@@ -218,7 +228,7 @@ class Watch:
             if memoryview(container).nbytes <= MOST_BYTES:  # type: ignore[arg-type]
                 self.read(Place.ELEMENTS, container, None, None, container, f"the elements of {describe(container)}")
             return ()
-        if not isinstance(container, (list, dict, set, deque)):
+        if not isinstance(container, (list, dict, set, deque, MappingProxyType)):
             return ()
         place = Place.ELEMENTS if len(container) <= MOST_ELEMENTS else Place.LENGTH
         value = len(container) if place == Place.LENGTH else None
@@ -240,6 +250,7 @@ class Watch:
                 self.see_groups(optimizer)
         self.scanned.clear()
         self.functions.clear()
+        self.returned.clear()
         if self.error is not None:
             return [], f"its code can't be followed: {type(self.error).__name__} ({self.error})"
         reads, bindings, moved = drop_temporary(self.reads), [], {}
@@ -324,9 +335,9 @@ class FrameFinder:
         label = f"{owner.__name__ if isinstance(owner, (type, ModuleType)) else type(owner).__name__}.{name}"
         if isinstance(owner, ModuleType):
             return self.find_in_module(owner, name, label)
-        found: Values = ()
+        found: Values = self.results_of(property_code(owner, name))
         for place, container, value in places_of(owner, name):
-            found = self.watch.read(place, container, name, value, owner, label)
+            found = self.watch.read(place, container, name, value, owner, label) or found
         return found if not isinstance(owner, type) else unwrapped(found)
 
     def find_in_module(self, module: ModuleType, name: str, label: str) -> Values:
@@ -359,7 +370,11 @@ class FrameFinder:
             self.watch.see(container)
             return tuple([child for name, child in container.named_children() if name == str(key)])
         self.watch.elements(container)
-        return ()
+        return self.results_of(getattr(in_classes(type(container), "__getitem__"), "__code__", None))
+
+    def results_of(self, code: CodeType | None) -> Values:
+        """The objects that calls of a function have returned."""
+        return tuple(self.watch.returned.get(code, {}).values()) if code is not None else ()
 
     def store_item(self, container: Any, key: Any) -> None:
         label = f"item {key!r} of {describe(container)}" if is_plain(key) else f"an item of {describe(container)}"
@@ -385,8 +400,10 @@ class FrameFinder:
             return self.watch.read(Place.CONTEXT, variable, None, variable.get(MISSING), variable, variable.name)
         if isinstance(function, BuiltinFunctionType) and isinstance(function.__self__, SIZED):
             return self.call_method(function.__self__, function.__name__, args)
+        if isinstance(function, ref):
+            return (function(),)
         if has_own_frame(function) or is_harmless(function):
-            return ()
+            return self.results_of(code_of(function))
         parts = [tuple([e for value in values for e in self.find_elements(value)]) for values in args]
         if isinstance(function, type) and function in (enumerate, zip) and all(parts):
             return (Elements(tuple(zip(*parts) if function is zip else enumerate(parts[0]))),)
@@ -464,6 +481,13 @@ def code_of(function: Any) -> CodeType | None:
     return getattr(function, "__code__", None)
 
 
+def property_code(owner: Any, name: str) -> CodeType | None:
+    """The code that decides about an attribute: of a property, or of ``__getattr__``."""
+    shared = in_classes(type(owner), name)
+    getter = getattr(shared, "fget", None) if shared is not MISSING else in_classes(type(owner), "__getattr__")
+    return getattr(getter, "__code__", None)
+
+
 def has_own_frame(function: Any) -> bool:
     """Whether a call is seen by the trace function: it runs code of the user's."""
     if isinstance(function, functools.partial):
@@ -538,7 +562,7 @@ def places_of(owner: Any, name: str) -> list[tuple[int, Any, Any]]:
             value = shared.__get__(owner, kind)
         except AttributeError:  # a slot without a value
             value = MISSING
-        return [] if is_foreign(kind.__module__) else [(Place.ATTRIBUTE, owner, value)]
+        return [] if kind.__module__.startswith(("cygrad", "numpy")) else [(Place.ATTRIBUTE, owner, value)]
     if hasattr(type(shared), "__set__"):  # a property, or another descriptor
         return []
     own = kind.__getattribute__(owner, "__dict__") if has_dict(owner) else None
