@@ -51,10 +51,10 @@ def build_program(
 
     updates = {id(launch.event): OptimizerUpdate(*launch) for launch in recorder.optimizer_launches}
     gradients = [gradient_slot(gradient) for gradient in recorder.gradients.values()]
+    watched = watched_elsewhere(recorder)
     modules = ModuleGuard(recorder.all_modules(), leaves, [update.optimizer for update in updates.values()])
-    guards = Guards(
-        grad_mode, [LeafGuard(leaf) for leaf in leaves], gradients, bindings, modules.holds, list(updates.values())
-    )
+    leaf_guards = [LeafGuard(leaf) for leaf in leaves if id(leaf) not in watched]
+    guards = Guards(grad_mode, leaf_guards, gradients, bindings, modules.holds, list(updates.values()))
 
     in_order = needs_order(recorder)
     layout = optimize(plan, in_order)
@@ -72,6 +72,13 @@ def leaves_of(recorder: Recorder) -> list[Value]:
         for tensor in tensors_of(module):
             leaves.setdefault(id(tensor), tensor)
     return list(leaves.values())
+
+
+def watched_elsewhere(recorder: Recorder) -> set[int]:
+    """The ids of tensors whose arrays other guards compare: the states of optimizers, and gradients."""
+    states = {id(t) for launch in recorder.optimizer_launches for state in launch.tensors for t in state.values()}
+    slots = recorder.gradients.values()
+    return states | {id(slot.before) for slot in slots} | {id(slot.after) for slot in slots}
 
 
 def leaves_written(leaves: Sequence[Value], plan: Plan) -> list[Value]:
