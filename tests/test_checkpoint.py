@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -323,3 +324,38 @@ def test_the_fingerprint_covers_names_dtypes_shapes_and_bytes():
     same = [dict(reversed(state.items())), {"a": state["a"].astype(">f4"), "b": cg.tensor(state["b"])}]
     assert len({train.fingerprint(other) for other in (state, *different)}) == 6
     assert {train.fingerprint(other) for other in same} == {train.fingerprint(state)}
+
+
+def test_a_training_resumed_at_another_cpu_level_warns(tmp_path):
+    """Its bits may differ, because levels add in another order."""
+    from cygrad import _kernels as kernels
+
+    level = kernels.cpu_level()
+    trainer, loader = small(tmp_path / "run.npz")
+    trainer.fit(loader, epochs=1)
+    assert cg.load(tmp_path / "run.npz")["cpu_level"] == level
+    for other, expected in ((level, False), ("another", True)):
+        state = cg.load(tmp_path / "run.npz")
+        cg.save({**state, "cpu_level": other}, tmp_path / "run.npz")
+        resumed, loader = small(tmp_path / "run.npz")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            resumed.fit(loader, epochs=2, resume=True)
+        messages = [str(w.message) for w in caught if issubclass(w.category, train.ResumeWarning)]
+        assert [f"ran at CPU level another, this one runs at {level}" in message for message in messages] == [True] * expected
+
+
+@pytest.mark.parametrize("key", ["model", "parts", "history", "step", "running", "random", "accumulate"])
+@pytest.mark.parametrize("value", [None, 3.5, {}, {"optimizer": {"type": "Adam", "state": {}}}])
+def test_a_broken_state_leaves_the_trainer_as_it_was(key, value):
+    trainer, loader = small()
+    trainer.fit(loader, epochs=1)
+    state = {**trainer.state_dict(), key: value}
+    other, _ = small()
+    other.fit(loader, epochs=1)
+    before, optimizer = train.fingerprint(other.model), repr(other.optimizer.state_dict())
+    history = list(other.history.records)
+    with pytest.raises(ValueError, match="load_state_dict: the state does not fit this trainer"):
+        other.load_state_dict(state)
+    assert train.fingerprint(other.model) == before and repr(other.optimizer.state_dict()) == optimizer
+    assert other.history.records == history

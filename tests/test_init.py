@@ -251,3 +251,59 @@ def frozen():
 def test_bad_arguments(call, match):
     with pytest.raises(ValueError, match=match):
         call()
+
+
+ODD = [float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 1.0, 1e30, -1e30, 1e-320]
+FILLED = {
+    "uniform_": lambda m, a, b: m.nn.init.uniform_(m.empty(4), a, b),
+    "normal_": lambda m, a, b: m.nn.init.normal_(m.empty(4), a, b),
+    "Tensor.uniform_": lambda m, a, b: m.empty(4).uniform_(a, b),
+    "Tensor.normal_": lambda m, a, b: m.empty(4).normal_(a, b),
+    "normal": lambda m, a, b: m.normal(a, b, (4,)),
+    "normal of a tensor": lambda m, a, b: m.normal(m.zeros(2), m.tensor([b, 1.0])),
+    "xavier_uniform_": lambda m, a, b: m.nn.init.xavier_uniform_(m.empty(3, 4), b),
+    "xavier_normal_": lambda m, a, b: m.nn.init.xavier_normal_(m.empty(3, 4), b),
+    "kaiming_uniform_": lambda m, a, b: m.nn.init.kaiming_uniform_(m.empty(3, 4), b),
+    "kaiming_normal_": lambda m, a, b: m.nn.init.kaiming_normal_(m.empty(3, 4), b),
+    "sparse_": lambda m, a, b: m.nn.init.sparse_(m.empty(3, 4), 0.5, b),
+    "bernoulli": lambda m, a, b: m.bernoulli(m.tensor([b])),
+    "multinomial": lambda m, a, b: m.multinomial(m.tensor([b, 1.0]), 1),
+    "dropout": lambda m, a, b: m.nn.functional.dropout(m.ones(5), b),
+    "randint": lambda m, a, b: m.randint(0, b, (3,)),
+    "randperm": lambda m, a, b: m.randperm(b),
+}
+# PyTorch accepts a negative slope of leaky ReLU and an infinite standard deviation, which fills with infinities.
+
+
+@pytest.mark.parametrize("name", FILLED)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_odd_arguments_raise_where_pytorch_raises(name):
+    torch = pytest.importorskip("torch")
+    for a in ODD:
+        for b in ODD:
+            results = []
+            for library in (cg, torch):
+                try:
+                    results.append(FILLED[name](library, a, b))
+                except (ValueError, RuntimeError, TypeError, OverflowError):
+                    results.append(None)
+            ours, theirs = results
+            assert theirs is not None or ours is None, f"{name}({a}, {b}): PyTorch raises"
+            if theirs is not None and bool(torch.isfinite(theirs).all()):
+                assert ours is not None and np.isfinite(ours.array).all(), f"{name}({a}, {b}): PyTorch returns {theirs}"
+
+
+@pytest.mark.parametrize("mean", ODD)
+@pytest.mark.parametrize("std", [*ODD, 1e-3])
+def test_truncated_normal_ends_for_all_arguments(mean, std):
+    """It raises, or every value lies in the bounds; far from the mean they are at the nearer one."""
+    for a in ODD:
+        for b in ODD:
+            try:
+                values = init.trunc_normal_(cg.zeros(3, dtype=np.float64), mean, std, a, b).numpy()
+            except ValueError:
+                assert not (a < b and 0 < std < np.inf and np.isfinite(mean))
+                continue
+            assert np.all((values >= a) & (values <= b))
+            if 0 < std <= 1e-3 and mean > b + 1:
+                assert np.all(np.abs(values - b) <= 1e-3)

@@ -26,13 +26,14 @@ UNARY = {
     **{
         f"F.{name}": lambda m, x, name=name: getattr(m.nn.functional, name)(x)
         for name in (
-            "relu", "leaky_relu", "elu", "selu", "silu", "mish", "logsigmoid", "softsign", "softplus", "hardtanh",
+            "relu", "leaky_relu", "elu", "selu", "silu", "mish", "logsigmoid", "softplus", "hardtanh",
             "relu6", "sigmoid", "tanh",
         )
     },
     # PyTorch's erf loses its digits in the tail, and its GELU NaN at ∞.
     "gelu": lambda m, x: m.nn.functional.gelu(x.clamp(-2.0, 30.0)),
     "gelu_tanh": lambda m, x: m.nn.functional.gelu(x.clamp(-2.0, 30.0), approximate="tanh"),
+    "softsign": lambda m, x: m.nn.functional.softsign(x.clamp(-50.0, 50.0)),  # PyTorch's gradient at ∞ is NaN
     "leaky_relu(0)": lambda m, x: m.nn.functional.leaky_relu(x, 0.0),
     "leaky_relu(-1)": lambda m, x: m.nn.functional.leaky_relu(x, -1.0),
     "elu(2)": lambda m, x: m.nn.functional.elu(x, 2.0),

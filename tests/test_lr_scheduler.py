@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+import cygrad as cg
 from cygrad.optim import lr_scheduler as ours
 
 torch = pytest.importorskip("torch")
@@ -351,3 +352,31 @@ def test_errors(make, message):
 def test_a_scheduler_must_have_rates():
     with pytest.raises(NotImplementedError, match="must define get_lr"):
         ours.LRScheduler(Groups({"lr": 1.0}))
+
+
+STATEFUL = {
+    "StepLR": lambda o: cg.optim.lr_scheduler.StepLR(o, 2),
+    "ExponentialLR": lambda o: cg.optim.lr_scheduler.ExponentialLR(o, 0.5),
+    "ReduceLROnPlateau": lambda o: cg.optim.lr_scheduler.ReduceLROnPlateau(o),
+    "OneCycleLR": lambda o: cg.optim.lr_scheduler.OneCycleLR(o, 1.0, 10),
+    "SequentialLR": lambda o: cg.optim.lr_scheduler.SequentialLR(
+        o, [cg.optim.lr_scheduler.StepLR(o, 2), cg.optim.lr_scheduler.ExponentialLR(o, 0.5)], [2]
+    ),
+}
+
+
+@pytest.mark.parametrize("value", [None, "1", [], {}, True, [0.1, 0.1]])
+@pytest.mark.parametrize("key", ["last_epoch", "_last_lr"])
+@pytest.mark.parametrize("name", STATEFUL)
+def test_a_state_with_values_of_another_kind_changes_nothing(name, key, value):
+    scheduler = STATEFUL[name](cg.optim.SGD([cg.ones(1, requires_grad=True)], 0.1, momentum=0.5))
+    state = scheduler.state_dict()
+    state[key] = value
+    if name != "SequentialLR":
+        for other in state:  # of values that come before, none is taken
+            if isinstance(state[other], float):
+                state[other] = 123.0
+    before = repr(scheduler.state_dict())
+    with pytest.raises(ValueError, match=f"{name}: the state's {key} must be"):
+        scheduler.load_state_dict(state)
+    assert repr(scheduler.state_dict()) == before

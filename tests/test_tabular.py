@@ -688,7 +688,8 @@ def test_resume_reports_errors(people, tmp_path, monkeypatch, capsys):
         {"format": 1},
     ):
         assert resumed(text).startswith(f"resume: {out / 'training.json'} is corrupt (")
-    (out / "training.json").write_text(json.dumps({**job, "version": "0.0.1"}))
+    assert job["cpu_level"] == cg.show_config()["cpu_level"]
+    (out / "training.json").write_text(json.dumps({**job, "version": "0.0.1", "cpu_level": "another"}))
     lines = table.read_text().splitlines()
     table.write_text("\n".join(lines[:-1]))
     assert failure(capsys, "resume", out) == f"resume: the data of {table} has changed since the training started"
@@ -699,7 +700,8 @@ def test_resume_reports_errors(people, tmp_path, monkeypatch, capsys):
     assert "checkpoint.npz is truncated" in failure(capsys, "resume", out)
     checkpoint.write_bytes(content)
     assert cli.main(["resume", str(out)]) == 0
-    assert "note: started with cygrad 0.0.1" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "note: started with cygrad 0.0.1" in output and "note: started at CPU level another; at " in output
 
 
 # Runs

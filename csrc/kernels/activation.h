@@ -133,12 +133,12 @@ INLINE real NAME(gelu_of)(real v, real *slope) {
 }
 SLOPED(gelu)
 
-/* ½x·(1 + t), slope ½(1 + t) + ½x·(1 − t²)·u′, t = tanh u, u = √(2/π)·(x + 0.044715·x³).
- * D. Hendrycks, K. Gimpel (2016), "Gaussian error linear units" */
+/* ½x·(1 + t), slope ½(1 + t) + ½x·(1 − t²)·u′, t = tanh u, u = √(2/π)·(x + 0.044715·x³). x² is at most 256, where t
+ * is ±1 already, so that it does not overflow. D. Hendrycks, K. Gimpel (2016), "Gaussian error linear units" */
 INLINE real NAME(gelu_tanh_of)(real v, real *slope) {
-    const real root = R(0.79788456080286535588), t = NAME(tanh)(root * (v + R(0.044715) * v * v * v));
-    const real half = R(0.5) * (1 + t);
-    *slope = half + R(0.5) * v * (1 - t * t) * root * (1 + R(0.134145) * v * v);
+    const real square = v * v > 256 ? 256 : v * v, root = R(0.79788456080286535588);
+    const real t = NAME(tanh)(root * v * (1 + R(0.044715) * square)), half = R(0.5) * (1 + t);
+    *slope = half + R(0.5) * v * (1 - t * t) * root * (1 + R(0.134145) * square);
     return v * half;
 }
 SLOPED(gelu_tanh)

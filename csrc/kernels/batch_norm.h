@@ -17,9 +17,10 @@ typedef struct { real n, mean, m2, origin; } NAME(moments);
 
 /* Merge a run of k elements: shift is near its mean, s and q are Σ(x − shift) and Σ(x − shift)². */
 INLINE moments NAME(join)(moments m, real k, real shift, real s, real q) {
-    const real origin = m.n > 0 ? m.origin : shift, run_m2 = q - s * s / k, n = m.n + k;
-    const real delta = (shift - origin) + s / k - m.mean;
-    return (moments){n, m.mean + delta * (k / n), m.m2 + run_m2 + delta * delta * (m.n * k / n), origin};
+    const real run_mean = s / k, run_m2 = q - s * run_mean, n = m.n + k;
+    if (m.n == 0) return (moments){k, run_mean, run_m2, shift};
+    const real delta = (shift - m.origin) + run_mean - m.mean, share = k / n;
+    return (moments){n, m.mean + delta * share, m.m2 + run_m2 + delta * delta * (m.n * share), m.origin};
 }
 
 /* origin + mean, rounded, and in `low` what the rounding lost: without it, data of mean 10⁴ would be normalized to 5e-4. */
@@ -29,10 +30,12 @@ INLINE real NAME(split_mean)(real *low, real origin, real mean) {
     return sum;
 }
 
-/* rstd of x[rows, inner], rows `step` apart, for deviations from the mean whose squares overflow, and their M2, perhaps
- * infinite: in double, times 2⁻⁶⁰⁰ for float64. */
-static __attribute__((noinline, cold)) real NAME(far_rstd)(real *m2, const real *x, int64_t rows, int64_t step,
-                                                          int64_t inner, double mean, double eps) {
+typedef struct { real rstd, m2; } NAME(spread);
+
+/* The spread of x[rows, inner], rows `step` apart, for deviations from the mean whose squares overflow; m2 may be infinite.
+ * In double, times 2⁻⁶⁰⁰ for float64. */
+static __attribute__((noinline, cold)) NAME(spread) NAME(far_spread)(const real *x, int64_t rows, int64_t step,
+                                                                    int64_t inner, double mean, double eps) {
     const double small = CG_REAL_BITS == 32 ? 1 : 0x1p-600;
     double sum = 0;
     for (int64_t i = 0; i < rows; i++)
@@ -40,8 +43,7 @@ static __attribute__((noinline, cold)) real NAME(far_rstd)(real *m2, const real 
             const double d = (x[i * step + j] - mean) * small;
             sum += d * d;
         }
-    *m2 = R(sum / small / small);
-    return R(small / sqrt(sum / (double)(rows * inner) + eps * small * small));
+    return (NAME(spread)){R(small / sqrt(sum / (double)(rows * inner) + eps * small * small)), R(sum / small / small)};
 }
 
 /* Add the moments of one contiguous line to m, in one pass: in each run of k elements, shift is the mean of the first
@@ -173,7 +175,10 @@ static void NAME(batch_norm_columns)(const cg_batch_norm_args *a, int64_t first,
         far |= !(m2[j] <= REAL_MAX);
     }
     for (int64_t j = 0; far && j < cols; j++)
-        if (!(m2[j] <= REAL_MAX)) rstd[j] = NAME(far_rstd)(m2 + j, x + j, a->rows, a->channels, 1, mean[j], a->eps);
+        if (!(m2[j] <= REAL_MAX)) {
+            const NAME(spread) s = NAME(far_spread)(x + j, a->rows, a->channels, 1, mean[j], a->eps);
+            rstd[j] = s.rstd, m2[j] = s.m2;
+        }
 #pragma omp simd
     for (int64_t j = 0; j < cols; j++) {
         scale[j] = rstd[j] * (weight ? weight[first + j] : 1);
@@ -193,14 +198,15 @@ static void NAME(batch_norm_channel)(const cg_batch_norm_args *a, int64_t c) {
     real *running_mean = a->running_mean, *running_var = a->running_var;
     moments m = {0, 0, 0, 0};
     for (int64_t i = 0; i < a->rows; i++) m = NAME(line_moments)(m, x + i * step, a->inner);
-    real low, rstd = 1 / NAME(sqrt)(m.m2 / (real)n + R(a->eps));
+    real low;
     const real mean = NAME(split_mean)(&low, m.origin, m.mean);
-    if (!(m.m2 <= REAL_MAX)) rstd = NAME(far_rstd)(&m.m2, x, a->rows, step, a->inner, mean, a->eps);
-    const real scale = rstd * (weight ? weight[c] : 1), shift = (bias ? bias[c] : 0) - low * scale;
+    NAME(spread) s = {1 / NAME(sqrt)(m.m2 / (real)n + R(a->eps)), m.m2};
+    if (!(m.m2 <= REAL_MAX)) s = NAME(far_spread)(x, a->rows, step, a->inner, mean, a->eps);
+    const real rstd = s.rstd, scale = rstd * (weight ? weight[c] : 1), shift = (bias ? bias[c] : 0) - low * scale;
     ((real *)a->mean)[c] = mean, ((real *)a->mean)[a->channels + c] = low, ((real *)a->rstd)[c] = rstd;
     const double momentum = NAME(momentum_of)(a);
     if (running_mean) running_mean[c] = NAME(updated)(running_mean[c], (double)mean + low, momentum);
-    if (running_var) running_var[c] = NAME(updated)(running_var[c], m.m2 / (real)(n - 1), momentum);
+    if (running_var) running_var[c] = NAME(updated)(running_var[c], s.m2 / (real)(n - 1), momentum);
     for (int64_t i = 0; i < a->rows; i++)
         for (int64_t j = 0; j < a->inner; j++) y[i * step + j] = (x[i * step + j] - mean) * scale + shift;
 }

@@ -27,7 +27,7 @@ KERNEL_BODY(layer_norm) {
         moments m = NAME(line_moments)((moments){0, 0, 0, 0}, x, a->cols);
         real low, scale = 1 / NAME(sqrt)(m.m2 / (real)a->cols + R(a->eps));
         const real center = NAME(split_mean)(&low, m.origin, m.mean);
-        if (!(m.m2 <= REAL_MAX)) scale = NAME(far_rstd)(&m.m2, x, 1, 0, a->cols, center, a->eps);
+        if (!(m.m2 <= REAL_MAX)) scale = NAME(far_spread)(x, 1, 0, a->cols, center, a->eps).rstd;
         mean[i] = center, mean[a->rows + i] = low, rstd[i] = scale;
         if (weight && bias) NAME(layer_norm_line)(y, x, weight, bias, center, low, scale, a->cols);
         else if (weight) NAME(layer_norm_line)(y, x, weight, 0, center, low, scale, a->cols);
@@ -38,9 +38,10 @@ KERNEL_BODY(layer_norm) {
 /* Rows whose gradients are computed together, so that each column's sum is read and written once for all of them. */
 #define NORM_ROWS 4
 
-/* tilt = Σ g·(x − mean − low)·rstd²/n and lift = Σg/n − low·tilt of one row, g = dy·weight. rstd² alone could underflow. */
+/* tilt = Σ g·(x − mean − low)·rstd²·each and lift = Σg·each − low·tilt of one row, g = dy·weight, each = 1/n. rstd² alone
+ * could underflow. */
 INLINE void NAME(layer_norm_sums)(real *lift, real *tilt, const real *dy, const real *x, const real *weight, real mean,
-                                  real low, real rstd, int64_t n) {
+                                  real low, real rstd, real each, int64_t n) {
     vec sums[2] = {{0}, {0}}, dots[2] = {{0}, {0}};
     real sum = 0, dot = 0;
     int64_t j = 0;
@@ -57,18 +58,18 @@ INLINE void NAME(layer_norm_sums)(real *lift, real *tilt, const real *dy, const 
         sum += g, dot += g * (x[j] - mean);
     }
     sum += NAME(lane_sum)(sums[0] + sums[1]);
-    *tilt = (NAME(lane_sum)(dots[0] + dots[1]) + dot - low * sum) * rstd / (real)n * rstd;
-    *lift = sum / (real)n - low * *tilt;
+    *tilt = (NAME(lane_sum)(dots[0] + dots[1]) + dot - low * sum) * rstd * (each * rstd);
+    *lift = sum * each - low * *tilt;
 }
 
 /* For `rows` rows of `all`: dx = rstd·(g − lift − (x − mean)·tilt), dw += dy·x̂, db += dy. dx, or dw and db, may be NULL. */
 INLINE void NAME(layer_norm_rows)(int rows, real *dx, real *dw, real *db, const real *dy, const real *x,
                                   const real *weight, const real *mean, const real *rstd, int64_t all, int64_t n) {
     real lift[NORM_ROWS] = {0}, tilt[NORM_ROWS] = {0}, shift[NORM_ROWS] = {0};
-    const real *low = mean + all;
+    const real *low = mean + all, each = 1 / (real)n;
     for (int i = 0; i < rows; i++) shift[i] = low[i] * rstd[i];
     for (int i = 0; dx && i < rows; i++)
-        NAME(layer_norm_sums)(lift + i, tilt + i, dy + i * n, x + i * n, weight, mean[i], low[i], rstd[i], n);
+        NAME(layer_norm_sums)(lift + i, tilt + i, dy + i * n, x + i * n, weight, mean[i], low[i], rstd[i], each, n);
     int64_t j = 0;
     for (; j + LANES <= n; j += LANES) {
         vec w_sum = {0}, b_sum = {0}, w = (vec){0} + 1;

@@ -77,13 +77,13 @@ INLINE real NAME(bce_far)(real x, real t) {
     return w == 0 ? 0 : w * NAME(abs)(x);
 }
 INLINE real NAME(bce_slope)(real x, real t) {
-    const real e = NAME(exp)(-NAME(abs)(x)), q = 1 / (1 + e);
-    return x < 0 ? (1 - t) * (e * q) - t * q : (1 - t) * q - t * (e * q);
+    const real e = NAME(exp)(-NAME(abs)(x)), up = x < 0 ? e : 1, down = x < 0 ? 1 : e; /* σ(±x)·(1 + e) */
+    return ((1 - t) * up - t * down) / (1 + e);
 }
 LOSS(bce_logits_loss, NAME(softplus_tail)(u) + NAME(bce_far)(u, v), g * NAME(bce_slope)(u, v), -g * u)
 
 /* t·(log t − x), with 0·log 0 = 0 */
-LOSS(kl_div, NAME(select)(v == 0, 0 - v * u, v * (NAME(log)(v) - u)), -v * g, (NAME(log)(v) + 1 - u) * g)
+LOSS(kl_div, v > 0 ? v * (NAME(log)(v) - u) : v * (v == 0 ? -u : NAN), -v * g, (NAME(log)(v) + 1 - u) * g)
 
 /* eᵗ·(t − x): the target is a logarithm too */
 LOSS(kl_div_log, NAME(exp)(v) * (v - u), -NAME(exp)(v) * g, NAME(exp)(v) * (v + 1 - u) * g)

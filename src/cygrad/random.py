@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -157,9 +158,11 @@ def randint(
 
     Raises:
         RuntimeError: low is not below high.
+        TypeError: low or high is not an integer.
     """
     if size is None:
         low, high, size = 0, low, high
+    low, high = operator.index(low), operator.index(high)
     if not low < high:
         raise RuntimeError(f"randint: low must be below high, got {low} and {high}")
     return Tensor(recording.produced(drawn, generator, "integers", low, high, tuple(size or ()), dtype or np.int64))

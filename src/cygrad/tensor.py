@@ -579,7 +579,7 @@ class Tensor(TensorMethods):
         """
         if not a <= b:
             raise ValueError(f"uniform_: a must not be above b, got a={a} and b={b}")
-        if self.is_floating_point() and not b - a <= np.finfo(self.dtype).max:
+        if self.is_floating_point() and not max(b - a, abs(a), abs(b)) <= np.finfo(self.dtype).max:
             raise ValueError(f"uniform_: the range from {a} to {b} overflows {self.dtype}")
         return set_values("uniform_", self, a + (b - a) * uniform_array(self.shape, self.dtype, generator))
 

@@ -143,6 +143,8 @@ def trunc_normal_(
     side = -1 if beta <= 0 else 1
     if side < 0:
         alpha, beta = -beta, -alpha
+    if alpha > 1e8:  # the density falls by e within 1/α: all values round to the nearer bound
+        return set_values("trunc_normal_", tensor, np.full(tensor.array.shape, a if side > 0 else b))
     mass = (math.erf(beta / math.sqrt(2)) - math.erf(alpha / math.sqrt(2))) / 2
     drawn = np.empty(tensor.array.size)
     missing = np.arange(drawn.size)
@@ -228,6 +230,13 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return set_values("dirac_", tensor, values)
 
 
+def checked_spread(op: str, spread: float) -> float:
+    """A bound or a standard deviation, which must be finite and not negative."""
+    if not 0 <= spread < math.inf:
+        raise ValueError(f"{op}: the gain must be finite and not negative, it gives values of ±{spread}")
+    return spread
+
+
 @checked
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill a tensor with values uniform in ±gain·√6/√(fan_in + fan_out), of variance gain²·2/(fan_in + fan_out). As
@@ -245,7 +254,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
     >>> bool(abs(w.numpy()).max() <= (6 / 150) ** 0.5)
     True
     """
-    bound = gain * math.sqrt(6 / positive_sum("xavier_uniform_", tensor))
+    bound = checked_spread("xavier_uniform_", gain * math.sqrt(6 / positive_sum("xavier_uniform_", tensor)))
     return set_values("xavier_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
 
 
@@ -259,7 +268,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
         gain: see :func:`calculate_gain`, default 1.
         generator: source of randomness, default the global generator.
     """
-    std = gain * math.sqrt(2 / positive_sum("xavier_normal_", tensor))
+    std = checked_spread("xavier_normal_", gain * math.sqrt(2 / positive_sum("xavier_normal_", tensor)))
     return set_values("xavier_normal_", tensor, std * normal_like(tensor, generator))
 
 
@@ -282,7 +291,7 @@ def kaiming_uniform_(
         nonlinearity: what follows the layer, see :func:`calculate_gain`; default "leaky_relu".
         generator: source of randomness, default the global generator.
     """
-    bound = math.sqrt(3) * he_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    bound = math.sqrt(3) * checked_spread("kaiming_uniform_", he_std("kaiming_uniform_", tensor, a, mode, nonlinearity))
     return set_values("kaiming_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
 
 
@@ -308,7 +317,7 @@ def kaiming_normal_(
     >>> bool(abs(w.numpy().var() - 2 / 200) < 1e-3)
     True
     """
-    std = he_std("kaiming_normal_", tensor, a, mode, nonlinearity)
+    std = checked_spread("kaiming_normal_", he_std("kaiming_normal_", tensor, a, mode, nonlinearity))
     return set_values("kaiming_normal_", tensor, std * normal_like(tensor, generator))
 
 
@@ -354,6 +363,8 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
         raise ValueError(f"sparse_: the tensor must have 2 dimensions, got shape {shape}")
     if not 0 <= sparsity <= 1:
         raise ValueError(f"sparse_: sparsity must lie in [0, 1], got {sparsity}")
+    if not 0 <= std < math.inf:
+        raise ValueError(f"sparse_: std must be finite and not negative, got {std}")
     values = std * normal_like(tensor, generator)
     order = np.argsort(uniform_like(tensor, generator), axis=0)
     values[order < math.ceil(sparsity * shape[0])] = 0

@@ -73,6 +73,9 @@ log10 = unary(
     np.log10,
     lambda x, y: 1 / (x * np.log(10).astype(x.dtype)),
 )
+softsign = unary(
+    "softsign", "Return x/(1 + |x|).", lambda x: x / (1 + np.abs(x)), lambda x, y: np.square(1 / (1 + np.abs(x)))
+)
 sin = unary("sin", "Return the sine of x, in radians.", np.sin, lambda x, y: np.cos(x))
 cos = unary("cos", "Return the cosine of x, in radians.", np.cos, lambda x, y: -np.sin(x))
 tan = unary("tan", "Return the tangent of x, in radians.", np.tan, lambda x, y: 1 + y * y)

@@ -6,6 +6,7 @@ import json
 import os
 from typing import NamedTuple
 
+from cygrad import _kernels as kernels
 from cygrad._version import __version__
 from cygrad.runs.folder import JOB, read_json, write_text
 from cygrad.runs.options import Options
@@ -14,11 +15,13 @@ __all__ = ["Job", "read_job", "write_job"]
 
 
 class Job(NamedTuple):
-    """What a training was started with: its options, the fingerprint of its data, and the version of cygrad."""
+    """What a training was started with: its options, the fingerprint of its data, the version of cygrad, and the CPU
+    level of the kernels, None in files of earlier versions."""
 
     options: Options
     fingerprint: str
     version: str
+    cpu_level: str | None
 
 
 def write_job(options: Options, fingerprint: str) -> None:
@@ -27,6 +30,7 @@ def write_job(options: Options, fingerprint: str) -> None:
     content = {
         "format": 1,
         "version": __version__,
+        "cpu_level": kernels.cpu_level(),
         "source": os.path.abspath(options.source) if options.is_table else options.source,
         "data": None if options.data is None else os.path.abspath(options.data),
         "options": {name: value for name, value in values.items() if value is not None},
@@ -42,6 +46,6 @@ def read_job(folder: str) -> Job:
     try:
         values = {"source": content["source"], "data": content["data"], "out": folder, **content["options"]}
         options = Options.from_values({name: value for name, value in values.items() if value is not None})
-        return Job(options, content["fingerprint"], content["version"])
+        return Job(options, content["fingerprint"], content["version"], content.get("cpu_level"))
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ValueError(f"resume: {path} is corrupt ({error})") from None

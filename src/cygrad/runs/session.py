@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cygrad import _kernels as kernels
 from cygrad import optim
 from cygrad._files import remove_leftovers
 from cygrad._folders import committed, locked
@@ -29,6 +31,7 @@ from cygrad.train.fingerprint import fingerprint
 from cygrad.train.history import History
 from cygrad.train.interrupts import uninterrupted
 from cygrad.train.models import mlp
+from cygrad.train.option_changes import ResumeWarning
 from cygrad.train.output import say
 from cygrad.train.trainer import Trainer
 
@@ -96,7 +99,14 @@ def resume_locked(folder: str, threads: int | None) -> bool:
         raise ValueError(f"resume: the data of {job.options.source} has changed since the training started")
     if job.version != __version__:
         say(f"note: started with cygrad {job.version}; with {__version__} the result may differ in its bits")
-    return session.run()
+    level = kernels.cpu_level()
+    if job.cpu_level not in (None, level):
+        say(f"note: started at CPU level {job.cpu_level}; at {level} the result may differ in its bits")
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "fit: the resumed training ran at CPU level", ResumeWarning
+        )  # the note says it
+        return session.run()
 
 
 class Session:

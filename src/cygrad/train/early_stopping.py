@@ -88,9 +88,21 @@ class EarlyStopping:
         return {"best": self.best, "best_epoch": self.best_epoch, "epoch": self.epoch, "state": self._state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
+        """Restore what ``state_dict`` returned.
+
+        Raises:
+            ValueError: if the state does not fit the module. Nothing is changed then.
+        """
+        numbers = [state_dict[name] for name in ("best", "best_epoch", "epoch")]
         state = {name: np.array(getattr(value, "array", value)) for name, value in state_dict["state"].items()}
-        self.best, self.best_epoch, self.epoch = (state_dict[name] for name in ("best", "best_epoch", "epoch"))
+        shapes, wanted = (
+            {name: np.shape(array) for name, array in arrays.items()} for arrays in (state, copied(self.module))
+        )
+        if (state and shapes != wanted) or not all(
+            number is None or isinstance(number, (int, float)) for number in numbers
+        ):
+            raise ValueError(f"EarlyStopping: the state does not fit {type(self.module).__name__}")
+        self.best, self.best_epoch, self.epoch = numbers
         self._state = state
 
 

@@ -59,8 +59,9 @@ class Metric:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state."""
-        for name in self.state:
-            setattr(self, name, state[name])
+        values = {name: state[name] for name in self.state}
+        for name, value in values.items():
+            setattr(self, name, value)
 
 
 class Accuracy(Metric):

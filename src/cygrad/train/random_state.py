@@ -10,7 +10,7 @@ import numpy as np
 
 from cygrad.generator import Generator, current_generator
 
-__all__ = ["RandomState"]
+__all__ = ["RandomState", "check_random_state"]
 
 
 class RandomState:
@@ -66,6 +66,12 @@ class RandomState:
         np.random.set_state(state["numpy"])
         version, words, spare = state["python"]
         random.setstate((version, tuple(map(int, words)), spare))
+
+
+def check_random_state(state: Any) -> None:
+    """Raise ValueError unless a state has the parts of those that ``RandomState.get`` returns."""
+    if not isinstance(state, dict) or not {"generators", "numpy", "python"} <= state.keys():
+        raise ValueError(f"its random state must be a dict of generators, numpy and python, got {state!r}")
 
 
 def state_of(generator: Any) -> Any:

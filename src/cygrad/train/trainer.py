@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any
 
+from cygrad import _kernels as kernels
 from cygrad._files import remove_leftovers
 from cygrad._typing import Array
 from cygrad._version import __version__
@@ -41,7 +42,7 @@ from cygrad.train.history import History, Record
 from cygrad.train.metrics import Function, Metric, named_metrics
 from cygrad.train.option_changes import ResumeWarning, describe_changes, options_of
 from cygrad.train.progress import Progress
-from cygrad.train.random_state import RandomState
+from cygrad.train.random_state import RandomState, check_random_state
 from cygrad.train.running import MEASURED, Epoch
 from cygrad.train.step import RecordedStep
 from cygrad.train.swa import SWA
@@ -141,6 +142,7 @@ class Trainer:
         check_options(self)
         self._options = options_of(self)
         self._started_with = self._options  # a checkpoint may hold others
+        self._ran_at: str | None = None  # the CPU level of the training that is resumed
         self.swa_scheduler = None if swa is None else swa.scheduler(optimizer)
         self.averaged: AveragedModel | None = None
         self.history = History()
@@ -252,7 +254,15 @@ class Trainer:
             self.early_stopping.module = self._evaluated()
 
     def _warn_of_changes(self) -> None:
-        """Warn if a resumed training was started with other options."""
+        """Warn if a resumed training was started with other options, or ran at another CPU level."""
+        level = kernels.cpu_level()
+        if self._ran_at not in (None, level):
+            warnings.warn(
+                f"fit: the resumed training ran at CPU level {self._ran_at}, this one runs at {level}: the result may "
+                "differ in its bits from that of the original training; CYGRAD_ISA chooses the level",
+                ResumeWarning,
+                stacklevel=4,
+            )
         changes = describe_changes(self._started_with, {**self._options, "steps_per_epoch": self.steps_per_epoch})
         if changes:
             warnings.warn(
@@ -440,15 +450,10 @@ class Trainer:
             ValueError: if it is corrupt or does not fit this trainer, which stays as it was.
         """
         state = read_checkpoint(path)
-        before, parts = vars(self).copy(), self._parts()
-        states = copy.deepcopy([self.model.state_dict(), *(part.state_dict() for part in parts.values())])
         try:
             self.load_state_dict(state)
-        except Exception as error:  # whatever the state of a part makes of values that are not its own
-            vars(self).update(before)
-            for part, old in zip([self.model, *parts.values()], states, strict=True):
-                part.load_state_dict(old)
-            raise ValueError(f"resume: {os.fspath(path)} does not fit this trainer ({error})") from error
+        except ValueError as error:
+            raise ValueError(f"resume: {os.fspath(path)} does not fit this trainer ({error.__cause__})") from error
         remove_leftovers(path)
 
     def state_dict(self) -> dict[str, Any]:
@@ -456,6 +461,7 @@ class Trainer:
         trainer's."""
         return {
             "version": __version__,
+            "cpu_level": kernels.cpu_level(),
             "accumulate": self.accumulate,
             "options": self._started_with,
             "model": self.model.state_dict(),
@@ -468,9 +474,29 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned. An error leaves the state partly restored; ``resume`` undoes that."""
+        """Restore what ``state_dict`` returned.
+
+        Raises:
+            ValueError: if the state does not fit this trainer, which stays as it was.
+        """
+        before, parts = vars(self).copy(), self._parts()
+        states = copy.deepcopy([self.model.state_dict(), *(part.state_dict() for part in parts.values())])
+        try:
+            self._restore(state)
+        except Exception as error:  # whatever the state of a part makes of values that are not its own
+            vars(self).update(before)
+            for part, old in zip([self.model, *parts.values()], states, strict=True):
+                part.load_state_dict(old)
+            raise ValueError(f"load_state_dict: the state does not fit this trainer ({error})") from error
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Restore a state. An error leaves it partly restored."""
         if state["accumulate"] != self.accumulate:
             raise ValueError(f"it has accumulate={state['accumulate']}, this one {self.accumulate}")
+        step, records = state["step"], state["history"]
+        if not isinstance(step, int) or step < 0 or not isinstance(records, list):
+            raise ValueError(f"its step must be a count and its history a list, got {step!r} and {records!r}")
+        check_random_state(state["random"])
         self.model.load_state_dict(state["model"])
         self.averaged = self._new_average()
         parts = self._parts()
@@ -484,6 +510,7 @@ class Trainer:
         self.history = History(list(state["history"]), stopped=state["stopped"])
         self.epoch, self.step = len(self.history), state["step"]
         self._started_with = state.get("options", {})
+        self._ran_at = state.get("cpu_level")
         self._resumed = state["random"]
 
     def _parts(self) -> dict[str, Any]:

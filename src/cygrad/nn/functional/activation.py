@@ -128,7 +128,7 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def softsign(input: Tensor) -> Tensor:
     """Return x/(1 + |x|) elementwise. As ``torch.nn.functional.softsign``."""
-    return input / (1 + pointwise.abs(input))
+    return pointwise.softsign(input)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:

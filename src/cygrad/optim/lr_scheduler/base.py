@@ -87,7 +87,7 @@ class LRScheduler:
         """Restore what ``state_dict`` returned.
 
         Raises:
-            ValueError: the state has other keys. Nothing is changed then.
+            ValueError: the state has other keys, or values of another kind. Nothing is changed then.
         """
         recording.reading("load_state_dict of a scheduler")
         self._check_state(state_dict)
@@ -97,6 +97,13 @@ class LRScheduler:
         wanted = self.state_dict().keys()
         if state.keys() != wanted:
             raise ValueError(f"{type(self).__name__}: the state has the keys {sorted(state)}, wanted {sorted(wanted)}")
+        groups = len(self.optimizer.param_groups)
+        for name, value in state.items():
+            mine = getattr(self, name)
+            rates = name in ("base_lrs", "min_lrs", "_last_lr")
+            if not is_alike(value, mine) or (rates and len(value) != groups):
+                what = f"{groups} rates" if rates else f"a value like {mine!r}"
+                raise ValueError(f"{type(self).__name__}: the state's {name} must be {what}, got {value!r}")
 
     def _restore(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -146,6 +153,17 @@ def groups_of(name: str, optimizer: HasGroups) -> list[dict[str, Any]]:
     if not hasattr(optimizer, "param_groups"):
         raise TypeError(f"{name}: optimizer must be an Optimizer, got {type(optimizer).__name__}")
     return optimizer.param_groups
+
+
+def is_alike(value: Any, mine: Any) -> bool:
+    """Whether a saved value is of the kind of the present one: a flag, a number, a text, or a sequence of these."""
+    if isinstance(mine, (bool, str)):
+        return isinstance(value, type(mine))
+    if isinstance(mine, (int, float)):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(mine, (list, tuple)):
+        return isinstance(value, (list, tuple)) and all(is_alike(item, mine[0]) for item in value if mine)
+    return True
 
 
 def one_per_group(name: str, value: float | Sequence[float], groups: list[dict[str, Any]]) -> list[float]:

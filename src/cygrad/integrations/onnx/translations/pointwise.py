@@ -16,6 +16,7 @@ for op, kind in {
     pointwise.exp: "Exp",
     pointwise.log: "Log",
     pointwise.erf: "Erf",
+    pointwise.softsign: "Softsign",
     pointwise.sin: "Sin",
     pointwise.cos: "Cos",
     pointwise.tan: "Tan",
