@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from csrc import build_flags  # noqa: E402
 
 # An inlined function would have branches of its own in every function that calls it.
-FLAGS = ["-O0", "--coverage", "-fprofile-update=atomic", "-DINLINE=static", "-Wno-unused-function"]
+FLAGS = ["-O0", "--coverage", "-fprofile-update=atomic", "-DINLINE=static", "-DCG_DEBUG", "-Wno-unused-function"]
 REASON = "untested:"
 
 Counts = dict[tuple[str, int, int], int]  # (file, line, branch) → times taken; branch −1 is the line itself

@@ -56,6 +56,8 @@ typedef struct {
 
 extern const test_list elementwise_tests, matrix_tests, row_tests, norm_tests, many_tests, image_tests, token_tests;
 
+void test_services(void); /* services.c, after all kernels */
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define TESTS(name, array) const test_list name = {array, COUNT(array)}
 

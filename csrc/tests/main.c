@@ -355,6 +355,7 @@ int main(void) {
     test_program();
     test_chain();
     test_loop();
+    test_services();
     printf("%d kernels, %d calls, %d threads\n", CG_KERNEL_COUNT, calls, cg_num_threads());
     return 0;
 }

@@ -7,7 +7,7 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 sanitize="-fsanitize=${1:-address,undefined} -fno-sanitize-recover=all"
 # -O1: quick to build, and every loop as it is written
-flags="-std=gnu11 -O1 -g -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=fast -Wall -Wextra -Werror $sanitize"
+flags="-std=gnu11 -O1 -g -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=fast -DCG_DEBUG -Wall -Wextra -Werror $sanitize"
 cc=${CC:-cc}
 machine=$(uname -m)
 levels="baseline:"
