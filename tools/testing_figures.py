@@ -72,7 +72,7 @@ def main() -> None:
     text = table(figures())
     if "--write" in sys.argv:
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
-        PAGE.write_text(before + START + text + rest[rest.index(END) :], encoding="utf-8")
+        PAGE.write_text(before + START + text + "\n" + rest[rest.index(END) :], encoding="utf-8")
     print(text, end="")
 
 

@@ -1,8 +1,8 @@
 """The fuzzers: programs, arguments, files and schedules that nobody wrote down, tried until something is wrong.
 
-    python -m tests.fuzz --minutes 30 --seed 7             # every fuzzer for thirty minutes
-    python -m tests.fuzz --minutes 5 differential          # one of them
-    python -m tests.fuzz --seed 7 --case 1234 differential # one case again; prints its program, passed or failed
+    python -m tests.fuzz --minutes 30 --seed 7               # every fuzzer for thirty minutes
+    python -m tests.fuzz --minutes 5 eager                  # one of them
+    python -m tests.fuzz --seed 7 --case 1234 eager         # one case again; prints its program, passed or failed
     python -m tests.fuzz --list
 
 It prints cases per second, what the cases were, and each finding as a short program that fails when it is pasted into Python at

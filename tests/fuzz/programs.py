@@ -62,7 +62,7 @@ class Input:
 
 
 SIZES = [1, 1, 2, 2, 3, 3, 3, 4, 5, 8, 17]
-SPECIAL = [0.0, -0.0, math.nan, math.inf, -math.inf, 1e-310, 1e30, -1e30, 1.0, -1.0, 20.0, -20.0, 1e4]
+SPECIAL = [0.0, -0.0, math.nan, math.inf, -math.inf, 1e-30, 1e15, -1e15, 1.0, -1.0, 20.0, -20.0, 1e4]
 
 
 def spread(array: np.ndarray, step: int = 2) -> np.ndarray:
@@ -155,7 +155,7 @@ class Writer:
         return self.rng.choice(fit + fit[-4:] * 2)
 
     def constant(self, kind: str, shape: Shape) -> Name:
-        text = {"float": f"T.linspace(-1, 2, {math.prod(shape)}, dtype=T.float64)", "int": f"T.arange({math.prod(shape)}) % 3",
+        text = {"float": f"T.arange({math.prod(shape)}, dtype=T.float64) * 0.25 - 1", "int": f"T.arange({math.prod(shape)}) % 3",
                 "bool": f"T.arange({math.prod(shape)}) % 3 > 0"}[kind]  # fmt: skip
         return self.new(f"({text}).reshape({shape})", shape, kind)
 
@@ -300,6 +300,8 @@ def binary(w: Writer) -> None:
         w.inexact()
     if name == "lerp":
         w.new(f"T.lerp({x}, {y}, {w.number()})", shape)
+    elif name == "atan2":  # whose sign is that of a zero, which depends on the order of a sum
+        w.new(f"T.atan2({x}, {y}.abs() + 0.25)", shape)
     elif name == "where":
         w.new(f"T.where({x} > {w.number()}, {x}, {y})", shape)
     elif name == "alpha":
@@ -419,13 +421,15 @@ def shaped(w: Writer) -> None:
     n = len(x.shape)
     ways: list[tuple[str, Shape]] = [(f"{x}.unsqueeze({w.dim(x, 1)})", ())]
     size = math.prod(x.shape)
+    # PyTorch's results keep the layout of an input, so that a view exists here and not there: reshape a copy.
+    reshape = "reshape" if w.recorded else "clone().reshape"
     for shape in [(size,), (1, size), (size, 1), *((size // k, k) for k in (2, 3) if size and size % k == 0)]:
-        ways.append((f"{x}.{w.rng.choice(['reshape', 'view'])}({shape})", shape))
+        ways.append((f"{x}.{w.rng.choice([reshape, 'view'])}({shape})", shape))
     ways.append((f"{x}.expand({(2, *x.shape)})", (2, *x.shape)))
     if n:
         d = w.dim(x) % n
         ways += [
-            (f"{x}.squeeze()", tuple(s for s in x.shape if s != 1)), (f"{x}.flatten()", (size,)),
+            (f"{x}.squeeze()", tuple(s for s in x.shape if s != 1)), (f"{x}.{reshape[:-7]}flatten()", (size,)),
             (f"T.roll({x}, 1, {d})", x.shape), (f"{x}.tile({(2,) * n})", tuple(2 * s for s in x.shape)),
             (f"{x}.select({d}, {w.rng.choice([0, -1])})", reduced(x.shape, d, False)),
             (f"{x}.narrow({d}, 0, {max(0, x.shape[d] - 1)})", (*x.shape[:d], max(0, x.shape[d] - 1), *x.shape[d + 1 :])),

@@ -168,7 +168,7 @@ class Recorded(Fuzzer[Program]):
     """Compiled steps against eager ones, bit for bit, while the world around them changes."""
 
     name = "recorded"
-    quick = 0
+    quick = 100
     timeout = 60.0
 
     def start(self) -> None:
