@@ -11,7 +11,6 @@ import textwrap
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import cygrad as cg
@@ -19,34 +18,10 @@ from cygrad import _folders, cli, runs, train
 from cygrad._folders import FolderInUseError, locked
 from cygrad.nn.modules.factory import allowance
 from tests.limits import allocated
+from tests.saved import number_of, run_of
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-
-
-def run_of(value, classes=(0, 1)):
-    """A run whose weights and configuration tell its number."""
-    config = runs.ImageConfig([4, 3, 2], 0.0, mean=0.0, std=1.0, classes=list(classes), version="0", seed=value)
-    run = runs.ImageRun(config.network().eval(), config)
-    for parameter in run.model.parameters():
-        parameter.array[...] = value
-    return run
-
-
-def model_of(value):
-    """A model whose weights and description tell its number."""
-    model = cg.nn.Sequential(cg.nn.Linear(2, 2), [cg.nn.ReLU, cg.nn.Tanh][value - 1]())
-    for parameter in model.parameters():
-        parameter.array[...] = value
-    return model
-
-
-def number_of(folder):
-    """The number of the run in a folder, in its weights and its configuration, which must be of one run."""
-    run = runs.load(folder)
-    (weights,) = {float(value) for parameter in run.model.parameters() for value in np.unique(parameter.array)}
-    assert weights == run.config.seed
-    return run.config.seed
 
 
 # Commits
@@ -54,7 +29,7 @@ def number_of(folder):
 
 KILLED = """
     import os, sys
-    from tests.test_folders import model_of, run_of
+    from tests.saved import model_of, run_of
     from cygrad import runs, train
 
     NAMES = "open", "rename", "replace", "fsync", "mkdir", "rmdir", "unlink", "chmod", "ftruncate", "write"

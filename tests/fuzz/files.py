@@ -65,7 +65,7 @@ def readers(folder: Path) -> dict[str, Reader]:
     from cygrad.integrations.tensorboard.reading import last_step
     from cygrad.runs.comparison import format_rows, summarize_run
     from cygrad.runs.job import read_job
-    from tests.test_folders import run_of
+    from tests.saved import run_of
 
     result: dict[str, Reader] = {}
 
@@ -240,7 +240,7 @@ class Files(Fuzzer[dict[str, Any]]):
     name = "files"
     quick = 600
     memory = 1 << 30
-    timeout = 20.0
+    timeout = 60.0  # its start trains a little
 
     def start(self) -> None:
         folder = Path(tempfile.gettempdir(), f"cygrad-fuzz-{os.getppid()}")  # the same for all children

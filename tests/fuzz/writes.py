@@ -37,7 +37,7 @@ def writers() -> dict[str, Writer]:
     import cygrad as cg
     from cygrad import runs, train
     from cygrad.train.checkpoint import read_checkpoint, write_checkpoint
-    from tests.test_folders import model_of, number_of, run_of
+    from tests.saved import model_of, number_of, run_of
 
     def table(value: int) -> Any:
         return cg.data.Preprocessor().fit(cg.data.Table({"x": [0.0, 2.0 * value]}))
@@ -159,6 +159,7 @@ class Writes(Fuzzer[dict[str, Any]]):
 
     name = "writes"
     quick = 60
+    timeout = 60.0
 
     def start(self) -> None:
         self.writers = writers()
