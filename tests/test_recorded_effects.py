@@ -425,3 +425,239 @@ def test_epochs_and_jobs():
     results = [cg.parallel_map(fit, range(4), threads=threads) for threads in (1, 3)]
     assert results[0] == results[1] and bits(data) == before
     assert results[0][1] == fit(1)
+
+
+# Tensors that a step keeps
+
+
+class Keeper:
+    """An object with a step that keeps tensors."""
+
+    def __init__(self, keep):
+        self.keep = keep
+        self.last, self.cache, self.history, self.nested = None, {}, [], {"deep": {"list": [0, 0]}}
+
+    def step(self, x):
+        y = x * 2
+        self.keep(self, x, y)
+        return y.exp().sum()
+
+
+last = None
+
+
+def keep_in_global(_, x, y):
+    global last
+    last = y + 1
+
+
+KEEPS = {
+    "an attribute": lambda s, x, y: setattr(s, "last", y), "a view": lambda s, x, y: setattr(s, "last", y.detach().tanh()[1:]),
+    "a tuple": lambda s, x, y: setattr(s, "last", (y, y + 1)), "a new dict": lambda s, x, y: setattr(s, "last", {"y": y, "n": [y + 1, 3]}),
+    "a dict": lambda s, x, y: s.cache.update(y=y), "append": lambda s, x, y: s.history.append(y + 1),
+    "append of two": lambda s, x, y: s.history.extend([y, (y + 1, x * 3)]), "an item": lambda s, x, y: s.nested["deep"]["list"].__setitem__(1, y),
+    "a slice": lambda s, x, y: s.history.__setitem__(slice(None), [y]), "a global": keep_in_global, "an argument": lambda s, x, y: setattr(s, "last", x),
+    "an argument in a dict": lambda s, x, y: s.cache.update(x=x, y=y), "two places": lambda s, x, y: (setattr(s, "last", y), s.history.append(y)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KEEPS)
+def test_what_a_step_keeps_is_that_of_the_latest_call(kind):
+    sizes = [3, 3, 3, 5, 5, 5, 3, 5]
+    histories = []
+    for wrap in (lambda function: function, cg.compile):
+        keeper = Keeper(KEEPS[kind])
+        step, history = wrap(keeper.step), []
+        for number in (*range(8), *range(8)):
+            x = vector(number, sizes[number])
+            history.append(bits([step(x), keeper.last, keeper.cache, keeper.history, keeper.nested, last]))
+            if kind.startswith("an argument"):
+                assert (keeper.last if kind == "an argument" else keeper.cache["x"]) is x
+        histories.append(history)
+    assert histories[1] == histories[0]
+    assert [program.replay.runs > 1 for program in step.programs()] == [True, True]
+
+
+def test_what_a_step_keeps_under_a_name_of_the_enclosing_function():
+    latest = None
+
+    @cg.compile
+    def step(x):
+        nonlocal latest
+        latest = x + 1
+        return x * 2
+
+    for n in (*[2] * 4, *[3] * 4, 2, 3, 2):
+        step(cg.full((n,), float(n)))
+        assert latest.tolist() == [n + 1.0] * n
+    before = latest
+    step(cg.zeros(2))
+    assert before.tolist() == [3.0] * 2, "the caller's own"
+
+
+def test_a_module_that_keeps_its_activation():
+    class Model(cg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.seen = cg.nn.Linear(3, 2), None
+
+        def forward(self, x):
+            self.seen = self.layer(x).detach()
+            return self.seen.sum()
+
+    model = Model()
+    step = cg.compile(model.forward)
+    for n in (*[2] * 4, *[3] * 4, 2, 3, 2, 2):
+        x = cg.Tensor(matrix(n, n, 3))
+        step(x)
+        model.training  # noqa: B018
+        assert model.seen.tolist() == model.layer(x).tolist()
+        cg.nn.Linear(1, 1).requires_grad_(False)  # lets the guards compare the modules
+    assert len(step.programs()) == 2
+
+
+def test_epochs_keep_tensors():
+    data = cg.Tensor(matrix(0, 40, 3))
+    results = []
+    for wrap in (lambda f: f, cg.compile):
+        keeper = Keeper(KEEPS["an attribute"])
+        step = wrap(keeper.step)
+        for _ in range(3):
+            for start in range(0, 40, 8) if wrap is not cg.compile else ():
+                step(data[start : start + 8])
+            if wrap is cg.compile:
+                step.epoch(data, batch_size=8)
+        results.append(bits(keeper.last))
+    assert results[0] == results[1]
+
+
+class Box:
+    def __init__(self, value):
+        self.value = value
+
+
+def test_a_tensor_in_a_new_object_runs_eagerly():
+    keeper = Keeper(lambda s, x, y: setattr(s, "last", Box(y)))
+    step = cg.compile(keeper.step)
+    step(vector(0))
+    with pytest.warns(RuntimeWarning, match="it keeps a tensor in a new Box"):
+        step(vector(1))
+    for n in range(4):
+        step(vector(n))
+        assert keeper.last.value.tolist() == (vector(n) * 2).tolist()
+
+
+# The first replay
+
+
+def differing(kind):
+    """A step that a program can't follow, and what else it changes."""
+    cg.manual_seed(5)
+    model = cg.nn.Sequential(cg.nn.Linear(3, 4), cg.nn.BatchNorm1d(4), cg.nn.Dropout(0.3), cg.nn.Linear(4, 2))
+    optimizer = cg.optim.AdamW(model.parameters(), lr=0.01)
+    numbers, total = itertools.count(1), cg.zeros(3)
+
+    def step(x):
+        calls = [next(numbers)]  # which no guard sees
+        optimizer.zero_grad()
+        y = model(x)
+        if kind == "number":
+            y = y * float(calls[0])
+        if kind == "branch" and calls[0] > 2:
+            y = y.tanh()
+        if kind == "reading" and calls[0] > 2:
+            y = y * y.sum().item()
+        loss = y.square().mean()
+        loss.backward()
+        optimizer.step()
+        total.add_(x.sum(0))
+        x.mul_(0.5)
+        return loss, int(calls[0]) if kind == "result" else 0
+
+    def state():
+        moments = [value for s in optimizer.state_dict()["state"].values() for value in s.values()]
+        return [dict(model.state_dict()), [p.grad for p in model.parameters()], moments, total, repr(numbers), cg.get_rng_state()]
+
+    return step, state
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("number", "mul, recorded as event .* differs from eager mode in 8 of 8 elements"),
+        ("branch", "tanh now where .* was recorded, as event"),
+        ("reading", "item reads values into Python, at .*test_recorded_effects.py"),
+        ("result", "its result is 2 instead of 3"),
+    ],
+)
+def test_a_first_replay_that_differs_counts_as_one_eager_call(kind, message):
+    histories = []
+    for wrap in (lambda function: function, cg.compile):
+        step, state = differing(kind)
+        step, history = wrap(step), []
+        for number in range(7):
+            x = cg.Tensor(matrix(number, 4, 3))
+            if number == 2 and wrap is cg.compile:
+                with pytest.warns(RuntimeWarning, match=f"runs eagerly: the first replay differs from eager mode: {message}"):
+                    result = step(x)
+            else:
+                result = step(x)
+            history.append(bits([result, x, state()]))
+        histories.append(history)
+    assert histories[1] == histories[0]
+    assert step.programs() == []
+
+
+def test_a_first_replay_that_agrees_counts_as_one_call():
+    histories = []
+    for wrap in (lambda function: function, cg.compile):
+        step, state = differing("none")
+        step, history = wrap(step), []
+        for number in range(7):
+            x = cg.Tensor(matrix(number, 4, 3))
+            result = step(x)
+            *rest, calls, random = state()
+            history.append(bits([result, x, rest, random, x.version.value]))
+        histories.append(history)
+    assert histories[1] == histories[0] and calls == "count(4)"
+    (program,) = step.programs()
+    assert program.is_checked and program.replay.runs == 5
+
+
+CALLS = []
+
+
+@pytest.mark.parametrize("check", [True, False, "first"])
+def test_the_comparison_can_be_chosen(check):
+    CALLS.clear()
+
+    @cg.compile(check=check)
+    def step(x):
+        CALLS.append(1)
+        return x * 2
+
+    for _ in range(6):
+        step(cg.ones(2))
+    assert len(CALLS) == {True: 6, False: 2, "first": 3}[check]
+    with pytest.raises(ValueError, match='compile: check must be "first", True or False, got \'never\''):
+        cg.compile(step, check="never")
+
+
+def test_fullgraph_raises_where_the_first_replay_differs():
+    step, _ = differing("number")
+    step = cg.compile(step, fullgraph=True)
+    for n in range(2):
+        step(cg.Tensor(matrix(n)[:, :3].copy()))
+    with pytest.raises(RuntimeError, match="the first replay differs from eager mode"):
+        step(cg.Tensor(matrix(2)[:, :3].copy()))
+
+
+def test_an_error_in_the_compared_call_is_that_of_eager_mode():
+    embed = cg.nn.Embedding(5, 2)
+    step = cg.compile(lambda i: embed(i).sum().detach())
+    for _ in range(2):
+        step(cg.tensor([1, 2]))
+    with pytest.raises(IndexError):
+        step(cg.tensor([1, 9]))
+    assert step(cg.tensor([1, 2])).item() == step.function(cg.tensor([1, 2])).item()
+    assert step.programs()[0].is_checked

@@ -665,7 +665,7 @@ def test_steps_are_recorded_if_no_python_of_the_user_is_skipped(make, loss, comp
     trainer_of(model, optimizer, loss, compile=compile).fit(loader, epochs=3)
     assert bool(recordings) == wanted
     if isinstance(model, Counting):
-        assert len(model.calls) == (2 if wanted else 24)
+        assert len(model.calls) == (3 if wanted else 24)
 
 
 def test_compile_says_why_a_step_runs_eagerly():

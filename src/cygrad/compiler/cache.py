@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from cygrad.autograd import Value, engine, no_grad, recording
-from cygrad.compiler.check import run_beside_eager
+from cygrad.compiler.check import run_beside_eager, run_first
 from cygrad.compiler.program import Program, build_program
-from cygrad.compiler.program.reach import sharing_with_reach
+from cygrad.compiler.program.kept import Surroundings
+from cygrad.compiler.program.reach import reach_of, sharing_with_reach
 from cygrad.compiler.record.address_map import address, owner_of
 from cygrad.compiler.record.arguments import Arguments
 from cygrad.compiler.record.recorder import Recorder, Refused
 from cygrad.compiler.replay.replay import UNAVAILABLE, Replays
-from cygrad.compiler.structure import flatten, has_containers, unflatten
+from cygrad.compiler.structure import flatten, has_containers
 from cygrad.nn.module import Module
 from cygrad.parallel import in_a_job
 
@@ -33,13 +34,13 @@ class ProgramCache:
     Args:
         function: a function or module
         fullgraph: whether a call that can't be recorded raises an error
-        check: whether every replay is compared with eager mode
+        check: which replays are compared with eager mode: "first", True for every or False for none
         quiet: whether the function calls only this library, and runs eagerly without a warning if it can't be recorded
         warmup_calls: number of calls of a kind that run eagerly before one is recorded
     """
 
     def __init__(
-        self, function: Callable[..., Any], fullgraph: bool, check: bool, quiet: bool, warmup_calls: int
+        self, function: Callable[..., Any], fullgraph: bool, check: bool | str, quiet: bool, warmup_calls: int
     ) -> None:
         self.function = function
         self.fullgraph = fullgraph
@@ -68,14 +69,15 @@ class ProgramCache:
         flat, structure = flatten((args, kwargs)) if kwargs or has_containers(args) else (list(args), None)
         call = partial(self.call, args, kwargs)
         program = self.find(flat, structure)
-        if program is not None and not self.check:
+        if program is not None and self.is_ready(program):
             result = program.replay(flat)
             return call() if result is UNAVAILABLE else result
         nested = recording.lock.is_mine()  # in a call that another recorded step makes
-        if program is not None and not nested:
-            check = partial(self.run_checked, program, flat, structure, call)
-            return recording.lock.call(True, partial(program.replay.lock.call, True, check, call), call)
         key = self.signature(flat, structure)
+        if program is not None and not nested:
+            check = partial(self.run_checked, key, program, flat, call)
+            wait = self.check is True or in_a_job()
+            return recording.lock.call(wait, partial(program.replay.lock.call, True, check, call), call)
         if key in self._eager or nested:
             return call()
         # What happens only once, such as the first step of an optimizer, is over after the first call.
@@ -93,16 +95,32 @@ class ProgramCache:
                 return self.function(*args, **kwargs)
         return self.function(*args, **kwargs)
 
-    def call_flat(self, flat: Sequence[Any], structure: Any) -> Any:
-        """Call the function itself with arguments from ``flatten``."""
-        args, kwargs = (tuple(flat), {}) if structure is None else unflatten(structure, iter(flat))
-        return self.call(args, kwargs)
+    def is_ready(self, program: Program) -> bool:
+        """Whether a program can run without a comparison with eager mode."""
+        return not self.check or (program.is_checked and self.check == "first")
 
-    def run_checked(self, program: Program, flat: list[Any], structure: Any, call: Callable[[], Any]) -> Any:
+    def run_checked(self, key: Any, program: Program, flat: list[Any], call: Callable[[], Any]) -> Any:
         """Run a program, and compare it with the function in eager mode. This thread has the locks of both."""
         if not program.replay.accepts(flat):
             return call()  # something changed while the thread waited
-        return run_beside_eager(self.name, program, self.function, partial(self.call_flat, flat, structure), flat)
+        if self.check is True:
+            return run_beside_eager(self.name, program, self.function, call, flat)
+        trial = run_first(program, call, flat)
+        if trial.difference is None:
+            program.is_checked = True
+            self.replays.add(program.replay)
+        else:
+            self.reject(key, program, trial.difference)
+        return trial.result
+
+    def reject(self, key: Any, program: Program, difference: str) -> None:
+        """Drop a program that does not do what the function does, and run such calls eagerly from now on."""
+        self.programs.remove(program)
+        self._eager.add(key)
+        message = f"compile: {self.name} runs eagerly: the first replay differs from eager mode: {difference}"
+        if self.fullgraph:
+            raise RuntimeError(message)
+        warnings.warn(message, RuntimeWarning, stacklevel=5)
 
     def signature(self, flat: Sequence[Any], structure: Any) -> Any:
         """The kind of a call, as far as its arguments show."""
@@ -120,8 +138,8 @@ class ProgramCache:
 
     def record(self, key: Any, flat: list[Any], structure: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the function under a recorder, and add the program if it can be one."""
-        program = None if self.check else self.find(flat, structure)
-        result = UNAVAILABLE if program is None else program.replay(flat)
+        program = self.find(flat, structure)
+        result = UNAVAILABLE if program is None or not self.is_ready(program) else program.replay(flat)
         if result is not UNAVAILABLE:  # another thread recorded it while this one waited
             return result
         refusal = refused_arguments(flat)
@@ -130,9 +148,11 @@ class ProgramCache:
         if refusal is not None:
             self.give_up(key, refusal)
             return self.call(args, kwargs)
-        shared = [] if key in self._apart else sharing_with_reach(self.function, flat)
+        reach = reach_of(self.function)
+        shared = [] if key in self._apart else sharing_with_reach(flat, reach)
         if shared:
             return self.call_watched(key, args, kwargs, shared)
+        surroundings = Surroundings(reach)
         recorder = Recorder(self.fullgraph, self.function, from_library=self.quiet)
         arguments = Arguments(args, kwargs, flat, structure)
         recorder.outputs.update([address(owner_of(buffer)) for buffer in arguments.buffers.values()])
@@ -153,7 +173,12 @@ class ProgramCache:
         if not program.replay.inputs.share_as_recorded(flat):
             self.give_up(key, SHARED)
             return arguments.with_originals(result)
+        del result  # so that only tensors which the step keeps are alive
+        refusal = program.keep(surroundings, recorder, flat, arguments.release())
         result = program.replay.result_with(flat)  # before another thread can run the program
+        if refusal is not None:
+            self.give_up(key, refusal)
+            return result
         self.programs.append(program)
         if not self.check:
             self.replays.add(program.replay)

@@ -89,13 +89,14 @@ class Epochs:
     def program_for(self, size: int) -> Program | None:
         """The program of a batch of `size` rows; None if there is none, or if it has to be checked."""
         cache = self.function.cache
-        if not cache.programs or cache.check:
+        if not cache.programs or cache.check is True:
             return None
         if size not in self.samples:
             self.samples[size] = self.with_data([np.empty((size, *x.shape[1:]), x.dtype) for x in self.data])
         program = cache.find(self.samples[size], None if self.plain else self.structure)
-        if program is not None:
-            parallel.claim(program.claims)
+        if program is None or not cache.is_ready(program):
+            return None
+        parallel.claim(program.claims)
         return program
 
 

@@ -24,7 +24,7 @@ class CompiledFunction(Dispatcher, Generic[P, R]):
     Args:
         function: a function or module
         fullgraph: whether a call that can't be recorded raises an error, default False
-        check: whether every replay is compared with eager mode, default False
+        check: which replays are compared with eager mode: "first", the default, True for every or False for none
         quiet: whether the function calls only this library, and runs eagerly without a warning if it can't be recorded,
             default False
         warmup_calls: number of calls of a kind that run eagerly before one is recorded, default 1
@@ -34,7 +34,7 @@ class CompiledFunction(Dispatcher, Generic[P, R]):
         self,
         function: Callable[P, R],
         fullgraph: bool = False,
-        check: bool = False,
+        check: bool | str = "first",
         *,
         quiet: bool = False,
         warmup_calls: int = 1,
@@ -95,12 +95,14 @@ class CompiledFunction(Dispatcher, Generic[P, R]):
 
 
 @overload
-def compile(function: Callable[P, R], *, fullgraph: bool = False, check: bool = False) -> CompiledFunction[P, R]: ...
+def compile(
+    function: Callable[P, R], *, fullgraph: bool = False, check: bool | str = "first"
+) -> CompiledFunction[P, R]: ...
 @overload
 def compile(
-    function: None = None, *, fullgraph: bool = False, check: bool = False
+    function: None = None, *, fullgraph: bool = False, check: bool | str = "first"
 ) -> Callable[[Callable[P, R]], CompiledFunction[P, R]]: ...
-def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = False, check: bool = False) -> Any:
+def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = False, check: bool | str = "first") -> Any:
     """Compile a function or module: record one call, and from then on replay it as one program in C.
 
     It may be a forward pass, loss and backward, or a whole training step. Results are those of eager mode, bit for
@@ -121,15 +123,17 @@ def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = Fal
     Args:
         function: a function or module; without it, ``compile`` is a decorator
         fullgraph: raise RuntimeError instead of running eagerly, default False
-        check: to find errors, compare every replay with eager mode, launch by launch, default False. RuntimeError names
-            the first launch with other results, or a step that does something else than when it was recorded;
-            everything is then as it was before the call.
+        check: which replays are compared with eager mode. "first", the default: the first one of each program. If it
+            differs, a RuntimeWarning names the first launch with other results, and such calls run eagerly from then
+            on; the step counts as run once, by eager mode. True, to find errors: every replay; RuntimeError names
+            the launch, and everything is then as it was before the call. False: none.
 
     Returns:
         A CompiledFunction, with ``programs()``, of which there are at most 16, and ``epoch()``.
 
     Raises:
         TypeError: `function` is not callable
+        ValueError: `check` is neither "first" nor a bool
 
     Example:
         >>> layer = cg.nn.Linear(2, 1)
@@ -153,4 +157,6 @@ def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = Fal
         return functools.partial(compile, fullgraph=fullgraph, check=check)
     if not callable(function):
         raise TypeError(f"compile: function must be callable, got {type(function).__name__}")
+    if not isinstance(check, bool) and check != "first":
+        raise ValueError(f'compile: check must be "first", True or False, got {check!r}')
     return CompiledFunction(function, fullgraph, check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,21 +23,27 @@ Output = tuple[str, int]  # an operand: its name, and its index in a list
 
 
 class OutputRecorder(Recorder):
-    """A recorder that copies the arrays which every launch and call writes."""
+    """A recorder that copies the arrays which every launch and call writes, up to so many bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: float = math.inf) -> None:
         super().__init__()
+        self.bytes_left = most_bytes
         self.copies: dict[int, tuple[Any, dict[Output, Array]]] = {}  # by the event's id: the event, its outputs
 
     def launched(self, launch: Any) -> None:
         """Copy the arrays that a launch has written."""
         super().launched(launch)
         written = [(o, self.known.find(o.pointer)) for o in operands_of(launch) if o.written]
-        self.copies[id(launch)] = launch, {(o.name, o.entry): a.copy() for o, a in written if a is not None}
+        self.copies[id(launch)] = launch, self.copied({(o.name, o.entry): a for o, a in written if a is not None})
 
     def add(self, call: Call) -> None:
         super().add(call)
-        self.copies[id(call)] = call, {("", i): array.copy() for i, array in enumerate(call.arrays())}
+        self.copies[id(call)] = call, self.copied({("", i): array for i, array in enumerate(call.arrays())})
+
+    def copied(self, outputs: dict[Output, Array]) -> dict[Output, Array]:
+        """Copies of arrays, as long as there is room for them."""
+        self.bytes_left -= sum([array.nbytes for array in outputs.values()])
+        return {output: array.copy() for output, array in outputs.items()} if self.bytes_left > 0 else {}
 
     def copies_of(self, number: int) -> dict[Output, Array]:
         """Copies of the arrays that event `number` has written."""
@@ -60,41 +67,53 @@ def run_beside_eager(
         RuntimeError: a launch or call gives other results than in eager mode, or the step runs other launches than
             when it was recorded; everything is restored
     """
-    before = Snapshot([program.state(), current_generator(), function, list(args)])
+    before = Snapshot([program.calls(), program.state(), current_generator(), function, list(args)])
     try:
         eager = OutputRecorder()
         eager.record(call)
         before.restore()
-        compare_events(name, program.provenance.names, [event.name for event in eager.events])
-        return program.replay.run_observed(args, Comparison(name, program, eager).visit)
+        difference = event_that_differs(program.provenance.names, [event.name for event in eager.events])
+        if difference is not None:
+            raise RuntimeError(f"compile: {name} has {difference}")
+        comparison = Comparison(program, eager)
+
+        def visit(event: Any) -> None:
+            comparison.visit(event)
+            if comparison.found:
+                raise RuntimeError(f"compile: {name}: {comparison.found[0]}")
+
+        return program.replay.run_observed(args, visit)
     except BaseException:
         before.restore()
         raise
 
 
-def compare_events(name: str, recorded: list[str], now: list[str]) -> None:
-    """Raise RuntimeError unless the step runs the same launches and calls as when it was recorded."""
+def event_that_differs(recorded: list[str], now: list[str]) -> str | None:
+    """The first launch or call that differs from that of the recording, None if there is none."""
     for number, (before, after) in enumerate(zip([*recorded, "its end"], [*now, "its end"])):
         if before != after:
-            raise RuntimeError(
-                f"compile: {name} has {after} now where {before} was recorded, as event {number}; it depends on "
-                "something that a program can't see"
+            return (
+                f"{after} now where {before} was recorded, as event {number}; it depends on something that a program "
+                "can't see"
             )
+    return None
 
 
 class Comparison:
     """Compares what a program writes with what eager mode wrote.
 
     Args:
-        name: the name of the function, for messages
         program: the program
         eager: recorded the step in eager mode
+
+    Attributes:
+        found: the differences, in order
     """
 
-    def __init__(self, name: str, program: Program, eager: OutputRecorder) -> None:
-        self.name = name
+    def __init__(self, program: Program, eager: OutputRecorder) -> None:
         self.program = program
         self.eager = eager
+        self.found: list[str] = []
 
     def visit(self, event: Any) -> None:
         """Compare what an event has just written."""
@@ -111,12 +130,11 @@ class Comparison:
                     self.compare(launch.name, number, (field, operand.entry), array)
 
     def compare(self, kernel: str, number: int, output: Output, array: Array) -> None:
-        """Raise RuntimeError unless an array equals that of eager mode, NaN included."""
+        """Compare an array with that of eager mode; NaN equals NaN."""
         expected = self.eager.copies_of(number).get(output)
         if expected is None or np.array_equal(array, expected, equal_nan=array.dtype.kind == "f"):
             return
         different = int(np.count_nonzero(array != expected)) if array.shape == expected.shape else array.size
-        raise RuntimeError(
-            f"compile: {self.name}: {kernel}, recorded as event {number}, differs from eager mode in {different} of "
-            f"{array.size} elements"
+        self.found.append(
+            f"{kernel}, recorded as event {number}, differs from eager mode in {different} of {array.size} elements"
         )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad.autograd import Value, recording
+from cygrad.compiler.record.address_map import address, owner_of
 from cygrad.generator import Generator
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import LRScheduler
@@ -24,13 +27,24 @@ class Snapshot:
 
     Args:
         roots: where the search starts, in nested tuples, lists and dicts
+        others: where it starts too, for arrays only if the address of their owner is in `changed`
+        changed: these addresses
     """
 
-    def __init__(self, roots: Any) -> None:
+    def __init__(self, roots: Any, others: Any = (), changed: Collection[int] = ()) -> None:
+        self.changed: Collection[int] | None = None
         self.visited: dict[int, Any] = {}
         self.arrays: list[tuple[Any, Any]] = []
+        self.copies: dict[int, Any] = {}  # by the id of an array
         self.gradients: list[tuple[Value, Any]] = []
+        self.versions: list[tuple[Any, int]] = []
         self.containers: list[tuple[Any, Any]] = []
+        self.search(roots)
+        self.changed = changed
+        self.search(others)
+
+    def search(self, roots: Any) -> None:
+        """Save what can be reached from `roots`."""
         pending = [roots]
         while pending:
             value = pending.pop()
@@ -41,11 +55,13 @@ class Snapshot:
     def save(self, value: Any) -> list[Any]:
         """Save one object, and return the objects that it refers to."""
         if isinstance(value, np.ndarray):
-            if value.flags.writeable:
-                self.arrays.append((value, value.copy()))
+            if value.flags.writeable and (self.changed is None or address(owner_of(value)) in self.changed):
+                self.copies[id(value)] = kernels.pooled(value.copy)
+                self.arrays.append((value, self.copies[id(value)]))
             return []
         if isinstance(value, Value):
             self.gradients.append((value, value.grad_value))
+            self.versions.append((value.version, value.version.value))
             return [value.array, value.grad_value]
         if isinstance(value, (list, dict)):
             self.containers.append((value, value.copy()))
@@ -64,8 +80,22 @@ class Snapshot:
                 continue
         return referred
 
+    def copy_of(self, value: Any) -> Any:
+        """The copy of an array that was saved; any other value itself."""
+        return self.copies.get(id(value), value)
+
     def restore(self) -> None:
         """Put everything back."""
+        self.restore_containers()
+        for value, gradient in self.gradients:
+            value.grad_value = gradient
+        for version, before in self.versions:
+            version.value = before
+        for array, before in self.arrays:
+            np.copyto(array, before)
+
+    def restore_containers(self) -> None:
+        """Put back lists and dicts, attributes included."""
         recording.note_change()  # attributes of modules are not set one by one
         for container, before in self.containers:
             if isinstance(container, list):
@@ -73,7 +103,3 @@ class Snapshot:
             else:
                 container.clear()
                 container.update(before)
-        for value, gradient in self.gradients:
-            value.grad_value = gradient
-        for array, before in self.arrays:
-            np.copyto(array, before)

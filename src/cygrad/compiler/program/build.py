@@ -51,8 +51,9 @@ def build_program(
 
     updates = {id(launch.event): OptimizerUpdate(*launch) for launch in recorder.optimizer_launches}
     gradients = [gradient_slot(gradient) for gradient in recorder.gradients.values()]
-    watched = watched_elsewhere(recorder)
+    lasting = [slot for slot in gradients if id(slot.leaf) not in recorder.created()]
     modules = ModuleGuard(recorder.all_modules(), leaves, [update.optimizer for update in updates.values()])
+    watched = watched_elsewhere(recorder)
     leaf_guards = [LeafGuard(leaf) for leaf in leaves if id(leaf) not in watched]
     guards = Guards(grad_mode, leaf_guards, gradients, bindings, modules.holds, list(updates.values()))
 
@@ -62,12 +63,13 @@ def build_program(
     effects = Effects(gradients, [leaf.version for leaf in written], [] if in_order else guards.updates, schedule.draws)
     parts, first_update = schedule.parts, schedule.first_update
     replay = Replay(inputs, guards, effects, parts, first_update, result.arrays, result.build, result.returned)
-    return Program(name, replay, plan, layout, written, result.all_computed)
+    return Program(name, replay, plan, layout, written, lasting, modules, recorder.changed, result.all_computed)
 
 
 def leaves_of(recorder: Recorder) -> list[Value]:
     """The tensors that existed before the step: operands, and all parameters and buffers of the modules called."""
-    leaves = dict(recorder.leaves)
+    created = recorder.created()
+    leaves = {key: leaf for key, leaf in recorder.leaves.items() if key not in created}
     for module in recorder.modules.values():
         for tensor in tensors_of(module):
             leaves.setdefault(id(tensor), tensor)

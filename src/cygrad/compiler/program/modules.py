@@ -28,11 +28,23 @@ class ModuleGuard:
         self.optimizers = list({id(optimizer): optimizer for optimizer in optimizers}.values())
         self.attributes = [attributes_of(module) for module in self.modules]
         self.hooks = self.current_hooks()
+        self.ignored: set[tuple[int, str]] = set()  # (id of a module's attributes, name) that the step itself changes
+
+    def ignore(self, kept: Iterable[Any]) -> None:
+        """Don't compare the attributes in which the step keeps tensors."""
+        self.ignored = {(id(place.container), place.key) for place in kept}
 
     def holds(self) -> bool:
         """Whether they are still the same."""
         pairs = zip(self.modules, self.attributes)
-        return all([same_attributes(attributes_of(m), a) for m, a in pairs]) and self.current_hooks() == self.hooks
+        same = [same_attributes(self.compared(m, attributes_of(m)), self.compared(m, a)) for m, a in pairs]
+        return all(same) and self.current_hooks() == self.hooks
+
+    def compared(self, module: Any, attributes: dict[str, Any]) -> dict[str, Any]:
+        """The attributes of a module that have to be the same."""
+        if not self.ignored:
+            return attributes
+        return {name: value for name, value in attributes.items() if (id(vars(module)), name) not in self.ignored}
 
     def current_hooks(self) -> list[list[int]]:
         """The keys of the hooks of each leaf and optimizer, which are never used twice."""

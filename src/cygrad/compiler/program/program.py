@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Sequence
 from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Any
 
 from cygrad._attributes import cached_property
+from cygrad._typing import Array
 from cygrad.autograd import Value
 from cygrad.compiler.passes.sharing import MemoryLayout
 from cygrad.compiler.plan.plan import Plan, launches_of
+from cygrad.compiler.program.kept import Surroundings, kept_tensors
+from cygrad.compiler.program.modules import ModuleGuard
 from cygrad.compiler.program.profile import Timing, format_timings, measure, write_trace
-from cygrad.compiler.record.address_map import owner_of
+from cygrad.compiler.record.address_map import address, owner_of
+from cygrad.compiler.record.recorder import Recorder
 from cygrad.compiler.replay.loop import BatchLoop, can_loop
-from cygrad.compiler.replay.replay import RandomDraws, Replay
+from cygrad.compiler.replay.replay import GradientSlot, RandomDraws, Replay
 
 __all__ = ["Program"]
 
@@ -30,11 +36,26 @@ class Program:
         plan: the events, after all passes
         layout: the array of each operand
         written: the tensors from before the step that the launches write to
+        gradients: those of tensors from before the step
+        modules: the guard on modules
+        changed: the addresses of all arrays that the events write to, by their owners
         computes_all: whether every tensor that the step returns is computed by it
+
+    Attributes:
+        is_checked: whether its first run was compared with eager mode
     """
 
     def __init__(
-        self, name: str, replay: Replay, plan: Plan, layout: MemoryLayout, written: list[Value], computes_all: bool
+        self,
+        name: str,
+        replay: Replay,
+        plan: Plan,
+        layout: MemoryLayout,
+        written: list[Value],
+        gradients: list[GradientSlot],
+        modules: ModuleGuard,
+        changed: set[int],
+        computes_all: bool,
     ):
         self.name = name
         self.replay = replay
@@ -43,7 +64,11 @@ class Program:
         self.borrowed = plan.borrowed()
         self.layout = layout
         self.written = written
+        self.gradients = gradients
+        self.modules = modules
+        self.changed = changed
         self.computes_all = computes_all
+        self.is_checked = False
 
     @property
     def launches(self) -> list[Any]:
@@ -111,16 +136,61 @@ class Program:
         generators = [draws.generator for draws in self.replay.effects.draws if draws.generator is not None]
         return [owner_of(leaf.array) for leaf in self.written] + generators
 
+    def keep(
+        self,
+        surroundings: Surroundings,
+        recorder: Recorder,
+        args: Sequence[Any],
+        arguments: dict[int, weakref.ref[Value]],
+    ) -> str | None:
+        """Let each run keep the tensors that the recorded step has kept; returns why that can't be, None if it can.
+
+        Args:
+            surroundings: what was there before the step
+            recorder: what was recorded
+            args: the caller's arguments, flat
+            arguments: the tensors that the step received in their place, by their indices
+        """
+        written = recorder.computed() | recorder.changed
+        received = {id(reference()): i for i, reference in arguments.items() if reference() is not None}
+
+        def array_of(value: Any) -> Array | None:
+            return value.array if isinstance(value, Value) and address(owner_of(value.array)) in written else None
+
+        # Gradients and the states of optimizers stay where they are.
+        own = {id(slot.leaf.grad_value) for slot in self.replay.guards.gradients}
+        own |= {id(v) for launch in recorder.optimizer_launches for tensors in launch.tensors for v in tensors.values()}
+        values = [reference() for reference in [*recorder.exposed, *arguments.values()]]
+        alive = [v for v in values if v is not None and id(v) not in own and array_of(v) is not None]
+        del values
+        if not alive:
+            return None
+        kept, refusal = kept_tensors(alive, surroundings, array_of, lambda value: received.get(id(value)))
+        for place in kept:
+            place.replace(place.latest(args))  # the next run overwrites what the step has put there
+        if kept:
+            self.replay.kept = kept
+        self.modules.ignore(kept)
+        return refusal
+
     def state(self) -> list[Any]:
-        """Objects through which everything that a run may change can be reached."""
+        """Objects through which everything that launches may change can be reached."""
         replay = self.replay
         leaves = [guard.leaf for guard in replay.guards.leaves]
         gradients = [(gradient.leaf, gradient.after) for gradient in replay.guards.gradients]
         optimizers = [update.optimizer for update in replay.guards.updates]
-        draws = [part for part in [*replay.effects.draws, *replay.parts] if isinstance(part, RandomDraws)]
-        generators = [part.generator for part in draws]
-        calls = [part for event in self.events if not launches_of(event) for part in event.reachable()]
-        return [leaves, gradients, self.borrowed, optimizers, generators, calls]
+        return [leaves, gradients, self.borrowed, optimizers, self.generators]
+
+    @property
+    def generators(self) -> list[Any]:
+        """The generators, other than the default one, that launches draw from."""
+        parts = [*self.replay.effects.draws, *self.replay.parts]
+        found = [part.generator for part in parts if isinstance(part, RandomDraws)]
+        return [generator for generator in found if generator is not None]
+
+    def calls(self) -> list[Any]:
+        """Objects through which everything can be reached that calls back into Python may change besides."""
+        return [part for event in self.events if not launches_of(event) for part in event.reachable()]
 
 
 def refuse() -> list[Timing]:

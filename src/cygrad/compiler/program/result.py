@@ -37,12 +37,14 @@ def result_of(value: Any, computed: set[int], arguments: Arguments) -> Result:
         indices.append(len(arrays) if is_computed else None)
         if is_computed:
             arrays.append(item.array)
-            returned.append(arguments.returned(item))
-    all_computed = len(arrays) == sum([isinstance(item, Value) for item in flat])
+            returned.append(arguments.index(item))
+    tensors = sum([isinstance(item, Value) for item in flat])
+    all_computed = len(arrays) == tensors
     own = returned if any([index is not None for index in returned]) else None
     if len(flat) == 1 and len(arrays) == 1 and isinstance(value, Value):
         return Result(arrays, None, own, all_computed)
     plain = type(value) is tuple and len(flat) == len(value)  # the most common structure
+    flat = [item if index is None else None for item, index in zip(flat, indices)]  # which holds no tensor of the step
 
     def build(tensors: list[Any]) -> Any:
         values = [item if index is None else tensors[index] for item, index in zip(flat, indices)]

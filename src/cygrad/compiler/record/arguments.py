@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -95,14 +96,20 @@ class Arguments:
         """How often the step counted a write to tensor number i."""
         return int(self.values[i].version.value)
 
-    def returned(self, value: Any) -> int | None:
+    def index(self, value: Any) -> int | None:
         """The index of the argument that a value is, None for any other value."""
         return next((i for i in self.tensors if self.values[i] is value), None)
+
+    def release(self) -> dict[int, Any]:
+        """Hold the step's tensors no longer; returns a weak reference to each, by its index."""
+        references = {i: weakref.ref(self.values[i]) for i in self.tensors}
+        self.values, self.args, self.kwargs, self.containers = [], (), {}, []
+        return references
 
     def with_originals(self, result: Any) -> Any:
         """What the step returned, with the caller's arguments in place of its own."""
         flat, structure = flatten(result)
-        found = [self.returned(value) for value in flat]
+        found = [self.index(value) for value in flat]
         if all([i is None for i in found]):
             return result
         return unflatten(structure, iter([v if i is None else self.flat[i] for v, i in zip(flat, found)]))

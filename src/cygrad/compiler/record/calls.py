@@ -10,6 +10,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.autograd import Node, Op, engine
 from cygrad.compiler.record.address_map import arrays_in
+from cygrad.generator import Generator
 
 __all__ = ["Call", "ForwardCall", "RuleCall"]
 
@@ -23,16 +24,24 @@ class Call:
         args, options: what it is called with
         result: the arrays that the recorded call returned, in nested tuples; every replay copies its results there.
             None for a call that is made for its effects.
+        is_pure: whether it changes nothing but its results, arrays that the recorder has noted, and generators
     """
 
     def __init__(
-        self, name: str, function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any], result: Any
+        self,
+        name: str,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        options: dict[str, Any],
+        result: Any,
+        is_pure: bool,
     ):
         self.name = name
         self.function = function
         self.args = args
         self.options = options
         self.result = result
+        self.is_pure = is_pure
 
     def __call__(self) -> None:
         result = self.function(*self.args, **self.options)
@@ -47,7 +56,9 @@ class Call:
         return list(arrays_in([self.args, self.options, self.result]))
 
     def reachable(self) -> list[Any]:
-        """The objects through which the call may change something."""
+        """The objects through which the call may change something, other than arrays that the recorder has noted."""
+        if self.is_pure:
+            return [part for part in self.args if isinstance(part, Generator)]
         return [self.function, self.args, self.options, self.result]
 
 
@@ -55,7 +66,7 @@ class ForwardCall(Call):
     """A repeated forward of an op. The arrays that it saves for backward are copied as well."""
 
     def __init__(self, op: Op, operands: Sequence[Any], options: dict[str, Any], result: Any, saved: tuple[Any, ...]):
-        super().__init__(op.name, op.forward, operands, options, result)
+        super().__init__(op.name, op.forward, operands, options, result, not op.opaque)
         self.saved = saved
         self.node = engine.detached_node(operands[0], saved)
 
@@ -82,9 +93,8 @@ class RuleCall(Call):
     def __init__(self, node: Node, forward: ForwardCall | None, upstream: Sequence[Any], result: Any):
         self.saved = node.saved
         self.forward = forward
-        super().__init__(
-            f"{node.op.name} backward", node.op.rule, (engine.detached_node(node, node.saved), *upstream), {}, result
-        )
+        args = (engine.detached_node(node, node.saved), *upstream)
+        super().__init__(f"{node.op.name} backward", node.op.rule, args, {}, result, not node.op.opaque)
 
     def __call__(self) -> None:
         if self.forward is not None:

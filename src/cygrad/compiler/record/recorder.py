@@ -10,6 +10,7 @@ the same arrays every time, and needs nothing of the graph.
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,6 +26,7 @@ from cygrad.compiler.names.reads import Watch, is_user_code
 from cygrad.compiler.record.address_map import AddressMap, address, arrays_in, owner_of
 from cygrad.compiler.record.calls import Call, ForwardCall, RuleCall
 from cygrad.compiler.replay.replay import Binding
+from cygrad.ops.index import put
 
 __all__ = ["Gradient", "OptimizerLaunch", "RandomDraw", "Recorder", "Refused"]
 
@@ -83,6 +85,7 @@ class Recorder:
     ) -> None:
         self.watch = Watch(function, from_library, lambda: self.active)
         self.tape = kernels.Tape()
+        self.thread = threading.get_ident()
         self.fullgraph = fullgraph
         self.refusal: str | None = None  # why the step can't be recorded
         # What the step did
@@ -122,9 +125,11 @@ class Recorder:
     def record(self, function: Callable[[], Any]) -> Any:
         """function(), recorded. Raises RuntimeError if another recording is active."""
         try:
-            return recording.record(self, partial(self.watch.follow, function))
+            result = recording.record(self, partial(self.watch.follow, function))
         finally:
             self.finish()
+        self.note_writes()
+        return result
 
     def finish(self) -> None:
         """Complete the record of a step."""
@@ -132,6 +137,13 @@ class Recorder:
         self.learn_allocated()
         for gradient in self.gradients.values():
             gradient.after = gradient.leaf.grad_value
+
+    def note_writes(self) -> None:
+        """Note the arrays that launches have written to."""
+        for event in self.events:
+            if isinstance(event, kernels.Launch):
+                starts = [self.known.start(pointer) for _, _, pointer, _, written in event.arrays() if written]
+                self.changed.update([start for start in starts if start is not None])
 
     def refuse(self, what: str, why: str = "reads values into Python") -> None:
         """Note that the step can't be recorded, and the line of the user's code."""
@@ -170,12 +182,8 @@ class Recorder:
         """Note whether a launch that has just run used memory that is not known. It can't be told later: a temporary
         array of NumPy is freed at once, and a wrapper may then allocate a known array at its address."""
         self.learn_allocated()
-        for _, _, pointer, _, written in launch.arrays():
-            start = self.known.start(pointer)
-            if start is None:
-                self.foreign.add(id(launch))
-            elif written:
-                self.changed.add(start)
+        if any([self.known.start(pointer) is None for _, _, pointer, *_ in launch.arrays()]):
+            self.foreign.add(id(launch))
 
     def is_native(self, mark: int, results: Any) -> bool:
         """Whether the events since `mark` are launches on known memory that compute all of the results."""
@@ -314,7 +322,7 @@ class Recorder:
             if not constant.any():
                 self.zeros.add(address(constant))
         else:
-            self.add(Call("restore", np.copyto, (array, constant), {}, None))
+            self.add(Call("restore", np.copyto, (array, constant), {}, None, True))
         self.prologue += self.events[mark:]
         del self.events[mark:]
 
@@ -324,7 +332,7 @@ class Recorder:
         result = result if isinstance(result, np.ndarray) else np.asarray(result)
         self.learn([args, result])
         self.outputs.add(address(owner_of(result)))
-        self.add(Call(function.__name__, function, tuple(args), {}, result))
+        self.add(Call(function.__name__, function, tuple(args), {}, result, True))
         return result
 
     def call_again(self, function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any]) -> Any:
@@ -334,14 +342,16 @@ class Recorder:
             self.before_write(arrays[0])
         name = getattr(function, "__qualname__", None) or type(function).__name__
         result = self.run(True, function, args, options)
-        self.add(Call(name, function, tuple(args), dict(options), None))
+        is_pure = function in (np.copyto, assign, put)
+        self.add(Call(name, function, tuple(args), dict(options), None, is_pure))
         return result
 
     # Called by the engine, modules, generators and optimizers
 
     def handed_out(self, value: Value) -> None:
-        """Note a tensor that code of the user can keep and look at after the step."""
-        self.exposed.append(weakref.ref(value))
+        """Note a tensor that code of the user can keep and look at after the step; other threads make tensors too."""
+        if threading.get_ident() == self.thread:
+            self.exposed.append(weakref.ref(value))
 
     def called(self, module: Any) -> None:
         """Note a module: a program is valid only as long as its attributes are the same."""
@@ -394,6 +404,9 @@ class Recorder:
     def all_modules(self) -> list[Any]:
         """The modules that the step called or named."""
         return list({**self.modules, **self.watch.modules}.values())
+    def created(self) -> set[int]:
+        """The ids of the tensors that the step created and that still exist."""
+        return {id(reference()) for reference in self.exposed}
 
     def visible(self) -> list[Array]:
         """The arrays of tensors that still exist, and of gradients."""
@@ -402,9 +415,10 @@ class Recorder:
         return [value.array for value in values]
 
     def computed(self) -> set[int]:
-        """The addresses of all arrays that the step has computed, except gradients, which keep their memory."""
+        """The addresses of all arrays that the step has computed or created; gradients, which keep theirs, excepted."""
         gradients = {address(owner_of(g.after.array)) for g in self.gradients.values() if g.after is not None}
-        return self.outputs | ({address(owner_of(array)) for array in self.tape.arrays} - gradients)
+        made = [*self.tape.arrays, *[array for array in self.tape.created if isinstance(array, np.ndarray)]]
+        return self.outputs | ({address(owner_of(array)) for array in made} - gradients)
 
 
 def assign(target: Array, value: Any) -> None:

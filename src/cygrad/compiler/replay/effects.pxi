@@ -56,7 +56,8 @@ cdef class OptimizerUpdate:
     """
 
     cdef readonly object optimizer, group
-    cdef list params, states, tensors, arrays, groups, members, keys, values
+    cdef readonly list params
+    cdef list states, tensors, arrays, groups, members, keys, values
     cdef tuple names
     cdef Launch launch
     cdef int64_t *step

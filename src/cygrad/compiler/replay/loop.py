@@ -28,6 +28,7 @@ def can_loop(replay: Replay) -> bool:
         and isinstance(replay.parts[0], kernels.Segment)
         and all([array.flags.c_contiguous for array in replay.results])
         and all([gradient.repeats for gradient in replay.guards.gradients])
+        and not any([place.needs_calls for place in replay.kept or ()])
     )
 
 
@@ -89,6 +90,8 @@ class BatchLoop:
             wanted = min(self.runs_per_turn, times - done)
             complete = self.replay.repeat(self.launches, wanted)
             done += complete
+            if complete and self.replay.kept is not None:
+                self.replay.keep(())
             if complete < wanted:
                 return done, self.launches.error()
         return done, None

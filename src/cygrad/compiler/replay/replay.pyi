@@ -53,6 +53,7 @@ class GradientSlot:
 class OptimizerUpdate:
     optimizer: Any
     group: dict[str, Any]
+    params: list[Value]
     def __init__(
         self,
         optimizer: Any,
@@ -111,6 +112,7 @@ class Replay:
     build_result: Callable[[list[Any]], Any] | None
     lock: kernels.OwnedLock
     returned: list[int | None] | None
+    kept: list[Any] | None
     runs: int
     def __init__(
         self,
@@ -128,6 +130,7 @@ class Replay:
     def run_observed(self, args: Sequence[Any], observer: Callable[[Any], None]) -> Any: ...
     def repeat(self, loop: Any, times: int) -> int: ...
     def result(self) -> Any: ...
+    def keep(self, args: Sequence[Any]) -> None: ...
     def result_with(self, args: Sequence[Any]) -> Any: ...
 
 class Replays:

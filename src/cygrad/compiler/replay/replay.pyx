@@ -70,6 +70,7 @@ cdef class Replay:
     cdef readonly Effects effects
     cdef readonly list parts, results
     cdef readonly object build_result, returned
+    cdef public list kept  # the places where the step keeps tensors, None where it keeps none
     cdef readonly OwnedLock lock  # of the thread that runs it
     cdef readonly int64_t runs
     cdef Py_ssize_t first_update
@@ -101,6 +102,8 @@ cdef class Replay:
             self.run(None)
             if self.inputs.written:
                 self.inputs.write_back(args)
+            if self.kept is not None:
+                self.keep(args)
             return self.result() if self.returned is None else self.result_with(args)
         finally:
             self.lock.release()
@@ -163,6 +166,11 @@ cdef class Replay:
         self.effects.apply(times)
         self.runs += times
         return 0
+
+    def keep(self, args):
+        """Puts the latest tensors where the step keeps them."""
+        for place in self.kept or ():
+            place.put(place.latest(args))
 
     def result_with(self, args):
         """The latest results, those that are arguments as the caller's own tensors."""
