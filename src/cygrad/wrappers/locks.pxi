@@ -14,6 +14,12 @@ cdef extern from "Python.h":
     void *PyExc_KeyboardInterrupt
     int PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible) nogil
 
+# Bytecode: an interrupt that another thread has sent to this one is raised in it. CPython has no other way to take one back, and
+# one that stays pending makes every thread look for it again and again.
+cdef object raise_pending = eval("lambda: None", {})
+
+cdef long long TURN = 20000  # microseconds after which a thread that waits looks for interrupts
+
 cdef dict owned_locks = {}  # id → weak reference, of every lock
 cdef dict callers = {}  # thread of a task → thread that waits for it
 
@@ -74,10 +80,11 @@ cdef class OwnedLock:
         cdef int status
         while True:
             with nogil:
-                status = PyThread_acquire_lock_timed(self.lock, -1, 1)
+                status = PyThread_acquire_lock_timed(self.lock, TURN, 1)
             if status == PY_LOCK_ACQUIRED:
                 return 0
             PyErr_CheckSignals()
+            raise_pending()
 
     cdef bint may_wait(self) except -1:
         cdef OwnedLock lock
@@ -116,11 +123,14 @@ cdef class Task:
         finally:
             self.end()
             callers.pop(me)
+            if self.interrupted:
+                try:
+                    raise_pending()
+                except KeyboardInterrupt:
+                    pass  # it came too late for the function
 
     @cython.critical_section
     cdef int end(self) except -1:
-        if self.interrupted:
-            PyThreadState_SetAsyncExc(self.thread, NULL)  # if it has not been raised yet
         self.thread = 0
         self.ended = True
         return 0
