@@ -10,9 +10,11 @@ import ctypes
 import dataclasses
 import enum
 import functools
+import gc
 import math
 import operator
 import os
+import signal
 import sys
 import threading
 import types
@@ -1367,3 +1369,38 @@ def test_a_step_of_the_library_is_not_traced():
     model[0] = nn.Linear(3, 3)
     step(cg.ones(2, 3), cg.ones(2, 3), 1.0, True, False, None, 1.0)
     assert model[0].weight.grad is not None
+
+
+def collecting(counts):
+    """Run a callback of the garbage collector, which writes to what it reads, with every collection."""
+
+    def called(phase, info):
+        counts["collections"] = counts.get("collections", 0) + 1
+
+    gc.callbacks.append(called)
+    return lambda: gc.callbacks.remove(called), gc.collect
+
+
+def signaled(counts):
+    """Run a handler, which writes to what it reads, with every signal."""
+
+    def handler(number, frame):
+        counts["signals"] = counts.get("signals", 0) + 1
+
+    before = signal.signal(signal.SIGINT, handler)
+    return lambda: signal.signal(signal.SIGINT, before), lambda: signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("install", [collecting, signaled])
+def test_what_interrupts_a_step_is_not_a_part_of_it(install):
+    counts = {}
+    remove, interrupt = install(counts)
+    try:
+        step = cg.compile(lambda x: (interrupt(), x * 2.0)[1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for _ in range(4):
+                assert step(cg.ones(3)).tolist() == [2.0] * 3
+    finally:
+        remove()
+    assert counts and len(step.programs()) == 1

@@ -11,6 +11,7 @@ import builtins
 import functools
 import gc
 import os
+import signal
 import sys
 from array import array
 from collections import Counter, deque
@@ -98,6 +99,7 @@ class Watch:
         self.see(function)
         self.first = code_of(function)  # which is scanned even if it belongs to this package
         self.alone = alone and self.first is not None and self.first.co_filename.startswith(PACKAGE)
+        self.interrupting = {code_of(callback) for callback in [*gc.callbacks, *signal_handlers()]}
         self.previous: Any = None
         self.traces = False
 
@@ -154,7 +156,17 @@ class Watch:
         if module in CONTAINERS or code is self.first:
             return True
         generated = module.startswith("namedtuple_")  # the constructor of a named tuple
-        return is_user_code(code.co_filename) and module.partition(".")[0] not in ("cygrad", "numpy") and not generated
+        if not is_user_code(code.co_filename) or module.partition(".")[0] in ("cygrad", "numpy") or generated:
+            return False
+        return not self.interrupts(frame)
+
+    def interrupts(self, frame: FrameType | None) -> bool:
+        """Whether a frame runs for the garbage collector or a signal: at any moment, and not as a part of the step."""
+        while frame is not None and frame.f_code is not FOLLOW:
+            if frame.f_code in self.interrupting:
+                return True
+            frame = frame.f_back
+        return False
 
     def look(self, frame: FrameType, event: str) -> None:
         """Scan a function that begins or returns."""
@@ -469,6 +481,14 @@ def is_foreign(name: str) -> bool:
     """Whether a module belongs to this package, NumPy or the standard library."""
     top = name.partition(".")[0]
     return top in ("cygrad", "numpy") or (top in sys.stdlib_module_names and top != "__main__")
+
+
+FOLLOW = Watch.follow.__code__
+
+
+def signal_handlers() -> list[Any]:
+    """The handlers in Python of all signals."""
+    return [handler for number in signal.valid_signals() if callable(handler := signal.getsignal(number))]
 
 
 def code_of(function: Any) -> CodeType | None:
