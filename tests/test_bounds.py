@@ -87,7 +87,7 @@ REFUSED = {
     "no kernel": (lambda: kernels.Launch(10**6, 0), "there is no kernel"),
     "a negative kernel": (lambda: kernels.Launch(-1, 0), "there is no kernel"),
     "a dtype without kernels": (lambda: kernels.Launch(0, 2), "dtype 2"),
-    "an address behind a list": (lambda: kernels.new_launch("sgd", 0).set_address("p", 0, 1), "p has 0 arrays"),
+    "an address behind a list": (lambda: kernels.new_launch("sgd", 0).set_address("p", 0, 1), "argument 'p' has no array 0"),
     "too few barriers": (lambda: kernels.Segment([kernels.new_launch("relu", 0)], []), "as many barriers"),
     "stack of 65 axes": (lambda: cg.stack([cg.ones(ONE)]), "."),
     "unsqueeze to 65 axes": (lambda: cg.ones(ONE).unsqueeze(0), "."),
