@@ -180,7 +180,9 @@ class ProgramCache:
             self.give_up(key, refusal)
             return result
         self.programs.append(program)
-        if not self.check:
+        # Beside other jobs, which may draw from a shared generator, a comparison would tell nothing.
+        program.is_checked = self.check == "first" and in_a_job()
+        if self.is_ready(program):
             self.replays.add(program.replay)
         return result
 

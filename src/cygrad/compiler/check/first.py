@@ -14,7 +14,7 @@ from cygrad.compiler.check.snapshot import Snapshot
 from cygrad.compiler.program.program import Program
 from cygrad.compiler.record.address_map import address, owner_of
 from cygrad.compiler.structure import flatten
-from cygrad.generator import current_generator
+from cygrad.generator import Generator, current_generator
 
 __all__ = ["Trial", "run_first"]
 
@@ -42,7 +42,7 @@ def run_first(program: Program, call: Callable[[], Any], args: Sequence[Any]) ->
     Raises:
         Exception: what the function raises
     """
-    calls, others = program.calls(), [program.state(), current_generator(), list(args)]
+    calls, others = program.calls(), [program.state(), generators(program), list(args)]
     changed = program.changed | {address(owner_of(args[i].array)) for i, _ in program.replay.inputs.written}
     before = Snapshot(calls, others, changed)
     eager = OutputRecorder(MOST_BYTES)
@@ -86,8 +86,7 @@ def observed(program: Program, args: Sequence[Any], result: Any, kept: Sequence[
     for update in replay.guards.updates:
         states = [update.optimizer.state[param] for param in update.params]
         values += [(f"{name} of the optimizer", state[name]) for state in states for name in state]
-    generators = [current_generator(), *program.generators]
-    values += [("the random state", generator.get_state()) for generator in generators]
+    values += [("the random state", generator.get_state()) for generator in generators(program)]
     seen: list[tuple[str, Any]] = [("its result", repr(structure))]
     for name, value in values:
         if isinstance(value, Value):
@@ -95,6 +94,11 @@ def observed(program: Program, args: Sequence[Any], result: Any, kept: Sequence[
         elif value is None or isinstance(value, (int, float, str, bytes)):
             seen.append((name, value))
     return seen
+
+
+def generators(program: Program) -> list[Generator]:
+    """The generators that a program may draw from; other threads may draw from the default one meanwhile."""
+    return [*program.generators, *([current_generator()] if program.may_draw_from_default else [])]
 
 
 def first_difference(wanted: Sequence[tuple[str, Any]], found: Sequence[tuple[str, Any]]) -> str | None:

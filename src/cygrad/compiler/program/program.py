@@ -188,6 +188,12 @@ class Program:
         found = [part.generator for part in parts if isinstance(part, RandomDraws)]
         return [generator for generator in found if generator is not None]
 
+    @property
+    def may_draw_from_default(self) -> bool:
+        """Whether a run may draw from the default generator: in a launch, or in a call back into Python."""
+        draws = [*self.replay.effects.draws, *[p for p in self.replay.parts if isinstance(p, RandomDraws)]]
+        return bool(self.calls()) or any([draw.generator is None for draw in draws])
+
     def calls(self) -> list[Any]:
         """Objects through which everything can be reached that calls back into Python may change besides."""
         return [part for event in self.events if not launches_of(event) for part in event.reachable()]
