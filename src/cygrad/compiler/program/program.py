@@ -192,7 +192,8 @@ class Program:
     def may_draw_from_default(self) -> bool:
         """Whether a run may draw from the default generator: in a launch, or in a call back into Python."""
         draws = [*self.replay.effects.draws, *[p for p in self.replay.parts if isinstance(p, RandomDraws)]]
-        return bool(self.calls()) or any([draw.generator is None for draw in draws])
+        calls_python = any([not launches_of(event) for event in self.events])
+        return calls_python or any([draw.generator is None for draw in draws])
 
     def calls(self) -> list[Any]:
         """Objects through which everything can be reached that calls back into Python may change besides."""
