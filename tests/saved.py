@@ -1,4 +1,4 @@
-"""Runs and models whose files tell which one was saved."""
+"""Runs and models that identify the save they were written by."""
 
 from __future__ import annotations
 

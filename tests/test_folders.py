@@ -84,7 +84,7 @@ def test_a_killed_save_leaves_the_old_files_or_the_new_ones(tmp_path, kind):
         folder = tmp_path / str(at)
         if kind == "run":
             found.append(number_of(folder))
-            runs.save(folder, run_of(3))  # goes on from whatever the killed process left
+            runs.save(folder, run_of(3))  # continues from whatever the killed process left
             assert number_of(folder) == 3
             assert sorted(os.listdir(folder)) == ["config.json", "metrics.csv", "weights.npz"]
         else:

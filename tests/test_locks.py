@@ -19,6 +19,7 @@ import cygrad as cg
 from cygrad import _kernels as kernels
 from cygrad import nn
 from cygrad.autograd import engine, recording
+from tests.test_parallel import make
 
 X, Y = cg.ones(8, 4), cg.arange(8) % 3
 
@@ -29,16 +30,7 @@ class Interrupted(BaseException):
 
 def make_step(**options):
     """A compiled training step, and its model."""
-    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Dropout(0.1), nn.Linear(5, 3))
-    optimizer = cg.optim.AdamW(model.parameters(), lr=0.01)
-
-    def step(x, y):
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    model, step = make(model=nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Dropout(0.1), nn.Linear(5, 3)))
     return cg.compile(step, **options), model
 
 

@@ -1,4 +1,4 @@
-/* The services under the kernels: memory, the table at run time, and threads for whose working memory there is no room. */
+/* The services under the kernels: memory, the table at run time, and threads without memory to work in. */
 #include "../allocator.h"
 #include "../layout.h"
 #include "../program.h"

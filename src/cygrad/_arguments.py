@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-__all__ = ["checked", "shape_argument", "wrong_argument"]
+__all__ = ["checked", "explain", "shape_argument"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,12 +30,19 @@ def checked(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except AttributeError as error:
-            problem = wrong_argument(function, args, kwargs)
-            if problem is None:
-                raise
-            raise TypeError(problem) from error
+            explain(error, function, args, kwargs)
+            raise
 
     return cast(F, call)
+
+
+def explain(
+    error: AttributeError, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Raise TypeError, from the error of a call, if one of its arguments has not the class of its annotation."""
+    problem = wrong_argument(function, args, kwargs)
+    if problem is not None:
+        raise TypeError(problem) from error
 
 
 def wrong_argument(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["cached_property", "set_by_init"]
+__all__ = ["cached_property", "not_initialized", "set_by_init"]
 
 T = TypeVar("T")
 
@@ -40,4 +40,9 @@ class set_by_init:
     def __get__(self, instance: object, owner: Any = None) -> set_by_init:
         if instance is None:
             return self
-        raise RuntimeError(f"{type(instance).__name__}: the object is not initialized; call super().__init__() first")
+        raise not_initialized(instance)
+
+
+def not_initialized(thing: object) -> RuntimeError:
+    """The error of every method of an object that ``__new__`` made and ``__init__`` did not."""
+    return RuntimeError(f"{type(thing).__name__}: the object is not initialized; call super().__init__() first")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast, overload
 
 import numpy as np
 
-from cygrad._arguments import wrong_argument
+from cygrad._arguments import explain
 from cygrad._typing import Dim, Tensor
 from cygrad.autograd import Value, engine, recording
 from cygrad.ops import arithmetic, linear, reduce, shape
@@ -60,7 +60,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def requires_tensor(function: F) -> F:
-    """Decorator: raise TypeError, naming the function, if its first argument or another tensor is none."""
+    """Decorator: raise TypeError, naming the function, if an argument that must be a tensor is not."""
 
     @functools.wraps(function)
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
@@ -69,10 +69,8 @@ def requires_tensor(function: F) -> F:
         try:
             return function(input, *args, **kwargs)
         except AttributeError as error:
-            problem = wrong_argument(function, (input, *args), kwargs)
-            if problem is None:
-                raise
-            raise TypeError(problem) from error
+            explain(error, function, (input, *args), kwargs)
+            raise
 
     return cast(F, call)
 

@@ -1,4 +1,4 @@
-"""The hunt: batches of cases in children, findings told apart and shrunk."""
+"""The hunt: batches of cases in child processes, whose findings are grouped and shrunk."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def identity(message: str) -> str:
 
 
 def hunt(fuzzer: Fuzzer[Any], seed: int, first: int, cases: int, until: float, shrinking: float = 30.0) -> Report:
-    """Try cases `first` to `first + cases - 1` of a seed, or as many as there is time for."""
+    """Try cases `first` to `first + cases - 1` of a seed, or as many as time allows."""
     for name in fuzzer.requires:
         importlib.import_module(name)  # once, for all children
     report, number, last = Report(fuzzer.name), first, first + cases

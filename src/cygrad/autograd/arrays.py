@@ -41,10 +41,15 @@ def plain(op: str, data: Any) -> Array:
     array = data if isinstance(data, np.ndarray) else np.asarray(data)
     if array.dtype.char not in PLAIN:
         raise TypeError(f"{op}: a tensor holds booleans, integers or floats, got {array.dtype}")
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        raise TypeError(f"{op}: {np.sum(array.mask)} elements of a masked array are masked; use array.filled(value)")
+    check_unmasked(op, array)
     array = np.asarray(array)
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def check_unmasked(op: str, array: Any) -> None:
+    """Raise TypeError if elements of a masked array are masked; `op` is named in the message."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise TypeError(f"{op}: {np.sum(array.mask)} elements of a masked array are masked; use array.filled(value)")
 
 
 def root(array: Array) -> Array:

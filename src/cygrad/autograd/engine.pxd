@@ -55,8 +55,6 @@ cdef long long _paused
 
 cdef Version unset
 
-cdef not_initialized(thing)
-
 cdef int check_array(array) except -1
 
 cdef int check_value(Value value) except -1

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad._attributes import not_initialized
 from cygrad._typing import Array
 from cygrad.autograd import arrays, recording
 
@@ -93,11 +94,6 @@ class Value:
     def array(self, array: Array) -> None:
         check_array(array)
         self._array = array
-
-
-def not_initialized(thing: Any) -> RuntimeError:
-    """The error of every method of an object that ``__new__`` made and ``__init__`` did not."""
-    return RuntimeError(f"{type(thing).__name__}: the object is not initialized; call super().__init__() first")
 
 
 def check_array(array: Any) -> None:
@@ -294,7 +290,7 @@ class Op:
                 args, options = arrange(self, args, options)
         try:
             return apply(self, args, rest, options)
-        except AttributeError as error:  # an operand that is no tensor, where the op needs one
+        except AttributeError as error:  # an operand that is not a tensor, where the op needs one
             if not self.forward.__module__.startswith("cygrad."):
                 raise  # the op of a user, who wants to see it
             got = ", ".join([type(value).__name__ for value in (*args, *rest, *options.values())])

@@ -234,7 +234,7 @@ def default_collate(batch: list[Any]) -> Any:
         A tensor (n, …); for tuples and lists a list, for named tuples a named tuple, for dicts a dict of batches.
 
     Raises:
-        TypeError: if an item has an unsupported type, or the batch is no list.
+        TypeError: if an item has an unsupported type, or the batch is not a list.
         ValueError: if shapes, lengths or keys differ, or the list is empty.
 
     >>> x, y = cg.data.default_collate([(np.zeros(3), 1), (np.ones(3), 0)])

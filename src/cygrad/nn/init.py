@@ -291,7 +291,7 @@ def kaiming_uniform_(
         nonlinearity: what follows the layer, see :func:`calculate_gain`; default "leaky_relu".
         generator: source of randomness, default the global generator.
     """
-    bound = math.sqrt(3) * checked_spread("kaiming_uniform_", he_std("kaiming_uniform_", tensor, a, mode, nonlinearity))
+    bound = math.sqrt(3) * he_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
     return set_values("kaiming_uniform_", tensor, bound * (2 * uniform_like(tensor, generator) - 1))
 
 
@@ -317,7 +317,7 @@ def kaiming_normal_(
     >>> bool(abs(w.numpy().var() - 2 / 200) < 1e-3)
     True
     """
-    std = checked_spread("kaiming_normal_", he_std("kaiming_normal_", tensor, a, mode, nonlinearity))
+    std = he_std("kaiming_normal_", tensor, a, mode, nonlinearity)
     return set_values("kaiming_normal_", tensor, std * normal_like(tensor, generator))
 
 
@@ -391,7 +391,7 @@ def he_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> f
         raise ValueError(f"{op}: mode must be fan_in or fan_out, got {mode!r}")
     fan_in, fan_out = fans(op, tensor)
     fan = fan_in if mode == "fan_in" else fan_out
-    return calculate_gain(nonlinearity, a) / math.sqrt(fan or 1)
+    return checked_spread(op, calculate_gain(nonlinearity, a) / math.sqrt(fan or 1))
 
 
 def uniform_like(tensor: Tensor, generator: Generator | None) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -155,6 +155,15 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return cat_all(*tensors, dim=dim)
 
 
+def checked_tensors(name: str, tensors: Iterable[Any]) -> list[Any]:
+    """Tensors as a list. Raises TypeError if something else is among them."""
+    found = list(tensors)
+    for t in found:
+        if not isinstance(t, Value):
+            raise TypeError(f"{name}: expected tensors, got {type(t).__name__} among them")
+    return found
+
+
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Stack tensors along a new dimension.
 
@@ -172,9 +181,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """
     if not tensors:
         raise ValueError("stack: expected at least one tensor, got none")
-    for t in tensors:
-        if not isinstance(t, Value):
-            raise TypeError(f"stack: expected tensors, got {type(t).__name__} among them")
+    tensors = checked_tensors("stack", tensors)
     shape = tensors[0].shape
     for t in tensors:
         if t.shape != shape:

@@ -38,7 +38,7 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # so that ``pause_writing`` tells of everything that is not sent
+        transport.set_write_buffer_limits(high=0)  # so that ``pause_writing`` is called as long as anything is unsent
         with contextlib.suppress(OSError, AttributeError):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > self.most_connections:

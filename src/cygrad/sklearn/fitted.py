@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from cygrad import nn
 from cygrad._typing import Array
 from cygrad.autograd import no_grad
+from cygrad.autograd.arrays import check_unmasked
 from cygrad.sklearn.network import OUTPUTS, linear_layers
 from cygrad.sklearn.samples import contiguous, dense
 from cygrad.sklearn.training import Training
@@ -25,11 +26,7 @@ ROWS = 4096  # predicted at a time
 def refuse_masked(estimator: Any, *arrays: Any) -> None:
     """Raise TypeError if an element of an array is masked: scikit-learn would ignore the mask."""
     for array in arrays:
-        if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-            raise TypeError(
-                f"{type(estimator).__name__}: {np.sum(array.mask)} elements of a masked array are masked; "
-                "use array.filled(value)"
-            )
+        check_unmasked(type(estimator).__name__, array)
 
 
 class FittedMLP:

@@ -99,6 +99,11 @@ def event_that_differs(recorded: list[str], now: list[str]) -> str | None:
     return None
 
 
+def equal_arrays(a: Array, b: Array) -> bool:
+    """Whether two arrays have the same shape and equal elements; NaN equals NaN."""
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
 class Comparison:
     """Compares what a program writes with what eager mode wrote.
 
@@ -132,7 +137,7 @@ class Comparison:
     def compare(self, kernel: str, number: int, output: Output, array: Array) -> None:
         """Compare an array with that of eager mode; NaN equals NaN."""
         expected = self.eager.copies_of(number).get(output)
-        if expected is None or np.array_equal(array, expected, equal_nan=array.dtype.kind == "f"):
+        if expected is None or equal_arrays(array, expected):
             return
         different = int(np.count_nonzero(array != expected)) if array.shape == expected.shape else array.size
         self.found.append(

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cygrad._typing import Array
 from cygrad.autograd import Value
-from cygrad.compiler.check.comparison import Comparison, OutputRecorder, event_that_differs
+from cygrad.compiler.check.comparison import Comparison, OutputRecorder, equal_arrays, event_that_differs
 from cygrad.compiler.check.snapshot import Snapshot
 from cygrad.compiler.program.program import Program
 from cygrad.compiler.record.address_map import address, owner_of
@@ -107,13 +106,8 @@ def first_difference(wanted: Sequence[tuple[str, Any]], found: Sequence[tuple[st
         return "it has other results, gradients or states"
     for (name, value), (_, other) in zip(wanted, found):
         if isinstance(value, np.ndarray) and isinstance(other, np.ndarray):
-            if not same(value, other):
+            if value.dtype != other.dtype or not equal_arrays(value, other):
                 return f"{name} of shape {value.shape} differs"
         elif type(value) is not type(other) or not (value == other or value != value):
             return f"{name} is {other!r} instead of {value!r}"
     return None
-
-
-def same(a: Array, b: Array) -> bool:
-    """Whether two arrays are equal, NaN included."""
-    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")

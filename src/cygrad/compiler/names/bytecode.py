@@ -134,16 +134,19 @@ class Scan:
 
     def load_fast(self, instruction: dis.Instruction) -> None:
         for name in names_of(instruction):
-            self.push(self.finder.find_free(name) if name in self.free else self.names.get(name, UNKNOWN))
+            self.push(self.value_of(name))
+
+    def value_of(self, name: str) -> Values:
+        """The objects that a local name or one of the closure may be bound to."""
+        return self.finder.find_free(name) if name in self.free else self.names.get(name, UNKNOWN)
 
     def load_global(self, instruction: dis.Instruction) -> None:
         values = self.finder.find_global(instruction.argval)
-        extra = dis.stack_effect(instruction.opcode, instruction.arg) - 1  # a NULL before or after it, for a call
-        self.push(*[values] * (1 + extra))
+        # Two where a NULL comes before or after it, for a call.
+        self.push(*[values] * dis.stack_effect(instruction.opcode, instruction.arg))
 
     def load_deref(self, instruction: dis.Instruction) -> None:
-        name = instruction.argval
-        self.push(self.finder.find_free(name) if name in self.free else self.names.get(name, UNKNOWN))
+        self.push(self.value_of(instruction.argval))
 
     def store_fast(self, instruction: dis.Instruction) -> None:
         for name in names_of(instruction):

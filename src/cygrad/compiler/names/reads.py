@@ -126,7 +126,7 @@ class Watch:
         enable = None if callable(self.previous) else getattr(self.previous, "enable", None)
         sys.setprofile(None if enable else self.previous)
         if enable is not None:
-            enable()  # of cProfile, which is no function
+            enable()  # cProfile's profiler is not a function
 
     def called(self, frame: FrameType, event: str, arg: Any) -> Any:
         """The trace or profile function: looks at functions of the user's when they begin and when they return."""
@@ -363,7 +363,7 @@ class FrameFinder:
             self.watch.store(place, container, name, owner, f"{type(owner).__name__}.{name}")
 
     def find_item(self, container: Any, key: Any) -> Values:
-        label = f"item {key!r} of {describe(container)}" if is_plain(key) else f"an item of {describe(container)}"
+        label = describe_item(container, key)
         if (
             isinstance(container, dict)
             and in_classes(type(container), "__getitem__") is DICT_ITEM
@@ -389,7 +389,7 @@ class FrameFinder:
         return tuple(self.watch.returned.get(code, {}).values()) if code is not None else ()
 
     def store_item(self, container: Any, key: Any) -> None:
-        label = f"item {key!r} of {describe(container)}" if is_plain(key) else f"an item of {describe(container)}"
+        label = describe_item(container, key)
         if isinstance(container, dict) and has_plain_hash(key):
             self.watch.store(Place.ITEM, container, key, container, label)
         elif isinstance(container, list) and type(key) is int:
@@ -531,20 +531,20 @@ def is_copy(function: Any) -> bool:
 
 def known(value: Any) -> Values:
     """A value as it may be on the stack: an iterator over a container by its elements."""
-    elements = elements_of(value)
+    elements = remaining(value)
     return (value,) if elements is None else (Elements(elements),)
 
 
-def elements_of(iterator: Any) -> Values | None:
+def remaining(iterator: Any) -> Values | None:
     """What an iterator over containers returns, None for everything else. The iterator does not move."""
     if type(iterator) not in ITERATORS:
         return None
     arguments = iterator.__reduce__()[1]
     if type(iterator) is zip:
-        parts = [elements_of(part) for part in arguments]
+        parts = [remaining(part) for part in arguments]
         return None if None in parts else tuple(zip(*[part for part in parts if part is not None]))
     if type(iterator) is enumerate:
-        part = elements_of(arguments[0])
+        part = remaining(arguments[0])
         return None if part is None else tuple(enumerate(part))
     return tuple(arguments[0]) if arguments else ()
 
@@ -556,6 +556,10 @@ ITERATORS = frozenset(
 
 def describe(container: Any) -> str:
     return f"a {type(container).__name__}"
+
+
+def describe_item(container: Any, key: Any) -> str:
+    return f"item {key!r} of {describe(container)}" if is_plain(key) else f"an item of {describe(container)}"
 
 
 def has_plain_hash(key: Any) -> bool:

@@ -51,7 +51,8 @@ def build_program(
 
     updates = {id(launch.event): OptimizerUpdate(*launch) for launch in recorder.optimizer_launches}
     gradients = [gradient_slot(gradient) for gradient in recorder.gradients.values()]
-    lasting = [slot for slot in gradients if id(slot.leaf) not in recorder.created()]
+    created = recorder.created()
+    lasting = [slot for slot in gradients if id(slot.leaf) not in created]
     modules = ModuleGuard(recorder.all_modules(), leaves, [update.optimizer for update in updates.values()])
     watched = watched_elsewhere(recorder)
     leaf_guards = [LeafGuard(leaf) for leaf in leaves if id(leaf) not in watched]

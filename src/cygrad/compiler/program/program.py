@@ -182,18 +182,21 @@ class Program:
         return [leaves, gradients, self.borrowed, optimizers, self.generators]
 
     @property
+    def draws(self) -> list[RandomDraws]:
+        """The random draws of a run: those before all parts, and those that are parts of their own."""
+        parts = [*self.replay.effects.draws, *self.replay.parts]
+        return [part for part in parts if isinstance(part, RandomDraws)]
+
+    @property
     def generators(self) -> list[Any]:
         """The generators, other than the default one, that launches draw from."""
-        parts = [*self.replay.effects.draws, *self.replay.parts]
-        found = [part.generator for part in parts if isinstance(part, RandomDraws)]
-        return [generator for generator in found if generator is not None]
+        return [draws.generator for draws in self.draws if draws.generator is not None]
 
     @property
     def may_draw_from_default(self) -> bool:
         """Whether a run may draw from the default generator: in a launch, or in a call back into Python."""
-        draws = [*self.replay.effects.draws, *[p for p in self.replay.parts if isinstance(p, RandomDraws)]]
         calls_python = any([not launches_of(event) for event in self.events])
-        return calls_python or any([draw.generator is None for draw in draws])
+        return calls_python or any([draws.generator is None for draws in self.draws])
 
     def calls(self) -> list[Any]:
         """Objects through which everything can be reached that calls back into Python may change besides."""

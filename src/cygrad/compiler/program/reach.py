@@ -18,7 +18,7 @@ __all__ = ["reach_of", "sharing_with_reach"]
 
 MOST_ITEMS = 1000  # of a container that is searched
 MOST_OBJECTS = 10_000  # that are searched
-PLAIN = (int, float, complex, str, bytes, np.ndarray, type(None))
+WITHOUT_REFERENCES = (int, float, complex, str, bytes, np.ndarray, type(None))
 
 
 def sharing_with_reach(flat: Sequence[Any], reach: Sequence[Any]) -> list[Value]:
@@ -41,7 +41,7 @@ def reach_of(function: Callable[..., Any]) -> list[Any]:
     pending: list[Any] = [function]
     while pending and len(visited) < MOST_OBJECTS:
         value = pending.pop(0)
-        if id(value) not in visited and not isinstance(value, PLAIN):
+        if id(value) not in visited and not isinstance(value, WITHOUT_REFERENCES):
             visited[id(value)] = value
             pending += referred(value)
     return list(visited.values())

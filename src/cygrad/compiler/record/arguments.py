@@ -24,7 +24,7 @@ class Arguments:
 
     A buffer has the layout of its argument, because the order of elements in memory decides about the order of sums.
     Arguments that share memory share a buffer in the same way. The step sees tensors over the buffers, and containers
-    of its own; ``finish`` carries what it did to them over to the caller's.
+    of its own; ``write_back`` copies what it did to them to the caller's.
 
     Args:
         args, kwargs: the arguments of the call

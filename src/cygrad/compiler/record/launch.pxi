@@ -45,8 +45,6 @@ cdef class Launch:
         self.kernel = kernel
         self.dtype = dtype
         self.layout = cg_layout_of(kernel)
-        if not self.layout:
-            raise ValueError(f"there is no kernel {kernel}")
         self.args = cg_calloc(1, self.layout.bytes)
         if not self.args:
             raise MemoryError(f"{self.name}: out of memory for an argument block")
@@ -156,8 +154,6 @@ cdef class Launch:
             raise IndexError(f"{self.name}: argument {name!r} has no array {index}")
         if single:
             p[0] = <void *>address
-        elif not 0 <= index < self.number("tensors"):
-            raise IndexError(f"{self.name}: {name} has {self.number('tensors')} arrays, got index {index}")
         else:
             (<pointer *>p[0])[index] = <void *>address
 

@@ -30,7 +30,6 @@ from cygrad.ops.index import put
 
 __all__ = ["Gradient", "OptimizerLaunch", "RandomDraw", "Recorder", "Refused"]
 
-
 # The rooms whose use of arrays ends in launches, or in calls that a program repeats.
 RECORDED_ROOMS = frozenset(
     ["autograd", "compiler", "creation", "functions", "generator", "methods", "nn", "ops", "optim", "random", "tensor"]
@@ -404,6 +403,7 @@ class Recorder:
     def all_modules(self) -> list[Any]:
         """The modules that the step called or named."""
         return list({**self.modules, **self.watch.modules}.values())
+
     def created(self) -> set[int]:
         """The ids of the tensors that the step created and that still exist."""
         return {id(reference()) for reference in self.exposed}

@@ -20,6 +20,7 @@ from itertools import combinations
 
 import numpy as np
 
+from cygrad._attributes import not_initialized
 from cygrad.autograd import engine as engine_module, recording as recording_module
 from cygrad.compiler.places import MISSING, current, elements_of, is_equal
 from cygrad.generator import current_generator
@@ -256,7 +257,7 @@ cdef class Dispatcher:
     def __call__(self, *args, **kwargs):
         cdef Replay replay
         if self.replays is None:
-            raise RuntimeError(f"{type(self).__name__}: the object is not initialized; call super().__init__() first")
+            raise not_initialized(self)
         if not kwargs and active_recorder() is None and not anomaly_enabled() and is_flat(args):
             replay = self.replays.find(args)
             if replay is not None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad.autograd import engine, leaves, recording
-from cygrad.nn.utils.vector import tensors_in
+from cygrad.ops.shape import checked_tensors
 from cygrad.tensor import Tensor
 
 
@@ -118,7 +118,7 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_n
     Raises:
         RuntimeError: error_if_nonfinite is True and the norm is not finite.
     """
-    arrays = [t.array for t in tensors_in("get_total_norm", tensors)]
+    arrays = [t.array for t in checked_tensors("get_total_norm", tensors)]
     if not arrays:
         return engine.wrap(np.zeros((), np.float32))
     norm = kernels.grad_norm(arrays, float(norm_type))

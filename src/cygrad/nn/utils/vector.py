@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cygrad._arguments import checked
 from cygrad.autograd import leaves, recording
-from cygrad.ops.shape import cat
+from cygrad.ops.shape import cat, checked_tensors
 from cygrad.tensor import Tensor
 
 
@@ -20,7 +20,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     >>> cg.nn.utils.parameters_to_vector(cg.nn.Linear(3, 2).parameters()).shape
     (8,)
     """
-    return cat([p.reshape(-1) for p in tensors_in("parameters_to_vector", parameters)])
+    return cat([p.reshape(-1) for p in checked_tensors("parameters_to_vector", parameters)])
 
 
 @checked
@@ -34,7 +34,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     Raises:
         ValueError: vec has another shape. Nothing is changed then.
     """
-    params = tensors_in("vector_to_parameters", parameters)
+    params = checked_tensors("vector_to_parameters", parameters)
     total = sum([p.numel() for p in params])
     if vec.ndim != 1 or vec.numel() != total:
         raise ValueError(f"vector_to_parameters: vec has shape {vec.shape}, wanted ({total},)")
@@ -48,12 +48,3 @@ def copy_parts(params: list[Tensor], vec: Tensor) -> None:
     for array in leaves.arrays_of(params):
         array[...] = vec.array[start : start + array.size].reshape(array.shape)
         start += array.size
-
-
-def tensors_in(operation: str, tensors: Iterable[Tensor]) -> list[Tensor]:
-    """The tensors as a list."""
-    found = list(tensors)
-    for tensor in found:
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"{operation}: expected tensors, got {type(tensor).__name__} among them")
-    return found
