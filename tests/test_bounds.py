@@ -236,3 +236,39 @@ def test_indices_of_any_layout():
     index = np.array([[0, 2], [1, 2]])
     for layout in LAYOUTS.values():
         np.testing.assert_array_equal(kernels.gather_rows(X, layout(index))[0], X[np.array(layout(index), np.int64)])
+
+
+LONG = (2,) + (1,) * 61
+ADDED_UP = {
+    "repeat": lambda x, i: x.repeat(3, *(1,) * (x.ndim - 1)),
+    "repeat_interleave": lambda x, i: cg.repeat_interleave(x, 2, 0),
+    "index_select": lambda x, i: x.index_select(0, i),
+    "gather": lambda x, i: x.gather(0, cg.zeros(*x.shape, dtype="int64")),
+    "scatter_add": lambda x, i: cg.zeros(*x.shape, dtype="float64").scatter_add(0, cg.ones(*x.shape, dtype="int64"), x),
+    "index": lambda x, i: x[i],
+    "index after an ellipsis": lambda x, i: x[..., cg.tensor([0, 0])],
+    "index of many axes": lambda x, i: x.reshape(-1)[cg.zeros(*LONG[:50], dtype="int64")],
+    "mask": lambda x, i: x[x > -1],
+}
+
+
+@pytest.mark.parametrize("axes", [2, 31, 32, 33, 34, 62])
+@pytest.mark.parametrize("name", ADDED_UP)
+def test_gradients_that_are_added_up_in_arrays_of_many_axes(name, axes):
+    """NumPy's ufunc.at ends the process above 32 axes; the gradient is that of the same elements in two axes."""
+    gradients = []
+    for shape in (LONG[:axes], LONG[:2]):
+        x = cg.tensor(np.arange(2.0).reshape(shape), requires_grad=True)
+        y = ADDED_UP[name](x, cg.tensor([1, 0, 1]))
+        (y.reshape(-1) * cg.arange(1.0, y.numel() + 1, dtype="float64")).sum().backward()
+        gradients.append(x.grad.numpy().reshape(-1))
+    np.testing.assert_array_equal(*gradients)
+
+
+@pytest.mark.parametrize(
+    "shifts, dims", [(True, 1), (1, None), ((1, -2), (0, 1)), (10**9, 0), (np.uint8(1), 0), ((2,), (1,))]
+)
+def test_roll_moves_the_gradient_back(shifts, dims):
+    x = cg.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    (x.roll(shifts, dims) * x.detach().roll(shifts, dims)).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), x.detach().numpy())

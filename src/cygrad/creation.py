@@ -74,7 +74,7 @@ def tensor(data: Nested, *, dtype: DType = None, device: object = None, requires
     check_device("tensor", device)
     try:
         array = kernels.pooled(np.array, without_tensors(data), dtype)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the second where a list contains itself
         raise ValueError(f"tensor: data is not a rectangular array of numbers ({error})") from None
     if dtype is None and array.dtype == np.float64 and not has_dtype(data) and not contains_dtype(data):
         array = kernels.pooled(array.astype, FLOAT32)
@@ -134,11 +134,14 @@ def from_dlpack(data: Any) -> Tensor:
         data: an object that implements the DLPack protocol, on the CPU.
 
     Raises:
-        TypeError: `data` does not implement the protocol.
+        TypeError: `data` does not implement the protocol, or holds another dtype.
     """
     if not hasattr(data, "__dlpack__"):
         raise TypeError(f"from_dlpack: expected an object of the DLPack protocol, got {type(data).__name__}")
-    return Tensor(plain("from_dlpack", np.from_dlpack(data)))
+    try:
+        return Tensor(plain("from_dlpack", np.from_dlpack(data)))
+    except BufferError as error:
+        raise TypeError(f"from_dlpack: {error}") from None
 
 
 def empty(*size: Size, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:

@@ -112,7 +112,9 @@ def max(input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -
     >>> cg.max(cg.tensor([[1.0, 5.0], [7.0, 2.0]]), 1).indices
     tensor([1, 0])
     """
-    result: Tensor | ValuesAndIndices = _extreme(input, dim, keepdim, reduce.amax, reduce.max_along, arithmetic.maximum)
+    result: Tensor | ValuesAndIndices = _extreme(
+        input, dim, keepdim, reduce.whole_max, reduce.max_along, arithmetic.maximum
+    )
     return result
 
 
@@ -135,7 +137,9 @@ def min(input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -
     Returns:
         A tensor; for a dimension, (values, indices).
     """
-    result: Tensor | ValuesAndIndices = _extreme(input, dim, keepdim, reduce.amin, reduce.min_along, arithmetic.minimum)
+    result: Tensor | ValuesAndIndices = _extreme(
+        input, dim, keepdim, reduce.whole_min, reduce.min_along, arithmetic.minimum
+    )
     return result
 
 

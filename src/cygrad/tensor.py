@@ -544,6 +544,7 @@ class Tensor(TensorMethods):
         results: Any = np.unique(self.array, False, return_inverse, return_counts)  # type: ignore[call-overload]
         return tuple([Tensor(r) for r in results]) if isinstance(results, tuple) else Tensor(results)
 
+    @checked
     def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
         """Count how often each of 0, 1, … occurs in a 1-D tensor.
 
@@ -595,7 +596,10 @@ class Tensor(TensorMethods):
     def new_tensor(self, data: Nested, *, dtype: DType = None) -> Tensor:
         """Create a tensor from a copy of data, by default in this tensor's dtype."""
         source = plain("new_tensor", data) if isinstance(data, np.ndarray) else data
-        return Tensor(kernels.pooled(np.array, source, dtype or self.dtype))
+        try:
+            return Tensor(kernels.pooled(np.array, source, dtype or self.dtype))
+        except ValueError as error:
+            raise ValueError(f"new_tensor: data is not a rectangular array of numbers ({error})") from None
 
     def new_zeros(self, *size: Size, dtype: DType = None) -> Tensor:
         """Create a tensor of zeros, by default in this tensor's dtype."""

@@ -38,7 +38,7 @@ OMITTED = {
 DUNDERS = ["__getitem__", "__setitem__", "__add__", "__radd__", "__mul__", "__truediv__", "__rtruediv__", "__pow__", "__matmul__", "__rmatmul__", "__mod__", "__floordiv__",
            "__and__", "__iadd__", "__imul__", "__isub__", "__lt__", "__eq__", "__contains__", "__len__", "__iter__", "__bool__", "__float__", "__int__", "__index__",
            "__array__", "__deepcopy__", "__repr__", "__format__", "__invert__", "__neg__", "__reduce__"]  # fmt: skip
-SETTABLE = ["grad", "requires_grad", "data", "array", "index", "node", "version", "base"]
+SETTABLE = ["grad", "requires_grad", "data", "array"]
 
 
 @functools.cache
@@ -116,7 +116,7 @@ class Arguments(Fuzzer[Call]):
     """Every public callable with odd arguments: a result or one clear error."""
 
     name = "arguments"
-    quick = 0
+    quick = 1500
     batch = 400
     memory = 1 << 30
 

@@ -78,6 +78,20 @@ def is_in_order(array: Array) -> bool:
     return array.flags.c_contiguous
 
 
+MOST_AXES_OF_AT = 32
+
+
+def add_at(x: Array, key: Any, values: Array) -> None:
+    """x[key] += values, in place, once for each time that an element is named; x lies in C order.
+
+    NumPy's ufunc.at crashes above 32 dimensions: there, elements are named by their flat positions.
+    """
+    if max(x.ndim, values.ndim) > MOST_AXES_OF_AT:
+        key = np.arange(x.size).reshape(x.shape)[key].reshape(-1)
+        x, values = x.reshape(-1), values.reshape(-1)
+    np.add.at(x, key, values)
+
+
 def positions(view: Array, base: Array) -> Array:
     """For each element of a view of `base`, its flat position in `base`, in the view's shape.
 

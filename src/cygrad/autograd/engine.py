@@ -772,7 +772,7 @@ def base_gradient(ctx: Node, dy: Array) -> Array:
     """dx = dy at the positions, zeros elsewhere"""
     positions, shape = ctx.saved
     dx = np.zeros(shape, dy.dtype)
-    np.add.at(dx.reshape(-1), positions, dy)
+    arrays.add_at(dx.reshape(-1), positions, dy)
     return dx
 
 

@@ -296,7 +296,10 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     with np.errstate(all="ignore"):
         if ctx.needs[0]:
             slope = y * power(x, y - 1)
-            dx = unbroadcast(dy * (slope if y.ndim == 0 and y != 0 else np.where(y == 0, 0, slope)), x_spec)
+            dx = dy * slope
+            if y.ndim or y == 0:
+                dx = np.where(y == 0, dy.dtype.type(0), dx)
+            dx = unbroadcast(dx, x_spec)
         if ctx.needs[1]:
             slope = np.where((x == 0) & (y >= 0), 0, result * np.log(x))
             d_exponent = unbroadcast((dy * slope).astype(dy.dtype), y_spec)

@@ -9,6 +9,7 @@ import numpy as np
 from cygrad._arguments import checked
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
+from cygrad.autograd.arrays import add_at
 from cygrad.ops.axes import checked_axis
 from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
 
@@ -55,7 +56,7 @@ def _(ctx: Node, dy: Array) -> Array:
     if is_basic(key):
         dx[key] = dy
     else:
-        np.add.at(dx, key, dy)
+        add_at(dx, key, dy)
     return dx
 
 
@@ -139,7 +140,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None]:
 def add_along(x: Array, index: Array, values: Array, axis: int) -> None:
     """x[index[i, j], j] += values[i, j], in place."""
     grid = np.ogrid[tuple([slice(n) for n in index.shape])]
-    np.add.at(x, tuple([index if i == axis else g for i, g in enumerate(grid)]), values)
+    add_at(x, tuple([index if i == axis else g for i, g in enumerate(grid)]), values)
 
 
 @op
@@ -247,7 +248,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None]:
     """dx[…, index[i], …] += dy[…, i, …]"""
     shape, positions, axis = ctx.saved
     dx = np.zeros(shape or (1,), dy.dtype)
-    np.add.at(np.moveaxis(dx, axis, 0), positions, np.moveaxis(np.atleast_1d(dy), axis, 0))
+    add_at(dx, (slice(None),) * axis + (positions,), np.atleast_1d(dy))
     return dx.reshape(shape), None
 
 

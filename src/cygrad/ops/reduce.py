@@ -103,16 +103,22 @@ def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = Fal
     """
     x = input if dtype is None else input.astype(dtype)
     axes = checked_axes("prod", dim, x.ndim)
-    ctx.save(x, axes)
+    ctx.save(x, axes, dim is None, input.dtype)
     return np.asarray(np.prod(x, axes, np.int64 if x.dtype.kind in "biu" else x.dtype, keepdims=keepdim))
 
 
 @prod.gradient
 def _(ctx: Node, dy: Array) -> Array:
-    """dxᵢ = dy·Π over j ≠ i of xⱼ: products of the elements before and after, so that zeros do no harm"""
-    x, axes = ctx.saved
-    if not x.size:
-        return np.zeros_like(x)
+    """dxᵢ = dy·Π over j ≠ i of xⱼ: products of the elements before and after, so that zeros do no harm. As in PyTorch
+    it is 0 where two of all elements are 0, and dy·y/xᵢ where an element is not finite and none is 0."""
+    x, axes, whole, dtype = ctx.saved
+    zeros = x.size - np.count_nonzero(x)
+    if not x.size or (whole and zeros > 1):
+        return np.zeros(x.shape, dtype)
+    upstream = repeated_along(dy, x.shape, axes)
+    if x.ndim and not zeros and not np.isfinite(x).all():
+        with np.errstate(all="ignore"):
+            return np.asarray(upstream * np.prod(x, axes, keepdims=True) / x, dtype)
     moved, first, _ = made_adjacent(x, axes)
     flat = moved.reshape(*moved.shape[:first], -1, *moved.shape[first + len(axes) :])
     ones, rest = np.ones_like(np.take(flat, [0], first)), np.delete(flat, -1, first)
@@ -122,26 +128,27 @@ def _(ctx: Node, dy: Array) -> Array:
     others = (before * after).reshape(moved.shape)
     order = np.argsort([*[i for i in range(x.ndim) if i not in axes], *axes]) if moved is not x else None
     others = others if order is None else others.transpose(order)
-    return np.asarray(repeated_along(dy, x.shape, axes) * others, x.dtype)
+    with np.errstate(all="ignore"):
+        return np.asarray(upstream * others, dtype)
 
 
-def extreme(kernel: Any, name: str, numpy_name: str) -> Op:
-    """The op amax or amin."""
+def extreme(name: str, kernel: Any, of_integers: Any, prefix: str = "") -> Op:
+    """The op amax or amin; whole_max or whole_min, of which messages say max or min."""
 
     def forward(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
         axes = checked_axes(name, dim, input.ndim)
+        if reduced_size(input.shape, axes) == 0:
+            raise ValueError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
         if is_real(input):
-            moved, first, last = made_adjacent(input, axes)
-            y = getattr(kernels, kernel)(moved, first, last)
+            y = kernel(*made_adjacent(input, axes))
         else:
-            if reduced_size(input.shape, axes) == 0:
-                raise ValueError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
-            y = np.asarray(getattr(np, numpy_name)(input, axes))
+            y = np.asarray(of_integers(input, axes))
         ctx.save(input, y, axes)
         return y.reshape(kept_shape(input.shape, axes)) if keepdim else y
 
-    forward.__name__, forward.__module__ = name, __name__
-    forward.__doc__ = f"""Return the {"largest" if name == "amax" else "smallest"} element, NaN where there is one.
+    forward.__name__, forward.__module__ = prefix + name, __name__
+    which = "largest" if name.endswith("max") else "smallest"
+    forward.__doc__ = f"""Return the {which} element, NaN where there is one.
 
     Equal elements share the gradient.
 
@@ -163,8 +170,21 @@ def extreme(kernel: Any, name: str, numpy_name: str) -> Op:
     return result
 
 
-amax = extreme("max_axes", "amax", "max")
-amin = extreme("min_axes", "amin", "min")
+amax = extreme("amax", kernels.max_axes, np.max)
+amin = extreme("amin", kernels.min_axes, np.min)
+whole_max = extreme("max", kernels.max_axes, np.max, "whole_")
+whole_min = extreme("min", kernels.min_axes, np.min, "whole_")
+
+
+def whole_gradient(ctx: Node, dy: Array) -> Array:
+    """dx = dy, shared by the elements that are the result, by all that are NaN if it is NaN; 0 elsewhere"""
+    x, y, _ = ctx.saved
+    selected = np.asarray(np.isnan(x) if np.isnan(y) else x == y)
+    return np.where(selected, dy / dy.dtype.type(np.count_nonzero(selected)), dy.dtype.type(0))
+
+
+whole_max.gradient(whole_gradient)
+whole_min.gradient(whole_gradient)
 
 
 def root_of_squares(squares: Array, x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
@@ -370,8 +390,12 @@ def cumsum(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
 def _(ctx: Node, dy: Array) -> Array:
     """dxᵢ = dyᵢ + … + dyₙ"""
     axis, dtype = ctx.saved
-    x = np.atleast_1d(dy)
-    return np.flip(np.cumsum(np.flip(x, axis), axis, dtype), axis).reshape(dy.shape)
+    return sums_to_end(np.atleast_1d(dy), axis).astype(dtype, copy=False).reshape(dy.shape)
+
+
+def sums_to_end(x: Array, axis: int) -> Array:
+    """yᵢ = xᵢ + … + xₙ"""
+    return np.flip(np.cumsum(np.flip(x, axis), axis, x.dtype), axis)
 
 
 @op
@@ -392,19 +416,22 @@ def cumprod(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
 
 @cumprod.gradient
 def _(ctx: Node, dy: Array) -> Array:
-    """dxᵢ = Σ over j ≥ i of dyⱼ·yⱼ/xᵢ; where an x is 0, yⱼ/xᵢ is the product of the other factors"""
+    """dxᵢ = Σ over j ≥ i of dyⱼ·yⱼ/xᵢ in front of the first 0 of a line; there, Σ dyⱼ·yⱼ/xᵢ up to the second 0, where
+    yⱼ/xᵢ is the product of the other factors; behind it, 0"""
     x, y, axis = ctx.saved
-    lines, upstream = (np.moveaxis(np.atleast_1d(a), axis, -1).astype(dy.dtype) for a in (x, dy))
-    outputs = np.moveaxis(np.atleast_1d(y), axis, -1).astype(dy.dtype)
-    dx = np.zeros_like(lines)
-    if np.all(lines != 0):
-        dx[...] = np.flip(np.cumsum(np.flip(upstream * outputs, -1), -1), -1) / lines
-    else:
-        for i in range(lines.shape[-1]):
-            without = lines.copy()
-            without[..., i] = 1
-            dx[..., i] = np.sum((upstream * np.cumprod(without, -1))[..., i:], -1)
-    return np.ascontiguousarray(np.moveaxis(dx, -1, axis)).reshape(x.shape)
+    lines, outputs, upstream = (np.moveaxis(np.atleast_1d(a), axis, -1).astype(dy.dtype) for a in (x, y, dy))
+    if not lines.shape[-1] or x.size == 1:
+        return dy.astype(x.dtype)
+    with np.errstate(all="ignore"):
+        zeros = np.cumsum(lines == 0, -1)
+        front, between = zeros == 0, zeros == 1
+        dx = np.where(front, sums_to_end(np.where(front, upstream * outputs, 0), -1) / lines, 0)
+        if not front.all():
+            first = between & (lines == 0)
+            factors = np.cumprod(np.where(between & ~first, lines, 1), -1, dy.dtype)
+            before = np.where(first[..., :1], 1, np.prod(lines, -1, keepdims=True, where=front))
+            dx += np.where(first, np.sum(np.where(between, upstream * factors, 0), -1, keepdims=True) * before, 0)
+    return np.ascontiguousarray(np.moveaxis(dx, -1, axis), x.dtype).reshape(x.shape)
 
 
 def along(name: str, doc: str, function: Any) -> Op:

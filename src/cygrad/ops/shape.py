@@ -11,6 +11,7 @@ from cygrad import _kernels as kernels
 from cygrad._arguments import checked
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, Value, op
+from cygrad.autograd.arrays import add_at
 from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
 
@@ -152,7 +153,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([[1., 1.],
             [0., 0.]])
     """
-    return cat_all(*tensors, dim=dim)
+    return cat_all(*checked_tensors("cat", tensors), dim=dim)
 
 
 def checked_tensors(name: str, tensors: Iterable[Any]) -> list[Any]:
@@ -260,22 +261,21 @@ def roll(ctx: Node, input: Array, *, shifts: int | Sequence[int], dims: Dim = No
         dims: the dimension or dimensions; by default the flattened tensor is shifted.
     """
     axes = None
+    steps = tuple([int(n) for n in (shifts if isinstance(shifts, (tuple, list)) else (shifts,))])
     if dims is not None:
         named = dims if isinstance(dims, (tuple, list)) else (dims,)
         axes = tuple([axis_and_size("roll", d, input.shape)[0] for d in named])
-        steps = shifts if isinstance(shifts, (tuple, list)) else (shifts,)
         if len(steps) != len(axes):
             raise RuntimeError(f"roll: {len(steps)} shifts for {len(axes)} dims")
-        shifts = tuple(steps)
-    ctx.save(shifts, axes)
-    return np.roll(input, shifts, axes)
+    ctx.save(steps, axes)
+    return np.roll(input, steps, axes)
 
 
 @roll.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy moved back"""
-    shifts, axes = ctx.saved
-    return np.roll(dy, np.negative(shifts), axes)
+    steps, axes = ctx.saved
+    return np.roll(dy, [-n for n in steps], axes)
 
 
 @op
@@ -297,8 +297,9 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = the sum of dy's copies"""
     shape, sizes = ctx.saved
     full = (1,) * (len(sizes) - len(shape)) + shape
-    pairs = [n for count, size in zip(sizes, full) for n in (count, size)]
-    return np.sum(dy.reshape(pairs), tuple(range(0, 2 * len(sizes), 2)), dy.dtype).reshape(shape)
+    pairs = [(n, i) for count, size in zip(sizes, full) for n, i in ((count, 0), (size, 1)) if n != 1]
+    copies = tuple([axis for axis, (_, i) in enumerate(pairs) if i == 0])
+    return np.sum(dy.reshape([n for n, _ in pairs]), copies, dy.dtype).reshape(shape)
 
 
 @op
@@ -327,7 +328,7 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = the sum of each element's copies"""
     shape, flat, axis, counts = ctx.saved
     dx = np.zeros(flat, dy.dtype)
-    np.add.at(np.moveaxis(dx, axis, 0), np.repeat(np.arange(flat[axis]), counts), np.moveaxis(dy, axis, 0))
+    add_at(dx, (slice(None),) * axis + (np.repeat(np.arange(flat[axis]), counts),), dy)
     return dx.reshape(shape)
 
 

@@ -50,7 +50,7 @@ class ColorJitter(ImageTransform):
         self.brightness = as_interval("ColorJitter", "brightness", brightness, 1.0, 0.0)
         self.contrast = as_interval("ColorJitter", "contrast", contrast, 1.0, 0.0)
         self.saturation = as_interval("ColorJitter", "saturation", saturation, 1.0, 0.0)
-        self.clip = clip
+        self.clip = checked_clip("ColorJitter", clip)
 
     def images(self, x: Array, generator: Generator) -> Array:
         u = generator.numpy().random((len(x), 3))
@@ -109,7 +109,8 @@ class GaussianNoise(ImageTransform):
     def __init__(self, mean: float = 0.0, sigma: float | Sequence[float] = 0.1, clip: bool | Interval = True) -> None:
         self.mean = float(mean)
         self.sigma = as_interval("GaussianNoise", "sigma", sigma, low=0.0)
-        self.clip = ((0.0, 1.0) if clip else None) if isinstance(clip, bool) else clip
+        pair = ((0.0, 1.0) if clip else None) if isinstance(clip, bool) else clip
+        self.clip = checked_clip("GaussianNoise", pair)
 
     def images(self, x: Array, generator: Generator) -> Array:
         sigmas = uniform_in(self.sigma, generator.numpy().random(len(x))).astype(x.dtype)
@@ -233,6 +234,17 @@ class ToDtype(Transform):
         return [y, *parts[1:]]
 
 
+def checked_clip(name: str, clip: Any) -> Interval | None:
+    """The range that results are clamped to, two numbers, or None."""
+    if clip is None:
+        return None
+    try:
+        low, high = map(float, clip)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: clip must be a pair of numbers, got {clip!r}") from None
+    return low, high
+
+
 def clip_bounds(clip: Interval | None) -> Interval:
     """(low, high) that values are clamped to; infinite for no clamping."""
-    return (-np.inf, np.inf) if clip is None else (float(clip[0]), float(clip[1]))
+    return (-np.inf, np.inf) if clip is None else clip

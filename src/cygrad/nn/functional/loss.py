@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cygrad._typing import Array
-from cygrad.autograd import recording
+from cygrad.autograd import Value, recording
 from cygrad.nn.functional.activation import logsigmoid
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops import loss as ops
@@ -26,6 +26,14 @@ def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
     check_tensor(name, "target", target)
     if input.shape != target.shape:
         raise ValueError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
+
+
+def check_tensors(name: str, input: Any, target: Any, weight: Any) -> None:
+    """Raise TypeError unless input, target and the weight, if there is one, are tensors."""
+    if not (isinstance(input, Value) and isinstance(target, Value) and (weight is None or isinstance(weight, Value))):
+        check_tensor(name, "input", input)
+        check_tensor(name, "target", target)
+        check_tensor(name, "weight", weight)
 
 
 def check_weight(name: str, option: str, weight: Tensor | None, input: Tensor) -> None:
@@ -58,6 +66,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Ten
     check_same_shape("mse_loss", input, target)
     if weight is None:
         return ops.mse_loss(input, target, reduction=reduction)
+    check_tensor("mse_loss", "weight", weight)
     if weight.shape != input.shape:
         raise ValueError(f"mse_loss: weight has shape {weight.shape}, but input has {input.shape}")
     weighted = ops.mse_loss(input, target, reduction="none") * weight
@@ -207,6 +216,7 @@ def nll_loss(
         IndexError: a class index is out of range.
         ValueError: the shapes do not match.
     """
+    check_tensors("nll_loss", input, target, weight)
     return ops.nll_loss(input, target, weight, ignore_index=ignore_index, reduction=reduction)
 
 
@@ -238,7 +248,7 @@ def cross_entropy(
     >>> cg.nn.functional.cross_entropy(cg.zeros(2, 4), cg.tensor([0, 3]))
     tensor(1.3863)
     """
-    check_tensor("cross_entropy", "target", target)
+    check_tensors("cross_entropy", input, target, weight)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
     if target.array.dtype.kind == "f":

@@ -65,6 +65,9 @@ class OneCycleLR(LRScheduler):
     ) -> None:
         if not 0 <= pct_start <= 1:
             raise ValueError(f"OneCycleLR: pct_start must lie in [0, 1], got {pct_start}")
+        for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+            if not factor > 0:
+                raise ValueError(f"OneCycleLR: {name} must be positive, got {factor}")
         check_strategy("OneCycleLR", anneal_strategy)
         groups = groups_of("OneCycleLR", optimizer)
         if cycle_momentum and not all("betas" in group or "momentum" in group for group in groups):

@@ -44,6 +44,8 @@ REDUCTIONS: dict[AnyOp, str] = {
     reduce.prod: "ReduceProd",
     reduce.amax: "ReduceMax",
     reduce.amin: "ReduceMin",
+    reduce.whole_max: "ReduceMax",
+    reduce.whole_min: "ReduceMin",
     reduce.logsumexp: "ReduceLogSumExp",
 }
 TRANSLATIONS.update({op: reduction(kind) for op, kind in REDUCTIONS.items()})
