@@ -394,6 +394,17 @@ def test_progress_prints_a_line_per_epoch_and_a_bar_on_terminals(capsys, monkeyp
     assert "epoch 1" in capsys.readouterr().err
 
 
+def test_a_bar_whose_construction_failed_disturbs_no_later_one(capsys, monkeypatch):
+    tqdm = pytest.importorskip("tqdm").tqdm
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    half = tqdm.__new__(tqdm)  # what is left in tqdm's list of bars if its __init__ raises
+    half.disable, half.pos, half.nrows = False, 0, 20
+    model, loader, optimizer = setting()
+    history = train.Trainer(model, F.cross_entropy, optimizer).fit(loader, epochs=1)
+    half.disable = True  # so that its end is quiet
+    assert len(history) == 1 and "epoch 1/1" in capsys.readouterr().out
+
+
 # Measuring
 
 

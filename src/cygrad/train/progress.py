@@ -13,6 +13,10 @@ from cygrad.train.protocols import TrainerLike
 
 __all__ = ["Progress"]
 
+# What tqdm raises where the terminal is gone; AttributeError if the construction of another bar has failed for that
+# reason, since its list of bars keeps half of that one.
+UNPRINTABLE = (OSError, ValueError, AttributeError)
+
 UNPRINTED = {"epoch", "lr", "samples_per_second"}  # among the metrics
 
 
@@ -24,7 +28,7 @@ class Progress(Callback):
     def on_epoch_begin(self, trainer: TrainerLike) -> None:
         if not is_terminal(sys.stderr):
             return
-        with contextlib.suppress(ImportError, OSError, ValueError):
+        with contextlib.suppress(ImportError, *UNPRINTABLE):
             from tqdm import tqdm
 
             done = getattr(trainer, "step_of_epoch", 0)  # only a Trainer resumes within an epoch
@@ -33,7 +37,7 @@ class Progress(Callback):
 
     def on_batch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         if self.bar is not None:
-            with contextlib.suppress(OSError, ValueError):  # the terminal is gone
+            with contextlib.suppress(*UNPRINTABLE):
                 self.bar.update()
 
     def on_epoch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
@@ -47,7 +51,7 @@ class Progress(Callback):
         """Remove the bar."""
         bar, self.bar = self.bar, None
         if bar is not None:
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(*UNPRINTABLE):
                 bar.close()
 
 
