@@ -25,28 +25,32 @@ const char *const cg_kernel_names[CG_KERNEL_COUNT] = {
 #if CG_X86
 enum { YMM_STATE = 0x06, ZMM_STATE = 0xe6 }; /* bits of XCR0: Intel SDM vol. 1, 13.3 */
 
-static int has(unsigned value, unsigned mask) { return (value & mask) == mask; }
+static int has(uint64_t value, uint64_t mask) { return (value & mask) == mask; }
 
+/* XCR0 */
 static uint64_t os_saved_state(void) {
     unsigned low, high;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return (uint64_t)high << 32 | low;
 }
 
-/* The feature sets of the x86-64 psABI's microarchitecture levels 3 and 4; the bits
- * are those of CPUID leaves 1, 7 and 80000001h. Returns 1, 3 or 4. */
-static int psabi_level(void) {
+/* Words of a leaf that the processor lacks stay 0. */
+static cg_features this_processor(void) {
+    cg_features f = {0, 0, 0, 0};
     unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return 1;
-    const unsigned leaf1 = bit_FMA | bit_MOVBE | bit_OSXSAVE | bit_AVX | bit_F16C;
-    if (!has(c, leaf1)) return 1;
-    uint64_t state = os_saved_state();
-    if ((state & YMM_STATE) != YMM_STATE) return 1;
-    if (!__get_cpuid(0x80000001u, &a, &b, &c, &d) || !has(c, bit_LZCNT)) return 1;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 1;
-    if (!has(b, bit_AVX2 | bit_BMI | bit_BMI2)) return 1;
+    __get_cpuid(1, &a, &b, &f.leaf1, &d);
+    __get_cpuid(0x80000001u, &a, &b, &f.extended, &d);
+    __get_cpuid_count(7, 0, &a, &f.leaf7, &c, &d);
+    if (has(f.leaf1, bit_OSXSAVE)) f.saved_state = os_saved_state(); /* untested: every system with AVX saves its state */
+    return f;
+}
+
+/* The feature sets of the x86-64 psABI's microarchitecture levels 3 and 4. */
+int cg_psabi_level(cg_features f) {
+    if (!has(f.leaf1, bit_FMA | bit_MOVBE | bit_OSXSAVE | bit_AVX | bit_F16C) || !has(f.extended, bit_LZCNT)) return 1;
+    if (!has(f.leaf7, bit_AVX2 | bit_BMI | bit_BMI2) || !has(f.saved_state, YMM_STATE)) return 1;
     const unsigned v4 = bit_AVX512F | bit_AVX512DQ | bit_AVX512CD | bit_AVX512BW | bit_AVX512VL;
-    return has(b, v4) && (state & ZMM_STATE) == ZMM_STATE ? 4 : 3;
+    return has(f.leaf7, v4) && has(f.saved_state, ZMM_STATE) ? 4 : 3;
 }
 #endif
 
@@ -72,7 +76,7 @@ void cg_use_level(int i) { active = &levels[i]; }
 
 int cg_level_supported(int i) {
 #if CG_X86
-    return psabi_level() >= levels[i].psabi;
+    return cg_psabi_level(this_processor()) >= levels[i].psabi;
 #else
     return i >= 0;
 #endif

@@ -58,6 +58,14 @@ int cg_level(void);
 void cg_use_level(int level);
 cg_kernel cg_find(int kernel, int dtype);
 
+/* What an x86-64 processor and the operating system say: register c of CPUID leaf 1, b of leaf 7, c of leaf 80000001h, and the
+ * bits of XCR0. */
+typedef struct {
+    unsigned leaf1, leaf7, extended;
+    uint64_t saved_state;
+} cg_features;
+int cg_psabi_level(cg_features features); /* 1, 3 or 4 */
+
 /* Exported for tools such as threadpoolctl, which look for the thread pools of a process. */
 #if defined(_WIN32)
 #define CG_PUBLIC __declspec(dllexport)

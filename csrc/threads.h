@@ -44,7 +44,8 @@ static inline int cg_start_thread(void *(*body)(void *), void *arg) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int started = pthread_create(&thread, 0, body, arg) == 0 && pthread_detach(thread) == 0;
+    int started = pthread_create(&thread, 0, body, arg) == 0;
+    if (started) pthread_detach(thread);
     pthread_sigmask(SIG_SETMASK, &before, 0);
     return started;
 }

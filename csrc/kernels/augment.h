@@ -105,7 +105,7 @@ INLINE void NAME(normal_groups)(real *restrict z, const uint32_t *restrict words
     for (int64_t g = 0; g < n; g += PHILOX_GROUP)
         for (int64_t j = g; j < g + HALF; j++) {
             const real u = ((real)(int32_t)(words[j] >> 1) + R(0.25)) * R(1.0 / 2147483648.0);
-            z[j] = NAME(sqrt)(-2 * NAME(log)(u < 1 ? u : 1));
+            z[j] = NAME(sqrt)(-2 * NAME(log)(u)); /* u rounds to 1 at most */
         }
     for (int64_t g = 0; g < n; g += PHILOX_GROUP)
         for (int64_t j = g; j < g + HALF; j++) {

@@ -266,11 +266,6 @@ INLINE real NAME(erfc_positive)(real z) {
     return z > 30 ? 0 : y;
 }
 
-INLINE real NAME(erfc)(real x) {
-    real y = NAME(erfc_positive)(x < 0 ? -x : x);
-    return x < 0 ? 2 - y : y;
-}
-
 /* 2/√π·Σ (−1)ᵏ x²ᵏ⁺¹/(k!·(2k + 1)) for |x| < ½, else 1 − erfc x */
 INLINE real NAME(erf)(real x) {
     const real z = x * x;

@@ -111,14 +111,30 @@ ARITHMETIC(sub, u - v)
 ARITHMETIC(mul, u * v)
 ARITHMETIC(div, u / v)
 
-/* Losses, elementwise (even variants) and by blocks (odd ones). */
-#define LOSS(name, value, slope_x, slope_t)                                                                 \
+/* Numbers between low and high, or only those that functions treat apart: the ends and ½. */
+static const void *inputs(int64_t n, double low, double high, int edge) {
+    void *p = numbers(n, low + 0.01, high - 0.01);
+    const double ends[] = {low, high, 0.5};
+    for (int64_t i = 0; edge && i < n; i++) put(p, i, ends[i % 3]);
+    return p;
+}
+static const void *targets(int64_t n, int edge) {
+    static const double ends[] = {0, 1, 0.5, -0.25};
+    void *p = numbers(n, 0.02, 0.98);
+    for (int64_t i = 0; edge && i < n; i++) put(p, i, ends[i % 4]);
+    return p;
+}
+
+/* Losses of inputs between low and high: by elements or blocks, gradients of the input, of both or of the target; every
+ * second variant at the edges, with p = 0. */
+#define LOSS(name, low, high, value, slope_x, slope_t)                                                      \
     static double name##_value(double u, double v, double p) { return (void)p, value; }                     \
     static int name##_build(void *args, int variant) {                                                      \
-        if (variant >= 2 * COUNT(SIZES)) return 0;                                                          \
-        const int64_t n = SIZES[variant / 2], blocks = (n + CG_BLOCK - 1) / CG_BLOCK;                             \
-        *(cg_##name##_args *)args = (cg_##name##_args){variant % 2 ? NULL : output(n),                      \
-            variant % 2 ? output(blocks) : NULL, numbers(n, 0.01, 0.99), numbers(n, 0.02, 0.98), n, 0.3};   \
+        if (variant >= 4 * COUNT(SIZES)) return 0;                                                          \
+        const int64_t n = SIZES[variant / 4], blocks = (n + CG_BLOCK - 1) / CG_BLOCK, edge = variant % 2;   \
+        *(cg_##name##_args *)args = (cg_##name##_args){                                                     \
+            variant % 4 < 2 ? NULL : output(n), variant % 4 < 2 ? output(blocks) : NULL, inputs(n, low, high, edge),\
+            targets(n, edge), n, edge ? 0 : 0.3};                                                           \
         return 1;                                                                                           \
     }                                                                                                       \
     static void name##_twin(const void *args) {                                                             \
@@ -127,37 +143,40 @@ ARITHMETIC(div, u / v)
         for (int64_t i = 0; i < a->n; i++) {                                                                \
             const double l = name##_value(get(a->x, i), get(a->t, i), a->p);                                \
             if (a->y) put(a->y, i, l);                                                                      \
-            sum = i % CG_BLOCK ? sum + l : l;                                                                  \
-            if (a->partial) put(a->partial, i / CG_BLOCK, sum);                                                \
+            sum = i % CG_BLOCK ? sum + l : l;                                                               \
+            if (a->partial) put(a->partial, i / CG_BLOCK, sum);                                             \
         }                                                                                                   \
     }                                                                                                       \
     static int name##_backward_build(void *args, int variant) {                                             \
-        if (variant >= 2 * COUNT(SIZES)) return 0;                                                          \
-        const int64_t n = SIZES[variant / 2], step = variant % 2;                                           \
-        *(cg_##name##_backward_args *)args = (cg_##name##_backward_args){output(n), step ? output(n) : NULL,\
-            numbers(step ? n : 1, 1, 2), numbers(n, 0.01, 0.99), numbers(n, 0.02, 0.98), n, step, 0.7, 0.3};\
+        if (variant >= 6 * COUNT(SIZES)) return 0;                                                          \
+        const int64_t n = SIZES[variant / 6], edge = variant % 2, step = variant / 6 % 2;                   \
+        *(cg_##name##_backward_args *)args = (cg_##name##_backward_args){                                   \
+            variant % 3 < 2 ? output(n) : NULL, variant % 3 ? output(n) : NULL, numbers(step ? n : 1, 1, 2),\
+            inputs(n, low, high, edge), targets(n, edge), n, step, 0.7, edge ? 0 : 0.3};                    \
         return 1;                                                                                           \
     }                                                                                                       \
     static void name##_backward_twin(const void *args) {                                                    \
         const cg_##name##_backward_args *a = args;                                                          \
         for (int64_t i = 0; i < a->n; i++) {                                                                \
-            const double u = get(a->x, i), v = get(a->t, i), g = get(a->dy, i * a->dy_step) * a->scale, p = a->p; \
+            const double u = get(a->x, i), v = get(a->t, i), g = get(a->dy, i * a->dy_step) * a->scale, p = a->p;\
             (void)p;                                                                                        \
-            put(a->dx, i, slope_x);                                                                         \
+            if (a->dx) put(a->dx, i, slope_x);                                                              \
             if (a->dt) put(a->dt, i, slope_t);                                                              \
         }                                                                                                   \
     }
+static double bounded(double l) { return l < -100 ? -100 : l; }
 #define SIGN(d) ((d) > 0 ? 1.0 : (d) < 0 ? -1.0 : 0.0)
-LOSS(mse_loss, (u - v) * (u - v), 2 * (u - v) * g, -2 * (u - v) * g)
-LOSS(l1_loss, fabs(u - v), SIGN(u - v) * g, -SIGN(u - v) * g)
-LOSS(smooth_l1_loss, fabs(u - v) < p ? 0.5 * (u - v) * (u - v) / p : fabs(u - v) - 0.5 * p,
+LOSS(mse_loss, 0, 1, (u - v) * (u - v), 2 * (u - v) * g, -2 * (u - v) * g)
+LOSS(l1_loss, 0, 1, fabs(u - v), SIGN(u - v) * g, -SIGN(u - v) * g)
+LOSS(smooth_l1_loss, 0, 1, fabs(u - v) < p ? 0.5 * (u - v) * (u - v) / p : fabs(u - v) - 0.5 * p,
      (fabs(u - v) < p ? (u - v) / p : SIGN(u - v)) * g, -(fabs(u - v) < p ? (u - v) / p : SIGN(u - v)) * g)
-LOSS(huber_loss, fabs(u - v) <= p ? 0.5 * (u - v) * (u - v) : p * (fabs(u - v) - 0.5 * p),
+LOSS(huber_loss, 0, 1, fabs(u - v) <= p ? 0.5 * (u - v) * (u - v) : p * (fabs(u - v) - 0.5 * p),
      (fabs(u - v) <= p ? u - v : p * SIGN(u - v)) * g, -(fabs(u - v) <= p ? u - v : p * SIGN(u - v)) * g)
-LOSS(bce_loss, -v * log(u) - (1 - v) * log1p(-u), g * (u - v) / (u * (1 - u)), g * (log1p(-u) - log(u)))
-LOSS(bce_logits_loss, log1p(exp(u)) - u * v, g * (sigma(u) - v), -g * u)
-LOSS(kl_div, v * (log(v) - u), -v * g, (log(v) + 1 - u) * g)
-LOSS(kl_div_log, exp(v) * (v - u), -exp(v) * g, exp(v) * (v + 1 - u) * g)
+LOSS(bce_loss, 0, 1, -v * bounded(log(u)) - (1 - v) * bounded(log1p(-u)),
+     g * (u - v) / fmax(u * (1 - u), 1e-12), g * (bounded(log1p(-u)) - bounded(log(u))))
+LOSS(bce_logits_loss, -4, 4, log1p(exp(u)) - u * v, g * (sigma(u) - v), -g * u)
+LOSS(kl_div, -4, 0, v > 0 ? v * (log(v) - u) : v == 0 ? 0 : NAN, -v * g, (log(v) + 1 - u) * g)
+LOSS(kl_div_log, -4, 0, exp(v) * (v - u), -exp(v) * g, exp(v) * (v + 1 - u) * g)
 
 static int sum_partials_build(void *args, int variant) {
     if (variant >= COUNT(SIZES)) return 0;

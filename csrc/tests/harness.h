@@ -29,6 +29,7 @@ void *numbers(int64_t n, double low, double high);
 void *rare_numbers(int64_t n); /* NaN, infinities, zeros, subnormals, and the ends of what exp can do */
 void *output(int64_t n);
 void *output_from(int64_t n, double low, double high);
+void put_first(void *output, int64_t i, double v); /* element i of what an output holds at first */
 void *doubles_output(int64_t n);
 uint8_t *bytes_output(int64_t n);
 uint8_t *flags(int64_t n);
@@ -56,7 +57,7 @@ typedef struct {
 
 extern const test_list elementwise_tests, matrix_tests, row_tests, norm_tests, many_tests, image_tests, token_tests;
 
-void test_services(void); /* services.c, after all kernels */
+void test_services(void); /* services.c, after all kernels, before there are many workers */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define TESTS(name, array) const test_list name = {array, COUNT(array)}

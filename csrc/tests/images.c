@@ -2,24 +2,32 @@
 #include "harness.h"
 
 /* n, channels, height, width */
-static const int64_t IMAGES[][4] = {{0, 1, 3, 3}, {1, 1, 1, 1}, {3, 1, 5, 4}, {2, 3, 28, 28}, {1, 2, 7, 130}, {1, 7, 9, 30}, {5, 3, 64, 65}};
+static const int64_t IMAGES[][4] = {{0, 1, 3, 3}, {1, 1, 1, 1}, {3, 1, 5, 4}, {2, 3, 28, 28}, {1, 2, 7, 130}, {1, 7, 9, 30}, {5, 3, 64, 65},
+                                    {2, 3, 9, 1}};
+static const int64_t MANY_CHANNELS[] = {1, 140, 96, 96}; /* more than fit into the working memory of a warp */
 static int64_t volume(const int64_t *s) { return s[0] * s[1] * s[2] * s[3]; }
 
 /* Warp */
 
+/* Maps of whole pixels, in order and mirrored, and those that just miss being so; zooms; the last stands for a random one. */
+static const double MAPS[][6] = {
+    {1, 0, -1, 0, 1, 0}, {1, 0, 0.5, 0, 1, 0}, {1, 0, 3, 0, -1, 5}, {-1, 0, 8, 0, -1, 30}, {-1, 0, 20, 0, 1, -2},
+    {1, 0, 2, 0, 1, 0.25}, {1, 0.5, 0, 0, 1, 0}, {1, 0, 0, -0.5, 1, 0}, {1, 0, 0, 0, 0.5, 0}, {0.5, 0, 0, 0, 1, 0},
+    {-1.03, 0, 33, 0, 1.01, 0.1}, {4, 0, -3, 0, 4, -5}, {0}};
+
 static int warp_build(void *args, int variant) {
-    if (variant >= 3 * COUNT(IMAGES)) return 0;
-    const int64_t *s = IMAGES[variant / 3], oh = variant % 2 ? s[2] : s[2] + 3, ow = variant % 2 ? s[3] : 2 * s[3];
-    void *maps = output(6 * s[0]);
+    enum { EACH = 15, ZOOM = 11 };
+    if (variant >= EACH * COUNT(IMAGES) + 2) return 0;
+    const int64_t *s = variant < EACH * COUNT(IMAGES) ? IMAGES[variant / EACH] : MANY_CHANNELS, small = variant % EACH == ZOOM;
+    const int64_t oh = small ? 5 : variant % 2 ? s[2] : s[2] + 3, ow = small ? 5 : variant % 2 ? s[3] : 2 * s[3];
+    void *maps = numbers(6 * s[0], 0, 1);
     for (int64_t i = 0; i < s[0]; i++) {
-        const double turn = uniform(-3, 3), scale = uniform(0.3, 2);
+        const double turn = uniform(-3, 3), scale = uniform(0.3, 2), *chosen = MAPS[(variant % EACH + i) % COUNT(MAPS)];
         const double m[] = {scale * cos(turn), sin(turn), uniform(-9, 9), -sin(turn), scale * cos(turn), uniform(-9, 9)};
-        for (int k = 0; k < 6; k++) put(maps, 6 * i + k, i % 2 ? m[k] : (k == 0 || k == 4) ? 1 : k == 2 ? -1 : 0);
+        for (int k = 0; k < 6; k++) put(maps, 6 * i + k, chosen[0] == 0 ? m[k] : chosen[k]);
     }
-    void *copy = numbers(6 * s[0], 0, 1);
-    for (int64_t k = 0; k < 6 * s[0]; k++) put(copy, k, get(maps, k));
-    *(cg_warp_args *)args = (cg_warp_args){output(s[0] * s[1] * oh * ow), numbers(volume(s), -1, 1), copy, s[0], s[1], s[2], s[3],
-                                           oh, ow, variant % 3, 0.5};
+    *(cg_warp_args *)args = (cg_warp_args){output(s[0] * s[1] * oh * ow), numbers(volume(s), -1, 1), maps, s[0], s[1], s[2], s[3],
+                                           oh, ow, variant % 3, variant % 2 ? 0.5 : 0};
     return 1;
 }
 static double mirrored(double t, double last) {
@@ -58,8 +66,8 @@ static void warp_twin(const void *args) {
 /* Blur */
 
 static int blur_build(void *args, int variant) {
-    if (variant >= 2 * COUNT(IMAGES)) return 0;
-    const int64_t *s = IMAGES[variant / 2], taps = variant % 2 && s[2] > 2 && s[3] > 2 ? 5 : 1;
+    if (variant >= 3 * COUNT(IMAGES)) return 0;
+    const int64_t *s = IMAGES[variant / 3], taps = s[2] > 2 && s[3] > 2 ? 2 * (variant % 3) + 1 : 1;
     *(cg_blur_args *)args =
         (cg_blur_args){output(volume(s)), numbers(volume(s), -1, 1), numbers(s[0] * taps, 0, 1), s[0], s[1], s[2], s[3], taps};
     return 1;
@@ -85,7 +93,10 @@ static void blur_twin(const void *args) {
 static int color_build(void *args, int variant) {
     if (variant >= 2 * COUNT(IMAGES)) return 0;
     const int64_t *s = IMAGES[variant / 2];
-    *(cg_color_args *)args = (cg_color_args){output(volume(s)), numbers(volume(s), -0.5, 1.5), numbers(3 * s[0], 0, 2), s[0], s[1],
+    void *factors = numbers(3 * s[0], 0, 2);
+    for (int64_t i = 0; i < s[0]; i++) /* without contrast, without saturation, with both */
+        if ((variant + i) % 3 < 2) put(factors, 3 * i + 1 + (variant + i) % 3, 1);
+    *(cg_color_args *)args = (cg_color_args){output(volume(s)), numbers(volume(s), -0.5, 1.5), factors, s[0], s[1],
                                              s[2] * s[3], variant % 2 ? -INFINITY : 0, variant % 2 ? INFINITY : 1};
     return 1;
 }

@@ -22,7 +22,7 @@ static uint64_t state = 1;
 
 double uniform(double low, double high) { /* xorshift64*: S. Vigna (2016) */
     state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
-    return low + (high - low) * (double)((state * 2685821657736338717u) >> 11) / 9007199254740992.0;
+    return low + (high - low) * ((double)((state * 2685821657736338717u) >> 11) / 9007199254740992.0);
 }
 
 void philox(uint64_t seed, uint64_t counter, uint32_t x[4]) {
@@ -65,6 +65,11 @@ void *output_from(int64_t n, double low, double high) {
 }
 
 void *output(int64_t n) { return output_from(n, 1e3, 2e3); }
+
+void put_first(void *output, int64_t i, double v) {
+    for (int k = 0; k < array_count; k++)
+        if (arrays[k].data == output) put(arrays[k].first, i, v);
+}
 
 void *doubles_output(int64_t n) {
     double *p = new_array(n * 8, 1);
@@ -351,11 +356,11 @@ int main(void) {
             printf("%s has no test in csrc/tests\n", cg_kernel_names[kernel]);
             return 1;
         }
+    test_services();
     test_runner();
     test_program();
     test_chain();
     test_loop();
-    test_services();
     printf("%d kernels, %d calls, %d threads\n", CG_KERNEL_COUNT, calls, cg_num_threads());
     return 0;
 }

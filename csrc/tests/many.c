@@ -19,14 +19,19 @@ static const int64_t *lengths(void) { return listed(TENSORS, LENGTHS); }
 
 static const double ORDERS[] = {2, 1, 3, INFINITY, -INFINITY};
 static double joined(double total, double v, double p) {
+    if (total != total || v != v) return NAN;
     return isinf(p) ? (p > 0 ? fmax(total, v) : fmin(total, v)) : total + pow(v, p);
 }
 static double start(double p) { return isinf(p) && p < 0 ? INFINITY : 0; }
 
 static int grad_norm_blocks_build(void *args, int variant) {
-    if (variant >= COUNT(ORDERS)) return 0;
+    static const double largest[] = {2, 1e-25, 1e25, 2}; /* the powers of float32 underflow, and overflow; NaN */
+    if (variant >= COUNT(largest) * COUNT(ORDERS)) return 0;
+    const int kind = variant / COUNT(ORDERS);
+    void **arrays = inputs(-largest[kind], largest[kind]);
+    if (kind == 3) put(arrays[2], 7, NAN);
     *(cg_grad_norm_blocks_args *)args = (cg_grad_norm_blocks_args){
-        doubles_output(BLOCKS), (const void *const *)inputs(-2, 2), lengths(), TENSORS, BLOCKS, ORDERS[variant]};
+        doubles_output(BLOCKS), (const void *const *)arrays, lengths(), TENSORS, BLOCKS, ORDERS[variant % COUNT(ORDERS)]};
     return 1;
 }
 static void grad_norm_blocks_twin(const void *args) {
@@ -40,21 +45,24 @@ static void grad_norm_blocks_twin(const void *args) {
         }
 }
 static int grad_norm_build(void *args, int variant) {
-    if (variant >= COUNT(ORDERS)) return 0;
-    const int saved = precision;
+    if (variant >= 3 * COUNT(ORDERS)) return 0;
+    const int saved = precision, kind = variant / COUNT(ORDERS); /* ordinary, NaN, no blocks */
     precision = CG_FLOAT64;
-    const void *partial = numbers(BLOCKS, 0.1, 3);
+    void *partial = numbers(BLOCKS, 0.1, 3);
+    if (kind == 1) put(partial, 3, NAN);
     precision = saved;
-    *(cg_grad_norm_args *)args = (cg_grad_norm_args){output(1), output(1), partial, BLOCKS, ORDERS[variant], 1.5};
+    *(cg_grad_norm_args *)args = (cg_grad_norm_args){output(1), output(1), partial, kind == 2 ? 0 : BLOCKS,
+                                                     ORDERS[variant % COUNT(ORDERS)], 1.5};
     return 1;
 }
 static void grad_norm_twin(const void *args) {
     const cg_grad_norm_args *a = args;
     const double *partial = a->partial;
-    double total = start(a->p);
-    for (int64_t i = 0; i < BLOCKS; i++) total = isinf(a->p) ? joined(total, partial[i], a->p) : total + partial[i];
+    double total = a->blocks ? start(a->p) : 0;
+    for (int64_t i = 0; i < a->blocks; i++) total = isinf(a->p) ? joined(total, partial[i], a->p) : total + partial[i];
     const double norm = isinf(a->p) ? total : pow(total, 1 / a->p);
-    put(a->norm, 0, norm), put(a->factor, 0, fmin(1, a->max_norm / (norm + 1e-6)));
+    const double factor = a->max_norm / (norm + 1e-6);
+    put(a->norm, 0, norm), put(a->factor, 0, factor > 1 ? 1 : factor);
 }
 static int scale_all_build(void *args, int variant) {
     if (variant >= 2) return 0;
@@ -79,10 +87,12 @@ static void clip_value_twin(const void *args) {
 }
 static const int64_t UNITS[TENSORS] = {17, 0, 1, 1, 90};
 static int clip_adaptive_build(void *args, int variant) {
-    if (variant >= 1) return 0;
+    if (variant >= 2) return 0;
     int64_t unit_sizes[TENSORS];
     for (int t = 0; t < TENSORS; t++) unit_sizes[t] = UNITS[t] ? LENGTHS[t] / UNITS[t] : 0;
-    *(cg_clip_adaptive_args *)args = (cg_clip_adaptive_args){results(-2, 2), (const void *const *)inputs(-1, 1),
+    void **gradients = results(-2, 2);
+    if (variant) put_first(gradients[4], 123, NAN);
+    *(cg_clip_adaptive_args *)args = (cg_clip_adaptive_args){gradients, (const void *const *)inputs(-1, 1),
         listed(TENSORS, UNITS), listed(TENSORS, unit_sizes), TENSORS, 0.7, 0.9};
     return 1;
 }

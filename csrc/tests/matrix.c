@@ -1,8 +1,8 @@
 /* Matrix products, sums and extremes over axes, gathering and scattering of rows. */
 #include "harness.h"
 
-/* m, n, k, whether A and B are transposed, batch, whether B is the same in all, accumulate, bias; 1 for an activation, 2 for
- * a mask */
+/* m, n, k, whether A and B are transposed (2: every second element of rows and columns, 3: in reverse), batch, whether B is
+ * the same in all, accumulate, bias; 1 for an activation, 2 for a mask, 3 for neither and no sums of rows */
 static const int64_t PRODUCTS[][10] = {
     {0, 3, 2, 0, 0, 1, 0, 0, 0, 0},     {3, 0, 2, 0, 0, 1, 0, 0, 0, 0},      {2, 3, 0, 0, 0, 1, 0, 1, 1, 0},
     {1, 1, 1, 0, 0, 1, 0, 0, 0, 0},     {5, 7, 3, 0, 1, 1, 0, 0, 1, 1},      {14, 32, 16, 1, 0, 1, 0, 1, 0, 0},
@@ -16,17 +16,35 @@ static const int64_t PRODUCTS[][10] = {
     {200, 100, 10, 0, 0, 1, 0, 0, 0, 2}, {15, 37, 1, 0, 0, 2, 0, 0, 1, 2},
     /* the transposed product: few columns, A transposed */
     {100, 10, 200, 1, 0, 1, 0, 0, 0, 0}, {64, 4, 32, 1, 0, 1, 0, 1, 0, 0},   {31, 1, 16, 1, 0, 1, 0, 0, 0, 0},
-    {257, 20, 64, 1, 1, 1, 0, 1, 0, 0},
+    {257, 20, 64, 1, 1, 1, 0, 1, 0, 0},  {100, 10, 200, 1, 0, 1, 0, 1, 0, 3},
+    /* not the transposed product: an activation, more than one block of k, too large a product */
+    {20, 15, 30, 0, 0, 1, 0, 0, 0, 1},   {20, 3, 2050, 1, 0, 1, 0, 0, 0, 0}, {700, 400, 16, 1, 0, 1, 0, 0, 0, 0},
+    /* any strides */
+    {15, 35, 20, 2, 2, 1, 0, 0, 1, 0},   {70, 33, 19, 3, 3, 1, 0, 1, 0, 1},  {9, 10, 33, 2, 3, 2, 0, 0, 0, 0},
+    {300, 40, 30, 3, 2, 1, 0, 0, 1, 0},  {20, 1100, 9, 2, 2, 1, 0, 0, 0, 0},
     /* A packed: rows pages apart, many columns; columns in more than one group */
     {20, 70, 1024, 0, 0, 1, 0, 0, 1, 0}, {18, 1100, 9, 0, 1, 1, 0, 0, 1, 1}, {30, 420, 160, 1, 0, 1, 0, 1, 0, 0},
 };
+/* Strides of a rows × cols matrix, and of a batch of them. */
+typedef struct {
+    const void *p;
+    int64_t row, col, batch;
+} strided;
+static strided matrices(int64_t batch, int64_t rows, int64_t cols, int64_t kind) {
+    const int64_t n = rows * cols, apart = kind == 2 ? 4 * n : n, bytes = precision == CG_FLOAT32 ? 4 : 8;
+    const char *p = numbers(batch * apart, -1, 1);
+    if (kind == 2) return (strided){p, 4 * cols, 2, apart};
+    if (kind == 3) return (strided){p + (n ? n - 1 : 0) * bytes, -cols, -1, apart};
+    return (strided){p, kind ? 1 : cols, kind ? rows : 1, apart};
+}
 static int gemm_build(void *args, int variant) {
     if (variant >= COUNT(PRODUCTS)) return 0;
-    const int64_t *s = PRODUCTS[variant], m = s[0], n = s[1], k = s[2], batch = s[5];
+    const int64_t *s = PRODUCTS[variant], m = s[0], n = s[1], k = s[2], batch = s[5], mask = s[9] == 2;
+    const strided a = matrices(batch, m, k, s[3]), b = matrices(s[6] ? 1 : batch, k, n, s[4]);
     *(cg_gemm_args *)args = (cg_gemm_args){
-        output_from(batch * m * n, -1, 1), s[3] && batch == 1 ? output(m) : NULL, numbers(batch * m * k, -1, 1), numbers((s[6] ? 1 : batch) * k * n, -1, 1),
-        s[8] ? numbers(n, -1, 1) : NULL, s[9] > 1 ? numbers(batch * m * n, -1, 1) : NULL, m, n, k, n, s[3] ? 1 : k, s[3] ? m : 1, s[4] ? 1 : n, s[4] ? k : 1,
-        batch, m * n, m * k, s[6] ? 0 : k * n, s[7], s[9] == 1};
+        output_from(batch * m * n, -1, 1), s[3] == 1 && batch == 1 && s[9] != 3 ? output(m) : NULL, a.p, b.p,
+        s[8] ? numbers(n, -1, 1) : NULL, mask ? numbers(batch * m * n, -1, 1) : NULL, m, n, k, n, a.row, a.col, b.row, b.col,
+        batch, m * n, a.batch, s[6] ? 0 : b.batch, s[7], s[9] == 1};
     return 1;
 }
 static void gemm_twin(const void *args) {
@@ -51,13 +69,18 @@ static void gemm_twin(const void *args) {
 /* outer, count, inner */
 static const int64_t MIDDLES[][3] = {{0, 3, 1}, {1, 1, 1}, {1, 4097, 1}, {5, 63, 1}, {300, 65, 1}, {3, 129, 7},
                                      {2, 70, 300}, {1, 500, 65}, {9, 1, 1}, {4, 3, 257}};
+static void *with_nan(int64_t n) {
+    void *p = numbers(n, -1, 1);
+    for (int64_t i = 5; i < n; i += 1009) put(p, i, NAN);
+    return p;
+}
 #define REDUCTION(name, start, step, scaled)                                                                 \
     static int name##_build(void *args, int variant) {                                                       \
-        if (variant >= COUNT(MIDDLES)) return 0;                                                             \
-        const int64_t *s = MIDDLES[variant];                                                                 \
+        if (variant >= 2 * COUNT(MIDDLES)) return 0;                                                         \
+        const int64_t *s = MIDDLES[variant / 2], n = s[0] * s[1] * s[2];                                     \
         *(cg_##name##_args *)args = (cg_##name##_args){                                                      \
-            .y = output(s[0] * s[2]), .x = numbers(s[0] * s[1] * s[2], -1, 1), .outer = s[0], .count = s[1], \
-            .inner = s[2]};                                                                                  \
+            .y = output(s[0] * s[2]), .x = variant % 2 ? with_nan(n) : numbers(n, -1, 1),           \
+            .outer = s[0], .count = s[1], .inner = s[2]};                                                                                 \
         scaled;                                                                                              \
         return 1;                                                                                            \
     }                                                                                                        \
@@ -74,8 +97,8 @@ static const int64_t MIDDLES[][3] = {{0, 3, 1}, {1, 1, 1}, {1, 4097, 1}, {5, 63,
             }                                                                                                \
     }
 REDUCTION(sum, 0, y += v * a->scale, ((cg_sum_args *)args)->scale = 0.25)
-REDUCTION(max, -INFINITY, y = v > y ? v : y, (void)0)
-REDUCTION(min, INFINITY, y = v < y ? v : y, (void)0)
+REDUCTION(max, -INFINITY, y = v > y || v != v ? v : y, (void)0)
+REDUCTION(min, INFINITY, y = v < y || v != v ? v : y, (void)0)
 
 static int sum_blocks_build(void *args, int variant) {
     if (variant >= COUNT(SIZES)) return 0;

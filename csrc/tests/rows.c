@@ -1,7 +1,7 @@
 /* Softmax, and losses of rows of scores. */
 #include "harness.h"
 
-static const int64_t ROWS[][2] = {{0, 3}, {1, 1}, {3, 5}, {33, 10}, {7, 65}, {2, 4097}, {500, 17}}; /* rows, cols */
+static const int64_t ROWS[][2] = {{0, 3}, {3, 0}, {1, 1}, {3, 5}, {33, 10}, {9, 16}, {7, 65}, {2, 4097}, {500, 17}}; /* rows, cols */
 
 static double largest(const void *x, int64_t begin, int64_t n) {
     double m = -INFINITY;
@@ -15,7 +15,7 @@ static double lse(const void *x, int64_t begin, int64_t n) {
 }
 static void put_stats(void *stats, int64_t i, const void *x, int64_t n) {
     const double top = largest(x, i * n, n);
-    put(stats, 2 * i, top), put(stats, 2 * i + 1, exp(lse(x, i * n, n) - top));
+    put(stats, 2 * i, top), put(stats, 2 * i + 1, n ? exp(lse(x, i * n, n) - top) : 0);
 }
 
 #define SOFTMAX(name, value, weight)                                                                          \
@@ -62,12 +62,15 @@ SOFTMAX(log_softmax, l, 1)
 static double weight_of(const void *weight, int64_t c) { return weight ? get(weight, c) : 1; }
 
 /* Variants: with and without weights, smoothing and an upstream gradient of each row. */
+static void *weights_for(int variant, int64_t n) { return variant % 2 ? numbers(n, 0.5, 2) : NULL; }
+static double smoothing_of(int variant) { return variant % 4 < 2 ? 0 : 0.1; }
+
 static int cross_entropy_build(void *args, int variant) {
-    if (variant >= 2 * COUNT(ROWS)) return 0;
-    const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1];
+    if (variant >= 4 * COUNT(ROWS)) return 0;
+    const int64_t r = ROWS[variant / 4][0], c = ROWS[variant / 4][1];
     *(cg_cross_entropy_args *)args = (cg_cross_entropy_args){
-        output(r), output(2 * r), numbers(r * c, -5, 5), integers(r, -1, c), variant % 2 ? numbers(c, 0.5, 2) : NULL, r, c,
-        variant % 2 ? 0.1 : 0};
+        output(r), output(2 * r), numbers(r * c, -5, 5), integers(r, -1, c), weights_for(variant, c), r, c,
+        smoothing_of(variant)};
     return 1;
 }
 static void cross_entropy_twin(const void *args) {
@@ -83,11 +86,11 @@ static void cross_entropy_twin(const void *args) {
 }
 static double sum_of(const void *total) { return total ? get(total, 0) : 1; }
 static int cross_entropy_backward_build(void *args, int variant) {
-    if (variant >= 2 * COUNT(ROWS)) return 0;
-    const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1], step = variant % 2;
+    if (variant >= 4 * COUNT(ROWS)) return 0;
+    const int64_t r = ROWS[variant / 4][0], c = ROWS[variant / 4][1], step = variant % 2;
     *(cg_cross_entropy_backward_args *)args = (cg_cross_entropy_backward_args){
         output(r * c), numbers(step ? r : 1, 1, 2), numbers(r * c, -5, 5), integers(r, -1, c),
-        step ? numbers(c, 0.5, 2) : NULL, numbers(2 * r, 5, 6), step ? NULL : numbers(1, 2, 3), r, c, step, step ? 0.1 : 0};
+        weights_for(variant, c), numbers(2 * r, 5, 6), step ? NULL : numbers(1, 2, 3), r, c, step, smoothing_of(variant)};
     return 1;
 }
 static void cross_entropy_backward_twin(const void *args) {
@@ -107,11 +110,11 @@ static void cross_entropy_backward_twin(const void *args) {
 }
 
 static int soft_cross_entropy_build(void *args, int variant) {
-    if (variant >= 2 * COUNT(ROWS)) return 0;
-    const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1];
+    if (variant >= 4 * COUNT(ROWS)) return 0;
+    const int64_t r = ROWS[variant / 4][0], c = ROWS[variant / 4][1];
     *(cg_soft_cross_entropy_args *)args = (cg_soft_cross_entropy_args){
-        output(r), output(2 * r), numbers(r * c, -5, 5), numbers(r * c, 0, 1), variant % 2 ? numbers(c, 0.5, 2) : NULL, r, c,
-        variant % 2 ? 0.1 : 0};
+        output(r), output(2 * r), numbers(r * c, -5, 5), numbers(r * c, 0, 1), weights_for(variant, c), r, c,
+        smoothing_of(variant)};
     return 1;
 }
 static void soft_cross_entropy_twin(const void *args) {
@@ -126,11 +129,11 @@ static void soft_cross_entropy_twin(const void *args) {
     }
 }
 static int soft_cross_entropy_backward_build(void *args, int variant) {
-    if (variant >= 2 * COUNT(ROWS)) return 0;
-    const int64_t r = ROWS[variant / 2][0], c = ROWS[variant / 2][1], step = variant % 2;
+    if (variant >= 6 * COUNT(ROWS)) return 0;
+    const int64_t r = ROWS[variant / 6][0], c = ROWS[variant / 6][1], step = variant % 2; /* dx, dx and dt, dt */
     *(cg_soft_cross_entropy_backward_args *)args = (cg_soft_cross_entropy_backward_args){
-        output(r * c), output(r * c), numbers(step ? r : 1, 1, 2), numbers(r * c, -5, 5), numbers(r * c, 0, 1),
-        step ? numbers(c, 0.5, 2) : NULL, numbers(2 * r, 5, 6), r, c, step, 0.5, step ? 0.1 : 0};
+        variant % 3 < 2 ? output(r * c) : NULL, variant % 3 ? output(r * c) : NULL, numbers(step ? r : 1, 1, 2), numbers(r * c, -5, 5), numbers(r * c, 0, 1),
+        weights_for(variant, c), numbers(2 * r, 5, 6), r, c, step, 0.5, smoothing_of(variant)};
     return 1;
 }
 static void soft_cross_entropy_backward_twin(const void *args) {
@@ -144,8 +147,8 @@ static void soft_cross_entropy_backward_twin(const void *args) {
         for (int64_t j = 0; j < a->cols; j++) {
             const int64_t at = i * a->cols + j;
             const double q = ((1 - s) * get(a->target, at) + s / (double)a->cols) * weight_of(a->weight, j);
-            put(a->dx, at, g * (exp(get(a->x, at) - l) * total - q));
-            put(a->dt, at, g * (1 - s) * weight_of(a->weight, j) * (l - get(a->x, at)));
+            if (a->dx) put(a->dx, at, g * (exp(get(a->x, at) - l) * total - q));
+            if (a->dt) put(a->dt, at, g * (1 - s) * weight_of(a->weight, j) * (l - get(a->x, at)));
         }
     }
 }

@@ -6,6 +6,12 @@
 #include "harness.h"
 
 #include <stdio.h>
+#if defined(__linux__)
+#include <sys/resource.h>
+#endif
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 static void expect(int holds, const char *what) {
     if (holds) return;
@@ -33,6 +39,9 @@ static void test_blocks(void) {
     expect(after.in_use == before.in_use && after.peak_in_use > before.in_use, "bytes in use are miscounted");
     expect(after.cached > 0 && after.reused - before.reused >= COUNT(sizes), "the cache is miscounted");
     cg_release(NULL);
+    const char *zeros = cg_calloc(3, 5);
+    expect(zeros && !zeros[0] && !zeros[14], "memory is not zero");
+    free((void *)zeros);
 }
 
 /* Too large a request, and the bound of the cache. */
@@ -62,6 +71,77 @@ static void test_table(void) {
     const cg_grad_norm_blocks_args norm = {.sizes = sizes, .tensors = 2, .p = 2};
     const cg_clip_adaptive_args clip = {.units = units, .unit_sizes = sizes, .tensors = 2};
     expect(cg_cost(CG_grad_norm_blocks, 0, &norm) < 1 && cg_cost(CG_clip_adaptive, 0, &clip) > 1, "a cost is wrong");
+}
+
+/* A processor has a level if it has all features of it, and if the system saves its registers. */
+static void test_levels(void) {
+#if defined(__x86_64__)
+    const unsigned leaf1 = bit_FMA | bit_MOVBE | bit_OSXSAVE | bit_AVX | bit_F16C, avx2 = bit_AVX2 | bit_BMI | bit_BMI2;
+    const unsigned avx512 = bit_AVX512F | bit_AVX512DQ | bit_AVX512CD | bit_AVX512BW | bit_AVX512VL;
+    const cg_features v3 = {leaf1, avx2, bit_LZCNT, 0x06}, v4 = {leaf1, avx2 | avx512, bit_LZCNT, 0xe6};
+    expect(cg_psabi_level(v3) == 3 && cg_psabi_level(v4) == 4, "a level is not recognized");
+    cg_features less = v4;
+    for (unsigned bit = 1; bit; bit <<= 1) {
+        less.leaf1 = leaf1 & ~bit, less.extended = bit_LZCNT & ~bit;
+        expect(cg_psabi_level(less) == ((leaf1 | bit_LZCNT) & bit ? 1 : 4), "a feature does not count");
+        less = v4, less.leaf7 &= ~bit;
+        expect(cg_psabi_level(less) == (avx2 & bit ? 1 : avx512 & bit ? 3 : 4), "a feature does not count");
+        less = v4, less.saved_state &= ~(uint64_t)bit;
+        expect(cg_psabi_level(less) == (bit & 0x06 ? 1 : bit & 0xe0 ? 3 : 4), "registers that are not saved count");
+        less = v4;
+    }
+#endif
+}
+
+/* Launches by the cost of their work: one share, some, all threads; back to back, and when the workers sleep. */
+static void test_shares(void) {
+    expect(cg_shares(39999, 8) == 1 && cg_shares(60001, 8) == 3 && cg_shares(1e9, 8) == 8, "a cost has wrong shares");
+    int64_t number = 0;
+    cg_count_args args = {&number};
+    const int threads = cg_num_threads();
+    cg_set_num_threads(100000);
+    expect(cg_num_threads() == 256, "there are more threads than possible");
+    cg_set_num_threads(-1);
+    expect(cg_num_threads() == 1, "there are fewer threads than one");
+    cg_set_num_threads(2);
+    for (int i = 0; i < 20000; i++) cg_run(cg_find(CG_count, CG_FLOAT32), &args, 1e9);
+    expect(number == 20000, "launches back to back are lost");
+    const cg_step steps[] = {{cg_find(CG_count, CG_FLOAT32), &args, 1e9, 0, NULL},
+                             {cg_find(CG_count, CG_FLOAT32), &args, 1, 1, NULL},
+                             {cg_find(CG_count, CG_FLOAT32), &args, 1, 1, NULL}};
+    expect(cg_run_steps(steps, COUNT(steps)) == COUNT(steps) && number == 20003, "small steps are lost");
+    cg_set_num_threads(threads);
+}
+
+/* A launch from within a launch, and so while the workers are taken, runs on its thread alone. */
+static void inner_launch(const void *args, cg_share share) { *(int64_t *)args = share.count; }
+static void outer_launch(const void *args, cg_share share) {
+    if (!share.index) cg_run(inner_launch, args, 1e9);
+}
+static void test_nested_launch(void) {
+    int64_t shares = 0;
+    cg_set_num_threads(3);
+    expect(cg_run(outer_launch, &shares, 1e9) == 0 && shares == 1, "a launch takes the workers of another");
+    expect(cg_run(inner_launch, &shares, 1e9) == 0 && shares == 3, "a launch left the workers taken");
+}
+
+/* Workers flush subnormal numbers to zero exactly if the thread that launches does. */
+static void test_float_mode(void) {
+#if defined(__x86_64__)
+    enum { N = 100000 };
+    precision = CG_FLOAT32;
+    void *const x = malloc(4 * N), *const y = malloc(4 * N);
+    for (int64_t i = 0; i < N; i++) put(x, i, 1e-39);
+    cg_add_args args = {y, x, x, 1, N, 0, 1, 0, 1};
+    const uint64_t mode = cg_float_mode(), flushing = mode | 0x8040; /* FTZ and DAZ of MXCSR */
+    for (int flushed = 1; flushed >= 0; flushed--) {
+        cg_set_float_mode(flushed ? flushing : mode);
+        cg_run(cg_find(CG_add, precision), &args, 1e9);
+        cg_set_float_mode(mode);
+        for (int64_t i = 0; i < N; i++) expect((get(y, i) == 0) == flushed, "a worker rounds in its own way");
+    }
+    free(x), free(y);
+#endif
 }
 
 /* What a new thread finds where the first request of each call fails. */
@@ -99,16 +179,47 @@ static void test_missing_memory(void) {
 
     /* A worker without memory does not take part. */
     const int threads = cg_num_threads();
-    cg_set_num_threads(threads + 1);
+    cg_set_num_threads(8);
     cg_fail_request(1);
     expect(cg_run(step.run, &args, 1e9) == 0 && number == 1, "a launch with one worker less is wrong");
     cg_fail_request(0);
     cg_set_num_threads(threads);
 }
 
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which map memory themselves */
+static CG_THREAD_RESULT waits(void *released) {
+    while (!__atomic_load_n((int *)released, __ATOMIC_ACQUIRE)) cg_yield();
+    return 0;
+}
+
+/* Where the system refuses more threads, a launch takes those that there are. */
+static void test_missing_threads(void) {
+    struct rlimit before, none;
+    int64_t shares = 0;
+    static int released;
+    getrlimit(RLIMIT_AS, &before);
+    none = before, none.rlim_cur = 0;
+    setrlimit(RLIMIT_AS, &none);
+    while (cg_start_thread(waits, &released)) continue; /* on the stacks of threads that have ended */
+    cg_set_num_threads(64);
+    const int failed = cg_run(inner_launch, &shares, 1e9);
+    setrlimit(RLIMIT_AS, &before);
+    __atomic_store_n(&released, 1, __ATOMIC_RELEASE);
+    expect(!failed && shares > 1 && shares < 64, "a launch waits for threads that there are not");
+    cg_set_num_threads(3);
+}
+#else
+static void test_missing_threads(void) {}
+#endif
+
 void test_services(void) {
+    test_shares();
     test_blocks();
     test_limits();
     test_table();
+    test_levels();
+    test_nested_launch();
+    test_float_mode();
     test_missing_memory();
+    test_missing_threads();
 }
