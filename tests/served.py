@@ -13,7 +13,7 @@ import urllib.request
 
 
 @contextlib.contextmanager
-def server(command, address, log, seconds=90, **environment):
+def server(command, address, log, seconds=300, **environment):
     """Run a command of this environment until the block ends; the block starts when `address` answers."""
     paths = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     with open(log, "wb") as output:
@@ -34,10 +34,10 @@ def server(command, address, log, seconds=90, **environment):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
 
 
 def answers(address):
@@ -52,7 +52,7 @@ def request(address, body=None, kind="application/json"):
     """Status and content of a server's answer, errors included."""
     query = urllib.request.Request(address, body, {"Content-Type": kind})
     try:
-        with urllib.request.urlopen(query, timeout=30) as answer:
+        with urllib.request.urlopen(query, timeout=120) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:

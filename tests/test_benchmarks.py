@@ -153,7 +153,7 @@ def test_the_command_from_end_to_end(tmp_path):
             sys.executable, "-m", "benchmarks", "relu/64x256", "dropout/64x256", "^sgd/", "step/17", "--rounds", "2",
             "--seconds", "0.005", "--no-limits", "--out", str(tmp_path), "--python", f"jax={missing}", "--peers", *peers,
         ],
-        cwd=ROOT, env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("PYTEST_XDIST")}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("PYTEST_XDIST")}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"skipped: jax (cannot run {missing}" in done.stdout
@@ -375,7 +375,7 @@ def from_a_small_process(code, *arguments):
     """The output of code in a small process: children would inherit this one's peak memory."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        cwd=ROOT, env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("PYTEST_XDIST")}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("PYTEST_XDIST")}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -430,7 +430,7 @@ def test_a_training_that_fails_is_named(monkeypatch, capsys):
 def pytest_benchmarks(*options, code="import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"):
     return subprocess.run(
         [sys.executable, "-c", code, *options, "benchmarks", "-k", "relu or sgd"],
-        cwd=ROOT, env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("PYTEST_XDIST")}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env={k: v for k, v in ENVIRONMENT.items() if not k.startswith("PYTEST_XDIST")}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 

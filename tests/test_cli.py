@@ -45,7 +45,7 @@ def digits_run(tmp_path_factory):
 def run(*arguments, **options):
     """Run the command in a process."""
     call = [*COMMAND, *arguments]
-    return subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False, **options)
 
 
 def failure(capsys, *arguments, code=1):
@@ -128,7 +128,7 @@ def test_ctrl_c_keeps_the_best_weights(tmp_path):
                 if line.startswith("epoch      3/"):
                     process.send_signal(signal.SIGINT)
                     break
-            rest, errors = process.communicate(timeout=60)
+            rest, errors = process.communicate(timeout=300)
         finally:
             process.kill()
     assert process.returncode == 130 and errors == ""

@@ -174,16 +174,16 @@ def test_names_are_escaped_and_shortened():
     assert any([e.text.startswith(f"{name}\n") for e in ET.fromstring(drawing.svg).iter(f"{SVG}title")])
 
 
-def test_a_graph_of_300_nodes_is_drawn_in_a_second():
+def test_a_graph_of_300_nodes_is_drawn_in_a_second_of_processor_time():
     w, h = leaf(1.0, 2.0), leaf(0.1, 0.2)
     for _ in range(100):
         h = (h * w + w).tanh()
     loss = h.sum()
     times = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         drawing = loss.graph()
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
     assert drawing.operations == 301 and min(times) < 1
     ET.fromstring(drawing.svg)
 

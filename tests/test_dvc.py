@@ -114,7 +114,7 @@ def project(tmp_path_factory):
     def run(*command, cwd=folder / "work"):
         if command[0] == "dvc":
             command = (sys.executable, "-m", *command)
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

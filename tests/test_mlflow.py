@@ -272,6 +272,6 @@ class Wait(cg.train.Callback):
     def on_epoch_end(self, trainer, metrics):
         import time
 
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + 300
         while self.tracker.run_id is None and time.monotonic() < ends:
             time.sleep(0.02)

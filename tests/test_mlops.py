@@ -15,7 +15,7 @@ import pytest
 import cygrad as cg
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "mlops"
-SERVES = subprocess.run([sys.executable, "-m", "cygrad", "serve", "--help"], capture_output=True, timeout=60).returncode == 0
+SERVES = subprocess.run([sys.executable, "-m", "cygrad", "serve", "--help"], capture_output=True, timeout=300).returncode == 0
 
 if not EXAMPLE.exists():
     pytest.skip("the example is not beside the tests", allow_module_level=True)
@@ -83,7 +83,7 @@ def test_a_server_with_another_model_is_not_deployed(done, tmp_path):
     sample = json.loads((copy / "evaluation" / "sample.json").read_text())
     sample["predictions"][0] = (sample["predictions"][0] + 1) % 10
     (copy / "evaluation" / "sample.json").write_text(json.dumps(sample))
-    failed = subprocess.run([sys.executable, "deploy.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=60)
+    failed = subprocess.run([sys.executable, "deploy.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=300)
     assert failed.returncode == 1 and "predictions do not match those of the trained model" in failed.stdout
 
 
@@ -93,7 +93,7 @@ def test_a_bad_model_is_not_published(done, tmp_path):
     shutil.copytree(folder / "reproduce-reproduce", copy)
     text = (copy / "params.yaml").read_text()
     (copy / "params.yaml").write_text(text.replace("min_accuracy: 0.96", "min_accuracy: 0.999"))
-    failed = subprocess.run([sys.executable, "check.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=60)
+    failed = subprocess.run([sys.executable, "check.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=300)
     assert failed.returncode == 1 and "not good enough" in failed.stdout
 
 
@@ -108,7 +108,7 @@ def test_data_that_leak_are_found(done, tmp_path):
     arrays["test_rows"][0] = arrays["train_rows"][0]
     np.savez(copy / "data" / "splits.npz", **arrays)
     command = [sys.executable, "-m", "pytest", "-q", "tests/test_data.py"]
-    failed = subprocess.run(command, cwd=copy, env=environment(home), capture_output=True, text=True, timeout=60)
+    failed = subprocess.run(command, cwd=copy, env=environment(home), capture_output=True, text=True, timeout=300)
     assert failed.returncode == 1 and "test_no_row_is_in_two_splits" in failed.stdout
     assert "1 failed" in failed.stdout
 

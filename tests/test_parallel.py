@@ -144,12 +144,14 @@ def test_a_forked_child_runs_jobs():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_error_names_its_job_and_stops_the_others(threads):
-    ended = []
+    ended, begun = [], threading.Event()
 
     def job(number):
         if number == 1:
+            begun.wait(60)
             raise ValueError("a reason")
         try:
+            begun.set()
             time.sleep(0.05)
             while number == 0 and threads == 2:
                 fit(8)
@@ -200,24 +202,29 @@ def test_jobs_that_share_are_refused(shared, threads):
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signals")
 def test_ctrl_c_stops_all_jobs():
     stopped, begun = [], []
+    both = threading.Barrier(3)  # two jobs, and the one who presses Ctrl-C
 
     def job(number):
         begun.append(number)
         step = cg.compile(make()[1])
         try:
+            both.wait(60)
             while True:
                 step.epoch(X, Y, batch_size=8, order=np.arange(64).repeat(1000))
         except KeyboardInterrupt:
             stopped.append(number)
             raise
 
-    timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    start = time.perf_counter()
+    def press():
+        both.wait(60)
+        time.sleep(0.2)  # until they run their epochs
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
     with pytest.raises(KeyboardInterrupt):
         cg.parallel_map(job, range(5), threads=2)
-    timer.join()
-    assert time.perf_counter() - start < 5
+    presser.join()
     assert sorted(stopped) == sorted(begun) == [0, 1]
     assert not [t for t in threading.enumerate() if t.name.startswith("cygrad-job")]
     assert cg.parallel_map(lambda n: n, range(3), threads=2) == [0, 1, 2]

@@ -42,7 +42,7 @@ def reader_of(name):
 @pytest.mark.parametrize("name", READERS)
 def test_a_pipe_is_refused_at_once(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    done = threading.Timer(20, lambda: os.close(os.open(tmp_path / name, os.O_WRONLY)))  # ends a reader that waits
+    done = threading.Timer(120, lambda: os.close(os.open(tmp_path / name, os.O_WRONLY)))  # ends a reader that waits
     done.start()
     try:
         with pytest.raises(OSError, match=rf"{name} can't be read \(not a regular file\)"):

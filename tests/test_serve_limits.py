@@ -123,14 +123,14 @@ def test_memory_is_bounded_and_others_are_answered_under_load(folder):
         clients = [threading.Thread(target=ask_quietly, args=(port, text.encode(), kind)) for kind, text in chosen]
         for client in clients:
             client.start()
-        slowest = 0.0
+        slowest, started = 0.0, time.perf_counter()
         while any(client.is_alive() for client in clients):
             begun = time.perf_counter()
             assert ask(port, "GET", "/health")[0] == 200
             slowest = max(slowest, time.perf_counter() - begun)
             time.sleep(0.02)
         assert peak_of(process.pid) - before < 400
-        assert slowest < 5
+        assert slowest < max(5, (time.perf_counter() - started) / 4)  # of a busy machine's time a part
     finally:
         process.kill()
         process.communicate()
@@ -149,8 +149,8 @@ def peak_of(process):
 # One application, without a server
 
 
-def answers(application, *bodies, kind=JSON):
-    """The statuses and contents of requests that arrive at once."""
+def answers(application, *bodies, kind=JSON, refused=None):
+    """The statuses and contents of requests that arrive at once. Sets an event when one is refused."""
 
     async def one(body):
         sent, parts = [], list(body) if isinstance(body, list) else [body]
@@ -165,6 +165,8 @@ def answers(application, *bodies, kind=JSON):
         headers = [(b"content-type", kind.encode())]
         scope = {"type": "http", "path": "/invocations", "method": "POST", "headers": headers}
         await application(scope, receive, send)
+        if refused is not None and sent[0]["status"] == 503:
+            refused.set()
         return sent[0]["status"], json.loads(sent[1]["body"])
 
     async def everyone():
@@ -173,12 +175,12 @@ def answers(application, *bodies, kind=JSON):
     return asyncio.run(everyone())
 
 
-def slow(run, monkeypatch, seconds):
-    """Let predictions take some time."""
+def before_predictions(run, monkeypatch, call):
+    """Call something before every prediction."""
     predict = type(run).predictions
 
     def predictions(self, inputs, proba=False):
-        time.sleep(seconds)
+        call()
         return predict(self, inputs, proba)
 
     monkeypatch.setattr(type(run), "predictions", predictions)
@@ -189,41 +191,39 @@ def rows(count):
 
 
 def test_the_work_of_a_request_is_bounded_in_time(saved, monkeypatch):
-    slow(saved, monkeypatch, 0.1)
-    begun = time.perf_counter()
+    calls = []
+    before_predictions(saved, monkeypatch, lambda: calls.append(time.sleep(0.1)))
     ((status, content),) = answers(Application(saved, Limits(work=0.25)), rows(50_000))
     assert status == 503 and content["message"] == "the request takes more than 0.25 seconds; send fewer rows at a time"
-    assert time.perf_counter() - begun < 3
-    ((status, content),) = answers(Application(saved, Limits(work=5)), rows(3000))
+    assert len(calls) <= 3
+    ((status, content),) = answers(Application(saved, Limits(work=60)), rows(3000))
     assert status == 200 and len(content["predictions"]) == 3000
 
 
 def test_large_requests_wait_for_each_other_and_small_ones_do_not(saved, monkeypatch):
-    running, most = [0], [0]
-    predict = type(saved).predictions
+    alone, together = threading.Lock(), threading.Barrier(3)
 
-    def predictions(self, inputs, proba=False):
-        running[0] += 1
-        most[0] = max(most[0], running[0])
+    def by_itself():
+        assert alone.acquire(blocking=False)
         time.sleep(0.1)
-        running[0] -= 1
-        return predict(self, inputs, proba)
+        alone.release()
 
-    monkeypatch.setattr(type(saved), "predictions", predictions)
     large = rows(100)
     limits = Limits(body=len(large) + 10)
-    assert [status for status, _ in answers(Application(saved, limits), large, large, large)] == [200] * 3
-    assert most == [1]
+    with monkeypatch.context() as patch:
+        before_predictions(saved, patch, by_itself)
+        assert [status for status, _ in answers(Application(saved, limits), large, large, large)] == [200] * 3
+    before_predictions(saved, monkeypatch, lambda: together.wait(60))
     assert [status for status, _ in answers(Application(saved, limits), *[rows(1)] * 3)] == [200] * 3
-    assert most[0] > 1
 
 
 def test_a_request_that_waits_too_long_for_others_is_refused(saved, monkeypatch):
-    slow(saved, monkeypatch, 0.5)
+    refused = threading.Event()
+    before_predictions(saved, monkeypatch, lambda: refused.wait(60))
     body = rows(100)
-    limits = Limits(body=len(body) + 10, work=0.2)
-    statuses = sorted(status for status, _ in answers(Application(saved, limits), body, body))
-    assert statuses == [200, 503]
+    limits = Limits(body=len(body) + 10, work=1)
+    statuses = [status for status, _ in answers(Application(saved, limits), body, body, refused=refused)]
+    assert sorted(statuses) == [200, 503]
 
 
 def test_bodies_that_take_too_much_memory_together_are_refused(saved):
@@ -262,6 +262,14 @@ async def listening(application, **options):
         yield server.sockets[0].getsockname()[1], state
 
 
+async def until(condition, seconds=60):
+    """Wait until a condition holds."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends
+        await asyncio.sleep(0.02)
+
+
 async def large_answer(scope, receive, send):
     """An application that answers with more than the buffers of sockets hold."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % 2**25)]})
@@ -274,13 +282,13 @@ def test_a_client_that_does_not_read_is_dropped(reads):
         async with listening(large_answer, send_seconds=0.5) as (port, state):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**10)
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            await asyncio.sleep(0.2)
-            assert len(state.connections) == 1
-            for _ in range(10):
+            await reader.readline()  # the server has seen the request
+            seen, ends = 0, time.monotonic() + 60
+            while state.connections:
+                assert time.monotonic() < ends and seen < 2**24
                 if reads == "a little":
-                    await reader.read(2**10)
+                    seen += len(await reader.read(2**10))
                 await asyncio.sleep(0.1)
-            assert not state.connections
             writer.close()
 
     asyncio.run(scenario())
@@ -288,7 +296,7 @@ def test_a_client_that_does_not_read_is_dropped(reads):
 
 def test_a_client_that_reads_gets_all(saved):
     async def scenario():
-        async with listening(large_answer, send_seconds=5) as (port, _):
+        async with listening(large_answer, send_seconds=60) as (port, _):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             answer = await reader.read()
@@ -305,10 +313,11 @@ def test_a_body_that_nobody_waits_for_and_that_trickles_is_dropped(saved, path):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(path + b" HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
             assert await reader.readline()
-            for _ in range(10):
+            ends = time.monotonic() + 60
+            while state.connections:
+                assert time.monotonic() < ends
                 writer.write(b"x")
                 await asyncio.sleep(0.1)
-            assert not state.connections
             writer.close()
 
     asyncio.run(scenario())
@@ -319,7 +328,7 @@ def test_a_body_that_is_late_ends_the_connection(saved):
         async with listening(Application(saved, Limits(seconds=0.2))) as (port, _):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(HEAD + b"Content-Length: 1000\r\n\r\n{")
-            answer = await asyncio.wait_for(reader.read(), 3)  # to the end of the connection
+            answer = await asyncio.wait_for(reader.read(), 60)  # to the end of the connection
             writer.close()
         return answer
 
@@ -332,7 +341,7 @@ def test_connections_beyond_the_limit_are_refused(saved):
         async with listening(Application(saved), most_connections=3) as (port, _):
             some = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            answer = await asyncio.wait_for(reader.read(), 10)
+            answer = await asyncio.wait_for(reader.read(), 60)
             for _, other in some:
                 other.close()
             writer.close()
@@ -355,7 +364,7 @@ def test_small_answers_are_sent_at_once(saved):
     async def scenario():
         async with listening(Application(saved), connection_made=made) as (port, _):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.sleep(0.1)
+            await until(lambda: delays)
             writer.close()
 
     asyncio.run(scenario())
@@ -378,20 +387,20 @@ def test_malformed_requests_do_not_fill_the_log(folder):
     process, port = start(folder)
     try:
         for number in range(200):
-            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
                 connection.sendall(MALFORMED[number % len(MALFORMED)])
                 if number < 50:
                     time.sleep(0.01)
                     with contextlib.suppress(OSError):
                         connection.sendall(b"\0\xff\r\n\r\n")
                         connection.recv(1000)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while ask(port, "GET", "/health")[0] != 200:  # 503 while so many connections are being closed
             assert time.monotonic() < deadline
             time.sleep(0.1)
     finally:
         process.terminate()
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=300)
     assert errors == ""
 
 
@@ -418,13 +427,13 @@ def test_a_signal_waits_for_what_is_running(folder):
     with subprocess.Popen(program, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
         try:
             port = int(process.stdout.readline().rpartition(":")[2])
-            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
                 body = rows(1)
                 connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
                 assert process.stdout.readline() == "predicting\n"
                 process.send_signal(signal.SIGTERM)
                 status, content = answer_on(connection)
                 assert status == 200 and b"predictions" in content
-            assert process.wait(20) == -signal.SIGTERM
+            assert process.wait(120) == -signal.SIGTERM
         finally:
             process.kill()

@@ -96,7 +96,7 @@ def regressor(people, tmp_path_factory):
 def run(*arguments, **options):
     """Run the command in a process."""
     call = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False, **options)
 
 
 def files_of(folder):
@@ -457,7 +457,7 @@ def test_a_server_process(classifier):
             assert names == list(ROW) and json.loads(body)["classes"] == ["no", "yes"]
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=300)
 
 
 # resume
@@ -503,7 +503,7 @@ def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
                     process.communicate()
                     kills += 1
                 else:
-                    out, errors = process.communicate(timeout=60)
+                    out, errors = process.communicate(timeout=300)
                     break
             finally:
                 process.kill()

@@ -525,7 +525,7 @@ def board(tmp_path_factory):
 
     def ask(path, body=None):
         request = urllib.request.Request(f"http://127.0.0.1:{port}/data/{path}", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.read()
 
     try:
@@ -533,10 +533,10 @@ def board(tmp_path_factory):
         yield ask, trained, history
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
-def wait_for(ready, process, seconds=60):
+def wait_for(ready, process, seconds=300):
     ends = time.monotonic() + seconds
     while True:
         assert process.poll() is None, "the server has ended"

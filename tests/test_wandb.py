@@ -37,7 +37,7 @@ def inspected(folder):
     """The records of the only run in a folder."""
     (path,) = folder.glob("wandb/*run-*/run-*.wandb")
     program = os.path.join(os.path.dirname(sys.executable), "wandb")
-    done = subprocess.run([program, "leet", "inspect", "--json", path], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([program, "leet", "inspect", "--json", path], capture_output=True, text=True, timeout=300, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -108,7 +108,7 @@ def test_the_end_does_not_wait_for_the_server(tmp_path):
         dir = str(tmp_path / "run" / "files")
 
         def finish(self, exit_code):
-            release.wait(20)
+            release.wait(60)
 
     try:
         with pytest.warns(TrackerWarning, match=r"the server took more than 0.1 seconds.*wandb sync"):
