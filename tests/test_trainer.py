@@ -398,7 +398,7 @@ def test_a_bar_whose_construction_failed_disturbs_no_later_one(capsys, monkeypat
     tqdm = pytest.importorskip("tqdm").tqdm
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     half = tqdm.__new__(tqdm)  # what is left in tqdm's list of bars if its __init__ raises
-    half.disable, half.pos, half.nrows = False, 99, None  # beyond the lines of the terminal
+    half.disable, half.pos, half.nrows = False, 99, 1000  # beyond the lines of the terminal
     model, loader, optimizer = setting()
     history = train.Trainer(model, F.cross_entropy, optimizer).fit(loader, epochs=1)
     half.disable = True  # so that its end is quiet
