@@ -199,6 +199,104 @@ def test_binary_cross_entropy_of_confident_logits(dtype, target):
     np.testing.assert_allclose(x.grad.numpy(), want, tolerance, 5 * np.finfo(dtype).eps if target not in (0, 1) else 1e-44)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("target", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("pos_weight", [0.0, 0.5, 1.0, 3.0])
+def test_weighted_binary_cross_entropy_of_confident_logits(dtype, target, pos_weight, compiled):
+    """(1 − t)·log(1 + eˣ) + w·t·log(1 + e⁻ˣ), a term of weight 0 is 0; PyTorch's value is NaN where x is infinite, its
+    gradient is right."""
+    options = {"reduction": "none"}
+    x, want = (library.tensor(np.array(LOGITS, dtype), requires_grad=True) for library in (cg, torch))
+    t, w = cg.full(x.shape, target, dtype=dtype), cg.full(x.shape, pos_weight, dtype=dtype)
+
+    def step():
+        x.grad = None
+        losses = F.binary_cross_entropy_with_logits(x, t, pos_weight=w, **options)
+        losses.sum().backward()
+        return losses.detach()
+
+    function = cg.compile(step) if compiled else step
+    for _ in range(3):
+        losses = function()
+    wide = np.array(LOGITS, np.longdouble)
+    with np.errstate(all="ignore"):
+        tail = np.log1p(np.exp(-np.abs(wide)))
+        terms = [(1 - target, tail + np.maximum(wide, 0)), (target * pos_weight, tail + np.maximum(-wide, 0))]
+        value = sum(np.where(factor == 0, 0, factor * loss) for factor, loss in terms).astype(dtype)
+    np.testing.assert_allclose(losses.numpy(), value, 20 * np.finfo(dtype).eps, 1e-44)
+    wt, ww = (torch.full((len(LOGITS),), v, dtype=want.dtype) for v in (target, pos_weight))
+    torch.nn.functional.binary_cross_entropy_with_logits(want, wt, pos_weight=ww, **options).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), want.grad.numpy(), 20 * np.finfo(dtype).eps, 5 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0])
+@pytest.mark.parametrize("dtype, exponents", [(np.float32, (-100, -80, -64, 0, 64, 80, 110)), (np.float64, (-1000, -700, -530, -400, 0, 400, 530, 700, 1000))])
+def test_norms_at_every_scale(dtype, exponents, order):
+    """‖c·x‖ = c·‖x‖, and the gradient is that of x; c a power of two."""
+    x = np.random.default_rng(0).uniform(-2, 2, (7, 50)).astype(np.float32)
+    functions = {
+        "norm": lambda t: t.norm(order), "norm(rows)": lambda t: t.norm(order, 1, True),
+        "normalize": lambda t: F.normalize(t, order, 1, 0.0),
+    }  # fmt: skip
+    if order == 2:
+        functions["std"] = lambda t: t.std(0)
+    for name, function in functions.items():
+        results = []
+        for c in (1.0, *(2.0**e for e in exponents)):
+            t = cg.tensor(x.astype(dtype) * dtype(c), requires_grad=True)
+            y = function(t)
+            (y / c if name == "normalize" else y).backward(cg.ones(y.shape, dtype=dtype) * (c if name == "normalize" else 1))
+            value, gradient = y.detach().numpy() / (1 if name == "normalize" else c), t.grad.numpy() * (c if name == "normalize" else 1)
+            results.append((value, gradient))
+        for value, gradient in results[1:]:
+            np.testing.assert_allclose(value, results[0][0], 1e-5, 1e-12, err_msg=name)
+            np.testing.assert_allclose(gradient, results[0][1], 1e-4, 1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, -1.0, np.inf])
+@pytest.mark.parametrize("exponent", [-1040, -700, -400, 300, 520, 700, 1015])
+def test_clipping_of_doubles_at_every_scale(exponent, norm_type, compiled):
+    """Blocks of ordinary, huge and tiny numbers; against long double."""
+    rng = np.random.default_rng(0)
+    scales = [2.0**exponent, 2.0**exponent, 2.0 ** (exponent // 2)]
+    grads = [rng.uniform(0.5, 1, shape) * scale for shape, scale in zip(((5, 7), (5000,), ()), scales)]
+    parameters = [cg.zeros(g.shape, dtype="float64", requires_grad=True) for g in grads]
+
+    def step():
+        return cg.nn.utils.clip_grad_norm_(parameters, 1.0, norm_type)
+
+    function = cg.compile(step) if compiled else step
+    for _ in range(3):
+        for p, g in zip(parameters, grads):
+            p.grad = cg.tensor(g)
+        got = function().item()
+    wide = np.concatenate([g.astype(np.longdouble).ravel() for g in grads])
+    most = wide.max()
+    want = most if norm_type == np.inf else most * ((wide / most) ** norm_type).sum() ** (1 / np.longdouble(norm_type))
+    if want < np.finfo(np.float64).max:
+        np.testing.assert_allclose(got, float(want), 1e-9)
+        factor = min(1.0, 1.0 / (float(want) + 1e-6))
+        for p, g in zip(parameters, grads):
+            np.testing.assert_allclose(p.grad.numpy(), g * factor, 1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e-160, 1.0, 1e160, 1e300])
+@pytest.mark.parametrize("unitwise", [True, False])
+def test_adaptive_clipping_of_doubles_at_every_scale(scale, unitwise):
+    rng = np.random.default_rng(0)
+    g, w = rng.standard_normal((6, 50)) * scale, rng.standard_normal((6, 50))
+    p = cg.tensor(w, requires_grad=True)
+    p.grad = cg.tensor(g)
+    total = cg.nn.utils.clip_grad_adaptive_(p, 0.01, 1e-3, unitwise).item()
+    axis, wide = 1 if unitwise else None, g.astype(np.longdouble)
+    norm, own = (np.sqrt((a**2).sum(axis, keepdims=True)) for a in (wide, w.astype(np.longdouble)))
+    np.testing.assert_allclose(total, float(np.sqrt((wide**2).sum())), 1e-9)
+    want = wide * np.minimum(1, 0.01 * np.maximum(own, 1e-3) / norm)
+    np.testing.assert_allclose(p.grad.numpy(), want.astype(np.float64), 1e-9, 1e-322)
+
+
 def test_confident_positive_by_hand():
     x = cg.tensor([15.0], requires_grad=True)
     loss = F.binary_cross_entropy_with_logits(x, cg.ones(1))

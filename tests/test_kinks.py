@@ -91,7 +91,7 @@ SUBNORMAL = np.float32(1e-40)
 SKIPPED = {
     "var": lambda line: not np.isfinite(line).all(),
     **dict.fromkeys(("norm(0.5)", "norm(-1)"), lambda line: not np.isfinite(line).all() or SUBNORMAL in line),
-    **dict.fromkeys(("std", "norm(2)", "norm()"), lambda line: SUBNORMAL in line),
+    **dict.fromkeys(("std", "norm(2)", "norm()", "norm(3)"), lambda line: SUBNORMAL in line),
 }
 REDUCTIONS = {
     **{name: lambda m, x, name=name: getattr(m, name)(x, -1) for name in ("sum", "mean", "prod", "cumsum", "cumprod")},

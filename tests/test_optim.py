@@ -210,7 +210,10 @@ OPTIMIZERS = {
 
 def stepped(make):
     """Two parameters and their optimizer after a step."""
-    params = [cg.tensor(np.arange(1.0, 7.0, dtype=np.float32).reshape(2, 3), requires_grad=True), cg.ones(4, requires_grad=True)]
+    params = [
+        cg.tensor(np.arange(1.0, 7.0, dtype=np.float32).reshape(2, 3), requires_grad=True),
+        cg.ones(4, requires_grad=True),
+    ]
     optimizer = make(params)
     step(optimizer, params)
     return optimizer, params
@@ -295,7 +298,6 @@ BROKEN = {
     "betas of text": changed((*GROUP, "betas"), ("a", "b")),
     "a number for a flag": changed((*GROUP, "amsgrad"), 0.5),
     "a tensor less": changed((*STATE, "exp_avg"), DELETED),
-
     "another shape": changed((*STATE, "exp_avg"), lambda t: cg.ones(3, 2)),
     "a shape that broadcasts": changed((*STATE, "exp_avg"), lambda t: cg.ones(1)),
     "integers": changed((*STATE, "exp_avg"), lambda t: t.long()),
@@ -309,7 +311,6 @@ BROKEN = {
     "several steps": changed((*STATE, "step"), np.ones(2)),
     "the last entry broken": changed(("state", 1, "exp_avg_sq"), lambda t: cg.ones(5)),
 }
-
 
 
 @pytest.mark.parametrize("reason", BROKEN)
@@ -343,3 +344,32 @@ def test_pytorchs_state_is_loaded(name):
     ours.load_state_dict(theirs.state_dict())
     assert ours.param_groups[0]["lr"] == 0.1
     assert len(ours.state) == len(theirs.state) and all(entry["step"] == 1 for entry in ours.state.values())
+
+
+INFINITE = {
+    "SGD": ({}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"maximize": True}),
+    "Adam": ({}, {"weight_decay": 0.1}, {"amsgrad": True}, {"maximize": True}),
+    "AdamW": ({}, {"weight_decay": 0.0}, {"amsgrad": True}, {"maximize": True}),
+    "RMSprop": ({}, {"weight_decay": 0.1}, {"centered": True}, {"momentum": 0.9}),
+    "Adagrad": ({}, {"weight_decay": 0.1}, {"lr_decay": 0.1}),
+}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name, options", [(name, options) for name in INFINITE for options in INFINITE[name]])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_parameters_and_gradients_that_are_not_finite(name, options, dtype, compiled):
+    """As in PyTorch: an infinite parameter stays where the step is finite, and becomes NaN only where ∞ − ∞ or 0·∞ does."""
+    values = [1.0, np.inf, -np.inf, np.nan, 0.0]
+    pairs = np.array([(p, g) for p in values for g in (1.0, 0.0, -1.0, np.inf, -np.inf, np.nan)] * 3, dtype)
+    got, want = (library.tensor(pairs[:, 0].copy(), requires_grad=True) for library in (cg, torch))
+    mine, other = (
+        getattr(cg.optim, name)([got], lr=0.1, **options),
+        getattr(torch.optim, name)([want], lr=0.1, **options),
+    )
+    got.grad, want.grad = cg.tensor(pairs[:, 1]), torch.tensor(pairs[:, 1])
+    step = cg.compile(mine.step) if compiled else mine.step
+    for _ in range(4):
+        step(), other.step()
+        np.testing.assert_allclose(got.detach().numpy(), want.detach().numpy(), 1e-5, 1e-6)

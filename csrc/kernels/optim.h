@@ -1,6 +1,11 @@
 /* Optimizer steps, one launch for all parameters of a group. Formulas and defaults are those of PyTorch's
  * documentation of torch.optim. sign is −1 to maximize, else 1. */
 
+/* weight_decay·p, and 0 without weight decay, where 0·∞ would be NaN; a mask, since a condition would double the loops */
+INLINE real NAME(decayed)(real decay, real p) {
+    return decay * NAME(from_bits)(NAME(bits_of)(p) & -(bits)(decay != 0));
+}
+
 /* d = sign·g + weight_decay·p; with momentum b ← momentum·b + (1 − dampening)·d (b ← d in step 1), d = d + momentum·b
  * (Nesterov) or b; p ← p − lr·d. momentum = 0 has no b. */
 KERNEL_BODY(sgd) {
@@ -10,10 +15,10 @@ KERNEL_BODY(sgd) {
         const real *restrict g = a->g[span.tensor];
         real *restrict p = a->p[span.tensor], *restrict b = a->momentum != 0 ? a->b[span.tensor] : 0;
         if (!b)
-            for (int64_t i = span.begin; i < span.end; i++) p[i] -= lr * (sign * g[i] + decay * p[i]);
+            for (int64_t i = span.begin; i < span.end; i++) p[i] -= lr * (sign * g[i] + NAME(decayed)(decay, p[i]));
         else
             for (int64_t i = span.begin; i < span.end; i++) {
-                const real d = sign * g[i] + decay * p[i], mean = a->step == 1 ? d : momentum * b[i] + rest * d;
+                const real d = sign * g[i] + NAME(decayed)(decay, p[i]), mean = a->step == 1 ? d : momentum * b[i] + rest * d;
                 p[i] -= lr * (a->nesterov ? d + momentum * mean : mean);
                 b[i] = mean;
             }
@@ -34,7 +39,7 @@ INLINE void NAME(adam_span)(const cg_adam_args *a, cg_span span, int amsgrad) {
     real *restrict p = a->p[span.tensor], *restrict m = a->m[span.tensor], *restrict v = a->v[span.tensor];
     real *restrict largest = amsgrad ? a->largest[span.tensor] : 0;
     for (int64_t i = span.begin; i < span.end; i++) {
-        const real d = sign * g[i] + coupled * p[i], mean = beta1 * m[i] + rest1 * d;
+        const real d = sign * g[i] + NAME(decayed)(coupled, p[i]), mean = beta1 * m[i] + rest1 * d;
         const real square = beta2 * v[i] + rest2 * d * d, u = amsgrad && largest[i] > square ? largest[i] : square;
         p[i] = p[i] * keep - step_size * mean / (NAME(sqrt)(u) * root_scale + eps);
         m[i] = mean, v[i] = square;
@@ -60,7 +65,7 @@ KERNEL_BODY(rmsprop) {
         real *restrict p = a->p[span.tensor], *restrict s = a->s[span.tensor];
         real *restrict c = a->centered ? a->c[span.tensor] : 0, *restrict b = a->momentum != 0 ? a->b[span.tensor] : 0;
         for (int64_t i = span.begin; i < span.end; i++) {
-            const real d = sign * g[i] + decay * p[i];
+            const real d = sign * g[i] + NAME(decayed)(decay, p[i]);
             real square = s[i] = alpha * s[i] + rest * d * d;
             if (c) {
                 c[i] = alpha * c[i] + rest * d;
@@ -82,7 +87,7 @@ KERNEL_BODY(adagrad) {
         const real *restrict g = a->g[span.tensor];
         real *restrict p = a->p[span.tensor], *restrict s = a->s[span.tensor];
         for (int64_t i = span.begin; i < span.end; i++) {
-            const real d = sign * g[i] + decay * p[i];
+            const real d = sign * g[i] + NAME(decayed)(decay, p[i]);
             s[i] += d * d;
             p[i] -= lr * d / (NAME(sqrt)(s[i]) + eps);
         }

@@ -65,6 +65,26 @@ kl_div = pointwise("kl_div", "t·(log t − x)")
 kl_div_log = pointwise("kl_div_log", "eᵗ·(t − x)")
 
 
+@op
+def weighted(ctx: Node, weight: Array, loss: Array) -> Array:
+    """weight·loss, and 0 where the weight is 0, also if the loss is infinite."""
+    w, y = promoted(weight, loss)
+    ctx.save(w, y, spec(weight), spec(loss))
+    with np.errstate(all="ignore"):
+        return np.where((w == 0) & (np.abs(y) == np.inf), w, w * y)
+
+
+@weighted.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
+    """d weight = dy·loss, d loss = dy·weight"""
+    w, y, w_spec, y_spec = ctx.saved
+    with np.errstate(all="ignore"):
+        return (
+            unbroadcast(dy * y, w_spec) if ctx.needs[0] else None,
+            unbroadcast(dy * w, y_spec) if ctx.needs[1] else None,
+        )
+
+
 def class_rows(name: str, input: Array) -> Array:
     """Scores of shape (N, C, …) or (C) as (rows, classes)."""
     if input.ndim == 2:

@@ -188,12 +188,21 @@ whole_min.gradient(whole_gradient)
 
 
 def root_of_squares(squares: Array, x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
-    """√squares, squares = scale·Σ x²; in double if float32's squares overflow, or lose digits below its smallest normal
-    number."""
-    if x.dtype == FLOAT32 and not ((squares > 1e-30) & (squares < np.inf)).all():
-        wide = x.astype(np.float64)
-        squares = total(kernels.mul(wide, wide), axes, keepdim, scale)
-    return np.asarray(np.sqrt(squares), x.dtype)
+    """√squares, squares = scale·Σ x²; from x relative to its largest element if squares overflow, or lose digits below
+    the smallest normal number."""
+    least = 1e-30 if x.dtype == FLOAT32 else 1e-290
+    if ((squares > least) & (squares < np.inf)).all():
+        return np.asarray(np.sqrt(squares), x.dtype)
+    largest = largest_size(x, axes)
+    ratio = np.asarray(x / largest, x.dtype)
+    y = np.sqrt(total(kernels.mul(ratio, ratio), axes, True, scale)) * largest
+    return np.asarray(y, x.dtype).reshape(squares.shape)
+
+
+def largest_size(x: Array, axes: tuple[int, ...]) -> Array:
+    """The largest |x| along axes, which stay; 1 where it is 0 or not finite, so that x can be divided by it."""
+    largest = np.max(np.abs(x), axes, keepdims=True, initial=0)
+    return np.where((largest > 0) & (largest < np.inf), largest, x.dtype.type(1))
 
 
 def position(name: str, choose: Any) -> Op:
@@ -319,7 +328,12 @@ def norm(ctx: Node, input: Array, *, p: float | str | None = 2, dim: Dim = None,
         y = root_of_squares(total(kernels.mul(input, input), axes, keepdim), input, axes, keepdim)
     else:
         with np.errstate(all="ignore"):
-            y = np.sum(size**order, axes, input.dtype, keepdims=keepdim) ** input.dtype.type(1 / order)
+            powers = np.sum(size**order, axes, input.dtype, keepdims=keepdim)
+            y = powers ** input.dtype.type(1 / order)
+            if order > 1 and not ((powers > 1e-30) & (powers < np.inf)).all():
+                largest = largest_size(input, axes)
+                powers = np.sum((size / largest) ** order, axes, input.dtype, keepdims=True)
+                y = np.asarray(largest * powers ** input.dtype.type(1 / order)).reshape(y.shape)
     y = np.asarray(y, input.dtype)
     ctx.save(input, y, order, axes)
     return y

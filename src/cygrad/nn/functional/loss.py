@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cygrad._typing import Array
 from cygrad.autograd import Value, recording
-from cygrad.nn.functional.activation import logsigmoid
+from cygrad.nn.functional.activation import softplus
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops import loss as ops
 
@@ -191,8 +191,9 @@ def binary_cross_entropy_with_logits(
             return ops.bce_logits_loss(input, target, reduction=reduction)
         losses = ops.bce_logits_loss(input, target, reduction="none")
     else:
-        # (1 − t)·x + (1 + (pos_weight − 1)·t)·log(1 + e⁻ˣ)
-        losses = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
+        # (1 − t)·log(1 + eˣ) + pos_weight·t·log(1 + e⁻ˣ)
+        negative, positive = softplus(input, threshold=1e30), softplus(-input, threshold=1e30)
+        losses = ops.weighted(1 - target, negative) + ops.weighted(pos_weight * target, positive)
     return reduced(losses if weight is None else losses * weight, reduction, name)
 
 
