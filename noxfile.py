@@ -63,6 +63,10 @@ def build_instrumented(session: nox.Session, compiler: str, linker: str = "", **
     session.install(".[test,serve]", env={"CYGRAD_CFLAGS": compiler, "LDFLAGS": linker, **environment})
 
 
+def library_of_gcc(session: nox.Session, name: str) -> str:
+    return str(session.run("gcc", f"-print-file-name={name}", external=True, silent=True)).strip()
+
+
 @nox.session(default=False)
 def sanitize(session: nox.Session) -> None:
     """Run the suite, or the command after ``--``, with kernels and Cython modules under ASan and UBSan.
@@ -73,7 +77,8 @@ def sanitize(session: nox.Session) -> None:
     pool = "" if session.env.get("CYGRAD_POOL") else " -DCG_POOL_BYTES=INT64_MAX"
     sanitizers = "-fsanitize=address,undefined -fno-sanitize-recover=all"
     build_instrumented(session, f"{sanitizers} -fno-omit-frame-pointer -O1 -g1{pool}", sanitizers)
-    runtime = str(session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True)).strip()
+    # PyTorch throws exceptions of C++, for which libasan needs libstdc++ from the start.
+    runtime = f"{library_of_gcc(session, 'libasan.so')} {library_of_gcc(session, 'libstdc++.so')}"
     # Python keeps what it has allocated until it exits, and its own allocator would hide the ends of its blocks.
     # Tests let a child die of a signal, and ask for more memory than there is; some expect the pool, or a speed.
     options = "detect_leaks=0:handle_segv=0:allocator_may_return_null=1"
@@ -81,6 +86,18 @@ def sanitize(session: nox.Session) -> None:
     left_out = "not memory_pool and not in_a_second"
     command = session.posargs or ["pytest", "-n", "auto", "-k", left_out]
     session.run("python", "-m", *command, env=environment)
+
+
+@nox.session(default=False)
+def races(session: nox.Session) -> None:
+    """Run threads that share the engine, with kernels and Cython modules under ThreadSanitizer.
+
+    Nothing of CPython is instrumented, so nothing of it has to be suppressed.
+    """
+    build_instrumented(session, "-fsanitize=thread -fno-omit-frame-pointer -O1 -g1", "-fsanitize=thread")
+    environment = {"LD_PRELOAD": library_of_gcc(session, "libtsan.so"), "PYTHONMALLOC": "malloc"}
+    # ThreadSanitizer's memory layout allows no address randomization, or little.
+    session.run("setarch", "-R", "python", "-m", "tests.raced", *session.posargs, env=environment, external=True)
 
 
 @nox.session(default=False)

@@ -11,13 +11,14 @@ import sysconfig
 DEBUG = bool(os.environ.get("CYGRAD_DEBUG"))
 EXTRA = os.environ.get("CYGRAD_CFLAGS", "").split()
 
-# Keep symbols where debug information is asked for; otherwise install what the published wheel has.
-STRIP = sys.platform == "linux" and not DEBUG and "-g" not in EXTRA
+# Keep symbols where debug information is asked for, or a sanitizer, which names them; otherwise install what the
+# published wheel has.
+SANITIZED = any(["-fsanitize" in flag for flag in EXTRA])
+STRIP = sys.platform == "linux" and not DEBUG and not SANITIZED and "-g" not in EXTRA
 
 # A write behind an array on the stack ends the process instead of returning to a forged address; a copy of a wrong size
 # into an array of known size does too; the table of imported functions is read-only. Sanitizers check more, and take
 # _FORTIFY_SOURCE's place. clang-cl does on Windows what /GS does, without a flag.
-SANITIZED = any(["-fsanitize" in flag for flag in EXTRA])
 HARDENED = [] if sys.platform == "win32" else ["-fstack-protector-strong", "-U_FORTIFY_SOURCE"]
 HARDENED += [] if sys.platform == "win32" or SANITIZED else ["-D_FORTIFY_SOURCE=3"]
 HARDENED += ["-fstack-clash-protection"] if sys.platform == "linux" else []

@@ -117,7 +117,9 @@ def test_python_that_changed_its_mind_is_found():
     for _ in range(4):
         step(cg.ones(3))
     state.late = True
-    with pytest.raises(RuntimeError, match=r"compile: .*step has tanh now where exp was recorded, as event 1; it depends on"):
+    with pytest.raises(
+        RuntimeError, match=r"compile: .*step has tanh now where exp was recorded, as event 1; it depends on"
+    ):
         step(cg.ones(3))
     state.late, state.shift = False, 2.0
     with pytest.raises(RuntimeError, match="mul, recorded as event 0, differs from eager mode in 3 of 3 elements"):
@@ -149,7 +151,9 @@ def test_a_snapshot_puts_everything_back():
 
     def state():
         arrays = [t.tolist() for t in layer.state_dict().values()]
-        return str([arrays, layer.training, layer.weight.grad, optimizer.state_dict(), scheduler.last_epoch, kept]), generator.get_state().tolist()
+        return str(
+            [arrays, layer.training, layer.weight.grad, optimizer.state_dict(), scheduler.last_epoch, kept]
+        ), generator.get_state().tolist()
 
     before, snapshot = state(), Snapshot(everything)
     layer(cg.randn(4, 3, generator=generator)).sum().backward()
@@ -162,3 +166,46 @@ def test_a_snapshot_puts_everything_back():
     assert state() != before
     snapshot.restore()
     assert state() == before
+
+
+class Whole(dict):
+    """A dict that does not let go of its first items."""
+
+    def __delitem__(self, key):
+        assert key not in self.whole
+        super().__delitem__(key)
+
+    def pop(self, key, default=None):
+        raise AssertionError(f"{key} was missing for a moment")
+
+    def clear(self):
+        raise AssertionError("it was empty for a moment")
+
+
+def test_attributes_are_put_back_without_a_moment_in_which_they_are_missing():
+    container = Whole(a=1, b=2)
+    container.whole = set(container)
+    before = Snapshot([container])
+    container["a"], container["c"] = 5, 6
+    before.restore_containers()
+    assert list(container.items()) == [("a", 1), ("b", 2)]
+
+
+def test_attributes_that_a_step_deletes_are_put_back_in_their_order():
+    container = {"a": 1, "b": 2, "c": 3}
+    before = Snapshot([container])
+    del container["a"], container["c"]
+    container["a"] = 4
+    before.restore_containers()
+    assert list(container.items()) == [("a", 1), ("b", 2), ("c", 3)]
+
+
+def test_only_arrays_that_changed_are_written_when_they_are_put_back():
+    same, changed = np.array([[np.nan, -0.0], [1, 2]], np.float32)[:, ::-1], np.array([0.0, 1.0])
+    objects = np.array([None, "text"], object)
+    before = Snapshot([same, changed, objects])
+    same.flags.writeable = False  # a write would raise; another thread may be reading
+    changed[0], objects[0] = -0.0, 1
+    before.restore()
+    assert not np.signbit(changed[0])
+    assert objects[0] is None
