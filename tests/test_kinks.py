@@ -241,3 +241,42 @@ def test_gradients_have_the_dtype_of_the_input(name, dtypes, compiled):
         step(torch, want)
         assert x.grad.dtype == dtypes[0]
         np.testing.assert_allclose(x.grad.numpy(), want.grad.numpy(), 1e-5, 1e-6)
+
+
+ALONG = {
+    **{name: lambda m, x, dim, name=name: getattr(m, name)(x, dim) for name in ("argmax", "argmin", "amax", "amin", "all", "any", "sum", "prod", "cumsum", "logsumexp")},
+    **{f"{name}(dim)": lambda m, x, dim, name=name: getattr(m, name)(x, dim)[0] for name in ("max", "min", "sort")},
+    **{f"{name}(dim, keepdim)": lambda m, x, dim, name=name: getattr(m, name)(x, dim, keepdim=True)[1] for name in ("max", "min")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3), (0, 0)])
+@pytest.mark.parametrize("name", ALONG)
+def test_an_empty_batch_has_a_result_and_an_empty_dimension_an_error(name, shape):
+    """PyTorch's shape, or its kind of error."""
+    for dim in range(-len(shape), len(shape)):
+        results = []
+        for library in (cg, torch):
+            try:
+                results.append(tuple(ALONG[name](library, library.zeros(shape), dim).shape))
+            except IndexError:
+                results.append(IndexError)
+        assert results[0] == results[1], dim
+
+
+@pytest.mark.parametrize("exponent", [1, 1.0, True, np.float32(1), "tensor", "tensor of integers", "one each"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_a_power_is_a_new_tensor(exponent, dtype):
+    tensors = {"tensor": cg.tensor(1.0), "tensor of integers": cg.tensor(1), "one each": cg.tensor([1, 1])}
+    x = cg.tensor([2, 3], dtype=dtype)
+    y = x ** tensors.get(exponent, exponent)
+    y.zero_()
+    assert x.tolist() == [2, 3]
+
+
+def test_a_write_to_a_power_leaves_the_input_and_its_gradient_alone():
+    x = cg.tensor([2.0, 3.0], requires_grad=True)
+    y = x**1
+    y.mul_(2)
+    y.sum().backward()
+    assert x.tolist() == [2.0, 3.0] and x.grad.tolist() == [2.0, 2.0]

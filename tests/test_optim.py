@@ -373,3 +373,38 @@ def test_parameters_and_gradients_that_are_not_finite(name, options, dtype, comp
     for _ in range(4):
         step(), other.step()
         np.testing.assert_allclose(got.detach().numpy(), want.detach().numpy(), 1e-5, 1e-6)
+
+
+WITH_STATE = [
+    lambda p: cg.optim.SGD(p, 0.1, momentum=0.9), lambda p: cg.optim.Adam(p, 0.1), lambda p: cg.optim.AdamW(p, 0.1, amsgrad=True),
+    lambda p: cg.optim.RMSprop(p, 0.1, momentum=0.5, centered=True), lambda p: cg.optim.Adagrad(p, 0.1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", WITH_STATE)
+@pytest.mark.parametrize("where", ["nowhere", "added", "all", "one"])
+def test_none_in_a_state_is_no_tensor(make, where, tmp_path):
+    """It is saved, loaded and left out; a state that lacks some of its tensors is refused, one without any starts anew."""
+    p = cg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = make([p])
+    p.grad = cg.tensor([1.0, -1.0])
+    optimizer.step()
+    names = [name for name in optimizer.state[p] if name != "step"]
+    changes = {"nowhere": [], "added": ["extra"], "all": names, "one": names[:1]}[where]
+    optimizer.state[p].update(dict.fromkeys(changes))
+    cg.save(optimizer.state_dict(), tmp_path / "state.npz")
+    saved = cg.load(tmp_path / "state.npz")
+    other = make([cg.tensor([1.0, 2.0], requires_grad=True)])
+    if where == "one" and len(names) > 1:
+        before = other.state_dict()
+        with pytest.raises(ValueError, match=f"load_state_dict: .* {names[0]} is missing"):
+            other.load_state_dict(saved)
+        assert other.state_dict() == before
+        return
+    other.load_state_dict(saved)
+    (q,) = other.param_groups[0]["params"]
+    assert None not in other.state[q].values()
+    assert set(other.state[q]) == {"step", *names} - set(changes)
+    q.grad = cg.tensor([1.0, -1.0])
+    other.step()
+    assert set(other.state[q]) == {"step", *names} and np.isfinite(q.detach().numpy()).all()

@@ -20,7 +20,7 @@ A module of this folder with a subclass of `Fuzzer` and the line `FUZZERS = [MyF
     show(case)      the case as a program of about ten lines that fails
 
 and may set `requires` (modules without which it is skipped; they are imported before the first fork, so import PyTorch and other
-slow ones inside functions), `timeout` (seconds of a case), `memory` (bytes a case may ask for),
+slow ones inside functions), `optional` (modules that are imported there if they are installed), `timeout` (seconds of a case), `memory` (bytes a case may ask for),
 `batch` (cases per child) and `quick` (cases in the ordinary suite: about three seconds). `start()` is called once in each child
 before its first case. `self.counts["…"] += 1` in `run` counts kinds of cases for the report: look at it, a fuzzer whose cases
 are all refused finds nothing. If a case is a list of source lines, derive from `ScriptFuzzer`, which has `run`, `shrink` and

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import inspect
 import random
 import re
@@ -22,7 +23,7 @@ import cygrad as cg
 from cygrad import data, nn, optim
 from cygrad.data import augment
 from tests.fuzz.fuzzer import Fuzzer
-from tests.fuzz.values import NAMES, a_tensor, argument, odd
+from tests.fuzz.values import NAMES, SHAPES, a_tensor, an_index, argument, odd
 
 DOCUMENTED = (TypeError, ValueError, IndexError, RuntimeError, NotImplementedError, OverflowError, MemoryError)
 UNDOCUMENTED = (RecursionError, UnicodeError)
@@ -35,9 +36,14 @@ OMITTED = {
     "x.data_ptr", "x.graph", "cg.data", "cg.show_config", "data.warn_of_leakage",
 }  # fmt: skip
 
+ENDLESS = {"max_iter", "max_fun"}  # of estimators; odd values are among the ordinary ones
+
+INDEXED = {"F.embedding", "F.one_hot"}
+
 DUNDERS = ["__getitem__", "__setitem__", "__add__", "__radd__", "__mul__", "__truediv__", "__rtruediv__", "__pow__", "__matmul__", "__rmatmul__", "__mod__", "__floordiv__",
            "__and__", "__iadd__", "__imul__", "__isub__", "__lt__", "__eq__", "__contains__", "__len__", "__iter__", "__bool__", "__float__", "__int__", "__index__",
            "__array__", "__deepcopy__", "__repr__", "__format__", "__invert__", "__neg__", "__reduce__"]  # fmt: skip
+ESTIMATORS = ["MLPClassifier", "MLPRegressor"]
 SETTABLE = ["grad", "requires_grad", "data", "array"]
 
 
@@ -55,6 +61,8 @@ def targets() -> list[str]:
             for n in module.__all__
             if callable(getattr(module, n)) and not isinstance(getattr(module, n), np.dtype)
         ]
+    if importlib.util.find_spec("sklearn") is not None:
+        found += [f"estimators().{name}" for name in ESTIMATORS]
     found += [f"x.{n}" for n in dir(cg.Tensor) if n[0] != "_" and callable(getattr(cg.Tensor, n))]
     found += [f"x.{n}" for n in DUNDERS] + [f"x.{n} =" for n in SETTABLE]
     found += ["cg.autograd.backward", "cg.autograd.grad"]
@@ -78,7 +86,7 @@ def parameters(target: str) -> tuple[tuple[str, bool, bool], ...]:
     for p in signature:
         if p.kind is p.VAR_POSITIONAL:
             result += [(p.name, True, False)] * 2
-        elif p.kind is not p.VAR_KEYWORD:
+        elif p.kind is not p.VAR_KEYWORD and p.name != "verbose":
             result.append((p.name, p.default is p.empty, p.kind is p.KEYWORD_ONLY))
     return tuple(result)
 
@@ -119,6 +127,7 @@ class Arguments(Fuzzer[Call]):
     quick = 1500
     batch = 400
     memory = 1 << 30
+    optional = ("cygrad.sklearn",)
 
     def start(self) -> None:
         warnings.simplefilter("ignore")
@@ -126,16 +135,24 @@ class Arguments(Fuzzer[Call]):
 
     def case(self, rng: random.Random) -> Call:
         target = rng.choice(targets())
+        if rng.random() < 0.02:  # targets of which most calls are refused
+            target = rng.choice([t for t in targets() if t in INDEXED or t.startswith("estimators()")])
         oddness = rng.choice([0.0, 0.15, 0.3, 0.3, 0.6])
         receiver = a_tensor(rng) if target.startswith("x.") else ""
         args, kwargs = [], []
         for name, required, by_name in parameters(target):
+            if (
+                target.startswith("estimators()") and rng.random() < 0.8
+            ):  # of so many parameters, one is refused nearly always
+                continue
             if not required and rng.random() < 0.65:
                 by_name = True
                 if rng.random() < 0.75:
                     continue
             by_name = by_name or bool(kwargs)
-            text = argument(rng, name, oddness)
+            text = argument(rng, name, 0.0 if name in ENDLESS else oddness)
+            if target in INDEXED and name in ("input", "tensor", "weight") and rng.random() < 0.7:
+                text = f"tensor({rng.choice(SHAPES)})" if name == "weight" else an_index(rng)
             kwargs.append((name, text)) if by_name else args.append(text)
         if rng.random() < 0.03:
             args.append(odd(rng))
@@ -148,6 +165,14 @@ class Arguments(Fuzzer[Call]):
         kind, name = target.rsplit(".", 1)
         if kind == "nn" and name not in ("Parameter", "ModuleList", "ModuleDict", "ParameterList"):
             return f"r = r({a_tensor(rng)}{', ' + odd(rng) if 'Loss' in name else ''})"
+        if kind == "estimators()":
+            X, y, weight = (argument(rng, name, rng.choice([0.0, 0.1])) for name in ("X", "y", "sample_weight"))
+            others = argument(rng, "X", 0.3)
+            asked = {
+                "MLPClassifier": ["predict({})", "predict_proba({})", "predict_log_proba({})"], "MLPRegressor": ["predict({})"],
+            }[name]  # fmt: skip
+            fit = rng.choice(["fit", "fit", "partial_fit"])
+            return f"r.{fit}({X}, {y}, {weight}); r.{rng.choice([*asked, f'score({{}}, {y})']).format(others)}"
         if kind == "optim.lr_scheduler":
             return "r.step(); r.step()"
         if kind == "augment":
@@ -196,6 +221,8 @@ class Arguments(Fuzzer[Call]):
                 return ""
             return f"leaks {type(error).__name__}: {case.target}\n{error}\n{where(error)}"
         except BaseException as error:
+            if str(error) == f"This {case.name!r} has no attribute 'partial_fit'":  # with lbfgs, as in scikit-learn
+                return ""
             return f"leaks {type(error).__name__}: {case.target}\n{error}\n{where(error)}"
         return None
 

@@ -20,6 +20,7 @@ class Fuzzer(Generic[Case]):
 
     name: str
     requires: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     timeout = 20.0
     memory = 4 << 30
     batch = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import time
@@ -53,8 +54,9 @@ def identity(message: str) -> str:
 
 def hunt(fuzzer: Fuzzer[Any], seed: int, first: int, cases: int, until: float, shrinking: float = 30.0) -> Report:
     """Try cases `first` to `first + cases - 1` of a seed, or as many as time allows."""
-    for name in fuzzer.requires:
-        importlib.import_module(name)  # once, for all children
+    for name in (*fuzzer.requires, *fuzzer.optional):
+        with contextlib.suppress(ImportError):  # of the optional ones
+            importlib.import_module(name)  # once, for all children
     report, number, last = Report(fuzzer.name), first, first + cases
     began = time.monotonic()
     while number < last and time.monotonic() < until and len(report.findings) < ENOUGH:

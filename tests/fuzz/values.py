@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from types import SimpleNamespace
 from typing import Any
@@ -136,6 +137,11 @@ def optimizer() -> optim.Optimizer:
     return optim.SGD(model().parameters(), lr=0.1)
 
 
+def estimators() -> Any:
+    """The module of the estimators, which imports scikit-learn."""
+    return importlib.import_module("cygrad.sklearn")
+
+
 def linear(*args: Any) -> nn.Module:
     return nn.Linear(3, 2).double()
 
@@ -143,7 +149,7 @@ def linear(*args: Any) -> nn.Module:
 NAMES: dict[str, Any] = {
     "cg": cg, "np": np, "nn": nn, "F": F, "optim": optim, "data": data, "augment": augment, "inf": inf, "nan": nan,
     "SimpleNamespace": SimpleNamespace,
-    **{f.__name__: f for f in (array, tensor, node, freed, uninitialized, Forgetful, Heir, Rude, Forgotten, nested, cyclic, model, optimizer, linear)},
+    **{f.__name__: f for f in (array, tensor, node, freed, uninitialized, Forgetful, Heir, Rude, Forgotten, nested, cyclic, model, optimizer, estimators, linear)},
 }  # fmt: skip
 
 
@@ -219,6 +225,11 @@ def a_tensor(rng: random.Random) -> str:
     return f"tensor({', '.join(parts)})"
 
 
+def an_index(rng: random.Random) -> str:
+    """Integers below 3 in any shape, as embeddings take them."""
+    return f"tensor({rng.choice(SHAPES)}, dtype='int64')"
+
+
 def an_array(rng: random.Random) -> str:
     dtype = rng.choice(DTYPES + ALIEN_DTYPES)
     return f"array({rng.choice(SHAPES)}, {dtype}, {rng.choice(list(LAYOUT))!r})"
@@ -250,7 +261,10 @@ POOLS: list[tuple[str, list[str]]] = [  # names of parameters, and what they may
     ("dtype", DTYPE_OBJECTS[:6]),
     ("device", ["'cpu'", "None"]),
     ("reduction", ["'mean'", "'sum'", "'none'"]),
-    ("p momentum lr eps weight_decay beta label_smoothing rtol atol alpha gamma delta rho", UNIT),
+    (
+        "learning_rate_init power_t tol beta_1 beta_2 epsilon dropout p momentum lr eps weight_decay beta label_smoothing rtol atol alpha gamma delta rho",
+        UNIT,
+    ),
     (
         "n m k chunks repeats steps num_features in_features out_features num_classes num_embeddings embedding_dim batch_size",
         COUNTS,
@@ -278,6 +292,22 @@ POOLS: list[tuple[str, list[str]]] = [  # names of parameters, and what they may
     ("schedulers", ["[optim.lr_scheduler.StepLR(optimizer(), 1)]"]),
     ("function", ["lambda x: x"]),
     ("betas", ["(0.9, 0.99)"]),
+    ("hidden_layer_sizes", ["(3,)", "2", "()", "(2, 2)"]),
+    ("activation", ["'relu'", "'tanh'", "'logistic'", "['relu', 'tanh']"]),
+    ("solver", ["'adam'", "'sgd'", "'lbfgs'"]),
+    ("learning_rate", ["'constant'", "'adaptive'", "'invscaling'"]),
+    ("max_iter max_fun", ["1", "2", "0", "-1", "1.5", "None", "'a'"]),
+    ("norm", ["None", "'batch'", "'layer'"]),
+    ("loss", ["'squared_error'", "'poisson'"]),
+    ("early_stopping warm_start nesterovs_momentum", FLAGS),
+    ("class_weight", ["None", "'balanced'", "{0: 1.0, 1: 2.0}"]),
+    ("random_state", ["0", "None"]),
+    ("callbacks", ["None", "[]"]),
+    ("clip", ["None", "1.0", "('value', 0.5)"]),
+    ("validation_fraction", ["0.1", "0.5"]),
+    ("X", ["array((12, 3))", "array((12, 3), 'float32', 'spread')", "array((12, 3), layout='columns')"]),
+    ("y", ["array((12,), 'int64')", "array((12,))", "array((12, 2))", "array((12,), 'U3')"]),
+    ("sample_weight", ["None", "array((12,), fill=1.0)"]),
     ("transforms", ["[augment.GaussianNoise(0.1)]"]),
 ]
 TENSORS = {"input", "self", "other", "tensor", "tensors", "a", "b", "vec", "vec2", "mat2", "data", "src", "x"}

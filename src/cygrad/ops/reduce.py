@@ -138,6 +138,8 @@ def extreme(name: str, kernel: Any, of_integers: Any, prefix: str = "") -> Op:
     def forward(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
         axes = checked_axes(name, dim, input.ndim)
         if reduced_size(input.shape, axes) == 0:
+            if dim is not None:
+                raise IndexError(f"{name}: cannot reduce over the empty dimension {dim} of shape {input.shape}")
             raise ValueError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
         if is_real(input):
             y = kernel(*made_adjacent(input, axes))
