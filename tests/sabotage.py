@@ -35,6 +35,8 @@ def shift(result: Any) -> Any:
         return ~result
     if isinstance(result, np.ndarray) and result.dtype.kind in "iu":
         return result + result.dtype.type(1)
+    if isinstance(result, cygrad.Tensor) and result.array.dtype.kind == "f":
+        return result * 1.02 + 0.01
     if isinstance(result, tuple):
         first = next((i for i, part in enumerate(result) if part is not None), None)
         return tuple(shift(part) if i == first else part for i, part in enumerate(result))
@@ -129,7 +131,13 @@ def broken_kernels(how: Callable[..., Any], backward: bool) -> Iterator[None]:
 @contextlib.contextmanager
 def broken_ops(how: Callable[..., Any], backward: bool) -> Iterator[None]:
     """Break the gradient rules of all ops, or their forward functions."""
-    field = "rule" if backward else "forward"
+    with broken_field("rule" if backward else "forward", how):
+        yield
+
+
+@contextlib.contextmanager
+def broken_field(field: str, how: Callable[..., Any]) -> Iterator[None]:
+    """Break one kind of functions of all ops."""
     originals = [(op, getattr(op, field)) for op in all_ops() if getattr(op, field) is not None]
     for op, function in originals:
         setattr(op, field, lambda ctx, *a, _function=function, **k: how(lambda *b, **l: _function(ctx, *b, **l), *a, **k))

@@ -84,9 +84,20 @@ def test_second_backward_needs_retain_graph():
         y.backward()
 
 
-def test_create_graph_is_refused():
-    with pytest.raises(NotImplementedError, match="gradients of gradients"):
-        (leaf(1) * 2).sum().backward(create_graph=True)
+def test_create_graph_needs_a_definition():
+    double = cg.autograd.Op("double", lambda ctx, x: 2 * x)
+    double.gradient(lambda ctx, dy: 2 * dy)
+    with pytest.raises(NotImplementedError, match=r"double: its gradient can't be differentiated \(create_graph=True\)"):
+        double(leaf(1)).sum().backward(create_graph=True)
+
+
+def test_only_the_nodes_between_outputs_and_inputs_are_visited():
+    refusing = cg.autograd.Op("refusing", lambda ctx, x: x.copy())
+    refusing.gradient(lambda ctx, dy: pytest.fail("visited"))
+    x, w = leaf(2), leaf(3)
+    y = x * refusing(w)
+    (gradient,) = cg.autograd.grad(y.sum(), x)
+    assert gradient.tolist() == [3]
 
 
 def test_grad_leaves_leaves_alone_and_reaches_inner_tensors():

@@ -37,8 +37,8 @@ def changing(array, number):
     return flat.reshape(array.shape)
 
 
-def step_of(row, sample):
-    """A step of one op, forward and backward, and the arrays of its inputs."""
+def inputs_of(row, sample):
+    """The arguments of a sample as tensors; pairs of each tensor's array and the sample's; and those with a gradient."""
     memory = []
 
     def to_tensor(array):
@@ -49,6 +49,12 @@ def step_of(row, sample):
     args = [convert(a, to_tensor) for a in sample.args]
     kwargs = {k: convert(v, to_tensor) for k, v in sample.kwargs.items()}
     leaves = [x for x in flatten([*args, *kwargs.values()]) if getattr(x, "requires_grad", False)]
+    return args, kwargs, memory, leaves
+
+
+def step_of(row, sample):
+    """A step of one op, forward and backward, and the arrays of its inputs."""
+    args, kwargs, memory, leaves = inputs_of(row, sample)
 
     def step():
         for leaf in leaves:

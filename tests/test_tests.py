@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cygrad import _kernels as kernels
-from tests import sabotage, test_ops
+from tests import sabotage, test_double_backward, test_ops
 from tests.op_db import ROWS
+from tests.test_double_backward import KINKED
 
 with_reference = [row for row in ROWS if row.reference is not None]
 with_torch = [row for row in ROWS if row.torch is not None]
@@ -63,6 +64,30 @@ def test_differences_notice_a_wrong_gradient(row):
     assert_notices(
         sabotage.broken_ops(sabotage.wrong_value, BACKWARD), test_ops.test_gradient_agrees_with_differences, row
     )
+
+
+@rows(test_double_backward.DIFFERENTIABLE)
+def test_comparison_with_the_rule_notices_a_wrong_definition(row):
+    assert_notices(
+        sabotage.broken_field("definition_rule", sabotage.wrong_value),
+        test_double_backward.test_a_definition_gives_what_the_gradient_rule_gives, row, row.dtypes[0],
+    )
+
+
+@rows([row for row in test_double_backward.DIFFERENTIABLE if np.float64 in row.dtypes and row.name not in KINKED])
+def test_second_differences_notice_a_wrong_definition(row):
+    assert_notices(
+        sabotage.broken_field("definition_rule", curved),
+        test_double_backward.test_second_derivatives_agree_with_finite_differences, row,
+    )
+
+
+def curved(function, *args):
+    """The gradients of a definition, with a slope that they do not have: g + ⅒·Σ upstream²."""
+    upstream = sum([(value * value).sum() for value in args if value is not None and value.array.dtype.kind == "f"])
+    results = function(*args)
+    bent = [None if g is None else g + 0.1 * upstream for g in (results if isinstance(results, tuple) else (results,))]
+    return tuple(bent) if isinstance(results, tuple) else bent[0]
 
 
 @rows(copying)

@@ -36,12 +36,13 @@ cdef class Node:
     cdef object __weakref__
 
     cpdef tuple input_gradients(self, list upstream)
+    cpdef tuple defined_gradients(self, list upstream)
     cpdef free(self)
 
 
 cdef class Op:
     cdef public str name
-    cdef public object forward, rule
+    cdef public object forward, rule, definition_rule
     cdef public Py_ssize_t inputs, required
     cdef public tuple names
     cdef public object __doc__, __name__
@@ -79,6 +80,11 @@ cdef active_recorder()
 cdef tuple arrange(Op op, tuple args, dict options)
 
 cdef tuple as_arrays(tuple results)
+
+cdef int check_before_rule(Node node) except -1
+
+cdef int check_result_count(Node node, tuple results) except -1
+
 
 cpdef materialized(Node node, upstream)
 
@@ -144,12 +150,23 @@ cdef int connect_view(Value value, Value base, positions) except -1
 
 cdef int write_through(Value value, Value base, Value result) except -1
 
+cdef tuple walk(outputs, upstream, bint retain_graph, dict wanted, bint create_graph)
+
 @cython.locals(
-    value=Value, node=Node, received=list, results=tuple, saved=tuple, edges=list, indices=list, leaves=dict,
-    shared=set, arrived=dict, pending=dict, waiting=list, index=cython.Py_ssize_t, number=cython.Py_ssize_t,
-    anomaly=bint, owned=bint,
+    value=Value, node=Node, received=list, results=tuple, saved=tuple, edges=list, indices=list, needs=list,
+    leaves=dict, shared=set, arrived=dict, pending=dict, waiting=list, index=cython.Py_ssize_t,
+    number=cython.Py_ssize_t, anomaly=bint, owned=bint,
 )
-cdef tuple walk(outputs, upstream, bint retain_graph, dict wanted)
+cdef tuple carry(outputs, upstream, bint retain_graph, dict wanted, dict leads, bint create_graph)
+
+cdef tuple gradients_at(Node node, list received, list needs, bint create_graph)
+
+@cython.locals(node=Node)
+cdef dict leading_to(dict wanted, outputs)
+
+cpdef depth_of(Node node)
+
+cdef plus(a, b)
 
 cdef bint is_new(array, list received, tuple saved, tuple results)
 

@@ -11,6 +11,7 @@ This file is plain Python. The build compiles it with the C types that engine.px
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -179,15 +180,58 @@ class Node:
         check_node(self)
         return tuple(zip(self.edges, self.indices or [0] * len(self.edges)))
 
+    def input(self, number: int, array: Array, dtype: Any = None) -> Any:
+        """Input `number`, at its position in the graph, for a definition; `array` are its elements as they were saved,
+        converted from `dtype` where that is given and another."""
+        check_node(self)
+        edge, converted = self.edges[number], dtype is not None and dtype != array.dtype
+        if edge is None:
+            return wrap(array)
+        if isinstance(edge, Node):
+            value: Any = wrap(array).to(dtype) if converted else wrap(array)
+            attach(value, edge, 0 if self.indices is None else self.indices[number])
+            return value.to(array.dtype) if converted else value
+        if converted:
+            leaf: Any = edge
+            return leaf.to(array.dtype)
+        if arrays.root(edge.array) is not arrays.root(array):
+            raise RuntimeError(
+                f"{self.op.name}: the memory of input {number} was replaced between forward and backward, so that "
+                "its gradient can't be differentiated"
+            )
+        return edge
+
+    def output(self, array: Array, number: int = 0) -> Any:
+        """Output `number`, at its position in the graph, for a definition; `array` are its elements as they were
+        saved."""
+        check_node(self)
+        value = wrap(array)
+        attach(value, self, number)
+        return value
+
+    def defined_gradients(self, upstream: list[Any]) -> tuple[Any, ...]:
+        """The gradient of each input as a value that can be differentiated, from that of each output."""
+        check_node(self)
+        check_before_rule(self)
+        definition = self.op.definition_rule
+        if definition is None:
+            raise NotImplementedError(
+                f"{self.op.name}: its gradient can't be differentiated (create_graph=True); only an op with a "
+                "definition in differentiable ops has second derivatives"
+            )
+        if self.op.materialize and self.outputs is not None:
+            zeros = [wrap(np.zeros(shape, dtype)) for shape, dtype in self.outputs]
+            upstream = [zero if value is None else value for zero, value in zip(zeros, upstream)]
+        results = definition(self, *upstream)
+        if not isinstance(results, tuple):
+            results = (results,)
+        check_result_count(self, results)
+        return results
+
     def input_gradients(self, upstream: list[Array | None]) -> tuple[Array | None, ...]:
         """The gradient of each input, from the gradient of each output."""
         check_node(self)
-        if self.freed:
-            raise RuntimeError(
-                f"{self.op.name}: backward was called a second time through a graph that the first call freed; "
-                "pass retain_graph=True to the first call"
-            )
-        check_saved_versions(self.op, self.saved_versions)
+        check_before_rule(self)
         rule = self.op.rule
         if rule is None:
             raise NotImplementedError(f"{self.op.name}: this op has no gradient rule")
@@ -202,10 +246,7 @@ class Node:
             results = rule(self, *upstream)
         if not isinstance(results, tuple):
             results = (results,)
-        if len(results) != len(self.edges):
-            raise RuntimeError(
-                f"{self.op.name}: its gradient rule returned {len(results)} gradients for {len(self.edges)} inputs"
-            )
+        check_result_count(self, results)
         return as_arrays(results)
 
     def free(self) -> None:
@@ -221,6 +262,29 @@ def check_node(node: Node) -> None:
     """Raise RuntimeError unless the node was made by the engine."""
     if node is None or node.op is None:
         raise not_initialized(node)
+
+
+def check_before_rule(node: Node) -> None:
+    """Raise if the node was freed, or if memory that it saved was written to since."""
+    if node.freed:
+        raise RuntimeError(
+            f"{node.op.name}: backward was called a second time through a graph that the first call freed; "
+            "pass retain_graph=True to the first call"
+        )
+    check_saved_versions(node.op, node.saved_versions)
+
+
+def check_saved(node: Node) -> None:
+    """Raise if memory that the node saved was written to since."""
+    check_saved_versions(node.op, node.saved_versions)
+
+
+def check_result_count(node: Node, results: tuple[Any, ...]) -> None:
+    """Raise unless there is one gradient for each input."""
+    if len(results) != len(node.edges):
+        raise RuntimeError(
+            f"{node.op.name}: its gradient rule returned {len(results)} gradients for {len(node.edges)} inputs"
+        )
 
 
 def as_arrays(results: tuple[Any, ...]) -> tuple[Array | None, ...]:
@@ -254,7 +318,8 @@ class Op:
     """A forward function on arrays, its gradient rule, and the public function made of both.
 
     ``forward(ctx, *arrays, **options)`` returns an array or a tuple of arrays; ``rule(ctx, *upstream)`` returns
-    one gradient for each tensor: a new array, an upstream array itself, a view, or None. Called with values, an op
+    one gradient for each tensor: a new array, an upstream array itself, a view, or None. A ``definition`` is a second
+    gradient rule, on tensors and in differentiable ops, for gradients of gradients. Called with values, an op
     computes and, where a gradient is wanted, records a node. The forward's parameters before "/" are ctx and the
     tensors (or None, or numbers), those after it options; without "/", options are the keyword-only parameters. A
     caller may pass both by position or by name. As an attribute of a class, an op is a method.
@@ -266,6 +331,7 @@ class Op:
         self.name = name
         self.forward = forward
         self.rule: Rule | None = None
+        self.definition_rule: Rule | None = None
         self.materialize = True  # whether the rule receives zeros, not None, for outputs without a gradient
         self.opaque = False  # whether it may have effects that no recorder sees, so that programs call it again
         self.inputs = -1 if takes_any_number else (code.co_posonlyargcount or code.co_argcount) - 1
@@ -278,6 +344,13 @@ class Op:
     def gradient(self, rule: Rule) -> Rule:
         """Decorator that gives the op its gradient rule."""
         self.rule = rule
+        return rule
+
+    def definition(self, rule: Rule) -> Rule:
+        """Decorator that gives the op its gradient rule on tensors, in differentiable ops: the formula. It receives the
+        gradients of the outputs as tensors, and takes the op's inputs and outputs from ``ctx.input`` and
+        ``ctx.output``. A rule whose body is the same for arrays and for tensors is both."""
+        self.definition_rule = rule
         return rule
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -705,6 +778,7 @@ def detached_node(node: Node, saved: tuple[Any, ...]) -> Node:
     copy = new_node(node.op)
     copy.needs = list(node.needs)
     copy.saved = saved
+    copy.saved_versions = node.saved_versions
     copy.outputs = node.outputs
     return copy
 
@@ -792,10 +866,29 @@ def write_gradients(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     return dy if ctx.needs[0] else None, values
 
 
+def base_definition(ctx: Node, dy: Any) -> Any:
+    """As ``base_gradient``, on values."""
+    positions, shape = ctx.saved
+    zeros = wrap(np.zeros(math.prod(shape), dy.dtype))
+    return zeros.scatter_add(0, wrap(positions.reshape(-1)), dy.reshape(-1)).reshape(shape)
+
+
+def write_definitions(ctx: Node, dy: Any) -> tuple[Any, Any]:
+    """As ``write_gradients``, on values."""
+    positions, dtype = ctx.saved
+    line, flat = dy.reshape(-1), positions.reshape(-1)
+    values = line.gather(0, wrap(flat)).reshape(positions.shape).to(dtype) if ctx.needs[1] else None
+    written = np.zeros(line.shape, bool)
+    written[flat] = True
+    return line.masked_fill(wrap(written), 0).reshape(dy.shape) if ctx.needs[0] else None, values
+
+
 read_view = Op("view", view_of_base)
 read_view.gradient(base_gradient)
+read_view.definition(base_definition)
 write_view = Op("write to a view", base_with_view)
 write_view.gradient(write_gradients)
+write_view.definition(write_definitions)
 
 
 def rewrite(value: Any, result: Any) -> Any:
@@ -889,9 +982,12 @@ def apart_from(memory: Array, item: Any) -> Any:
 _ones: dict[Any, Array] = {}  # for each dtype the number 1, which is only read
 
 
-def backward(outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool) -> None:
-    """Add to every leaf's gradient. If anything raises, no leaf is changed."""
-    leaves, shared, _ = walk(outputs, upstream, retain_graph, None)
+def backward(outputs: Sequence[Value], upstream: Sequence[Any], retain_graph: bool, create_graph: bool = False) -> None:
+    """Add to every leaf's gradient. If anything raises, no leaf is changed.
+
+    With create_graph, gradients are values with a history of their own, else arrays.
+    """
+    leaves, shared, _ = walk(outputs, upstream, retain_graph, None, create_graph)
     for leaf, array in leaves.items():
         if leaf.hooks is not None:
             leaves[leaf] = run_hooks(leaf.hooks, array)
@@ -922,9 +1018,14 @@ def seed(op: str, output: Any) -> Array:
     return one
 
 
-def accumulate(leaf: Value, array: Array, owned: bool) -> None:
-    """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it."""
+def accumulate(leaf: Value, array: Any, owned: bool) -> None:
+    """leaf.grad += array; the first gradient is taken, not copied, where nobody else has it. A value as the gradient
+    keeps its history."""
     check_value(leaf)
+    if isinstance(array, Value):
+        value: Any = array
+        leaf.grad_value = value.clone() if leaf.grad_value is None else leaf.grad_value + value
+        return
     recorder = active_recorder()
     if recorder is not None:
         recorder.touch([leaf])
@@ -941,11 +1042,16 @@ def accumulate(leaf: Value, array: Array, owned: bool) -> None:
 
 
 def gradients(
-    outputs: Sequence[Value], inputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool
-) -> list[Array | None]:
-    """The gradient of each input as an array, None where the outputs do not depend on it. No leaf is changed."""
+    outputs: Sequence[Value],
+    inputs: Sequence[Value],
+    upstream: Sequence[Any],
+    retain_graph: bool,
+    create_graph: bool = False,
+) -> list[Any]:
+    """The gradient of each input, None where the outputs do not depend on it: with create_graph a value with a history
+    of its own, else an array. No leaf is changed."""
     wanted = {(value.node if value.node is not None else value, value.index): None for value in map(current, inputs)}
-    leaves, shared, arrived = walk(outputs, upstream, retain_graph, wanted)
+    leaves, shared, arrived = walk(outputs, upstream, retain_graph, wanted, create_graph)
     for value in dict.fromkeys(inputs):
         if value.hooks is not None and value in leaves:
             leaves[value] = run_hooks(value.hooks, leaves[value])
@@ -956,18 +1062,65 @@ def gradients(
             array, owned = leaves.get(value), value not in shared
         else:
             array, owned = arrived.get((value.node, value.index)), False
-        results.append(array if array is None or owned else recording.copied(array))
+        results.append(array if array is None or owned or create_graph else recording.copied(array))
     return results
 
 
+def leading_to(wanted: dict[Any, None], outputs: Sequence[Value]) -> dict[Node, list[bool]]:
+    """The nodes between the outputs and what is wanted, (node or leaf, output number): for each whether the gradient of
+    each input leads there."""
+    nodes: dict[Node, None] = {}
+    stack = [value.node for value in map(current, outputs) if value.node is not None]
+    while stack:
+        node = stack.pop()
+        if node not in nodes:
+            nodes[node] = None
+            stack.extend([edge for edge in node.edges if isinstance(edge, Node)])
+    found: dict[Node, list[bool]] = {}
+    for node in sorted(nodes, key=depth_of):
+        indices = node.indices or [0] * len(node.edges)
+        leads = [(edge, index) in wanted or edge in found for edge, index in zip(node.edges, indices)]
+        if True in leads:
+            found[node] = leads
+    return found
+
+
+def depth_of(node: Node) -> int:
+    return node.depth
+
+
 def walk(
-    outputs: Sequence[Value], upstream: Sequence[Array], retain_graph: bool, wanted: dict[Any, None] | None
-) -> tuple[dict[Value, Array], set[Value], dict[tuple[Node, int], Array | None]]:
-    """Carry gradients from the outputs to the leaves.
+    outputs: Sequence[Value],
+    upstream: Sequence[Any],
+    retain_graph: bool,
+    wanted: dict[Any, None] | None,
+    create_graph: bool,
+) -> tuple[dict[Value, Any], set[Value], dict[tuple[Node, int], Any]]:
+    """Carry gradients from the outputs to the leaves: arrays by the ops' rules, or, with create_graph, values by their
+    definitions.
 
     Returns {leaf: gradient}, the leaves whose gradient somebody else may have too, and the gradients that arrived at
     the outputs in `wanted`: (node, output number).
     """
+    leads = None if wanted is None else leading_to(wanted, outputs)
+    if create_graph:
+        before = set_grad_enabled(True)
+        try:
+            return carry(outputs, upstream, retain_graph, wanted, leads, True)
+        finally:
+            set_grad_enabled(before)
+    return carry(outputs, upstream, retain_graph, wanted, leads, False)
+
+
+def carry(
+    outputs: Sequence[Value],
+    upstream: Sequence[Any],
+    retain_graph: bool,
+    wanted: dict[Any, None] | None,
+    leads: dict[Node, list[bool]] | None,
+    create_graph: bool,
+) -> tuple[dict[Value, Any], set[Value], dict[tuple[Node, int], Any]]:
+    """The walk itself, only through the nodes in `leads`, if that is not None."""
     leaves: dict[Value, Array] = {}
     shared: set[Value] = set()
     arrived: dict[tuple[Node, int], Array | None] = {}
@@ -990,20 +1143,37 @@ def walk(
             for index, gradient in enumerate(received):
                 if (node, index) in wanted:
                     arrived[node, index] = gradient
-        edges, indices = node.edges, node.indices
+        edges, indices, needs = node.edges, node.indices, node.needs
         saved = node.saved
-        results = node.input_gradients(received)
+        if leads is not None:
+            if node not in leads:
+                continue
+            needs = leads[node]
+        if leads is None and not create_graph:
+            results = node.input_gradients(received)
+        else:
+            results = gradients_at(node, received, needs, create_graph)
         if anomaly:
             check_for_nan(node, results)
         if not retain_graph:
             node.free()
         for number, edge in enumerate(edges):
             result = results[number]
-            if edge is not None and result is not None:
+            if edge is not None and result is not None and needs[number]:
                 index = 0 if indices is None else indices[number]
-                owned = not isinstance(edge, Node) and is_new(result, received, saved, results)
+                owned = not create_graph and not isinstance(edge, Node) and is_new(result, received, saved, results)
                 deposit(edge, index, result, owned, leaves, shared, pending, waiting)
     return leaves, shared, arrived
+
+
+def gradients_at(node: Node, received: list[Any], needs: list[bool], create_graph: bool) -> tuple[Any, ...]:
+    """The gradients of the inputs that `needs` names."""
+    before = node.needs
+    node.needs = needs
+    try:
+        return node.defined_gradients(received) if create_graph else node.input_gradients(received)
+    finally:
+        node.needs = before
 
 
 def is_new(
@@ -1044,7 +1214,7 @@ def deposit(
             pending[node] = received
             insert(node, waiting)
         sum_so_far = received[index]
-        received[index] = array if sum_so_far is None else recording.plus(sum_so_far, array)
+        received[index] = array if sum_so_far is None else plus(sum_so_far, array)
     else:
         before = leaves.get(target)
         if before is None:
@@ -1052,8 +1222,13 @@ def deposit(
             if not owned:
                 shared.add(target)
         else:
-            leaves[target] = recording.plus(before, array)
+            leaves[target] = plus(before, array)
             shared.discard(target)
+
+
+def plus(a: Any, b: Any) -> Any:
+    """The sum of two gradients, arrays or values."""
+    return a + b if isinstance(a, Value) else recording.plus(a, b)
 
 
 def insert(node: Node, waiting: list[Node]) -> None:
@@ -1072,21 +1247,23 @@ def insert(node: Node, waiting: list[Node]) -> None:
         waiting.insert(low, node)
 
 
-def run_hooks(hooks: dict[int, Callable[[Any], Value | None]], array: Array) -> Array:
-    """The gradient after each hook has seen it and perhaps replaced it."""
+def run_hooks(hooks: dict[int, Callable[[Any], Value | None]], gradient: Any) -> Any:
+    """The gradient, an array or a value, after each hook has seen it and perhaps replaced it."""
     for hook in tuple(hooks.values()):
-        replacement = hook(wrap(array))
+        is_value = isinstance(gradient, Value)
+        value = gradient if is_value else wrap(gradient)
+        replacement = hook(value)
         if replacement is not None:
-            if replacement.array.shape != array.shape:
+            if replacement.array.shape != value.array.shape:
                 raise RuntimeError(
-                    f"hook: it returned a gradient of shape {replacement.array.shape}, expected {array.shape}"
+                    f"hook: it returned a gradient of shape {replacement.array.shape}, expected {value.array.shape}"
                 )
-            array = replacement.array
-    return array
+            gradient = replacement if is_value else replacement.array
+    return gradient
 
 
-def check_for_nan(node: Node, results: tuple[Array | None, ...]) -> None:
+def check_for_nan(node: Node, results: tuple[Any, ...]) -> None:
     """Raise if a gradient rule returned NaN."""
-    for number, array in enumerate(results):
-        if array is not None and np.isnan(array).any():
+    for number, result in enumerate(results):
+        if result is not None and np.isnan(operand(result)).any():
             raise RuntimeError(f"{node.op.name}: its backward returned NaN in the gradient of input {number}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from cygrad.autograd import engine
 from cygrad.autograd.engine import Node, Op, Value
 from cygrad.autograd.grad_mode import no_grad
 
-__all__ = ["Function"]
+__all__ = ["Function", "once_differentiable"]
 
 
 class Context:
@@ -21,6 +22,7 @@ class Context:
     def __init__(self, args: tuple[Any, ...]) -> None:
         self.specs = [(a.array.shape, a.array.dtype) if isinstance(a, Value) else None for a in args]
         self.to_save: tuple[Value | None, ...] = ()
+        self.places: list[int | None] = []  # of what was saved: an input's number, −1 − an output's, or None
         self.saved_tensors: tuple[Any, ...] = ()
         self.needs_input_grad: tuple[bool, ...] = tuple([isinstance(a, Value) and a.requires_grad for a in args])
         self.flat_outputs: tuple[Value, ...] = ()
@@ -49,7 +51,11 @@ class Function:
 
     A subclass defines two static methods: ``forward(ctx, *args)``, which takes tensors and anything else and returns
     one or several tensors, and ``backward(ctx, *grads)``, which takes the gradient of each output and returns one for
-    each argument of forward, None where there is none. ``apply`` calls it.
+    each argument of forward, None where there is none. ``apply`` calls it. Instead of saving in ``forward``, a subclass
+    may define ``forward(*args)`` and ``setup_context(ctx, inputs, output)``.
+
+    With ``create_graph=True`` the ops of ``backward`` are recorded, so that gradients of gradients are right if it
+    computes with ``ctx.saved_tensors`` and its arguments alone; see :func:`once_differentiable` if it does not.
 
     >>> class Cube(cg.autograd.Function):
     ...     @staticmethod
@@ -70,6 +76,10 @@ class Function:
     def forward(ctx: Any, *args: Any) -> Any:
         """Compute the outputs; defined by every subclass."""
         raise NotImplementedError("Function: forward is not defined")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Save what backward needs, after a ``forward`` that takes no ctx."""
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -107,6 +117,7 @@ def op_of(cls: type[Function]) -> Op:
         result.materialize = False  # the context decides
         result.opaque = True
         result.gradient(lambda node, *upstream: run_backward(cls, node, upstream))
+        result.definition(lambda node, *upstream: run_definition(cls, node, upstream))
         cls._op = result  # type: ignore[attr-defined]
     return result
 
@@ -115,14 +126,25 @@ def run_forward(cls: type[Function], node: Node, arrays: tuple[Any, ...], contex
     """Run the subclass's forward on tensors over the arrays; return arrays."""
     args = [a if spec is None else engine.wrap(a) for a, spec in zip(arrays, context.specs)]
     with no_grad():
-        result = cls.forward(context, *args)
+        if cls.setup_context is Function.setup_context:
+            result = cls.forward(context, *args)
+        else:
+            result = cls.forward(*args)
+            cls.setup_context(context, tuple(args), result)
     outputs = result if isinstance(result, tuple) else (result,)
     for output in outputs:
         if not isinstance(output, Value):
             raise TypeError(f"{cls.__name__}: forward must return tensors, got {type(output).__name__}")
     node.save(*[None if t is None else t.array for t in context.to_save], context)
+    context.places = [place_of(tensor, args, outputs) for tensor in context.to_save]
     context.to_save = ()
     return tuple([output.array for output in outputs]) if isinstance(result, tuple) else result.array
+
+
+def place_of(tensor: Any, args: Sequence[Any], outputs: Sequence[Any]) -> int | None:
+    """The number i of the input that a tensor is, −1 − i for an output, None for neither."""
+    found = [i for i, arg in enumerate(args) if arg is tensor] + [-1 - i for i, y in enumerate(outputs) if y is tensor]
+    return found[0] if found and tensor is not None else None
 
 
 def run_backward(cls: type[Function], node: Node, upstream: Sequence[Array | None]) -> tuple[Array | None, ...]:
@@ -134,18 +156,84 @@ def run_backward(cls: type[Function], node: Node, upstream: Sequence[Array | Non
         upstream = engine.materialized(node, upstream)
     with no_grad():
         results = cls.backward(context, *[None if array is None else engine.wrap(array) for array in upstream])
+    gradients = checked_gradients(cls.__name__, results, context.specs)
+    return tuple([None if g is None else np.array(g.array, s[1]) for g, s in zip(gradients, context.specs)])
+
+
+def run_definition(cls: type[Function], node: Node, upstream: Sequence[Any]) -> tuple[Any, ...]:
+    """Run the subclass's backward on values at their positions in the graph, so that its ops are recorded."""
+    *saved, context = node.saved
+    context.saved_tensors = tuple([positioned(node, array, place) for array, place in zip(saved, context.places)])
+    context.needs_input_grad = tuple(node.needs)
+    if context.materialize_grads and node.outputs is not None:
+        zeros = [engine.wrap(np.zeros(shape, dtype)) for shape, dtype in node.outputs]
+        upstream = [zero if value is None else value for zero, value in zip(zeros, upstream)]
+    if getattr(cls.backward, "once", False):
+        with no_grad():
+            results = cls.backward(context, *upstream)
+        results = results if isinstance(results, tuple) else (results,)
+        sources = [*[value for value in upstream if value is not None], *inputs_of(node, context.specs)]
+        results = tuple([None if r is None else differentiated_once(r, *sources, name=cls.__name__) for r in results])
+    else:
+        results = cls.backward(context, *upstream)
+    gradients = checked_gradients(cls.__name__, results, context.specs)
+    return tuple([None if g is None else g.to(s[1]) for g, s in zip(gradients, context.specs)])
+
+
+def inputs_of(node: Node, specs: Sequence[Any]) -> list[Any]:
+    """Tensors at the positions of the inputs that require a gradient; their elements do not matter."""
+    pairs = [(i, edge) for i, edge in enumerate(node.edges) if edge is not None]
+    return [node.input(i, np.zeros(*specs[i])) if isinstance(edge, Node) else edge for i, edge in pairs]
+
+
+def positioned(node: Node, array: Array | None, place: int | None) -> Any:
+    """A saved tensor at its position in the graph."""
+    if array is None:
+        return None
+    if place is None:
+        return engine.wrap(array)
+    return node.input(place, array) if place >= 0 else node.output(array, -1 - place)
+
+
+def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of a Function's ``backward``: its gradients can't be differentiated, and trying to raises.
+
+    As ``torch.autograd.function.once_differentiable``, for a backward that computes with something else than tensors.
+    """
+
+    @functools.wraps(function)
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return function(ctx, *grads)
+
+    backward.once = True  # type: ignore[attr-defined]
+    return backward
+
+
+@engine.op
+def differentiated_once(ctx: Node, gradient: Array, *sources: Array, name: str) -> Array:
+    """The gradient itself, which depends on the sources in an unknown way."""
+    ctx.save(name)
+    return gradient
+
+
+@differentiated_once.definition
+@differentiated_once.gradient
+def _(ctx: Node, dy: Array) -> Any:
+    raise RuntimeError(f"{ctx.saved[0]}: its backward is once_differentiable: it has no gradients of gradients")
+
+
+def checked_gradients(name: str, results: Any, specs: Sequence[Any]) -> list[Any]:
+    """What a backward has returned, one gradient or None for each argument."""
     results = results if isinstance(results, tuple) else (results,)
-    while len(results) > len(context.specs) and results[-1] is None:
+    while len(results) > len(specs) and results[-1] is None:
         results = results[:-1]
-    if len(results) != len(context.specs):
-        raise RuntimeError(
-            f"{cls.__name__}: backward returned {len(results)} gradients for {len(context.specs)} arguments"
-        )
-    return tuple([checked_gradient(cls.__name__, i, r, s) for i, (r, s) in enumerate(zip(results, context.specs))])
+    if len(results) != len(specs):
+        raise RuntimeError(f"{name}: backward returned {len(results)} gradients for {len(specs)} arguments")
+    return [checked_gradient(name, i, r, s) for i, (r, s) in enumerate(zip(results, specs))]
 
 
-def checked_gradient(name: str, number: int, result: Any, spec: Any) -> Array | None:
-    """A gradient as an array of its argument's shape and dtype."""
+def checked_gradient(name: str, number: int, result: Any, spec: Any) -> Any:
+    """A gradient, of its argument's shape."""
     if result is None:
         return None
     if spec is None:
@@ -154,9 +242,9 @@ def checked_gradient(name: str, number: int, result: Any, spec: Any) -> Array | 
         raise TypeError(
             f"{name}: backward must return tensors or None, got {type(result).__name__} for argument {number}"
         )
-    shape, dtype = spec
+    shape, _ = spec
     if result.array.shape != shape:
         raise RuntimeError(
             f"{name}: backward returned a gradient of shape {result.array.shape} for argument {number} of shape {shape}"
         )
-    return np.array(result.array, dtype)
+    return result

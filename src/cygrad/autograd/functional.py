@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NoReturn, overload
+from typing import Any, Literal, overload
 
-from cygrad._typing import Array, Tensor
+from cygrad._typing import Tensor
 from cygrad.autograd import engine
 from cygrad.autograd.engine import Value
 
@@ -17,20 +17,20 @@ def as_sequence(values: Any) -> tuple[Any, ...]:
     return tuple(values) if isinstance(values, (tuple, list)) else (values,)
 
 
-def upstream_gradients(op: str, outputs: tuple[Any, ...], given: Any) -> list[Array]:
-    """One gradient for each output: the given ones, or 1 for outputs of one element."""
-    if given is None:
-        return [engine.seed(op, output) for output in outputs]
-    gradients = as_sequence(given)
+def upstream_gradients(op: str, outputs: tuple[Any, ...], given: Any, create_graph: bool) -> list[Any]:
+    """One gradient for each output: the given ones, or 1 for outputs of one element. Arrays, or values with a history
+    where that is to go on."""
+    gradients = (None,) * len(outputs) if given is None else as_sequence(given)
     if len(gradients) != len(outputs):
         raise RuntimeError(f"{op}: expected {len(outputs)} gradients, one per output, got {len(gradients)}")
-    return [upstream_gradient(op, output, gradient) for output, gradient in zip(outputs, gradients)]
+    return [upstream_gradient(op, output, gradient, create_graph) for output, gradient in zip(outputs, gradients)]
 
 
-def upstream_gradient(op: str, output: Any, gradient: Any) -> Array:
+def upstream_gradient(op: str, output: Any, gradient: Any, create_graph: bool) -> Any:
     """The gradient of one output in its dtype; 1 where none is given."""
     if gradient is None:
-        return engine.seed(op, output)
+        array = engine.seed(op, output)
+        return engine.wrap(array) if create_graph else array
     if not isinstance(output, Value):
         raise TypeError(f"{op}: an output must be a tensor, got {type(output).__name__}")
     array = output.array
@@ -42,6 +42,8 @@ def upstream_gradient(op: str, output: Any, gradient: Any) -> Array:
         raise RuntimeError(
             f"{op}: the gradient has shape {gradient.array.shape}, but the output has shape {array.shape}"
         )
+    if create_graph:
+        return gradient if gradient.array.dtype == array.dtype else gradient.to(array.dtype)  # type: ignore[attr-defined]
     return gradient.array.astype(array.dtype, copy=False)
 
 
@@ -52,11 +54,6 @@ def check_inputs(op: str, inputs: tuple[Any, ...]) -> None:
             raise TypeError(f"{op}: an input must be a tensor, got {type(value).__name__}")
         if not value.requires_grad:
             raise RuntimeError(f"{op}: an input of shape {value.array.shape} does not require a gradient")
-
-
-def refuse_higher_order(op: str) -> NoReturn:
-    """Raise: gradients are not differentiable."""
-    raise NotImplementedError(f"{op}: create_graph=True is not supported; gradients of gradients are not recorded")
 
 
 def backward(
@@ -75,32 +72,31 @@ def backward(
         grad_tensors: the gradient of each, of its shape, converted to its dtype; None (default) means 1, for
             tensors of one element.
         retain_graph: whether to keep the graph for another backward; it is freed by default.
-        create_graph: not supported.
+        create_graph: whether the gradients can be differentiated in their turn; the graph is then retained.
         inputs: the tensors whose ``grad`` to add to; by default all leaves.
 
     Raises:
         RuntimeError: if a tensor does not require a gradient, a shape does not fit, the graph was freed, or a saved
             tensor was changed in place.
         TypeError: if an argument is not a tensor.
-        NotImplementedError: for create_graph.
+        NotImplementedError: with create_graph, for an op without a definition in differentiable ops.
 
     >>> x = cg.tensor([1.0, 2.0], requires_grad=True)
     >>> cg.autograd.backward((x * x).sum())
     >>> x.grad
     tensor([2., 4.])
     """
-    if create_graph:
-        refuse_higher_order("backward")
     outputs = as_sequence(tensors)
-    upstream = upstream_gradients("backward", outputs, grad_tensors)
+    upstream = upstream_gradients("backward", outputs, grad_tensors, create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
-        engine.backward(outputs, upstream, bool(retain_graph))
+        engine.backward(outputs, upstream, retain, create_graph)
         return
     chosen = tuple(dict.fromkeys(as_sequence(inputs)))  # each once
     if not chosen:
         raise RuntimeError("backward: inputs is empty; pass None for all leaves")
     check_inputs("backward", chosen)
-    for value, gradient in zip(chosen, engine.gradients(outputs, chosen, upstream, bool(retain_graph))):
+    for value, gradient in zip(chosen, engine.gradients(outputs, chosen, upstream, retain, create_graph)):
         if gradient is not None:
             engine.accumulate(value, gradient, True)
 
@@ -139,7 +135,7 @@ def grad(
         grad_outputs: the gradient of each output, of its shape; None (default) means 1, for outputs of one
             element.
         retain_graph: whether to keep the graph for another backward; it is freed by default.
-        create_graph: not supported.
+        create_graph: whether the gradients can be differentiated in their turn; the graph is then retained.
         allow_unused: whether an input that no output depends on gets None; it raises by default.
 
     Returns:
@@ -152,15 +148,16 @@ def grad(
     >>> cg.autograd.grad((x * x).sum(), x)
     (tensor([2., 4.]),)
     """
-    if create_graph:
-        refuse_higher_order("grad")
     chosen, sources = as_sequence(inputs), as_sequence(outputs)
     check_inputs("grad", chosen)
-    upstream = upstream_gradients("grad", sources, grad_outputs)
-    results = engine.gradients(sources, chosen, upstream, bool(retain_graph))
+    upstream = upstream_gradients("grad", sources, grad_outputs, create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    results = engine.gradients(sources, chosen, upstream, retain, create_graph)
     for value, result in zip(chosen, results):
         if result is None and not allow_unused:
             raise RuntimeError(
                 f"grad: no output depends on the input of shape {value.array.shape}; pass allow_unused=True for None"
             )
+    if create_graph:
+        return tuple(results)
     return tuple([None if result is None else engine.wrap(result) for result in results])

@@ -88,6 +88,14 @@ class Watch:
                 grad_input = changed if isinstance(changed, tuple) else (changed,)
         return grad_input
 
+    def checked(self, results: tuple[Any, ...], inputs: int) -> tuple[Any, ...]:
+        """What the hooks returned, one gradient for each input."""
+        if len(results) != inputs:
+            raise RuntimeError(
+                f"register_full_backward_hook: the hook returned {len(results)} gradients for {inputs} inputs"
+            )
+        return results
+
 
 @op
 def watch_inputs(ctx: Node, *arrays: Array, watch: Watch) -> tuple[Array, ...]:
@@ -99,12 +107,14 @@ def watch_inputs(ctx: Node, *arrays: Array, watch: Watch) -> tuple[Array, ...]:
 @watch_inputs.gradient
 def _(ctx: Node, *upstream: Array) -> tuple[Array | None, ...]:
     (watch,) = ctx.saved
-    results = watch.run(tuple([engine.wrap(array) for array in upstream]))
-    if len(results) != len(upstream):
-        raise RuntimeError(
-            f"register_full_backward_hook: the hook returned {len(results)} gradients for {len(upstream)} inputs"
-        )
+    results = watch.checked(watch.run(tuple([engine.wrap(array) for array in upstream])), len(upstream))
     return tuple([None if result is None else result.array for result in results])
+
+
+@watch_inputs.definition
+def _(ctx: Node, *upstream: Any) -> tuple[Any, ...]:
+    (watch,) = ctx.saved
+    return watch.checked(watch.run(upstream), len(upstream))
 
 
 @op
@@ -118,6 +128,15 @@ def watch_outputs(ctx: Node, *arrays: Array, watch: Watch) -> tuple[Array, ...]:
 def _(ctx: Node, *upstream: Array) -> tuple[Array, ...]:
     (watch,) = ctx.saved
     watch.grad_output = tuple([engine.wrap(array) for array in upstream])
+    if not watch.has_inputs:
+        watch.run((None,))
+    return upstream
+
+
+@watch_outputs.definition
+def _(ctx: Node, *upstream: Any) -> tuple[Any, ...]:
+    (watch,) = ctx.saved
+    watch.grad_output = upstream
     if not watch.has_inputs:
         watch.run((None,))
     return upstream

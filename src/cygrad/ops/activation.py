@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
+from cygrad.ops.definition import constant, self_adjoint
 
 # The ops that nn.functional exports as they are. It has functions for the others, with `inplace` and other options.
 __all__ = ["sigmoid", "tanh"]
@@ -39,6 +41,9 @@ def _(ctx: Node, dy: Array) -> Array:
     return kernels.relu_backward(dy, y) if mask is None else kernels.relu_masked_backward(dy, mask)
 
 
+relu.definition(self_adjoint(relu))
+
+
 @op
 def leaky_relu(ctx: Node, input: Array, *, negative_slope: float = 0.01) -> Array:
     """Return the leaky rectifier: y = x where x > 0, else negative_slope·x.
@@ -58,6 +63,9 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy where x > 0, else negative_slope·dy"""
     x, negative_slope = ctx.saved
     return kernels.leaky_relu_backward(dy, x, negative_slope)
+
+
+leaky_relu.definition(self_adjoint(leaky_relu))
 
 
 @op
@@ -83,14 +91,22 @@ def _(ctx: Node, dy: Array) -> Array:
     return kernels.elu_backward(dy, x, alpha, scale)
 
 
+@elu.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = scale·dy where x > 0, else scale·alpha·eˣ·dy"""
+    x, alpha, scale = ctx.saved
+    slope = ctx.input(0, x).clamp(max=0).exp() * (scale * alpha)
+    return dy * slope.masked_fill(constant(x) > 0, scale)
+
+
 def with_slope(
     ctx: Node, input: Array, plain: Callable[..., Array], sloped: Callable[[Array], tuple[Array, Array | None]]
 ) -> Array:
-    """y. Where a gradient is wanted, the slope is computed too, from the same exponential, and saved instead of x."""
+    """y. Where a gradient is wanted, the slope is computed too, from the same exponential, and saved beside x."""
     if not ctx.needs[0]:
         return plain(input)
     y, slope = sloped(input)
-    ctx.save(slope)
+    ctx.save(slope, input)
     return y
 
 
@@ -109,7 +125,14 @@ def gelu_erf(ctx: Node, input: Array) -> Array:
 @gelu_erf.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·(Φ(x) + x·φ(x))"""
-    return kernels.mul(dy, *ctx.saved)
+    return kernels.mul(dy, ctx.saved[0])
+
+
+@gelu_erf.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·(Φ(x) + x·φ(x)), Φ(x) = ½(1 + erf(x/√2)), φ(x) = e^(−x²/2)/√2π"""
+    x = ctx.input(0, ctx.saved[1])
+    return dy * (0.5 + 0.5 * (x * math.sqrt(0.5)).erf() + x * (-0.5 * x * x).exp() / math.sqrt(2 * math.pi))
 
 
 @op
@@ -125,7 +148,16 @@ def gelu_tanh(ctx: Node, input: Array) -> Array:
 @gelu_tanh.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·(½(1 + t) + ½x·(1 − t²)·u′), t = tanh u"""
-    return kernels.mul(dy, *ctx.saved)
+    return kernels.mul(dy, ctx.saved[0])
+
+
+@gelu_tanh.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·(½(1 + t) + ½x·(1 − t²)·u′), t = tanh u, u = √(2/π)·(x + 0.044715·x³)"""
+    x = ctx.input(0, ctx.saved[1])
+    root = math.sqrt(2 / math.pi)
+    t = (root * (x + 0.044715 * x * x * x)).tanh()
+    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (root * (1 + 3 * 0.044715 * x * x)))
 
 
 @op
@@ -141,7 +173,15 @@ def silu(ctx: Node, input: Array) -> Array:
 @silu.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·(σ(x)·(1 + x·(1 − σ(x))))"""
-    return kernels.mul(dy, *ctx.saved)
+    return kernels.mul(dy, ctx.saved[0])
+
+
+@silu.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·σ(x)·(1 + x·(1 − σ(x)))"""
+    x = ctx.input(0, ctx.saved[1])
+    s = x.sigmoid()
+    return dy * s * (1 + x * (1 - s))
 
 
 @op
@@ -163,6 +203,13 @@ def _(ctx: Node, dy: Array) -> Array:
     return kernels.sigmoid_backward(dy, y)
 
 
+@sigmoid.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·y·(1 − y)"""
+    y = ctx.output(*ctx.saved)
+    return dy * y * (1 - y)
+
+
 @op
 def tanh(ctx: Node, input: Array) -> Array:
     """Return the hyperbolic tangent: y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ).
@@ -180,6 +227,13 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·(1 − y²)"""
     (y,) = ctx.saved
     return kernels.tanh_backward(dy, y)
+
+
+@tanh.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·(1 − y²)"""
+    y = ctx.output(*ctx.saved)
+    return dy * (1 - y * y)
 
 
 @op
@@ -200,3 +254,11 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·σ(beta·x)"""
     x, beta, threshold = ctx.saved
     return kernels.softplus_backward(dy, x, beta, threshold)
+
+
+@softplus.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·σ(beta·x), dy above the threshold"""
+    x, beta, threshold = ctx.saved
+    slope = (beta * ctx.input(0, x)).sigmoid()
+    return dy * slope.masked_fill(constant(x) * beta > threshold, 1)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
-from cygrad.ops.broadcast import FLOAT32, as_array, is_real, promoted, result_type, spec, unbroadcast
+from cygrad.ops.broadcast import FLOAT32, Spec, as_array, is_real, promoted, result_type, spec, unbroadcast
+from cygrad.ops.definition import constant, fitted, self_adjoint
 
 
 def is_boolean(x: Any) -> bool:
@@ -53,6 +54,14 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     )
 
 
+@add.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dx = dy, d other = alpha·dy"""
+    x, y, alpha = ctx.saved
+    scaled = dy if alpha == 1 or not ctx.needs[1] else dy * alpha
+    return fitted(dy, x) if ctx.needs[0] else None, fitted(scaled, y) if ctx.needs[1] else None
+
+
 def multiply(x: Array, factor: float) -> Array:
     """x·factor, in x's dtype where that is a float."""
     return kernels.mul(x, kernels.number(factor, x.dtype)) if is_real(x) else x * as_array(factor)
@@ -89,6 +98,13 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     )
 
 
+@sub.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dx = dy, d other = −alpha·dy"""
+    x, y, alpha = ctx.saved
+    return fitted(dy, x) if ctx.needs[0] else None, fitted(dy * -alpha, y) if ctx.needs[1] else None
+
+
 @op
 def mul(ctx: Node, input: Any, other: Any) -> Array:
     """Multiply two tensors: y = input·other.
@@ -110,6 +126,21 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
         unbroadcast(kernels.mul(dy, y), x_spec) if ctx.needs[0] else None,
         unbroadcast(kernels.mul(dy, x), y_spec) if ctx.needs[1] else None,
     )
+
+
+@mul.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dx = dy·other, d other = dy·input"""
+    x, y, x_spec, y_spec = ctx.saved
+    return (
+        fitted(dy * operand(ctx, 1, y, y_spec), x_spec) if ctx.needs[0] else None,
+        fitted(dy * operand(ctx, 0, x, x_spec), y_spec) if ctx.needs[1] else None,
+    )
+
+
+def operand(ctx: Node, number: int, saved: Array, given: Spec | None) -> Tensor:
+    """An operand in the dtype to which it was promoted; `given` is its spec before that."""
+    return ctx.input(number, saved, None if given is None else given[1])
 
 
 @op
@@ -153,6 +184,20 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     return (
         unbroadcast(dx, x_spec) if ctx.needs[0] else None,
         unbroadcast(negative(kernels.mul(dx, kernels.div(x, y))), y_spec) if ctx.needs[1] else None,
+    )
+
+
+@div.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dx = dy/other, d other = −dy·input/other²; a rounded quotient is flat: zero"""
+    if not ctx.saved:
+        return None, None
+    x, y, x_spec, y_spec = ctx.saved
+    other = operand(ctx, 1, y, y_spec)
+    dx = dy / other
+    return (
+        fitted(dx, x_spec) if ctx.needs[0] else None,
+        fitted(-dx * (operand(ctx, 0, x, x_spec) / other), y_spec) if ctx.needs[1] else None,
     )
 
 
@@ -224,6 +269,16 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     )
 
 
+@remainder.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dx = dy, d other = −dy·⌊input/other⌋"""
+    x, y, x_spec, y_spec = ctx.saved
+    return (
+        fitted(dy, x_spec) if ctx.needs[0] else None,
+        fitted(-dy * (constant(x) // constant(y)), y_spec) if ctx.needs[1] else None,
+    )
+
+
 @op
 def fmod(ctx: Node, input: Any, other: Any) -> Array:
     """Return the remainder with the sign of the dividend, as C's fmod: y = input − other·trunc(input/other).
@@ -249,6 +304,16 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     return (
         unbroadcast(dy, x_spec) if ctx.needs[0] else None,
         unbroadcast(-dy * np.trunc(x / y), y_spec) if ctx.needs[1] else None,
+    )
+
+
+@fmod.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dx = dy, d other = −dy·trunc(input/other)"""
+    x, y, x_spec, y_spec = ctx.saved
+    return (
+        fitted(dy, x_spec) if ctx.needs[0] else None,
+        fitted(-dy * (constant(x) / constant(y)).trunc(), y_spec) if ctx.needs[1] else None,
     )
 
 
@@ -306,6 +371,25 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     return dx, d_exponent
 
 
+@pow.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dx = dy·y·x^(y−1), 0 where y is 0; dy = dy·x^y·log x, 0 where x is 0 and y ≥ 0"""
+    base, power, result, x_spec, y_spec = ctx.saved
+    x, y = operand(ctx, 0, base, x_spec), operand(ctx, 1, power, y_spec)
+    dx = d_exponent = None
+    if ctx.needs[0]:
+        if y_spec is None:  # a number keeps roots and squares exact
+            n = float(power)
+            dx = dy * (n * x ** (n - 1)) if n else dy.masked_fill(constant(power) == 0, 0)
+        else:
+            dx = (dy * (y * x ** (y - 1))).masked_fill(constant(power) == 0, 0)
+        dx = fitted(dx, x_spec)
+    if ctx.needs[1]:
+        zero = (constant(base) == 0) & (constant(power) >= 0)
+        d_exponent = fitted((dy * ctx.output(result) * x.log()).masked_fill(zero, 0), y_spec)
+    return dx, d_exponent
+
+
 def selected_gradient(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     """Pass the gradient to the operand that was selected, half to each where they are equal, and all to both where one
     is NaN."""
@@ -315,6 +399,16 @@ def selected_gradient(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]
     return (
         unbroadcast(np.where(x_loses, zero, shared), x_spec) if ctx.needs[0] else None,
         unbroadcast(np.where(y_loses, zero, shared), y_spec) if ctx.needs[1] else None,
+    )
+
+
+def selected_definition(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """As ``selected_gradient``."""
+    x, y, x_loses, y_loses, x_spec, y_spec = ctx.saved
+    shared = where(constant(x) == constant(y), dy * 0.5, dy)
+    return (
+        fitted(shared.masked_fill(constant(x_loses), 0), x_spec) if ctx.needs[0] else None,
+        fitted(shared.masked_fill(constant(y_loses), 0), y_spec) if ctx.needs[1] else None,
     )
 
 
@@ -332,6 +426,7 @@ def maximum(ctx: Node, input: Any, other: Any) -> Array:
 
 
 maximum.gradient(selected_gradient)
+maximum.definition(selected_definition)
 
 
 @op
@@ -348,6 +443,7 @@ def minimum(ctx: Node, input: Any, other: Any) -> Array:
 
 
 minimum.gradient(selected_gradient)
+minimum.definition(selected_definition)
 
 
 @op
@@ -379,6 +475,19 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
         )
 
 
+@atan2.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dx = dy·other/r², d other = −dy·input/r², r² = input² + other²; 0 where both are 0"""
+    saved_x, saved_y, x_spec, y_spec = ctx.saved
+    x, y = operand(ctx, 0, saved_x, x_spec), operand(ctx, 1, saved_y, y_spec)
+    origin = (constant(saved_x) == 0) & (constant(saved_y) == 0)
+    scaled = dy.masked_fill(origin, 0) / (x * x + y * y).masked_fill(origin, 1)
+    return (
+        fitted(scaled * y, x_spec) if ctx.needs[0] else None,
+        fitted(-scaled * x, y_spec) if ctx.needs[1] else None,
+    )
+
+
 @op
 def where(ctx: Node, condition: Any, input: Any, other: Any) -> Array:
     """Choose elements from two tensors: y = input where condition is true, else other.
@@ -408,6 +517,17 @@ def _(ctx: Node, dy: Array) -> tuple[None, Array | None, Array | None]:
         None,
         unbroadcast(np.where(condition, dy, zero), x) if ctx.needs[1] else None,
         unbroadcast(np.where(condition, zero, dy), y) if ctx.needs[2] else None,
+    )
+
+
+@where.definition
+def _(ctx: Node, dy: Tensor) -> tuple[None, Tensor | None, Tensor | None]:
+    """dx = dy where the condition is true, d other = dy where it is false"""
+    condition, x, y = ctx.saved
+    return (
+        None,
+        fitted(dy.masked_fill(~constant(condition), 0), x) if ctx.needs[1] else None,
+        fitted(dy.masked_fill(constant(condition), 0), y) if ctx.needs[2] else None,
     )
 
 
@@ -455,6 +575,16 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
     )
 
 
+@clamp.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, ...]:
+    """dx = dy·[min ≤ x ≤ max], d min = dy·[x < min < max], d max = dy·[x > max or min > max]"""
+    inside, under, over, *specs = ctx.saved
+    return tuple(
+        fitted(dy.masked_fill(~constant(chosen), 0), target) if wanted else None
+        for wanted, chosen, target in zip(ctx.needs, (inside, under, over), specs)
+    )
+
+
 @op
 def hardtanh(ctx: Node, input: Array, *, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     """Limit elements to an interval, with no gradient at its ends: y = min(max(input, min_val), max_val).
@@ -474,6 +604,9 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = 0 where x ≤ min_val or x ≥ max_val, else dy"""
     (outside,) = ctx.saved
     return np.where(outside, dy.dtype.type(0), dy)
+
+
+hardtanh.definition(self_adjoint(hardtanh))
 
 
 @op
@@ -500,4 +633,16 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
         unbroadcast(dy * (1 - w), x_spec) if ctx.needs[0] else None,
         unbroadcast(dy * w, y_spec) if ctx.needs[1] else None,
         unbroadcast(dy * (y - x), w_spec) if ctx.needs[2] else None,
+    )
+
+
+@lerp.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, ...]:
+    """dx = (1 − weight)·dy, d end = weight·dy, d weight = (end − input)·dy"""
+    arrays, specs = ctx.saved[:3], ctx.saved[3:]
+    x, y, w = [operand(ctx, number, array, given) for number, (array, given) in enumerate(zip(arrays, specs))]
+    return (
+        fitted(dy * (1 - w), specs[0]) if ctx.needs[0] else None,
+        fitted(dy * w, specs[1]) if ctx.needs[1] else None,
+        fitted(dy * (y - x), specs[2]) if ctx.needs[2] else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import Node, op
+from cygrad.ops.definition import self_adjoint
 
 
 @op
@@ -20,3 +21,6 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·mask/(1 − p)"""
     mask, p = ctx.saved
     return kernels.dropout_backward(dy, mask, p)
+
+
+dropout_at.definition(self_adjoint(dropout_at))

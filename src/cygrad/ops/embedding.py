@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
+from cygrad.ops.definition import constant
 
 
 @op
@@ -22,6 +23,37 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None]:
     """dweight[index[i…]] += dy[i…]"""
     numbers, rows, padding_idx = ctx.saved
     return kernels.scatter_rows(dy, numbers, rows, padding_idx), None
+
+
+@embedding_rows.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor, None]:
+    """dweight[index[i…]] += dy[i…]"""
+    numbers, rows, padding_idx = ctx.saved
+    return summed_rows(dy, constant(numbers), rows=rows, padding_idx=padding_idx), None
+
+
+@op
+def summed_rows(ctx: Node, input: Array, index: Array, *, rows: int, padding_idx: int) -> Array:
+    """y[index[i…]] += x[i…], a table of `rows` rows; row padding_idx receives nothing."""
+    ctx.save(index, padding_idx)
+    return kernels.scatter_rows(input, index, rows, padding_idx)
+
+
+@summed_rows.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array, None]:
+    """dx[i…] = dy[index[i…]], 0 for row padding_idx"""
+    index, padding_idx = ctx.saved
+    dx, _ = kernels.gather_rows(dy, index)
+    dx[index == padding_idx] = 0
+    return dx, None
+
+
+@summed_rows.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor, None]:
+    """dx[i…] = dy[index[i…]], 0 for row padding_idx"""
+    index, padding_idx = ctx.saved
+    rows = embedding_rows(dy, constant(index))
+    return rows.masked_fill((constant(index) == padding_idx).unsqueeze(-1), 0), None
 
 
 @op

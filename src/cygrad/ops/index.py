@@ -12,6 +12,7 @@ from cygrad.autograd import Node, op
 from cygrad.autograd.arrays import add_at
 from cygrad.ops.axes import checked_axis
 from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
+from cygrad.ops.definition import constant, fitted
 
 BASIC = (int, np.integer, slice)
 
@@ -52,12 +53,43 @@ def getitem(ctx: Node, input: Array, *, key: Any) -> Array:
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy at the places, added up where one appears more than once; zeros elsewhere"""
     shape, key = ctx.saved
-    dx = np.zeros(shape, dy.dtype)
+    return placed_at(dy, key, shape)
+
+
+@getitem.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy at the places, added up where one appears more than once; zeros elsewhere"""
+    shape, key = ctx.saved
+    return placed(dy, key=key, shape=shape)
+
+
+@op
+def placed(ctx: Node, input: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
+    """y[key] += x, starting from zeros of a shape: the transpose of indexing."""
+    ctx.save(shape, key)
+    return placed_at(input, key, shape)
+
+
+@placed.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy[key]"""
+    return np.array(at(dy, ctx.saved[1]))
+
+
+@placed.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy[key]"""
+    return getitem(dy, key=ctx.saved[1])
+
+
+def placed_at(x: Array, key: Any, shape: tuple[int, ...]) -> Array:
+    """y[key] += x, starting from zeros."""
+    y = np.zeros(shape, x.dtype)
     if is_basic(key):
-        dx[key] = dy
+        y[key] = x
     else:
-        add_at(dx, key, dy)
-    return dx
+        add_at(y, key, x)
+    return y
 
 
 def put(x: Array, key: Any, value: Any) -> None:
@@ -86,6 +118,14 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
         dx = dy.copy()
         dx[key] = 0
     return dx, unbroadcast(np.asarray(dy[key]), value) if ctx.needs[1] else None
+
+
+@index_put.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dx = dy with zeros at the places, d value = dy at the places"""
+    key, value = ctx.saved
+    dx = index_put(dy, 0, key=key) if ctx.needs[0] else None
+    return dx, fitted(getitem(dy, key=key), value) if ctx.needs[1] else None
 
 
 def check_index(name: str, index: Any, input: Array, axis: int, exact: bool) -> Array:
@@ -135,6 +175,14 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None]:
     dx = np.zeros(shape or (1,), dy.dtype)
     add_along(dx, positions, dy.reshape(positions.shape), axis)
     return dx.reshape(shape), None
+
+
+@gather.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor, None]:
+    """dx[index[i, j], j] += dy[i, j]"""
+    shape, positions, axis = ctx.saved
+    zeros = constant(np.zeros(shape or (1,), dy.dtype))
+    return scatter_add(zeros, constant(positions), dy.reshape(positions.shape), dim=axis).reshape(shape), None
 
 
 def add_along(x: Array, index: Array, values: Array, axis: int) -> None:
@@ -187,6 +235,22 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None, Array | None]:
     return dy, None, source_gradient(dy, positions, axis, shape) if ctx.needs[2] else None
 
 
+@scatter_add.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor, None, Tensor | None]:
+    """dx = dy, d src[i, j] = dy[index[i, j], j]"""
+    positions, axis, shape = ctx.saved
+    return dy, None, source_part_gradient(dy, positions, axis, shape) if ctx.needs[2] else None
+
+
+def source_part_gradient(dy: Tensor, positions: Array, axis: int, shape: tuple[int, ...]) -> Tensor:
+    """As ``source_gradient``, on tensors."""
+    line = dy.reshape(-1) if not dy.ndim else dy
+    part = gather(line, constant(positions), dim=axis)
+    if part.shape == (shape or (1,)):
+        return part.reshape(shape)
+    return placed(part, key=tuple([slice(n) for n in positions.shape]), shape=shape or (1,)).reshape(shape)
+
+
 @op
 def scatter(ctx: Node, input: Array, index: Array, src: Any, *, dim: int) -> Array:
     """Return a copy of input with src written: y[index[i, j], j] = src[i, j] for dim 0, and likewise for others.
@@ -220,6 +284,15 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, None, Array | None]:
     return dx, None, source_gradient(dy, positions, axis, shape) if ctx.needs[2] else None
 
 
+@scatter.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
+    """dx = dy with zeros at the positions, d src[i, j] = dy[index[i, j], j]"""
+    positions, axis, shape = ctx.saved
+    line = dy.reshape(-1) if not dy.ndim else dy
+    dx = scatter(line, constant(positions), 0, dim=axis).reshape(dy.shape) if ctx.needs[0] else None
+    return dx, None, source_part_gradient(dy, positions, axis, shape) if ctx.needs[2] else None
+
+
 @op
 def index_select(ctx: Node, input: Array, index: Array, *, dim: int) -> Array:
     """Select slices of a dimension.
@@ -250,6 +323,15 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None]:
     dx = np.zeros(shape or (1,), dy.dtype)
     add_at(dx, (slice(None),) * axis + (positions,), np.atleast_1d(dy))
     return dx.reshape(shape), None
+
+
+@index_select.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor, None]:
+    """dx[…, index[i], …] += dy[…, i, …]"""
+    shape, positions, axis = ctx.saved
+    key = (slice(None),) * axis + (positions,)
+    line = dy if shape else dy.reshape(-1)
+    return placed(line, key=key, shape=shape or (1,)).reshape(shape), None
 
 
 @op
@@ -285,6 +367,17 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, None, Array | None]:
     )
 
 
+@masked_fill.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
+    """dx = dy where the mask is false, d value = Σ dy where it is true"""
+    mask, x, value = ctx.saved
+    return (
+        fitted(masked_fill(dy, constant(mask), 0), x) if ctx.needs[0] else None,
+        None,
+        fitted(masked_fill(dy, constant(~mask), 0), value) if ctx.needs[2] else None,
+    )
+
+
 @checked
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """Return the elements where mask is true, as a 1-D tensor.
@@ -314,6 +407,13 @@ def ordered_gradient(ctx: Node, dy: Array, _indices: Array) -> Array:
     return dx.reshape(shape)
 
 
+def ordered_definition(ctx: Node, dy: Tensor, _indices: Tensor) -> Tensor:
+    """As ``ordered_gradient``."""
+    shape, indices, axis = ctx.saved
+    zeros = constant(np.zeros(shape or (1,), dy.dtype))
+    return scatter(zeros, constant(indices), dy.reshape(indices.shape), dim=axis).reshape(shape)
+
+
 @op
 def sort(
     ctx: Node, input: Array, *, dim: int = -1, descending: bool = False, stable: bool = True
@@ -324,6 +424,7 @@ def sort(
 
 
 sort.gradient(ordered_gradient)
+sort.definition(ordered_definition)
 
 
 def sorted_indices(x: Array, axis: int, descending: bool) -> Array:
@@ -362,3 +463,4 @@ def topk(
 
 
 topk.gradient(ordered_gradient)
+topk.definition(ordered_definition)

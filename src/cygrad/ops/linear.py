@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
 from cygrad.ops.broadcast import summed_to
+from cygrad.ops.definition import fitted
 
 
 @op
@@ -39,6 +42,18 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
     x, weight = ctx.saved
     want_x, want_weight, want_bias = ctx.needs
     return kernels.linear_backward(dy, x, weight, want_x, want_weight, want_bias)
+
+
+@linear.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """dx = dy·W, dW = dyᵀ·x, db = Σ dy"""
+    x, weight = ctx.saved
+    want_x, want_weight, want_bias = ctx.needs
+    count = math.prod(dy.shape[:-1])
+    rows = dy if dy.ndim == 2 else dy.reshape(count, weight.shape[0])
+    dx = matmul(dy, ctx.input(1, weight)) if want_x else None
+    dw = matmul(rows.t(), ctx.input(0, x).reshape(count, weight.shape[1])) if want_weight else None
+    return dx, dw, rows.sum(0) if want_bias else None
 
 
 @op
@@ -99,4 +114,24 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
         matrix = x[None] if x.ndim == 1 else x
         columns = (*y_shape, 1) if len(y_shape) == 1 else y_shape
         d_other = summed_to(kernels.matmul(matrix.swapaxes(-1, -2), g), columns).reshape(y_shape)
+    return dx, d_other
+
+
+@matmul.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """dA = dC·Bᵀ, dB = Aᵀ·dC, summed over what was broadcast"""
+    x, y, x_shape, y_shape = ctx.saved
+    g = dy.unsqueeze(-1) if len(y_shape) == 1 else dy
+    g = g.unsqueeze(-2) if len(x_shape) == 1 else g
+    dx = d_other = None
+    if ctx.needs[0]:
+        other = ctx.input(1, y)
+        rows = (1, *x_shape) if len(x_shape) == 1 else x_shape
+        product = matmul(g, other.unsqueeze(0) if y.ndim == 1 else other.transpose(-1, -2))
+        dx = fitted(product, (rows, product.dtype)).reshape(x_shape)
+    if ctx.needs[1]:
+        input = ctx.input(0, x)
+        columns = (*y_shape, 1) if len(y_shape) == 1 else y_shape
+        product = matmul(input.unsqueeze(-1) if x.ndim == 1 else input.transpose(-1, -2), g)
+        d_other = fitted(product, (columns, product.dtype)).reshape(y_shape)
     return dx, d_other

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.broadcast import promoted, spec, unbroadcast
+from cygrad.ops.definition import constant, fitted
 
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 
@@ -22,7 +24,11 @@ def reduction_number(name: str, reduction: str) -> int:
     return number
 
 
-def pointwise(name: str, formula: str, has_parameter: bool = False) -> Op:
+# (x, t, p) -> the derivatives of a loss by x and by t
+Slopes = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+def pointwise(name: str, formula: str, slopes: Slopes, has_parameter: bool = False) -> Op:
     """An op on input and target, elementwise and then reduced. `parameter` is the loss's width, where it has one."""
 
     def forward(ctx: Node, input: Array, target: Array, *, reduction: str = "mean", parameter: float = 1.0) -> Array:
@@ -52,17 +58,75 @@ def pointwise(name: str, formula: str, has_parameter: bool = False) -> Op:
         dx, dt = backward(dy, x, t, number, ctx.needs[0], ctx.needs[1], *extra)
         return dx if dx is None else unbroadcast(dx, x_spec), dt if dt is None else unbroadcast(dt, t_spec)
 
+    @result.definition
+    def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        saved_x, saved_t, number, extra, *specs = ctx.saved
+        x, t = loss_operand(ctx, 0, saved_x, specs[0]), loss_operand(ctx, 1, saved_t, specs[1])
+        upstream = dy / max(saved_x.size, 1) if number == REDUCTIONS["mean"] else dy
+        by_x, by_t = slopes(x, t, *extra or (None,))
+        return (
+            fitted(upstream * by_x, specs[0]) if ctx.needs[0] else None,
+            fitted(upstream * by_t, specs[1]) if ctx.needs[1] else None,
+        )
+
     return result
 
 
-mse_loss = pointwise("mse_loss", "(x − t)²")
-l1_loss = pointwise("l1_loss", "|x − t|")
-smooth_l1_loss = pointwise("smooth_l1_loss", "½(x − t)²/p where |x − t| < p, else |x − t| − ½p", True)
-huber_loss = pointwise("huber_loss", "½(x − t)² where |x − t| ≤ p, else p·(|x − t| − ½p)", True)
-bce_loss = pointwise("bce_loss", "−t·log x − (1 − t)·log(1 − x), with logarithms clamped at −100")
-bce_logits_loss = pointwise("bce_logits_loss", "−t·log σ(x) − (1 − t)·log(1 − σ(x))")
-kl_div = pointwise("kl_div", "t·(log t − x)")
-kl_div_log = pointwise("kl_div_log", "eᵗ·(t − x)")
+def loss_operand(ctx: Node, number: int, saved: Array, given: Any) -> Tensor:
+    """An operand as it was given, before it was promoted and broadcast."""
+    shape, dtype = given
+    unrepeated = (
+        saved if saved.shape == shape else saved[tuple([slice(0, 1) if n == 1 else slice(None) for n in shape])]
+    )
+    return ctx.input(number, unrepeated.reshape(shape), dtype)
+
+
+def squared_slopes(x: Tensor, t: Tensor, p: float | None) -> tuple[Tensor, Tensor]:
+    slope = 2 * (x - t)
+    return slope, -slope
+
+
+def absolute_slopes(x: Tensor, t: Tensor, p: float | None) -> tuple[Tensor, Tensor]:
+    slope = (x - t).sign()
+    return slope, -slope
+
+
+def smooth_slopes(x: Tensor, t: Tensor, p: float) -> tuple[Tensor, Tensor]:
+    slope = ((x - t) / p).clamp(-1, 1) if p else (x - t).sign()
+    return slope, -slope
+
+
+def huber_slopes(x: Tensor, t: Tensor, p: float) -> tuple[Tensor, Tensor]:
+    slope = (x - t).clamp(-p, p)
+    return slope, -slope
+
+
+def probability_slopes(x: Tensor, t: Tensor, p: float | None) -> tuple[Tensor, Tensor]:
+    by_x = (x - t) / (x * (1 - x)).clamp(min=1e-12)
+    return by_x, (1 - x).log().clamp(min=-100) - x.log().clamp(min=-100)
+
+
+def logit_slopes(x: Tensor, t: Tensor, p: float | None) -> tuple[Tensor, Tensor]:
+    return x.sigmoid() - t, -x
+
+
+def divergence_slopes(x: Tensor, t: Tensor, p: float | None) -> tuple[Tensor, Tensor]:
+    zero = t <= 0
+    return -t, (t.masked_fill(zero, 1).log() + 1 - x).masked_fill(zero, 0)
+
+
+def log_divergence_slopes(x: Tensor, t: Tensor, p: float | None) -> tuple[Tensor, Tensor]:
+    return -t.exp(), t.exp() * (t - x + 1)
+
+
+mse_loss = pointwise("mse_loss", "(x − t)²", squared_slopes)
+l1_loss = pointwise("l1_loss", "|x − t|", absolute_slopes)
+smooth_l1_loss = pointwise("smooth_l1_loss", "½(x − t)²/p where |x − t| < p, else |x − t| − ½p", smooth_slopes, True)
+huber_loss = pointwise("huber_loss", "½(x − t)² where |x − t| ≤ p, else p·(|x − t| − ½p)", huber_slopes, True)
+bce_loss = pointwise("bce_loss", "−t·log x − (1 − t)·log(1 − x), with logarithms clamped at −100", probability_slopes)
+bce_logits_loss = pointwise("bce_logits_loss", "−t·log σ(x) − (1 − t)·log(1 − σ(x))", logit_slopes)
+kl_div = pointwise("kl_div", "t·(log t − x)", divergence_slopes)
+kl_div_log = pointwise("kl_div_log", "eᵗ·(t − x)", log_divergence_slopes)
 
 
 @op
@@ -83,6 +147,16 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
             unbroadcast(dy * y, w_spec) if ctx.needs[0] else None,
             unbroadcast(dy * w, y_spec) if ctx.needs[1] else None,
         )
+
+
+@weighted.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """d weight = dy·loss, d loss = dy·weight"""
+    w, y, w_spec, y_spec = ctx.saved
+    return (
+        fitted(dy * ctx.input(1, y, y_spec[1]), w_spec) if ctx.needs[0] else None,
+        fitted(dy * ctx.input(0, w, w_spec[1]), y_spec) if ctx.needs[1] else None,
+    )
 
 
 def class_rows(name: str, input: Array) -> Array:
@@ -150,6 +224,46 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None, None]:
     return from_class_rows(dx, x.shape), None, None
 
 
+@cross_entropy_classes.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor, None, None]:
+    """dx = w[t]·(softmax(x) − onehot(t))·dy/Σw, and likewise with smoothed targets"""
+    saved, classes, weight, _, total, smoothing, number = ctx.saved
+    columns = saved.shape[class_axis(saved)]
+    kept, chosen = chosen_classes(classes, columns, saved.dtype)
+    shares = chosen * (1 - smoothing) + kept * (smoothing / max(columns, 1))
+    shares = shares if weight is None else shares * constant(weight)
+    return class_scores_gradient(ctx, dy, shares, saved, total, number), None, None
+
+
+def class_axis(scores: Array) -> int:
+    """The axis of the classes in scores of shape (N, C, …) or (C)."""
+    return 1 if scores.ndim > 1 else 0
+
+
+def chosen_classes(classes: Array, columns: int, dtype: Any) -> tuple[Tensor, Tensor]:
+    """(rows, 1): 1 for rows that are not ignored, whose class is not negative; (rows, classes): 1 at the class."""
+    numbers = constant(classes).unsqueeze(1)
+    return (numbers >= 0).to(dtype), (numbers == constant(np.arange(columns))).to(dtype)
+
+
+def class_scores_gradient(ctx: Node, dy: Tensor, shares: Tensor, saved: Array, total: Any, number: int) -> Tensor:
+    """dx = (softmax(x)·Σ q − q)·dy/total, q the `shares` of the classes in each row."""
+    last = class_axis(saved)
+    moved = ctx.input(0, saved).movedim(last, -1)
+    scores = moved.reshape(shares.shape)
+    dx = (scores.softmax(-1) * shares.sum(-1, keepdim=True) - shares) * row_gradient(dy, total, len(shares), number)
+    return dx.reshape(moved.shape).movedim(-1, last)
+
+
+def row_gradient(dy: Tensor, total: Any, rows: int, number: int) -> Tensor:
+    """The gradient of each row's loss, from that of the reduced loss: (rows, 1), or one number."""
+    if number == REDUCTIONS["none"]:
+        return dy.reshape(rows, 1)
+    if number == REDUCTIONS["sum"]:
+        return dy
+    return dy / (max(rows, 1) if total is None else constant(np.asarray(total)).reshape(()).to(dy.dtype))
+
+
 @op
 def cross_entropy_soft(
     ctx: Node,
@@ -193,6 +307,24 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, None]:
     )
 
 
+@cross_entropy_soft.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    """dx = (softmax(x)·Σ q·w − q·w)·dy, dt = −w·log softmax(x)·dy"""
+    saved, target, weight, _, smoothing, number = ctx.saved
+    last, columns = class_axis(saved), saved.shape[class_axis(saved)]
+    weights = 1 if weight is None else constant(weight)
+    rows = saved.size // max(columns, 1)
+    smoothed = ctx.input(1, target).movedim(last, -1).reshape(rows, columns) * (1 - smoothing)
+    shares = (smoothed + smoothing / max(columns, 1)) * weights
+    dx = class_scores_gradient(ctx, dy, shares, saved, None, number) if ctx.needs[0] else None
+    if not ctx.needs[1]:
+        return dx, None, None
+    moved = ctx.input(0, saved).movedim(last, -1)
+    upstream = row_gradient(dy, None, len(shares), number) * (smoothing - 1)
+    dt = moved.reshape(shares.shape).log_softmax(-1) * weights * upstream
+    return dx, dt.reshape(moved.shape).movedim(-1, last), None
+
+
 @op
 def nll_loss(
     ctx: Node,
@@ -226,3 +358,14 @@ def _(ctx: Node, dy: Array) -> tuple[Array, None, None]:
     x, classes, weight, total, number = ctx.saved
     dx = kernels.nll_loss_backward(dy.reshape(-1), class_rows("nll_loss", x), classes, weight, total, number)
     return from_class_rows(dx, x.shape), None, None
+
+
+@nll_loss.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor, None, None]:
+    """dx[t] = −w[t]·dy/Σw"""
+    x, classes, weight, total, number = ctx.saved
+    last = class_axis(x)
+    _, slope = chosen_classes(classes, x.shape[last], x.dtype)
+    slope = -slope if weight is None else -slope * constant(weight)
+    dx = slope * row_gradient(dy, total, len(slope), number)
+    return dx.reshape(*[n for i, n in enumerate(x.shape) if i != last], x.shape[last]).movedim(-1, last), None, None

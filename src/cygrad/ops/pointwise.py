@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array
+from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.broadcast import FLOAT32
+from cygrad.ops.definition import self_adjoint
 
-Slope = Callable[[Array, Array], Array]  # (x, y) -> dy/dx
+Slope = Callable[[Any, Any, Any], Any]  # (f, x, y) -> dy/dx; f has the functions: NumPy, or this module
 
 FLOATS = "a tensor; integers and booleans are converted to float32."
 
@@ -45,56 +49,64 @@ def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Sl
     def _(ctx: Node, dy: Array) -> Array:
         x, y = ctx.saved
         with np.errstate(all="ignore"):
-            return np.asarray(dy * slope(x, y), dy.dtype)
+            return np.asarray(dy * slope(np, x, y), dy.dtype)
+
+    @result.definition
+    def _(ctx: Node, dy: Tensor) -> Tensor:
+        x, y = ctx.saved
+        return dy * slope(sys.modules[__name__], ctx.input(0, x), ctx.output(y))
 
     return result
 
 
-sqrt = unary("sqrt", "Return the square root: y = √x, NaN below 0.", np.sqrt, lambda x, y: 0.5 / y)
+sqrt = unary("sqrt", "Return the square root: y = √x, NaN below 0.", np.sqrt, lambda f, x, y: 0.5 / y)
 rsqrt = unary(
     "rsqrt",
     "Return the reciprocal of the square root: y = 1/√x.",
     lambda x: 1 / np.sqrt(x),
-    lambda x, y: -0.5 * y * y * y,
+    lambda f, x, y: -0.5 * y * y * y,
 )
-square = unary("square", "Return the square: y = x².", np.square, lambda x, y: 2 * x)
-reciprocal = unary("reciprocal", "Return the reciprocal: y = 1/x.", np.reciprocal, lambda x, y: -y * y)
-exp2 = unary("exp2", "Return the power of two: y = 2ˣ.", np.exp2, lambda x, y: y * np.log(2).astype(y.dtype))
-expm1 = unary("expm1", "Return the exponential minus 1, accurate near 0: y = eˣ − 1.", np.expm1, lambda x, y: np.exp(x))
+square = unary("square", "Return the square: y = x².", np.square, lambda f, x, y: 2 * x)
+reciprocal = unary("reciprocal", "Return the reciprocal: y = 1/x.", np.reciprocal, lambda f, x, y: -y * y)
+exp2 = unary("exp2", "Return the power of two: y = 2ˣ.", np.exp2, lambda f, x, y: y * math.log(2))
+expm1 = unary(
+    "expm1", "Return the exponential minus 1, accurate near 0: y = eˣ − 1.", np.expm1, lambda f, x, y: f.exp(x)
+)
 log1p = unary(
-    "log1p", "Return the logarithm of 1 + x, accurate near 0: y = log(1 + x).", np.log1p, lambda x, y: 1 / (1 + x)
+    "log1p", "Return the logarithm of 1 + x, accurate near 0: y = log(1 + x).", np.log1p, lambda f, x, y: 1 / (1 + x)
 )
-log2 = unary(
-    "log2", "Return the logarithm to base 2: y = log₂ x.", np.log2, lambda x, y: 1 / (x * np.log(2).astype(x.dtype))
-)
+log2 = unary("log2", "Return the logarithm to base 2: y = log₂ x.", np.log2, lambda f, x, y: 1 / (x * math.log(2)))
 log10 = unary(
     "log10",
     "Return the logarithm to base 10: y = log₁₀ x.",
     np.log10,
-    lambda x, y: 1 / (x * np.log(10).astype(x.dtype)),
+    lambda f, x, y: 1 / (x * math.log(10)),
 )
 softsign = unary(
-    "softsign", "Return x/(1 + |x|).", lambda x: x / (1 + np.abs(x)), lambda x, y: np.square(1 / (1 + np.abs(x)))
+    "softsign", "Return x/(1 + |x|).", lambda x: x / (1 + np.abs(x)), lambda f, x, y: f.square(1 / (1 + f.abs(x)))
 )
-sin = unary("sin", "Return the sine of x, in radians.", np.sin, lambda x, y: np.cos(x))
-cos = unary("cos", "Return the cosine of x, in radians.", np.cos, lambda x, y: -np.sin(x))
-tan = unary("tan", "Return the tangent of x, in radians.", np.tan, lambda x, y: 1 + y * y)
+sin = unary("sin", "Return the sine of x, in radians.", np.sin, lambda f, x, y: f.cos(x))
+cos = unary("cos", "Return the cosine of x, in radians.", np.cos, lambda f, x, y: -f.sin(x))
+tan = unary("tan", "Return the tangent of x, in radians.", np.tan, lambda f, x, y: 1 + y * y)
 asin = unary(
-    "asin", "Return the arcsine of x, in radians from −π/2 to π/2.", np.arcsin, lambda x, y: 1 / np.sqrt(1 - x * x)
+    "asin", "Return the arcsine of x, in radians from −π/2 to π/2.", np.arcsin, lambda f, x, y: 1 / f.sqrt(1 - x * x)
 )
 acos = unary(
-    "acos", "Return the arccosine of x, in radians from 0 to π.", np.arccos, lambda x, y: -1 / np.sqrt(1 - x * x)
+    "acos", "Return the arccosine of x, in radians from 0 to π.", np.arccos, lambda f, x, y: -1 / f.sqrt(1 - x * x)
 )
 atan = unary(
-    "atan", "Return the arctangent of x, in radians from −π/2 to π/2.", np.arctan, lambda x, y: 1 / (1 + x * x)
+    "atan", "Return the arctangent of x, in radians from −π/2 to π/2.", np.arctan, lambda f, x, y: 1 / (1 + x * x)
 )
-sinh = unary("sinh", "Return the hyperbolic sine: y = (eˣ − e⁻ˣ)/2.", np.sinh, lambda x, y: np.cosh(x))
-cosh = unary("cosh", "Return the hyperbolic cosine: y = (eˣ + e⁻ˣ)/2.", np.cosh, lambda x, y: np.sinh(x))
-asinh = unary("asinh", "Return the inverse hyperbolic sine of x.", np.arcsinh, lambda x, y: 1 / np.sqrt(x * x + 1))
+sinh = unary("sinh", "Return the hyperbolic sine: y = (eˣ − e⁻ˣ)/2.", np.sinh, lambda f, x, y: f.cosh(x))
+cosh = unary("cosh", "Return the hyperbolic cosine: y = (eˣ + e⁻ˣ)/2.", np.cosh, lambda f, x, y: f.sinh(x))
+asinh = unary("asinh", "Return the inverse hyperbolic sine of x.", np.arcsinh, lambda f, x, y: 1 / f.sqrt(x * x + 1))
 acosh = unary(
-    "acosh", "Return the inverse hyperbolic cosine of x, NaN below 1.", np.arccosh, lambda x, y: 1 / np.sqrt(x * x - 1)
+    "acosh",
+    "Return the inverse hyperbolic cosine of x, NaN below 1.",
+    np.arccosh,
+    lambda f, x, y: 1 / f.sqrt(x * x - 1),
 )
-atanh = unary("atanh", "Return the inverse hyperbolic tangent of x.", np.arctanh, lambda x, y: 1 / (1 - x * x))
+atanh = unary("atanh", "Return the inverse hyperbolic tangent of x.", np.arctanh, lambda f, x, y: 1 / (1 - x * x))
 
 
 @op
@@ -118,6 +130,12 @@ def _(ctx: Node, dy: Array) -> Array:
     return np.negative(dy)
 
 
+@neg.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = −dy"""
+    return -dy
+
+
 @op
 def abs(ctx: Node, input: Array) -> Array:
     """Return the absolute value: y = |x|. The gradient at 0 and at NaN is 0.
@@ -134,6 +152,9 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·sign x"""
     (x,) = ctx.saved
     return dy * sign_of(x)
+
+
+abs.definition(self_adjoint(abs))
 
 
 def sign_of(x: Array) -> Array:
@@ -156,6 +177,7 @@ def piecewise_constant(name: str, formula: str, function: Callable[[Array], Arra
     def _(ctx: Node, dy: Array) -> Array:
         return np.zeros_like(dy)
 
+    result.definition(self_adjoint(result))
     return result
 
 
@@ -178,6 +200,7 @@ def frac(ctx: Node, input: Array) -> Array:
     return input - np.trunc(input)
 
 
+@frac.definition
 @frac.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy"""
@@ -206,6 +229,12 @@ def _(ctx: Node, dy: Array) -> Array:
     return kernels.exp_backward(dy, y)
 
 
+@exp.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·eˣ"""
+    return dy * ctx.output(*ctx.saved)
+
+
 @op
 def log(ctx: Node, input: Array) -> Array:
     """Return the natural logarithm: y = log x, −∞ at 0 and NaN below.
@@ -225,6 +254,12 @@ def _(ctx: Node, dy: Array) -> Array:
     return kernels.log_backward(dy, x)
 
 
+@log.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy/x"""
+    return dy / ctx.input(0, *ctx.saved)
+
+
 @op
 def erf(ctx: Node, input: Array) -> Array:
     """Return the error function: y = 2/√π·∫₀ˣ e^(−t²) dt.
@@ -242,6 +277,13 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·2/√π·e^(−x²)"""
     (x,) = ctx.saved
     return kernels.erf_backward(dy, x)
+
+
+@erf.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·2/√π·e^(−x²)"""
+    x = ctx.input(0, *ctx.saved)
+    return dy * (-x * x).exp() * (2 / math.sqrt(math.pi))
 
 
 @op
@@ -265,3 +307,6 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy where x was finite"""
     (finite,) = ctx.saved
     return dy * finite
+
+
+nan_to_num.definition(self_adjoint(nan_to_num))

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array, Dim, DType
+from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import checked_axes, checked_axis, kept_shape, made_adjacent, repeated_along
 from cygrad.ops.broadcast import FLOAT32, is_real
+from cygrad.ops.definition import constant, fitted, repeated
 from cygrad.ops.pointwise import sign_of
 
 
@@ -52,6 +53,13 @@ def _(ctx: Node, dy: Array) -> Array:
     return np.array(repeated_along(dy, shape, axes), dtype)
 
 
+@sum.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy, repeated"""
+    shape, dtype, axes = ctx.saved
+    return fitted(repeated(dy, shape, axes), (shape, dtype))
+
+
 @op
 def mean(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtype: DType = None) -> Array:
     """Average elements: y = Σ input/n.
@@ -81,6 +89,13 @@ def _(ctx: Node, dy: Array) -> Array:
     if dy.dtype == dtype:
         return kernels.repeated(dy.reshape(kept_shape(shape, axes)), shape, max(count, 1))
     return np.array(repeated_along(dy / max(count, 1), shape, axes), dtype)
+
+
+@mean.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy/n, repeated"""
+    shape, dtype, axes, count = ctx.saved
+    return fitted(repeated(dy / max(count, 1), shape, axes), (shape, dtype))
 
 
 def reduced_size(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
@@ -132,6 +147,20 @@ def _(ctx: Node, dy: Array) -> Array:
         return np.asarray(upstream * others, dtype)
 
 
+@prod.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dxᵢ = dy·Π over j ≠ i of xⱼ"""
+    saved, axes, _, dtype = ctx.saved
+    x = ctx.input(0, saved, dtype)
+    order = [*[i for i in range(saved.ndim) if i not in axes], *axes]
+    n = reduced_size(saved.shape, axes)
+    lines = x.permute(order).reshape(*[saved.shape[i] for i in order[: saved.ndim - len(axes)]], n)
+    others = lines.unsqueeze(-2).expand(*lines.shape[:-1], n, n)  # row i: all elements, and 1 in place of xᵢ
+    slope = others.masked_fill(constant(np.eye(n, dtype=bool)), 1).prod(-1)
+    slope = slope.reshape([saved.shape[i] for i in order]).permute(np.argsort(order).tolist())
+    return fitted(repeated(dy, saved.shape, axes) * slope, (saved.shape, dtype))
+
+
 def extreme(name: str, kernel: Any, of_integers: Any, prefix: str = "") -> Op:
     """The op amax or amin; whole_max or whole_min, of which messages say max or min."""
 
@@ -169,6 +198,12 @@ def extreme(name: str, kernel: Any, of_integers: Any, prefix: str = "") -> Op:
         with np.errstate(all="ignore"):  # nothing equals a result of NaN: the gradient is NaN too
             return np.asarray(selected * repeated_along(dy.reshape(y.shape) / count, x.shape, axes), x.dtype)
 
+    @result.definition
+    def _(ctx: Node, dy: Tensor) -> Tensor:
+        x, y, axes = ctx.saved
+        selected = (constant(x) == repeated(constant(y), x.shape, axes)).to(x.dtype)
+        return selected * repeated(dy.reshape(y.shape) / selected.sum(axes), x.shape, axes)
+
     return result
 
 
@@ -185,8 +220,17 @@ def whole_gradient(ctx: Node, dy: Array) -> Array:
     return np.where(selected, dy / dy.dtype.type(np.count_nonzero(selected)), dy.dtype.type(0))
 
 
+def whole_definition(ctx: Node, dy: Tensor) -> Tensor:
+    """As ``whole_gradient``."""
+    x, y = constant(ctx.saved[0]), constant(ctx.saved[1])
+    selected = ((x == y) | (x.isnan() & y.isnan())).to(x.dtype)
+    return selected * (dy.reshape(y.shape) / selected.sum())
+
+
 whole_max.gradient(whole_gradient)
 whole_min.gradient(whole_gradient)
+whole_max.definition(whole_definition)
+whole_min.definition(whole_definition)
 
 
 def root_of_squares(squares: Array, x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
@@ -234,6 +278,12 @@ def position(name: str, choose: Any) -> Op:
         np.put_along_axis(dx, indices, dy.reshape(indices.shape), axis)
         return dx.reshape(shape)
 
+    @result.definition
+    def _(ctx: Node, dy: Tensor, _indices: Tensor) -> Tensor:
+        indices, shape, axis = ctx.saved
+        zeros = constant(np.zeros(shape or (1,), dy.dtype))
+        return zeros.scatter(axis, constant(indices), dy.reshape(indices.shape)).reshape(shape)
+
     return result
 
 
@@ -252,7 +302,7 @@ def var(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keep
         keepdim: whether the reduced dimensions stay, with size 1.
     """
     y, centered, axes, count = variance("var", input, dim, correction, keepdim)
-    ctx.save(centered, axes, count)
+    ctx.save(centered, axes, count, input)
     return y
 
 
@@ -275,9 +325,21 @@ def variance(
 @var.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·2(x − mean)/(n − correction)"""
-    centered, axes, count = ctx.saved
+    centered, axes, count, _ = ctx.saved
     with np.errstate(all="ignore"):
         return np.asarray(repeated_along(dy, centered.shape, axes) * centered * np.divide(2, count, dtype=dy.dtype))
+
+
+@var.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·2(x − mean)/(n − correction)"""
+    _, axes, count, x = ctx.saved
+    return repeated(dy * float(np.divide(2, count)), x.shape, axes) * deviation(ctx.input(0, x), axes)
+
+
+def deviation(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """x − mean"""
+    return x - x.mean(axes, keepdim=True) if axes else x - x
 
 
 @op
@@ -293,18 +355,27 @@ def std(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keep
     y, centered, axes, count = variance("std", input, dim, correction, keepdim)
     with np.errstate(all="ignore"):
         y = root_of_squares(y, centered, axes, keepdim, float(np.divide(1, count)))
-    ctx.save(centered, axes, count, y)
+    ctx.save(centered, axes, count, y, input)
     return y
 
 
 @std.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy·(x − mean)/((n − correction)·std), 0 where the std is 0"""
-    centered, axes, count, y = ctx.saved
+    centered, axes, count, y, _ = ctx.saved
     with np.errstate(all="ignore"):
         direction = centered / repeated_along(y, centered.shape, axes)  # of the order of 1 at every scale
         slope = repeated_along(dy / dy.dtype.type(count), centered.shape, axes)
         return np.where(repeated_along(y == 0, centered.shape, axes), 0, slope * direction).astype(dy.dtype)
+
+
+@std.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·(x − mean)/((n − correction)·std), 0 where the std is 0"""
+    _, axes, count, y, x = ctx.saved
+    flat = constant(y) == 0
+    slope = (dy * float(np.divide(1, count))).masked_fill(flat, 0) / ctx.output(y).masked_fill(flat, 1)
+    return repeated(slope, x.shape, axes) * deviation(ctx.input(0, x), axes)
 
 
 @op
@@ -358,6 +429,37 @@ def _(ctx: Node, dy: Array) -> Array:
         return np.asarray(np.where((wide == 0) | (x == 0) & (order < 2), 0, upstream * ratio), x.dtype)
 
 
+@norm.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·sign x·(|x|/y)^(p−1), 0 where y is 0; for ±∞ shared by the largest (smallest)"""
+    saved, result, order, axes = ctx.saved
+    x, upstream = ctx.input(0, saved), repeated(dy, saved.shape, axes)
+    y = repeated(ctx.output(result), saved.shape, axes)
+    if np.isinf(order):
+        selected = (constant(saved).abs() == repeated(constant(result), saved.shape, axes)).to(saved.dtype)
+        return upstream * x.sign() * selected / repeated(selected.sum(axes).clamp(min=1), saved.shape, axes)
+    if order in (0, 1):
+        return upstream * x.sign() * order
+    zero = constant(saved) == 0 if order < 2 else repeated(constant(result), saved.shape, axes) == 0
+    y, size = y.masked_fill(zero, 1), x.abs().masked_fill(zero, 1)
+    ratio = x / y if order == 2 else x.sign() * (size / y) ** (order - 1)
+    return (upstream * ratio).masked_fill(zero, 0)
+
+
+def norm_slope(x: Array, y: Array, order: float, axes: tuple[int, ...]) -> Array:
+    """sign x·(|x|/y)^(p−1), 0 where y is 0; for ±∞ one share for each of the largest (smallest)."""
+    wide = repeated_along(y, x.shape, axes)
+    with np.errstate(all="ignore"):
+        if np.isinf(order):
+            selected = np.abs(x) == wide
+            count = np.maximum(np.sum(selected, axes, keepdims=True), 1)
+            return np.asarray(sign_of(x) * selected / count, x.dtype)
+        if order == 0:
+            return np.zeros_like(x)
+        ratio = x / wide if order == 2 else sign_of(x) * (1 if order == 1 else (np.abs(x) / wide) ** (order - 1))
+        return np.asarray(np.where((wide == 0) | (x == 0) & (order < 2), 0, ratio), x.dtype)
+
+
 @op
 def logsumexp(ctx: Node, input: Array, *, dim: Dim, keepdim: bool = False) -> Array:
     """Return log Σ eˣ, computed relative to the largest x so that it can't overflow.
@@ -387,6 +489,14 @@ def _(ctx: Node, dy: Array) -> Array:
     return np.asarray(repeated_along(dy, x.shape, axes) * weight)
 
 
+@logsumexp.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·softmax(x) over the reduced dimensions"""
+    saved, largest, _, axes = ctx.saved
+    weight = (ctx.input(0, saved) - constant(largest)).exp()
+    return repeated(dy, saved.shape, axes) * weight / weight.sum(axes, keepdim=True)
+
+
 @op
 def cumsum(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
     """Return cumulative sums: yᵢ = x₀ + … + xᵢ. Integers and booleans give int64.
@@ -412,6 +522,13 @@ def _(ctx: Node, dy: Array) -> Array:
 def sums_to_end(x: Array, axis: int) -> Array:
     """yᵢ = xᵢ + … + xₙ"""
     return np.flip(np.cumsum(np.flip(x, axis), axis, x.dtype), axis)
+
+
+@cumsum.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dxᵢ = dyᵢ + … + dyₙ"""
+    axis, dtype = ctx.saved
+    return (dy.flip(axis).cumsum(axis).flip(axis) if dy.ndim else dy).to(dtype)
 
 
 @op
@@ -448,6 +565,19 @@ def _(ctx: Node, dy: Array) -> Array:
             before = np.where(first[..., :1], 1, np.prod(lines, -1, keepdims=True, where=front))
             dx += np.where(first, np.sum(np.where(between, upstream * factors, 0), -1, keepdims=True) * before, 0)
     return np.ascontiguousarray(np.moveaxis(dx, -1, axis), x.dtype).reshape(x.shape)
+
+
+@cumprod.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dxᵢ = Σ over j ≥ i of dyⱼ·Π over k ≤ j, k ≠ i of xₖ"""
+    saved, y, axis = ctx.saved
+    if not saved.ndim:
+        return dy.to(saved.dtype)
+    x = ctx.input(0, saved, saved.dtype).to(y.dtype).movedim(axis, -1)
+    n = x.shape[-1]
+    others = x.unsqueeze(-2).expand(*x.shape[:-1], n, n)  # row i: all elements, and 1 in place of xᵢ
+    slopes = others.masked_fill(constant(np.eye(n, dtype=bool)), 1).cumprod(-1).triu()
+    return (slopes * dy.movedim(axis, -1).unsqueeze(-2)).sum(-1).movedim(-1, axis).to(saved.dtype)
 
 
 def along(name: str, doc: str, function: Any) -> Op:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from cygrad.autograd import Node, Op, Value, op
 from cygrad.autograd.arrays import add_at
 from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
+from cygrad.ops.definition import constant, fitted, self_adjoint
 
 
 @op
@@ -51,6 +53,7 @@ def whole_shape(shape: Sequence[int], size: int) -> tuple[int, ...] | None:
     return tuple([size // known if n == -1 else n for n in shape])
 
 
+@reshape.definition
 @reshape.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy in x's shape"""
@@ -80,6 +83,13 @@ def _(ctx: Node, dy: Array) -> Array:
     return dy.transpose(np.argsort(order))
 
 
+@permute.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy with the axes back in order"""
+    (order,) = ctx.saved
+    return permute(dy, dims=np.argsort(order).tolist())
+
+
 @op
 def expand(ctx: Node, input: Array, *, size: Sequence[int]) -> Array:
     """Repeat dimensions of size 1 without a copy; the result is a read-only view.
@@ -104,6 +114,13 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy, summed over what was repeated"""
     (shape,) = ctx.saved
     return summed_to(dy, shape)
+
+
+@expand.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy, summed over what was repeated"""
+    (shape,) = ctx.saved
+    return fitted(dy, (shape, dy.dtype))
 
 
 @op
@@ -135,6 +152,20 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
         part = dy[(slice(None),) * axis + (slice(start, start + size),)]
         start += size
         results.append(np.array(part.reshape(shape), dtype) if needed else None)
+    return tuple(results)
+
+
+@cat_all.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, ...]:
+    """Each tensor's part of dy"""
+    axis, specs = ctx.saved
+    results: list[Tensor | None] = []
+    start = 0
+    for (shape, dtype), needed in zip(specs, ctx.needs):
+        size = 0 if shape == (0,) else shape[axis]
+        part = dy.narrow(axis, start, size).reshape(shape) if needed else None
+        start += size
+        results.append(None if part is None else part.to(dtype))
     return tuple(results)
 
 
@@ -203,6 +234,7 @@ def unsqueeze(ctx: Node, input: Array, *, dim: int) -> Array:
     return np.expand_dims(input, checked_axis("unsqueeze", dim, input.ndim + 1))
 
 
+@unsqueeze.definition
 @unsqueeze.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy in x's shape"""
@@ -224,6 +256,7 @@ def squeeze(ctx: Node, input: Array, *, dim: Dim = None) -> Array:
     return input.reshape([n for i, n in enumerate(input.shape) if n != 1 or i not in axes])
 
 
+@squeeze.definition
 @squeeze.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy in x's shape"""
@@ -249,6 +282,13 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy reversed"""
     (axes,) = ctx.saved
     return np.flip(dy, axes).copy() if dy.ndim else dy
+
+
+@flip.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy reversed"""
+    (axes,) = ctx.saved
+    return flip(dy, dims=axes) if dy.ndim else dy
 
 
 @op
@@ -278,6 +318,13 @@ def _(ctx: Node, dy: Array) -> Array:
     return np.roll(dy, [-n for n in steps], axes)
 
 
+@roll.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy moved back"""
+    shifts, axes = ctx.saved
+    return roll(dy, shifts=np.negative(shifts).tolist(), dims=axes)
+
+
 @op
 def repeat(ctx: Node, input: Array, *, sizes: Sequence[int]) -> Array:
     """Repeat the whole tensor along each dimension.
@@ -300,6 +347,15 @@ def _(ctx: Node, dy: Array) -> Array:
     pairs = [(n, i) for count, size in zip(sizes, full) for n, i in ((count, 0), (size, 1)) if n != 1]
     copies = tuple([axis for axis, (_, i) in enumerate(pairs) if i == 0])
     return np.sum(dy.reshape([n for n, _ in pairs]), copies, dy.dtype).reshape(shape)
+
+
+@repeat.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = the sum of dy's copies"""
+    shape, sizes = ctx.saved
+    full = (1,) * (len(sizes) - len(shape)) + shape
+    pairs = [n for count, size in zip(sizes, full) for n in (count, size)]
+    return dy.reshape(pairs).sum(tuple(range(0, 2 * len(sizes), 2))).reshape(shape) if sizes else dy
 
 
 @op
@@ -332,6 +388,15 @@ def _(ctx: Node, dy: Array) -> Array:
     return dx.reshape(shape)
 
 
+@repeat_interleave.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = the sum of each element's copies"""
+    shape, flat, axis, counts = ctx.saved
+    numbers = np.repeat(np.arange(flat[axis]), counts)
+    index = np.broadcast_to(numbers.reshape([-1 if i == axis else 1 for i in range(len(flat))]), dy.shape)
+    return constant(np.zeros(flat, dy.dtype)).scatter_add(axis, constant(index.copy()), dy).reshape(shape)
+
+
 TRIANGLE = """{}
 
 Args:
@@ -357,6 +422,7 @@ def triangle(name: str, doc: str, function: Any) -> Op:
         (diagonal,) = ctx.saved
         return function(dy, diagonal)
 
+    result.definition(self_adjoint(result))
     return result
 
 
@@ -395,6 +461,19 @@ def _(ctx: Node, dy: Array) -> Array:
     return dx
 
 
+@diagonal.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy on the diagonal, zeros elsewhere"""
+    shape, offset, first, second = ctx.saved
+    rows, columns = shape[first], shape[second]
+    numbers = np.arange(dy.shape[-1]) + builtins.max(-offset, 0)
+    others = [n for i, n in enumerate(shape) if i not in (first, second)]
+    flat = constant(np.zeros((*others, rows * columns), dy.dtype))
+    index = np.broadcast_to(numbers * columns + numbers + offset, dy.shape)
+    matrices = flat.scatter(-1, constant(index.copy()), dy).reshape(*others, rows, columns)
+    return matrices.movedim((-2, -1), (first, second))
+
+
 @checked
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return a copy of the diagonal of a matrix, or the matrix with a given diagonal.
@@ -427,6 +506,13 @@ def _(ctx: Node, dy: Array) -> Array:
     return np.diagonal(dy, offset).copy()
 
 
+@diag_matrix.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = the diagonal of dy"""
+    (offset,) = ctx.saved
+    return dy.diagonal(offset)
+
+
 @op
 def clone(ctx: Node, input: Array) -> Array:
     """Copy a tensor; gradients flow through the copy.
@@ -437,6 +523,7 @@ def clone(ctx: Node, input: Array) -> Array:
     return kernels.copied(input)
 
 
+@clone.definition
 @clone.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy"""
@@ -461,3 +548,10 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = dy in x's dtype"""
     (dtype,) = ctx.saved
     return dy.astype(dtype)
+
+
+@cast.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy in x's dtype"""
+    (dtype,) = ctx.saved
+    return cast(dy, dtype=dtype)

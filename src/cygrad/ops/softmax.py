@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cygrad import _kernels as kernels
-from cygrad._typing import Array, DType
+from cygrad._typing import Array, DType, Tensor
 from cygrad.autograd import Node, op
 from cygrad.ops.axes import checked_axis
 
@@ -47,6 +47,15 @@ def _(ctx: Node, dy: Array) -> Array:
     return axis_restored(dx, axis, shape).astype(dtype, copy=False)
 
 
+@softmax.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = y·(dy − Σ dy·y)"""
+    saved, axis, dtype, shape = ctx.saved
+    y = ctx.output(axis_restored(saved, axis, shape))
+    dx = y * (dy - (dy * y).sum(axis, keepdim=True))
+    return dx if dx.dtype == dtype else dx.to(dtype)
+
+
 @op
 def log_softmax(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
     """Return the logarithm of the softmax: y = x − log Σeˣ along a dimension.
@@ -69,3 +78,12 @@ def _(ctx: Node, dy: Array) -> Array:
     y, axis, dtype, shape = ctx.saved
     dx = kernels.log_softmax_backward(axis_last(dy, axis), y)
     return axis_restored(dx, axis, shape).astype(dtype, copy=False)
+
+
+@log_softmax.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy − eʸ·Σ dy"""
+    saved, axis, dtype, shape = ctx.saved
+    y = ctx.output(axis_restored(saved, axis, shape))
+    dx = dy - y.exp() * dy.sum(axis, keepdim=True)
+    return dx if dx.dtype == dtype else dx.to(dtype)
