@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,7 +57,7 @@ def check_nothing_is_left():
     assert len(step.programs()) == 1
 
 
-PATIENCE = 300  # seconds after which something hangs, on a busy machine too
+PATIENCE = 120  # seconds after which something hangs, on a busy machine too
 
 
 def rounds(most, seconds=8, least=10):
@@ -268,6 +271,165 @@ def test_signals_in_the_thread_that_waits_for_jobs():
     )
 
 
+# Interrupts at every moment
+
+
+def interrupt_everywhere(work, check):
+    """Interrupt work() at each call of Python and after each call of C in turn, where Python looks for interrupts; return
+    the number of these moments."""
+    work()  # imports what it needs
+    for moments in count():
+        left = moments
+
+        def look(frame, event, arg):
+            nonlocal left
+            if event in ("call", "c_return") and frame.f_code.co_filename != __file__:
+                left -= 1
+                if left < 0:
+                    sys.setprofile(None)
+                    raise Interrupted
+
+        try:
+            sys.setprofile(look)
+            work()
+        except Interrupted:
+            check()
+        else:
+            break
+        finally:
+            sys.setprofile(None)
+    check()
+    return moments
+
+
+def switching():
+    """``set_grad_enabled``, where its block follows."""
+    modes = []
+
+    def work():
+        modes.append(cg.is_grad_enabled())
+        with cg.set_grad_enabled(False):
+            modes.append(cg.is_grad_enabled())
+
+    return work, cg.is_grad_enabled
+
+
+def evaluating():
+    from cygrad.sklearn.network import evaluate
+
+    model = nn.Sequential(nn.Dropout(0.1), nn.Linear(1, 1), nn.Dropout(0.2), nn.BatchNorm1d(1))
+    return lambda: evaluate(model, lambda: [layer.training for layer in model]), (
+        lambda: cg.is_grad_enabled() and all(layer.training for layer in model)
+    )
+
+
+def delaying():
+    from cygrad.train.interrupts import uninterrupted
+
+    def work():
+        with uninterrupted():
+            pass
+
+    return work, lambda: signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def profiling():
+    from cygrad.compiler.program import profile
+
+    arrays = [np.zeros(3), np.zeros(2)]
+
+    def change():
+        for array in arrays:
+            array += 1
+
+    return lambda: profile.restoring(arrays, change), lambda: not np.concatenate(arrays).any()
+
+
+BLOCKS = {f.__name__: f for f in (switching, evaluating, delaying, profiling)}
+
+
+@pytest.mark.parametrize("prepare", BLOCKS.values(), ids=BLOCKS)
+def test_a_block_ends_wherever_it_is_interrupted(prepare):
+    work, is_restored = prepare()
+
+    def check():
+        assert is_restored()
+
+    assert interrupt_everywhere(work, check) >= (1 if prepare is switching else 3)
+
+
+class Watched(dict):
+    """Attributes that say when they are empty."""
+
+    def clear(self):
+        raise AssertionError("another thread may need them")
+
+
+def test_attributes_are_there_while_they_are_put_back():
+    from cygrad.compiler.check.snapshot import Snapshot
+
+    snapshot = Snapshot([])
+    attributes = Watched(a=1, b=2)
+    snapshot.containers.append((attributes, attributes.copy()))
+    attributes["a"] = 3
+    snapshot.restore()
+    assert attributes == {"a": 1, "b": 2}
+
+
+# All locks and modes
+
+RESTORED = {
+    "_files.py contextmanager": "the file is removed in the generator's except, or when another process finds it unlocked",
+    "_folders.py contextmanager": "the folder is removed in the generator's finally, or by the next commit; a lock dies with its process",
+    "autograd/engine.py Lock": "held for a sum in compiled code; reset in the child",
+    "autograd/engine.py local": "Switch restores it, compiled; the child has that of its thread",
+    "autograd/engine.py global": "call_traced's finally, compiled; the child forgets other threads",
+    "autograd/recording.py OwnedLock": "call's finally, compiled; freed in the child",
+    "autograd/recording.py global": "record's finally, compiled; the child forgets other threads",
+    "autograd/tracing.py RLock": "held in a block; reset in the child",
+    "autograd/tracing.py global": "the lock, reset in the child",
+    "compiler/names/reads.py settrace": "follow's finally, or the trace function itself",
+    "compiler/names/reads.py setprofile": "follow's finally, or the profile function itself",
+    "compiler/record/array_access.pxi global": "set once",
+    "compiler/record/tape.pxi global": "record's finally",
+    "compiler/replay/replay.pyx OwnedLock": "call's finally, compiled; freed in the child",
+    "data/loader.py ThreadPoolExecutor": "prefetch's finally; the child builds batches itself",
+    "generator.py ContextVar": "set for one job, in its own context",
+    "integrations/sender.py Event": "reset in the child",
+    "integrations/sender.py Lock": "held in blocks; reset in the child",
+    "integrations/sender.py Thread": "a daemon; the child sends at the end",
+    "integrations/tensorboard/writer.py Lock": "held in blocks; reset in the child",
+    "integrations/wandb.py Thread": "a daemon, waited for with a limit",
+    "nn/modules/factory.py ContextVar": "reset in the generator's finally; a limit left behind ends with its context",
+    "nn/modules/factory.py contextmanager": "as above",
+    "parallel.py ContextVar": "set for one job, in its own context",
+    "parallel.py Lock": "held in a block; reset in the child",
+    "parallel.py SimpleQueue": "one for each call",
+    "parallel.py Thread": "joined by the manager",
+    "parallel.py start_new_thread": "the manager, which ends with the workers",
+    "serve/load.py Event": "of one event loop",
+    "serve/load.py Lock": "of one event loop",
+    "serve/load.py asynccontextmanager": "the generator's finally, in one event loop",
+    "sklearn/callback_host.py contextmanager": "the generator's finally: a network stays in the mode of training at worst",
+    "train/interrupts.py signal": "Block, compiled",
+    "wrappers/locks.pxi register_at_fork": "the one register; all others hand their functions to in_child",
+}
+MAKERS = re.compile(
+    r"@(?:contextlib\.)?(contextmanager|asynccontextmanager)\b|threading\.(Lock|RLock|local|Event|Condition|Thread)\b|asyncio\.(Lock|Event)\("
+    r"|(ContextVar)\(|(OwnedLock)\([^i]|(register_at_fork)\(|(ThreadPoolExecutor|SimpleQueue|start_new_thread)\(|^ +(global) "
+    r"|signal\.(signal)\(|sys\.(settrace|setprofile)\b", re.M,
+)  # fmt: skip
+
+
+def test_every_lock_and_mode_has_its_line():
+    root, found = Path(cg.__file__).parent, set()
+    for path in root.rglob("*.p[yx]*"):
+        if path.suffix in (".py", ".pyx", ".pxi"):
+            for match in MAKERS.finditer(path.read_text(encoding="utf-8")):
+                found.add(f"{path.relative_to(root).as_posix()} {next(filter(None, match.groups()))}")
+    assert found - RESTORED.keys() == set() and RESTORED.keys() - found == set()
+
+
 # Steps that reach themselves, and each other
 
 
@@ -443,6 +605,154 @@ def test_a_child_of_a_process_in_which_another_thread_works(setup):
         finally:
             stop = True
             thread.join()
+        """
+    )
+
+
+HELD = {
+    "the engine": "lock, work = engine._lock, lambda: check_nothing_is_left()",
+    "tracing": "from cygrad.autograd import tracing; lock, work = tracing._lock, trace",
+    "an event writer": """
+        from cygrad.integrations.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(tempfile.mkdtemp(), flush_secs=1e9)
+        writer.add_scalar("the parent's", 1, 0)
+        lock, work = writer._lock, lambda: (writer.add_scalar("the child's", 1, 0), writer.close(), size())
+
+        def size():
+            (name,) = os.listdir(writer.log_dir)
+            content = open(os.path.join(writer.log_dir, name), "rb").read()
+            assert b"the child's" in content and b"the parent's" not in content
+        """,
+    "a sender": """
+        from cygrad.integrations.sender import Sender
+
+        sent = []
+        sender = Sender(sent.extend, os.path.join(tempfile.mkdtemp(), "unsent"), seconds=1e9)
+        sender.put({"of": "the parent"})
+        lock = sender._lock
+
+        def work():
+            sender.put({"of": "the child"})
+            assert sender.close(60) and sent == [{"of": "the child"}]
+        """,
+    "a sender's event": """
+        from cygrad.integrations.sender import Sender
+
+        sender = Sender(list, os.path.join(tempfile.mkdtemp(), "unsent"), seconds=1e9)
+        lock, work = sender._closing._cond, lambda: sender.close(60)
+        """,
+    "the claims of jobs": """
+        from cygrad.parallel import Claims
+
+        claims, thing = Claims(), cg.Generator()
+        lock, work = claims._lock, lambda: claims.take([thing], 0)
+        """,
+}
+
+
+@needs_fork
+@pytest.mark.parametrize("setup", HELD.values(), ids=HELD)
+def test_a_child_of_a_process_in_which_another_thread_holds_a_lock(setup):
+    run_program(
+        f"""
+        import tempfile
+        {setup.strip()}
+        check_nothing_is_left()
+        held, leave = threading.Event(), threading.Event()
+
+        def hold():
+            with lock:
+                held.set()
+                leave.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)  # ends a child that hangs
+            try:
+                work()
+                os._exit(0)
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+                os._exit(1)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        leave.set()
+        thread.join()
+        assert code == 0, code
+        with lock:
+            pass
+        """
+    )
+
+
+@needs_fork
+def test_a_child_goes_on_with_an_epoch():
+    run_program(
+        """
+        rows = cg.data.TensorDataset(cg.arange(40))
+        batches = iter(cg.data.DataLoader(rows, 4, num_workers=2, transform=lambda x: (time.sleep(0.01), x)[1:]))
+        wanted = [list(range(start, start + 4)) for start in range(0, 40, 4)]
+        found = [next(batches)[0].tolist() for _ in range(2)]
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)
+            os._exit(0 if found + [x.tolist() for x, in batches] == wanted else 1)
+        assert found + [x.tolist() for x, in batches] == wanted
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        """
+    )
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system has no signals")
+def test_ctrl_c_while_a_loader_builds_a_batch():
+    """It does not wait for the batch, the threads end, and the next epoch is whole."""
+    run_program(
+        """
+        building, slow, ended = threading.Event(), True, []
+
+        class Rows(cg.data.Dataset):
+            def __len__(self):
+                return 8
+
+            def __getitem__(self, index):
+                try:
+                    if slow and index >= 2:
+                        building.set()
+                    while slow and index >= 2:
+                        time.sleep(1e-3)
+                except KeyboardInterrupt:
+                    ended.append(index)
+                    raise
+                return np.float32(index)
+
+        def press():
+            building.wait()
+            time.sleep(0.1)  # until the other thread waits
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+        loader = cg.data.DataLoader(Rows(), 2, num_workers=2)
+        presser = threading.Thread(target=press)
+        presser.start()
+        seen = []
+        try:
+            for batch in loader:
+                seen += batch.tolist()
+        except KeyboardInterrupt:
+            pass
+        presser.join()
+        assert seen in ([], [0, 1]), seen
+        for thread in threading.enumerate():
+            if thread.name.startswith("cygrad-loader"):
+                thread.join()
+        assert ended and all(index >= 2 for index in ended)
+        slow = False
+        assert [x for batch in loader for x in batch.tolist()] == list(range(8))
+        assert threading.active_count() == 1
         """
     )
 

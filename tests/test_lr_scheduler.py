@@ -380,3 +380,27 @@ def test_a_state_with_values_of_another_kind_changes_nothing(name, key, value):
     with pytest.raises(ValueError, match=f"{name}: the state's {key} must be"):
         scheduler.load_state_dict(state)
     assert repr(scheduler.state_dict()) == before
+
+
+@pytest.mark.parametrize(
+    ("value", "mine", "alike"),
+    [
+        (True, False, True), (1, False, False), (False, 1.0, False), ("max", "min", True), (1, "min", False), (None, "min", False),
+        (1, 0.5, True), (np.float32(1), 0.5, True), (cg.tensor(0.5), 0.5, True), (float("nan"), 0.5, False), (float("inf"), 0.5, True),
+        ([0.9, 0.99], (0.9, 0.999), True), ((0.9,), (0.9, 0.999), False), ((0.9, "a"), (0.9, 0.999), False),
+        ([30], [10, 20], True), ([], [10], True), (["a"], [10], False), ([float("nan")], [0.1], False), (3, [10], False),
+        ("anything", None, True),
+    ],
+)  # fmt: skip
+def test_saved_values_of_optimizers_and_schedulers_are_compared_by_one_rule(value, mine, alike):
+    from cygrad.optim.state import is_alike
+
+    assert is_alike(value, mine) is alike
+
+
+def test_a_rate_that_is_no_number_is_refused():
+    scheduler = cg.optim.lr_scheduler.StepLR(cg.optim.SGD([cg.nn.Parameter(cg.ones(1))], lr=0.1), 3)
+    state = scheduler.state_dict()
+    with pytest.raises(ValueError, match="base_lrs must be"):
+        scheduler.load_state_dict({**state, "base_lrs": [float("nan")]})
+    assert scheduler.state_dict() == state

@@ -229,6 +229,11 @@ class Claims:
 
     def __init__(self) -> None:
         self._owners: dict[int, tuple[weakref.ref[Any], int]] = {}
+        self.forget_other_threads()
+        kernels.in_child(self.forget_other_threads)
+
+    def forget_other_threads(self) -> None:
+        """Called in a forked child too."""
         self._lock = threading.Lock()
 
     def take(self, things: Iterable[Any], job: int) -> None:

@@ -12,7 +12,6 @@ This file is plain Python. The build compiles it with the C types that engine.px
 from __future__ import annotations
 
 import math
-import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad._attributes import not_initialized
 from cygrad._typing import Array
 from cygrad.autograd import arrays, recording
@@ -487,8 +487,7 @@ def forget_other_threads() -> None:
         _tracer = None
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forget_other_threads)
+kernels.in_child(forget_other_threads)
 
 
 class Switch:
@@ -496,11 +495,15 @@ class Switch:
     halfway: an interrupt that arrives meanwhile is raised in the block or after it."""
 
     anomaly = False  # whether it switches anomaly mode, not grad mode
+    at_once = False  # whether it switches when it is made
 
-    def __init__(self, value: bool) -> None:
-        self.value = value
+    def __init__(self, mode: bool) -> None:
+        self.value = bool(mode)
         self.before: list[bool] = []
         self.set_at_once = False  # and no block has begun since
+        if self.at_once:
+            self.__enter__()
+            self.set_at_once = True
 
     def set(self, value: bool) -> bool:
         """Set the mode; return the previous one."""

@@ -75,7 +75,7 @@ class Switch(engine.Switch):
     def _again(self) -> Switch:
         """A separate switch for one call: decorated functions may run in several threads at once."""
         copy = object.__new__(type(self))
-        engine.Switch.__init__(copy, self.value)
+        vars(copy).update(value=self.value, before=[], set_at_once=False)
         return copy
 
 
@@ -121,12 +121,12 @@ class set_grad_enabled(Switch):
 
     Args:
         mode: whether ops leave nodes in the graph.
+
+    Ctrl-C between the call and its block leaves the mode as after a call alone; ``no_grad`` and ``enable_grad`` have
+    no such moment.
     """
 
-    def __init__(self, mode: bool) -> None:
-        super().__init__(bool(mode))
-        self.before.append(self.set(self.value))
-        self.set_at_once = True
+    at_once = True
 
     def __call__(self, function: F) -> F:
         if self.set_at_once:

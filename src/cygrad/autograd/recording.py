@@ -8,7 +8,6 @@ without one. The build compiles this file with the C types of recording.pxd.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -56,14 +55,54 @@ def record(new: Any, function: Callable[[], R]) -> R:
         use_recorder(None)
 
 
+def restoring(function: Callable[[], R], restore: Callable[[], object]) -> R:
+    """function(), and then restore(), which has no effect the second time; what interrupts either comes after it.
+
+    Compiled, so that there is no moment between the two.
+    """
+    try:
+        return function()
+    finally:
+        whole(restore)
+
+
+class Block:
+    """A block between ``begin()`` and ``end()`` of a subclass, and ``after()``, which follows a block without an error.
+    The second call of ``end()`` has no effect. Compiled, so that no interrupt leaves what ``begin()`` does."""
+
+    begin: Callable[[], None]
+    end: Callable[[], None]
+    after: Callable[[], None]
+
+    def __enter__(self) -> None:
+        try:
+            self.begin()
+        except BaseException:
+            whole(self.end)
+            raise
+
+    def __exit__(self, kind: Any, *error: object) -> None:
+        whole(self.end)
+        if kind is None:
+            self.after()
+
+
+def whole(restore: Callable[[], object]) -> None:
+    """restore(), from its beginning if something interrupts it, which is raised then."""
+    try:
+        restore()
+    except BaseException:
+        restore()
+        raise
+
+
 def forget_other_threads() -> None:
     """Called in a forked child: a recording of another thread does not go on there."""
     if not lock.is_mine():
         use_recorder(None)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forget_other_threads)
+kernels.in_child(forget_other_threads)
 
 
 def follow(follower: Callable[[Any], None]) -> None:

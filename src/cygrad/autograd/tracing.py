@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import engine
 from cygrad.autograd.engine import Op, Value, Version
@@ -120,8 +120,7 @@ def forget_other_threads() -> None:
     _lock = threading.RLock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forget_other_threads)
+kernels.in_child(forget_other_threads)
 
 
 def trace(function: Callable[..., Any], *inputs: Value) -> tuple[Trace, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -148,19 +150,36 @@ class DataLoader:
             yield job()
 
     def prefetch(self, build: Callable[[Indices], Any], rows: Indices) -> Iterator[Any]:
-        """The batches of an epoch, built ahead of time by threads."""
+        """The batches of an epoch, built ahead of time by threads. A forked child does not have them, and builds the
+        rest itself. What interrupts this thread interrupts them too."""
         from concurrent.futures import ThreadPoolExecutor
 
-        jobs = self.jobs(build, rows)
+        jobs, process, interrupted = self.jobs(build, rows), os.getpid(), False
         threads = ThreadPoolExecutor(self.num_workers, "cygrad-loader")
+        pending: deque[tuple[Any, Any, Any]] = deque()
+
+        def start(count: int) -> None:
+            for job in islice(jobs, count):
+                task = kernels.Task(get_ident())
+                pending.append((job, task, threads.submit(task.run, job, ())))
+
         try:
-            pending = deque(threads.submit(job) for job in islice(jobs, self.num_workers * self.prefetch_factor))
-            while pending:
-                batch = pending.popleft().result()
-                pending.extend(threads.submit(job) for job in islice(jobs, 1))
+            start(self.num_workers * self.prefetch_factor)
+            while pending and os.getpid() == process:
+                batch = pending[0][2].result()
+                pending.popleft()
+                start(1)
                 yield batch
+            for job in chain([job for job, *_ in pending], jobs):
+                yield job()
+        except BaseException as error:
+            interrupted = not isinstance(error, (Exception, GeneratorExit))
+            if interrupted:
+                kernels.interrupt_all([task for _, task, _ in pending])
+            raise
         finally:
-            threads.shutdown(cancel_futures=True)
+            if os.getpid() == process:
+                threads.shutdown(wait=not interrupted, cancel_futures=True)
 
 
 def epoch_seed(generator: Permuter | None) -> int:

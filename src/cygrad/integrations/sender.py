@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from cygrad import _kernels as kernels
 from cygrad._files import append, atomic_write
 from cygrad.integrations.loggers import json_line
 from cygrad.integrations.tracker import short_message
@@ -42,12 +43,19 @@ class Sender:
         self.problem: str | None = None
         self._send = send
         self._seconds = seconds
+        self.forget_other_threads()
+        self._forked = False
+        kernels.in_child(self.forget_other_threads)
+        self._thread = threading.Thread(target=self._run, name="cygrad-sender", daemon=True)
+        self._thread.start()
+
+    def forget_other_threads(self) -> None:
+        """Called in a forked child too, whose parent sends what was passed before. It sends its own rows at the end."""
         self._new: deque[dict[str, Any]] = deque()  # not yet in the file
         self._unsent: list[dict[str, Any]] = []  # in the file, not yet sent
         self._lock = threading.Lock()  # for the list and the file
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cygrad-sender", daemon=True)
-        self._thread.start()
+        self._forked = True
 
     def put(self, row: dict[str, Any]) -> None:
         """Queues a row."""
@@ -58,6 +66,9 @@ class Sender:
         file."""
         self._closing.set()
         self._thread.join(seconds)
+        if self._forked:
+            self.path += f"-{os.getpid()}"
+            self._deliver()
         if self._thread.is_alive():
             self._save_new()
             self.problem = self.problem or f"it took more than {seconds:g} seconds"

@@ -12,7 +12,7 @@ from cygrad import _kernels as kernels
 from cygrad.autograd.arrays import plain
 from cygrad.tensor import Tensor
 
-__all__ = ["restored"]
+__all__ = ["is_alike", "restored"]
 
 Group = dict[str, Any]
 
@@ -101,16 +101,21 @@ def check_options(optimizer: Optimizer, group: Group) -> None:
     optimizer.check_options(group)
 
 
-def is_alike(value: Any, default: Any) -> bool:
-    """Whether an option can replace its default: a boolean, a number that is not NaN, or as many of these."""
-    if isinstance(default, (bool, np.bool_)):
+def is_alike(value: Any, mine: Any) -> bool:
+    """Whether a saved value can replace the present one: a flag, a text, a number that is not NaN, for a tuple as many
+    of these, for a list any number of what its first item is like."""
+    if isinstance(mine, (bool, np.bool_)):
         return isinstance(value, (bool, np.bool_))
-    if isinstance(default, (int, float)):
+    if isinstance(mine, str):
+        return isinstance(value, str)
+    if isinstance(mine, (int, float)):
         number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-        return isinstance(number, (int, float, np.number)) and not isinstance(number, bool) and number == number
-    if isinstance(default, (tuple, list)):
-        return isinstance(value, (tuple, list)) and len(value) == len(default) and all(map(is_alike, value, default))
-    return True
+        return isinstance(number, (int, float, np.number)) and not isinstance(number, bool) and bool(number == number)
+    if not isinstance(mine, (tuple, list)):
+        return True
+    if not isinstance(value, (tuple, list)) or (isinstance(mine, tuple) and len(value) != len(mine)):
+        return False
+    return all(map(is_alike, value, mine if isinstance(mine, tuple) else mine[:1] * len(value)))
 
 
 def restored_entry(optimizer: Optimizer, group: Group, p: Tensor, entry: Any) -> dict[str, Any]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cygrad import nn
-from cygrad.autograd import no_grad
+from cygrad.autograd import no_grad, recording
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.ops import pointwise
 from cygrad.tensor import Tensor
 
-__all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "evaluating", "initialize", "linear_layers"]
+__all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "evaluate", "initialize", "linear_layers"]
+
+R = TypeVar("R")
 
 Loss = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]
 
@@ -67,19 +68,21 @@ def linear_layers(model: nn.Module) -> Iterator[nn.Linear]:
     return (module for module in model.modules() if isinstance(module, nn.Linear))
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """A block that evaluates a network in the middle of its training, without gradients. Only layers that behave
+def evaluate(model: nn.Module, function: Callable[[], R]) -> R:
+    """function(), which evaluates a network in the middle of its training, without gradients. Only layers that behave
     differently in training switch their mode: a recorded step has to check a changed network again."""
     layers = [module for module in model.modules() if isinstance(module, (nn.Dropout, nn.BatchNorm1d))]
-    for layer in layers:
-        layer.training = False
-    try:
-        with no_grad():
-            yield
-    finally:
+
+    def switch(training: bool) -> None:
         for layer in layers:
-            layer.training = True
+            layer.training = training
+
+    def evaluated() -> R:
+        switch(False)
+        with no_grad():
+            return function()
+
+    return recording.restoring(evaluated, partial(switch, True))
 
 
 def initialize(model: nn.Sequential, activations: Sequence[str], random: np.random.RandomState) -> None:

@@ -17,7 +17,7 @@ from cygrad._typing import Array
 from cygrad.compiler import CompiledFunction
 from cygrad.sklearn.batches import BatchGroup, cut
 from cygrad.sklearn.callback_host import CallbackHost
-from cygrad.sklearn.network import Loss, evaluating, linear_layers
+from cygrad.sklearn.network import Loss, evaluate, linear_layers
 from cygrad.sklearn.optimizer import new_optimizer, set_learning_rate
 from cygrad.sklearn.patience import Patience
 from cygrad.sklearn.samples import Batch, Samples
@@ -208,9 +208,12 @@ class Training(CallbackHost):
     def _validate(self, validation: Samples) -> dict[str, float]:
         """Loss and score of the validation set."""
         x, y, weight = validation.whole()
-        with evaluating(self.model):
+
+        def evaluated() -> tuple[Tensor, Any]:
             scores = self.model(x)
-            loss = self.loss(scores, y, weight).item()
+            return scores, self.loss(scores, y, weight).item()
+
+        scores, loss = evaluate(self.model, evaluated)
         return {"val_loss": loss, f"val_{self.metric}": self.score(scores, validation)}
 
     def _end_epoch(self, record: dict[str, float]) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from typing import Any
+
+from cygrad.autograd import recording
 
 __all__ = ["uninterrupted"]
 
 
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
+class uninterrupted(recording.Block):
     """Delay KeyboardInterrupt to the end of a block.
 
     In threads other than the main one, which Ctrl-C does not reach, this does nothing.
@@ -20,14 +20,22 @@ def uninterrupted() -> Iterator[None]:
         >>> with cg.train.interrupts.uninterrupted():
         ...     pass
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-    if pressed:
-        raise KeyboardInterrupt
+
+    def __init__(self) -> None:
+        self.pressed: list[int] = []
+        self.before: Any = signal.getsignal(signal.SIGINT)
+
+    def begin(self) -> None:
+        """Note Ctrl-C from now on."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, lambda number, frame: self.pressed.append(number))
+
+    def end(self) -> None:
+        """Put the handler back."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_DFL if self.before is None else self.before)
+
+    def after(self) -> None:
+        """Raise what was delayed."""
+        if self.pressed:
+            raise KeyboardInterrupt

@@ -483,10 +483,12 @@ class Trainer:
         states = copy.deepcopy([self.model.state_dict(), *(part.state_dict() for part in parts.values())])
         try:
             self._restore(state)
-        except Exception as error:  # whatever the state of a part makes of values that are not its own
+        except BaseException as error:  # whatever the state of a part makes of values that are not its own
             vars(self).update(before)
             for part, old in zip([self.model, *parts.values()], states, strict=True):
                 part.load_state_dict(old)
+            if not isinstance(error, Exception):
+                raise
             raise ValueError(f"load_state_dict: the state does not fit this trainer ({error})") from error
 
     def _restore(self, state: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from cpython.pythread cimport (
 )
 
 from functools import partial
-from weakref import ref
+from types import MethodType
+from weakref import WeakMethod, ref
 
 cdef extern from "Python.h":
     int PyThreadState_SetAsyncExc(unsigned long thread, void *error)
@@ -22,6 +23,7 @@ cdef long long TURN = 20000  # microseconds after which a thread that waits look
 
 cdef dict owned_locks = {}  # id → weak reference, of every lock
 cdef dict callers = {}  # thread of a task → thread that waits for it
+cdef list resets = []  # functions that return what a forked child calls, or None
 
 
 cdef set threads_waiting_for(unsigned long thread):
@@ -151,8 +153,13 @@ def interrupt_all(list tasks):
         (<Task?>task).interrupt()
 
 
+def in_child(function):
+    """Call function() in every forked child, where only the thread that forked exists. A method does not keep its object alive."""
+    resets.append(WeakMethod(function, resets.remove) if isinstance(function, MethodType) else lambda: function)
+
+
 def forget_other_threads():
-    """Called in a forked child: only the thread that forked exists."""
+    """Called in a forked child."""
     cdef OwnedLock lock
     callers.clear()
     for reference in list(owned_locks.values()):
@@ -160,6 +167,10 @@ def forget_other_threads():
         if lock is not None and lock.owner != PyThread_get_thread_ident():
             lock.lock = PyThread_allocate_lock()  # the old one may be in use for ever
             lock.owner = 0
+    for reference in list(resets):
+        reset = reference()
+        if reset is not None:
+            reset()
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from math import isnan, nan
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._files import atomic_write
 from cygrad._typing import Array
+from cygrad.autograd import recording
 from cygrad.compiler.passes.sharing import MemoryLayout
 from cygrad.compiler.plan.plan import launches_of
 
 __all__ = ["Timing", "format_timings", "measure", "write_trace"]
+
+R = TypeVar("R")
 
 
 class Timing(NamedTuple):
@@ -39,21 +41,21 @@ def measure(events: Sequence[Any], layout: MemoryLayout, rounds: int) -> list[Ti
     write are restored."""
     native = [event for event in events if launches_of(event)]
     segment = kernels.Segment(native, [False] * len(native))
-    with restored([array for event in native for operand, array in layout.of(event) if operand.written]):
-        rounds_of_times = [segment.times() for _ in range(rounds)]
+    written = [array for event in native for operand, array in layout.of(event) if operand.written]
+    rounds_of_times = restoring(written, lambda: [segment.times() for _ in range(rounds)])
     medians = iter([median(times) for times in zip(*rounds_of_times)])
     return [timing_of(index, event, layout, medians) for index, event in enumerate(events)]
 
 
-@contextmanager
-def restored(arrays: list[Array]) -> Iterator[None]:
-    """Restore the contents of arrays at the end."""
+def restoring(arrays: list[Array], function: Callable[[], R]) -> R:
+    """function(), after which the arrays have their contents again."""
     copies = [array.copy() for array in arrays]
-    try:
-        yield
-    finally:
+
+    def restore() -> None:
         for array, copy in zip(arrays, copies):
             np.copyto(array, copy)
+
+    return recording.restoring(function, restore)
 
 
 def timing_of(index: int, event: Any, layout: MemoryLayout, times: Iterator[float]) -> Timing:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad._files import append
 from cygrad._typing import Array
 from cygrad.integrations.tensorboard import summary
@@ -70,8 +71,8 @@ class SummaryWriter:
         os.makedirs(self.log_dir, exist_ok=True)
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{next(FILE_NUMBERS)}"
         self._path = os.path.join(self.log_dir, name + filename_suffix)
-        self._lock = threading.Lock()
-        self._queue: list[bytes] = []
+        self.forget_other_threads()
+        kernels.in_child(self.forget_other_threads)
         self._due = time.monotonic() + flush_secs
         self._chart_writers: dict[str, SummaryWriter] = {}  # of add_scalars, by folder
         self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 # until close
@@ -84,6 +85,11 @@ class SummaryWriter:
             self._file.close()
             os.unlink(self._path)  # it is empty
             raise
+
+    def forget_other_threads(self) -> None:
+        """Called in a forked child too, whose parent writes what is queued."""
+        self._lock = threading.Lock()
+        self._queue: list[bytes] = []
 
     def get_logdir(self) -> str:
         """Returns the folder."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from cygrad.autograd import recording
+from cygrad.optim.state import is_alike
 
 __all__ = ["HasGroups", "LRScheduler", "check_strategy", "one_per_group"]
 
@@ -153,17 +154,6 @@ def groups_of(name: str, optimizer: HasGroups) -> list[dict[str, Any]]:
     if not hasattr(optimizer, "param_groups"):
         raise TypeError(f"{name}: optimizer must be an Optimizer, got {type(optimizer).__name__}")
     return optimizer.param_groups
-
-
-def is_alike(value: Any, mine: Any) -> bool:
-    """Whether a saved value is of the kind of the present one: a flag, a number, a text, or a sequence of these."""
-    if isinstance(mine, (bool, str)):
-        return isinstance(value, type(mine))
-    if isinstance(mine, (int, float)):
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if isinstance(mine, (list, tuple)):
-        return isinstance(value, (list, tuple)) and all(is_alike(item, mine[0]) for item in value if mine)
-    return True
 
 
 def one_per_group(name: str, value: float | Sequence[float], groups: list[dict[str, Any]]) -> list[float]:
