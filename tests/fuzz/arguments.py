@@ -169,10 +169,10 @@ class Arguments(Fuzzer[Call]):
             X, y, weight = (argument(rng, name, rng.choice([0.0, 0.1])) for name in ("X", "y", "sample_weight"))
             others = argument(rng, "X", 0.3)
             asked = {
-                "MLPClassifier": ["predict({})", "predict_proba({})", "predict_log_proba({})"], "MLPRegressor": ["predict({})"],
+                "MLPClassifier": ["predict", "predict_proba", "predict_log_proba", "score"], "MLPRegressor": ["predict", "score"],
             }[name]  # fmt: skip
-            fit = rng.choice(["fit", "fit", "partial_fit"])
-            return f"r.{fit}({X}, {y}, {weight}); r.{rng.choice([*asked, f'score({{}}, {y})']).format(others)}"
+            fit, method = rng.choice(["fit", "fit", "partial_fit"]), rng.choice(asked)
+            return f"r.{fit}({X}, {y}, {weight}); r.{method}({others}{f', {y}' if method == 'score' else ''})"
         if kind == "optim.lr_scheduler":
             return "r.step(); r.step()"
         if kind == "augment":
