@@ -5,6 +5,7 @@ Everything that can be said in pyproject.toml is said there.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import runpy
 import sys
@@ -14,6 +15,7 @@ import numpy
 from Cython.Build import cythonize
 from Cython.Compiler import Options
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_clib import build_clib
 from setuptools.command.build_ext import build_ext
 
@@ -55,6 +57,16 @@ class BuildModules(build_ext):
     def build_extensions(self):
         use_clang_cl(self.compiler)
         super().build_extensions()
+
+
+class BuildWheel(bdist_wheel):
+    def run(self):
+        super().run()
+        if importlib.util.find_spec("zopfli"):
+            _, _, wheel = self.distribution.dist_files[-1]
+            runpy.run_path(str(ROOT / "tools/recompress_wheel.py"))["recompress"](wheel)
+        else:
+            self.warn("zopfli is not installed: the wheel will be 4 % larger than it could be")
 
 
 def windows_flags(flags: list[str]) -> list[str]:
@@ -149,5 +161,5 @@ setup(
     project_urls=project_urls(),
     libraries=libraries,
     ext_modules=[*cythonized([kernels], docstrings=False), *cythonized([*compiled, replay], docstrings=True)],
-    cmdclass={"build_clib": BuildKernels, "build_ext": BuildModules},
+    cmdclass={"build_clib": BuildKernels, "build_ext": BuildModules, "bdist_wheel": BuildWheel},
 )

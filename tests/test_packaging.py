@@ -3,12 +3,18 @@ wheel's size limit has one value."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.metadata
+import importlib.util
 import re
 import runpy
+import struct
 import subprocess
 import sys
 import tarfile
+import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -69,6 +75,78 @@ def test_types_and_data_are_installed():
     package = Path(cygrad.__file__).parent
     for name in ("py.typed", "_kernels.pyi", "data/digits.npz"):
         assert (package / name).is_file(), name
+
+
+RECORD = "small-1.0.dist-info/RECORD"
+MEMBERS = {
+    "small/__init__.py": b"answer = 42\n" * 500,
+    "small/library.so": bytes(range(256)) * 40 + b"tail" * 700,
+    "small/noise.bin": hashlib.shake_256(b"seed").digest(5000),
+    "small/empty.typed": b"",
+    "small/naïve.txt": b"a",
+    "small-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: small\nVersion: 1.0\n",
+    "small-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+}
+
+
+class Pipe:
+    """A file that can't seek, so that zipfile writes the size of a member after its data."""
+
+    def __init__(self, file):
+        self.write, self.flush = file.write, file.flush
+
+
+def small_wheel(path: Path, streamed: bool) -> None:
+    hashes = {name: base64.urlsafe_b64encode(hashlib.sha256(data).digest()) for name, data in MEMBERS.items()}
+    rows = [f"{name},sha256={hashes[name].decode().rstrip('=')},{len(data)}\n" for name, data in MEMBERS.items()]
+    files = {**MEMBERS, RECORD: "".join([*rows, f"{RECORD},,\n"]).encode()}
+    with path.open("wb") as file, zipfile.ZipFile(Pipe(file) if streamed else file, "w") as archive:
+        for day, (name, data) in enumerate(files.items(), 1):
+            member = zipfile.ZipInfo(name, (2001, 2, day, 4, 5, 6))
+            member.external_attr = (0o100755 if name.endswith(".so") else 0o100644) << 16
+            archive.writestr(member, data, zipfile.ZIP_DEFLATED)
+
+
+def described(path: Path) -> list[tuple]:
+    with zipfile.ZipFile(path) as archive:
+        kept = ("filename", "date_time", "external_attr", "create_system", "CRC", "file_size")
+        return [(*[getattr(member, name) for name in kept], archive.read(member)) for member in archive.infolist()]
+
+
+def check_streams(path: Path) -> None:
+    """Check what Python's zipfile does not: the header beside each member, and that its data ends where it says."""
+    data = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            sizes = member.CRC, member.compress_size, member.file_size
+            *header, name, extra = struct.unpack_from("<III HH", data, member.header_offset + 14)
+            assert tuple(header) == sizes, member.filename
+            if member.compress_type == zipfile.ZIP_DEFLATED:
+                start = member.header_offset + 30 + name + extra
+                stream = zlib.decompressobj(-zlib.MAX_WBITS)
+                stream.decompress(data[start : start + member.compress_size])
+                assert stream.eof and not stream.unused_data, member.filename
+
+
+@pytest.mark.skipif(not (ROOT / "tools").exists(), reason="the tools are not next to the tests")
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_recompressed_wheel_holds_the_same_files(tmp_path, streamed):
+    pytest.importorskip("zopfli")
+    recompress = runpy.run_path(str(ROOT / "tools/recompress_wheel.py"))["recompress"]
+    wheel = tmp_path / "small-1.0-py3-none-any.whl"
+    small_wheel(wheel, streamed)
+    before, size = described(wheel), wheel.stat().st_size
+    recompress(wheel)
+    check_streams(wheel)
+    assert described(wheel) == before and wheel.stat().st_size < size
+    data = wheel.read_bytes()
+    recompress(wheel)
+    assert wheel.read_bytes() == data and list(tmp_path.iterdir()) == [wheel]
+    if importlib.util.find_spec("pip"):
+        options = ("--no-deps", "--no-index", "--disable-pip-version-check", "--target", str(tmp_path / "site"))
+        done = run(sys.executable, "-m", "pip", "install", *options, str(wheel))
+        assert done.returncode == 0, done.stderr
+        assert all((tmp_path / "site" / name).read_bytes() == content for name, content in MEMBERS.items())
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")
