@@ -29,4 +29,8 @@ def load_digits() -> tuple[Array, Array]:
     ((1797, 8, 8), [0, 1, 2, 3])
     """
     with np.load(os.path.join(os.path.dirname(__file__), "digits.npz"), allow_pickle=False) as file:
-        return file["images"], file["labels"].astype(np.int64)
+        pixels, labels = file["pixels"], file["labels"].astype(np.int64)
+    images = np.empty((len(labels), 8, 8), pixels.dtype)
+    # The file holds each pixel of all images, sorted by label, which takes a quarter less than image by image.
+    images[np.argsort(labels, kind="stable")] = np.moveaxis(pixels, -1, 0)
+    return images, labels
