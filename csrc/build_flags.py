@@ -44,9 +44,11 @@ KERNELS = [
 # The warnings of generated code are Cython's.
 MODULES = [*COMMON, "-Wno-unused-function", *[flag for flag in EXTRA if not flag.startswith("-W")]]
 # Wrappers are as fast with -O1 as with -O3, and a quarter smaller. With -Os a call would take a fifth longer. The
-# other modules gain from -O2, but not from the code that it duplicates and aligns.
+# other modules gain from -O2, but not from the code that it duplicates and aligns, nor from inlining that lets a module
+# grow by more than 10 %, which is an eighth of engine and replay.
 COMPACT = [f"-fno-{option}" for option in ("align-functions", "align-jumps", "align-labels", "align-loops")]
 COMPACT += [f"-fno-{option}" for option in ("code-hoisting", "ipa-cp", "partial-inlining", "tree-pre")]
+COMPACT += ["--param=inline-unit-growth=10"]
 WRAPPERS_LEVEL, MODULES_LEVEL = ([], []) if DEBUG else (["-O1"], ["-O2", *COMPACT])
 LINK = [*HARDENED_LINK, *(["-Wl,--strip-all", "-Wl,--gc-sections"] if STRIP else [])]
 
