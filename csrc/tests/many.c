@@ -1,6 +1,8 @@
 /* Kernels of many arrays: norms, clipping, optimizers. */
 #include "harness.h"
 
+#include <float.h>
+
 enum { TENSORS = 5 };
 static const int64_t LENGTHS[TENSORS] = {17, 0, 4097, 1, 9000};
 enum { BLOCKS = 1 + 0 + 2 + 1 + 3 };
@@ -18,14 +20,18 @@ static void **results(double low, double high) {
 static const int64_t *lengths(void) { return listed(TENSORS, LENGTHS); }
 
 static const double ORDERS[] = {2, 1, 3, INFINITY, -INFINITY};
-static double joined(double total, double v, double p) {
+static long double joined(long double total, double v, double p) {
     if (total != total || v != v) return NAN;
-    return isinf(p) ? (p > 0 ? fmax(total, v) : fmin(total, v)) : total + pow(v, p);
+    return isinf(p) ? (p > 0 ? fmaxl(total, v) : fminl(total, v)) : total + powl(v, p);
+}
+/* Whether a sum of this precision neither overflows nor loses digits below the smallest normal number. */
+static int in_range(long double sum) {
+    return precision == CG_FLOAT32 ? sum >= FLT_MIN / FLT_EPSILON && sum <= FLT_MAX : sum >= DBL_MIN / DBL_EPSILON && sum <= DBL_MAX;
 }
 static double start(double p) { return isinf(p) && p < 0 ? INFINITY : 0; }
 
 static int grad_norm_blocks_build(void *args, int variant) {
-    static const double largest[] = {2, 1e-25, 1e25, 2}; /* the powers of float32 underflow, and overflow; NaN */
+    const double far = precision == CG_FLOAT32 ? 1e25 : 1e200, largest[] = {2, 1 / far, far, 2}; /* powers out of range; NaN */
     if (variant >= COUNT(largest) * COUNT(ORDERS)) return 0;
     const int kind = variant / COUNT(ORDERS);
     void **arrays = inputs(-largest[kind], largest[kind]);
@@ -39,17 +45,19 @@ static void grad_norm_blocks_twin(const void *args) {
     int64_t block = 0;
     for (int t = 0; t < TENSORS; t++)
         for (int64_t begin = 0; begin < LENGTHS[t]; begin += CG_BLOCK, block++) {
-            double total = start(a->p);
+            long double total = start(a->p);
             for (int64_t i = begin; i < begin + CG_BLOCK && i < LENGTHS[t]; i++) total = joined(total, fabs(get(a->g[t], i)), a->p);
-            ((double *)a->partial)[block] = total;
+            const int far = !isinf(a->p) && !in_range(total); /* then it is the block's own norm, negative */
+            ((double *)a->partial)[block] = (double)(far ? -powl(total, 1 / (long double)a->p) : total);
         }
 }
 static int grad_norm_build(void *args, int variant) {
-    if (variant >= 3 * COUNT(ORDERS)) return 0;
-    const int saved = precision, kind = variant / COUNT(ORDERS); /* ordinary, NaN, no blocks */
+    if (variant >= 4 * COUNT(ORDERS)) return 0;
+    const int saved = precision, kind = variant / COUNT(ORDERS); /* ordinary, NaN, no blocks, norms among the sums */
     precision = CG_FLOAT64;
     void *partial = numbers(BLOCKS, 0.1, 3);
     if (kind == 1) put(partial, 3, NAN);
+    for (int i = 0; kind == 3 && !isinf(ORDERS[variant % COUNT(ORDERS)]) && i < BLOCKS; i += 2) put(partial, i, -get(partial, i));
     precision = saved;
     *(cg_grad_norm_args *)args = (cg_grad_norm_args){output(1), output(1), partial, kind == 2 ? 0 : BLOCKS,
                                                      ORDERS[variant % COUNT(ORDERS)], 1.5};
@@ -59,7 +67,7 @@ static void grad_norm_twin(const void *args) {
     const cg_grad_norm_args *a = args;
     const double *partial = a->partial;
     double total = a->blocks ? start(a->p) : 0;
-    for (int64_t i = 0; i < a->blocks; i++) total = isinf(a->p) ? joined(total, partial[i], a->p) : total + partial[i];
+    for (int64_t i = 0; i < a->blocks; i++) total = isinf(a->p) ? joined(total, partial[i], a->p) : total + (partial[i] < 0 ? pow(-partial[i], a->p) : partial[i]);
     const double norm = isinf(a->p) ? total : pow(total, 1 / a->p);
     const double factor = a->max_norm / (norm + 1e-6);
     put(a->norm, 0, norm), put(a->factor, 0, factor > 1 ? 1 : factor);
