@@ -129,10 +129,9 @@ def restored_entry(optimizer: Optimizer, group: Group, p: Tensor, entry: Any) ->
     if unknown or missing:
         detail = f"{', '.join(unknown)} is unknown" if unknown else f"{', '.join(missing)} is missing"
         raise refusal(optimizer, f"the state of a parameter of shape {p.shape} does not fit: {detail}")
-    result: dict[str, Any] = {key: restored_tensor(optimizer, p, key, value) for key, value in tensors.items()}
     # PyTorch's SGD counts no steps; a momentum buffer shows that there was at least one.
-    result["step"] = step_count(optimizer, entry["step"]) if "step" in entry else len(result) and 1
-    return result
+    step = step_count(optimizer, entry["step"]) if "step" in entry else 1 if tensors else 0
+    return {"step": step, **{key: restored_tensor(optimizer, p, key, value) for key, value in tensors.items()}}
 
 
 def restored_tensor(optimizer: Optimizer, p: Tensor, name: str, value: Any) -> Tensor:
