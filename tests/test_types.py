@@ -125,7 +125,7 @@ def test_methods_do_what_their_stubs_say():
     assert x.__add__("text") is NotImplemented
 
 
-def refusal(function: Callable[..., object], *args: object, **options: object) -> str:
+def refusal(function: Callable[..., object], /, *args: object, **options: object) -> str:
     """The message of a call whose arguments do not fit, which runs nothing."""
     with pytest.raises(TypeError) as caught:
         function(*args, **options)

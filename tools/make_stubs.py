@@ -116,7 +116,7 @@ def called_with_tensors(forward: ast.FunctionDef) -> ast.FunctionDef:
     result = stub(forward)
     arguments = result.args
     names = arguments.posonlyargs + arguments.args
-    inputs = arguments.posonlyargs[1:] or ([] if arguments.vararg else arguments.args[1:])
+    inputs = arguments.posonlyargs[1:] or arguments.args[1:]
     for argument in [*inputs, *([arguments.vararg] if arguments.vararg else [])]:
         argument.annotation = tensor_type(argument.annotation, "Operand")
     for argument, default in zip(reversed(inputs), reversed(arguments.defaults if inputs[-1:] == names[-1:] else [])):

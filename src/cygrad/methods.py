@@ -14,6 +14,7 @@ import numpy as np
 from cygrad import functions
 from cygrad.autograd import Value, engine
 from cygrad.ops import activation, arithmetic, compare, index, linear, pointwise, reduce, shape, softmax
+from cygrad.ops import view as _view  # noqa: F401 - for the engine
 
 __all__ = ["TensorMethods"]
 

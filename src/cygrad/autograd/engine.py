@@ -11,7 +11,6 @@ This file is plain Python. The build compiles it with the C types that engine.px
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -789,7 +788,7 @@ def detached_node(node: Node, saved: tuple[Any, ...]) -> Node:
 # In-place writes and views
 #
 # A value and its views lie in the same memory. A recorded write to one of them changes the history of all. So a write
-# to a view gives its base a new node, "write to a view"; the histories of the base's other views are stale from then
+# to a view gives its base a new node, "write_view"; the histories of the base's other views are stale from then
 # on, and are derived from the base, "view", when they are asked for. PyTorch's documentation of autograd calls this
 # the rebasing of history.
 
@@ -834,64 +833,20 @@ def refresh(value: Value, op: str) -> None:
 
 def connect_view(value: Value, base: Value, positions: Array) -> None:
     """Make the value the output of a node that reads positions of its base."""
-    node = new_node(read_view)
+    node = new_node(_read_view)
     connect(node, (base,))
     node.saved = (positions, base._array.shape)
     attach(value, node, 0)
 
 
-def view_of_base(ctx: Node, base: Array) -> Array:
-    """y = the elements of base at the saved positions."""
-    return base.reshape(-1)[ctx.saved[0]]
+_read_view: Any = None
+_write_view: Any = None
 
 
-def base_gradient(ctx: Node, dy: Array) -> Array:
-    """dx = dy at the positions, zeros elsewhere"""
-    positions, shape = ctx.saved
-    dx = np.zeros(shape, dy.dtype)
-    arrays.add_at(dx.reshape(-1), positions, dy)
-    return dx
-
-
-def base_with_view(ctx: Node, base: Array, values: Array) -> Array:
-    """y = base with values at the saved positions."""
-    y = base.copy()
-    y.reshape(-1)[ctx.saved[0]] = values
-    return y
-
-
-def write_gradients(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
-    """d base = dy with zeros at the positions, d values = dy at the positions"""
-    positions, dtype = ctx.saved
-    dy = np.array(dy, order="C")
-    values = dy.reshape(-1)[positions].astype(dtype) if ctx.needs[1] else None
-    dy.reshape(-1)[positions] = 0
-    return dy if ctx.needs[0] else None, values
-
-
-def base_definition(ctx: Node, dy: Any) -> Any:
-    """As ``base_gradient``, on values."""
-    positions, shape = ctx.saved
-    zeros = wrap(np.zeros(math.prod(shape), dy.dtype))
-    return zeros.scatter_add(0, wrap(positions.reshape(-1)), dy.reshape(-1)).reshape(shape)
-
-
-def write_definitions(ctx: Node, dy: Any) -> tuple[Any, Any]:
-    """As ``write_gradients``, on values."""
-    positions, dtype = ctx.saved
-    line, flat = dy.reshape(-1), positions.reshape(-1)
-    values = line.gather(0, wrap(flat)).reshape(positions.shape).to(dtype) if ctx.needs[1] else None
-    written = np.zeros(line.shape, bool)
-    written[flat] = True
-    return line.masked_fill(wrap(written), 0).reshape(dy.shape) if ctx.needs[0] else None, values
-
-
-read_view = Op("view", view_of_base)
-read_view.gradient(base_gradient)
-read_view.definition(base_definition)
-write_view = Op("write to a view", base_with_view)
-write_view.gradient(write_gradients)
-write_view.definition(write_definitions)
+def use_view_ops(read_view: Op, write_view: Op) -> None:
+    """Derive the histories of views by these ops: the elements of a base at positions, and a base with values there."""
+    global _read_view, _write_view
+    _read_view, _write_view = read_view, write_view
 
 
 def rewrite(value: Any, result: Any) -> Any:
@@ -958,7 +913,7 @@ def check_writable(value: Any) -> None:
 def write_through(value: Any, base: Any, result: Any) -> None:
     """Record that a view of `base` now holds `result`, which is in its memory already."""
     positions = arrays.positions(value._array, base._array)
-    node = new_node(write_view)
+    node = new_node(_write_view)
     connect(node, (base, result))
     node.saved = (positions, result._array.dtype)
     attach(base, node, 0)

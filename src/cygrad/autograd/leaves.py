@@ -1,4 +1,4 @@
-# cython: boundscheck=True, nonecheck=True
+# cython: boundscheck=True, nonecheck=True, binding=False
 """Lists of leaves: what optimizers and gradient clipping ask of many parameters at once.
 
 The build compiles this file with the C types of leaves.pxd.

@@ -1,3 +1,4 @@
+# cython: binding=False
 """Layer: the call of a module, compiled since every training step makes many of them.
 
 The build compiles this file with the C types of layer.pxd.

@@ -76,10 +76,10 @@ def self_adjoint(of: Op) -> Callable[[Node, Tensor], Tensor]:
 
 
 @op
-def apply_rule(ctx: Node, dy: Array, *saved: Any, node: Node, rule: Any) -> Array:
-    """dx = rule(dy), linear in dy and its own transpose; `saved` is what the node has saved."""
+def apply_rule(ctx: Node, input: Array, *saved: Any, node: Node, rule: Any) -> Array:
+    """y = rule(input), linear in it and its own transpose; `saved` is what the node has saved."""
     ctx.save(node, rule, *saved)
-    return np.asarray(rule(engine.detached_node(node, saved), dy))
+    return np.asarray(rule(engine.detached_node(node, saved), input))
 
 
 @apply_rule.gradient
