@@ -158,22 +158,22 @@ class ProgramCache:
         recorder.outputs.update([address(owner_of(buffer)) for buffer in arguments.buffers.values()])
         grad_mode = engine.grad_enabled()
         try:
-            result = recorder.record(partial(self.call, arguments.args, arguments.kwargs))
+            held = [recorder.record(partial(self.call, arguments.args, arguments.kwargs))]  # the only reference
         except Refused as error:
             raise RuntimeError(str(error)) from None
         finally:
             changed = arguments.write_back(recorder.changed)
-        refusal = changed or recorder.refusal or refused_result(result)
-        bindings, rebound = recorder.bindings()
+        refusal = changed or recorder.refusal or refused_result(held[0])
+        bindings, rebound = recorder.bindings(held)
         refusal = refusal or rebound
         if refusal is not None:
             self.give_up(key, refusal)
-            return arguments.with_originals(result)
-        program = build_program(self.name, recorder, arguments, result, grad_mode, bindings)
+            return arguments.with_originals(held[0])
+        program = build_program(self.name, recorder, arguments, held[0], grad_mode, bindings)
         if not program.replay.inputs.share_as_recorded(flat):
             self.give_up(key, SHARED)
-            return arguments.with_originals(result)
-        del result  # so that only tensors which the step keeps are alive
+            return arguments.with_originals(held[0])
+        held.clear()  # so that only tensors which the step keeps are alive
         refusal = program.keep(surroundings, recorder, flat, arguments.release())
         result = program.replay.result_with(flat)  # before another thread can run the program
         if refusal is not None:

@@ -249,12 +249,13 @@ class Watch:
 
     # The end
 
-    def finish(self, leaves: dict[int, Value], launched: set[int]) -> tuple[list[Binding], str | None]:
+    def finish(self, leaves: dict[int, Value], launched: set[int], held: list[Any]) -> tuple[list[Binding], str | None]:
         """What must be as it was for the program to be replayed, and why the step can't be recorded, or None.
 
         Args:
             leaves: the tensors that the step has used, by id
             launched: the ids of the optimizers whose launches watch their parameters
+            held: a list of what the step returned, to which nothing else refers
         """
         self.resolve_cells()
         for optimizer in self.optimizers.values():
@@ -265,7 +266,7 @@ class Watch:
         self.returned.clear()
         if self.error is not None:
             return [], f"its code can't be followed: {type(self.error).__name__} ({self.error})"
-        reads, bindings, moved = drop_temporary(self.reads), [], {}
+        reads, bindings, moved = drop_temporary(self.reads, held), [], {}
         for read in reads:
             now = now_at(read.binding)
             if read.stored:
@@ -287,7 +288,9 @@ class Watch:
 
     def resolve_cells(self) -> None:
         """Turn names of closures into their cells, as far as the functions still exist."""
-        lost = [code for code in self.free if code not in self.functions]
+        # The function of a comprehension does not outlive its frame.
+        named = [code for code in self.free if code.co_name == "<lambda>" or not code.co_name.startswith("<")]
+        lost = [code for code in named if code not in self.functions]
         for function in gc.get_referrers(*lost) if lost else ():
             if isinstance(function, FunctionType):
                 self.functions.setdefault(function.__code__, {})[id(function)] = function
@@ -638,12 +641,25 @@ def holds_in(binding: Binding, owner: Any) -> bool:
     return type(other) is type(container) and Binding(binding.place, other, binding.key, binding.value).holds()
 
 
-def drop_temporary(reads: dict[Any, Read]) -> list[Read]:
-    """The reads of what existed before the step: nobody else refers to the containers of others any more."""
-    kept = list(reads.values())
+def references_in(container: Any) -> Counter[int]:
+    """How often nested lists, tuples and dicts refer to each other one, by its id."""
+    counts: Counter[int] = Counter()
+    pending = [container]
+    while pending:
+        value = pending.pop()
+        items = list(value.values()) if isinstance(value, dict) else list(value)
+        nested = [item for item in items if isinstance(item, (list, tuple, dict))]
+        pending += {id(item): item for item in nested if id(item) not in counts}.values()
+        counts.update(map(id, nested))
+    return counts
+
+
+def drop_temporary(reads: dict[Any, Read], held: list[Any]) -> list[Read]:
+    """The reads of what existed before the step: to the containers of others only reads refer, and what it returned."""
+    kept, returned = list(reads.values()), references_in(held)
     reads.clear()
     while True:
-        own = Counter([id(read.binding.container) for read in kept])
+        own = returned + Counter([id(read.binding.container) for read in kept])
         alive = [read for read in kept if sys.getrefcount(read.binding.container) > own[id(read.binding.container)] + 1]
         if len(alive) == len(kept):
             return kept

@@ -400,10 +400,14 @@ class Recorder:
 
     # After the step
 
-    def bindings(self) -> tuple[list[Binding], str | None]:
-        """The numbers and objects that the step's names led to, and why the step can't be replayed, or None."""
+    def bindings(self, held: list[Any]) -> tuple[list[Binding], str | None]:
+        """The numbers and objects that the step's names led to, and why the step can't be replayed, or None.
+
+        Args:
+            held: a list of what the step returned, to which nothing else refers
+        """
         launched = {id(launch.optimizer) for launch in self.optimizer_launches}
-        return self.watch.finish(self.leaves, launched)
+        return self.watch.finish(self.leaves, launched, held)
 
     def all_modules(self) -> list[Any]:
         """The modules that the step called or named."""
