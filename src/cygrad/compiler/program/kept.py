@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from types import CellType, FunctionType
 from typing import Any
@@ -12,7 +14,7 @@ from cygrad.autograd import Value, engine
 from cygrad.compiler.structure import flatten, unflatten
 from cygrad.optim.optimizer import Optimizer
 
-__all__ = ["KeptTensors", "Surroundings", "kept_tensors"]
+__all__ = ["KeptTensors", "Surroundings", "held_elsewhere", "kept_tensors"]
 
 DEPTH = 3  # of containers in containers in which the engine holds tensors
 
@@ -90,6 +92,14 @@ class Surroundings:
         self.ids = {id(value) for value in reach}
         self.ids |= {id(value.__globals__) for value in reach if isinstance(value, FunctionType)}
         self.lengths = {id(value): len(value) for value in reach if isinstance(value, list)}
+
+
+def held_elsewhere(values: list[Value], own: Counter[int]) -> list[Value]:
+    """The tensors to which somebody else refers than this list and, `own` times for each id, the compiler."""
+    listed: list[Any] = [*values, object()]
+    counts = [sys.getrefcount(value) for value in listed]
+    once = counts.pop()  # of what only the list refers to; the tensors are in two
+    return [value for value, count in zip(values, counts) if count - once - 1 > own[id(value)]]
 
 
 def kept_tensors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from math import isnan
@@ -14,7 +15,7 @@ from cygrad._typing import Array
 from cygrad.autograd import Value
 from cygrad.compiler.passes.sharing import MemoryLayout
 from cygrad.compiler.plan.plan import Plan, launches_of
-from cygrad.compiler.program.kept import Surroundings, kept_tensors
+from cygrad.compiler.program.kept import Surroundings, held_elsewhere, kept_tensors
 from cygrad.compiler.program.modules import ModuleGuard
 from cygrad.compiler.program.profile import Timing, format_timings, measure, write_trace
 from cygrad.compiler.record.address_map import address, owner_of
@@ -158,11 +159,15 @@ class Program:
             return value.array if isinstance(value, Value) and address(owner_of(value.array)) in written else None
 
         # Gradients and the states of optimizers stay where they are.
-        own = {id(slot.leaf.grad_value) for slot in self.replay.guards.gradients}
-        own |= {id(v) for launch in recorder.optimizer_launches for tensors in launch.tensors for v in tensors.values()}
+        fixed = {id(slot.leaf.grad_value) for slot in self.replay.guards.gradients}
+        states = [tensors for launch in recorder.optimizer_launches for tensors in launch.tensors]
+        fixed |= {id(v) for tensors in states for v in tensors.values()}
         values = [reference() for reference in [*recorder.exposed, *arguments.values()]]
-        alive = [v for v in values if v is not None and id(v) not in own and array_of(v) is not None]
+        alive = [v for v in values if v is not None and id(v) not in fixed and array_of(v) is not None]
         del values
+        own = [id(value) for value in recorder.leaves.values()]
+        own += [id(guard.leaf) for guard in self.replay.guards.leaves]
+        alive = held_elsewhere(alive, Counter(own))
         if not alive:
             return None
         kept, refusal = kept_tensors(alive, surroundings, array_of, lambda value: received.get(id(value)))
