@@ -187,7 +187,8 @@ def test_an_interrupt_at_any_moment_leaves_nothing_behind(work, monkeypatch):
 def run_program(body, **environment):
     """Run a program in a process of its own. One that hangs fails, with the lines of all its threads."""
     watch = f"import faulthandler; faulthandler.dump_traceback_later({PATIENCE}, exit=True)\n"
-    source = f"import cygrad as cg\nfrom tests.test_locks import *\n{watch}" + textwrap.dedent(body)
+    # An interrupt in an import leaves CPython's lock of the module taken, so nothing is left to import.
+    source = f"import cygrad as cg\ncg.compile\nfrom tests.test_locks import *\n{watch}" + textwrap.dedent(body)
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     path = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(

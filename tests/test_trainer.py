@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+import weakref
 from functools import partial
 
 import numpy as np
@@ -388,7 +389,8 @@ def test_progress_prints_a_line_per_epoch_and_a_bar_on_terminals(capsys, monkeyp
     assert printed.err == "" and len(printed.out.splitlines()) == 10
     pattern = r"epoch  1/10  loss \d\.\d{4}  val_loss \d\.\d{4}  grad_norm \d\.\d{4}  lr 2\.00e-02  [\d,]+ samples/s"
     assert re.fullmatch(pattern, printed.out.splitlines()[0])
-    pytest.importorskip("tqdm")
+    tqdm = pytest.importorskip("tqdm").tqdm
+    monkeypatch.setattr(tqdm, "_instances", weakref.WeakSet())  # the bars of other tests take up lines
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     train.Trainer(model, F.cross_entropy, optimizer).fit(loader, epochs=1)
     assert "epoch 1" in capsys.readouterr().err

@@ -161,7 +161,7 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
     return fitted(repeated(dy, saved.shape, axes) * slope, (saved.shape, dtype))
 
 
-def extreme(name: str, kernel: Any, of_integers: Any, prefix: str = "") -> Op:
+def extreme(name: str, kernel: str, of_integers: Any, prefix: str = "") -> Op:
     """The op amax or amin; whole_max or whole_min, of which messages say max or min."""
 
     def forward(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
@@ -171,7 +171,7 @@ def extreme(name: str, kernel: Any, of_integers: Any, prefix: str = "") -> Op:
                 raise IndexError(f"{name}: cannot reduce over the empty dimension {dim} of shape {input.shape}")
             raise ValueError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
         if is_real(input):
-            y = kernel(*made_adjacent(input, axes))
+            y = getattr(kernels, kernel)(*made_adjacent(input, axes))
         else:
             y = np.asarray(of_integers(input, axes))
         ctx.save(input, y, axes)
@@ -207,17 +207,18 @@ def extreme(name: str, kernel: Any, of_integers: Any, prefix: str = "") -> Op:
     return result
 
 
-amax = extreme("amax", kernels.max_axes, np.max)
-amin = extreme("amin", kernels.min_axes, np.min)
-whole_max = extreme("max", kernels.max_axes, np.max, "whole_")
-whole_min = extreme("min", kernels.min_axes, np.min, "whole_")
+amax = extreme("amax", "max_axes", np.max)
+amin = extreme("amin", "min_axes", np.min)
+whole_max = extreme("max", "max_axes", np.max, "whole_")
+whole_min = extreme("min", "min_axes", np.min, "whole_")
 
 
 def whole_gradient(ctx: Node, dy: Array) -> Array:
     """dx = dy, shared by the elements that are the result, by all that are NaN if it is NaN; 0 elsewhere"""
     x, y, _ = ctx.saved
     selected = np.asarray(np.isnan(x) if np.isnan(y) else x == y)
-    return np.where(selected, dy / dy.dtype.type(np.count_nonzero(selected)), dy.dtype.type(0))
+    with np.errstate(all="ignore"):
+        return np.where(selected, dy / dy.dtype.type(np.count_nonzero(selected)), dy.dtype.type(0))
 
 
 def whole_definition(ctx: Node, dy: Tensor) -> Tensor:
