@@ -108,7 +108,7 @@ CONSTANT = {
     cg.Tensor: {"cpu", "device", "base", "hooks", "index", "node", "seen_rewrites", "version", "grad_value", "cuda", "graph"},
     Node: {"args", "depth", "edges", "freed", "hooks", "indices", "needs", "op", "outputs", "saved", "saved_versions"},
     Op: {
-        "by_position", "forward", "gradient", "inputs", "materialize", "name", "names", "opaque", "required", "rule",
+        "by_position", "definition", "definition_rule", "forward", "gradient", "inputs", "materialize", "name", "names", "opaque", "required", "rule",
     },
     cg.Generator: {"manual_seed", "seed", "set_state"},
 }  # fmt: skip

@@ -154,6 +154,8 @@ NO_TRANSLATION = {
     "dropout_at",
     # without a counterpart
     "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",
+    # of gradients
+    "apply_rule", "placed", "summed_rows", "view", "write_view",
 }  # fmt: skip
 # Rows that need special inputs, or whose result depends on the input in a way that a graph cannot express.
 EXCLUDED = {

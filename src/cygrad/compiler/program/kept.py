@@ -118,8 +118,9 @@ def kept_tensors(
     """
     found: dict[tuple[int, Any], KeptTensors] = {}
     internal = {id(alive), id(found)}
+    engine_owned: dict[int, bool] = {}
     for tensor in alive:
-        places = places_of(tensor, surroundings.ids, internal)
+        places = places_of(tensor, surroundings.ids, internal, engine_owned)
         if isinstance(places, str):
             return [], places
         if places and tensor.node is not None and not tensor.node.freed:
@@ -136,9 +137,12 @@ def kept_tensors(
     return list(found.values()), None
 
 
-def places_of(tensor: Value, before: set[int], internal: set[int]) -> list[tuple[Any, Any, Any]] | str:
+def places_of(
+    tensor: Value, before: set[int], internal: set[int], engine_owned: dict[int, bool]
+) -> list[tuple[Any, Any, Any]] | str:
     """(container, key, value) of each place from before the step where a tensor, or a container around it, was put; the
-    innermost one where none is known. A message if the step can't put it there again."""
+    innermost one where none is known. A message if the step can't put it there again. `engine_owned` has what is known
+    of containers, by their ids."""
     places: list[tuple[Any, Any, Any]] = []
     innermost: list[tuple[Any, Any, Any]] = []
     pending, visited = [(tensor, "")], {id(tensor), *internal, id(places), id(innermost)}
@@ -163,8 +167,13 @@ def places_of(tensor: Value, before: set[int], internal: set[int]) -> list[tuple
                     return problem
                 places.append((container, key, value))
                 continue
-            if not (innermost or isinstance(container, tuple) or is_part_of_engine(container)):
-                innermost.append((container, key, value))
+            if not isinstance(container, tuple):
+                if id(container) not in engine_owned:
+                    engine_owned[id(container)] = is_part_of_engine(container)
+                if engine_owned[id(container)]:
+                    continue
+                if not innermost:
+                    innermost.append((container, key, value))
             pending.append((holder, problem or ("" if is_container else new_object(holder))))
     return places or innermost
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from cygrad.integrations.onnx.graph import Call
-from cygrad.integrations.onnx.translations.registry import TRANSLATIONS, AnyOp, translates
+from cygrad.integrations.onnx.translations.registry import TRANSLATIONS, AnyOp, binary, translates
 from cygrad.ops import loss
+
+TRANSLATIONS[loss.weighted] = binary("Mul")
 
 REDUCTIONS = {"mean": "ReduceMean", "sum": "ReduceSum"}
 
