@@ -167,12 +167,10 @@ def places_of(
                     return problem
                 places.append((container, key, value))
                 continue
-            if not isinstance(container, tuple):
+            if not (innermost or isinstance(container, tuple)):
                 if id(container) not in engine_owned:
                     engine_owned[id(container)] = is_part_of_engine(container)
-                if engine_owned[id(container)]:
-                    continue
-                if not innermost:
+                if not engine_owned[id(container)]:
                     innermost.append((container, key, value))
             pending.append((holder, problem or ("" if is_container else new_object(holder))))
     return places or innermost
