@@ -16,8 +16,11 @@ import pytest
 
 import cygrad as cg
 from cygrad import runs, train
+from cygrad._files import one_line
 from cygrad.data import Preprocessor, Table, read_csv, read_idx, read_matrix, read_npy, read_npz, read_parquet
 from cygrad.integrations.loggers import read_jsonl
+from cygrad.runs.folder import parse_config, read_json
+from cygrad.runs.job import read_job
 from cygrad.runs.options import layer_sizes
 from tests.limits import allocated
 
@@ -244,6 +247,16 @@ def test_a_configuration_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "x.toml").write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match="train: "):
         runs.Options.from_values(runs.read_config(tmp_path / "x.toml"))
+
+
+def test_a_quoted_error_stays_on_one_line(tmp_path):
+    (tmp_path / "training.json").write_text('{"source": "digits", "data": null, "options": {"hid\\nden": [8]}}')
+    (tmp_path / "config.json").write_text('{"format": 1, "opt\\nions": 1}')
+    for read in (read_job, lambda folder: parse_config(read_json("x", f"{folder}/config.json"), "config.json")):
+        with pytest.raises(ValueError, match=r"is corrupt \(.*\)\Z") as error:
+            read(str(tmp_path))
+        assert "\n" not in str(error.value)
+    assert one_line(ValueError("a\n" * 1000)) == "a " * 150 + "…"
 
 
 @pytest.mark.parametrize("value", [[1.5], [float("inf")], [float("nan")], [[1]], {"a": 1}, "1,x", [0], [-1], [None]])

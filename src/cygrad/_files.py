@@ -14,12 +14,14 @@ __all__ = [
     "atomic_write",
     "expansion_limit",
     "flush_folder",
+    "one_line",
     "open_file",
     "read_json",
     "remove_leftovers",
     "try_lock",
 ]
 
+LONGEST_CAUSE = 300  # characters of an error that another one quotes
 MOST_JSON = 2**26  # bytes; the values may take 30 times as many
 LONGEST_STEM = 120  # bytes of a file's name that its temporary file repeats; most file systems allow 255
 
@@ -50,6 +52,12 @@ def open_file(op: str, path: str | os.PathLike[str]) -> IO[bytes]:
         code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
         raise OSError(code, f"{op}: {os.fspath(path)} can't be read ({kind})")
     return os.fdopen(descriptor, "rb")
+
+
+def one_line(error: BaseException | None) -> str:
+    """What an error says, to be quoted in another: on one line, and without the end of a long one."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST_CAUSE else f"{text[:LONGEST_CAUSE]}…"
 
 
 def read_json(op: str, path: str | os.PathLike[str]) -> Any:

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from cygrad._files import atomic_write, expansion_limit, open_file
+from cygrad._files import atomic_write, expansion_limit, one_line, open_file
 from cygrad._typing import Array
 from cygrad.tensor import Tensor
 
@@ -113,7 +113,7 @@ def to_tensor(name: str, array: Array, path: str) -> Tensor:
     try:
         return Tensor(array)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"load: {path} contains {name!r}, which is not a tensor ({error})") from None
+        raise ValueError(f"load: {path} contains {name!r}, which is not a tensor ({one_line(error)})") from None
 
 
 def file_suffix(op: str, path: str | os.PathLike[str]) -> str:
@@ -181,7 +181,7 @@ def decode_file(text: str, arrays: dict[str, Array], path: str) -> Any:
     try:
         return decode(json.loads(text), arrays)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"load: {path} is corrupt: its structure can't be read ({error!r})") from None
+        raise ValueError(f"load: {path} is corrupt: its structure can't be read ({one_line(error)})") from None
 
 
 def decode(node: Any, arrays: dict[str, Array]) -> Any:

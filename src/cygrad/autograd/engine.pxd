@@ -85,12 +85,10 @@ cdef int check_before_rule(Node node) except -1
 
 cdef int check_result_count(Node node, tuple results) except -1
 
-
 cpdef materialized(Node node, upstream)
 
 @cython.locals(version=Version, saved=cython.longlong, number=cython.Py_ssize_t)
 cdef int check_saved_versions(Op op, list saved_versions) except -1
-
 
 @cython.locals(version=Version)
 cdef Version new_version()

@@ -218,9 +218,8 @@ class Node:
                 f"{self.op.name}: its gradient can't be differentiated (create_graph=True); only an op with a "
                 "definition in differentiable ops has second derivatives"
             )
-        if self.op.materialize and self.outputs is not None:
-            zeros = [wrap(np.zeros(shape, dtype)) for shape, dtype in self.outputs]
-            upstream = [zero if value is None else value for zero, value in zip(zeros, upstream)]
+        if self.op.materialize:
+            upstream = materialized_values(self, upstream)
         results = definition(self, *upstream)
         if not isinstance(results, tuple):
             results = (results,)
@@ -300,6 +299,13 @@ def materialized(node: Node, upstream: Sequence[Array | None]) -> Any:
     if node.outputs is None:
         return upstream
     return [np.zeros(shape, dtype) if array is None else array for array, (shape, dtype) in zip(upstream, node.outputs)]
+
+
+def materialized_values(node: Node, upstream: Sequence[Any]) -> Any:
+    """As ``materialized``, for gradients that are values."""
+    if node.outputs is None:
+        return upstream
+    return [wrap(np.zeros(*spec)) if value is None else value for value, spec in zip(upstream, node.outputs)]
 
 
 def check_saved_versions(op: Op, saved_versions: list[Any]) -> None:

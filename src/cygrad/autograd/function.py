@@ -165,9 +165,8 @@ def run_definition(cls: type[Function], node: Node, upstream: Sequence[Any]) -> 
     *saved, context = node.saved
     context.saved_tensors = tuple([positioned(node, array, place) for array, place in zip(saved, context.places)])
     context.needs_input_grad = tuple(node.needs)
-    if context.materialize_grads and node.outputs is not None:
-        zeros = [engine.wrap(np.zeros(shape, dtype)) for shape, dtype in node.outputs]
-        upstream = [zero if value is None else value for zero, value in zip(zeros, upstream)]
+    if context.materialize_grads:
+        upstream = engine.materialized_values(node, upstream)
     if getattr(cls.backward, "once", False):
         with no_grad():
             results = cls.backward(context, *upstream)

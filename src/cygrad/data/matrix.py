@@ -8,7 +8,7 @@ from typing import IO
 
 import numpy as np
 
-from cygrad._files import open_file
+from cygrad._files import one_line, open_file
 from cygrad._typing import Array
 from cygrad.data.parsing import load_npy, parse_number
 
@@ -56,7 +56,7 @@ def matrix_from_csv(path: str) -> Array:
         with io.TextIOWrapper(open_file("read_matrix", path), encoding="utf-8-sig", newline="") as file:
             rows, lines = parse_rows(file, path)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"read_matrix: {path} is not a CSV file of numbers ({error})") from None
+        raise ValueError(f"read_matrix: {path} is not a CSV file of numbers ({one_line(error)})") from None
     if not rows:
         raise ValueError(f"read_matrix: {path} has no rows of numbers")
     return to_float32(np.array(rows), path, lines)

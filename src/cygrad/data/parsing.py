@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cygrad._files import open_file
+from cygrad._files import one_line, open_file
 from cygrad._npy import read_header
 from cygrad._typing import Array
 
@@ -30,4 +30,4 @@ def load_npy(op: str, path: str) -> Array:
             read_header(file)
             return np.load(path, mmap_mode="r", allow_pickle=False)
         except Exception as error:  # NumPy raises many types for corrupt data
-            raise ValueError(f"{op}: {path} can't be read as a numeric array ({error})") from None
+            raise ValueError(f"{op}: {path} can't be read as a numeric array ({one_line(error)})") from None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import nn
+from cygrad._files import one_line
 from cygrad.nn.module import Module
 from cygrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from cygrad.nn.parameter import Parameter
@@ -122,7 +123,7 @@ def build_below(description: Any, depth: int) -> Module:
     try:
         return cls(**options)
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
-        raise ValueError(f"build: {kind} can't be created with {dict(options)!r} ({error})") from None
+        raise ValueError(f"build: {kind} can't be created with {dict(options)!r} ({one_line(error)})") from None
 
 
 def build_container(cls: type[Module], modules: Any, depth: int) -> Module:
@@ -134,7 +135,7 @@ def build_container(cls: type[Module], modules: Any, depth: int) -> Module:
         try:
             result.add_module(name, build_below(inner, depth + 1))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"build: {cls.__name__} can't contain a module {name!r} ({error})") from None
+            raise ValueError(f"build: {cls.__name__} can't contain a module {name!r} ({one_line(error)})") from None
     return result
 
 

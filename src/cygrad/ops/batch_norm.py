@@ -7,7 +7,7 @@ from typing import Any
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
-from cygrad.ops.definition import constant, normalized_gradients
+from cygrad.ops.definition import constant, normalized, normalized_gradients
 
 
 @op
@@ -35,9 +35,7 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | Non
     """dx = w·rstd·(dy − (db + x̂·dw)/n), dw = Σ dy·x̂, db = Σ dy"""
     saved, weight, _, _, eps = ctx.saved
     x, axes = ctx.input(0, saved), (0, *range(2, saved.ndim))
-    centered = x - x.mean(axes, keepdim=True)
-    rstd = ((centered * centered).mean(axes, keepdim=True) + eps).rsqrt()
-    return normalized_gradients(ctx, dy, centered * rstd, rstd, weight, axes, axes)
+    return normalized_gradients(ctx, dy, *normalized(x, axes, eps), weight, axes, axes)
 
 
 @op

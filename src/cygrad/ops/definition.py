@@ -12,7 +12,7 @@ from cygrad.autograd import Node, Op, engine, op
 from cygrad.ops.axes import kept_shape
 from cygrad.ops.broadcast import Spec
 
-__all__ = ["constant", "fitted", "normalized_gradients", "repeated", "self_adjoint"]
+__all__ = ["constant", "deviation", "fitted", "normalized", "normalized_gradients", "repeated", "self_adjoint"]
 
 constant: Callable[[Array], Tensor] = engine.wrap  # a tensor whose gradient nobody wants
 
@@ -30,6 +30,18 @@ def fitted(gradient: Tensor, target: Spec) -> Tensor:
 def repeated(reduced: Tensor, shape: tuple[int, ...], axes: tuple[int, ...]) -> Tensor:
     """A reduced tensor in the shape before the reduction, repeated along the axes."""
     return reduced.reshape(kept_shape(shape, axes)).expand(shape)
+
+
+def deviation(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """x − mean"""
+    return x - x.mean(axes, keepdim=True) if axes else x - x
+
+
+def normalized(x: Tensor, axes: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor]:
+    """x̂ = (x − mean)·rstd over axes, and rstd = 1/√(var + eps)."""
+    centered = deviation(x, axes)
+    rstd = ((centered * centered).mean(axes, keepdim=True) + eps).rsqrt()
+    return centered * rstd, rstd
 
 
 def normalized_gradients(

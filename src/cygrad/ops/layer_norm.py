@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
-from cygrad.ops.definition import normalized_gradients
+from cygrad.ops.definition import normalized, normalized_gradients
 
 
 @op
@@ -36,6 +36,4 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | Non
     saved, weight, _, _, count, eps = ctx.saved
     x, first = ctx.input(0, saved), saved.ndim - count
     axes = tuple(range(first, saved.ndim))
-    centered = x - x.mean(axes, keepdim=True)
-    rstd = ((centered * centered).mean(axes, keepdim=True) + eps).rsqrt()
-    return normalized_gradients(ctx, dy, centered * rstd, rstd, weight, tuple(range(first)), axes)
+    return normalized_gradients(ctx, dy, *normalized(x, axes, eps), weight, tuple(range(first)), axes)

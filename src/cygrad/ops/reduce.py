@@ -11,7 +11,8 @@ from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import checked_axes, checked_axis, kept_shape, made_adjacent, repeated_along
 from cygrad.ops.broadcast import FLOAT32, is_real
-from cygrad.ops.definition import constant, fitted, repeated
+from cygrad.ops.definition import constant, deviation, fitted, repeated
+from cygrad.ops.index import ordered_definition, ordered_gradient
 from cygrad.ops.pointwise import sign_of
 
 
@@ -253,7 +254,7 @@ def largest_size(x: Array, axes: tuple[int, ...]) -> Array:
 
 
 def position(name: str, choose: Any) -> Op:
-    """The op after_first max or min along one dimension: values and indices."""
+    """The op max or min along one dimension: values and indices."""
 
     def forward(ctx: Node, input: Array, *, dim: int = -1, keepdim: bool = False) -> tuple[Array, Array]:
         axis = checked_axis(name, dim, input.ndim)
@@ -262,7 +263,7 @@ def position(name: str, choose: Any) -> Op:
             raise IndexError(f"{name}: cannot reduce over the empty dimension {dim} of shape {input.shape}")
         indices = np.expand_dims(choose(x, axis), axis)
         values = np.take_along_axis(x, indices, axis)
-        ctx.save(indices, input.shape, axis)
+        ctx.save(input.shape, indices, axis)
         shape = (
             kept_shape(input.shape, (axis,)) if keepdim else tuple([n for i, n in enumerate(input.shape) if i != axis])
         )
@@ -272,19 +273,8 @@ def position(name: str, choose: Any) -> Op:
     forward.__doc__ = f"""({name}imum, its index) along dim; the gradient goes to the element at the index."""
     result = op(forward)
 
-    @result.gradient
-    def _(ctx: Node, dy: Array, _indices: Array) -> Array:
-        indices, shape, axis = ctx.saved
-        dx = np.zeros(shape or (1,), dy.dtype)
-        np.put_along_axis(dx, indices, dy.reshape(indices.shape), axis)
-        return dx.reshape(shape)
-
-    @result.definition
-    def _(ctx: Node, dy: Tensor, _indices: Tensor) -> Tensor:
-        indices, shape, axis = ctx.saved
-        zeros = constant(np.zeros(shape or (1,), dy.dtype))
-        return zeros.scatter(axis, constant(indices), dy.reshape(indices.shape)).reshape(shape)
-
+    result.gradient(ordered_gradient)
+    result.definition(ordered_definition)
     return result
 
 
@@ -336,11 +326,6 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
     """dx = dy·2(x − mean)/(n − correction)"""
     _, axes, count, x = ctx.saved
     return repeated(dy * float(np.divide(2, count)), x.shape, axes) * deviation(ctx.input(0, x), axes)
-
-
-def deviation(x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """x − mean"""
-    return x - x.mean(axes, keepdim=True) if axes else x - x
 
 
 @op
@@ -445,20 +430,6 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
     y, size = y.masked_fill(zero, 1), x.abs().masked_fill(zero, 1)
     ratio = x / y if order == 2 else x.sign() * (size / y) ** (order - 1)
     return (upstream * ratio).masked_fill(zero, 0)
-
-
-def norm_slope(x: Array, y: Array, order: float, axes: tuple[int, ...]) -> Array:
-    """sign x·(|x|/y)^(p−1), 0 where y is 0; for ±∞ one share for each of the largest (smallest)."""
-    wide = repeated_along(y, x.shape, axes)
-    with np.errstate(all="ignore"):
-        if np.isinf(order):
-            selected = np.abs(x) == wide
-            count = np.maximum(np.sum(selected, axes, keepdims=True), 1)
-            return np.asarray(sign_of(x) * selected / count, x.dtype)
-        if order == 0:
-            return np.zeros_like(x)
-        ratio = x / wide if order == 2 else sign_of(x) * (1 if order == 1 else (np.abs(x) / wide) ** (order - 1))
-        return np.asarray(np.where((wide == 0) | (x == 0) & (order < 2), 0, ratio), x.dtype)
 
 
 @op

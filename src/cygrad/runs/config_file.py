@@ -8,7 +8,7 @@ import importlib
 import os
 from typing import Any
 
-from cygrad._files import open_file
+from cygrad._files import one_line, open_file
 from cygrad.runs.options import DATASETS, OPTIONS, converted
 
 __all__ = ["read_config"]
@@ -68,7 +68,7 @@ def parse_toml(path: str) -> dict[str, Any]:
     try:
         content: dict[str, Any] = toml.loads(data.decode())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"train: {path} is not valid TOML ({error})") from None
+        raise ValueError(f"train: {path} is not valid TOML ({one_line(error)})") from None
     return content
 
 

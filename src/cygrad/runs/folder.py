@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cygrad import _files, serialization
-from cygrad._files import atomic_write
+from cygrad._files import atomic_write, one_line
 from cygrad._folders import commit, committed, digest, locked, read_stable
 from cygrad.nn.modules.factory import allowance
 from cygrad.nn.state import count_elements
@@ -146,7 +146,7 @@ def read_run(folder: str) -> Run:
             model = config.network()
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"runs.load: the weights in {path} do not fit the network ({error})") from None
+        raise ValueError(f"runs.load: the weights in {path} do not fit the network ({one_line(error)})") from None
     if config.weights_sha256 and digest("runs.load", path) != config.weights_sha256:
         raise ValueError(f"runs.load: {folder} is damaged: {WEIGHTS} is not the file that {CONFIG} was saved with")
     model.eval()
@@ -158,7 +158,7 @@ def parse_config(content: Mapping[str, Any], path: str) -> ImageConfig | TableCo
     try:
         return TableConfig.from_dict(content) if content.get("kind") == "table" else ImageConfig.from_dict(content)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"runs.load: {path} is corrupt ({error})") from None
+        raise ValueError(f"runs.load: {path} is corrupt ({one_line(error)})") from None
 
 
 def read_json(op: str, path: str) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def read_json(op: str, path: str) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise ValueError(f"expected an object, got a {type(content).__name__}")
     except ValueError as error:
-        raise ValueError(f"{op}: {path} is corrupt ({error})") from None
+        raise ValueError(f"{op}: {path} is corrupt ({one_line(error)})") from None
     if content.get("format", FORMAT) != FORMAT:
         written = f"format {content['format']!r}, written by cygrad {content.get('version')}"
         raise ValueError(f"{op}: {path} has {written}, but this version reads format {FORMAT}")

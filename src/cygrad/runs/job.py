@@ -7,6 +7,7 @@ import os
 from typing import NamedTuple
 
 from cygrad import _kernels as kernels
+from cygrad._files import one_line
 from cygrad._version import __version__
 from cygrad.runs.folder import JOB, read_json, write_text
 from cygrad.runs.options import Options
@@ -48,4 +49,4 @@ def read_job(folder: str) -> Job:
         options = Options.from_values({name: value for name, value in values.items() if value is not None})
         return Job(options, content["fingerprint"], content["version"], content.get("cpu_level"))
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise ValueError(f"resume: {path} is corrupt ({error})") from None
+        raise ValueError(f"resume: {path} is corrupt ({one_line(error)})") from None

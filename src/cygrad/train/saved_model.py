@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from cygrad._files import atomic_write, read_json
+from cygrad._files import atomic_write, one_line, read_json
 from cygrad._folders import commit, committed, digest, locked, read_stable
 from cygrad._version import __version__
 from cygrad.nn.description import build, describe
@@ -85,7 +85,7 @@ def read_model(folder: str) -> Module:
         model.load_state_dict(weights)
     except (ValueError, RuntimeError, TypeError, RecursionError) as error:
         raise ValueError(
-            f"load_model: the weights and {DESCRIPTION} in {folder} do not make a model ({error})"
+            f"load_model: the weights and {DESCRIPTION} in {folder} do not make a model ({one_line(error)})"
         ) from None
     if content.get("weights_sha256", "") and digest("load_model", path) != content["weights_sha256"]:
         raise ValueError(
@@ -99,7 +99,7 @@ def read_description(path: str) -> dict[str, Any]:
     try:
         content = read_json("load_model", path)
     except ValueError as error:
-        raise ValueError(f"load_model: {path} is not valid JSON ({error})") from None
+        raise ValueError(f"load_model: {path} is not valid JSON ({one_line(error)})") from None
     if not isinstance(content, dict) or "network" not in content:
         raise ValueError(f"load_model: {path} does not describe a model")
     if content.get("format") != FORMAT:

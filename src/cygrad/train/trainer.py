@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from cygrad import _kernels as kernels
-from cygrad._files import remove_leftovers
+from cygrad._files import one_line, remove_leftovers
 from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.data import leakage
@@ -453,7 +453,8 @@ class Trainer:
         try:
             self.load_state_dict(state)
         except ValueError as error:
-            raise ValueError(f"resume: {os.fspath(path)} does not fit this trainer ({error.__cause__})") from error
+            cause = one_line(error.__cause__)
+            raise ValueError(f"resume: {os.fspath(path)} does not fit this trainer ({cause})") from error
         remove_leftovers(path)
 
     def state_dict(self) -> dict[str, Any]:

@@ -352,10 +352,6 @@ class Recorder:
         if threading.get_ident() == self.thread:
             self.exposed.append(weakref.ref(value))
 
-    def made(self, value: Value) -> bool:
-        """Whether the step has made a tensor."""
-        return any([exposed() is value for exposed in self.exposed])
-
     def called(self, module: Any) -> None:
         """Note a module: a program is valid only as long as its attributes are the same."""
         if id(module) not in self.modules:
@@ -365,9 +361,11 @@ class Recorder:
     def touch(self, leaves: list[Value]) -> None:
         """Note that the gradients of leaves are about to be used. Those of leaves that the step has made begin anew in
         each call."""
-        for leaf in leaves:
+        new = [leaf for leaf in leaves if id(leaf) not in self.gradients]
+        created = self.created() if new else set()
+        for leaf in new:
             if id(leaf) not in self.gradients:
-                self.gradients[id(leaf)] = Gradient(leaf, leaf.grad_value is None and self.made(leaf))
+                self.gradients[id(leaf)] = Gradient(leaf, leaf.grad_value is None and id(leaf) in created)
                 if leaf.grad_value is not None:
                     self.learn(leaf.grad_value.array)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad._files import atomic_write, read_json
+from cygrad._files import atomic_write, one_line, read_json
 from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
 from cygrad.data.preprocessing.encoders import (
@@ -269,7 +269,7 @@ class Preprocessor:
         try:
             return Preprocessor.from_dict(read_json("Preprocessor.load", path))
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"Preprocessor.load: {os.fspath(path)} is corrupt ({error})") from None
+            raise ValueError(f"Preprocessor.load: {os.fspath(path)} is corrupt ({one_line(error)})") from None
 
     def __repr__(self) -> str:
         return f"Preprocessor({len(self.columns)} columns, {len(self.features)} features)"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad._files import open_file
+from cygrad._files import one_line, open_file
 from cygrad._typing import Array
 from cygrad.data.parsing import load_npy
 from cygrad.data.tables.table import Table, reads
@@ -87,7 +87,7 @@ def build_table(op: str, path: str, columns: dict[str, Any]) -> Table:
     try:
         table = Table(columns)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"{op}: {path} is not a table ({error})") from None
+        raise ValueError(f"{op}: {path} is not a table ({one_line(error)})") from None
     if not len(table):
         raise ValueError(f"{op}: {path} has no rows")
     return table

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from cygrad._files import open_file
+from cygrad._files import one_line, open_file
 from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
 from cygrad.data.tables.table import Table, reads
@@ -132,7 +132,7 @@ def parse_fields(path: str, content: str, delimiter: str) -> tuple[list[str], li
             else:
                 rows.append(fields)
     except csv.Error as error:
-        raise ValueError(f"read_csv: line {reader.line_num} of {path} is not valid CSV ({error})") from None
+        raise ValueError(f"read_csv: line {reader.line_num} of {path} is not valid CSV ({one_line(error)})") from None
     if not rows:
         raise ValueError(f"read_csv: {path} {'has column names but no rows' if names else 'is empty'}")
     return names, rows
