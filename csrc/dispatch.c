@@ -17,7 +17,7 @@ extern const cg_table cg_table_x86_v3, cg_table_x86_v4;
 #endif
 
 const char *const cg_kernel_names[CG_KERNEL_COUNT] = {
-#define KERNEL(name, walk, cost, fields) #name,
+#define KERNEL(name, walk, wide, cost, fields) #name,
 #include "kernels.def"
 #undef KERNEL
 };
@@ -82,4 +82,8 @@ int cg_level_supported(int i) {
 #endif
 }
 
-cg_kernel cg_find(int kernel, int dtype) { return active->table->run[kernel][dtype]; }
+cg_kernel cg_find(int kernel, int dtype) {
+    const level *best = active;
+    while (!best->table->run[kernel][dtype]) best++;
+    return best->table->run[kernel][dtype];
+}

@@ -52,7 +52,7 @@ def read_table() -> tuple[dict[str, str], list[Kernel]]:
     types = dict(re.findall(r"#define (\w+)\(\w\)\s+FIELD\((.*?), \w,", source))
     kernels = []
     for text in re.split(r"^KERNEL\(", source, flags=re.M)[1:]:
-        name, walk, _, arguments = top_level_parts(text[: text.rindex(")")])
+        name, walk, _, _, arguments = top_level_parts(text[: text.rindex(")")])
         kernels.append(Kernel(name, walk, re.findall(r"(\w+)\((\w+)\)", arguments)))
     return types, kernels
 

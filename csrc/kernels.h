@@ -28,13 +28,13 @@ typedef void (*cg_kernel)(const void *args, cg_share share);
 
 /* The argument block of each kernel: cg_<name>_args. */
 #define FIELD(type, name, traits) type name;
-#define KERNEL(name, walk, cost, fields) typedef struct { fields } cg_##name##_args;
+#define KERNEL(name, walk, wide, cost, fields) typedef struct { fields } cg_##name##_args;
 #include "kernels.def"
 #undef KERNEL
 #undef FIELD
 
 /* The index of each kernel: CG_<name>. */
-#define KERNEL(name, walk, cost, fields) CG_##name,
+#define KERNEL(name, walk, wide, cost, fields) CG_##name,
 enum {
 #include "kernels.def"
     CG_KERNEL_COUNT
@@ -43,7 +43,7 @@ enum {
 
 enum { CG_FLOAT32, CG_FLOAT64, CG_DTYPE_COUNT };
 
-/* All kernels, compiled for one CPU level. */
+/* All kernels, compiled for one CPU level. NULL: the kernel of the next lower level serves this one too. */
 typedef struct {
     const char *name;
     cg_kernel run[CG_KERNEL_COUNT][CG_DTYPE_COUNT];

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 #define FIELD(type, name, traits) {#name, traits, offsetof(block, name)},
-#define KERNEL(name, walk, cost, fields_)                                                               \
+#define KERNEL(name, walk, wide, cost, fields_)                                                         \
     case CG_##name: {                                                                                   \
         typedef cg_##name##_args block;                                                                 \
         static const cg_field fields[] = {fields_};                                                     \
@@ -35,11 +35,11 @@ static double cg_total(const int64_t *u, int64_t n) {
     return total;
 }
 
-#define KERNEL(name, walk, cost, fields) \
-    case CG_##name: {                    \
-        const cg_##name##_args *a = args; \
-        (void)a;                         \
-        return cost;                     \
+#define KERNEL(name, walk, wide, cost, fields) \
+    case CG_##name: {                          \
+        const cg_##name##_args *a = args;      \
+        (void)a;                               \
+        return cost;                           \
     }
 
 double cg_cost(int kernel, int dtype, const void *args) {

@@ -16,10 +16,20 @@
 #define CG_STRING_(level) #level
 #define CG_STRING(level) CG_STRING_(level)
 
+/* The kernels of the column `wide` of kernels.def; the compiler drops the others. */
+#define CG_F32_F64(name) {name##_kernel_f32, name##_kernel_f64}
+#ifdef CG_WIDE
+#define CG_F32(name) {name##_kernel_f32, 0}
+#define CG_NONE(name) {0, 0}
+#else
+#define CG_F32(name) CG_F32_F64(name)
+#define CG_NONE(name) CG_F32_F64(name)
+#endif
+
 const cg_table CG_TABLE(CG_LEVEL) = {
     CG_STRING(CG_LEVEL),
     {
-#define KERNEL(name, walk, cost, fields) {name##_kernel_f32, name##_kernel_f64},
+#define KERNEL(name, walk, wide, cost, fields) CG_##wide(name),
 #include "../kernels.def"
 #undef KERNEL
     },

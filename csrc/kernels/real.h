@@ -29,9 +29,9 @@ typedef bits NAME(ivec) __attribute__((vector_size(CG_VECTOR_BYTES), aligned(CG_
 #define vec NAME(vec)
 #define ivec NAME(ivec)
 
-#define KERNEL_BODY(name)                                                       \
-    static void NAME(name##_body)(const cg_##name##_args *a, cg_share share);   \
-    static void NAME(name##_kernel)(const void *args, cg_share share) {         \
-        NAME(name##_body)(args, share);                                         \
-    }                                                                           \
+#define KERNEL_BODY(name)                                                                       \
+    static void NAME(name##_body)(const cg_##name##_args *a, cg_share share);                   \
+    static __attribute__((unused)) void NAME(name##_kernel)(const void *args, cg_share share) { \
+        NAME(name##_body)(args, share);                                                         \
+    }                                                                                           \
     static void NAME(name##_body)(const cg_##name##_args *a, cg_share share)
