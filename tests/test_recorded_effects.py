@@ -661,3 +661,38 @@ def test_an_error_in_the_compared_call_is_that_of_eager_mode():
         step(cg.tensor([1, 9]))
     assert step(cg.tensor([1, 2])).item() == step.function(cg.tensor([1, 2])).item()
     assert step.programs()[0].is_checked
+
+
+@pytest.mark.parametrize("ops", ["neg_", "relu_", "neg_ relu_", "relu_ neg_", "tanh_ relu_", "neg_ abs_"])
+@pytest.mark.parametrize("alias", ["data", "detach()", "detach()[1:]"])
+def test_a_result_in_memory_from_before_the_step_stays_there(ops, alias):
+    def make():
+        p = cg.tensor(np.array([1.0, -2.0, 0.5, -0.0])).requires_grad_()
+        names = {"p": p}
+        body = "; ".join(["c = p." + alias, *[f"c.{op}()" for op in ops.split()], "return c.detach()"])
+        exec(f"def step(): {body}", names)  # a function of no module
+        return names["step"], p
+
+    step = assert_same(make, lambda number: ())
+    assert step.programs()
+    if alias in ("data", "detach()"):
+        assert step().data_ptr() == step().data_ptr()
+
+
+def test_a_gradient_that_a_step_makes_starts_anew_in_each_call():
+    histories = []
+    for wrap in (lambda function: function, cg.compile):
+        p = cg.tensor([1.0, -2.0]).requires_grad_()
+
+        def step(p=p):
+            p.grad = cg.ones_like(p)
+
+        run = wrap(step)
+        seen = []
+        for _ in range(5):
+            run()
+            seen.append(p.grad.tolist())
+            p.grad.mul_(2)
+        histories.append(seen)
+    assert histories[0] == histories[1] == [[1.0, 1.0]] * 5
+    assert run.programs()

@@ -307,10 +307,11 @@ SHARING = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:var")
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "bool"])
 @pytest.mark.parametrize("expression", SHARING)
 def test_a_result_shares_memory_exactly_where_pytorchs_does(expression, dtype):
-    for shape in [(), (1,), (2, 3), (3, 3)]:
+    for shape in [(), (1,), (2, 3), (3, 3), (0, 3)]:
         shares = {}
         for T in (cg, torch):
             array = np.ones(shape, dtype)
@@ -320,3 +321,38 @@ def test_a_result_shares_memory_exactly_where_pytorchs_does(expression, dtype):
                 continue  # this dtype or shape is refused
             shares[T] = np.shares_memory(array, result.numpy())
         assert len(shares) < 2 or shares[cg] == shares[torch], f"{expression} of shape {shape}: {shares}"
+
+
+@pytest.mark.parametrize("expression", ["x.softmax({})", "x.log_softmax({})", "x.cumsum({})", "x.flip({})", "x.sum({})"])
+def test_a_result_is_contiguous_where_pytorchs_is(expression):
+    for dim in range(3):
+        ours, theirs = (eval(expression.format(dim), {"x": T.from_numpy(np.ones((2, 3, 4)))}) for T in (cg, torch))
+        assert ours.stride() == theirs.stride()
+
+
+@pytest.mark.parametrize("op", ["y *= p", "y += p", "y.sub_(p)", "y.div_(p)", "y.pow_(p)", "y.lerp_(p, 0.5)", "y[:] = p", "y[0] = p", "y.copy_(p)"])
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (1, 1, 3), (3, 3)])
+def test_an_operand_of_another_dtype_or_more_dimensions_gets_its_gradient(op, shape):
+    """The result is stored in float32, the gradient of p is float64."""
+    gradients = {}
+    for T in (cg, torch):
+        p = T.from_numpy(np.full(shape, 1.5)).requires_grad_()
+        y = T.ones(3, 3, dtype=T.float32) * 2
+        try:
+            exec(op, {"y": y, "p": p})
+        except (RuntimeError, TypeError, ValueError):
+            continue  # refused
+        (y * y).sum().backward()
+        gradients[T] = p.grad.numpy()
+    if len(gradients) == 2:
+        assert gradients[cg].dtype == np.float64
+        np.testing.assert_allclose(gradients[cg], gradients[torch], rtol=1e-6)
+    else:
+        assert torch not in gradients, f"{op} of {shape} is refused"
+
+
+def test_a_gradient_can_be_read_after_a_write_that_backward_cant_follow():
+    p = cg.ones(3, requires_grad=True)
+    alias = p.detach()
+    alias += p
+    assert p.grad is None

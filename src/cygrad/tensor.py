@@ -158,7 +158,7 @@ class Tensor(TensorMethods):
         if recorder is not None:
             recorder.touch([self])
         if self.grad_value is None:
-            engine.current(self)  # raises where the tensor is not initialized
+            engine.check_initialized(self)
         return self.grad_value
 
     @grad.setter

@@ -380,7 +380,9 @@ def choice(w: Writer) -> None:
     x = w.pick(least=1)
     d = w.dim(x)
     name = w.rng.choice(["argmax", "argmin", "sort", "argsort", "topk", "max", "count_nonzero"])
-    if name in ("argmax", "argmin"):  # PyTorch's index among equal values depends on the layout
+    if name in ("argmax", "argmin", "topk", "max"):  # PyTorch's choice among equal values depends on the layout
+        w.inexact()
+    if name in ("argmax", "argmin"):
         w.new(f"T.take_along_dim({x}, {x}.{name}(dim={d}, keepdim=True), {d})", reduced(x.shape, d, True))
     elif name == "count_nonzero":
         w.new(f"{x}.{name}(dim={d})", reduced(x.shape, d, False), "index")

@@ -46,8 +46,9 @@ ROWS = [
                 "embedding: padding_idx 3 is out of range for 3 rows"),
             Bad(lambda cg: F.embedding(cg.tensor([0.0]), cg.ones(3, 2)), TypeError,
                 "index must be an array of integers, got float32"),
-            Bad(lambda cg: F.embedding(cg.tensor([0]), cg.tensor(1.0)), TypeError,
-                r"gather_rows: input must be a numeric array with at least one axis, got float32 of shape \(\)"),
+            *[Bad(lambda cg, shape=shape: F.embedding(cg.tensor([0]), cg.ones(shape)), RuntimeError,
+                  f"embedding: weight must be a matrix, got shape {shape}".replace("(", r"\(").replace(")", r"\)"))
+              for shape in [(), (3,), (3, 2, 2)]],
             Bad(lambda cg: kernels.scatter_rows(np.ones((2, 3)), np.array([0, 5]), 5), IndexError,
                 "scatter_rows: index 5 is not one of the 5 rows"),
             Bad(lambda cg: kernels.scatter_rows(np.ones((2, 3)), np.array([0]), 5), ValueError,

@@ -807,6 +807,11 @@ def current(value: Value) -> Value:
     return value
 
 
+def check_initialized(value: Value) -> None:
+    """Raise RuntimeError where a tensor was made without its constructor."""
+    check_value(value)
+
+
 def base_of(value: Value) -> Value | None:
     """The value that this one is a view of, None where there is none or their memory has been replaced since."""
     base = value.base
@@ -871,6 +876,8 @@ def rewrite(value: Any, result: Any) -> Any:
         raise ValueError("in-place: the tensor's memory is read-only")
     if result.node is not None:
         keep_saved(result.node, value)
+        if result._array.dtype != value._array.dtype:
+            result = result.to(value._array.dtype)
     if result._array is not value._array:
         recording.overwrite(value._array, result._array)
     value.version.value += 1

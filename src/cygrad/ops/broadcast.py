@@ -96,6 +96,8 @@ def unbroadcast(gradient: Array, target: Spec) -> Array:
 def summed_to(x: Array, shape: tuple[int, ...]) -> Array:
     """x summed over the axes that `shape` lacks, or has with size 1."""
     lead = x.ndim - len(shape)
+    if lead < 0:  # a write drops leading sizes of 1
+        return summed_to(x, shape[-lead:]).reshape(shape)
     axes = [*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)]
     if axes and axes[-1] - axes[0] == len(axes) - 1 and is_real(x):
         x = kernels.sum_axes(x, axes[0], axes[-1] + 1)

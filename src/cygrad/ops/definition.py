@@ -22,6 +22,8 @@ def fitted(gradient: Tensor, target: Spec) -> Tensor:
     shape, dtype = target
     if gradient.shape != shape:
         lead = gradient.ndim - len(shape)
+        if lead < 0:  # a write drops leading sizes of 1
+            return fitted(gradient, (shape[-lead:], dtype)).reshape(shape)
         axes = [*range(lead), *[lead + i for i, n in enumerate(shape) if n == 1]]
         gradient = gradient.sum(axes).reshape(shape) if axes else gradient
     return gradient if gradient.dtype == dtype else gradient.to(dtype)

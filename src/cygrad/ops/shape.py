@@ -336,7 +336,8 @@ def repeat(ctx: Node, input: Array, *, sizes: Sequence[int]) -> Array:
     if len(sizes) < input.ndim or any([n < 0 for n in sizes]):
         raise RuntimeError(f"repeat: sizes {tuple(sizes)} do not fit a tensor of {input.ndim} dimensions")
     ctx.save(input.shape, tuple(sizes))
-    return np.tile(input, sizes)
+    y = np.tile(input, sizes)
+    return y if y.size else y.copy()  # NumPy returns views of empty arrays
 
 
 @repeat.gradient

@@ -16,8 +16,10 @@ def axis_last(x: Array, axis: int) -> Array:
 
 
 def axis_restored(y: Array, axis: int, shape: tuple[int, ...]) -> Array:
-    """The inverse of `axis_last` for an array of that shape."""
-    return axis_last(y, axis) if shape else y.reshape(())
+    """The inverse of `axis_last` for an array of that shape, in C order."""
+    if not shape:
+        return y.reshape(())
+    return y if axis == y.ndim - 1 else kernels.copied(y.swapaxes(axis, -1))
 
 
 @op

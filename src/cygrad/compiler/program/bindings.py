@@ -15,7 +15,7 @@ def bound_values(value: Any) -> list[Any]:
     if isinstance(value, MethodType):
         attributes = getattr(value.__self__, "__dict__", {})
         return [value.__self__] if isinstance(value.__self__, Module) else list(attributes.values())
-    if not isinstance(value, FunctionType) or value.__module__.startswith("cygrad."):
+    if not isinstance(value, FunctionType) or (value.__module__ or "").startswith("cygrad."):
         return []
     found = [value.__globals__[name] for name in value.__code__.co_names if name in value.__globals__]
     for cell in value.__closure__ or ():

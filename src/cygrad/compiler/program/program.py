@@ -152,8 +152,8 @@ class Program:
             args: the caller's arguments, flat
             arguments: the tensors that the step received in their place, by their indices
         """
-        written = recorder.computed() | recorder.changed
         received = {id(reference()): i for i, reference in arguments.items() if reference() is not None}
+        written = recorder.computed()  # other memory was there before, and stays
 
         def array_of(value: Any) -> Array | None:
             return value.array if isinstance(value, Value) and address(owner_of(value.array)) in written else None

@@ -124,10 +124,18 @@ class Recorder:
     def record(self, function: Callable[[], Any]) -> Any:
         """function(), recorded. Raises RuntimeError if another recording is active."""
         try:
-            result = recording.record(self, partial(self.watch.follow, function))
+            result = recording.record(self, partial(self.follow, function))
         finally:
             self.finish()
         self.note_writes()
+        return result
+
+    def follow(self, function: Callable[[], Any]) -> Any:
+        """function(), while names are watched; gradients that it leaves start anew in each replay."""
+        result = self.watch.follow(function)
+        for gradient in self.gradients.values():
+            if gradient.leaf.grad_value is not None:  # anybody may write to it between two calls
+                self.start_anew(gradient.leaf.grad_value.array)
         return result
 
     def finish(self) -> None:
@@ -298,18 +306,22 @@ class Recorder:
         self.call_again(assign, (target, value), {})
 
     def before_write(self, target: Array) -> None:
-        """Prepare for a write to an array. If the step created it, each replay must start with its first contents."""
+        """Prepare for a write to an array."""
+        self.start_anew(target)
+        self.changed.add(address(owner_of(target)))
+        self.learn(target)
+
+    def start_anew(self, target: Array) -> None:
+        """If the step created an array and has not written to it, let each replay start with its first contents."""
         for array in self.tape.created[self.created_seen :]:
             if isinstance(array, np.ndarray):
                 self.alive.append(array)
                 self.unwritten.add(address(owner_of(array)))
         self.created_seen = len(self.tape.created)
         owner = owner_of(target)
-        self.changed.add(address(owner))
         if address(owner) in self.unwritten:
             self.unwritten.discard(address(owner))
             self.restore(owner)
-        self.learn(target)
 
     def restore(self, array: Array) -> None:
         """Let each replay start by setting an array to what it contains now: it may be read before it is written."""

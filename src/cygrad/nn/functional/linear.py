@@ -25,13 +25,16 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
     Raises:
         IndexError: an index or padding_idx is out of range.
+        RuntimeError: weight is not a matrix.
 
     >>> cg.nn.functional.embedding(cg.tensor([1, 0]), cg.eye(2))
     tensor([[0., 1.],
             [1., 0.]])
     """
     check_tensor("embedding", "weight", weight)
-    rows = weight.shape[0] if weight.ndim else 0
+    if weight.ndim != 2:
+        raise RuntimeError(f"embedding: weight must be a matrix, got shape {weight.shape}")
+    rows = weight.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for {rows} rows")
     return embedding_rows(weight, input, padding_idx=-1 if padding_idx is None else padding_idx % rows)
