@@ -68,6 +68,13 @@ class Module:
         classes = {node.name for node in self.tree.body if isinstance(node, ast.ClassDef)}
         return classes | set(self.functions) | set(self.values)
 
+    def found(self, name: str) -> tuple[Module, list[ast.FunctionDef]]:
+        """The module that defines a public name, perhaps under another, and its signatures."""
+        value = self.values.get(name)
+        if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
+            return load(*self.imports[value.value.id]).found(value.attr)
+        return self, self.signatures(name)
+
     def signatures(self, name: str) -> list[ast.FunctionDef]:
         """The signatures of calls of a public name: one, or those of an overloaded function."""
         value = self.values.get(name)
@@ -198,38 +205,50 @@ def literal_type(value: ast.expr) -> str:
 
 
 def methods_stub(module: Module) -> str:
-    """The stub of methods.py: each assignment of its class as the method that it defines."""
-    (owner,) = [node for node in module.tree.body if isinstance(node, ast.ClassDef)]
-    sources = {name: load(*imported) for name, imported in module.imports.items() if imported[0].startswith("cygrad")}
-    methods: dict[str, list[ast.FunctionDef]] = {}
+    """The stub of methods.py: its operators, and the functions that its tables name."""
+    (owner,) = [node for node in module.tree.body if isinstance(node, ast.ClassDef) and node.name == "TensorMethods"]
+    modules = {name: load(*imported) for name, imported in module.imports.items() if imported[0].startswith("cygrad")}
+    functions = public_functions()
     used = [module]
 
-    def resolve(name: str, value: ast.expr) -> list[ast.FunctionDef]:
-        if isinstance(value, ast.Name):
-            return renamed(methods[value.id], name)
-        if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
-            source = sources[value.value.id]
-            if source not in used:
-                used.append(source)
-            return [as_method(f, name) for f in source.signatures(value.attr)]
-        assert isinstance(value, ast.Call) and isinstance(value.func, ast.Name), ast.unparse(value)
-        inner = resolve(name, value.args[0])
-        return [in_place(f) for f in inner] if value.func.id == "in_place" else [operator(f) for f in inner[:1]]
+    def resolve(name: str, source: Module, original: str) -> list[ast.FunctionDef]:
+        source, signatures = source.found(original)
+        if source not in used:
+            used.append(source)
+        return [as_method(f, name) for f in signatures]
 
+    body: list[ast.FunctionDef] = []
     for node in owner.body:
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                pairs = (
-                    zip(target.elts, node.value.elts)
-                    if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
-                    else [(target, node.value)]
-                )
-                for name, value in pairs:
-                    if isinstance(name, ast.Name) and name.id not in ("__slots__", "__hash__"):
-                        methods[name.id] = resolve(name.id, value)
-    body = [f for functions in methods.values() for f in functions]
+        if isinstance(node, ast.Assign) and node.targets[0].id not in ("__slots__", "__hash__"):
+            name, value = node.targets[0].id, node.value
+            kind = value.func.id if isinstance(value, ast.Call) else ""
+            of = value.args[0] if isinstance(value, ast.Call) else value
+            found = resolve(name, modules[of.value.id], of.attr)
+            body += [in_place(found[0])] if kind == "in_place" else [operator(found[0])] if kind else found
+    for name in (*table(module, "METHODS"), *table(module, "IN_PLACE")):
+        body += resolve(name, functions[name], name)
+    for name in table(module, "IN_PLACE"):
+        body += [in_place(f) for f in resolve(f"{name}_", functions[name], name)]
     result = ast.ClassDef(owner.name, owner.bases, [], [*owner.body[:1], *body], [], type_params=[])
     return render(module, [result], used)
+
+
+def table(module: Module, name: str) -> list[str]:
+    """The names in a table, which is a text."""
+    return ast.literal_eval(module.values[name]).split()
+
+
+def public_functions() -> dict[str, Module]:
+    """For each public function the module that defines it, as the package ``cygrad.functions`` imports them."""
+    result = {}
+    for path in ("__init__", "seldom"):
+        for node in ast.walk(Module(PACKAGE / "functions" / f"{path}.py").tree):
+            source = load(node.module, "") if isinstance(node, ast.ImportFrom) else None
+            if source is not None and source.path.stem != "seldom":
+                star = node.names[0].name == "*"
+                names = ast.literal_eval(source.values["__all__"]) if star else [a.name for a in node.names]
+                result.update(dict.fromkeys(names, source))
+    return result
 
 
 def renamed(functions: list[ast.FunctionDef], name: str) -> list[ast.FunctionDef]:

@@ -3,432 +3,31 @@
 import contextlib
 from typing import TYPE_CHECKING
 
-from cygrad import autograd, nn, optim
-from cygrad._version import __version__
-from cygrad.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from cygrad.config import get_num_threads, set_num_threads, show_config
-from cygrad.creation import (
-    arange,
-    as_tensor,
-    empty,
-    empty_like,
-    eye,
-    from_dlpack,
-    from_numpy,
-    full,
-    full_like,
-    linspace,
-    logspace,
-    ones,
-    ones_like,
-    tensor,
-    zeros,
-    zeros_like,
-)
-from cygrad.dtypes import (
-    bool,
-    double,
-    float,
-    float32,
-    float64,
-    int,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    short,
-    uint8,
-)
-from cygrad.functions import (
-    allclose,
-    bmm,
-    broadcast_to,
-    chunk,
-    dot,
-    equal,
-    flatten,
-    gather,
-    index_select,
-    isclose,
-    max,
-    meshgrid,
-    min,
-    mm,
-    movedim,
-    mv,
-    narrow,
-    numel,
-    outer,
-    scatter,
-    scatter_add,
-    select,
-    sort,
-    split,
-    std_mean,
-    swapaxes,
-    t,
-    take_along_dim,
-    tile,
-    topk,
-    transpose,
-    unbind,
-    unflatten,
-    var_mean,
-)
-from cygrad.memory_pool import empty_cache, memory_stats, reset_peak_memory_stats, set_cache_limit
-from cygrad.ops.activation import relu, sigmoid, tanh
-from cygrad.ops.arithmetic import (
-    add,
-    atan2,
-    clamp,
-    div,
-    floor_divide,
-    fmod,
-    lerp,
-    maximum,
-    minimum,
-    mul,
-    pow,
-    remainder,
-    sub,
-    where,
-)
-from cygrad.ops.broadcast import result_type
-from cygrad.ops.compare import (
-    bitwise_and,
-    bitwise_not,
-    bitwise_or,
-    bitwise_xor,
-    eq,
-    ge,
-    gt,
-    isfinite,
-    isinf,
-    isnan,
-    le,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    lt,
-    ne,
-)
-from cygrad.ops.einsum import einsum
-from cygrad.ops.index import argsort, masked_fill, masked_select  # fmt: skip
-from cygrad.ops.linear import matmul
-from cygrad.ops.pointwise import (
-    abs,
-    acos,
-    acosh,
-    asin,
-    asinh,
-    atan,
-    atanh,
-    ceil,
-    cos,
-    cosh,
-    erf,
-    exp,
-    exp2,
-    expm1,
-    floor,
-    frac,
-    log,
-    log1p,
-    log2,
-    log10,
-    nan_to_num,
-    neg,
-    reciprocal,
-    round,
-    rsqrt,
-    sign,
-    sin,
-    sinh,
-    sqrt,
-    square,
-    tan,
-    trunc,
-)
-from cygrad.ops.reduce import (
-    all,
-    amax,
-    amin,
-    any,
-    argmax,
-    argmin,
-    count_nonzero,
-    cumprod,
-    cumsum,
-    logsumexp,
-    mean,
-    norm,
-    prod,
-    std,
-    sum,
-    var,
-)
-from cygrad.ops.shape import (
-    cat,
-    clone,
-    diag,
-    diagonal,
-    expand,
-    flip,
-    permute,
-    repeat_interleave,
-    reshape,
-    roll,
-    squeeze,
-    stack,
-    tril,
-    triu,
-    unsqueeze,
-)
-from cygrad.ops.softmax import log_softmax, softmax
-from cygrad.parallel import parallel_map
-from cygrad.random import (
-    Generator,
-    bernoulli,
-    default_generator,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    multinomial,
-    normal,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
-    seed,
-    set_rng_state,
-)
-from cygrad.serialization import load, save
-from cygrad.tensor import Tensor
+from cygrad import autograd as autograd
+from cygrad import functions as functions
+from cygrad import nn as nn
+from cygrad import optim as optim
+from cygrad._version import __version__ as __version__
+from cygrad.autograd import enable_grad as enable_grad
+from cygrad.autograd import inference_mode as inference_mode
+from cygrad.autograd import is_grad_enabled as is_grad_enabled
+from cygrad.autograd import no_grad as no_grad
+from cygrad.autograd import set_grad_enabled as set_grad_enabled
+from cygrad.config import *
+from cygrad.creation import *
+from cygrad.dtypes import *
+from cygrad.functions import *
+from cygrad.memory_pool import empty_cache as empty_cache
+from cygrad.memory_pool import memory_stats as memory_stats
+from cygrad.memory_pool import reset_peak_memory_stats as reset_peak_memory_stats
+from cygrad.memory_pool import set_cache_limit as set_cache_limit
+from cygrad.parallel import parallel_map as parallel_map
+from cygrad.random import *
+from cygrad.serialization import *
+from cygrad.tensor import *
 
 with contextlib.suppress(ImportError):
     from cygrad.integrations import threadpoolctl as threadpoolctl
-
-# PyTorch's and NumPy's other names
-subtract, multiply, divide, true_divide, clip, concat, concatenate = sub, mul, div, div, clamp, cat, cat
-
-__all__ = [
-    "Generator",
-    "Tensor",
-    "__version__",
-    "abs",
-    "acos",
-    "acosh",
-    "add",
-    "all",
-    "allclose",
-    "amax",
-    "amin",
-    "any",
-    "arange",
-    "argmax",
-    "argmin",
-    "argsort",
-    "as_tensor",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "autograd",
-    "bernoulli",
-    "bitwise_and",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_xor",
-    "bmm",
-    "bool",
-    "broadcast_to",
-    "cat",
-    "ceil",
-    "chunk",
-    "clamp",
-    "clip",
-    "clone",
-    "concat",
-    "concatenate",
-    "cos",
-    "cosh",
-    "count_nonzero",
-    "cumprod",
-    "cumsum",
-    "data",
-    "default_generator",
-    "diag",
-    "diagonal",
-    "div",
-    "divide",
-    "dot",
-    "double",
-    "einsum",
-    "empty",
-    "empty_cache",
-    "empty_like",
-    "enable_grad",
-    "eq",
-    "equal",
-    "erf",
-    "exp",
-    "exp2",
-    "expand",
-    "expm1",
-    "eye",
-    "flatten",
-    "flip",
-    "float",
-    "float32",
-    "float64",
-    "floor",
-    "floor_divide",
-    "fmod",
-    "frac",
-    "from_dlpack",
-    "from_numpy",
-    "full",
-    "full_like",
-    "gather",
-    "ge",
-    "get_num_threads",
-    "get_rng_state",
-    "gt",
-    "index_select",
-    "inference_mode",
-    "initial_seed",
-    "int",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "is_grad_enabled",
-    "isclose",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "le",
-    "lerp",
-    "linspace",
-    "load",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "log_softmax",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "logspace",
-    "logsumexp",
-    "long",
-    "lt",
-    "manual_seed",
-    "masked_fill",
-    "masked_select",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "memory_stats",
-    "meshgrid",
-    "min",
-    "minimum",
-    "mm",
-    "movedim",
-    "mul",
-    "multinomial",
-    "multiply",
-    "mv",
-    "nan_to_num",
-    "narrow",
-    "ne",
-    "neg",
-    "nn",
-    "no_grad",
-    "norm",
-    "normal",
-    "numel",
-    "ones",
-    "ones_like",
-    "optim",
-    "outer",
-    "parallel_map",
-    "permute",
-    "pow",
-    "prod",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
-    "randperm",
-    "reciprocal",
-    "relu",
-    "remainder",
-    "repeat_interleave",
-    "reset_peak_memory_stats",
-    "reshape",
-    "result_type",
-    "roll",
-    "round",
-    "rsqrt",
-    "save",
-    "scatter",
-    "scatter_add",
-    "seed",
-    "select",
-    "set_cache_limit",
-    "set_grad_enabled",
-    "set_num_threads",
-    "set_rng_state",
-    "short",
-    "show_config",
-    "sigmoid",
-    "sign",
-    "sin",
-    "sinh",
-    "softmax",
-    "sort",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "std_mean",
-    "sub",
-    "subtract",
-    "sum",
-    "swapaxes",
-    "t",
-    "take_along_dim",
-    "tan",
-    "tanh",
-    "tensor",
-    "tile",
-    "topk",
-    "transpose",
-    "tril",
-    "triu",
-    "true_divide",
-    "trunc",
-    "uint8",
-    "unbind",
-    "unflatten",
-    "unsqueeze",
-    "var",
-    "var_mean",
-    "where",
-    "zeros",
-    "zeros_like",
-]  # fmt: skip
 
 if TYPE_CHECKING:
     from cygrad import compiler as compiler
@@ -437,14 +36,33 @@ if TYPE_CHECKING:
     from cygrad import train as train
     from cygrad.compiler import compile as compile
 else:
+    ROOMS = ("compiler", "data", "runs", "train")  # imported when they are first used
 
     def __getattr__(name):
-        """Import ``compile`` and the packages that few programs need all of on first use."""
+        """Find what few programs need: rooms, functions, and ``compile``."""
         import importlib
 
-        if name in ("compiler", "data", "runs", "train"):
+        if name in ROOMS:
             return importlib.import_module(f"cygrad.{name}")
         if name == "compile":
-            globals()[name] = function = importlib.import_module("cygrad.compiler").compile
-            return function
-        raise AttributeError(f"module 'cygrad' has no attribute {name!r}")
+            found = importlib.import_module("cygrad.compiler").compile
+        elif name == "__all__":
+            found = public_names()
+        elif hasattr(functions, name):
+            found = getattr(functions, name)
+        else:
+            raise AttributeError(f"module 'cygrad' has no attribute {name!r}")
+        globals()[name] = found
+        return found
+
+    def __dir__():
+        return sorted({*globals(), *public_names()})
+
+    def public_names():
+        """What ``from cygrad import *`` imports: everything but modules and what this file needs."""
+        from types import ModuleType
+
+        from cygrad.functions import seldom
+
+        names = [n for n, v in globals().items() if n[0] != "_" and not isinstance(v, ModuleType)]
+        return sorted({*names, *seldom.__all__, "autograd", "nn", "optim"} - {"public_names", "ROOMS", "TYPE_CHECKING"})

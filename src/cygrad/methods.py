@@ -1,7 +1,7 @@
-"""The ops and functions that are methods of a tensor, and its operators: one table.
+"""The ops and functions that are methods of a tensor, and its operators: two tables of names, and a class.
 
 An op is a descriptor: as a class attribute it is a method. Type checkers read the stub that tools/make_stubs.py builds
-from this table.
+from the tables.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from cygrad import functions
 from cygrad.autograd import Value, engine
-from cygrad.ops import activation, arithmetic, compare, index, linear, pointwise, reduce, shape, softmax
+from cygrad.ops import arithmetic, compare, linear, pointwise
 from cygrad.ops import view as _view  # noqa: F401 - for the engine
 
 __all__ = ["TensorMethods"]
@@ -52,6 +52,41 @@ def in_place(op: Any) -> Method:
     method.__name__ = f"{op.__name__}_"
     method.__doc__ = f"In-place ``{op.__name__}``: writes the result into the tensor and returns the tensor."
     return method
+
+
+# Functions that are methods under the same name
+METHODS = """
+softmax log_softmax maximum minimum isnan isinf isfinite allclose isclose equal
+sum mean prod var std amax amin argmax argmin all any count_nonzero norm logsumexp max min
+matmul mm mv bmm dot outer
+squeeze unsqueeze transpose swapaxes t roll diagonal repeat_interleave diag clone flatten unflatten movedim
+split chunk narrow select unbind broadcast_to numel
+gather index_select masked_select argsort sort topk take_along_dim
+"""
+
+# Functions that are methods in two forms: ``add``, and ``add_``, which writes the result into the tensor
+IN_PLACE = """
+add sub mul div pow subtract multiply divide true_divide floor_divide remainder fmod clamp clip lerp atan2
+neg abs sign floor ceil trunc round frac nan_to_num exp log sqrt rsqrt square exp2 expm1 log1p log2 log10 reciprocal erf
+sin cos tan asin acos atan sinh cosh asinh acosh atanh relu sigmoid tanh
+eq ne lt le gt ge logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not
+cumsum cumprod tril triu scatter scatter_add masked_fill
+absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh negative fix
+not_equal less less_equal greater greater_equal
+"""
+
+
+class FoundMethod:
+    """A function as a method, found when it is first used; from then on the function itself is the attribute."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        name = self.name
+        found = getattr(functions, name.rstrip("_"))
+        setattr(TensorMethods, name, in_place(found) if name.endswith("_") else found)
+        return getattr(owner if instance is None else instance, name)
 
 
 class TensorMethods(Value):
@@ -101,73 +136,8 @@ class TensorMethods(Value):
     __ifloordiv__ = in_place(arithmetic.floor_divide)
     __imod__ = in_place(arithmetic.remainder)
 
-    add, sub, mul, div, pow = arithmetic.add, arithmetic.sub, arithmetic.mul, arithmetic.div, arithmetic.pow
-    subtract, multiply, divide, true_divide = sub, mul, div, div
-    floor_divide, remainder, fmod = arithmetic.floor_divide, arithmetic.remainder, arithmetic.fmod
-    maximum, minimum, clamp, clip = arithmetic.maximum, arithmetic.minimum, arithmetic.clamp, arithmetic.clamp
-    lerp, atan2 = arithmetic.lerp, arithmetic.atan2
-    add_, sub_, mul_, div_, pow_ = (
-        in_place(add), in_place(sub), in_place(mul), in_place(div), in_place(pow)
-    )  # fmt: skip
-    clamp_, lerp_, remainder_ = in_place(clamp), in_place(lerp), in_place(remainder)
 
-    # Elementwise functions
-
-    neg, abs, sign, floor, ceil, trunc = (
-        pointwise.neg, pointwise.abs, pointwise.sign, pointwise.floor, pointwise.ceil, pointwise.trunc
-    )  # fmt: skip
-    round, frac, nan_to_num = pointwise.round, pointwise.frac, pointwise.nan_to_num
-    exp, log, sqrt, rsqrt, square = pointwise.exp, pointwise.log, pointwise.sqrt, pointwise.rsqrt, pointwise.square
-    exp2, expm1, log1p, log2, log10 = (
-        pointwise.exp2, pointwise.expm1, pointwise.log1p, pointwise.log2, pointwise.log10
-    )  # fmt: skip
-    reciprocal, erf = pointwise.reciprocal, pointwise.erf
-    sin, cos, tan, asin, acos, atan = (
-        pointwise.sin, pointwise.cos, pointwise.tan, pointwise.asin, pointwise.acos, pointwise.atan
-    )  # fmt: skip
-    sinh, cosh, asinh, acosh, atanh = (
-        pointwise.sinh, pointwise.cosh, pointwise.asinh, pointwise.acosh, pointwise.atanh
-    )  # fmt: skip
-    relu, sigmoid, tanh = activation.relu, activation.sigmoid, activation.tanh
-    relu_, sigmoid_, tanh_, exp_, sqrt_, neg_, abs_, log_ = (
-        in_place(relu), in_place(sigmoid), in_place(tanh), in_place(exp), in_place(sqrt), in_place(neg),
-        in_place(abs), in_place(log),
-    )  # fmt: skip
-    isnan, isinf, isfinite = compare.isnan, compare.isinf, compare.isfinite
-    logical_not, logical_and = compare.logical_not, compare.logical_and
-    logical_or, logical_xor = compare.logical_or, compare.logical_xor
-    eq, ne, lt, le, gt, ge = compare.eq, compare.ne, compare.lt, compare.le, compare.gt, compare.ge
-    softmax, log_softmax = softmax.softmax, softmax.log_softmax
-
-    # Reductions
-
-    sum, mean, prod, var, std = reduce.sum, reduce.mean, reduce.prod, reduce.var, reduce.std
-    amax, amin, argmax, argmin = reduce.amax, reduce.amin, reduce.argmax, reduce.argmin
-    all, any, count_nonzero = reduce.all, reduce.any, reduce.count_nonzero
-    norm, logsumexp, cumsum, cumprod = reduce.norm, reduce.logsumexp, reduce.cumsum, reduce.cumprod
-    max, min = functions.max, functions.min
-    allclose, isclose, equal = functions.allclose, functions.isclose, functions.equal
-
-    # Products
-
-    matmul, mm, mv, bmm, dot, outer = (
-        linear.matmul, functions.mm, functions.mv, functions.bmm, functions.dot, functions.outer
-    )  # fmt: skip
-
-    squeeze, unsqueeze, roll, diagonal = shape.squeeze, shape.unsqueeze, shape.roll, shape.diagonal
-    repeat_interleave, tril, triu, diag = shape.repeat_interleave, shape.tril, shape.triu, shape.diag
-    clone = shape.clone
-    flatten, unflatten, transpose, swapaxes = (
-        functions.flatten, functions.unflatten, functions.transpose, functions.swapaxes
-    )  # fmt: skip
-    t, movedim, split, chunk = functions.t, functions.movedim, functions.split, functions.chunk
-    narrow, select, unbind, broadcast_to = functions.narrow, functions.select, functions.unbind, functions.broadcast_to
-    numel = functions.numel
-
-    gather, index_select = functions.gather, functions.index_select
-    scatter, scatter_add = functions.scatter, functions.scatter_add
-
-    masked_fill, masked_select = index.masked_fill, index.masked_select
-    masked_fill_ = in_place(index.masked_fill)
-    argsort, sort, topk = index.argsort, functions.sort, functions.topk
-    take_along_dim = functions.take_along_dim
+for _name in (*METHODS.split(), *IN_PLACE.split()):
+    setattr(TensorMethods, _name, vars(functions).get(_name) or FoundMethod(_name))
+for _name in IN_PLACE.split():
+    setattr(TensorMethods, f"{_name}_", FoundMethod(f"{_name}_"))

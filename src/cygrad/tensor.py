@@ -498,14 +498,6 @@ class Tensor(TensorMethods):
 
     # Indices
 
-    def scatter_(self, dim: int, index: Tensor, src: Tensor | float) -> Self:
-        """In-place :func:`cygrad.scatter`."""
-        return engine.rewrite(self, self.scatter(dim, index, src))
-
-    def scatter_add_(self, dim: int, index: Tensor, src: Tensor) -> Self:
-        """In-place :func:`cygrad.scatter_add`."""
-        return engine.rewrite(self, self.scatter_add(dim, index, src))
-
     @overload
     def nonzero(self, as_tuple: Literal[False] = False) -> Tensor: ...
     @overload

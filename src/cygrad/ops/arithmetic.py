@@ -12,6 +12,28 @@ from cygrad.autograd import Node, op
 from cygrad.ops.broadcast import FLOAT32, Spec, as_array, is_real, promoted, result_type, spec, unbroadcast
 from cygrad.ops.definition import constant, fitted, self_adjoint
 
+__all__ = [
+    "add",
+    "atan2",
+    "clamp",
+    "clip",
+    "div",
+    "divide",
+    "floor_divide",
+    "fmod",
+    "lerp",
+    "maximum",
+    "minimum",
+    "mul",
+    "multiply",
+    "pow",
+    "remainder",
+    "sub",
+    "subtract",
+    "true_divide",
+    "where",
+]
+
 
 def is_boolean(x: Any) -> bool:
     """Whether x is a boolean or an array of booleans."""
@@ -39,7 +61,7 @@ def add(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
     x, y = promoted(input, other)
     ctx.save(spec(input), spec(other), alpha)
     if alpha != 1:
-        y = multiply(y, alpha)
+        y = times(y, alpha)
     return kernels.add(x, y) if is_real(x) else np.add(x, y)
 
 
@@ -47,7 +69,7 @@ def add(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     """dx = dy, d other = alpha·dy"""
     x, y, alpha = ctx.saved
-    scaled = dy if alpha == 1 or not ctx.needs[1] else multiply(dy, alpha)
+    scaled = dy if alpha == 1 or not ctx.needs[1] else times(dy, alpha)
     return (
         unbroadcast(dy, x) if ctx.needs[0] else None,
         unbroadcast(scaled, y) if ctx.needs[1] else None,
@@ -62,7 +84,7 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
     return fitted(dy, x) if ctx.needs[0] else None, fitted(scaled, y) if ctx.needs[1] else None
 
 
-def multiply(x: Array, factor: float) -> Array:
+def times(x: Array, factor: float) -> Array:
     """x·factor, in x's dtype where that is a float."""
     return kernels.mul(x, kernels.number(factor, x.dtype)) if is_real(x) else x * as_array(factor)
 
@@ -84,7 +106,7 @@ def sub(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
     x, y = promoted(input, other)
     ctx.save(spec(input), spec(other), alpha)
     if alpha != 1:
-        y = multiply(y, alpha)
+        y = times(y, alpha)
     return kernels.sub(x, y) if is_real(x) else np.subtract(x, y)
 
 
@@ -94,7 +116,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     x, y, alpha = ctx.saved
     return (
         unbroadcast(dy, x) if ctx.needs[0] else None,
-        multiply(unbroadcast(dy, y), -alpha) if ctx.needs[1] else None,
+        times(unbroadcast(dy, y), -alpha) if ctx.needs[1] else None,
     )
 
 
@@ -646,3 +668,10 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, ...]:
         fitted(dy * w, specs[1]) if ctx.needs[1] else None,
         fitted(dy * (y - x), specs[2]) if ctx.needs[2] else None,
     )
+
+
+# Other names of PyTorch
+subtract = sub
+multiply = mul
+divide = true_divide = div
+clip = clamp

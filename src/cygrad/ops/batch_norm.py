@@ -12,8 +12,15 @@ from cygrad.ops.definition import constant, normalized, normalized_gradients
 
 @op
 def batch_norm_training(
-    ctx: Node, input: Array, weight: Array | None, bias: Array | None, /,
-    running_mean: Array | None = None, running_var: Array | None = None, momentum: float = 0.1, eps: float = 1e-5,
+    ctx: Node,
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    /,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
     batches: Array | None = None,
 ) -> Array:
     """Batch norm with the statistics of the batch: y = w·(x − mean)·rstd + b. Updates the running ones in place."""
@@ -40,8 +47,14 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | Non
 
 @op
 def batch_norm_evaluation(
-    ctx: Node, input: Array, weight: Array | None, bias: Array | None, /,
-    running_mean: Any, running_var: Any, eps: float = 1e-5,
+    ctx: Node,
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    /,
+    running_mean: Any,
+    running_var: Any,
+    eps: float = 1e-5,
 ) -> Array:
     """Batch norm with given statistics: y = w·(x − running_mean)/√(running_var + eps) + b."""
     y, rstd = kernels.batch_norm_eval(input, weight, bias, running_mean, running_var, eps)

@@ -10,6 +10,26 @@ from cygrad._typing import Array
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.broadcast import as_array, promoted
 
+__all__ = [
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
+    "eq",
+    "ge",
+    "gt",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "lt",
+    "ne",
+]
+
 
 def documentation(summary: str, operands: str) -> str:
     """The docstring of a comparison."""

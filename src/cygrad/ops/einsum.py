@@ -9,6 +9,8 @@ from typing import Any
 from cygrad._typing import Tensor
 from cygrad.autograd import Value
 
+__all__ = ["einsum"]
+
 
 def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
     """Sum products over named indices, as NumPy's and PyTorch's einsum.

@@ -14,6 +14,8 @@ from cygrad.ops.axes import checked_axis
 from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
 from cygrad.ops.definition import constant, fitted
 
+__all__ = ["argsort", "masked_fill", "masked_select"]
+
 BASIC = (int, np.integer, slice)
 
 

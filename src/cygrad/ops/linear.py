@@ -12,6 +12,8 @@ from cygrad.autograd import Node, op
 from cygrad.ops.broadcast import summed_to
 from cygrad.ops.definition import fitted
 
+__all__ = ["matmul"]
+
 
 @op
 def linear(ctx: Node, input: Array, weight: Array, bias: Array | None = None) -> Array:

@@ -17,6 +17,41 @@ from cygrad.autograd import Node, Op, op
 from cygrad.ops.broadcast import FLOAT32
 from cygrad.ops.definition import self_adjoint
 
+__all__ = [
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "ceil",
+    "cos",
+    "cosh",
+    "erf",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "frac",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "nan_to_num",
+    "neg",
+    "reciprocal",
+    "round",
+    "rsqrt",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "tan",
+    "trunc",
+]
+
 Slope = Callable[[Any, Any, Any], Any]  # (f, x, y) -> dy/dx; f has the functions: NumPy, or this module
 
 FLOATS = "a tensor; integers and booleans are converted to float32."

@@ -15,6 +15,25 @@ from cygrad.ops.definition import constant, deviation, fitted, repeated
 from cygrad.ops.index import ordered_definition, ordered_gradient
 from cygrad.ops.pointwise import sign_of
 
+__all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "cumprod",
+    "cumsum",
+    "logsumexp",
+    "mean",
+    "norm",
+    "prod",
+    "std",
+    "sum",
+    "var",
+]
+
 
 def total(x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
     """scale·Σ x over axes, for floats."""

@@ -17,6 +17,26 @@ from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
 from cygrad.ops.definition import constant, fitted, self_adjoint
 
+__all__ = [
+    "cat",
+    "clone",
+    "concat",
+    "concatenate",
+    "diag",
+    "diagonal",
+    "expand",
+    "flip",
+    "permute",
+    "repeat_interleave",
+    "reshape",
+    "roll",
+    "squeeze",
+    "stack",
+    "tril",
+    "triu",
+    "unsqueeze",
+]
+
 
 @op
 def reshape(ctx: Node, input: Array, *, shape: tuple[int, ...]) -> Array:
@@ -556,3 +576,7 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
     """dx = dy in x's dtype"""
     (dtype,) = ctx.saved
     return cast(dy, dtype=dtype)
+
+
+# Other names of PyTorch
+concat = concatenate = cat

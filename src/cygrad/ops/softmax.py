@@ -7,6 +7,8 @@ from cygrad._typing import Array, DType, Tensor
 from cygrad.autograd import Node, op
 from cygrad.ops.axes import checked_axis
 
+__all__ = ["log_softmax", "softmax"]
+
 
 def axis_last(x: Array, axis: int) -> Array:
     """x with the axis moved to the end, where the kernels expect it, and with at least one axis."""

@@ -1,0 +1,37 @@
+"""Other names of functions, as PyTorch has them."""
+
+from cygrad.ops import arithmetic, compare, pointwise
+
+__all__ = [
+    "absolute",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "fix",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "negative",
+    "not_equal",
+]
+
+absolute = pointwise.abs
+arccos = pointwise.acos
+arccosh = pointwise.acosh
+arcsin = pointwise.asin
+arcsinh = pointwise.asinh
+arctan = pointwise.atan
+arctan2 = arithmetic.atan2
+arctanh = pointwise.atanh
+negative = pointwise.neg
+fix = pointwise.trunc
+not_equal = compare.ne
+less = compare.lt
+less_equal = compare.le
+greater = compare.gt
+greater_equal = compare.ge
