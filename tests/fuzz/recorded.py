@@ -160,6 +160,8 @@ def play(case: Program, step: Any, names: dict[str, Any]) -> Iterator[dict[str, 
         arguments = given(case, number, arguments)
         try:
             returned = step(*arguments)
+        except MemoryError:
+            raise
         except Exception as error:
             yield {"error": type(error).__name__}
             return
