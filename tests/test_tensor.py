@@ -151,7 +151,7 @@ def test_dtypes_and_devices():
         cg.float64, cg.int64, cg.int32, cg.bool, cg.float32,
     ]  # fmt: skip
     assert x.to("cpu") is x and x.to(cg.float32) is x and x.to(x.double()).dtype == cg.float64
-    assert (x.device, x.cpu() is x) == ("cpu", True)
+    assert (x.device, x.cpu() is x) == (cg.device("cpu"), True)
 
 
 # Creation
@@ -240,3 +240,45 @@ def test_the_environment_chooses_level_and_threads():
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["baseline", "3"]
+
+
+PLACES = {"device": "cpu", "layout": None, "pin_memory": False, "memory_format": None}
+CREATED = {
+    "empty": "T.empty(2, 3, {})", "zeros": "T.zeros(size=(2, 3), {})", "ones": "T.ones((2, 3), {})", "full": "T.full((2,), 3.0, {})", "rand": "T.rand(2, {})",
+    "arange": "T.arange(T.tensor(3), {})", "linspace": "T.linspace(0, 1, 3, {})", "logspace": "T.logspace(0, 1, 3, {})", "eye": "T.eye(2, {})",
+    "randn": "T.randn(size=(2,), {})", "randint": "T.randint(5, (2,), {})", "randperm": "T.randperm(3, {})", "normal": "T.normal(0, 1, size=(2,), {})",
+    "zeros_like": "T.zeros_like(x, {})", "ones_like": "T.ones_like(x, {})", "empty_like": "T.empty_like(x, {})", "full_like": "T.full_like(x, 2, {})",
+    "rand_like": "T.rand_like(x, {})", "randn_like": "T.randn_like(x, {})", "new_zeros": "x.new_zeros(2, {})", "new_ones": "x.new_ones((2,), {})",
+    "new_full": "x.new_full((2,), 1.5, {})", "new_empty": "x.new_empty(2, {})", "new_tensor": "x.new_tensor([1.5], {})", "tensor": "T.tensor([1.5], {})",
+    "as_tensor": "T.as_tensor([1.5], {})", "to": "x.to({})",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CREATED)
+def test_a_tensor_is_created_on_the_cpu_only(name):
+    names = {"T": cg, "x": cg.ones(2)}
+    for device in ("cpu", cg.device("cpu"), "cpu:0", None):
+        names["d"] = device
+        assert eval(CREATED[name].format("device=d"), names).device == cg.device("cpu")
+    with pytest.raises(ValueError, match="cygrad computes on the CPU only, got device 'cuda:1'"):
+        eval(CREATED[name].format("device='cuda:1'"), names)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'devise'"):
+        eval(CREATED[name].format("devise='cpu'"), names)
+
+
+def test_devices():
+    cpu, cuda = cg.device("cpu"), cg.device("cuda", 1)
+    assert (cpu.type, cpu.index, str(cpu), repr(cpu)) == ("cpu", None, "cpu", "device(type='cpu')")
+    assert (str(cuda), repr(cuda)) == ("cuda:1", "device(type='cuda', index=1)")
+    assert cuda == cg.device("cuda:1") == copy.deepcopy(cuda) == pickle.loads(pickle.dumps(cuda)) != cpu
+    assert len({cpu, cg.device(cpu), cuda}) == 2
+    with cpu, pytest.raises(ValueError, match="CPU only"), cuda:
+        pass
+    for wrong in ("gpu", "cuda:x", 0):
+        with pytest.raises(RuntimeError, match="device: "):
+            cg.device(wrong)
+    x, out = cg.ones(2), cg.empty(2)
+    assert x.to(cpu) is x and x.to("cpu", cg.float64, True, True).dtype == cg.float64 and x.to(cpu, copy=True) is not x
+    assert cg.zeros(2, out=out) is out and out.tolist() == [0, 0]
+    with pytest.raises(RuntimeError, match="out has shape"):
+        cg.zeros(3, out=out)

@@ -15,6 +15,7 @@ from cygrad.autograd import no_grad as no_grad
 from cygrad.autograd import set_grad_enabled as set_grad_enabled
 from cygrad.config import *
 from cygrad.creation import *
+from cygrad.device import device as device
 from cygrad.dtypes import *
 from cygrad.functions import *
 from cygrad.memory_pool import empty_cache as empty_cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +12,11 @@ from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, DType, Nested, Size
 from cygrad.autograd import recording
 from cygrad.autograd.arrays import plain
-from cygrad.device import check_device
+from cygrad.device import Place, check_device, check_place
 from cygrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "arange",
@@ -52,7 +55,9 @@ def without_tensors(data: Any) -> Any:
     return [without_tensors(item) for item in data] if isinstance(data, (list, tuple)) else data
 
 
-def tensor(data: Nested, *, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: Nested, *, dtype: DType = None, device: object = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """Create a tensor from a copy of data.
 
     Args:
@@ -61,6 +66,7 @@ def tensor(data: Nested, *, dtype: DType = None, device: object = None, requires
             NumPy's scalars and tensors keep their dtype.
         device: "cpu" or None.
         requires_grad: whether the tensor requires a gradient.
+        pin_memory: accepted, without effect.
 
     Raises:
         ValueError: the sequences are ragged.
@@ -144,49 +150,89 @@ def from_dlpack(data: Any) -> Tensor:
         raise TypeError(f"from_dlpack: {error}") from None
 
 
-def empty(*size: Size, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *shape: Size,
+    size: Any = None,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+    **place: Unpack[Place],
+) -> Tensor:
     """Create a tensor with uninitialized elements.
 
     Args:
-        size: the shape, as integers or as one sequence of integers.
+        shape: integers, or one sequence of integers.
+        size: the shape, as a keyword.
         dtype: the dtype, by default float32.
-        device: "cpu" or None.
         requires_grad: whether the tensor requires a gradient.
+        out: a tensor to write to and return.
+        place: device="cpu", and what has no effect on it.
     """
-    return filled("empty", np.empty, size, dtype, device, requires_grad)
+    return filled("empty", np.empty, shape if size is None else (size,), dtype, requires_grad, out, place)
 
 
-def zeros(*size: Size, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *shape: Size,
+    size: Any = None,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+    **place: Unpack[Place],
+) -> Tensor:
     """Create a tensor of zeros.
 
     Args:
-        size: the shape, as integers or as one sequence of integers.
+        shape: integers, or one sequence of integers.
+        size: the shape, as a keyword.
         dtype: the dtype, by default float32.
-        device: "cpu" or None.
         requires_grad: whether the tensor requires a gradient.
+        out: a tensor to write to and return.
+        place: device="cpu", and what has no effect on it.
 
     >>> cg.zeros(2)
     tensor([0., 0.])
     """
-    return filled("zeros", np.zeros, size, dtype, device, requires_grad)
+    return filled("zeros", np.zeros, shape if size is None else (size,), dtype, requires_grad, out, place)
 
 
-def ones(*size: Size, dtype: DType = None, device: object = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *shape: Size,
+    size: Any = None,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+    **place: Unpack[Place],
+) -> Tensor:
     """Create a tensor of ones.
 
     Args:
-        size: the shape, as integers or as one sequence of integers.
+        shape: integers, or one sequence of integers.
+        size: the shape, as a keyword.
         dtype: the dtype, by default float32.
-        device: "cpu" or None.
         requires_grad: whether the tensor requires a gradient.
+        out: a tensor to write to and return.
+        place: device="cpu", and what has no effect on it.
     """
-    return filled("ones", np.ones, size, dtype, device, requires_grad)
+    return filled("ones", np.ones, shape if size is None else (size,), dtype, requires_grad, out, place)
 
 
-def filled(op: str, function: Any, size: tuple[Size, ...], dtype: DType, device: object, requires_grad: bool) -> Tensor:
+def filled(
+    op: str, function: Any, shape: tuple[Any, ...], dtype: DType, requires_grad: bool, out: Tensor | None, place: Place
+) -> Tensor:
     """A tensor that one of NumPy's functions creates from a shape."""
-    check_device(op, device)
-    return Tensor(kernels.pooled(function, shape_argument(size), FLOAT32 if dtype is None else dtype), requires_grad)
+    check_place(op, place)
+    if out is not None:
+        if not isinstance(out, Tensor):
+            raise TypeError(f"{op}: out must be a Tensor, got {type(out).__name__}")
+        return written(op, out, function(shape_argument(shape), out.array.dtype))
+    return Tensor(kernels.pooled(function, shape_argument(shape), FLOAT32 if dtype is None else dtype), requires_grad)
+
+
+def written(op: str, out: Tensor, values: Array) -> Tensor:
+    """Write values to a tensor of their shape, and return the tensor."""
+    if out.array.shape != values.shape:
+        raise RuntimeError(f"{op}: out has shape {tuple(out.shape)}, but the result has {values.shape}")
+    return out.copy_(Tensor(values))
 
 
 def full(
@@ -194,8 +240,8 @@ def full(
     fill_value: Tensor | np.generic | float,
     *,
     dtype: DType = None,
-    device: object = None,
     requires_grad: bool = False,
+    **place: Unpack[Place],
 ) -> Tensor:
     """Create a tensor with the same value in each element.
 
@@ -203,10 +249,10 @@ def full(
         size: the shape.
         fill_value: the value.
         dtype: the dtype, by default that of the value; a Python float gives float32.
-        device: "cpu" or None.
         requires_grad: whether the tensor requires a gradient.
+        place: device="cpu", and what has no effect on it.
     """
-    check_device("full", device)
+    check_place("full", place)
     value: Any = getattr(fill_value, "array", fill_value)
     value = plain("full", value) if isinstance(value, np.ndarray) else value
     if dtype is None:
@@ -217,44 +263,52 @@ def full(
 
 
 @checked
-def empty_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def empty_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]) -> Tensor:
     """Create a tensor with uninitialized elements, in the shape and dtype of another.
 
     Args:
         input: the other tensor.
         dtype: another dtype.
         requires_grad: whether the new tensor requires a gradient.
+        place: device="cpu", and what has no effect on it.
     """
-    return empty(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return empty(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad, **place)
 
 
 @checked
-def zeros_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]) -> Tensor:
     """Create a tensor of zeros, in the shape and dtype of another.
 
     Args:
         input: the other tensor.
         dtype: another dtype.
         requires_grad: whether the new tensor requires a gradient.
+        place: device="cpu", and what has no effect on it.
     """
-    return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return zeros(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad, **place)
 
 
 @checked
-def ones_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def ones_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]) -> Tensor:
     """Create a tensor of ones, in the shape and dtype of another.
 
     Args:
         input: the other tensor.
         dtype: another dtype.
         requires_grad: whether the new tensor requires a gradient.
+        place: device="cpu", and what has no effect on it.
     """
-    return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return ones(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad, **place)
 
 
 @checked
 def full_like(
-    input: Tensor, fill_value: Tensor | np.generic | float, *, dtype: DType = None, requires_grad: bool = False
+    input: Tensor,
+    fill_value: Tensor | np.generic | float,
+    *,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
 ) -> Tensor:
     """Create a tensor with the same value in each element, in the shape and dtype of another.
 
@@ -263,12 +317,19 @@ def full_like(
         fill_value: the value.
         dtype: another dtype.
         requires_grad: whether the new tensor requires a gradient.
+        place: device="cpu", and what has no effect on it.
     """
-    return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad, **place)
 
 
 def arange(
-    start: float, end: float | None = None, step: float = 1, *, dtype: DType = None, requires_grad: bool = False
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
 ) -> Tensor:
     """Return start, start + step, … below end: ``arange(end)`` or ``arange(start, end, step)``.
 
@@ -285,8 +346,8 @@ def arange(
     >>> cg.arange(1, 7, 2)
     tensor([1, 3, 5])
     """
-    if end is None:
-        start, end = 0, start
+    check_place("arange", place)
+    start, end, step = (number(v) for v in ((0, start, step) if end is None else (start, end, step)))
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: step {step} does not lead from {start} to {end}")
     if dtype is None:
@@ -294,7 +355,14 @@ def arange(
     return Tensor(kernels.pooled(np.arange(start, end, step).astype, dtype), requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def number(value: Any) -> Any:
+    """A Python number, also from a tensor of one element."""
+    return value.item() if isinstance(value, (Tensor, np.ndarray, np.generic)) else value
+
+
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]
+) -> Tensor:
     """Return evenly spaced values from start to end, both included.
 
     Args:
@@ -304,11 +372,21 @@ def linspace(start: float, end: float, steps: int, *, dtype: DType = None, requi
         dtype: the dtype, by default float32.
         requires_grad: whether the tensor requires a gradient.
     """
-    return Tensor(kernels.pooled(np.linspace(start, end, steps).astype, dtype or FLOAT32), requires_grad)
+    check_place("linspace", place)
+    return Tensor(
+        kernels.pooled(np.linspace(number(start), number(end), steps).astype, dtype or FLOAT32), requires_grad
+    )
 
 
 def logspace(
-    start: float, end: float, steps: int, base: float = 10.0, *, dtype: DType = None, requires_grad: bool = False
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
 ) -> Tensor:
     """Return base to the power of evenly spaced exponents, both ends included.
 
@@ -320,11 +398,14 @@ def logspace(
         dtype: the dtype, by default float32.
         requires_grad: whether the tensor requires a gradient.
     """
-    values = np.logspace(start, end, steps, base=base)
+    check_place("logspace", place)
+    values = np.logspace(number(start), number(end), steps, base=base)
     return Tensor(kernels.pooled(values.astype, dtype or FLOAT32), requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]
+) -> Tensor:
     """Create a matrix with ones on its diagonal and zeros elsewhere.
 
     Args:
@@ -333,4 +414,5 @@ def eye(n: int, m: int | None = None, *, dtype: DType = None, requires_grad: boo
         dtype: the dtype, by default float32.
         requires_grad: whether the tensor requires a gradient.
     """
+    check_place("eye", place)
     return Tensor(kernels.pooled(np.eye, n, m, 0, dtype or FLOAT32), requires_grad)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, DType, Size
 from cygrad.autograd import recording
+from cygrad.device import Place, check_place
 from cygrad.generator import (
     Generator,
     current_generator,
@@ -21,6 +22,9 @@ from cygrad.generator import (
     uniform_array,
 )
 from cygrad.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "Generator",
@@ -80,72 +84,130 @@ def set_rng_state(state: Any) -> None:
     current_generator().set_state(state)
 
 
-def rand(*size: Size, generator: Generator | None = None, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *shape: Size,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
+) -> Tensor:
     """Draw samples from the uniform distribution on [0, 1).
 
     Args:
-        size: the shape, as integers or as one sequence of integers.
+        shape: integers, or one sequence of integers.
+        size: the shape, as a keyword.
         generator: where the numbers come from; the default generator if None.
         dtype: float32 (the default) or float64.
         requires_grad: whether the result requires a gradient.
+        place: device="cpu", and what has no effect on it.
 
     >>> cg.rand(2, 3).shape
     (2, 3)
     """
-    return Tensor(uniform_array(shape_argument(size), dtype, generator), requires_grad)
+    check_place("rand", place)
+    shape = shape if size is None else (size,)
+    return Tensor(uniform_array(shape_argument(shape), dtype, generator), requires_grad)
 
 
-def randn(*size: Size, generator: Generator | None = None, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *shape: Size,
+    size: Any = None,
+    generator: Generator | None = None,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
+) -> Tensor:
     """Draw samples from the standard normal distribution, N(0, 1).
 
     Args:
-        size: the shape, as integers or as one sequence of integers.
+        shape: integers, or one sequence of integers.
+        size: the shape, as a keyword.
         generator: where the numbers come from; the default generator if None.
         dtype: float32 (the default) or float64.
         requires_grad: whether the result requires a gradient.
+        place: device="cpu", and what has no effect on it.
     """
-    return Tensor(normal_array(shape_argument(size), dtype, generator), requires_grad)
+    check_place("randn", place)
+    shape = shape if size is None else (size,)
+    return Tensor(normal_array(shape_argument(shape), dtype, generator), requires_grad)
 
 
 @checked
-def rand_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Tensor,
+    *,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **place: Unpack[Place],
+) -> Tensor:
     """Draw samples from the uniform distribution on [0, 1), in the shape and dtype of `input`.
 
     Args:
         input: a float tensor.
         dtype: another dtype for the result.
         requires_grad: whether the result requires a gradient.
+        generator: where the numbers come from; the default generator if None.
+        place: device="cpu", and what has no effect on it.
     """
-    return rand(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    check_place("rand_like", place)
+    return rand(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad, generator=generator)
 
 
 @checked
-def randn_like(input: Tensor, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Tensor,
+    *,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **place: Unpack[Place],
+) -> Tensor:
     """Draw samples from N(0, 1), in the shape and dtype of `input`.
 
     Args:
         input: a float tensor.
         dtype: another dtype for the result.
         requires_grad: whether the result requires a gradient.
+        generator: where the numbers come from; the default generator if None.
+        place: device="cpu", and what has no effect on it.
     """
-    return randn(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    check_place("randn_like", place)
+    return randn(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad, generator=generator)
 
 
 @overload
 def randint(
-    high: int, size: Sequence[int], /, *, generator: Generator | None = None, dtype: DType = None
+    high: int,
+    size: Sequence[int],
+    /,
+    *,
+    generator: Generator | None = None,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
 ) -> Tensor: ...
 @overload
-def randint(
-    low: int, high: int, size: Sequence[int], *, generator: Generator | None = None, dtype: DType = None
-) -> Tensor: ...
 def randint(
     low: int,
+    high: int,
+    size: Sequence[int],
+    *,
+    generator: Generator | None = None,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
+) -> Tensor: ...
+def randint(
+    low: int = 0,
     high: Any = None,
     size: Sequence[int] | None = None,
     *,
     generator: Generator | None = None,
     dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
 ) -> Tensor:
     """Draw integers uniformly from low, …, high − 1: ``randint(high, size)`` or ``randint(low, high, size)``.
 
@@ -154,31 +216,53 @@ def randint(
         high: one above the largest integer.
         size: the shape.
         generator: where the numbers come from; the default generator if None.
-        dtype: an integer dtype, int64 by default.
+        dtype: the dtype, int64 by default.
+        requires_grad: whether the result, of floats, requires a gradient.
+        place: device="cpu", and what has no effect on it.
 
     Raises:
         RuntimeError: low is not below high.
         TypeError: low or high is not an integer.
     """
-    if size is None:
+    check_place("randint", place)
+    if isinstance(high, (tuple, list)):
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     low, high = operator.index(low), operator.index(high)
     if not low < high:
         raise RuntimeError(f"randint: low must be below high, got {low} and {high}")
-    return Tensor(recording.produced(drawn, generator, "integers", low, high, tuple(size or ()), dtype or np.int64))
+    draws = recording.produced(integers_array, low, high, tuple(size or ()), dtype or np.int64, generator)
+    return Tensor(draws, requires_grad)
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: DType = None) -> Tensor:
+def integers_array(low: int, high: int, shape: tuple[int, ...], dtype: DType, generator: Generator | None) -> Array:
+    integers = np.dtype(dtype).kind in "iu"
+    draws: Array = drawn(generator, "integers", low, high, shape, dtype if integers else np.int64)
+    return np.asarray(draws, dtype)
+
+
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
+) -> Tensor:
     """Return 0, …, n − 1 in random order.
 
     Args:
         n: the number of elements.
         generator: where the numbers come from; the default generator if None.
         dtype: int64 by default.
+        requires_grad: whether the result, of floats, requires a gradient.
+        place: device="cpu", and what has no effect on it.
     """
+    check_place("randperm", place)
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
-    return Tensor(recording.produced(permutation_array, n, dtype or np.int64, generator))
+    return Tensor(recording.produced(permutation_array, n, dtype or np.int64, generator), requires_grad)
 
 
 def permutation_array(n: int, dtype: DType, generator: Generator | None) -> Array:
@@ -209,7 +293,14 @@ def bernoulli_array(p: Array, generator: Generator | None) -> Array:
 
 
 def normal(
-    mean: Tensor | float, std: Tensor | float, size: Sequence[int] | None = None, *, generator: Generator | None = None
+    mean: Tensor | float = 0.0,
+    std: Tensor | float = 1.0,
+    size: Sequence[int] | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
 ) -> Tensor:
     """Draw samples from N(mean, std²).
 
@@ -218,19 +309,25 @@ def normal(
         std: one standard deviation, or one for each element; at least 0.
         size: the shape; if None, that of mean and std, broadcast.
         generator: where the numbers come from; the default generator if None.
+        dtype: float32 (the default) or float64; that of mean or std if these are tensors.
+        requires_grad: whether the result requires a gradient.
+        place: device="cpu", and what has no effect on it.
 
     Raises:
         RuntimeError: a standard deviation is negative or NaN.
     """
+    check_place("normal", place)
     center, spread = (getattr(v, "array", v) for v in (mean, std))
     shape = np.broadcast_shapes(np.shape(center), np.shape(spread)) if size is None else tuple(size)
-    return Tensor(recording.produced(scaled_normal_array, center, spread, shape, generator))
+    return Tensor(recording.produced(scaled_normal_array, center, spread, shape, dtype, generator), requires_grad)
 
 
-def scaled_normal_array(mean: Any, std: Any, shape: tuple[int, ...], generator: Generator | None) -> Array:
+def scaled_normal_array(
+    mean: Any, std: Any, shape: tuple[int, ...], dtype: DType, generator: Generator | None
+) -> Array:
     if not np.all(np.asarray(std) >= 0):
         raise RuntimeError("normal: std must not be negative or NaN")
-    dtype = next((v.dtype for v in (mean, std) if isinstance(v, np.ndarray)), np.dtype(np.float32))
+    dtype = next((v.dtype for v in (mean, std) if isinstance(v, np.ndarray)), np.dtype(dtype or np.float32))
     return np.asarray(mean + std * normal_array(shape, dtype, generator), dtype)
 
 

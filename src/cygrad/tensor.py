@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
@@ -14,7 +15,8 @@ from cygrad._typing import Array, DType, Nested, Operand, Size
 from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.arrays import plain
 from cygrad.autograd.hooks import RemovableHandle, add_hook
-from cygrad.device import check_device
+from cygrad.device import CPU, Place, check_device, check_place, is_device
+from cygrad.device import device as Device
 from cygrad.generator import Generator, normal_array, uniform_array
 from cygrad.methods import TensorMethods
 from cygrad.ops import arithmetic
@@ -24,7 +26,7 @@ from cygrad.printing import show
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from cygrad.autograd.drawing import Drawing
 
@@ -85,9 +87,9 @@ class Tensor(TensorMethods):
         return self.array.ndim
 
     @property
-    def device(self) -> str:
-        """The device, always "cpu"."""
-        return "cpu"
+    def device(self) -> Device:
+        """The device, always the CPU."""
+        return CPU
 
     @property
     def itemsize(self) -> int:
@@ -585,48 +587,86 @@ class Tensor(TensorMethods):
             raise ValueError(f"normal_: std must not be negative, got {std}")
         return set_values("normal_", self, mean + std * normal_array(self.shape, self.dtype, generator))
 
-    def new_tensor(self, data: Nested, *, dtype: DType = None) -> Tensor:
+    def new_tensor(
+        self, data: Nested, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]
+    ) -> Tensor:
         """Create a tensor from a copy of data, by default in this tensor's dtype."""
-        source = plain("new_tensor", data) if isinstance(data, np.ndarray) else data
+        check_place("new_tensor", place)
+        source = plain("new_tensor", data) if isinstance(data, np.ndarray) else getattr(data, "array", data)
         try:
-            return Tensor(kernels.pooled(np.array, source, dtype or self.dtype))
+            return Tensor(kernels.pooled(np.array, source, dtype or self.dtype), requires_grad)
         except ValueError as error:
             raise ValueError(f"new_tensor: data is not a rectangular array of numbers ({error})") from None
 
-    def new_zeros(self, *size: Size, dtype: DType = None) -> Tensor:
+    def new_empty(
+        self, *shape: Size, size: Any = None, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]
+    ) -> Tensor:
+        """Create a tensor with uninitialized elements, by default in this tensor's dtype."""
+        return self._new("new_empty", np.empty, shape if size is None else (size,), dtype, requires_grad, place)
+
+    def new_zeros(
+        self, *shape: Size, size: Any = None, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]
+    ) -> Tensor:
         """Create a tensor of zeros, by default in this tensor's dtype."""
-        return Tensor(kernels.pooled(np.zeros, shape_argument(size), dtype or self.dtype))
+        return self._new("new_zeros", np.zeros, shape if size is None else (size,), dtype, requires_grad, place)
 
-    def new_ones(self, *size: Size, dtype: DType = None) -> Tensor:
+    def new_ones(
+        self, *shape: Size, size: Any = None, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]
+    ) -> Tensor:
         """Create a tensor of ones, by default in this tensor's dtype."""
-        return Tensor(kernels.pooled(np.ones, shape_argument(size), dtype or self.dtype))
+        return self._new("new_ones", np.ones, shape if size is None else (size,), dtype, requires_grad, place)
 
-    def new_full(self, size: Size, fill_value: np.generic | float, *, dtype: DType = None) -> Tensor:
+    def new_full(
+        self,
+        size: Size,
+        fill_value: np.generic | float,
+        *,
+        dtype: DType = None,
+        requires_grad: bool = False,
+        **place: Unpack[Place],
+    ) -> Tensor:
         """Create a tensor with the same value in each element, by default in this tensor's dtype."""
-        return Tensor(kernels.pooled(np.full, size, fill_value, dtype or self.dtype))
+        return self._new("new_full", partial(np.full, fill_value=fill_value), (size,), dtype, requires_grad, place)
+
+    def _new(
+        self, op: str, function: Any, shape: tuple[Any, ...], dtype: DType, requires_grad: bool, place: Place
+    ) -> Tensor:
+        """A tensor that one of NumPy's functions creates from a shape."""
+        check_place(op, place)
+        array = kernels.pooled(partial(function, dtype=dtype or self.array.dtype), shape_argument(shape))
+        return Tensor(array, requires_grad)
 
     # Dtypes and devices
 
     def to(
-        self, *args: Tensor | DType | bool, dtype: DType = None, device: object = None, copy: bool = False
+        self,
+        *args: Any,
+        dtype: DType = None,
+        device: object = None,
+        copy: bool = False,
+        non_blocking: bool = False,
+        memory_format: object = None,
+        other: Tensor | None = None,
     ) -> Tensor:
         """Convert the tensor to a dtype; returns the tensor itself if it already has that dtype.
 
         Args:
-            args: a dtype, a tensor whose dtype is taken, or a device.
+            args: a device, a dtype, or a tensor whose dtype is taken; then whether not to block, and whether to copy.
             dtype: the dtype.
             device: "cpu"; anything else raises ValueError.
             copy: whether to copy in any case.
+            non_blocking, memory_format: accepted, without effect.
+            other: a tensor whose dtype is taken.
         """
-        for arg in args:
+        flags = [arg for arg in args if isinstance(arg, bool)]
+        for arg in [*args, other]:
             if isinstance(arg, Tensor):
                 dtype = arg.dtype
             elif is_device(arg):
                 device = arg
-            elif isinstance(arg, bool):
-                continue
-            else:
+            elif arg is not None and not isinstance(arg, bool):
                 dtype = arg
+        copy = copy or flags[1:2] == [True]
         check_device("to", device)
         if dtype is None or np.dtype(dtype) == self.dtype:
             return self.clone() if copy else self
@@ -665,11 +705,11 @@ class Tensor(TensorMethods):
         """Convert the tensor to bool: whether each element is not zero."""
         return self.to(np.bool_)
 
-    def cpu(self) -> Tensor:
+    def cpu(self, memory_format: object = None) -> Tensor:
         """Return the tensor itself."""
         return self
 
-    def cuda(self, device: object = None) -> Tensor:
+    def cuda(self, device: object = None, non_blocking: object = False, memory_format: object = None) -> Tensor:
         """Raise ValueError: cygrad computes on the CPU only."""
         check_device("cuda", "cuda")
         return self
@@ -689,10 +729,6 @@ def set_values(op: str, tensor: T, values: Array) -> T:
     np.copyto(tensor.array, values, casting="same_kind")
     tensor.version.value += 1
     return tensor
-
-
-def is_device(x: Any) -> bool:
-    return isinstance(x, str) and x.partition(":")[0] in ("cpu", "cuda", "mps", "xpu", "meta", "tpu")
 
 
 def plain_key(key: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from cygrad._attributes import set_by_init
 from cygrad.autograd import leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
-from cygrad.device import check_device
+from cygrad.device import check_device, is_device
 from cygrad.nn.display import indented, layout
 from cygrad.nn.hooks import HasForward, Hooks
 from cygrad.nn.layer import Layer
@@ -434,13 +434,21 @@ class Module(Layer):
         fn(self)
         return self
 
-    def to(self: Self, *args: Any, device: str | None = None, dtype: DTypeLike | None = None) -> Self:
+    def to(
+        self: Self,
+        *args: Any,
+        device: object = None,
+        dtype: DTypeLike | None = None,
+        non_blocking: bool = False,
+        memory_format: object = None,
+    ) -> Self:
         """Convert all floating-point parameters and buffers to another dtype. The tensors stay the same objects.
 
         Args:
             *args: a dtype, a device, or a tensor whose dtype is taken.
             device: only "cpu" (or None) exists.
             dtype: float32 or float64, default None for no conversion.
+            non_blocking, memory_format: accepted, without effect.
 
         Raises:
             TypeError: the dtype is neither float32 nor float64.
@@ -449,9 +457,9 @@ class Module(Layer):
         for arg in args:
             if isinstance(arg, Tensor):
                 dtype = arg.array.dtype
-            elif isinstance(arg, str) or arg is None:
+            elif is_device(arg):
                 device = arg
-            else:
+            elif arg is not None and not isinstance(arg, bool):
                 dtype = arg
         check_device("to", device)
         if dtype is None:
@@ -471,6 +479,14 @@ class Module(Layer):
     def double(self: Self) -> Self:
         """Convert all floating-point parameters and buffers to float64."""
         return self.to(dtype=np.float64)
+
+    def cpu(self: Self) -> Self:
+        """Return the module itself."""
+        return self
+
+    def cuda(self: Self, device: object = None) -> Self:
+        """Raise ValueError: cygrad computes on the CPU only."""
+        return self.to(device="cuda")
 
     # Hooks
 

@@ -120,7 +120,7 @@ class AveragedModel(Module):
     def __init__(
         self,
         model: Module,
-        device: str | None = None,
+        device: object = None,
         avg_fn: AverageOne | None = None,
         multi_avg_fn: AverageMany | None = None,
         use_buffers: bool = False,
@@ -160,7 +160,7 @@ class AveragedModel(Module):
 
 
 @checked
-def update_bn(loader: Iterable[Any], model: Module, device: str | None = None) -> None:
+def update_bn(loader: Iterable[Any], model: Module, device: object = None) -> None:
     """Recompute the running statistics of all batch norm layers as the mean over a loader's batches. A model with
     averaged weights needs this, since its copied statistics belong to other weights. As
     ``torch.optim.swa_utils.update_bn``.

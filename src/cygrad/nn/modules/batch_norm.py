@@ -37,7 +37,7 @@ class _BatchNorm(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        device: str | None = None,
+        device: object = None,
         dtype: DTypeLike | None = None,
         *,
         bias: bool = True,

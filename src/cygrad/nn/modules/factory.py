@@ -62,7 +62,7 @@ def checked_size(layer: str, name: str, value: Any, least: int = 0) -> int:
     return int(value)
 
 
-def checked_dtype(layer: str, device: str | None, dtype: DTypeLike | None) -> np.dtype[Any]:
+def checked_dtype(layer: str, device: object, dtype: DTypeLike | None) -> np.dtype[Any]:
     """Return the dtype of a layer's parameters, by default float32."""
     check_device(layer, device)
     result = np.dtype(np.float32 if dtype is None else dtype)
@@ -71,7 +71,7 @@ def checked_dtype(layer: str, device: str | None, dtype: DTypeLike | None) -> np
     return result
 
 
-def empty_parameter(layer: str, shape: tuple[int, ...], device: str | None, dtype: DTypeLike | None) -> Parameter:
+def empty_parameter(layer: str, shape: tuple[int, ...], device: object, dtype: DTypeLike | None) -> Parameter:
     """Create a parameter with uninitialized values."""
     spend(layer, shape)
     return Parameter(kernels.pooled(np.empty, shape, checked_dtype(layer, device, dtype)))
