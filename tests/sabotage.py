@@ -20,8 +20,17 @@ from cygrad.autograd import Op
 
 # Functions that configure the engine and compute nothing.
 ADMINISTRATION = {
-    "block_size", "cpu_level", "cpu_levels", "kernel_names", "num_threads", "pooled", "set_num_threads", "use_cpu_level",
-    "fault_error", "use_tape", "index_error",
+    "block_size",
+    "cpu_level",
+    "cpu_levels",
+    "kernel_names",
+    "num_threads",
+    "pooled",
+    "set_num_threads",
+    "use_cpu_level",
+    "fault_error",
+    "use_tape",
+    "index_error",
 }
 
 
@@ -140,7 +149,9 @@ def broken_field(field: str, how: Callable[..., Any]) -> Iterator[None]:
     """Break one kind of functions of all ops."""
     originals = [(op, getattr(op, field)) for op in all_ops() if getattr(op, field) is not None]
     for op, function in originals:
-        setattr(op, field, lambda ctx, *a, _function=function, **k: how(lambda *b, **l: _function(ctx, *b, **l), *a, **k))
+        setattr(
+            op, field, lambda ctx, *a, _function=function, **k: how(lambda *b, **l: _function(ctx, *b, **l), *a, **k)
+        )
     try:
         yield
     finally:

@@ -202,7 +202,9 @@ def test_adjacent_geometric_transforms_are_one_warp(monkeypatch):
     back.maps = lambda n, size, generator: (augment.geometry.translation(np.full(n, -40.0), np.zeros(n)), size)
     np.testing.assert_array_equal(augment.Compose([there, augment.RandomHorizontalFlip(0), back])(RGB), RGB)
     assert len(calls) == 1
-    augment.Compose([there, augment.RandomRotation(3, fill=7), augment.RandomVerticalFlip(), augment.ColorJitter(), back])(RGB)
+    augment.Compose(
+        [there, augment.RandomRotation(3, fill=7), augment.RandomVerticalFlip(), augment.ColorJitter(), back]
+    )(RGB)
     assert len(calls) == 4  # a different fill and a transform of another kind split the chain
 
 
@@ -320,7 +322,12 @@ def epoch(**options):
 
 @pytest.mark.parametrize(
     "options",
-    [{"num_workers": 1}, {"num_workers": 3}, {"collate_fn": data.default_collate}, {"num_workers": 2, "prefetch_factor": 5}],
+    [
+        {"num_workers": 1},
+        {"num_workers": 3},
+        {"collate_fn": data.default_collate},
+        {"num_workers": 2, "prefetch_factor": 5},
+    ],
 )
 def test_a_loader_gives_the_same_batches_with_and_without_threads(options):
     expected, got = epoch(), epoch(**options)

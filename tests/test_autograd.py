@@ -87,7 +87,9 @@ def test_second_backward_needs_retain_graph():
 def test_create_graph_needs_a_definition():
     double = cg.autograd.Op("double", lambda ctx, x: 2 * x)
     double.gradient(lambda ctx, dy: 2 * dy)
-    with pytest.raises(NotImplementedError, match=r"double: its gradient can't be differentiated \(create_graph=True\)"):
+    with pytest.raises(
+        NotImplementedError, match=r"double: its gradient can't be differentiated \(create_graph=True\)"
+    ):
         double(leaf(1)).sum().backward(create_graph=True)
 
 

@@ -133,8 +133,10 @@ def test_compilers_take_part_in_what_they_compile(monkeypatch):
     compiled = builder("cygrad-compiled")
     groups = {case.name.partition("/")[0] for case in SMALL if compiled.build(case, check=True)}
     assert groups == {"step", "plain", "sgd", "inference"}
-    agreement.check(SMALL[-1], {"cygrad": results_of("cygrad", SMALL[-1]), "cygrad-compiled": compiled.build(
-        SMALL[-1], check=True).results()})
+    agreement.check(
+        SMALL[-1],
+        {"cygrad": results_of("cygrad", SMALL[-1]), "cygrad-compiled": compiled.build(SMALL[-1], check=True).results()},
+    )
     assert len(wrapped) == 1 + len([case for case in SMALL if case.name.partition("/")[0] in groups])
 
 
@@ -293,7 +295,7 @@ def run(**changes):
     times = {
         "cygrad": results.Times.of([1e-6, 2e-6, 3e-6]),
         "torch": results.Times.of([8e-6, 9e-6, 8.5e-6]),
-        "jax": results.Times.of([1.5e-3]*3),
+        "jax": results.Times.of([1.5e-3] * 3),
     }
     cases = [
         results.CaseResult("step/4-64-64-2@32", 100_000, 0, times),
@@ -301,8 +303,17 @@ def run(**changes):
     ]
     machine = {"cpu": "Some Processor", "cores": "2", "system": "Some System"}
     versions = {"cygrad": {"cygrad": "0.1"}, "torch": {"torch": "2"}}
-    values = {"date": "2025-01-02T03:04:05+00:00", "threads": 1, "rounds": 3, "seconds": 0.2, "machine": machine,
-              "limits": {"gflops": 100.0, "gbytes": 10.0}, "versions": versions, "absent": {"numpy": "why"}, "cases": cases}
+    values = {
+        "date": "2025-01-02T03:04:05+00:00",
+        "threads": 1,
+        "rounds": 3,
+        "seconds": 0.2,
+        "machine": machine,
+        "limits": {"gflops": 100.0, "gbytes": 10.0},
+        "versions": versions,
+        "absent": {"numpy": "why"},
+        "cases": cases,
+    }
     return results.Run(**{**values, **changes})
 
 
@@ -323,8 +334,10 @@ def test_a_run_is_written_and_read(tmp_path):
 def test_the_table_replaces_what_is_marked(tmp_path, capsys):
     results.write(run(), tmp_path / "run.json")
     page = tmp_path / "README.md"
-    before = ("# Title\n<!-- benchmarks: ^step/ -->\nold\n\nolder\n<!-- end of benchmarks -->\nbetween\n"
-              "<!-- benchmarks: machine -->\n<!-- end of benchmarks -->\nend\n")
+    before = (
+        "# Title\n<!-- benchmarks: ^step/ -->\nold\n\nolder\n<!-- end of benchmarks -->\nbetween\n"
+        "<!-- benchmarks: machine -->\n<!-- end of benchmarks -->\nend\n"
+    )
     page.write_text(before)
     assert report.main([str(tmp_path / "run.json"), str(page)]) == 0
     after = page.read_text()

@@ -342,7 +342,9 @@ def test_a_training_resumed_at_another_cpu_level_warns(tmp_path):
             warnings.simplefilter("always")
             resumed.fit(loader, epochs=2, resume=True)
         messages = [str(w.message) for w in caught if issubclass(w.category, train.ResumeWarning)]
-        assert [f"ran at CPU level another, this one runs at {level}" in message for message in messages] == [True] * expected
+        assert [f"ran at CPU level another, this one runs at {level}" in message for message in messages] == [
+            True
+        ] * expected
 
 
 @pytest.mark.parametrize("key", ["model", "parts", "history", "step", "running", "random", "accumulate"])

@@ -178,7 +178,11 @@ class Training:
 
     def batch(self, number, rows=8):
         rng = np.random.default_rng(number)
-        x = rng.integers(0, 7, (rows, 5)) if self.layer == "embedding" else rng.standard_normal((rows, 6)).astype(np.float32)
+        x = (
+            rng.integers(0, 7, (rows, 5))
+            if self.layer == "embedding"
+            else rng.standard_normal((rows, 6)).astype(np.float32)
+        )
         target = {
             "classes": lambda: rng.integers(0, 4, rows),
             "like": lambda: rng.standard_normal((rows, 4)).astype(np.float32),
@@ -351,7 +355,9 @@ def test_a_program_notices_other_tensors_modules_and_optimizers_under_its_names(
     assert layers[0].weight.tolist() == before
     assert layers[1].weight.grad is not None
     scale = cg.full((1,), 5.0)
-    assert step(cg.ones(1, 3)).item() == pytest.approx(5 * (layer(cg.ones(1, 3)).sum().item() + 0.1 * 2 * 5 * 4), rel=1e-5)
+    assert step(cg.ones(1, 3)).item() == pytest.approx(
+        5 * (layer(cg.ones(1, 3)).sum().item() + 0.1 * 2 * 5 * 4), rel=1e-5
+    )
 
 
 class Holder:

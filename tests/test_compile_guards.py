@@ -142,7 +142,9 @@ class Worn:
     def state(self):
         states = [self.optimizer.state.get(p, {}) for g in self.optimizer.param_groups for p in g["params"]]
         parameters = list(self.model.parameters())
-        return bits([parameters, [p.grad for p in parameters], [dict(s) for s in states], self.buffer, cg.get_rng_state()])
+        return bits(
+            [parameters, [p.grad for p in parameters], [dict(s) for s in states], self.buffer, cg.get_rng_state()]
+        )
 
 
 class Net(nn.Module):
@@ -300,7 +302,9 @@ def load_optimizer(worn, x):
 def write_vector(worn, x):
     worn.step(x)
     with cg.no_grad():
-        nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(worn.model.parameters()) * 0.5, worn.model.parameters())
+        nn.utils.vector_to_parameters(
+            nn.utils.parameters_to_vector(worn.model.parameters()) * 0.5, worn.model.parameters()
+        )
         return worn.model(x)
 
 

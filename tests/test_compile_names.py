@@ -581,7 +581,9 @@ def data_class():
 @way
 def replaced_data_class():
     state = {"settings": Data()}
-    return lambda x: x * state["settings"].beta, lambda v: state.update(settings=dataclasses.replace(state["settings"], beta=v))
+    return lambda x: x * state["settings"].beta, lambda v: state.update(
+        settings=dataclasses.replace(state["settings"], beta=v)
+    )
 
 
 @way
@@ -637,7 +639,9 @@ def context_variable():
 @way
 def environment():
     os.environ["CYGRAD_TEST_BETA"] = "0.5"
-    return lambda x: x * float(os.environ["CYGRAD_TEST_BETA"]), lambda v: os.environ.update(CYGRAD_TEST_BETA=str(float(v)))
+    return lambda x: x * float(os.environ["CYGRAD_TEST_BETA"]), lambda v: os.environ.update(
+        CYGRAD_TEST_BETA=str(float(v))
+    )
 
 
 @way
@@ -1023,12 +1027,18 @@ def test_values_are_compared_by_type_and_bits(name):
     assert len(step.programs()) == 2
 
 
-@pytest.mark.parametrize("value", [math.nan, 1.5, 10**9, "mode" * 30, np.float32(2.5), (1.5, "a"), np.float64("nan"), 1.5 + 2j])
+@pytest.mark.parametrize(
+    "value", [math.nan, 1.5, 10**9, "mode" * 30, np.float32(2.5), (1.5, "a"), np.float64("nan"), 1.5 + 2j]
+)
 def test_an_equal_value_records_nothing(value):
     settings = types.SimpleNamespace(value=value)
     step = cg.compile(lambda x: x * len(repr(settings.value)))
     for _ in range(6):
-        settings.value = copy.deepcopy(eval(repr(value), {"nan": float("nan"), "np": np}) if not isinstance(value, np.generic) else type(value)(value))
+        settings.value = copy.deepcopy(
+            eval(repr(value), {"nan": float("nan"), "np": np})
+            if not isinstance(value, np.generic)
+            else type(value)(value)
+        )
         step(cg.ones(2))
     assert len(step.programs()) == 1
 
@@ -1135,7 +1145,17 @@ def read_rate():
     return step, lambda: scheduler.last_epoch
 
 
-CARRIED = [annealed, counted, counted_by_a_module, counted_by_nonlocal, counted_in_a_list, popped, carried_dict, toggled, read_rate]
+CARRIED = [
+    annealed,
+    counted,
+    counted_by_a_module,
+    counted_by_nonlocal,
+    counted_in_a_list,
+    popped,
+    carried_dict,
+    toggled,
+    read_rate,
+]
 
 
 @pytest.mark.parametrize("make", CARRIED, ids=lambda make: make.__name__)

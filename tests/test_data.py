@@ -549,7 +549,9 @@ def test_digits():
     assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert images[0, 0].tolist() == [0, 0, 5, 13, 9, 1, 0, 0]
     assert images.flags.c_contiguous and images.flags.owndata and labels.flags.owndata
-    of_both = hashlib.sha256(images.tobytes() + labels.astype("<i8").tobytes()).hexdigest()  # in the order of the source
+    of_both = hashlib.sha256(
+        images.tobytes() + labels.astype("<i8").tobytes()
+    ).hexdigest()  # in the order of the source
     assert of_both == "65e5b4619795efb40c1082f4c350c049e4ad552200d369b6ae99e21eef5e72c5"
     centers = np.stack([images[labels == digit].mean(0) for digit in range(10)])
     nearest = ((images[:, None] - centers) ** 2).sum((2, 3)).argmin(1)

@@ -61,7 +61,9 @@ def test_a_description_builds_the_same_module(module):
 def test_every_module_without_arguments_is_described():
     made = []
     for name, cls in classes().items():
-        required = [p for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
+        required = [
+            p for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL
+        ]
         if not required and cls is not nn.Module and cls is not nn.ParameterList:
             assert_same(build(describe(cls())), cls())
             made.append(name)
@@ -118,11 +120,17 @@ def nested(depth):
         ({"type": "Linear"}, "Linear does not take the options None"),
         ({"type": "Linear", "options": {"in_features": 3}}, "Linear can't be created with"),
         ({"type": "Linear", "options": {"in_features": "3", "out_features": 2}}, "Linear can't be created with"),
-        ({"type": "Linear", "options": {"in_features": 3, "out_features": 2, "device": "cpu"}}, "does not take the options"),
+        (
+            {"type": "Linear", "options": {"in_features": 3, "out_features": 2, "device": "cpu"}},
+            "does not take the options",
+        ),
         ({"type": "Linear", "options": {"in_features": 2**60, "out_features": 2**60}}, "Linear can't be created with"),
         ({"type": "ReLU", "options": {"evil": 1}}, "does not take the options"),
         ({"type": "Sequential", "modules": ["ReLU"]}, "Sequential needs a dict of modules"),
-        ({"type": "Sequential", "modules": {"forward": {"type": "ReLU", "options": {}}}}, "can't contain a module 'forward'"),
+        (
+            {"type": "Sequential", "modules": {"forward": {"type": "ReLU", "options": {}}}},
+            "can't contain a module 'forward'",
+        ),
         ({"type": "Sequential", "modules": {"a.b": {"type": "ReLU", "options": {}}}}, "can't contain a module 'a.b'"),
         (nested(100), "nested at most 64 deep"),
     ],

@@ -130,7 +130,10 @@ def test_what_can_be_converted_is(entrance, kind):
 @pytest.mark.parametrize("entrance", ENTRANCES)
 def test_everything_else_is_refused(entrance, kind):
     target = cg.zeros(2, 2)
-    with pytest.raises((TypeError, ValueError, RuntimeError), match=r"holds booleans, integers or floats|masked|rectangular array of numbers"):
+    with pytest.raises(
+        (TypeError, ValueError, RuntimeError),
+        match=r"holds booleans, integers or floats|masked|rectangular array of numbers",
+    ):
         ENTRANCES[entrance](REFUSED[kind])
     np.testing.assert_array_equal(target.array, 0)
 

@@ -37,7 +37,11 @@ def test_files_are_those_of_dvclive(tmp_path):
     params = json.loads((tmp_path / "params.yaml").read_text())
     assert params["optimizer"] == "AdamW" and params["mine"] == [1, 2]
     dvc_yaml = json.loads((tmp_path / "dvc.yaml").read_text())
-    assert dvc_yaml == {"metrics": ["metrics.json"], "params": ["params.yaml"], "plots": [{"plots/metrics": {"x": "step"}}]}
+    assert dvc_yaml == {
+        "metrics": ["metrics.json"],
+        "params": ["params.yaml"],
+        "plots": [{"plots/metrics": {"x": "step"}}],
+    }
 
 
 def test_a_new_training_starts_new_tables(tmp_path):

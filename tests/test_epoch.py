@@ -114,7 +114,9 @@ def test_dropout_with_a_generator(named):
         if named == "mixed":
             training.model.insert(0, nn.Dropout(0.2))
         step = cg.compile(training.step)
-        results.append((run_epochs(make(training.step if make is by_calls else step, 8), training), generator.get_state().tolist()))
+        results.append(
+            (run_epochs(make(training.step if make is by_calls else step, 8), training), generator.get_state().tolist())
+        )
     assert results[0] == results[1]
     assert all((program.loop is None) == (named == "mixed") for program in step.programs())
 
@@ -189,7 +191,10 @@ def test_a_module_in_evaluation():
     compiled, x = cg.compile(model), cg.randn(20, 6)
     with cg.no_grad():
         for _ in range(3):
-            assert compiled.epoch(x, batch_size=5).reshape(20, 2).tolist() == cg.cat([model(part) for part in x.split(5)]).tolist()
+            assert (
+                compiled.epoch(x, batch_size=5).reshape(20, 2).tolist()
+                == cg.cat([model(part) for part in x.split(5)]).tolist()
+            )
     assert compiled.programs()[0].replay.runs > 0
 
 
@@ -244,7 +249,9 @@ def test_bad_data():
     with pytest.raises(ValueError, match="epoch: the data must not require a gradient"):
         step.epoch(cg.ones(8, requires_grad=True), batch_size=2)
     for _ in range(3):
-        with pytest.raises(ValueError, match=r"epoch: batch 2 has results of shapes \[\(2,\)\], earlier batches of \[\(3,\)\]"):
+        with pytest.raises(
+            ValueError, match=r"epoch: batch 2 has results of shapes \[\(2,\)\], earlier batches of \[\(3,\)\]"
+        ):
             step.epoch(cg.ones(8), batch_size=3)
     assert step.epoch(cg.ones(8), batch_size=3, drop_last=True).shape == (2, 3)
 
@@ -288,7 +295,10 @@ def test_one_step_in_two_threads():
     step = cg.compile(training.step)
     x, t = training.batch(0, 80)
     step.epoch(x, t, batch_size=8)
-    threads = [threading.Thread(target=lambda: step.epoch(x, t, batch_size=8, order=np.tile(np.arange(80), 50))) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: step.epoch(x, t, batch_size=8, order=np.tile(np.arange(80), 50)))
+        for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

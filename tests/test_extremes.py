@@ -136,10 +136,14 @@ def test_tiny_scales(name):
 
 
 @pytest.mark.parametrize("scale", [1e-45, 1e-41, 1e-38, 1e-30])
-@pytest.mark.parametrize("name", ["batch_norm", "layer_norm", "cross_entropy", "logsumexp", "softmax", "var", "mse_loss"])
+@pytest.mark.parametrize(
+    "name", ["batch_norm", "layer_norm", "cross_entropy", "logsumexp", "softmax", "var", "mse_loss"]
+)
 def test_tiny_numbers_with_the_usual_eps(name, scale):
     x = (logits(np.random.default_rng(0)) * scale).astype(np.float32)
-    got, want = (outcome(library, SHIFTED[name], x, dtype) for library, dtype in ((cg, np.float32), (torch, np.float64)))
+    got, want = (
+        outcome(library, SHIFTED[name], x, dtype) for library, dtype in ((cg, np.float32), (torch, np.float64))
+    )
     for what, g, w in zip(("value", "gradient"), got, want):
         assert np.isfinite(g).all()
         np.testing.assert_allclose(g, w, 1e-4, max(1e-6 * np.abs(w).max(), 1e-44), err_msg=what)
@@ -177,7 +181,26 @@ def test_adaptive_clipping_at_every_scale(scale, unitwise):
     np.testing.assert_allclose(p.grad.numpy(), wide * np.minimum(1, 0.01 * np.maximum(own, 1e-3) / norm), 1e-5, 2e-45)
 
 
-LOGITS = [-np.inf, -1e30, -1e4, -88.0, -30.0, -15.0, -1.0, -1e-40, -0.0, 0.0, 0.5, 1.0, 15.0, 30.0, 88.0, 1e4, 1e30, np.inf]
+LOGITS = [
+    -np.inf,
+    -1e30,
+    -1e4,
+    -88.0,
+    -30.0,
+    -15.0,
+    -1.0,
+    -1e-40,
+    -0.0,
+    0.0,
+    0.5,
+    1.0,
+    15.0,
+    30.0,
+    88.0,
+    1e4,
+    1e30,
+    np.inf,
+]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -196,7 +219,9 @@ def test_binary_cross_entropy_of_confident_logits(dtype, target):
     tolerance = 20 * np.finfo(dtype).eps
     np.testing.assert_allclose(losses.detach().numpy(), sum(terms).astype(dtype), tolerance, 1e-44)
     want = ((1 - target) * sigmoid - target * rest).astype(dtype)
-    np.testing.assert_allclose(x.grad.numpy(), want, tolerance, 5 * np.finfo(dtype).eps if target not in (0, 1) else 1e-44)
+    np.testing.assert_allclose(
+        x.grad.numpy(), want, tolerance, 5 * np.finfo(dtype).eps if target not in (0, 1) else 1e-44
+    )
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -231,7 +256,10 @@ def test_weighted_binary_cross_entropy_of_confident_logits(dtype, target, pos_we
 
 
 @pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0])
-@pytest.mark.parametrize("dtype, exponents", [(np.float32, (-100, -80, -64, 0, 64, 80, 110)), (np.float64, (-1000, -700, -530, -400, 0, 400, 530, 700, 1000))])
+@pytest.mark.parametrize(
+    "dtype, exponents",
+    [(np.float32, (-100, -80, -64, 0, 64, 80, 110)), (np.float64, (-1000, -700, -530, -400, 0, 400, 530, 700, 1000))],
+)
 def test_norms_at_every_scale(dtype, exponents, order):
     """‖c·x‖ = c·‖x‖, and the gradient is that of x; c a power of two."""
     x = np.random.default_rng(0).uniform(-2, 2, (7, 50)).astype(np.float32)
@@ -246,8 +274,13 @@ def test_norms_at_every_scale(dtype, exponents, order):
         for c in (1.0, *(2.0**e for e in exponents)):
             t = cg.tensor(x.astype(dtype) * dtype(c), requires_grad=True)
             y = function(t)
-            (y / c if name == "normalize" else y).backward(cg.ones(y.shape, dtype=dtype) * (c if name == "normalize" else 1))
-            value, gradient = y.detach().numpy() / (1 if name == "normalize" else c), t.grad.numpy() * (c if name == "normalize" else 1)
+            (y / c if name == "normalize" else y).backward(
+                cg.ones(y.shape, dtype=dtype) * (c if name == "normalize" else 1)
+            )
+            value, gradient = (
+                y.detach().numpy() / (1 if name == "normalize" else c),
+                t.grad.numpy() * (c if name == "normalize" else 1),
+            )
             results.append((value, gradient))
         for value, gradient in results[1:]:
             np.testing.assert_allclose(value, results[0][0], 1e-5, 1e-12, err_msg=name)

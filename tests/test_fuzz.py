@@ -83,29 +83,36 @@ def test_equal_findings_are_told_once():
 
 
 def test_a_failure_that_needs_earlier_cases_says_so():
-    text = hunting("""
+    text = hunting(
+        """
     class After(Plain):
         seen = 0
         def run(self, number):
             self.seen += 1
             return "late" if self.seen == 5 else None
     FUZZER = After()
-    """, cases=8)
+    """,
+        cases=8,
+    )
     assert "only after cases 0 to 3 of its batch" in text
 
 
 def test_counts_and_cases_add_up_over_children():
-    text = hunting("""
+    text = hunting(
+        """
     class Counting(Plain):
         def run(self, number): self.counts["even" if number % 2 == 0 else "odd"] += 1
     FUZZER = Counting()
-    """, cases=25)
+    """,
+        cases=25,
+    )
     assert "25 cases" in text and "(even 13, odd 12)" in text
 
 
 def test_what_a_case_starts_is_killed_with_it(tmp_path):
     mark = tmp_path / "pid"
-    hunting(f"""
+    hunting(
+        f"""
     class Parent(Plain):
         def run(self, number):
             child = os.fork()
@@ -114,7 +121,9 @@ def test_what_a_case_starts_is_killed_with_it(tmp_path):
             open({str(mark)!r}, "w").write(str(child))
             os.waitpid(child, 0)
     FUZZER = Parent()
-    """, cases=1)
+    """,
+        cases=1,
+    )
     state = Path("/proc", mark.read_text(), "stat")
     assert not state.exists() or ") Z " in state.read_text()  # where no process reaps orphans, a zombie is left
 

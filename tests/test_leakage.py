@@ -65,14 +65,19 @@ def test_repeated_rows(part, train, expected):
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)))
+)
 def test_repeated_rows_equal_those_found_by_brute_force(part, train):
     repeated = data.repeated_rows(np.array(part).reshape(-1, 2), np.array(train).reshape(-1, 2))
     assert repeated.tolist() == [i for i, row in enumerate(part) if row in train]
 
 
 def test_incomparable_sets_raise():
-    with pytest.raises(ValueError, match=r"repeated_rows: both sets must have columns of the same shapes, got \[\(3,\)\] and \[\(4,\)\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"repeated_rows: both sets must have columns of the same shapes, got \[\(3,\)\] and \[\(4,\)\]",
+    ):
         data.repeated_rows(np.zeros((2, 3)), np.zeros((2, 4)))
     with pytest.raises(TypeError, match=r"repeated_rows: expected tables, .* got list"):
         data.repeated_rows([[1]], [[1]])
@@ -96,7 +101,9 @@ def parts(leaked):
     x, y = np.random.default_rng(0).standard_normal((50, 3), np.float32), np.arange(50) % 2
     dataset = data.TensorDataset(x, y)
     validation = [*range(leaked), *range(40 + leaked, 50)]
-    return data.DataLoader(data.Subset(dataset, range(40)), 8, shuffle=True), data.DataLoader(data.Subset(dataset, validation), 8)
+    return data.DataLoader(data.Subset(dataset, range(40)), 8, shuffle=True), data.DataLoader(
+        data.Subset(dataset, validation), 8
+    )
 
 
 def trainer():

@@ -151,7 +151,14 @@ def test_an_example_gives_the_signature(tmp_path):
     requirements = (tmp_path / "m" / "requirements.txt").read_text().split()
     assert f"cygrad=={cg.__version__}" in requirements
     names = {name for _, _, files in os.walk(tmp_path / "m") for name in files}
-    assert names == {"MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt", "model.json", "weights.safetensors"}
+    assert names == {
+        "MLmodel",
+        "conda.yaml",
+        "python_env.yaml",
+        "requirements.txt",
+        "model.json",
+        "weights.safetensors",
+    }
 
 
 def test_log_model_in_an_active_run(logged):

@@ -15,7 +15,10 @@ import pytest
 import cygrad as cg
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "mlops"
-SERVES = subprocess.run([sys.executable, "-m", "cygrad", "serve", "--help"], capture_output=True, timeout=300).returncode == 0
+SERVES = (
+    subprocess.run([sys.executable, "-m", "cygrad", "serve", "--help"], capture_output=True, timeout=300).returncode
+    == 0
+)
 
 if not EXAMPLE.exists():
     pytest.skip("the example is not beside the tests", allow_module_level=True)
@@ -83,7 +86,9 @@ def test_a_server_with_another_model_is_not_deployed(done, tmp_path):
     sample = json.loads((copy / "evaluation" / "sample.json").read_text())
     sample["predictions"][0] = (sample["predictions"][0] + 1) % 10
     (copy / "evaluation" / "sample.json").write_text(json.dumps(sample))
-    failed = subprocess.run([sys.executable, "deploy.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=300)
+    failed = subprocess.run(
+        [sys.executable, "deploy.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=300
+    )
     assert failed.returncode == 1 and "predictions do not match those of the trained model" in failed.stdout
 
 
@@ -93,7 +98,9 @@ def test_a_bad_model_is_not_published(done, tmp_path):
     shutil.copytree(folder / "reproduce-reproduce", copy)
     text = (copy / "params.yaml").read_text()
     (copy / "params.yaml").write_text(text.replace("min_accuracy: 0.96", "min_accuracy: 0.999"))
-    failed = subprocess.run([sys.executable, "check.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=300)
+    failed = subprocess.run(
+        [sys.executable, "check.py"], cwd=copy, env=environment(home), capture_output=True, text=True, timeout=300
+    )
     assert failed.returncode == 1 and "not good enough" in failed.stdout
 
 

@@ -259,7 +259,9 @@ def test_losses_and_class_indices_agree_over_1000_rows(tmp_path, opset):
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_without_a_translation_are_refused(tmp_path, name):
     function, reason = LOSSES[name]
-    with pytest.raises(NotImplementedError, match=f"export: the op cross_entropy_classes cannot be translated {reason}"):
+    with pytest.raises(
+        NotImplementedError, match=f"export: the op cross_entropy_classes cannot be translated {reason}"
+    ):
         export(Function(function), tmp_path / "loss.onnx", (np.zeros((4, 3), np.float32), np.arange(4) % 3))
 
 
@@ -306,7 +308,9 @@ class Attention(nn.Module):
     def forward(self, tokens):
         x = self.embedding(tokens)
         n, length, width = x.shape
-        q, k, v = [part.reshape(n, length, 2, width // 2).transpose(1, 2) for part in self.project(self.norm(x)).split(8, -1)]
+        q, k, v = [
+            part.reshape(n, length, 2, width // 2).transpose(1, 2) for part in self.project(self.norm(x)).split(8, -1)
+        ]
         scores = cg.einsum("nhid,nhjd->nhij", q, k) / width**0.5
         weights = scores.masked_fill(self.later, -1e9).softmax(-1)
         return (x + (weights @ v).transpose(1, 2).reshape(n, length, width)).mean(1)
@@ -318,7 +322,13 @@ class Standardized(nn.Module):
     def forward(self, x):
         whole = (x - x.mean(0)) / (x.std(0) + 1e-3)
         longer = cg.cat([x, x[:1]]) + cg.ones(x.shape[0] + 1, 4)
-        return longer, whole.reshape(-1, 2, 2).flatten(0, 1), x.sum(0, keepdim=True).expand(x.shape[0], 4), x.argmax(0), x.var()
+        return (
+            longer,
+            whole.reshape(-1, 2, 2).flatten(0, 1),
+            x.sum(0, keepdim=True).expand(x.shape[0], 4),
+            x.argmax(0),
+            x.var(),
+        )
 
 
 MODELS = {

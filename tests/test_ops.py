@@ -131,9 +131,7 @@ def test_agrees_with_pytorch(row, dtype):
             pairs = [
                 (o, torch.tensor(s)) for o, s in zip(outputs, upstream_of(arrays)) if s is not None and o.requires_grad
             ]
-            expected = torch.autograd.grad(
-                [o for o, _ in pairs], inputs, [s for _, s in pairs], allow_unused=True
-            )
+            expected = torch.autograd.grad([o for o, _ in pairs], inputs, [s for _, s in pairs], allow_unused=True)
             for grad, want, tensor in zip(grads, expected, inputs, strict=True):
                 zero = np.zeros(tuple(tensor.shape), dtype)
                 got = zero if grad is None else grad

@@ -195,7 +195,9 @@ def test_jobs_that_share_are_refused(shared, threads):
             own.epoch(X, Y, batch_size=10)
 
     what = "draw from the same generator" if shared == "a generator" else "train the same parameters"
-    with pytest.raises(RuntimeError, match=rf"job \d raised RuntimeError: parallel_map: jobs \d and \d {what}; each needs its own"):
+    with pytest.raises(
+        RuntimeError, match=rf"job \d raised RuntimeError: parallel_map: jobs \d and \d {what}; each needs its own"
+    ):
         cg.parallel_map(job, range(3), threads=threads)
 
 

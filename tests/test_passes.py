@@ -83,7 +83,11 @@ class Random:
         for number in range(5):
             x = cg.Tensor(np.random.default_rng(number).standard_normal((self.rows, 6)).astype(np.float32))
             found += [t.array.tobytes() for t in step(x)]
-        return found + [p.array.tobytes() for p in self.params] + [p.grad is not None and p.grad.array.tobytes() for p in self.params]
+        return (
+            found
+            + [p.array.tobytes() for p in self.params]
+            + [p.grad is not None and p.grad.array.tobytes() for p in self.params]
+        )
 
 
 CHOICES = st.lists(st.tuples(st.sampled_from([*UNARY, *BINARY]), st.integers(0, 9), st.integers(0, 9)), max_size=10)

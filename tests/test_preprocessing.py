@@ -109,7 +109,11 @@ BAD_FITS = {
     "no such column to drop": ({"x": [1, 2]}, {"drop": ["X"]}, "column 'X' is missing; the table has 'x'"),
     "nothing left": ({"x": [1, 2]}, {"drop": ["x"]}, "no column is left to learn from: the table has no other columns"),
     "no rows": ({"x": []}, {}, "Preprocessor: can't be fitted to a table without rows"),
-    "beyond float64": ({"x": [-1.7e308, 1.7e308]}, {}, "the standard deviation of column 'x' is out of float64's range"),
+    "beyond float64": (
+        {"x": [-1.7e308, 1.7e308]},
+        {},
+        "the standard deviation of column 'x' is out of float64's range",
+    ),
 }
 
 
@@ -123,9 +127,18 @@ def test_bad_fits_raise_and_change_nothing(columns, options, message):
 
 
 BAD_ROWS = {
-    "unseen category": ({"city": ["Bern", "Rome"]}, "column 'city' contains 'Rome' in row 2; the training data had only 'Bern', 'Oslo'"),
-    "missing category": ({"level": ["a", None]}, "column 'level' contains a missing value in row 2; the training data had only 'a', 'b'"),
-    "missing number": ({"age": [1, None]}, "column 'age' has a missing value in row 2, but had none in the training data"),
+    "unseen category": (
+        {"city": ["Bern", "Rome"]},
+        "column 'city' contains 'Rome' in row 2; the training data had only 'Bern', 'Oslo'",
+    ),
+    "missing category": (
+        {"level": ["a", None]},
+        "column 'level' contains a missing value in row 2; the training data had only 'a', 'b'",
+    ),
+    "missing number": (
+        {"age": [1, None]},
+        "column 'age' has a missing value in row 2, but had none in the training data",
+    ),
     "infinity": ({"age": [1, -math.inf]}, "column 'age' contains -inf in row 2, expected a finite number"),
     "no number": ({"age": ["1", "old"]}, "column 'age' contains 'old' in row 2, expected a number"),
     "far away": ({"age": [1, 1e300]}, "column 'age' contains 1e+300 in row 2, too far from the mean"),

@@ -237,7 +237,9 @@ def test_a_step_that_replaces_what_an_argument_contains_runs_eagerly(name):
         arguments[0] = [{"h": vector(0), "list": [vector(1), vector(2)]}]
         return [lambda d: (REPLACES[name](d), d["h"].sum())[1]]
 
-    with pytest.warns(RuntimeWarning, match="runs eagerly: it (changes a (list|dict) that is an|replaces the memory of an) argument"):
+    with pytest.warns(
+        RuntimeWarning, match="runs eagerly: it (changes a (list|dict) that is an|replaces the memory of an) argument"
+    ):
         assert_same(make, lambda n: arguments[0])
 
 
@@ -282,7 +284,12 @@ def test_arguments_that_share_memory(sharing):
 
 def test_programs_of_arguments_that_share_memory_in_different_ways():
     ways = [lambda a: [a, a], lambda a: [a[:], vector(9, 6)], lambda a: [vector(9, 6), a], lambda a: [a, a[:]]]
-    others = [lambda a: [a[:4], a[2:]], lambda a: [a[2:], a[:4]], lambda a: [a[1:5], a[2:]], lambda a: [a[:4], vector(9, 4)]]
+    others = [
+        lambda a: [a[:4], a[2:]],
+        lambda a: [a[2:], a[:4]],
+        lambda a: [a[1:5], a[2:]],
+        lambda a: [a[:4], vector(9, 4)],
+    ]
     for kinds in (ways, others):
         assert_same(lambda: [write_both], lambda n, kinds=kinds: kinds[n // 2 if n < 8 else n % 4](vector(n, 6)))
 
@@ -302,7 +309,9 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("late", [0, 4])
 @pytest.mark.parametrize("name", OUTSIDE)
-@pytest.mark.filterwarnings("ignore:compile. .* runs eagerly. an argument shares memory with another tensor:RuntimeWarning")
+@pytest.mark.filterwarnings(
+    "ignore:compile. .* runs eagerly. an argument shares memory with another tensor:RuntimeWarning"
+)
 def test_an_argument_that_shares_memory_with_a_tensor_of_the_step(name, late):
     arguments, other = [None], [None]
 
@@ -576,7 +585,14 @@ def differing(kind):
 
     def state():
         moments = [value for s in optimizer.state_dict()["state"].values() for value in s.values()]
-        return [dict(model.state_dict()), [p.grad for p in model.parameters()], moments, total, repr(numbers), cg.get_rng_state()]
+        return [
+            dict(model.state_dict()),
+            [p.grad for p in model.parameters()],
+            moments,
+            total,
+            repr(numbers),
+            cg.get_rng_state(),
+        ]
 
     return step, state
 
@@ -598,7 +614,9 @@ def test_a_first_replay_that_differs_counts_as_one_eager_call(kind, message):
         for number in range(7):
             x = cg.Tensor(matrix(number, 4, 3))
             if number == 2 and wrap is cg.compile:
-                with pytest.warns(RuntimeWarning, match=f"runs eagerly: the first replay differs from eager mode: {message}"):
+                with pytest.warns(
+                    RuntimeWarning, match=f"runs eagerly: the first replay differs from eager mode: {message}"
+                ):
                     result = step(x)
             else:
                 result = step(x)
@@ -639,7 +657,7 @@ def test_the_comparison_can_be_chosen(check):
     for _ in range(6):
         step(cg.ones(2))
     assert len(CALLS) == {True: 6, False: 2, "first": 3}[check]
-    with pytest.raises(ValueError, match='compile: check must be "first", True or False, got \'never\''):
+    with pytest.raises(ValueError, match="compile: check must be \"first\", True or False, got 'never'"):
         cg.compile(step, check="never")
 
 

@@ -39,7 +39,11 @@ WRITES = {
 INSTRUCTIONS = st.tuples(
     st.sampled_from([*COMPUTES, *WRITES]), st.integers(0, 9), st.integers(0, 9), st.sampled_from(["", "", "", "attribute", "item", "list"])
 )  # fmt: skip
-ARGUMENTS = st.tuples(st.sampled_from(["apart", "same", "view", "shifted", "dict"]), st.sampled_from(range(len(LAYOUTS))), st.sampled_from("fd"))
+ARGUMENTS = st.tuples(
+    st.sampled_from(["apart", "same", "view", "shifted", "dict"]),
+    st.sampled_from(range(len(LAYOUTS))),
+    st.sampled_from("fd"),
+)
 
 
 class Step:

@@ -85,11 +85,15 @@ VALUES = {
     "integers": lambda: [10**30, -1, True],
     "keys": lambda: {1: "a", "1": "b", None: "c", 2.5: "d", False: "e"},
     "colliding names": lambda: {"a": {"b": cg.Tensor(np.ones(1))}, "a/b": cg.Tensor(np.zeros(2)), "": 1},
-    "unusual names": lambda: {name: cg.Tensor(np.ones(1)) for name in ("file", "ü.npy", "../up", "__structure__", "a b")},
+    "unusual names": lambda: {
+        name: cg.Tensor(np.ones(1)) for name in ("file", "ü.npy", "../up", "__structure__", "a b")
+    },
     "shapes": lambda: [cg.Tensor(np.ones(shape, np.float32)) for shape in [(), (0,), (3, 0, 2), (1, 2, 3)]],
     "dtypes": lambda: [np.ones(3, d) for d in ("f2", "f4", "f8", "i1", "i8", "u4", "?")],
     "text": lambda: {"ünïcödé": "\n\"'\x00😀"},
-    "names that archives do not preserve": lambda: {k: cg.ones(i) for i, k in enumerate(("\0", "a\0b", "a\\b", "a?b", "\ud800"))},
+    "names that archives do not preserve": lambda: {
+        k: cg.ones(i) for i, k in enumerate(("\0", "a\0b", "a\\b", "a?b", "\ud800"))
+    },
 }
 
 
@@ -207,7 +211,10 @@ def test_bfloat16_becomes_float32(tmp_path):
 
 
 ARRAYS = {
-    **{kind: np.arange(6).reshape(2, 3).astype(kind) for kind in ["?", "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">f4", ">i8"]},
+    **{
+        kind: np.arange(6).reshape(2, 3).astype(kind)
+        for kind in ["?", "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">f4", ">i8"]
+    },
     "transposed": np.arange(6.0).reshape(2, 3).T,
     "backwards": np.arange(12.0)[::-2],
     "columns": np.arange(12.0).reshape(3, 4)[:, 1::2],
@@ -242,7 +249,9 @@ def test_a_model_gives_equal_results_in_pytorch(tmp_path):
     from safetensors.torch import load_file, save_file
 
     def layers(nn):
-        return nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.GELU(), nn.LayerNorm(8), nn.Linear(8, 3, bias=False))
+        return nn.Sequential(
+            nn.Linear(5, 8), nn.BatchNorm1d(8), nn.GELU(), nn.LayerNorm(8), nn.Linear(8, 3, bias=False)
+        )
 
     ours, theirs, again = layers(nn), layers(torch.nn), layers(nn)
     x = np.random.default_rng(0).standard_normal((32, 5)).astype(np.float32)
@@ -265,7 +274,9 @@ def test_dtypes_without_counterpart_in_numpy_raise(tmp_path, beside):
     from safetensors.torch import save_file
 
     save_file({"a": torch.ones(2, dtype=beside), "w": torch.ones(2).to(torch.float8_e5m2)}, tmp_path / "w.safetensors")
-    with pytest.raises(ValueError, match=r"load: .*w.safetensors contains 'w' with dtype F8_E5M2, which NumPy does not support"):
+    with pytest.raises(
+        ValueError, match=r"load: .*w.safetensors contains 'w' with dtype F8_E5M2, which NumPy does not support"
+    ):
         cg.load(tmp_path / "w.safetensors")
 
 

@@ -104,10 +104,38 @@ EXACT = 1e-9
         alike("MLPClassifier", ADAM, DIGITS),
         alike("MLPClassifier", EXACT, DIGITS, solver="sgd", learning_rate_init=0.1),
         alike("MLPClassifier", EXACT, DIGITS, solver="sgd", learning_rate="invscaling", learning_rate_init=0.5),
-        alike("MLPClassifier", EXACT, DIGITS, solver="sgd", learning_rate="adaptive", learning_rate_init=0.5, tol=0.3, n_iter_no_change=1),
-        alike("MLPClassifier", EXACT, DIGITS, solver="sgd", nesterovs_momentum=False, alpha=10.0, learning_rate_init=0.05),
-        alike("MLPClassifier", EXACT, DIGITS, solver="sgd", momentum=0, shuffle=False, batch_size=17, learning_rate_init=0.05),
-        alike("MLPClassifier", EXACT, CANCER, solver="sgd", early_stopping=True, n_iter_no_change=2, learning_rate_init=0.2),
+        alike(
+            "MLPClassifier",
+            EXACT,
+            DIGITS,
+            solver="sgd",
+            learning_rate="adaptive",
+            learning_rate_init=0.5,
+            tol=0.3,
+            n_iter_no_change=1,
+        ),
+        alike(
+            "MLPClassifier", EXACT, DIGITS, solver="sgd", nesterovs_momentum=False, alpha=10.0, learning_rate_init=0.05
+        ),
+        alike(
+            "MLPClassifier",
+            EXACT,
+            DIGITS,
+            solver="sgd",
+            momentum=0,
+            shuffle=False,
+            batch_size=17,
+            learning_rate_init=0.05,
+        ),
+        alike(
+            "MLPClassifier",
+            EXACT,
+            CANCER,
+            solver="sgd",
+            early_stopping=True,
+            n_iter_no_change=2,
+            learning_rate_init=0.2,
+        ),
         alike("MLPClassifier", ADAM, CANCER, hidden_layer_sizes=(20, 30), activation="tanh"),
         alike("MLPClassifier", ADAM, CANCER, hidden_layer_sizes=(20, 30), activation="logistic"),
         alike("MLPClassifier", EXACT, CANCER, hidden_layer_sizes=(), solver="lbfgs"),
@@ -161,8 +189,12 @@ def test_scores_are_scikit_learns():
     z, weight = rng.standard_normal((50, 3)), rng.random(50)
     numbers, labels, y = rng.integers(0, 3, 50), (rng.random((50, 3)) > 0.5).astype(float), rng.standard_normal((50, 3))
     for w in (None, weight):
-        assert accuracy(cg.tensor(z), Samples(z, numbers, w)) == pytest.approx(accuracy_score(numbers, z.argmax(1), sample_weight=w))
-        assert accuracy(cg.tensor(z), Samples(z, labels, w)) == pytest.approx(accuracy_score(labels, z > 0, sample_weight=w))
+        assert accuracy(cg.tensor(z), Samples(z, numbers, w)) == pytest.approx(
+            accuracy_score(numbers, z.argmax(1), sample_weight=w)
+        )
+        assert accuracy(cg.tensor(z), Samples(z, labels, w)) == pytest.approx(
+            accuracy_score(labels, z > 0, sample_weight=w)
+        )
         assert r2(cg.tensor(z), Samples(z, y, w)) == pytest.approx(r2_score(y, z, sample_weight=w))
     constant = np.ones((50, 1))
     assert r2(cg.tensor(constant), Samples(z, constant)) == 1 and r2(cg.tensor(z[:, :1]), Samples(z, constant)) == 0
@@ -171,7 +203,15 @@ def test_scores_are_scikit_learns():
 def test_patience_counts_as_scikit_learn_does():
     patience = Patience(tol=0.1, epochs=2)
     steps = [(patience.step(score), patience.exhausted) for score in (0.5, 0.55, np.nan, 0.7, 0.72, 0.73, 0.74)]
-    assert steps == [(True, False), (True, False), (False, False), (True, False), (True, False), (True, False), (True, True)]
+    assert steps == [
+        (True, False),
+        (True, False),
+        (False, False),
+        (True, False),
+        (True, False),
+        (True, False),
+        (True, True),
+    ]
 
 
 # Weights of samples and classes
@@ -180,11 +220,15 @@ def test_patience_counts_as_scikit_learn_does():
 def test_class_weights_multiply_sample_weights():
     weights = {0: 3.0, 1: 1.0, 2: 0.5}
     one = MLPClassifier(class_weight=weights, **SHORT).fit(SMALL, CLASSES, sample_weight=WEIGHT[:60])
-    other = MLPClassifier(**SHORT).fit(SMALL, CLASSES, sample_weight=WEIGHT[:60] * compute_sample_weight(weights, CLASSES))
+    other = MLPClassifier(**SHORT).fit(
+        SMALL, CLASSES, sample_weight=WEIGHT[:60] * compute_sample_weight(weights, CLASSES)
+    )
     np.testing.assert_array_equal(one.coefs_[0], other.coefs_[0])
     np.testing.assert_array_equal(
         MLPClassifier(class_weight=weights, **SHORT).partial_fit(SMALL, CLASSES, classes=[0, 1, 2]).coefs_[0],
-        MLPClassifier(**SHORT).partial_fit(SMALL, CLASSES, compute_sample_weight(weights, CLASSES), [0, 1, 2]).coefs_[0],
+        MLPClassifier(**SHORT)
+        .partial_fit(SMALL, CLASSES, compute_sample_weight(weights, CLASSES), [0, 1, 2])
+        .coefs_[0],
     )
 
 
@@ -264,7 +308,11 @@ def test_batch_norm_never_gets_one_row(n, batch_size):
 
 def test_one_class_is_always_predicted():
     model = MLPClassifier(**SHORT).fit(SMALL, np.full(60, "a"))
-    assert set(model.predict(SMALL)) == {"a"} and (model.predict_proba(SMALL) == 1).all() and model.loss_ == pytest.approx(0, abs=1e-4)
+    assert (
+        set(model.predict(SMALL)) == {"a"}
+        and (model.predict_proba(SMALL) == 1).all()
+        and model.loss_ == pytest.approx(0, abs=1e-4)
+    )
 
 
 def test_probabilities_are_never_zero():
@@ -324,7 +372,9 @@ def test_adaptive_clipping_is_per_unit():
 
 def test_validation_uses_the_given_set():
     x, y = DIGITS
-    model = MLPClassifier(max_iter=5, random_state=0).fit(x[:400], y[:400], X_val=x[400:], y_val=y[400:], sample_weight_val=WEIGHT[400:600])
+    model = MLPClassifier(max_iter=5, random_state=0).fit(
+        x[:400], y[:400], X_val=x[400:], y_val=y[400:], sample_weight_val=WEIGHT[400:600]
+    )
     assert len(model.validation_scores_) == len(model.validation_loss_curve_) == 5
     assert model.validation_scores_[-1] == pytest.approx(model.score(x[400:], y[400:], WEIGHT[400:600]))
     loss = log_loss(y[400:], model.predict_proba(x[400:]), sample_weight=WEIGHT[400:600])
@@ -338,7 +388,9 @@ def test_validation_uses_the_given_set():
 def noisy(kind, **settings):
     """An estimator whose validation score deteriorates after some epochs, and data for it."""
     x, y = DIGITS
-    estimator = kind(early_stopping=True, learning_rate_init=0.1, random_state=0, n_iter_no_change=4, max_iter=60, **settings)
+    estimator = kind(
+        early_stopping=True, learning_rate_init=0.1, random_state=0, n_iter_no_change=4, max_iter=60, **settings
+    )
     return estimator, x, (y if kind is MLPClassifier else y.astype(float))
 
 
@@ -426,7 +478,14 @@ def test_the_validation_set_is_stratified():
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_partial_fits_are_the_epochs_of_a_fit(solver):
     x, y = DIGITS
-    settings = {"solver": solver, "dropout": 0.2, "norm": "batch", "clip": 1.0, "random_state": 5, "learning_rate": "invscaling"}
+    settings = {
+        "solver": solver,
+        "dropout": 0.2,
+        "norm": "batch",
+        "clip": 1.0,
+        "random_state": 5,
+        "learning_rate": "invscaling",
+    }
     whole, parts = MLPClassifier(max_iter=4, **settings).fit(x, y), MLPClassifier(**settings)
     for _ in range(4):
         parts = pickle.loads(pickle.dumps(parts.partial_fit(x, y, classes=range(10))))
@@ -444,11 +503,15 @@ def test_warm_start_continues():
 
 
 def test_a_pickle_and_a_clone():
-    model = MLPClassifier((8, 8), ("relu", "tanh"), clip=("adaptive", 0.01), dropout=(0.1, 0.2), callbacks=[Seen()], **SHORT)
+    model = MLPClassifier(
+        (8, 8), ("relu", "tanh"), clip=("adaptive", 0.01), dropout=(0.1, 0.2), callbacks=[Seen()], **SHORT
+    )
     model.fit(SMALL, CLASSES)
     other = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(other.predict_proba(SMALL), model.predict_proba(SMALL))
-    np.testing.assert_array_equal(other.partial_fit(SMALL, CLASSES).coefs_[0], model.partial_fit(SMALL, CLASSES).coefs_[0])
+    np.testing.assert_array_equal(
+        other.partial_fit(SMALL, CLASSES).coefs_[0], model.partial_fit(SMALL, CLASSES).coefs_[0]
+    )
     with pytest.raises(NotFittedError):
         clone(model).predict(SMALL)
     assert not hasattr(clone(model), "coefs_")
@@ -555,10 +618,14 @@ def test_lbfgs_logs_the_loss_if_it_starts_at_a_minimum():
 
 
 def test_lbfgs_gives_batch_norm_the_statistics_of_all_samples():
-    model = MLPRegressor(hidden_layer_sizes=(8,), norm="batch", solver="lbfgs", alpha=0.0, max_iter=50, random_state=0).fit(SMALL, TARGET)
+    model = MLPRegressor(
+        hidden_layer_sizes=(8,), norm="batch", solver="lbfgs", alpha=0.0, max_iter=50, random_state=0
+    ).fit(SMALL, TARGET)
     # The running variance is unbiased; the variance in training is not.
     assert 0.5 * np.mean((model.predict(SMALL) - TARGET) ** 2) == pytest.approx(model.loss_, abs=0.02)
-    np.testing.assert_allclose(model.module_[1].running_mean.array, (SMALL @ model.coefs_[0] + model.intercepts_[0]).mean(0))
+    np.testing.assert_allclose(
+        model.module_[1].running_mean.array, (SMALL @ model.coefs_[0] + model.intercepts_[0]).mean(0)
+    )
 
 
 def test_ctrl_c_ends_the_training_with_the_epochs_so_far():
@@ -655,7 +722,12 @@ RECORDED = {
     "clip norm": {"clip": 0.1},
     "clip value": {"clip": ("value", 0.01)},
     "clip adaptive": {"clip": ("adaptive", 0.01)},
-    "dropout and batch norm": {"dropout": 0.3, "norm": "batch", "hidden_layer_sizes": (9, 7), "activation": ("gelu", "tanh")},
+    "dropout and batch norm": {
+        "dropout": 0.3,
+        "norm": "batch",
+        "hidden_layer_sizes": (9, 7),
+        "activation": ("gelu", "tanh"),
+    },
     "layer norm": {"norm": "layer", "dtype": "float32"},
     "early stopping": {"early_stopping": True, "n_iter_no_change": 2},
     "in order": {"shuffle": False},
@@ -693,7 +765,9 @@ def fitted(kind, y, weight, options):
     return [a.tobytes() for a in (*left, *model.coefs_, *model.intercepts_)], model.history_.records, seen
 
 
-@pytest.mark.parametrize(("target", "name"), [("numbers", name) for name in RECORDED] + [(target, "plain") for target in TARGETS])
+@pytest.mark.parametrize(
+    ("target", "name"), [("numbers", name) for name in RECORDED] + [(target, "plain") for target in TARGETS]
+)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_recorded_steps_have_the_bits_of_eager_ones(target, name, recordings, monkeypatch):
     ends = []
@@ -763,13 +837,20 @@ def test_in_a_pipeline_and_a_search():
     pipeline = make_pipeline(StandardScaler(), MLPClassifier(learning_rate_init=0.01, max_iter=15, random_state=2))
     search = GridSearchCV(
         pipeline,
-        {"mlpclassifier__dropout": [0.0, 0.2], "mlpclassifier__norm": [None, "batch"], "mlpclassifier__clip": [("adaptive", 0.01)]},
+        {
+            "mlpclassifier__dropout": [0.0, 0.2],
+            "mlpclassifier__norm": [None, "batch"],
+            "mlpclassifier__clip": [("adaptive", 0.01)],
+        },
         cv=2,
         n_jobs=1,
         error_score="raise",
     ).fit(x, y)
     assert len(search.cv_results_["params"]) == 4 and search.best_score_ > 0.85
-    assert cross_val_score(MLPRegressor(solver="lbfgs", alpha=1.0, max_iter=200, random_state=0), *NUMBERS, cv=2).mean() > 0.7
+    assert (
+        cross_val_score(MLPRegressor(solver="lbfgs", alpha=1.0, max_iter=200, random_state=0), *NUMBERS, cv=2).mean()
+        > 0.7
+    )
 
 
 def test_column_names_of_data_frames_are_checked():
@@ -795,7 +876,9 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("settings", [{}, {"shuffle": False, "batch_size": 7}, {"solver": "lbfgs"}, {"early_stopping": True}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"shuffle": False, "batch_size": 7}, {"solver": "lbfgs"}, {"early_stopping": True}], ids=str
+)
 def test_any_layout_gives_the_same_results(layout, settings):
     plain, other = (MLPClassifier(**SHORT, **settings) for _ in range(2))
     x = LAYOUTS[layout](SMALL)
@@ -840,7 +923,10 @@ def test_an_end_before_convergence_warns_the_caller(solver):
 def test_without_scikit_learn_the_error_tells_what_to_install():
     code = "import sys; sys.modules['sklearn'] = None; import cygrad; import cygrad.sklearn"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1] == "ImportError: cygrad.sklearn: scikit-learn is not installed: pip install 'cygrad[sklearn]'"
+    assert (
+        done.stderr.splitlines()[-1]
+        == "ImportError: cygrad.sklearn: scikit-learn is not installed: pip install 'cygrad[sklearn]'"
+    )
 
 
 PAGE = Path(__file__).parent.parent / "docs" / "estimators.md"
@@ -851,7 +937,9 @@ def test_the_page_about_estimators_runs():
     script = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert all(float(line.split()[column]) > 0.95 for line, column in zip(done.stdout.splitlines(), (0, 2), strict=True))
+    assert all(
+        float(line.split()[column]) > 0.95 for line, column in zip(done.stdout.splitlines(), (0, 2), strict=True)
+    )
 
 
 # Bad input
@@ -910,7 +998,10 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_invalid_input_raises(name):
     call, message = BAD[name]
-    with np.errstate(over="ignore", invalid="ignore"), pytest.raises((ValueError, TypeError, cg.train.CallbackError), match=message):
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        pytest.raises((ValueError, TypeError, cg.train.CallbackError), match=message),
+    ):
         call()
 
 

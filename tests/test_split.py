@@ -22,7 +22,9 @@ def indices(parts):
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 4), max_size=60), st.sampled_from([(0.7, 0.15, 0.15), (0.5, 0.5), (1.0,), (0.8, 0.2, 0.0)]))
+@given(
+    st.lists(st.integers(0, 4), max_size=60), st.sampled_from([(0.7, 0.15, 0.15), (0.5, 0.5), (1.0,), (0.8, 0.2, 0.0)])
+)
 def test_every_subset_has_the_class_proportions_of_the_whole(labels, fractions):
     parts = indices(data.stratified_split(range(len(labels)), labels, fractions, np.random.default_rng(0)))
     assert sorted(i for part in parts for i in part) == list(range(len(labels)))
@@ -91,7 +93,11 @@ def test_times_can_be_numbers_text_or_dates(times):
         ([1, 2], [1, 2], "lengths must sum to the dataset's 2 items"),
         ([1], [1, 1], r"times must have shape \(2,\), one per item"),
         ([1, math.nan], [1, 1], "times must not contain missing values, got one at index 1"),
-        (np.array(["2026-01-01", "NaT"], "datetime64[D]"), [1, 1], "times must not contain missing values, got one at index 1"),
+        (
+            np.array(["2026-01-01", "NaT"], "datetime64[D]"),
+            [1, 1],
+            "times must not contain missing values, got one at index 1",
+        ),
     ],
 )
 def test_time_split_errors(times, lengths, message):

@@ -85,7 +85,9 @@ def test_invalid_tables_raise(columns, error, message):
 
 def test_a_table_from_a_data_frame():
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
-    frame = pandas.DataFrame({"a": pandas.array([1, None], "Int64"), "b": ["x", None], "c": pandas.Categorical(["u", "v"])})
+    frame = pandas.DataFrame(
+        {"a": pandas.array([1, None], "Int64"), "b": ["x", None], "c": pandas.Categorical(["u", "v"])}
+    )
     assert plain(Table(frame)) == {"a": [1.0, None], "b": ["x", None], "c": ["u", "v"]}
 
 
@@ -161,7 +163,12 @@ fields = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(fields, min_size=width, max_size=width), min_size=1, max_size=5)), st.sampled_from(",;\t"))
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(st.lists(fields, min_size=width, max_size=width), min_size=1, max_size=5)
+    ),
+    st.sampled_from(",;\t"),
+)
 @example([["x"], ["1"]], ",")
 def test_csv_agrees_with_the_csv_module(tmp_path_factory, rows, delimiter):
     """For anything that csv.writer writes, except decimal commas, which are refused, fields agree with csv.reader and numbers
@@ -296,7 +303,9 @@ def test_parquet_requires_a_package(tmp_path, monkeypatch):
     (tmp_path / "table.parquet").write_bytes(b"PAR1")
     for package in "pyarrow", "pyarrow.parquet", "pandas":
         monkeypatch.setitem(__import__("sys").modules, package, None)
-    with pytest.raises(ImportError, match="read_parquet: pyarrow or pandas is required: pip install 'cygrad\\[parquet\\]'"):
+    with pytest.raises(
+        ImportError, match="read_parquet: pyarrow or pandas is required: pip install 'cygrad\\[parquet\\]'"
+    ):
         read_parquet(tmp_path / "table.parquet")
 
 
@@ -314,7 +323,9 @@ def test_tables_are_imported_on_first_use():
     import subprocess
     import sys
 
-    code = "import sys, cygrad; print([m for m in sys.modules if 'tables' in m or 'preprocessing' in m or 'leakage' in m])"
+    code = (
+        "import sys, cygrad; print([m for m in sys.modules if 'tables' in m or 'preprocessing' in m or 'leakage' in m])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n" and cg.data.Table is Table
     with pytest.raises(AttributeError, match=r"module 'cygrad\.data' has no attribute 'nothing'"):

@@ -117,7 +117,9 @@ def test_a_classification_is_learned_and_described(people, tmp_path):
     assert done.returncode == 0 and done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0] == "target 'buys': classification, 2 classes"
-    assert re.fullmatch(r"column 'income' has \d+ missing values, replaced by the mean and marked by a feature", lines[1])
+    assert re.fullmatch(
+        r"column 'income' has \d+ missing values, replaced by the mean and marked by a feature", lines[1]
+    )
     assert lines[2] == "column 'planet' is dropped: all its values are 'Earth'"
     assert lines[3].startswith("people: 168 training, 36 validation and 36 test rows; MLP 8-32-16-2, ")
     assert float(re.search(r"^test accuracy (\d+\.\d\d) %$", done.stdout, re.M).group(1)) > 85

@@ -228,7 +228,11 @@ def test_distributions():
 )
 def test_a_wrong_environment_says_so(name, value, message):
     done = subprocess.run(
-        [sys.executable, "-c", "import cygrad"], env={**os.environ, name: value}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", "import cygrad"],
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1 and message in done.stderr.splitlines()[-1]
 

@@ -192,7 +192,17 @@ def histogram_of(folder):
     ((_, _, inner),) = values(folder)
     message = fields(inner[5][0])
     edges, counts = (np.frombuffer(message[number][0], "<f8") for number in (6, 7))
-    return {"min": message[1][0], "max": message[2][0], "num": message[3][0], "sum": message[4][0], "squares": message[5][0]}, edges, counts
+    return (
+        {
+            "min": message[1][0],
+            "max": message[2][0],
+            "num": message[3][0],
+            "sum": message[4][0],
+            "squares": message[5][0],
+        },
+        edges,
+        counts,
+    )
 
 
 @pytest.mark.parametrize("bins", [1, 7, 30, "tensorflow", "auto", [-10.0, -1.0, 0.0, 1.0, 10.0]])
@@ -204,16 +214,24 @@ def test_histograms_count(tmp_path, bins, dtype):
     statistics, edges, counts = histogram_of(tmp_path)
     assert statistics["num"] == counts.sum() == 1000
     np.testing.assert_allclose([statistics["min"], statistics["max"]], [x.min(), x.max()])
-    np.testing.assert_allclose([statistics["sum"], statistics["squares"]], [x.sum(dtype=float), np.square(x, dtype=float).sum()])
+    np.testing.assert_allclose(
+        [statistics["sum"], statistics["squares"]], [x.sum(dtype=float), np.square(x, dtype=float).sum()]
+    )
     assert (np.diff(edges) > 0).all()
     if not isinstance(bins, str):
         expected, expected_edges = np.histogram(x, bins)
-        covered = slice(None) if isinstance(bins, int) else slice(np.flatnonzero(expected)[0], np.flatnonzero(expected)[-1] + 1)
+        covered = (
+            slice(None)
+            if isinstance(bins, int)
+            else slice(np.flatnonzero(expected)[0], np.flatnonzero(expected)[-1] + 1)
+        )
         np.testing.assert_allclose(edges, expected_edges[1:][covered], rtol=1e-6, atol=1e-6)
         assert np.abs(counts - expected[covered]).sum() <= (2 if dtype == np.float32 else 0)
 
 
-@pytest.mark.parametrize("values", [[0.0] * 5, [3.0], [1, 2, 3], [True, False], [1e-30, 1e30], [-5e-324, 5e-324], [-3e38, 3e38]])
+@pytest.mark.parametrize(
+    "values", [[0.0] * 5, [3.0], [1, 2, 3], [True, False], [1e-30, 1e30], [-5e-324, 5e-324], [-3e38, 3e38]]
+)
 @pytest.mark.parametrize("bins", [30, "tensorflow"])
 @pytest.mark.parametrize("dtype", [None, np.float32])
 def test_histograms_of_unusual_values(tmp_path, values, bins, dtype):
@@ -288,7 +306,9 @@ def test_several_images_become_one(tmp_path):
     assert pixels[0, 0] == 1 and pixels[0, 7] == 2 and pixels[6, 7] == 10 and pixels[0, 5] == 0
 
 
-@pytest.mark.parametrize(("shape", "axes"), [((2, 3), "CHW"), ((2, 3, 5), "HWC"), ((2, 3, 3), "HHC"), ((0, 3, 3), "HWC")])
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((2, 3), "CHW"), ((2, 3, 5), "HWC"), ((2, 3, 3), "HHC"), ((0, 3, 3), "HWC")]
+)
 def test_invalid_images_are_refused(tmp_path, shape, axes):
     with SummaryWriter(tmp_path) as writer, pytest.raises(ValueError, match="add_image: "):
         writer.add_image("i", np.zeros(shape), dataformats=axes)
@@ -350,7 +370,9 @@ def test_a_full_disk_leaves_complete_records_and_loses_none(tmp_path):
 
 
 def test_graph_follows_the_modules():
-    model = cg.nn.Sequential(cg.nn.Linear(4, 3), cg.nn.ReLU(inplace=True), cg.nn.Sequential(cg.nn.Dropout(0.5), cg.nn.Linear(3, 2)))
+    model = cg.nn.Sequential(
+        cg.nn.Linear(4, 3), cg.nn.ReLU(inplace=True), cg.nn.Sequential(cg.nn.Dropout(0.5), cg.nn.Linear(3, 2))
+    )
     before, state = cg.train.fingerprint(model), cg.get_rng_state()
     boxes = {box.name: box for box in trace_boxes(model, (np.ones((5, 4), np.float32),))}
     assert list(boxes) == [
@@ -365,7 +387,11 @@ def test_graph_follows_the_modules():
         "Sequential/Sequential[2]/Linear[1]/linear",
         "output",
     ]
-    assert boxes["Sequential/Linear[0]/linear"].inputs == ["input", "Sequential/Linear[0]/weight", "Sequential/Linear[0]/bias"]
+    assert boxes["Sequential/Linear[0]/linear"].inputs == [
+        "input",
+        "Sequential/Linear[0]/weight",
+        "Sequential/Linear[0]/bias",
+    ]
     assert boxes["Sequential/Linear[0]/weight"].shape == (3, 4) and boxes["output"].shape == (5, 2)
     assert boxes["output"].inputs == ["Sequential/Sequential[2]/Linear[1]/linear"]
     assert cg.train.fingerprint(model) == before and (cg.get_rng_state().array == state.array).all()
@@ -448,7 +474,9 @@ def test_callback_of_a_resumed_training_has_each_epoch_once(tmp_path, rows):
     for event in events(tmp_path / "tb"):
         if event[7]:
             seen = [epoch for epoch in seen if epoch < event[2][0]]
-        seen += [event[2][0] for content in event[5] for value in fields(content)[1] if b"epoch/loss" in fields(value)[1]]
+        seen += [
+            event[2][0] for content in event[5] for value in fields(content)[1] if b"epoch/loss" in fields(value)[1]
+        ]
     assert seen == [1, 2, 3, 4]
 
 
@@ -524,12 +552,17 @@ def board(tmp_path_factory):
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
 
     def ask(path, body=None):
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/data/{path}", body, {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/data/{path}", body, {"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.read()
 
     try:
-        wait_for(lambda: {"more", "."} <= set(json.loads(ask("runs"))) and b"exponential" in ask("plugin/histograms/tags"), process)
+        wait_for(
+            lambda: {"more", "."} <= set(json.loads(ask("runs"))) and b"exponential" in ask("plugin/histograms/tags"),
+            process,
+        )
         yield ask, trained, history
     finally:
         process.terminate()

@@ -39,16 +39,18 @@ def test_numpy_comparison_notices(row):
     level = kernels.cpu_level()
     assert_notices(
         broken_forward(row, sabotage.wrong_value),
-        test_ops.test_agrees_with_numpy, row, row.dtypes[0], level, None,
+        test_ops.test_agrees_with_numpy,
+        row,
+        row.dtypes[0],
+        level,
+        None,
     )
 
 
 @rows(with_torch)
 def test_pytorch_comparison_notices_a_wrong_value(row):
     pytest.importorskip("torch")
-    assert_notices(
-        broken_forward(row, sabotage.wrong_value), test_ops.test_agrees_with_pytorch, row, row.dtypes[0]
-    )
+    assert_notices(broken_forward(row, sabotage.wrong_value), test_ops.test_agrees_with_pytorch, row, row.dtypes[0])
 
 
 @rows([row for row in with_torch if row.differentiable])
@@ -70,7 +72,9 @@ def test_differences_notice_a_wrong_gradient(row):
 def test_comparison_with_the_rule_notices_a_wrong_definition(row):
     assert_notices(
         sabotage.broken_field("definition_rule", sabotage.wrong_value),
-        test_double_backward.test_a_definition_gives_what_the_gradient_rule_gives, row, row.dtypes[0],
+        test_double_backward.test_a_definition_gives_what_the_gradient_rule_gives,
+        row,
+        row.dtypes[0],
     )
 
 
@@ -78,7 +82,8 @@ def test_comparison_with_the_rule_notices_a_wrong_definition(row):
 def test_second_differences_notice_a_wrong_definition(row):
     assert_notices(
         sabotage.broken_field("definition_rule", curved),
-        test_double_backward.test_second_derivatives_agree_with_finite_differences, row,
+        test_double_backward.test_second_derivatives_agree_with_finite_differences,
+        row,
     )
 
 
@@ -94,7 +99,9 @@ def curved(function, *args):
 def test_layout_comparison_notices(row):
     assert_notices(
         broken_forward(row, sabotage.wrong_in_other_layouts),
-        test_ops.test_any_memory_layout, row, "every other element",
+        test_ops.test_any_memory_layout,
+        row,
+        "every other element",
     )
 
 
@@ -104,7 +111,10 @@ def test_thread_comparison_notices(row):
     try:
         assert_notices(
             broken_forward(row, sabotage.wrong_with_threads),
-            test_ops.test_same_bits_at_every_thread_count, row, row.dtypes[0], None,
+            test_ops.test_same_bits_at_every_thread_count,
+            row,
+            row.dtypes[0],
+            None,
         )
     finally:
         kernels.set_num_threads(before)
@@ -112,9 +122,7 @@ def test_thread_comparison_notices(row):
 
 @rows(copying)
 def test_input_check_notices(row):
-    assert_notices(
-        broken_forward(row, sabotage.writes_its_input), test_ops.test_inputs_are_left_alone, row
-    )
+    assert_notices(broken_forward(row, sabotage.writes_its_input), test_ops.test_inputs_are_left_alone, row)
 
 
 @rows([row for row in with_reference if row.kernels])
@@ -122,7 +130,11 @@ def test_numpy_comparison_notices_a_broken_kernel(row):
     """The same with broken wrappers: the compared value comes from a kernel."""
     assert_notices(
         sabotage.broken_kernels(sabotage.wrong_value, FORWARD),
-        test_ops.test_agrees_with_numpy, row, row.dtypes[0], kernels.cpu_level(), None,
+        test_ops.test_agrees_with_numpy,
+        row,
+        row.dtypes[0],
+        kernels.cpu_level(),
+        None,
     )
 
 
@@ -132,5 +144,6 @@ def test_differences_notice_a_broken_kernel(row):
     backward = any(sabotage.is_backward(name) for name in row.kernels)
     assert_notices(
         sabotage.broken_kernels(sabotage.wrong_value, BACKWARD if backward else FORWARD),
-        test_ops.test_gradient_agrees_with_differences, row,
+        test_ops.test_gradient_agrees_with_differences,
+        row,
     )

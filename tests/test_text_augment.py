@@ -109,7 +109,9 @@ def test_a_custom_padding_token():
 
 def test_in_a_loader():
     rows = as_array(LISTS)
-    loader = DataLoader(cg.data.TensorDataset(rows, np.arange(7)), 3, transform=augment.Compose(list(TRANSFORMS.values())))
+    loader = DataLoader(
+        cg.data.TensorDataset(rows, np.arange(7)), 3, transform=augment.Compose(list(TRANSFORMS.values()))
+    )
     batches = list(loader)
     assert [len(y.array) for _, y in batches] == [3, 3, 1]
 

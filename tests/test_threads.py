@@ -74,7 +74,9 @@ def test_flushed_subnormals_of_the_caller_reach_every_share():
         kernels.set_num_threads(before)
     for mode, value in (("usual", x), ("flushed", 0 * x), ("usual again", x)):
         for count in (4, 1):
-            np.testing.assert_array_equal(results[mode, count].view(np.uint32), value.view(np.uint32), f"{mode}, {count} threads")
+            np.testing.assert_array_equal(
+                results[mode, count].view(np.uint32), value.view(np.uint32), f"{mode}, {count} threads"
+            )
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

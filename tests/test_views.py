@@ -131,7 +131,9 @@ def test_a_write_through_any_view_reaches_the_base_with_pytorchs_gradient(case):
         assume("modified by an inplace operation" not in str(error))  # of tanh_, whose output we copy in time
         raise
     got = outcome(cg, shape, chain, others, writes, base_kind)
-    what = f"{base_kind} {shape}{''.join(name for name, _ in chain)}, {writes}; other{''.join(name for name, _ in others)}"
+    what = (
+        f"{base_kind} {shape}{''.join(name for name, _ in chain)}, {writes}; other{''.join(name for name, _ in others)}"
+    )
     for name, array in wanted[0].items():
         np.testing.assert_allclose(got[0][name], array, rtol=1e-12, err_msg=f"{what}: {name}")
     for name, grad in wanted[1].items():
@@ -144,7 +146,11 @@ def test_a_write_through_any_view_reaches_the_base_with_pytorchs_gradient(case):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(0, 3), max_size=4).flatmap(lambda shape: st.tuples(st.just(tuple(shape)), basic_indices(tuple(shape)))))
+@given(
+    st.lists(st.integers(0, 3), max_size=4).flatmap(
+        lambda shape: st.tuples(st.just(tuple(shape)), basic_indices(tuple(shape)))
+    )
+)
 def test_every_basic_index_is_a_view_that_shares_its_version(case):
     shape, key = case
     x = cg.zeros(*shape)
@@ -261,7 +267,9 @@ def test_writes_through_views_in_a_recorded_step():
     assert outcome(cg.compile) == outcome(lambda step: step)
 
 
-@pytest.mark.parametrize("key", [slice(None, None, -1), slice(2, 0, -2), (0, slice(None, None, -1)), slice(None, None, 0)])
+@pytest.mark.parametrize(
+    "key", [slice(None, None, -1), slice(2, 0, -2), (0, slice(None, None, -1)), slice(None, None, 0)]
+)
 def test_slices_of_negative_step_are_refused(key):
     for library in (torch, cg):
         x = library.zeros(3, 3)
@@ -323,14 +331,29 @@ def test_a_result_shares_memory_exactly_where_pytorchs_does(expression, dtype):
         assert len(shares) < 2 or shares[cg] == shares[torch], f"{expression} of shape {shape}: {shares}"
 
 
-@pytest.mark.parametrize("expression", ["x.softmax({})", "x.log_softmax({})", "x.cumsum({})", "x.flip({})", "x.sum({})"])
+@pytest.mark.parametrize(
+    "expression", ["x.softmax({})", "x.log_softmax({})", "x.cumsum({})", "x.flip({})", "x.sum({})"]
+)
 def test_a_result_is_contiguous_where_pytorchs_is(expression):
     for dim in range(3):
         ours, theirs = (eval(expression.format(dim), {"x": T.from_numpy(np.ones((2, 3, 4)))}) for T in (cg, torch))
         assert ours.stride() == theirs.stride()
 
 
-@pytest.mark.parametrize("op", ["y *= p", "y += p", "y.sub_(p)", "y.div_(p)", "y.pow_(p)", "y.lerp_(p, 0.5)", "y[:] = p", "y[0] = p", "y.copy_(p)"])
+@pytest.mark.parametrize(
+    "op",
+    [
+        "y *= p",
+        "y += p",
+        "y.sub_(p)",
+        "y.div_(p)",
+        "y.pow_(p)",
+        "y.lerp_(p, 0.5)",
+        "y[:] = p",
+        "y[0] = p",
+        "y.copy_(p)",
+    ],
+)
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1), (1, 1, 3), (3, 3)])
 def test_an_operand_of_another_dtype_or_more_dimensions_gets_its_gradient(op, shape):
     """The result is stored in float32, the gradient of p is float64."""

@@ -37,7 +37,9 @@ def inspected(folder):
     """The records of the only run in a folder."""
     (path,) = folder.glob("wandb/*run-*/run-*.wandb")
     program = os.path.join(os.path.dirname(sys.executable), "wandb")
-    done = subprocess.run([program, "leet", "inspect", "--json", path], capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run(
+        [program, "leet", "inspect", "--json", path], capture_output=True, text=True, timeout=300, check=True
+    )
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -51,7 +53,9 @@ def test_an_offline_run_is_read_back(tmp_path):
     records = inspected(tmp_path)
     rows = history_of(records)
     epochs = [row for row in rows if "val_loss" in row]
-    assert [(row["epoch"], row["val_loss"]) for row in epochs] == [(i + 1, v) for i, v in enumerate(history["val_loss"])]
+    assert [(row["epoch"], row["val_loss"]) for row in epochs] == [
+        (i + 1, v) for i, v in enumerate(history["val_loss"])
+    ]
     assert [row["step"] for row in rows if "batch/loss" in row] == [4, 8, 12, 16, 20, 24]
     (run,) = [record["run"] for record in records if record["type"] == "run"]
     assert run["project"] == "project" and run["display_name"] == "first" and run["run_id"] == callback.run_id

@@ -175,6 +175,8 @@ def ops_stub(module: Module) -> str | None:
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 lines += value_stub(module, target, node.value)
+        elif isinstance(node, ast.AnnAssign):
+            lines.append(ast.AnnAssign(node.target, node.annotation, None, 1))
     return render(module, lines, [module])
 
 

@@ -57,11 +57,17 @@ def in_place(op: Any) -> Method:
 # Functions that are methods under the same name
 METHODS = """
 softmax log_softmax maximum minimum isnan isinf isfinite allclose isclose equal
-sum mean prod var std amax amin argmax argmin all any count_nonzero norm logsumexp max min
+sum mean prod var std amax amin argmax argmin all any count_nonzero norm max min
 matmul mm mv bmm dot outer
 squeeze unsqueeze transpose swapaxes t roll diagonal repeat_interleave diag clone flatten unflatten movedim
 split chunk narrow select unbind broadcast_to numel
 gather index_select masked_select argsort sort topk take_along_dim
+logsumexp logaddexp logaddexp2 gcd lcm frexp isneginf isposinf isreal positive rsub signbit
+nonzero argwhere unique unique_consecutive bincount histc histogram
+cdist corrcoef cov cross dist inner kron trace vdot ger
+diag_embed diagflat dsplit fliplr flipud hsplit moveaxis ravel rot90 split_with_sizes swapdims tensor_split vsplit
+aminmax cummax cummin diff kthvalue logcumsumexp median mode msort nanmean nanmedian nanquantile nansum quantile
+diagonal_scatter select_scatter slice_scatter take
 """
 
 # Functions that are methods in two forms: ``add``, and ``add_``, which writes the result into the tensor
@@ -73,6 +79,9 @@ eq ne lt le gt ge logical_not logical_and logical_or logical_xor bitwise_and bit
 cumsum cumprod tril triu scatter scatter_add masked_fill
 absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh negative fix
 not_equal less less_equal greater greater_equal
+copysign heaviside hypot nextafter xlogy addcdiv addcmul clamp_max clamp_min deg2rad float_power ldexp logit rad2deg sgn
+sinc addbmm addmm addmv addr baddbmm renorm
+index_add index_copy index_fill index_put index_reduce masked_scatter put scatter_reduce
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
@@ -497,59 +497,6 @@ class Tensor(TensorMethods):
     def contiguous(self) -> Tensor:
         """Return the tensor itself if its elements are in C order, else a copy that has them in C order."""
         return self if self.array.flags.c_contiguous else shape_ops.clone(self)
-
-    # Indices
-
-    @overload
-    def nonzero(self, as_tuple: Literal[False] = False) -> Tensor: ...
-    @overload
-    def nonzero(self, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
-    def nonzero(self, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
-        """Return the indices of all elements that are not zero.
-
-        Args:
-            as_tuple: whether to return one 1-D tensor for each dimension, or else a matrix with a row for each element.
-        """
-        recording.reading("nonzero")
-        indices = np.nonzero(self.array) if self.array.ndim else np.nonzero(self.array.reshape(1))
-        if as_tuple:
-            return tuple([Tensor(i) for i in indices])
-        return Tensor(np.stack(indices, 1) if self.array.ndim else np.zeros((len(indices[0]), 0), np.int64))
-
-    @overload
-    def unique(
-        self, sorted: bool = True, return_inverse: Literal[False] = False, return_counts: Literal[False] = False
-    ) -> Tensor: ...
-    @overload
-    def unique(
-        self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False
-    ) -> Tensor | tuple[Tensor, ...]: ...
-    def unique(
-        self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False
-    ) -> Tensor | tuple[Tensor, ...]:
-        """Return the distinct elements, in order.
-
-        Args:
-            sorted: accepted for compatibility; the elements are always sorted.
-            return_inverse: whether to return the index of each element among the distinct ones, too.
-            return_counts: whether to return how often each occurs, too.
-        """
-        recording.reading("unique")
-        results: Any = np.unique(self.array, False, return_inverse, return_counts)  # type: ignore[call-overload]
-        return tuple([Tensor(r) for r in results]) if isinstance(results, tuple) else Tensor(results)
-
-    @checked
-    def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-        """Count how often each of 0, 1, … occurs in a 1-D tensor.
-
-        Args:
-            weights: the amount that each element adds to its count, by default 1.
-            minlength: the smallest number of counts to return.
-        """
-        recording.reading("bincount")
-        if self.array.ndim != 1 or self.array.dtype.kind not in "iu" or (self.array < 0).any():
-            raise RuntimeError("bincount: expected a 1-D tensor of integers, none of them negative")
-        return Tensor(np.bincount(self.array, None if weights is None else weights.numpy(), minlength))
 
     # Filling
 

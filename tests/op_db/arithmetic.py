@@ -58,7 +58,9 @@ def truths(rng, dtype):
     yield Sample(np.asarray(rng.random((3, 4)) < 0.5))
 
 
-MASKED = (Bad(lambda cg: cg.where(cg.ones(2), cg.ones(2), 0.0), TypeError, "where: condition must be a tensor of booleans"),)
+MASKED = (
+    Bad(lambda cg: cg.where(cg.ones(2), cg.ones(2), 0.0), TypeError, "where: condition must be a tensor of booleans"),
+)
 
 ROWS = [
     kernel_row("add"), kernel_row("sub"), kernel_row("mul"), kernel_row("div"),

@@ -27,7 +27,14 @@ def over_axes(draw=signed, several=True, empty=True, large=True, scalar=True):
         if scalar:
             yield Sample(draw(rng, (), dtype), dim=0)
         if large:
-            for shape, dim in [((70001,), 0), ((2, 4097), 1), ((4097, 2), 0), ((3, 65, 300), 1), ((300, 65), -1), ((9, 63), 1)]:
+            for shape, dim in [
+                ((70001,), 0),
+                ((2, 4097), 1),
+                ((4097, 2), 0),
+                ((3, 65, 300), 1),
+                ((300, 65), -1),
+                ((9, 63), 1),
+            ]:
                 yield Sample(draw(rng, shape, dtype), dim=dim)
         if empty:
             yield Sample(draw(rng, (0, 3), dtype), dim=0)
@@ -120,4 +127,3 @@ ROWS = [
     same("count_nonzero", lambda library, x: library.count_nonzero(x > 0, dim=1), lambda rng, dtype: iter([Sample(signed(rng, SHAPE, dtype))]), differentiable=False),
     same("sum_of_integers", lambda library, x: (x > 0).sum(1), lambda rng, dtype: iter([Sample(signed(rng, SHAPE, dtype))]), differentiable=False),
 ]  # fmt: skip
-

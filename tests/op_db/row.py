@@ -24,7 +24,10 @@ class Sample:
 
     def __repr__(self) -> str:
         show = [f"{x.dtype}{list(x.shape)}" if isinstance(x, np.ndarray) else repr(x) for x in self.args]
-        show += [f"{k}={v.dtype}{list(v.shape)}" if isinstance(v, np.ndarray) else f"{k}={v!r}" for k, v in self.kwargs.items()]
+        show += [
+            f"{k}={v.dtype}{list(v.shape)}" if isinstance(v, np.ndarray) else f"{k}={v!r}"
+            for k, v in self.kwargs.items()
+        ]
         return f"Sample({', '.join(show)})"
 
 

@@ -364,10 +364,16 @@ class Op:
         if self.inputs >= 0 and len(args) != self.inputs:
             if self.by_position and not options and self.inputs < len(args) <= len(self.names):
                 args, rest = args[: self.inputs], args[self.inputs :]
+            elif options and not set(options).issubset(self.names):
+                return call_otherwise(self, self.names, args, options)
             else:
                 args, options = arrange(self, args, options)
         try:
             return apply(self, args, rest, options)
+        except TypeError:
+            if options and (self.inputs >= 0 or "out" in options) and not set(options).issubset(self.names):
+                return call_otherwise(self, self.names, args, options)
+            raise
         except AttributeError as error:  # an operand that is not a tensor, where the op needs one
             if not self.forward.__module__.startswith("cygrad."):
                 raise  # the op of a user, who wants to see it
@@ -440,6 +446,49 @@ def arrange(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[tup
             raise TypeError(f"{op.name}: argument {name!r} is missing")
         tensors.append(given.pop(name, None))
     return tuple(tensors), given
+
+
+OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim", "unbiased": "correction"}
+OTHER_NAMES |= {"x": "input", "a": "input", "x1": "input", "x2": "other"}
+
+
+def call_otherwise(function: Any, names: Sequence[str], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """The call of a function with parameters of these names, where some options have NumPy's names for them, as in
+    PyTorch, or one is ``out``, which receives the result."""
+    given = {}
+    for name, value in options.items():
+        known = name if name in names or name == "out" else OTHER_NAMES.get(name, name)
+        if (known not in names and known != "out") or known in given:
+            raise TypeError(f"{function.__name__}: unknown argument {name!r}; the arguments are {', '.join(names)}")
+        given[known] = value
+    out = given.pop("out", None)
+    result = function(*args, **given)
+    return result if out is None else write_out(function.__name__, result, out)
+
+
+CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2}  # what a tensor holds never becomes one of a lower category
+
+
+def write_out(op: str, result: Any, out: Any) -> Any:
+    """Write a result, or each of several, into the memory of the tensor `out`, which is resized to fit and returned."""
+    if not isinstance(result, Value):
+        if not isinstance(out, (tuple, list)) or len(out) != len(result):
+            raise TypeError(f"{op}: out must be a tuple of {len(result)} tensors")
+        for part, target in zip(result, out):
+            write_out(op, part, target)
+        return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
+    if not isinstance(out, Value):
+        raise TypeError(f"{op}: out must be a tensor, got {type(out).__name__}")
+    if _mode.enabled and (result.requires_grad or out.requires_grad):
+        raise RuntimeError(f"{op}: out= does not support gradients, but one of the arguments requires one")
+    source, target = result.array, out.array
+    if CATEGORIES[source.dtype.kind] > CATEGORIES[target.dtype.kind]:
+        raise RuntimeError(f"{op}: a {source.dtype} result can't be stored in a {target.dtype} tensor")
+    if source.shape != target.shape:
+        out.array = target = np.empty(source.shape, target.dtype)
+    recording.overwrite(target, source)
+    out.version.value += 1
+    return out
 
 
 def op(forward: Forward) -> Op:

@@ -1,5 +1,6 @@
 """Other names of functions, as PyTorch has them."""
 
+from cygrad.functions import products, shapes
 from cygrad.ops import arithmetic, compare, pointwise
 
 __all__ = [
@@ -12,12 +13,15 @@ __all__ = [
     "arctan2",
     "arctanh",
     "fix",
+    "ger",
     "greater",
     "greater_equal",
     "less",
     "less_equal",
+    "moveaxis",
     "negative",
     "not_equal",
+    "swapdims",
 ]
 
 absolute = pointwise.abs
@@ -35,3 +39,6 @@ less = compare.lt
 less_equal = compare.le
 greater = compare.gt
 greater_equal = compare.ge
+ger = products.outer
+moveaxis = shapes.movedim
+swapdims = shapes.transpose

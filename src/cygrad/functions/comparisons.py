@@ -6,7 +6,7 @@ import numpy as np
 
 from cygrad._typing import Tensor
 from cygrad.autograd import engine, recording
-from cygrad.functions._calls import requires_tensor
+from cygrad.autograd.calls import requires_tensor
 
 __all__ = ["allclose", "equal", "isclose", "numel"]
 

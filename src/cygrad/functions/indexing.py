@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cygrad._typing import Tensor
-from cygrad.functions._calls import requires_tensor
+from cygrad.autograd.calls import requires_tensor
 from cygrad.ops import index as index_ops
 from cygrad.ops.axes import axis_and_size, checked_axis
 

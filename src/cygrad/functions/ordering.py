@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, overload
 
 from cygrad._typing import Tensor
 from cygrad.autograd import Value
-from cygrad.functions._calls import requires_tensor
+from cygrad.autograd.calls import requires_tensor
 from cygrad.ops import arithmetic, reduce
 from cygrad.ops import index as index_ops
 

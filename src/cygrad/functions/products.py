@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cygrad._typing import Tensor
-from cygrad.functions._calls import requires_tensor
+from cygrad.autograd.calls import requires_tensor
 from cygrad.ops import linear, shape
 
 __all__ = ["bmm", "dot", "mm", "mv", "outer"]

@@ -1,5 +1,12 @@
 """The functions that few programs need: imported when the first of them is used."""
 
+from cygrad.functions.algebra import *
 from cygrad.functions.aliases import *
+from cygrad.functions.counting import *
+from cygrad.functions.elementwise import *
+from cygrad.functions.parts import *
+from cygrad.functions.sums import *
+from cygrad.functions.writes import *
+from cygrad.ops.binary import *
 
 __all__ = [n for n, v in globals().items() if n[0] != "_" and callable(v)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from cygrad._typing import Tensor
 from cygrad.autograd import Value
-from cygrad.functions._calls import requires_tensor
+from cygrad.autograd.calls import requires_tensor
 from cygrad.functions.indexing import narrow
 from cygrad.ops import shape
 from cygrad.ops.axes import axis_and_size, checked_axis

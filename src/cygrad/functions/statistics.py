@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cygrad._typing import Dim, Tensor
-from cygrad.functions._calls import requires_tensor
+from cygrad.autograd.calls import requires_tensor
 from cygrad.ops import reduce
 
 __all__ = ["std_mean", "var_mean"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import string
 from typing import Any
 
 from cygrad._typing import Tensor
@@ -12,7 +12,7 @@ from cygrad.autograd import Value
 __all__ = ["einsum"]
 
 
-def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
+def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     """Sum products over named indices, as NumPy's and PyTorch's einsum.
 
     Each pair of operands becomes one batched matrix product.
@@ -21,7 +21,8 @@ def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
         equation: a term of letters per operand, separated by commas, then "->" and the letters of the result, as in
             "bij,bjk->bik". Letters that the result lacks are summed over; "..." stands for further dimensions. Without
             "->" the result has, in alphabetical order, the letters that occur once.
-        operands: tensors, or one list of tensors.
+        operands: tensors, or one list of tensors. Or, without an equation, tensors that each precede a list of numbers
+            in place of letters, and perhaps a last list for the result.
 
     Raises:
         TypeError: if an operand is not a tensor.
@@ -30,6 +31,8 @@ def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
     >>> cg.einsum("ij,kj->ik", cg.ones(2, 3), cg.ones(4, 3)).shape
     (2, 4)
     """
+    if isinstance(equation, Value):
+        equation, operands = from_sublists((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not isinstance(equation, str) or not operands or not all([isinstance(x, Value) for x in operands]):
@@ -44,6 +47,16 @@ def einsum(equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
         result, letters = contract(result, letters, other, other_letters, rest)
     result, letters = sum_out(result, letters, set(output))
     return result.permute([letters.index(c) for c in output]) if letters != output else result
+
+
+def from_sublists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The equation and the operands of a call with lists of numbers."""
+    letters = string.ascii_letters
+    terms = ["".join(["..." if n is Ellipsis else letters[n] for n in numbers]) for numbers in args[1::2]]
+    if len(args) % 2:
+        terms.append("".join(["..." if n is Ellipsis else letters[n] for n in args[-1]]))
+        return f"{','.join(terms[:-1])}->{terms[-1]}", args[:-1:2]
+    return ",".join(terms), args[::2]
 
 
 def parse_einsum(equation: str, operands: tuple[Any, ...]) -> tuple[list[list[str]], list[str]]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from cygrad._arguments import checked
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
 from cygrad.autograd.arrays import add_at
+from cygrad.autograd.calls import function
 from cygrad.ops.axes import checked_axis
 from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
 from cygrad.ops.definition import constant, fitted
@@ -380,7 +380,7 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
     )
 
 
-@checked
+@function
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """Return the elements where mask is true, as a 1-D tensor.
 

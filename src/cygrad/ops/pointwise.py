@@ -68,13 +68,15 @@ def as_float(x: Array) -> Array:
 
 
 def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Slope) -> Op:
-    """An op on one tensor of floats, from a NumPy function and its derivative."""
+    """An op on one tensor of floats, from a NumPy function and its derivative. What the derivative calls _ is not
+    saved, and may be changed in place."""
+    reads_x, reads_y = [n != "_" for n in slope.__code__.co_varnames[1:3]]
 
     def forward(ctx: Node, input: Array) -> Array:
         x = as_float(input)
         with np.errstate(all="ignore"):
             y = np.asarray(function(x), x.dtype)
-        ctx.save(x, y)
+        ctx.save(x if reads_x else None, y if reads_y else None)
         return y
 
     forward.__name__, forward.__doc__, forward.__module__ = name, documentation(formula, FLOATS), __name__
@@ -89,59 +91,57 @@ def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Sl
     @result.definition
     def _(ctx: Node, dy: Tensor) -> Tensor:
         x, y = ctx.saved
-        return dy * slope(sys.modules[__name__], ctx.input(0, x), ctx.output(y))
+        return dy * slope(sys.modules[__name__], ctx.input(0, x) if reads_x else x, ctx.output(y) if reads_y else y)
 
     return result
 
 
-sqrt = unary("sqrt", "Return the square root: y = √x, NaN below 0.", np.sqrt, lambda f, x, y: 0.5 / y)
+sqrt = unary("sqrt", "Return the square root: y = √x, NaN below 0.", np.sqrt, lambda f, _, y: 0.5 / y)
 rsqrt = unary(
     "rsqrt",
     "Return the reciprocal of the square root: y = 1/√x.",
     lambda x: 1 / np.sqrt(x),
-    lambda f, x, y: -0.5 * y * y * y,
+    lambda f, _, y: -0.5 * y * y * y,
 )
-square = unary("square", "Return the square: y = x².", np.square, lambda f, x, y: 2 * x)
-reciprocal = unary("reciprocal", "Return the reciprocal: y = 1/x.", np.reciprocal, lambda f, x, y: -y * y)
-exp2 = unary("exp2", "Return the power of two: y = 2ˣ.", np.exp2, lambda f, x, y: y * math.log(2))
-expm1 = unary(
-    "expm1", "Return the exponential minus 1, accurate near 0: y = eˣ − 1.", np.expm1, lambda f, x, y: f.exp(x)
-)
+square = unary("square", "Return the square: y = x².", np.square, lambda f, x, _: 2 * x)
+reciprocal = unary("reciprocal", "Return the reciprocal: y = 1/x.", np.reciprocal, lambda f, _, y: -y * y)
+exp2 = unary("exp2", "Return the power of two: y = 2ˣ.", np.exp2, lambda f, _, y: y * math.log(2))
+expm1 = unary("expm1", "Return the exponential minus 1, accurate near 0: y = eˣ − 1.", np.expm1, lambda f, _, y: y + 1)
 log1p = unary(
-    "log1p", "Return the logarithm of 1 + x, accurate near 0: y = log(1 + x).", np.log1p, lambda f, x, y: 1 / (1 + x)
+    "log1p", "Return the logarithm of 1 + x, accurate near 0: y = log(1 + x).", np.log1p, lambda f, x, _: 1 / (1 + x)
 )
-log2 = unary("log2", "Return the logarithm to base 2: y = log₂ x.", np.log2, lambda f, x, y: 1 / (x * math.log(2)))
+log2 = unary("log2", "Return the logarithm to base 2: y = log₂ x.", np.log2, lambda f, x, _: 1 / (x * math.log(2)))
 log10 = unary(
     "log10",
     "Return the logarithm to base 10: y = log₁₀ x.",
     np.log10,
-    lambda f, x, y: 1 / (x * math.log(10)),
+    lambda f, x, _: 1 / (x * math.log(10)),
 )
 softsign = unary(
-    "softsign", "Return x/(1 + |x|).", lambda x: x / (1 + np.abs(x)), lambda f, x, y: f.square(1 / (1 + f.abs(x)))
+    "softsign", "Return x/(1 + |x|).", lambda x: x / (1 + np.abs(x)), lambda f, x, _: f.square(1 / (1 + f.abs(x)))
 )
-sin = unary("sin", "Return the sine of x, in radians.", np.sin, lambda f, x, y: f.cos(x))
-cos = unary("cos", "Return the cosine of x, in radians.", np.cos, lambda f, x, y: -f.sin(x))
-tan = unary("tan", "Return the tangent of x, in radians.", np.tan, lambda f, x, y: 1 + y * y)
+sin = unary("sin", "Return the sine of x, in radians.", np.sin, lambda f, x, _: f.cos(x))
+cos = unary("cos", "Return the cosine of x, in radians.", np.cos, lambda f, x, _: -f.sin(x))
+tan = unary("tan", "Return the tangent of x, in radians.", np.tan, lambda f, _, y: 1 + y * y)
 asin = unary(
-    "asin", "Return the arcsine of x, in radians from −π/2 to π/2.", np.arcsin, lambda f, x, y: 1 / f.sqrt(1 - x * x)
+    "asin", "Return the arcsine of x, in radians from −π/2 to π/2.", np.arcsin, lambda f, x, _: 1 / f.sqrt(1 - x * x)
 )
 acos = unary(
-    "acos", "Return the arccosine of x, in radians from 0 to π.", np.arccos, lambda f, x, y: -1 / f.sqrt(1 - x * x)
+    "acos", "Return the arccosine of x, in radians from 0 to π.", np.arccos, lambda f, x, _: -1 / f.sqrt(1 - x * x)
 )
 atan = unary(
-    "atan", "Return the arctangent of x, in radians from −π/2 to π/2.", np.arctan, lambda f, x, y: 1 / (1 + x * x)
+    "atan", "Return the arctangent of x, in radians from −π/2 to π/2.", np.arctan, lambda f, x, _: 1 / (1 + x * x)
 )
-sinh = unary("sinh", "Return the hyperbolic sine: y = (eˣ − e⁻ˣ)/2.", np.sinh, lambda f, x, y: f.cosh(x))
-cosh = unary("cosh", "Return the hyperbolic cosine: y = (eˣ + e⁻ˣ)/2.", np.cosh, lambda f, x, y: f.sinh(x))
-asinh = unary("asinh", "Return the inverse hyperbolic sine of x.", np.arcsinh, lambda f, x, y: 1 / f.sqrt(x * x + 1))
+sinh = unary("sinh", "Return the hyperbolic sine: y = (eˣ − e⁻ˣ)/2.", np.sinh, lambda f, x, _: f.cosh(x))
+cosh = unary("cosh", "Return the hyperbolic cosine: y = (eˣ + e⁻ˣ)/2.", np.cosh, lambda f, x, _: f.sinh(x))
+asinh = unary("asinh", "Return the inverse hyperbolic sine of x.", np.arcsinh, lambda f, x, _: 1 / f.sqrt(x * x + 1))
 acosh = unary(
     "acosh",
     "Return the inverse hyperbolic cosine of x, NaN below 1.",
     np.arccosh,
-    lambda f, x, y: 1 / f.sqrt(x * x - 1),
+    lambda f, x, _: 1 / f.sqrt(x * x - 1),
 )
-atanh = unary("atanh", "Return the inverse hyperbolic tangent of x.", np.arctanh, lambda f, x, y: 1 / (1 - x * x))
+atanh = unary("atanh", "Return the inverse hyperbolic tangent of x.", np.arctanh, lambda f, x, _: 1 / (1 - x * x))
 
 
 @op

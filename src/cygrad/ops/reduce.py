@@ -322,8 +322,11 @@ def variance(
     """(variance, x − mean, axes, n − correction)"""
     if not is_real(x):
         raise RuntimeError(f"{name}: input must hold floats, got {x.dtype}")
+    if isinstance(dim, bool):  # std(False): unbiased, as PyTorch once named it
+        dim, correction = None, dim
     axes = checked_axes(name, dim, x.ndim)
     n = reduced_size(x.shape, axes)
+    correction = 1 if correction is None else correction
     count = max(n - correction, 0)
     with np.errstate(all="ignore"):
         centered = kernels.sub(x, total(x, axes, True, 1 / n if n else np.nan))
@@ -574,7 +577,9 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
 def along(name: str, doc: str, function: Any) -> Op:
     """An op along one dimension that gives integers or booleans, and has no gradient."""
 
-    def forward(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = False) -> Array:
+    def forward(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
+        if isinstance(dim, (tuple, list)) and not name.startswith("arg"):
+            return np.asarray(function(input, axis=checked_axes(name, dim, input.ndim), keepdims=keepdim))
         axis = None if dim is None else checked_axis(name, dim, input.ndim)
         if input.ndim == 0:
             return np.asarray(function(input.reshape(1), axis=0))
@@ -583,6 +588,8 @@ def along(name: str, doc: str, function: Any) -> Op:
         if axis is None and input.size == 0 and name.startswith("arg"):
             raise IndexError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
         y = np.asarray(function(input, axis=axis))
+        if keepdim and axis is None:
+            return y.reshape((1,) * input.ndim)
         return np.expand_dims(y, axis) if keepdim and axis is not None else y
 
     forward.__name__, forward.__module__ = name, __name__

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._arguments import checked
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, Value, op
 from cygrad.autograd.arrays import add_at
+from cygrad.autograd.calls import function
 from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
 from cygrad.ops.definition import constant, fitted, self_adjoint
@@ -189,6 +189,7 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, ...]:
     return tuple(results)
 
 
+@function
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Concatenate tensors along a dimension. Empty 1-D tensors are skipped, as in PyTorch.
 
@@ -216,6 +217,7 @@ def checked_tensors(name: str, tensors: Iterable[Any]) -> list[Any]:
     return found
 
 
+@function
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Stack tensors along a new dimension.
 
@@ -495,7 +497,7 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
     return matrices.movedim((-2, -1), (first, second))
 
 
-@checked
+@function
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return a copy of the diagonal of a matrix, or the matrix with a given diagonal.
 

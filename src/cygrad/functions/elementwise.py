@@ -1,0 +1,137 @@
+"""Elementwise functions that are compositions of others."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cygrad._typing import Operand, Tensor
+from cygrad.autograd import Value, engine, recording
+from cygrad.autograd.calls import function, requires_tensor
+from cygrad.ops import arithmetic, compare, pointwise
+
+__all__ = [
+    "addcdiv", "addcmul", "clamp_max", "clamp_min", "deg2rad", "float_power", "frexp", "isneginf", "isposinf", "isreal",
+    "ldexp", "logit", "positive", "rad2deg", "rsub", "sgn", "signbit", "sinc",
+]  # fmt: skip
+
+
+@requires_tensor
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """Return input + value·tensor1·tensor2."""
+    product = tensor1 * tensor2
+    return input + (product if value == 1 else product * value)
+
+
+@requires_tensor
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """Return input + value·tensor1/tensor2."""
+    if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
+        raise RuntimeError("addcdiv: integers can't be divided, use div with a rounding_mode")
+    return input + (tensor1 if value == 1 else tensor1 * value) / tensor2
+
+
+@requires_tensor
+def clamp_min(input: Tensor, min: Operand) -> Tensor:
+    """Return the larger of each element and `min`."""
+    return arithmetic.clamp(input, min)
+
+
+@requires_tensor
+def clamp_max(input: Tensor, max: Operand) -> Tensor:
+    """Return the smaller of each element and `max`."""
+    return arithmetic.clamp(input, None, max)
+
+
+@requires_tensor
+def deg2rad(input: Tensor) -> Tensor:
+    """Convert degrees to radians."""
+    return input * (math.pi / 180)
+
+
+@requires_tensor
+def rad2deg(input: Tensor) -> Tensor:
+    """Convert radians to degrees."""
+    return input * (180 / math.pi)
+
+
+@function
+def float_power(input: Operand, exponent: Operand) -> Tensor:
+    """Raise to a power in float64."""
+    base: Any = input.double() if isinstance(input, Value) else input
+    return arithmetic.pow(base, exponent.double() if isinstance(exponent, Value) else exponent)
+
+
+@requires_tensor
+def frexp(input: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (mantissa, exponent): input = mantissa·2^exponent with a mantissa in ±[0.5, 1)."""
+    exponent = engine.wrap(recording.produced(lambda x: np.frexp(x)[1].astype(np.int32), input.array))
+    return input * (-exponent.to(input.dtype)).exp2(), exponent
+
+
+@requires_tensor
+def isposinf(input: Tensor) -> Tensor:
+    """Return elementwise whether x is ∞."""
+    return compare.eq(input, math.inf)
+
+
+@requires_tensor
+def isneginf(input: Tensor) -> Tensor:
+    """Return elementwise whether x is −∞."""
+    return compare.eq(input, -math.inf)
+
+
+@requires_tensor
+def isreal(input: Tensor) -> Tensor:
+    """Return elementwise whether x is real: always true."""
+    return compare.logical_or(input, True)
+
+
+@requires_tensor
+def ldexp(input: Tensor, other: Operand) -> Tensor:
+    """Return input·2^other."""
+    return input * arithmetic.pow(2.0, other * 1.0 if isinstance(other, Value) else other)
+
+
+@requires_tensor
+def logit(input: Tensor, eps: float | None = None) -> Tensor:
+    """Return log(x/(1 − x)), with x limited to [eps, 1 − eps]."""
+    x = input if input.is_floating_point() else input.float()
+    x = x if eps is None else x.clamp(eps, 1 - eps)
+    return (x / (1 - x)).log()
+
+
+@requires_tensor
+def positive(input: Tensor) -> Tensor:
+    """Return the tensor itself."""
+    if input.dtype.kind == "b":
+        raise RuntimeError("positive: booleans have no sign")
+    return input
+
+
+@requires_tensor
+def rsub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
+    """Return other − alpha·input."""
+    return arithmetic.sub(other, input, alpha=alpha)
+
+
+@requires_tensor
+def sgn(input: Tensor) -> Tensor:
+    """Return the sign, as :func:`cygrad.sign`."""
+    return pointwise.sign(input)
+
+
+@requires_tensor
+def signbit(input: Tensor) -> Tensor:
+    """Return elementwise whether the sign bit is set, as it is for −0.0."""
+    return engine.wrap(recording.produced(lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0, input.array))
+
+
+@requires_tensor
+def sinc(input: Tensor) -> Tensor:
+    """Return sin(πx)/(πx), 1 at 0."""
+    x = (input if input.is_floating_point() else input.float()) * math.pi
+    zero = x == 0
+    return arithmetic.where(zero, 1 - x * x / 6, x.sin() / x.masked_fill(zero, 1))

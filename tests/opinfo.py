@@ -1,0 +1,349 @@
+"""PyTorch's own samples of its operators (OpInfo), run against cygrad: values, gradients, gradients of gradients, in-place
+forms, ``out=`` and invalid arguments.
+
+    python -m tests.opinfo                every variant that cygrad has: what fails, and which names are missing
+    python -m tests.opinfo add 'nn.*'     the variants whose names match
+"""
+
+from __future__ import annotations
+
+import collections
+import fnmatch
+import functools
+import itertools
+import sys
+import types
+import unittest
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+import cygrad as cg
+
+sys.modules.setdefault("expecttest", types.SimpleNamespace(TestCase=unittest.TestCase))  # PyTorch's tests import it
+from torch.testing._internal.common_methods_invocations import op_db  # noqa: E402
+
+__all__ = ["KINDS", "LEFT_OUT", "failures", "found", "variants"]
+
+DTYPES = {torch.float64: "float64", torch.float32: "float32", torch.int64: "int64", torch.bool: "bool"}
+KINDS = ("float64", "float32", "int64", "bool", "strided", "gradient", "gradgrad", "in place", "out", "errors")
+
+LEFT_OUT = {  # pattern of names: why cygrad does not have them
+    "*conv*": "convolution",
+    "*pool*": "pooling",
+    "*attention*": "attention",
+    "*complex*": "complex numbers",
+    "sparse.*": "sparse tensors",
+    "jiterator*": "of CUDA",
+    "torch.ops.*": "internal",
+    "*_unsafe*": "internal",
+    "_*": "internal",
+    "ops.*": "internal",
+}
+
+
+def variants() -> list[Any]:
+    """The variants in PyTorch's database that cygrad could have."""
+    return [
+        info for info in op_db if not any(fnmatch.fnmatch(info.name, p) for p in LEFT_OUT if not is_dunder(info.name))
+    ]
+
+
+def is_dunder(name: str) -> bool:
+    return name.startswith("__")
+
+
+def found(info: Any) -> Callable[..., Any] | None:
+    """What cygrad calls for a variant: the function of its name, PyTorch's wrapper around it, or a method."""
+    here: Any = cg
+    for part in info.name.split("."):
+        here = getattr(here, part, None)
+    if here is None:
+        here = getattr(cg.Tensor, info.name, None)
+    if here is None:
+        return None
+    theirs: Any = torch
+    for part in info.name.split("."):
+        theirs = getattr(theirs, part, None)
+    wrapped = theirs is not info.op and isinstance(info.op, types.FunctionType)
+    if wrapped and info.op.__module__.startswith("torch.testing"):
+        return translated(info.op)
+    return here
+
+
+def translated(function: Any) -> Any:
+    """A function of PyTorch's tests, with cygrad in place of torch."""
+    names = {**function.__globals__, "torch": cg}
+    cells = function.__closure__ and tuple([types.CellType(ours(c.cell_contents)) for c in function.__closure__])
+    result = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, cells)
+    result.__kwdefaults__ = function.__kwdefaults__
+    return result
+
+
+def ours(value: Any, gradient: bool = False) -> Any:
+    """A value of PyTorch as one of cygrad."""
+    if isinstance(value, torch.Tensor):
+        result = cg.Tensor(value.detach().numpy(force=True))
+        result.requires_grad = value.requires_grad and gradient
+        return result
+    if isinstance(value, torch.dtype):
+        return getattr(cg, str(value).removeprefix("torch."))
+    if isinstance(value, torch.device):
+        return str(value)
+    if type(value) in (tuple, list, torch.Size):
+        return (list if isinstance(value, list) else tuple)([ours(v, gradient) for v in value])
+    if isinstance(value, dict):
+        return {k: ours(v, gradient) for k, v in value.items()}
+    if isinstance(value, (torch.layout, torch.memory_format)):
+        return getattr(cg, str(value).removeprefix("torch."), None)
+    return value
+
+
+def tensors(value: Any) -> Iterator[Any]:
+    """All tensors in a result, of either library."""
+    if isinstance(value, (torch.Tensor, cg.Tensor)):
+        yield value
+    elif isinstance(value, dict):
+        for v in value.values():
+            yield from tensors(v)
+    elif isinstance(value, (tuple, list)):
+        for v in value:
+            yield from tensors(v)
+
+
+def compare(got: Any, want: Any, loose: float = 1) -> None:
+    """Raise AssertionError where the results differ."""
+    if isinstance(want, (bool, int, float)):
+        assert got == want or np.allclose(got, want, equal_nan=True), f"{got} != {want}"
+        return
+    if isinstance(want, torch.dtype):
+        assert got == ours(want), f"{got} != {want}"
+        return
+    mine, theirs = list(tensors(got)), list(tensors(want))
+    assert len(mine) == len(theirs), f"{len(mine)} results, not {len(theirs)}"
+    for a, b in zip(mine, theirs):
+        same(a, b, loose)
+
+
+def same(a: Any, b: Any, loose: float = 1) -> None:
+    dtype = str(b.dtype).removeprefix("torch.")
+    assert tuple(a.shape) == tuple(b.shape), f"shape {tuple(a.shape)}, not {tuple(b.shape)}"
+    assert np.dtype(a.array.dtype).name == dtype, f"dtype {a.array.dtype}, not {dtype}"
+    tolerance = {"float32": 2e-5, "float64": 1e-9}.get(dtype, 0) * loose
+    x, y = a.detach().numpy(), b.detach().numpy(force=True)
+    if not np.allclose(x, y, tolerance, tolerance, equal_nan=True):
+        i = np.unravel_index(np.argmax(~np.isclose(x, y, tolerance, tolerance, equal_nan=True)), x.shape)
+        raise AssertionError(f"{x[i]}, not {y[i]}, at {tuple(map(int, i))} of shape {x.shape}")
+
+
+class Case:
+    """One sample of a variant in both libraries."""
+
+    def __init__(self, info: Any, function: Any, sample: Any) -> None:
+        self.info, self.function, self.sample = info, function, sample
+
+    def theirs(self) -> Any:
+        s = self.sample
+        return s.output_process_fn_grad(self.info.op(s.input, *s.args, **s.kwargs))
+
+    def ours(self, gradient: bool = False) -> tuple[Any, list[Any]]:
+        s = self.sample
+        given = ours((s.input, tuple(s.args), s.kwargs), gradient)
+        result = self.function(given[0], *given[1], **given[2])
+        return process(s.output_process_fn_grad)(result), [t for t in tensors(given) if t.requires_grad]
+
+    def values(self) -> None:
+        compare(self.ours()[0], self.theirs())
+
+    def gradients(self, twice: bool) -> None:
+        s = self.sample
+        theirs = [t for t in tensors((s.input, tuple(s.args), s.kwargs)) if t.requires_grad]
+        if not theirs:
+            return
+        want = derivatives(list(tensors(self.theirs())), theirs, torch, twice)
+        result, inputs = self.ours(True)
+        got = derivatives(list(tensors(result)), inputs, cg, twice)
+        assert [g is None for g in got] == [w is None for w in want] or all(
+            w is None or not w.any() for g, w in zip(got, want) if g is None
+        ), f"gradients {[g is not None for g in got]}, not {[w is not None for w in want]}"
+        for g, w in zip(got, want):
+            if g is not None and w is not None:
+                same(g, w, 10)
+
+    def in_place(self) -> None:
+        s = self.sample
+        method = self.info.inplace_variant
+        name = getattr(method, "__name__", "")
+        if not hasattr(torch.Tensor, name) or s.broadcasts_input or not isinstance(s.input, torch.Tensor):
+            return
+        mine = getattr(cg.Tensor, name, None)
+        assert mine is not None, f"no {name}"
+        x = s.input.detach().clone()
+        try:
+            want = method(x, *s.args, **s.kwargs)
+        except RuntimeError as error:
+            if "result type" in str(error) or "can't be cast" in str(error):
+                return
+            raise
+        given = ours((s.input.detach().clone(), tuple(s.args), s.kwargs))
+        got = mine(given[0], *given[1], **given[2])
+        assert got is given[0], "another tensor is returned"
+        compare(got, want)
+
+    def out(self) -> None:
+        want = self.theirs()
+        if not self.info.supports_out or not list(tensors(want)):
+            return
+        if not isinstance(want, (torch.Tensor, tuple)):
+            return
+        blank = [cg.Tensor(np.ones_like(t.detach().numpy())) for t in tensors(want)]
+        s = self.sample
+        given = ours((s.input, tuple(s.args), s.kwargs))
+        with cg.no_grad():
+            got = self.function(
+                given[0], *given[1], **given[2], out=blank[0] if isinstance(want, torch.Tensor) else tuple(blank)
+            )
+        compare(got, want)
+        compare(blank, list(tensors(want)))
+
+
+def process(function: Any) -> Any:
+    return translated(function) if isinstance(function, types.FunctionType) else function
+
+
+def derivatives(outputs: list[Any], inputs: list[Any], library: Any, twice: bool) -> list[Any]:
+    outputs = [y for y in outputs if y.requires_grad]
+    if not outputs:
+        return [None for _ in inputs]
+    weights = [weight(y, library, 0) for y in outputs]
+    if not twice:
+        return list(library.autograd.grad(outputs, inputs, weights, allow_unused=True))
+    first = [
+        g
+        for g in library.autograd.grad(outputs, inputs, weights, create_graph=True, allow_unused=True)
+        if g is not None
+    ]
+    first = [g for g in first if g.requires_grad]
+    if not first:
+        return [None for _ in inputs]
+    return list(library.autograd.grad(first, inputs, [weight(g, library, 1) for g in first], allow_unused=True))
+
+
+def weight(y: Any, library: Any, seed: int) -> Any:
+    array = np.random.default_rng(seed).normal(size=tuple(y.shape))
+    return (torch.from_numpy if library is torch else cg.Tensor)(np.asarray(array)).to(y.dtype)
+
+
+def samples(info: Any, dtype: Any, gradient: bool, limit: int) -> list[Any]:
+    torch.manual_seed(0)
+    drawn = info.sample_inputs("cpu", dtype, requires_grad=gradient)
+    everything = list(itertools.islice(drawn, 400))
+    step = max(1, -(-len(everything) // limit))
+    return everything[::step] if limit else everything
+
+
+def failures(info: Any, kinds: tuple[str, ...] = KINDS, limit: int = 20) -> Iterator[tuple[str, str]]:
+    """(kind, message) of each sample that fails, at most one message of a kind."""
+    function = found(info)
+    assert function is not None
+    supported = info.supported_dtypes("cpu")
+    real = torch.float64 in supported
+    first = torch.float64 if real else torch.int64 if torch.int64 in supported else torch.bool
+    gradients = real and info.supports_autograd
+    for kind in kinds:
+        dtype = next((d for d, name in DTYPES.items() if name == kind), first)
+        if dtype not in supported or (kind == "gradient" and not gradients):
+            continue
+        if kind == "gradgrad" and not (gradients and info.supports_gradgrad):
+            continue
+        try:
+            problem = first_problem(info, function, kind, dtype, limit)
+        except NotImplementedError:
+            continue
+        if problem:
+            yield kind, problem
+
+
+def first_problem(info: Any, function: Any, kind: str, dtype: Any, limit: int) -> str | None:
+    if kind == "errors":
+        return first_error_problem(info, function, limit)
+    gradient = kind in ("gradient", "gradgrad")
+    bad, total, message = 0, 0, ""
+    for number, sample in enumerate(samples(info, dtype, gradient, limit)):
+        case = Case(info, function, sample.noncontiguous() if kind == "strided" else sample)
+        run = {
+            "gradient": functools.partial(case.gradients, False),
+            "gradgrad": functools.partial(case.gradients, True),
+            "in place": case.in_place,
+            "out": case.out,
+        }.get(kind, case.values)
+        total += 1
+        try:
+            run()
+        except Exception as error:
+            bad += 1
+            message = message or f"[{number}] {described(sample)}: {type(error).__name__}: {error}"
+    return f"{bad}/{total} {message}" if bad else None
+
+
+def first_error_problem(info: Any, function: Any, limit: int) -> str | None:
+    if info.error_inputs_func is None:
+        return None
+    bad, total, message = 0, 0, ""
+    for wrong in itertools.islice(info.error_inputs("cpu"), limit):
+        s = wrong.sample_input
+        try:
+            given = ours((s.input, tuple(s.args), s.kwargs))
+        except (TypeError, AttributeError, ValueError):
+            continue  # complex numbers
+        total += 1
+        try:
+            function(given[0], *given[1], **given[2])
+        except wrong.error_type:
+            continue
+        except Exception as error:
+            got = f"{type(error).__name__}: {error}"
+        else:
+            got = "nothing"
+        bad += 1
+        message = (
+            message
+            or f"{described(s)}: expected {wrong.error_type.__name__} {str(wrong.error_regex)[:60]!r}, got {got}"
+        )
+    return f"{bad}/{total} {message}" if bad else None
+
+
+def described(sample: Any) -> str:
+    def text(value: Any) -> str:
+        if isinstance(value, torch.Tensor):
+            return f"{str(value.dtype)[6:]}{list(value.shape)}"
+        if isinstance(value, (tuple, list)):
+            return f"[{', '.join(map(text, value))}]"
+        return repr(value)
+
+    kwargs = [f"{k}={text(v)}" for k, v in sample.kwargs.items()]
+    return f"({', '.join([text(sample.input), *map(text, sample.args), *kwargs])})"
+
+
+def main(patterns: list[str]) -> None:
+    warnings.simplefilter("ignore")
+    missing, bad, clean = [], collections.Counter(), 0
+    chosen = [i for i in variants() if not patterns or any(fnmatch.fnmatch(i.name, p) for p in patterns)]
+    for info in chosen:
+        if found(info) is None:
+            missing.append(info.full_name)
+            continue
+        problems = list(failures(info))
+        clean += not problems
+        for kind, message in problems:
+            bad[kind] += 1
+            print(f"{info.full_name:28} {kind:9} {message[:260]}", flush=True)
+    print(f"{len(chosen)} variants, {len(chosen) - len(missing)} present, {clean} clean; failing by kind: {dict(bad)}")
+    print("missing:", " ".join(missing))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
