@@ -31,28 +31,46 @@ with contextlib.suppress(ImportError):
     from cygrad.integrations import threadpoolctl as threadpoolctl
 
 if TYPE_CHECKING:
+    from cygrad import accelerator as accelerator
+    from cygrad import amp as amp
+    from cygrad import backends as backends
     from cygrad import compiler as compiler
+    from cygrad import cuda as cuda
     from cygrad import data as data
+    from cygrad import mps as mps
+    from cygrad import multiprocessing as multiprocessing
     from cygrad import runs as runs
+    from cygrad import testing as testing
     from cygrad import train as train
+    from cygrad import utils as utils
+    from cygrad import version as version
+    from cygrad import xpu as xpu
+    from cygrad.amp import autocast as autocast
     from cygrad.compiler import compile as compile
 else:
-    ROOMS = ("compiler", "data", "runs", "train")  # imported when they are first used
+    ROOMS = (  # imported when they are first used
+        "accelerator", "amp", "backends", "compiler", "cuda", "data", "mps", "multiprocessing", "runs", "testing",
+        "train", "utils", "version", "xpu",
+    )  # fmt: skip
+    OWN = {"NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
+    NAMES = {"autocast": "cygrad.amp", "compile": "cygrad.compiler"}
 
     def __getattr__(name):
-        """Find what few programs need: rooms, functions, and ``compile``."""
+        """Find what few programs need."""
         import importlib
 
         if name in ROOMS:
             return importlib.import_module(f"cygrad.{name}")
-        if name == "compile":
-            found = importlib.import_module("cygrad.compiler").compile
+        if name in NAMES:
+            found = getattr(importlib.import_module(NAMES[name]), name)
         elif name == "__all__":
             found = public_names()
         elif hasattr(functions, name):
             found = getattr(functions, name)
         else:
-            raise AttributeError(f"module 'cygrad' has no attribute {name!r}")
+            from cygrad._missing import attribute_error
+
+            raise attribute_error("cygrad", name)
         globals()[name] = found
         return found
 
@@ -66,4 +84,4 @@ else:
         from cygrad.functions import seldom
 
         names = [n for n, v in globals().items() if n[0] != "_" and not isinstance(v, ModuleType)]
-        return sorted({*names, *seldom.__all__, "autograd", "nn", "optim"} - {"public_names", "ROOMS", "TYPE_CHECKING"})
+        return sorted({*names, *seldom.__all__, *NAMES, "autograd", "nn", "optim"} - OWN)

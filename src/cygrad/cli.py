@@ -39,15 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with code 2 if the arguments are wrong, 0 after ``--help`` and ``--version``.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return run(arguments)
+        return run_exec(arguments[1:]) if arguments[:1] == ["exec"] else run(arguments)
     finally:
         drop_broken_output()
 
 
-def run(arguments: Sequence[str] | None) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run a command; return its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     try:
         parsed = parser(name).parse_args(arguments)
@@ -371,6 +371,19 @@ def info(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def execute(arguments: argparse.Namespace) -> int:
+    """Run a PyTorch script on cygrad, as Python would run it on PyTorch: cygrad exec script.py ARGUMENTS."""
+    return run_exec([])
+
+
+def run_exec(arguments: Sequence[str]) -> int:
+    """Run a script; errors are its own."""
+    from cygrad.torch.script import main as run_script
+
+    run_script(arguments, "cygrad exec")
+    return 0
+
+
 COMMANDS = {
     "train": Command("train a network and save the run", add_train, train),
     "resume": Command("resume an interrupted run", add_resume, resume),
@@ -379,5 +392,6 @@ COMMANDS = {
     "export": Command("export a run's model to ONNX or safetensors", add_export, export),
     "serve": Command("serve a run's model over HTTP", add_serve, serve),
     "bench": Command("time the kernels against NumPy", add_bench, bench),
+    "exec": Command("run a PyTorch script on cygrad", add_nothing, execute),
     "info": Command("print version, CPU level and threads", add_nothing, info),
 }

@@ -48,6 +48,21 @@ def set_num_threads(threads: int) -> None:
     kernels.set_num_threads(threads)
 
 
+_torch = False
+
+
+def follow_torch(follow: bool) -> None:
+    """Accept what PyTorch accepts with a warning, as ``cygrad.torch`` promises: losses of shapes that differ, and
+    ``softmax`` without ``dim``."""
+    global _torch
+    _torch = follow
+
+
+def follows_torch() -> bool:
+    """Whether PyTorch's dubious defaults are accepted."""
+    return _torch
+
+
 def show_config() -> dict[str, Any]:
     """Return the active configuration, for bug reports.
 

@@ -50,4 +50,6 @@ else:
 
         if name in ("Trace", "trace"):
             return getattr(importlib.import_module("cygrad.autograd.tracing"), name)
+        if name == "Variable":
+            return importlib.import_module("cygrad.variable").Variable
         raise AttributeError(f"module 'cygrad.autograd' has no attribute {name!r}")

@@ -2,24 +2,48 @@
 
 from typing import TYPE_CHECKING
 
-from cygrad.data.dataset import Dataset, Subset, TensorDataset
+from cygrad.data.combined import ChainDataset, IterableDataset, StackDataset
+from cygrad.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset
 from cygrad.data.digits import load_digits
 from cygrad.data.idx import MNIST, load_mnist, read_idx
-from cygrad.data.loader import DataLoader, default_collate
+from cygrad.data.loader import DataLoader, default_collate, default_convert
 from cygrad.data.matrix import read_matrix
+from cygrad.data.sampler import (
+    BatchSampler,
+    DistributedSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 from cygrad.data.split import random_split, stratified_split, time_split
+from cygrad.data.worker import get_worker_info
 
 __all__ = [
     "MNIST",
+    "BatchSampler",
+    "ChainDataset",
+    "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DistributedSampler",
+    "IterableDataset",
     "LeakageWarning",
     "Preprocessor",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "StackDataset",
     "Subset",
+    "SubsetRandomSampler",
     "Table",
     "TensorDataset",
+    "WeightedRandomSampler",
     "augment",
     "default_collate",
+    "default_convert",
+    "get_worker_info",
     "load_digits",
     "load_mnist",
     "random_split",

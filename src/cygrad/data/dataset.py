@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ from cygrad.autograd.arrays import plain
 from cygrad.generator import current_generator
 from cygrad.tensor import Tensor
 
-__all__ = ["Dataset", "Permuter", "Subset", "TensorDataset", "permuter"]
+__all__ = ["ConcatDataset", "Dataset", "Permuter", "Subset", "TensorDataset", "permuter"]
 
 
 class Permuter(Protocol):
@@ -44,6 +45,13 @@ class Dataset:
     def __len__(self) -> int:
         """Return the number of items."""
         raise NotImplementedError(f"{type(self).__name__}: a dataset must define __len__")
+
+    def __add__(self, other: Any) -> Dataset:
+        """Return the items of both datasets, a ``ConcatDataset``."""
+        return ConcatDataset([self, other])
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return cls  # Dataset[T]
 
 
 class TensorDataset(Dataset):
@@ -106,6 +114,39 @@ class Subset(Dataset):
     def __len__(self) -> int:
         """Return the number of indices."""
         return len(self.indices)
+
+
+class ConcatDataset(Dataset):
+    """The items of several datasets, one after the other; ``a + b`` makes one too.
+
+    Args:
+        datasets: at least one dataset.
+
+    Raises:
+        ValueError: there is no dataset.
+
+    >>> list(cg.data.ConcatDataset(["ab", "c"]))
+    ['a', 'b', 'c']
+    """
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("ConcatDataset: expected at least one dataset, got none")
+        if any(getattr(dataset, "__getitem__", None) is None for dataset in self.datasets):
+            raise ValueError("ConcatDataset: the datasets must define __getitem__; ChainDataset takes iterable ones")
+        self.cumulative_sizes = list(accumulate(map(len, self.datasets)))
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> Any:
+        """Return the item at an index; a negative one counts from the end."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"ConcatDataset: index {index} is out of range for {len(self)} items")
+        index %= len(self)
+        number = int(np.searchsorted(self.cumulative_sizes, index, "right"))
+        return self.datasets[number][index - (self.cumulative_sizes[number - 1] if number else 0)]
 
 
 def as_tensor(value: Tensor | Array) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from _thread import get_ident
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,15 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd.arrays import plain
+from cygrad.data.combined import IterableDataset
 from cygrad.data.dataset import Permuter, Subset, TensorDataset, permuter
 from cygrad.data.rows import Indices, Rows, as_range, select
+from cygrad.data.sampler import BatchSampler, RandomSampler, SequentialSampler
+from cygrad.data.worker import starter
 from cygrad.generator import Generator
 from cygrad.tensor import Tensor
 
-__all__ = ["DataLoader", "default_collate"]
+__all__ = ["DataLoader", "default_collate", "default_convert"]
 
 
 class DataLoader:
@@ -37,12 +40,18 @@ class DataLoader:
     Like ``torch.utils.data.DataLoader``, with threads instead of processes.
 
     Args:
-        dataset: object with ``__len__`` and ``__getitem__``.
-        batch_size: number of items per batch.
+        dataset: object with ``__len__`` and ``__getitem__``, or an ``IterableDataset``.
+        batch_size: number of items per batch; None for single items instead of batches.
         shuffle: draw a new order for each epoch.
         sampler: iterable of indices that fixes the order; excludes `shuffle`.
-        collate_fn: function from a list of items to a batch; ``default_collate`` unless given.
+        batch_sampler: iterable of lists of indices, one for each batch; excludes `batch_size`, `shuffle`, `sampler` and
+            `drop_last`.
+        collate_fn: function from a list of items to a batch, by default ``default_collate``; with `batch_size` None
+            from an item, by default ``default_convert``.
         drop_last: drop the last batch if it is smaller than `batch_size`.
+        worker_init_fn: called with its number by each thread when it starts.
+        pin_memory, timeout, multiprocessing_context, persistent_workers, pin_memory_device, in_order: accepted as in
+            PyTorch, without effect.
         generator: source of the order and of the seeds of `transform`: a ``cygrad.Generator`` or a
             ``numpy.random.Generator``; by default the default generator.
         num_workers: number of threads.
@@ -52,7 +61,7 @@ class DataLoader:
 
     Raises:
         TypeError: if `dataset` has no length or no items.
-        ValueError: if an argument is out of range or both `shuffle` and `sampler` are given.
+        ValueError: if an argument is out of range, or two of them exclude each other.
 
     >>> data = cg.data.TensorDataset(np.zeros((10, 3)), np.arange(10))
     >>> loader = cg.data.DataLoader(data, batch_size=4, shuffle=True, generator=np.random.default_rng(0))
@@ -65,33 +74,51 @@ class DataLoader:
     def __init__(
         self,
         dataset: Any,
-        batch_size: int = 1,
-        shuffle: bool = False,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
         sampler: Iterable[int] | None = None,
-        *,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
-        drop_last: bool = False,
-        generator: Permuter | None = None,
+        batch_sampler: Iterable[Sequence[int]] | None = None,
         num_workers: int = 0,
-        prefetch_factor: int = 2,
+        collate_fn: Callable[[Any], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], object] | None = None,
+        multiprocessing_context: object = None,
+        generator: Permuter | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
         transform: Callable[..., Any] | None = None,
     ) -> None:
-        if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        prefetch_factor = 2 if prefetch_factor is None else prefetch_factor
+        if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
             raise ValueError(f"DataLoader: batch_size must be an integer of at least 1, got {batch_size!r}")
         if shuffle and sampler is not None:
             raise ValueError("DataLoader: shuffle and sampler are mutually exclusive, got both")
+        if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+            raise ValueError("DataLoader: batch_sampler excludes batch_size, shuffle, sampler and drop_last")
+        if batch_size is None and drop_last:
+            raise ValueError("DataLoader: batch_size=None excludes drop_last")
         integers = isinstance(num_workers, (int, np.integer)) and isinstance(prefetch_factor, (int, np.integer))
         if not integers or num_workers < 0 or prefetch_factor < 1:
             raise ValueError(
                 "DataLoader: num_workers must be a non-negative integer and prefetch_factor a positive one, "
                 f"got {num_workers!r} and {prefetch_factor!r}"
             )
-        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        if isinstance(dataset, IterableDataset):
+            if shuffle or sampler is not None or batch_sampler is not None:
+                raise ValueError("DataLoader: an IterableDataset excludes shuffle, sampler and batch_sampler")
+        elif not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise TypeError(f"DataLoader: a dataset must define __len__ and __getitem__, got {type(dataset).__name__}")
         self.dataset = dataset
-        self.batch_size = int(batch_size)
+        self.batch_size = None if batch_size is None or batch_sampler is not None else int(batch_size)
         self.shuffle = bool(shuffle)
-        self.sampler = sampler
+        self.order = sampler
+        self.batch_order = batch_sampler
+        self.worker_init_fn = worker_init_fn
         self.collate_fn = collate_fn
         self.drop_last = bool(drop_last)
         self.generator = generator
@@ -99,28 +126,49 @@ class DataLoader:
         self.prefetch_factor = prefetch_factor
         self.transform = transform
 
+    @property
+    def sampler(self) -> Any:
+        """The sampler that was given, or what the loader does without one."""
+        if self.order is not None:
+            return self.order
+        return (
+            RandomSampler(self.dataset, generator=self.generator) if self.shuffle else SequentialSampler(self.dataset)
+        )
+
+    @property
+    def batch_sampler(self) -> Any:
+        """The batch sampler that was given, or what the loader does without one; None for single items."""
+        if self.batch_order is not None or self.batch_size is None:
+            return self.batch_order
+        return BatchSampler(self.sampler, self.batch_size, self.drop_last)
+
     def __len__(self) -> int:
         """Number of batches per epoch: n / batch_size, rounded up, or down with ``drop_last``."""
-        if self.sampler is None:
-            n = len(self.dataset)
-        elif isinstance(self.sampler, Sized):
-            n = len(self.sampler)
-        else:
-            raise TypeError(f"DataLoader: the sampler, a {type(self.sampler).__name__}, has no length")
+        source = self.batch_order if self.batch_order is not None else self.order
+        if source is None:
+            source = self.dataset
+        elif not isinstance(source, Sized):
+            raise TypeError(f"DataLoader: the sampler, a {type(source).__name__}, has no length")
+        n = len(source)
+        if self.batch_size is None:
+            return n
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the batches of one epoch."""
+        if isinstance(self.dataset, IterableDataset):
+            return self.build_from_items()
         build, rows = self.batch_builder()
         return self.prefetch(build, rows) if self.num_workers else self.build_in_turn(build, rows)
 
-    def batch_indices(self, rows: Indices) -> Iterator[Indices]:
-        """The indices of each batch of an epoch, out of the dataset's rows."""
-        if self.sampler is not None:
-            indices = iter(self.sampler)
-            batches = iter(lambda: list(islice(indices, self.batch_size)), [])
-            complete = (batch for batch in batches if len(batch) == self.batch_size or not self.drop_last)
-            return (select(rows, batch, "DataLoader") for batch in complete)
+    def batch_indices(self, rows: Indices) -> Iterator[Any]:
+        """The indices of each batch of an epoch, out of the dataset's rows; single ones without a batch size."""
+        if self.batch_order is not None:
+            return (select(rows, list(batch), "DataLoader") for batch in self.batch_order)
+        if self.batch_size is None:
+            return iter(self.sampler)
+        if self.order is not None:
+            return (select(rows, batch, "DataLoader") for batch in self.batch_sampler)
         n = len(rows)
         end = n - n % self.batch_size if self.drop_last else n
         order = select(rows, permuter(self.generator).permutation(n), "DataLoader") if self.shuffle else rows
@@ -128,9 +176,31 @@ class DataLoader:
 
     def batch_builder(self) -> tuple[Callable[[Indices], Any], Indices]:
         """A function from indices to a batch, and the indices of all rows."""
+        if self.batch_size is None and self.batch_order is None:
+            return partial(convert_item, self.dataset, self.collate_fn), range(len(self.dataset))
         if self.collate_fn is None and (rows := tensor_rows(self.dataset)) is not None:
             return partial(slice_batch, rows.columns), rows.indices
         return partial(collate_batch, self.dataset, self.collate_fn), range(len(self.dataset))
+
+    def build_from_items(self) -> Iterator[Any]:
+        """The batches of an epoch of an iterable dataset, in this thread."""
+        items = iter(self.dataset)
+        seeds: Iterable[int] = range(0)
+        if self.transform is not None:
+            first = epoch_seed(self.generator)
+            seeds = ((first + number) % 2**64 for number in count())
+        if self.batch_size is None:
+            groups: Iterable[Any] = items
+            build = default_convert if self.collate_fn is None else self.collate_fn
+        else:
+            size = self.batch_size
+            groups = (g for g in iter(lambda: list(islice(items, size)), []) if len(g) == size or not self.drop_last)
+            build = default_collate if self.collate_fn is None else self.collate_fn
+        if self.transform is None:
+            yield from map(build, groups)
+        else:
+            for group, seed in zip(groups, seeds):
+                yield transformed_batch(self.transform, build, group, seed)
 
     def jobs(self, build: Callable[[Indices], Any], rows: Indices) -> Iterator[Callable[[], Any]]:
         """A function for each batch of an epoch that builds it. Seeds are fixed here, so that it does not matter which
@@ -155,7 +225,8 @@ class DataLoader:
         from concurrent.futures import ThreadPoolExecutor
 
         jobs, process, interrupted = self.jobs(build, rows), os.getpid(), False
-        threads = ThreadPoolExecutor(self.num_workers, "cygrad-loader")
+        start_worker = starter(self.dataset, self.num_workers, self.worker_init_fn)
+        threads = ThreadPoolExecutor(self.num_workers, "cygrad-loader", start_worker)
         pending: deque[tuple[Any, Any, Any]] = deque()
 
         def start(count: int) -> None:
@@ -224,6 +295,27 @@ def collate_batch(dataset: Any, collate: Callable[[list[Any]], Any] | None, rows
     """A batch of items that are requested one by one."""
     items = [dataset[int(i)] for i in rows]
     return default_collate(items) if collate is None else collate([copied(item) for item in items])
+
+
+def convert_item(dataset: Any, convert: Callable[[Any], Any] | None, index: Any) -> Any:
+    """A single item, converted."""
+    item = copied(dataset[index])
+    return default_convert(item) if convert is None else convert(item)
+
+
+def default_convert(data: Any) -> Any:
+    """Return an item with tensors in place of its arrays. As ``torch.utils.data.default_convert``.
+
+    Args:
+        data: anything; arrays are looked for in tuples, lists and dicts.
+    """
+    if isinstance(data, (np.ndarray, np.generic)):
+        return Tensor(plain("default_convert", np.asarray(data)))
+    if isinstance(data, dict):
+        return {key: default_convert(value) for key, value in data.items()}
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*map(default_convert, data))
+    return [default_convert(value) for value in data] if isinstance(data, (tuple, list)) else data
 
 
 def copied(item: Any) -> Any:

@@ -54,3 +54,10 @@ __all__ = [
     "utils",
 ]
 __all__ += activation.__all__
+
+
+def __getattr__(name: str) -> object:
+    """Say what is missing, and why."""
+    from cygrad._missing import attribute_error
+
+    raise attribute_error(__name__, name)

@@ -39,3 +39,10 @@ __all__ = [
 ]
 __all__ += activation.__all__
 __all__ += activation_ops.__all__
+
+
+def __getattr__(name: str) -> object:
+    """Say what is missing, and why."""
+    from cygrad._missing import attribute_error
+
+    raise attribute_error(__name__, name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from cygrad.autograd import engine
+from cygrad.config import follows_torch
 from cygrad.ops import activation, arithmetic, pointwise
 from cygrad.ops import softmax as ops
 
@@ -178,7 +180,7 @@ def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = Non
     >>> cg.nn.functional.softmax(cg.zeros(1, 4), dim=1)
     tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
     """
-    return ops.softmax(input, dim=required_dim("softmax", dim), dtype=dtype)
+    return ops.softmax(input, dim=required_dim("softmax", dim, input), dtype=dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
@@ -192,11 +194,19 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None =
     Raises:
         TypeError: dim is None.
     """
-    return ops.log_softmax(input, dim=required_dim("log_softmax", dim), dtype=dtype)
+    return ops.log_softmax(input, dim=required_dim("log_softmax", dim, input), dtype=dtype)
 
 
-def required_dim(name: str, dim: int | None) -> int:
-    """Return dim, which must be given: PyTorch's guess would depend on the number of dimensions."""
+def required_dim(name: str, dim: int | None, input: Tensor) -> int:
+    """Return dim, which must be given: PyTorch's guess depends on the number of dimensions. Where ``cygrad.torch``
+    promises PyTorch's behavior, it is made, with its warning."""
+    if dim is None and follows_torch():
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. "
+            "Change the call to include dim=X as an argument.",
+            stacklevel=3,
+        )
+        return 0 if input.ndim in (0, 1, 3) else 1
     if dim is None:
         raise TypeError(f"{name}: dim must be given, the dimension along which the probabilities add up to 1")
     return dim

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import Value, recording
+from cygrad.config import follows_torch
 from cygrad.nn.functional.activation import softplus
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops import loss as ops
@@ -26,6 +30,28 @@ def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
     check_tensor(name, "target", target)
     if input.shape != target.shape:
         raise ValueError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
+
+
+def broadcast(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Input and target in their common shape, which one of them has: the other one has one element.
+
+    Other shapes, such as (n, 1) and (n), raise: they are mistakes, and n² losses. Where ``cygrad.torch`` promises
+    PyTorch's behavior, they are broadcast with its warning.
+    """
+    check_tensor(name, "input", input)
+    check_tensor(name, "target", target)
+    if input.shape == target.shape:
+        return input, target
+    if input.numel() != 1 and target.numel() != 1:
+        if not follows_torch():
+            raise ValueError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
+            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+            stacklevel=3,
+        )
+    shape = np.broadcast_shapes(input.shape, target.shape)
+    return input.expand(shape), target.expand(shape)
 
 
 def check_tensors(name: str, input: Any, target: Any, weight: Any) -> None:
@@ -63,7 +89,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Ten
     >>> cg.nn.functional.mse_loss(cg.tensor([1.0, 2.0]), cg.tensor([1.0, 4.0]))
     tensor(2.)
     """
-    check_same_shape("mse_loss", input, target)
+    input, target = broadcast("mse_loss", input, target)
     if weight is None:
         return ops.mse_loss(input, target, reduction=reduction)
     check_tensor("mse_loss", "weight", weight)
@@ -84,7 +110,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     Raises:
         ValueError: the shapes differ.
     """
-    check_same_shape("l1_loss", input, target)
+    input, target = broadcast("l1_loss", input, target)
     return ops.l1_loss(input, target, reduction=reduction)
 
 
@@ -101,7 +127,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     Raises:
         ValueError: the shapes differ, or beta is negative.
     """
-    check_same_shape("smooth_l1_loss", input, target)
+    input, target = broadcast("smooth_l1_loss", input, target)
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
     if beta == 0:
@@ -122,7 +148,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     Raises:
         ValueError: the shapes differ, or delta is not positive.
     """
-    check_same_shape("huber_loss", input, target)
+    input, target = broadcast("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
     return ops.huber_loss(input, target, reduction=reduction, parameter=delta)
@@ -272,7 +298,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
     """
     if reduction not in ("none", "mean", "sum", "batchmean"):
         raise ValueError(f"kl_div: reduction must be none, mean, sum or batchmean, got {reduction!r}")
-    check_same_shape("kl_div", input, target)
+    input, target = broadcast("kl_div", input, target)
     op = ops.kl_div_log if log_target else ops.kl_div
     if reduction == "batchmean":
         return op(input, target, reduction="sum") / (input.shape[0] if input.ndim else 1)

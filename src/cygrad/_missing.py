@@ -1,0 +1,36 @@
+"""Why names of PyTorch are not in cygrad, for messages."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["attribute_error", "reason"]
+
+REASONS = {  # a pattern of names after "torch." → why, or what to use instead
+    r"(.*\.)?(Lazy)?(Conv|Unfold|Fold|conv|unfold|fold)\w*": "it has no convolution yet",
+    r"(.*\.)?\w*(Pool|pool)\w*": "it has no pooling yet",
+    r"(.*\.)?(RNN|LSTM|GRU)\w*|.*pack\w*_sequence|.*PackedSequence": "it has no recurrent layers yet",
+    r"(.*\.)?(Transformer|MultiheadAttention|scaled_dot_product)\w*|.*attention.*": "it has no attention yet",
+    r"jit.*": "there is nothing to script; cg.compile records training steps",
+    r"(fx|_dynamo|_inductor|export|package)\b.*": "it has no graphs of Python code; cg.compile records training steps",
+    r"distributed.*|nn\.parallel.*|.*DataParallel": "it trains in one process",
+    r"(.*\.)?(sparse|to_sparse|coalesce|SparseAdam)\w*": "its tensors are dense",
+    r"(.*\.)?(quantiz|quantis|ao\b|qint|quint|per_tensor|fake_quant)\w*.*": "it has no quantization",
+    r"(.*\.)?(complex|cfloat|cdouble|chalf|view_as_|polar|is_conj)\w*": "it has no complex numbers",
+    r"hub.*": "it downloads nothing",
+    r"nn\.utils\.prune.*": "it has no pruning",
+    r"(.*\.)?(nested|named|Named)\w*.*": "it has no nested and no named tensors",
+    r"utils\.(cpp_extension|mobile_optimizer|bottleneck|model_zoo).*": "it runs no code of other libraries",
+    r"profiler.*|autograd\.profiler.*": "docs/profiling.md says how to measure its steps",
+}  # fmt: skip
+
+
+def reason(name: str) -> str:
+    """Why a name is left out, such as "nn.Conv2d"; empty if nobody decided it."""
+    return next((why for pattern, why in REASONS.items() if re.fullmatch(pattern, name)), "")
+
+
+def attribute_error(package: str, name: str) -> AttributeError:
+    """The error of a package of cygrad without a name."""
+    why = reason(f"{package.partition('.')[2]}.{name}".lstrip("."))
+    return AttributeError(f"module {package!r} has no attribute {name!r}{f': {why}' if why else ''}")

@@ -1,0 +1,73 @@
+"""The module ``torch``, the modules with other names in cygrad, and why names are left out."""
+
+from __future__ import annotations
+
+import re
+from types import ModuleType
+from typing import Any
+
+import cygrad
+from cygrad._missing import reason
+
+__all__ = ["RENAMED", "left_out", "torch_module"]
+
+VERSION = "2.13.0+cygrad"  # scripts compare it
+
+RENAMED = {
+    "torch.utils.data.dataset": "cygrad.data.dataset",
+    "torch.utils.data.dataloader": "cygrad.data.loader",
+    "torch.utils.data.sampler": "cygrad.data.sampler",
+    "torch.utils.data.distributed": "cygrad.data.sampler",
+    "torch.utils.data._utils.collate": "cygrad.data.loader",
+    "torch.autograd.variable": "cygrad.autograd",
+    "torch.nn.modules.module": "cygrad.nn.module",
+    "torch.optim.optimizer": "cygrad.optim.optimizer",
+    "torch._tensor": "cygrad.tensor",
+    "torch.cuda.amp": "cygrad.amp",
+    "torch.cpu.amp": "cygrad.amp",
+    "torch.types": "cygrad._typing",
+}
+
+
+class TorchModule(ModuleType):
+    """The module ``torch``: the names of cygrad, looked up when they are asked for."""
+
+    __cygrad__ = True
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            value = getattr(cygrad, name)
+        except AttributeError:
+            raise AttributeError(f"torch.{name} is not in cygrad{left_out(f'torch.{name}')}") from None
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        return dir(cygrad)
+
+
+def compile(model: Any = None, *, disable: bool = False, **options: Any) -> Any:
+    """``torch.compile``: a function becomes one that records its training step; a module stays as it is.
+
+    Args:
+        model: a function, or a module; without one, a decorator is returned.
+        disable: return the function as it is.
+        options: of PyTorch, accepted without effect.
+    """
+    if model is None:
+        return lambda function: compile(function, disable=disable)
+    return model if disable or isinstance(model, cygrad.nn.Module) else cygrad.compile(model)
+
+
+def torch_module() -> ModuleType:
+    """A new module ``torch``."""
+    module = TorchModule("torch", cygrad.__doc__)
+    module.__file__, module.__path__ = cygrad.__file__, []
+    vars(module).update(__version__=VERSION, compile=compile)
+    return module
+
+
+def left_out(name: str) -> str:
+    """Why a name is not there, as the end of a sentence."""
+    text = reason(re.sub(r"^torch\.", "", name))
+    return f": {text}" if text else ""

@@ -1,0 +1,4 @@
+"""What PyTorch keeps in ``torch.utils``: data, TensorBoard's writer, checkpoints of activations."""
+
+from cygrad.utils import checkpoint as checkpoint
+from cygrad.utils import data as data

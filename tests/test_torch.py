@@ -1,0 +1,174 @@
+"""``cygrad.torch``: in a process of its own, imports of torch give cygrad, and scripts run as Python runs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import cygrad as cg
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).parent.parent), "PYTHONUNBUFFERED": "1"}
+NOTE = "cygrad.torch: torch is cygrad"
+
+
+def run(tmp_path, text, *arguments, command=("-m", "cygrad.torch"), name="script.py"):
+    (tmp_path / name).write_text(text)
+    return subprocess.run([sys.executable, *command, *(arguments or (name,))], capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT)
+
+
+def output(tmp_path, text, *arguments):
+    result = run(tmp_path, text, *arguments)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+IMPORTS = """\
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor, nn as again, optim
+from torch.autograd import Function, Variable
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataset import TensorDataset
+from torch.utils.data.distributed import DistributedSampler
+from torch.utils.tensorboard import SummaryWriter
+from torch.optim.lr_scheduler import StepLR
+from torch.optim.optimizer import Optimizer
+from torch.nn.modules.module import Module
+from torch.nn.parameter import Parameter
+from torch.cuda.amp import GradScaler, autocast
+import torch.backends.cudnn as cudnn
+import torch.multiprocessing as mp
+import cygrad
+assert nn is again is torch.nn is cygrad.nn and torch.Tensor is Tensor is cygrad.Tensor
+assert torch.float32 == cygrad.float32 and torch.zeros is cygrad.zeros and Module is nn.Module
+assert isinstance(torch.ones(2), Variable) and Variable(torch.ones(2), requires_grad=True).requires_grad
+cudnn.benchmark = torch.backends.cuda.matmul.allow_tf32 = True
+assert not torch.cuda.is_available() and not torch.backends.mps.is_available() and torch.version.cuda is None
+assert torch.cuda.device_count() == 0 and torch.accelerator.current_accelerator() is None
+assert tuple(map(int, torch.__version__.split("+")[0].split("."))) >= (2, 0)
+print("done")
+"""
+
+
+def test_imports_of_torch_give_cygrad(tmp_path):
+    assert output(tmp_path, IMPORTS) == "done\n"
+
+
+MISSING = """\
+import torch
+for text in ("torch.nn.Conv2d", "torch.jit", "torch.nothing", "torch.nn.functional.max_pool2d", "torch.complex64"):
+    try:
+        eval(text)
+    except AttributeError as error:
+        print(error)
+    assert not hasattr(torch, "nothing") and getattr(torch, "nothing", 3) == 3
+for text in ("import torch.jit", "from torch import hub", "import torch.distributed as dist", "import torch.nothing.at.all"):
+    try:
+        exec(text)
+    except ImportError as error:
+        print(type(error).__name__, str(error).partition(" (/")[0])
+"""
+
+
+def test_a_missing_name_is_named_with_the_reason(tmp_path):
+    assert output(tmp_path, MISSING).splitlines() == [
+        "module 'cygrad.nn' has no attribute 'Conv2d': it has no convolution yet",
+        "torch.jit is not in cygrad: there is nothing to script; cg.compile records training steps",
+        "torch.nothing is not in cygrad",
+        "module 'cygrad.nn.functional' has no attribute 'max_pool2d': it has no pooling yet",
+        "torch.complex64 is not in cygrad: it has no complex numbers",
+        "ModuleNotFoundError torch.jit is not in cygrad: there is nothing to script; cg.compile records training steps",
+        "ImportError cannot import name 'hub' from 'torch'",
+        "ModuleNotFoundError torch.distributed is not in cygrad: it trains in one process",
+        "ModuleNotFoundError torch.nothing is not in cygrad",
+    ]
+
+
+def test_a_script_runs_as_python_runs_it(tmp_path):
+    (tmp_path / "beside.py").write_text("value = 7\n")
+    text = "import sys, beside\nprint(__name__, __file__, sys.argv, beside.value)\nif __name__ == '__main__':\n    sys.exit(3)\n"
+    result = run(tmp_path, text, "script.py", "-x", "--lr", "1")
+    assert (result.returncode, result.stdout) == (3, "__main__ script.py ['script.py', '-x', '--lr', '1'] 7\n")
+    assert result.stderr.startswith(NOTE) and result.stderr.count("\n") == 1
+    assert run(tmp_path, text, "-q", "script.py").stderr == ""
+    result = run(tmp_path, text, "exec", "script.py", "1", command=("-m", "cygrad"))
+    assert (result.returncode, result.stdout) == (3, "__main__ script.py ['script.py', '1'] 7\n")
+    result = run(tmp_path, "import sys\nprint(__name__, sys.argv[1:])\n", "-m", "script", "a")
+    assert result.stdout == "__main__ ['a']\n"
+
+
+@pytest.mark.parametrize("text", ["def f():\n    1 / 0\nf()\n", "x = (\n", "import torch\ntorch.ones(2) @ torch.ones(3)\n", "import nowhere\n"])
+def test_a_traceback_shows_the_script_alone(tmp_path, text):
+    ours, pythons = run(tmp_path, text, "-q", "script.py"), run(tmp_path, text, "script.py", command=())
+    assert ours.returncode == pythons.returncode == 1
+    assert "cygrad/torch" not in ours.stderr and "runpy" not in ours.stderr
+    if "torch" not in text:
+        assert ours.stderr.replace(str(tmp_path) + "/", "") == pythons.stderr.replace(str(tmp_path) + "/", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_ends_a_script_as_python_does(tmp_path):
+    (tmp_path / "script.py").write_text("import time\nprint('ready')\ntime.sleep(60)\n")
+    process = subprocess.Popen([sys.executable, "-m", "cygrad.torch", "-q", "script.py"], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT and error.rstrip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((), "expected a script, got none; see"), (("nowhere.py",), "there is no file nowhere.py"), (("--wrong",), "expected a script, got --wrong")],
+)
+def test_wrong_arguments_are_named(tmp_path, arguments, message):
+    result = subprocess.run([sys.executable, "-m", "cygrad.torch", *arguments], capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT)
+    assert result.returncode == 2 and message in result.stderr
+
+
+def test_install_comes_before_pytorch(tmp_path):
+    text = "import sys, types\nsys.modules['torch'] = types.ModuleType('torch')\nimport cygrad.torch\ncygrad.torch.install()\n"
+    result = run(tmp_path, text, "script.py", command=())
+    assert result.returncode == 1 and "PyTorch has been imported already" in result.stderr
+    text = "import cygrad.torch, sys\nassert not any('torch' in type(f).__module__ for f in sys.meta_path)\ncygrad.torch.install()\ncygrad.torch.install()\nimport torch\nprint(torch.cygrad if hasattr(torch, 'cygrad') else torch.__version__)\n"
+    result = run(tmp_path, text, "script.py", command=())
+    assert result.stdout == "2.13.0+cygrad\n" and result.stderr.count(NOTE) == 1
+
+
+WARNED = """\
+import warnings, torch
+import torch.nn.functional as F
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    values = [f(torch.ones(3, 1), torch.arange(3.0)).item() for f in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss)]
+    values += [F.softmax(torch.arange(6.0).reshape(s)).sum(d).numpy().ravel().round(5).tolist() for s, d in (((6,), 0), ((2, 3), 1), ((1, 2, 3), 0))]
+    F.log_softmax(torch.zeros(2, 2))
+print(values, [str(w.message).partition(" (")[0][:40] for w in caught])
+"""
+
+
+def test_what_pytorch_accepts_with_a_warning_is_accepted_there(tmp_path):
+    ours = output(tmp_path, WARNED)
+    assert ours.count("Using a target size") == 4 and ours.count("Implicit dimension choice") == 4
+    torch = pytest.importorskip("torch")
+    result = run(tmp_path, WARNED, "script.py", command=())
+    assert torch and ours.splitlines()[0] == result.stdout.splitlines()[0]
+
+
+def test_a_loss_broadcasts_one_element_and_refuses_other_shapes():
+    F = cg.nn.functional
+    for f in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss):
+        for target in (cg.tensor(0.0), cg.zeros(1), cg.zeros(1, 1)):
+            p = cg.ones(3, requires_grad=True)
+            loss = f(p, target) if target.ndim < 2 else f(p, target.reshape(1))
+            loss.backward()
+            assert p.grad.shape == (3,) and float(p.grad.sum()) > 0
+        with pytest.raises(ValueError, match=r"input has shape \(3, 1\), but target has \(3,\)"):
+            f(cg.ones(3, 1), cg.ones(3))
