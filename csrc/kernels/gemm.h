@@ -18,6 +18,15 @@
 #define GEMM_ROWS 4
 #endif
 
+/* Storing a narrow tile is repeated for each number of rows if there are few, else one function for all. */
+#if GEMM_ROWS <= 6
+#define GEMM_NARROW INLINE
+#define GEMM_UNROLL_NARROW _Pragma("GCC unroll 8")
+#else
+#define GEMM_NARROW static __attribute__((noinline))
+#define GEMM_UNROLL_NARROW
+#endif
+
 #define GEMM_EACH_ROWS(X) X(1) X(2) X(3) X(4) GEMM_EACH_ROWS_6(X) GEMM_EACH_ROWS_12(X) GEMM_EACH_ROWS_14(X)
 #if GEMM_ROWS >= 6
 #define GEMM_EACH_ROWS_6(X) X(5) X(6)
@@ -75,6 +84,24 @@ INLINE gemm_target NAME(gemm_target_at)(gemm_target to, int64_t i, int64_t j) {
 typedef struct { const real *p, *edge; int64_t step, row, edge_row; } NAME(gemm_columns);
 #define gemm_columns NAME(gemm_columns)
 
+/* Store the sums of a tile that is one vector wide, of which `lanes` elements are in C. */
+GEMM_NARROW void NAME(gemm_store_narrow)(const vec *sum, int64_t rows, int64_t lanes, gemm_target to) {
+    const int whole = lanes == LANES;
+#define PART_OF(p) (whole ? LOAD(p) : NAME(load_part)(p, lanes, 0))
+    GEMM_UNROLL_NARROW
+    for (int64_t i = 0; i < rows; i++) {
+        real *c = to.c + i * to.ldc;
+        vec y = sum[i];
+        if (to.accumulate) y += PART_OF(c);
+        if (to.bias) y += PART_OF(to.bias);
+        if (to.relu) y = (vec)((ivec)y & ~(ivec)(y < 0));
+        if (to.mask) y = (vec)((ivec)y & ~(ivec)(PART_OF(to.mask + i * to.ldc) <= 0));
+        if (whole) STORE(c, y);
+        else NAME(store_part)(c, y, lanes);
+    }
+#undef PART_OF
+}
+
 /* One tile of `rows` × `vecs`·LANES, summed in registers; only `lanes` elements of the last vector are in C. */
 INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_view a, const real *b, int64_t b_row,
                             gemm_target to) {
@@ -84,7 +111,6 @@ INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_v
     for (int i = 0; i < rows; i++)     \
         _Pragma("GCC unroll 2")        \
         for (int j = 0; j < vecs; j++) { statement; }
-#define PART_OF(p) (j + 1 < vecs || lanes == LANES ? LOAD((p) + j * LANES) : NAME(load_part)((p) + j * LANES, lanes, 0))
     if (k >= GEMM_PREFETCH_K) EACH_SUM(__builtin_prefetch(to.c + i * to.ldc + j * LANES, 1))
     EACH_SUM(sum[i][j] = (vec){0})
     const real *a_p = a.p;
@@ -94,26 +120,18 @@ INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_v
         for (int j = 0; j < vecs; j++) b_p[j] = LOAD(b + j * LANES);
         EACH_SUM(sum[i][j] += a_p[i * a.row] * b_p[j])
     }
-    real *c = to.c;
-    const real *mask = to.mask;
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++, c += to.ldc) {
-        if (to.accumulate)
-            for (int j = 0; j < vecs; j++) sum[i][j] += PART_OF(c);
-        if (to.bias)
-            for (int j = 0; j < vecs; j++) sum[i][j] += PART_OF(to.bias);
-        if (to.relu)
-            for (int j = 0; j < vecs; j++) sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(sum[i][j] < 0));
-        if (mask) {
-            for (int j = 0; j < vecs; j++) sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(PART_OF(mask) <= 0));
-            mask += to.ldc;
-        }
-        for (int j = 0; j < vecs; j++)
-            if (j + 1 < vecs || lanes == LANES) STORE(c + j * LANES, sum[i][j]);
-            else NAME(store_part)(c + j * LANES, sum[i][j], lanes);
+    if (vecs == 1) {
+        vec narrow[GEMM_ROWS];
+        EACH_SUM(narrow[i] = sum[i][0])
+        NAME(gemm_store_narrow)(narrow, rows, lanes, to);
+        return;
     }
+    if (to.accumulate) EACH_SUM(sum[i][j] += LOAD(to.c + i * to.ldc + j * LANES))
+    if (to.bias) EACH_SUM(sum[i][j] += LOAD(to.bias + j * LANES))
+    if (to.relu) EACH_SUM(sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(sum[i][j] < 0)))
+    if (to.mask) EACH_SUM(sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(LOAD(to.mask + i * to.ldc + j * LANES) <= 0)))
+    EACH_SUM(STORE(to.c + i * to.ldc + j * LANES, sum[i][j]))
 #undef EACH_SUM
-#undef PART_OF
 }
 
 /* `rows` rows of C, tile by tile. */
