@@ -59,7 +59,8 @@ LINK = [*HARDENED_LINK, *(["-Wl,--strip-all", "-Wl,--gc-sections"] if STRIP else
 
 # On x86-64 the baseline serves processors without AVX2, of before 2013: it is compiled for size. Elsewhere it is the
 # only level.
-SMALL = [] if DEBUG else ["-Os", "-fno-tree-loop-vectorize", "-fno-tree-slp-vectorize"]
+SCALAR = ["-fno-tree-loop-vectorize" if IS_GCC else "-fno-vectorize", "-fno-tree-slp-vectorize"]
+SMALL = [] if DEBUG else ["-Os", *SCALAR]
 X86_LEVELS = {
     "baseline": ["-march=x86-64", *SMALL],
     "x86_v3": ["-march=x86-64-v3"],

@@ -17,6 +17,14 @@
 #define CG_VECTOR_BYTES 16
 #endif
 
+/* Functions that are inlined into every loop, so that it can be vectorized: but called where the compiler optimizes for
+ * size and vectorizes nothing. */
+#ifdef __OPTIMIZE_SIZE__
+#define CG_ELEMENTARY inline
+#else
+#define CG_ELEMENTARY inline __attribute__((always_inline))
+#endif
+
 typedef struct { int64_t begin, end; } cg_range;
 
 static inline int64_t cg_min(int64_t a, int64_t b) { return a < b ? a : b; }

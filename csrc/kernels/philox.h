@@ -31,7 +31,7 @@ static inline __attribute__((always_inline)) cg_words cg_multiply_low(cg_words x
 
 /* words[0..PHILOX_GROUP) of the group whose first counter is `counter`. Each word is the low half of a lane; the high
  * half never affects a product. */
-static inline __attribute__((always_inline)) void cg_philox(uint32_t *words, uint64_t seed, uint64_t counter) {
+static CG_ELEMENTARY void cg_philox(uint32_t *words, uint64_t seed, uint64_t counter) {
     enum { WIDTH = CG_VECTOR_BYTES / 8, VECTORS = PHILOX_WIDTH / WIDTH };
     static const uint64_t steps[PHILOX_WIDTH] = {0, 1, 2, 3, 4, 5, 6, 7};
     cg_words x[VECTORS][4];

@@ -106,7 +106,7 @@ INLINE real NAME(exp_tail)(real r) {
 }
 
 /* eˣ */
-INLINE real NAME(exp)(real x) {
+static CG_ELEMENTARY real NAME(exp)(real x) {
     real r, y = x < EXP_MIN ? EXP_MIN : x;
     y = y > EXP_MAX ? EXP_MAX : y;
     bits n = NAME(exp_split)(y, &r), half = n >> 1;
@@ -114,7 +114,7 @@ INLINE real NAME(exp)(real x) {
 }
 
 /* eˣ for x ≤ 0, with 0 for subnormal results, for which the computation is not valid. */
-INLINE real NAME(exp_negative)(real x) {
+static CG_ELEMENTARY real NAME(exp_negative)(real x) {
     real r;
     bits n = NAME(exp_split)(x, &r);
     real e = (NAME(exp_tail)(r) + 1) * NAME(power_of_two)(n);
@@ -122,7 +122,7 @@ INLINE real NAME(exp_negative)(real x) {
 }
 
 /* e^(x + low) for x ≤ 0 and |low| far smaller than |x|; likewise. */
-INLINE real NAME(exp_negative_sum)(real x, real low) {
+static CG_ELEMENTARY real NAME(exp_negative_sum)(real x, real low) {
     real r;
     bits n = NAME(exp_split)(x, &r);
     real e = (NAME(exp_tail)(r + low) + 1) * NAME(power_of_two)(n);
@@ -131,14 +131,14 @@ INLINE real NAME(exp_negative_sum)(real x, real low) {
 
 /* 2ˣ for x ≤ 0, and 0 for NaN: fast, for products in which an error of the smallest normal number does not matter. Adding
  * to the exponent multiplies by 2ⁿ; the sum is 0 for x ≤ −EXPONENT_BIAS. */
-INLINE real NAME(exp2_negative)(real x) {
+static CG_ELEMENTARY real NAME(exp2_negative)(real x) {
     const real y = x > -EXPONENT_BIAS ? x : -EXPONENT_BIAS, shifted = y + ROUND_MAGIC, whole = shifted - ROUND_MAGIC;
     const real e = NAME(exp_tail)((y - whole) * R(0.69314718055994530942)) + 1;
     return NAME(from_bits)((bits)((ubits)NAME(bits_of)(e) + ((ubits)NAME(bits_of)(shifted) << MANTISSA_BITS)));
 }
 
 /* eˣ − 1 */
-INLINE real NAME(expm1)(real x) {
+static CG_ELEMENTARY real NAME(expm1)(real x) {
     real r, y = x < -60 ? -60 : x;
     y = y > EXP_MAX ? EXP_MAX : y;
     bits n = NAME(exp_split)(y, &r), half = n >> 1;
@@ -150,7 +150,7 @@ INLINE real NAME(expm1)(real x) {
 }
 
 /* log x = e·ln 2 + 2·artanh(s), s = (m − 1)/(m + 1), x = m·2ᵉ with √½ ≤ m < √2 */
-INLINE real NAME(log)(real x) {
+static CG_ELEMENTARY real NAME(log)(real x) {
     int small = x < SMALLEST_NORMAL;
     real scaled = small ? x * (real)((bits)1 << (MANTISSA_BITS + 1)) : x;
     bits b = (bits)((ubits)NAME(bits_of)(scaled) - SQRT_HALF_BITS);
@@ -182,30 +182,30 @@ INLINE real NAME(log)(real x) {
 }
 
 /* log(1 + x), with the rounding error of 1 + x corrected to first order. */
-INLINE real NAME(log1p)(real x) {
+static CG_ELEMENTARY real NAME(log1p)(real x) {
     real u = 1 + x, lost = x - (u - 1), l = NAME(log)(u);
     return NAME(select)((u == 0) | (u > REAL_MAX), l, l + lost / u);
 }
 
 /* log(1 + e^−|x|) */
-INLINE real NAME(softplus_tail)(real x) {
+static CG_ELEMENTARY real NAME(softplus_tail)(real x) {
     real e = NAME(exp)(x < 0 ? x : -x), u = 1 + e;
     return NAME(log)(u) + (e - (u - 1)) / u;
 }
 
 /* log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|) */
-INLINE real NAME(softplus)(real x) {
+static CG_ELEMENTARY real NAME(softplus)(real x) {
     return (x < 0 ? 0 : x) + NAME(softplus_tail)(x);
 }
 
-INLINE real NAME(sigmoid)(real x) {
+static CG_ELEMENTARY real NAME(sigmoid)(real x) {
     real e = NAME(exp)(x < 0 ? x : -x), d = 1 + e;
     return x < 0 ? e / d : 1 / d;
 }
 
 /* ±(z + z³·P(z²)), a Chebyshev fit of relative error 2e-8 (float32) or 5e-17 (float64), for z = |x| < 0.625; else
  * ±(1 − 2e/(1 + e)), e = e^(−2z) */
-INLINE real NAME(tanh)(real x) {
+static CG_ELEMENTARY real NAME(tanh)(real x) {
     const real z = NAME(abs)(x), square = x * x;
 #if CG_REAL_BITS == 32
     real p = -0.006094652439f;
@@ -234,7 +234,7 @@ INLINE real NAME(tanh)(real x) {
 
 /* e^(z²)·erfc z for z ≥ 0: P(z)/Q(z), the minimax fit of relative error 6e-9 (float32) or 5e-17 (float64) up to the z
  * at which e^(−z²) becomes 0. All coefficients are positive, so that nothing cancels; the first of Q is 1. */
-INLINE real NAME(erfcx)(real z) {
+static CG_ELEMENTARY real NAME(erfcx)(real z) {
 #if CG_REAL_BITS == 32
     const float x = z > 10 ? 10 : z;
     static const float p[] = {0.5641965246f, 3.946541377f, 12.60402766f, 21.34620848f, 17.24822918f};
@@ -259,7 +259,7 @@ INLINE real NAME(erfcx)(real z) {
 }
 
 /* erfc z for z ≥ 0. z² is split into two parts, the first of them exact. */
-INLINE real NAME(erfc_positive)(real z) {
+static CG_ELEMENTARY real NAME(erfc_positive)(real z) {
     const bits low_half = ((bits)1 << (MANTISSA_BITS + 2) / 2) - 1;
     real head = NAME(from_bits)(NAME(bits_of)(z) & ~low_half);
     real y = NAME(exp_negative_sum)(-head * head, -(z - head) * (z + head)) * NAME(erfcx)(z);
@@ -267,7 +267,7 @@ INLINE real NAME(erfc_positive)(real z) {
 }
 
 /* 2/√π·Σ (−1)ᵏ x²ᵏ⁺¹/(k!·(2k + 1)) for |x| < ½, else 1 − erfc x */
-INLINE real NAME(erf)(real x) {
+static CG_ELEMENTARY real NAME(erf)(real x) {
     const real z = x * x;
     real s = 0;
     static const double c[] = {1.0, -1.0 / 3, 1.0 / 10, -1.0 / 42, 1.0 / 216, -1.0 / 1320, 1.0 / 9360, -1.0 / 75600,

@@ -1,8 +1,10 @@
 /* Rows of tokens, int64 [rows, cols], the first lengths[i] of them valid: dropped, swapped, replaced and inserted, each
  * with probability p. J. Wei, K. Zou (2019), "EDA: easy data augmentation techniques for boosting performance on text
  * classification tasks". Token j of row i draws the four words of counter offset + i·⌈cols/8⌉·8 + j. Both
- * precisions are the same. Synonyms of token t are synonyms[starts[t]] to synonyms[starts[t + 1] − 1]; tokens outside 0…vocabulary − 1
+ * precisions are one code. Synonyms of token t are synonyms[starts[t]] to synonyms[starts[t + 1] − 1]; tokens outside 0…vocabulary − 1
  * have none. */
+
+#if CG_REAL_BITS == 32
 
 typedef struct { uint32_t word[4]; } NAME(draw);
 
@@ -105,3 +107,10 @@ KERNEL_BODY(insert_tokens) {
 #undef ROW
 #undef EACH_TOKEN
 #undef DRAW
+
+#else
+#define drop_tokens_kernel_f64 drop_tokens_kernel_f32
+#define swap_tokens_kernel_f64 swap_tokens_kernel_f32
+#define replace_tokens_kernel_f64 replace_tokens_kernel_f32
+#define insert_tokens_kernel_f64 insert_tokens_kernel_f32
+#endif
