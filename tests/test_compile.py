@@ -137,6 +137,8 @@ OPTIMIZERS = {
     "Adam": lambda p: cg.optim.Adam(p, 0.01), "amsgrad": lambda p: cg.optim.Adam(p, 0.01, amsgrad=True),
     "AdamW": lambda p: cg.optim.AdamW(p, 0.01), "RMSprop": lambda p: cg.optim.RMSprop(p, 0.01, momentum=0.5, centered=True),
     "Adagrad": lambda p: cg.optim.Adagrad(p, 0.1, lr_decay=0.1),
+    "RAdam": lambda p: cg.optim.RAdam(p, 0.01), "Adafactor": lambda p: cg.optim.Adafactor(p, 0.01),
+    "ASGD": lambda p: cg.optim.ASGD(p, 0.01, t0=3),
     "two groups": lambda p: cg.optim.AdamW([{"params": p[:1], "lr": 0.1}, {"params": p[1:]}]),
 }  # fmt: skip
 

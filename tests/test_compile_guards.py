@@ -185,7 +185,7 @@ def other(tensor):
 
 
 def hook(worn):
-    worn.optimizer.register_step_post_hook(lambda optimizer: first(worn).array.__imul__(0.5))
+    worn.optimizer.register_step_post_hook(lambda *_: first(worn).array.__imul__(0.5))
 
 
 def swap_params(worn):

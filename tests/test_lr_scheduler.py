@@ -113,6 +113,24 @@ CONFIGURATIONS = {
         milestones=[19],
     ),
     "chain": chain(single("ExponentialLR", gamma=0.98), single("StepLR", step_size=9, gamma=0.5)),
+    "multiplicative": single("MultiplicativeLR", lr_lambda=lambda t: 0.9 + 0.01 * (t % 3)),
+    "constant": single("ConstantLR"),
+    "constant, options": single("ConstantLR", factor=0.5, total_iters=20),
+    "constant, none": single("ConstantLR", factor=0.5, total_iters=0),
+    "polynomial": single("PolynomialLR"),
+    "polynomial, square": single("PolynomialLR", total_iters=40, power=2.0),
+    "restarts": single("CosineAnnealingWarmRestarts", T_0=7),
+    "restarts, longer": single("CosineAnnealingWarmRestarts", T_0=5, T_mult=2, eta_min=0.001),
+    "cyclic": single("CyclicLR", base_lr=0.01, max_lr=0.1, step_size_up=7),
+    "cyclic, halved": single("CyclicLR", base_lr=[0.01, 0.02], max_lr=0.1, step_size_up=4, step_size_down=9, mode="triangular2"),
+    "cyclic, range": single("CyclicLR", base_lr=0.01, max_lr=0.1, step_size_up=5, mode="exp_range", gamma=0.97, cycle_momentum=False),
+    "cyclic, scale": single("CyclicLR", base_lr=0.01, max_lr=0.1, step_size_up=5, scale_fn=lambda x: 1 / x, base_momentum=0.5, max_momentum=0.8),
+    "chained": lambda library, optimizer: library.ChainedScheduler(
+        [library.ConstantLR(optimizer, 0.1, 4), library.ExponentialLR(optimizer, 0.9)]
+    ),
+    "restarts after warm up": sequence(
+        ("LinearLR", {"total_iters": 4}), ("CosineAnnealingWarmRestarts", {"T_0": 6, "T_mult": 2}), milestones=[5]
+    ),
     "chain of three": chain(
         single("LinearLR", total_iters=10),
         single("CosineAnnealingLR", T_max=100),
@@ -142,7 +160,7 @@ def test_rates_are_those_of_torch(build, kind):
         np.testing.assert_allclose(entries(mine), entries(reference), 1e-9, 1e-15, err_msg=f"step {step}")
         for scheduler, other in zip(schedulers, references, strict=True):
             np.testing.assert_allclose(scheduler.get_last_lr(), other.get_last_lr(), rtol=1e-9, atol=1e-15)
-            assert scheduler.last_epoch == other.last_epoch
+            assert getattr(scheduler, "last_epoch", None) == getattr(other, "last_epoch", None)
         if step < STEPS:
             for scheduler in (*schedulers, *references):
                 scheduler.step()
@@ -404,3 +422,26 @@ def test_a_rate_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match="base_lrs must be"):
         scheduler.load_state_dict({**state, "base_lrs": [float("nan")]})
     assert scheduler.state_dict() == state
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("epoch", [0, 4, 11])
+@pytest.mark.parametrize("name", ["step", "exponential", "cosine, waves", "linear", "lambda", "restarts, longer", "polynomial, square"])
+def test_a_step_to_an_epoch(name, epoch):
+    mine, reference = optimizers()
+    scheduler, other = CONFIGURATIONS[name](ours, mine), CONFIGURATIONS[name](theirs, reference)
+    for one in (scheduler, other):
+        one.step()
+        one.step(epoch)
+        one.step()
+    np.testing.assert_allclose(scheduler.get_last_lr(), other.get_last_lr(), rtol=1e-9)
+
+
+def test_pytorchs_state_continues_a_schedule():
+    mine, reference = optimizers()
+    scheduler, other = ours.StepLR(mine, 4), theirs.StepLR(reference, 4)
+    reference.step()  # PyTorch warns of schedulers that step first
+    for _ in range(6):
+        other.step()
+    scheduler.load_state_dict(other.state_dict())
+    assert scheduler.last_epoch == 6

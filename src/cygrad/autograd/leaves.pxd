@@ -11,7 +11,7 @@ cpdef list with_gradient(list values)
 cpdef list arrays_of(list values)
 
 @cython.locals(state=dict)
-cpdef list states_of(list values, dict known)
+cpdef list states_of(list values, known)
 
 @cython.locals(state=dict, number=cython.Py_ssize_t)
 cpdef list missing(list states, tuple names)

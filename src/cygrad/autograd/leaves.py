@@ -55,8 +55,11 @@ def states_of(values: list[Any], known: dict[Any, dict[str, Any]]) -> list[dict[
     """An optimizer's state of each value; a new one begins at step 0."""
     states = []
     for item in values:
-        state = known.get(item)
-        states.append(known.setdefault(item, {"step": 0}) if state is None else state)
+        state = dict.get(known, item)  # unlike known[item], adds nothing
+        if not state:
+            state = known.setdefault(item, {})
+            state["step"] = 0
+        states.append(state)
     return states
 
 

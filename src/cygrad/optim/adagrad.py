@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer, Params
+from cygrad.optim.optimizer import Group, Optimizer, Params, given
 
 __all__ = ["Adagrad"]
 
@@ -22,6 +22,7 @@ class Adagrad(Optimizer):
         initial_accumulator_value: s at the start, default 0.
         eps: added to the denominator, default 10⁻¹⁰.
         maximize: whether to go up the gradient instead of down, default False.
+        foreach, differentiable, fused: as in PyTorch, see :class:`Optimizer`.
     """
 
     number_names = ("lr", "lr_decay", "eps", "weight_decay")
@@ -35,16 +36,13 @@ class Adagrad(Optimizer):
         weight_decay: float = 0,
         initial_accumulator_value: float = 0,
         eps: float = 1e-10,
+        foreach: bool | None = None,
         *,
         maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value, "eps": eps, "maximize": maximize,
-            },
-        )  # fmt: skip
+        super().__init__(params, given(locals()))
 
     def state_names(self, group: Group) -> tuple[str, ...]:
         return ("sum",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer, Params
+from cygrad.optim.optimizer import Group, Optimizer, Params, given
 
 __all__ = ["Adam", "AdamW"]
 
@@ -22,6 +22,8 @@ class Adam(Optimizer):
         weight_decay: L2 penalty, default 0.
         amsgrad: whether to use the largest v̂ so far, default False.
         maximize: whether to go up the gradient instead of down, default False.
+        foreach, capturable, differentiable, fused: as in PyTorch, see :class:`Optimizer`.
+        decoupled_weight_decay: whether the weight decay is that of :class:`AdamW`, default False.
 
     >>> p = cg.tensor([1.0], requires_grad=True)
     >>> optimizer = cg.optim.Adam([p], lr=0.1)
@@ -31,7 +33,6 @@ class Adam(Optimizer):
     tensor([0.9000], requires_grad=True)
     """
 
-    decoupled = False
     state_tensors = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
     def __init__(
@@ -43,15 +44,14 @@ class Adam(Optimizer):
         weight_decay: float = 0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
-                "maximize": maximize,
-            },
-        )  # fmt: skip
+        super().__init__(params, given(locals()))
 
     def state_names(self, group: Group) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
@@ -67,7 +67,7 @@ class Adam(Optimizer):
         lr, beta1, beta2, eps, weight_decay = self.numbers(group).values()
         kernels.adam(
             p, g, states[0], states[1], states[2] if group["amsgrad"] else None, step,
-            lr, beta1, beta2, eps, weight_decay, self.decoupled, group["maximize"],
+            lr, beta1, beta2, eps, weight_decay, group["decoupled_weight_decay"], group["maximize"],
         )  # fmt: skip
 
 
@@ -83,9 +83,8 @@ class AdamW(Adam):
         weight_decay: decoupled weight decay, default 0.01.
         amsgrad: whether to use the largest v̂ so far, default False.
         maximize: whether to go up the gradient instead of down, default False.
+        foreach, capturable, differentiable, fused: as in PyTorch, see :class:`Optimizer`.
     """
-
-    decoupled = True
 
     def __init__(
         self,
@@ -97,5 +96,9 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(params, **given(locals()), decoupled_weight_decay=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
@@ -14,21 +16,47 @@ from cygrad.autograd import enable_grad, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.tensor import Tensor
 
-__all__ = ["Group", "Optimizer", "Params"]
+__all__ = ["Group", "Optimizer", "Params", "given", "required"]
 
 Group = dict[str, Any]
-Params = Iterable[Tensor] | Iterable[Group]
+Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
 Loss = TypeVar("Loss")
 
 # Options that must not be negative.
 NOT_NEGATIVE = ("lr", "weight_decay", "eps", "momentum", "alpha", "lr_decay", "initial_accumulator_value")
 
+required: Any = object()  # a default that every group has to replace
+
+
+def given(arguments: dict[str, Any]) -> Group:
+    """The options among the local names of a constructor."""
+    return {name: value for name, value in arguments.items() if name not in ("self", "params", "__class__")}
+
+
+def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A subclass's own step, between the optimizer's hooks."""
+
+    @wraps(step)
+    def call(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if not self._hooks:
+            return step(self, *args, **kwargs)
+        args, kwargs = self._before_step((self, *args), kwargs)
+        result = step(*args, **kwargs)
+        self._after_step(args, kwargs)
+        return result
+
+    return call
+
 
 class Optimizer:
     """Base class of the optimizers. As ``torch.optim.Optimizer``.
 
+    ``foreach``, ``fused`` and ``capturable`` choose among PyTorch's implementations: here they are accepted and kept,
+    and change nothing. ``differentiable`` must be False.
+
     Args:
-        params: the parameters, or dicts of a list "params" and the options that differ from the defaults.
+        params: the parameters, pairs of name and parameter, or dicts of a list "params" and the options that differ
+            from the defaults.
         defaults: options by name.
 
     Attributes:
@@ -51,8 +79,8 @@ class Optimizer:
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
-        self._hooks: dict[int, Callable[..., Any]] = {}
+        self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self._hooks: dict[int, tuple[str, Callable[..., Any]]] = {}  # (kind, hook)
         if isinstance(params, Tensor):
             raise TypeError(f"{self.name}: params must be an iterable of tensors or dicts, got a tensor")
         groups: list[Any] = list(params)
@@ -63,6 +91,11 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            cls.step = hooked(vars(cls)["step"])  # type: ignore[method-assign]
+
     @property
     def name(self) -> str:
         """Name of the class, for messages."""
@@ -70,11 +103,27 @@ class Optimizer:
 
     def check_options(self, group: Group) -> None:
         """Raise ValueError if an option of a group is out of its range."""
+        if group.get("differentiable"):
+            raise NotImplementedError(f"{self.name}: differentiable=True is not supported, a step is outside the graph")
+        if group.get("fused") and group.get("foreach"):
+            raise RuntimeError(f"{self.name}: fused and foreach can't both be True")
+        rate = group.get("lr")
+        if isinstance(rate, Tensor):
+            if rate.numel() != 1:
+                raise ValueError(f"{self.name}: lr as a tensor must have one element, got shape {rate.shape}")
+            if group.get("foreach") and not group.get("capturable", True):
+                raise ValueError(f"{self.name}: lr as a tensor needs foreach=False or capturable=True")
         for option in NOT_NEGATIVE:
             value = group.get(option)
-            if value is not None and not value >= 0:
+            if value is not None and not isinstance(value, tuple) and not value >= 0:
                 raise ValueError(f"{self.name}: {option} must not be negative, got {value}")
-        for beta in group.get("betas", ()):
+        betas = group.get("betas", ())
+        if any([isinstance(beta, Tensor) for beta in betas]):
+            if not all([isinstance(beta, Tensor) for beta in betas]):
+                raise ValueError(f"{self.name}: betas must be two floats or two tensors")
+            if group.get("foreach") and not group.get("capturable", True):
+                raise ValueError(f"{self.name}: betas as tensors need foreach=False or capturable=True")
+        for beta in betas:
             if not 0 <= beta < 1:
                 raise ValueError(f"{self.name}: betas must lie in [0, 1), got {group['betas']}")
 
@@ -93,11 +142,17 @@ class Optimizer:
         params = group["params"]
         if isinstance(params, set):
             raise TypeError(f"{self.name}: parameters must be ordered, got a set")
-        group["params"] = [params] if isinstance(params, Tensor) else list(params)
+        members: list[Any] = [params] if isinstance(params, Tensor) else list(params)
+        if any([isinstance(member, tuple) for member in members]):
+            if not all([isinstance(member, tuple) for member in members]):
+                raise ValueError(f"{self.name}: either all parameters of a group have names, or none")
+            group["param_names"] = [name for name, _ in members]
+            members = [p for _, p in members]
+        if self.param_groups and ("param_names" in group) != ("param_names" in self.param_groups[0]):
+            raise ValueError(f"{self.name}: either all groups of parameters have names, or none")
+        group["params"] = members
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for p in group["params"]:
-            if isinstance(p, tuple):
-                raise TypeError(f"{self.name}: parameters must be tensors; pass parameters(), not named_parameters()")
             if not isinstance(p, Tensor):
                 raise TypeError(f"{self.name}: a parameter must be a tensor, got {type(p).__name__}")
             if not p.is_leaf:
@@ -108,6 +163,8 @@ class Optimizer:
                 raise ValueError(f"{self.name}: a parameter of shape {p.shape} appears twice")
             known.add(id(p))
         for option, value in self.defaults.items():
+            if value is required and option not in group:
+                raise ValueError(f"{self.name}: a group of parameters has no {option}, which has no default")
             group.setdefault(option, value)
         self.check_options(group)
         self.param_groups.append(group)
@@ -134,6 +191,10 @@ class Optimizer:
         Returns:
             The closure's result, or None.
         """
+        hooks = self._hooks and type(self).step is Optimizer.step  # a subclass's own step runs them itself
+        args, kwargs = self._before_step((self, closure), {}) if hooks else ((), {})
+        if hooks:
+            closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         loss = None
         if closure is not None:
             with enable_grad():
@@ -144,10 +205,26 @@ class Optimizer:
                 self.update(group, ready)
             elif ready:
                 recording.call_again(self.update, group, ready)
-        if self._hooks:
-            for hook in tuple(self._hooks.values()):
-                recording.call_again(hook, self)
+        if hooks:
+            self._after_step(args, kwargs)
         return loss
+
+    def _before_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Call the hooks before a step; the arguments that they return replace those of the step."""
+        for hook in self._hooks_of("step_pre"):
+            changed = recording.call_again(hook, self, args, kwargs)
+            if changed is not None:
+                if not isinstance(changed, tuple) or len(changed) != 2:
+                    raise RuntimeError(f"{self.name}: a step_pre_hook must return None or (args, kwargs)")
+                args, kwargs = changed
+        return args, kwargs
+
+    def _after_step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for hook in self._hooks_of("step_post"):
+            recording.call_again(hook, self, args, kwargs)
+
+    def _hooks_of(self, kind: str) -> list[Callable[..., Any]]:
+        return [hook for of_kind, hook in tuple(self._hooks.values()) if of_kind == kind]
 
     def update(self, group: Group, params: list[Tensor]) -> None:
         """Update parameters that all have gradients: one launch for those of the same dtype and step count. Recorded
@@ -181,25 +258,50 @@ class Optimizer:
         `state_names`."""
         raise NotImplementedError(f"{self.name}: launch is not defined")
 
-    def register_step_post_hook(self, hook: Callable[[Optimizer], None]) -> RemovableHandle:
-        """Call ``hook(optimizer)`` after every step.
+    # Each returns a handle whose ``remove()`` removes the hook.
 
-        Returns:
-            A handle whose ``remove()`` removes the hook.
-        """
-        return add_hook(self._hooks, hook)
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before every step; it may return other ``(args, kwargs)``."""
+        return add_hook(self._hooks, ("step_pre", hook))
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after every step."""
+        return add_hook(self._hooks, ("step_post", hook))
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before ``state_dict``."""
+        return add_hook(self._hooks, ("state_pre", hook), prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` after ``state_dict``; it may return another one."""
+        return add_hook(self._hooks, ("state_post", hook), prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` before ``load_state_dict``; it may return another state dict."""
+        return add_hook(self._hooks, ("load_pre", hook), prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after ``load_state_dict``."""
+        return add_hook(self._hooks, ("load_post", hook), prepend)
 
     # Saving
 
     def state_dict(self) -> dict[str, Any]:
         """Return options and state in PyTorch's layout, with an index for each parameter."""
         recording.reading("state_dict of an optimizer")
+        for hook in self._hooks_of("state_pre"):
+            hook(self)
         indices = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
         groups = [
             {**{k: v for k, v in g.items() if k != "params"}, "params": [indices[id(p)] for p in g["params"]]}
             for g in self.param_groups
         ]
-        return {"state": {indices[id(p)]: dict(s) for p, s in self.state.items()}, "param_groups": groups}
+        # A state may also belong to something that is not a parameter, under its own key.
+        state = {indices.get(id(p), p) if isinstance(p, Tensor) else p: dict(s) for p, s in self.state.items()}
+        result: dict[str, Any] = {"state": state, "param_groups": groups}
+        for hook in self._hooks_of("state_post"):
+            result = hook(self, result) or result
+        return result
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned.
@@ -211,10 +313,14 @@ class Optimizer:
         from cygrad.optim.state import restored  # seldom needed
 
         recording.reading("load_state_dict of an optimizer")
+        for hook in self._hooks_of("load_pre"):
+            state_dict = hook(self, state_dict) or state_dict
         groups, state = restored(self, state_dict)
         for group, mine in zip(groups, self.param_groups):
             mine.update({k: v for k, v in group.items() if k != "params"})
-        self.state = state
+        self.state = defaultdict(dict, state)
+        for hook in self._hooks_of("load_post"):
+            hook(self)
 
     def __repr__(self) -> str:
         lines = [f"{self.name} ("]

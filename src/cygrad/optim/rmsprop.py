@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer, Params
+from cygrad.optim.optimizer import Group, Optimizer, Params, given
 
 __all__ = ["RMSprop"]
 
@@ -23,6 +23,7 @@ class RMSprop(Optimizer):
         momentum: factor of the running direction b, default 0.
         centered: whether to subtract the squared running mean of d from s, default False.
         maximize: whether to go up the gradient instead of down, default False.
+        capturable, foreach, differentiable: as in PyTorch, see :class:`Optimizer`.
     """
 
     number_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
@@ -37,16 +38,12 @@ class RMSprop(Optimizer):
         weight_decay: float = 0,
         momentum: float = 0,
         centered: bool = False,
-        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum,
-                "centered": centered, "maximize": maximize,
-            },
-        )  # fmt: skip
+        super().__init__(params, given(locals()))
 
     def state_names(self, group: Group) -> tuple[str, ...]:
         centered, momentum = group["centered"], group["momentum"]

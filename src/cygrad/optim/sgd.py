@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
-from cygrad.optim.optimizer import Group, Optimizer, Params
+from cygrad.optim.optimizer import Group, Optimizer, Params, given
 
 __all__ = ["SGD"]
 
@@ -22,6 +22,7 @@ class SGD(Optimizer):
         weight_decay: L2 penalty, default 0.
         nesterov: whether to use Nesterov's momentum, default False.
         maximize: whether to go up the gradient instead of down, default False.
+        foreach, differentiable, fused: as in PyTorch, see :class:`Optimizer`.
 
     Raises:
         ValueError: nesterov is used without momentum or with dampening.
@@ -47,14 +48,11 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-                "nesterov": nesterov, "maximize": maximize,
-            },
-        )  # fmt: skip
+        super().__init__(params, given(locals()))
 
     def check_options(self, group: Group) -> None:
         super().check_options(group)

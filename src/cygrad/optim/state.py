@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Protocol
 
 import numpy as np
@@ -122,6 +123,8 @@ def restored_entry(optimizer: Optimizer, group: Group, p: Tensor, entry: Any) ->
     """A parameter's state, copied; its tensors get the parameter's dtype. It may be empty, before the first step."""
     if not isinstance(entry, Mapping):
         raise refusal(optimizer, f"the state of a parameter must be a dict, got {type(entry).__name__}")
+    if optimizer.state_tensors is None:  # a class of its own says what it keeps
+        return {key: restored_value(p, key, value) for key, value in entry.items()}
     tensors = {key: value for key, value in entry.items() if key != "step" and value is not None}
     needed, known = optimizer.state_names(group), optimizer.state_tensors
     unknown = [str(key) for key in tensors if known is not None and key not in (*known, *needed)]
@@ -132,6 +135,20 @@ def restored_entry(optimizer: Optimizer, group: Group, p: Tensor, entry: Any) ->
     # PyTorch's SGD counts no steps; a momentum buffer shows that there was at least one.
     step = step_count(optimizer, entry["step"]) if "step" in entry else 1 if tensors else 0
     return {"step": step, **{key: restored_tensor(optimizer, p, key, value) for key, value in tensors.items()}}
+
+
+def restored_value(p: Tensor, name: Any, value: Any) -> Any:
+    """A copy of anything in a state; tensors of floats get the parameter's dtype, the step count excepted."""
+    if isinstance(value, (list, tuple)):
+        return type(value)([restored_value(p, name, item) for item in value])
+    if isinstance(value, Mapping):
+        return {key: restored_value(p, key, item) for key, item in value.items()}
+    if name == "step" and hasattr(value, "item"):
+        return int(value.item())
+    if not isinstance(value, Tensor) and not hasattr(value, "__array__"):
+        return deepcopy(value)
+    array = value.array if isinstance(value, Tensor) else plain("load_state_dict", value)
+    return Tensor(np.array(array, p.array.dtype if array.dtype.kind == "f" else array.dtype))
 
 
 def restored_tensor(optimizer: Optimizer, p: Tensor, name: str, value: Any) -> Tensor:

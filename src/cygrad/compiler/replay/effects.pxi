@@ -42,6 +42,10 @@ cdef class GradientSlot:
         return self.deleted or self.array is self.before
 
 
+# What a group has besides numbers and flags that a launch depends on.
+cdef frozenset WITHOUT_EFFECT = frozenset(("params", "param_names", "foreach", "fused", "capturable", "differentiable"))
+
+
 @cython.final
 cdef class OptimizerUpdate:
     """One launch of an optimizer: its step count and hyperparameters are those of the optimizer at the time of the call.
@@ -70,14 +74,18 @@ cdef class OptimizerUpdate:
         self.step = <int64_t *>launch.argument("step") if "step" in launch.names else NULL
         self.arrays = [(<Value?>state[name])._array for state in tensors for name in self.names]
         self.groups, self.members = list(optimizer.param_groups), list(group["params"])
-        self.keys = [key for key in group if key != "params"]
+        self.keys = [key for key in group if key not in WITHOUT_EFFECT]
         self.values = [group[key] for key in self.keys]
         for name, value in optimizer.numbers(group).items():
             launch.set_scalar(name, value)
 
     cdef bint holds(self):
         """Whether the optimizer has the same state and options; changed numbers are passed on to the launch."""
-        cdef dict group = self.group, states = self.optimizer.state, state, tensors
+        cdef dict group = self.group, states, state, tensors
+        found = self.optimizer.state
+        if not isinstance(found, dict):
+            return False
+        states = <dict>found  # or of a subclass, such as defaultdict
         cdef Py_ssize_t i, number = 0, count = len(self.params)
         if not are_identical(self.optimizer.param_groups, self.groups) or not are_identical(group["params"], self.members):
             return False
@@ -100,7 +108,7 @@ cdef class OptimizerUpdate:
     cdef bint refresh(self):
         """Passes the group's new numbers on to the launch. False where another launch is needed for them."""
         group = self.group
-        if set(group) != {"params", *self.keys} or self.optimizer.state_names(group) != self.names:
+        if set(group) - WITHOUT_EFFECT != set(self.keys) or self.optimizer.state_names(group) != self.names:
             return False
         for key, value in zip(self.keys, self.values):
             if (isinstance(value, bool) or isinstance(group[key], bool)) and group[key] != value:

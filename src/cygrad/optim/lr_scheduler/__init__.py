@@ -10,6 +10,14 @@ A state dict contains numbers, strings and lists of them. The rates themselves a
 """
 
 from cygrad.optim.lr_scheduler.base import LRScheduler
+from cygrad.optim.lr_scheduler.more import (
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    MultiplicativeLR,
+    PolynomialLR,
+)
 from cygrad.optim.lr_scheduler.one_cycle import OneCycleLR
 from cygrad.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from cygrad.optim.lr_scheduler.schedules import (
@@ -22,14 +30,22 @@ from cygrad.optim.lr_scheduler.schedules import (
 )
 from cygrad.optim.lr_scheduler.sequential import SequentialLR
 
+_LRScheduler = LRScheduler  # its name in old programs
+
 __all__ = [
+    "ChainedScheduler",
+    "ConstantLR",
     "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
     "MultiStepLR",
+    "MultiplicativeLR",
     "OneCycleLR",
+    "PolynomialLR",
     "ReduceLROnPlateau",
     "SequentialLR",
     "StepLR",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -9,6 +10,10 @@ from cygrad.autograd import recording
 from cygrad.optim.state import is_alike
 
 __all__ = ["HasGroups", "LRScheduler", "check_strategy", "one_per_group"]
+
+
+# What only PyTorch's state dicts have.
+OF_PYTORCH = ("_step_count", "_get_lr_called_within_step", "_is_initial", "verbose")
 
 
 class HasGroups(Protocol):
@@ -71,9 +76,15 @@ class LRScheduler:
         return list(self._last_lr)
 
     @recording.replayed
-    def step(self) -> None:
-        """Move on to the next epoch and set its rates."""
-        self._advance(self.get_lr)
+    def step(self, epoch: int | None = None) -> None:
+        """Move on to the next epoch, or to the given one (deprecated, as in PyTorch), and set its rates."""
+        if epoch is None:
+            self._advance(self.get_lr)
+            return
+        warnings.warn(f"{type(self).__name__}.step: epoch is deprecated, call step() once an epoch", stacklevel=2)
+        self._restart()
+        for _ in range(epoch):
+            self._advance(self.get_lr)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the optimizer as plain data."""
@@ -91,6 +102,7 @@ class LRScheduler:
             ValueError: the state has other keys, or values of another kind. Nothing is changed then.
         """
         recording.reading("load_state_dict of a scheduler")
+        state_dict = {name: value for name, value in state_dict.items() if name not in OF_PYTORCH}
         self._check_state(state_dict)
         self._restore(state_dict)
 

@@ -69,15 +69,15 @@ class SequentialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     @recording.replayed
-    def step(self) -> None:
+    def step(self, epoch: None = None) -> None:  # type: ignore[override]  # as in PyTorch
         """Move on to the next epoch and set its rates."""
-        epoch = self.last_epoch + 1
-        scheduler = self._at(epoch)
-        if epoch in self._milestones:
+        following = self.last_epoch + 1
+        scheduler = self._at(following)
+        if following in self._milestones:
             scheduler._restart()
         else:
             scheduler.step()
-        self.last_epoch = epoch
+        self.last_epoch = following
         self._last_lr = scheduler.get_last_lr()
 
     def state_dict(self) -> dict[str, Any]:
