@@ -185,3 +185,43 @@ def test_estimators_refuse_masked_elements():
     ):  # fmt: skip
         with pytest.raises(TypeError, match="masked array are masked"):
             call()
+
+
+@pytest.mark.parametrize("offset", [0, 1, -1, 5, -5, 2**31, -(2**31), 2**63, -(2**63)])
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2), (0, 3), (2, 2, 2)])
+def test_diagonals_beyond_the_matrix_are_empty(offset, shape):
+    x = cg.ones(shape)
+    expected = max(0, min(shape[0], shape[1] - offset) if offset >= 0 else min(shape[0] + offset, shape[1]))
+    assert cg.diagonal(x, offset).shape == (*shape[2:], expected)
+    if len(shape) == 2:
+        assert cg.diag(x, offset).shape == (expected,)
+
+
+NUMBERS = {  # options that are numbers, and calls that take them
+    "correction": [lambda v: cg.ones(2, 3).std(correction=v), lambda v: cg.ones(2, 3).var(correction=v), lambda v: cg.var_mean(cg.ones(2, 3), correction=v)],
+    "alpha": [lambda v: cg.add(cg.ones(2), cg.ones(2), alpha=v), lambda v: cg.sub(cg.ones(2), cg.ones(2), alpha=v)],
+    "min_val": [lambda v: cg.nn.functional.hardtanh(cg.ones(3), v)],
+    "max_val": [lambda v: cg.nn.functional.hardtanh(cg.ones(3), -1.0, v)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [np.ones((2, 3)), cg.ones(2, 3), np.ones(1, np.complex64), np.array([None], object), "1"], ids=repr)
+def test_an_option_that_is_a_number_takes_no_array(name, value):
+    for call in NUMBERS[name]:
+        with pytest.raises(TypeError, match=f"{name} must be a number, got "):
+            call(value)
+    for call in NUMBERS[name]:
+        assert call(cg.tensor(0.5)) is not None and call(np.float32(0.5)) is not None
+
+
+def test_scatter_takes_values_of_its_own_dtype_alone():
+    index = cg.tensor([0, 1])
+    for op in (cg.scatter, cg.scatter_add):
+        with pytest.raises(RuntimeError, match=f"{op.__name__}: src is float64, but input is float32"):
+            op(cg.zeros(3), 0, index, cg.ones(2, dtype=cg.float64))
+
+
+def test_products_overflow_as_late_as_pytorchs():
+    x = cg.tensor([1e30, 1e30, 1e-30, 1e-30, 2.0])
+    np.testing.assert_allclose(cg.cumprod(x, 0).array, [1e30, np.inf, 1e30, 1, 2], rtol=1e-5)

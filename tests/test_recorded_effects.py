@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import cygrad as cg
+from cygrad.compiler.record.arguments import Arguments
+from cygrad.compiler.replay.replay import Inputs
 
 
 def bits(value):
@@ -714,3 +716,26 @@ def test_a_gradient_that_a_step_makes_starts_anew_in_each_call():
         histories.append(seen)
     assert histories[0] == histories[1] == [[1.0, 1.0]] * 5
     assert run.programs()
+
+
+def test_an_argument_whose_memory_another_thread_replaces_is_recorded_as_it_was():
+    x = cg.ones(3, 4)
+    array = x.array
+    arguments = Arguments((x,), {}, [x], None)
+    x.data = cg.full((1, 1), 9.0)
+    arguments.values[0].mul_(2)
+    assert arguments.write_back([]) is None
+    inputs = Inputs(arguments.flat, arguments.given, arguments.buffers, None, arguments.groups)
+    assert inputs.specs[0].shape == (3, 4) and (array == 2).all() and x.tolist() == [[9.0]]
+
+
+def test_a_tensor_whose_history_is_lost_can_be_looked_at():
+    p = cg.ones(3, requires_grad=True)
+    a = p * 2
+    view = a[:2]
+    alias = a.detach()
+    alias -= p
+    for tensor in (a, view, alias):
+        assert tensor.requires_grad in (True, False) and tensor.is_leaf in (True, False)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        a.sum().backward()

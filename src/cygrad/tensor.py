@@ -127,7 +127,7 @@ class Tensor(TensorMethods):
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is computed for this tensor; can be set on leaves."""
-        wanted: bool = _requires_grad.__get__(engine.current(self))
+        wanted: bool = _requires_grad.__get__(engine.current_or_own(self))
         return wanted
 
     @requires_grad.setter
@@ -146,7 +146,7 @@ class Tensor(TensorMethods):
     @property
     def is_leaf(self) -> bool:
         """Whether the tensor is a leaf: not the result of a recorded op."""
-        return engine.current(self).node is None
+        return engine.current_or_own(self).node is None
 
     @property
     def grad_fn(self) -> autograd.Node | None:

@@ -545,7 +545,7 @@ def in_place(w: Writer) -> None:
 @statement(3)
 def copied(w: Writer) -> None:
     x = w.pick()
-    w.new(w.rng.choice([f"{x}.detach()", f"{x}.clone()", f"{x}.contiguous()", f"{x}.detach().clone()", f"T.zeros_like({x})", f"{x}.data",
+    w.new(w.rng.choice([f"{x}.detach()", f"{x}.clone()", f"{x}.contiguous() * 1", f"{x}.detach().clone()", f"T.zeros_like({x})", f"{x}.data",
                         f"{x}.double()", f"{x}.to(T.float64)"]), x.shape)  # fmt: skip
 
 

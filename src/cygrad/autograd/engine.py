@@ -856,6 +856,15 @@ def current(value: Value) -> Value:
     return value
 
 
+def current_or_own(value: Value) -> Value:
+    """As ``current``, for who only looks: a history that can't be followed stays as it was."""
+    try:
+        return current(value)
+    except RuntimeError:
+        check_value(value)
+        return value
+
+
 def check_initialized(value: Value) -> None:
     """Raise RuntimeError where a tensor was made without its constructor."""
     check_value(value)

@@ -126,7 +126,8 @@ def compile(function: Callable[..., Any] | None = None, *, fullgraph: bool = Fal
         check: which replays are compared with eager mode. "first", the default: the first one of each program. If it
             differs, a RuntimeWarning names the first launch with other results, and such calls run eagerly from then
             on; the step counts as run once, by eager mode. True, to find errors: every replay; RuntimeError names
-            the launch, and everything is then as it was before the call. False: none.
+            the launch, and everything is then as it was before the call; other threads must not draw from the default
+            generator meanwhile. False: none.
 
     Returns:
         A CompiledFunction, with ``programs()``, of which there are at most 16, and ``epoch()``.

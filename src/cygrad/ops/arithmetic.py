@@ -9,7 +9,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
-from cygrad.ops.broadcast import FLOAT32, Spec, as_array, is_real, promoted, result_type, spec, unbroadcast
+from cygrad.ops.broadcast import FLOAT32, Spec, as_array, is_real, option, promoted, result_type, spec, unbroadcast
 from cygrad.ops.definition import constant, fitted, self_adjoint
 
 __all__ = [
@@ -59,9 +59,10 @@ def add(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
             [21., 22.]])
     """
     x, y = promoted(input, other)
-    ctx.save(spec(input), spec(other), alpha)
-    if alpha != 1:
+    if type(alpha) is not int or alpha != 1:
+        alpha = option("add", "alpha", alpha)
         y = times(y, alpha)
+    ctx.save(spec(input), spec(other), alpha)
     return kernels.add(x, y) if is_real(x) else np.add(x, y)
 
 
@@ -104,9 +105,10 @@ def sub(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
     if is_boolean(input) or is_boolean(other):
         raise RuntimeError("sub: booleans can't be subtracted, use logical_xor or ~")
     x, y = promoted(input, other)
-    ctx.save(spec(input), spec(other), alpha)
-    if alpha != 1:
+    if type(alpha) is not int or alpha != 1:
+        alpha = option("sub", "alpha", alpha)
         y = times(y, alpha)
+    ctx.save(spec(input), spec(other), alpha)
     return kernels.sub(x, y) if is_real(x) else np.subtract(x, y)
 
 
@@ -616,7 +618,10 @@ def hardtanh(ctx: Node, input: Array, *, min_val: float = -1.0, max_val: float =
         min_val: the lower bound.
         max_val: the upper bound.
     """
-    low, high = as_array(min_val, input.dtype), as_array(max_val, input.dtype)
+    low, high = (
+        as_array(option("hardtanh", name, value), input.dtype)
+        for name, value in (("min_val", min_val), ("max_val", max_val))
+    )
     ctx.save(np.asarray((input <= low) | (input >= high)))
     return limited(input, low, high)
 

@@ -80,6 +80,16 @@ def promoted(x: Any, y: Any) -> tuple[Array, Array]:
     return as_array(x, dtype), as_array(y, dtype)
 
 
+def option(op: str, name: str, value: Any) -> Any:
+    """A number that is given as one, or as an array or tensor of one element; raise TypeError for anything else."""
+    array = getattr(value, "array", value)
+    if isinstance(array, np.generic) or (isinstance(array, np.ndarray) and array.size == 1):
+        array = array.item()
+    if not isinstance(array, (int, float)):
+        raise TypeError(f"{op}: {name} must be a number, got {type(value).__name__}")
+    return array
+
+
 def spec(x: Any) -> Spec | None:
     """The shape and dtype that a gradient of x must have; None for a number."""
     return (x.shape, x.dtype) if isinstance(x, np.ndarray) else None

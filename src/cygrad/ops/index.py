@@ -208,17 +208,19 @@ def scatter_add(ctx: Node, input: Array, index: Array, src: Array, *, dim: int) 
     """
     axis, y = checked_axis("scatter_add", dim, input.ndim), np.atleast_1d(input.copy())
     positions = check_index("scatter_add", index, y, axis, True)
-    part = source_part("scatter_add", src, positions)
+    part = source_part("scatter_add", src, positions, input)
     add_along(y, positions, part.astype(y.dtype, copy=False), axis)
     ctx.save(positions, axis, src.shape)
     return y.reshape(input.shape)
 
 
-def source_part(name: str, src: Array, index: Array) -> Array:
+def source_part(name: str, src: Array, index: Array, input: Array) -> Array:
     """The part of src that the index refers to."""
     values = np.atleast_1d(src)
     if values.ndim != index.ndim or any([m > n for m, n in zip(index.shape, values.shape)]):
         raise RuntimeError(f"{name}: index of shape {index.shape} does not fit src of shape {src.shape}")
+    if src.dtype != input.dtype:
+        raise RuntimeError(f"{name}: src is {src.dtype}, but input is {input.dtype}")
     return values[tuple([slice(n) for n in index.shape])]
 
 
@@ -268,7 +270,7 @@ def scatter(ctx: Node, input: Array, index: Array, src: Any, *, dim: int) -> Arr
     """
     axis, y = checked_axis("scatter", dim, input.ndim), np.atleast_1d(input.copy())
     positions = check_index("scatter", index, y, axis, True)
-    values = source_part("scatter", src, positions) if isinstance(src, np.ndarray) else as_array(src, y.dtype)
+    values = source_part("scatter", src, positions, input) if isinstance(src, np.ndarray) else as_array(src, y.dtype)
     np.put_along_axis(corner(y, positions, axis), positions, values, axis)
     ctx.save(positions, axis, getattr(src, "shape", ()))
     return y.reshape(input.shape)

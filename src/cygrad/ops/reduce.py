@@ -10,7 +10,7 @@ from cygrad import _kernels as kernels
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import checked_axes, checked_axis, kept_shape, made_adjacent, repeated_along
-from cygrad.ops.broadcast import FLOAT32, is_real
+from cygrad.ops.broadcast import FLOAT32, is_real, option
 from cygrad.ops.definition import constant, deviation, fitted, repeated
 from cygrad.ops.index import ordered_definition, ordered_gradient
 from cygrad.ops.pointwise import sign_of
@@ -326,7 +326,7 @@ def variance(
         dim, correction = None, dim
     axes = checked_axes(name, dim, x.ndim)
     n = reduced_size(x.shape, axes)
-    correction = 1 if correction is None else correction
+    correction = 1 if correction is None else option(name, "correction", correction)
     count = max(n - correction, 0)
     with np.errstate(all="ignore"):
         centered = kernels.sub(x, total(x, axes, True, 1 / n if n else np.nan))
@@ -536,7 +536,10 @@ def cumprod(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
     """
     axis = checked_axis("cumprod", dim, input.ndim)
     wide = np.int64 if input.dtype.kind in "biu" else input.dtype
-    y = np.asarray(np.cumprod(np.atleast_1d(input), axis, dtype or wide)).reshape(input.shape)
+    wide = np.dtype(dtype or wide)
+    exact = np.float64 if wide == np.float32 else wide  # as PyTorch, whose products overflow later
+    with np.errstate(all="ignore"):
+        y = np.cumprod(np.atleast_1d(input), axis, exact).astype(wide).reshape(input.shape)
     ctx.save(input, y, axis)
     return y
 

@@ -467,6 +467,7 @@ def diagonal(ctx: Node, input: Array, *, offset: int = 0, dim1: int = 0, dim2: i
     if first == second or input.ndim < 2:
         raise RuntimeError(f"diagonal: dim1 and dim2 must be two axes, got {dim1} and {dim2}")
     ctx.save(input.shape, offset, first, second)
+    offset = min(max(offset, -input.shape[first]), input.shape[second])  # NumPy computes with C's int, which overflows
     view = np.diagonal(input, offset, first, second)
     if input.flags.writeable:
         view.flags.writeable = True  # NumPy gives a read-only view for the sake of code that once received a copy

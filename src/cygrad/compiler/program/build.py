@@ -42,7 +42,7 @@ def build_program(
         grad_mode: whether gradients were enabled
         bindings: the names that the program depends on
     """
-    inputs = Inputs(arguments.flat, arguments.buffers, arguments.structure, arguments.groups)
+    inputs = Inputs(arguments.flat, arguments.given, arguments.buffers, arguments.structure, arguments.groups)
     result = result_of(value, recorder.computed(), arguments)
     plan = Plan(recorder, [*result.arrays, *recorder.visible()])
     leaves = leaves_of(recorder)

@@ -32,6 +32,7 @@ class Arguments:
 
     Attributes:
         values: like `flat`, with tensors over buffers
+        given: the array of each tensor when the call began, by its index
         buffers: the buffer of each tensor, by its index
         changed: the indices of the tensors that the step wrote to, once it has run
         groups: the indices of the tensors that share memory with others, in lists
@@ -40,9 +41,10 @@ class Arguments:
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], flat: Sequence[Any], structure: Any) -> None:
         self.flat, self.structure = flat, structure
         self.tensors = [i for i, value in enumerate(flat) if isinstance(value, Value)]
-        self.groups = [group for group in overlapping([(i, flat[i].array) for i in self.tensors]) if len(group) > 1]
+        self.given = {i: flat[i].array for i in self.tensors}  # another thread may assign to data
+        self.groups = [group for group in overlapping(list(self.given.items())) if len(group) > 1]
         self.buffers = self.new_buffers()
-        self.arrays = {i: like_writeable(buffer, flat[i].array) for i, buffer in self.buffers.items()}
+        self.arrays = {i: like_writeable(buffer, self.given[i]) for i, buffer in self.buffers.items()}
         twins: dict[int, Any] = {}  # by the id of the caller's tensor
         first: dict[int, Any] = {}  # by the id of a version, of which one block of memory has one
         self.values = list(flat)
@@ -66,12 +68,12 @@ class Arguments:
 
     def new_buffers(self) -> dict[int, Array]:
         """A buffer for each tensor, with its elements."""
-        buffers = {i: buffer_like(self.flat[i].array) for i in self.tensors}
+        buffers = {i: buffer_like(array) for i, array in self.given.items()}
         for group in self.groups:
-            arrays = [self.flat[i].array for i in group]
+            arrays = [self.given[i] for i in group]
             buffers.update(zip(group, buffers_like(arrays)))
         for i, buffer in buffers.items():
-            np.copyto(buffer, self.flat[i].array)
+            np.copyto(buffer, self.given[i])
         return buffers
 
     # After the call
@@ -85,7 +87,7 @@ class Arguments:
             for i in self.tensors
             if address(owner_of(self.buffers[i])) in known
             or self.values[i].version.value
-            or not same_bytes(self.buffers[i], self.flat[i].array)
+            or not same_bytes(self.buffers[i], self.given[i])
         }
         for group in self.groups:
             if found.intersection(group):
@@ -121,7 +123,7 @@ class Arguments:
         counted: set[int] = set()
         self.changed = self.written(addresses)
         for i in self.changed:
-            np.copyto(self.flat[i].array, self.buffers[i])
+            np.copyto(self.given[i], self.buffers[i])
             version = self.flat[i].version
             if id(version) not in counted:
                 counted.add(id(version))

@@ -93,7 +93,8 @@ cdef class Inputs:
 
     Args:
         args: the arguments of the recorded call
-        buffers: by the index of each tensor among them, the array in which the program has it
+        arrays: by the index of each tensor among them, the array that it had
+        buffers: likewise, the array in which the program has it
         structure: that of ``structure.flatten``, None for positional arguments without containers
         groups: the indices of the tensors that share memory, in lists
     """
@@ -106,10 +107,10 @@ cdef class Inputs:
     cdef list groups
     cdef Spans changed, used  # memory outside of the arguments that the program writes; that it reads or writes
 
-    def __cinit__(self, args, dict buffers, structure, groups):
+    def __cinit__(self, args, dict arrays, dict buffers, structure, groups):
         self.groups, self.written = groups, []
         self.changed = self.used = Spans(())
-        self.specs = tuple([TensorSpec(arg.array) if isinstance(arg, Value) else None for arg in args])
+        self.specs = tuple([TensorSpec(arrays[i]) if i in arrays else None for i in range(len(args))])
         self.buffers = tuple([buffers.get(i) for i in range(len(args))])
         self.constants = tuple([None if isinstance(arg, Value) else arg for arg in args])
         self.structure = structure

@@ -22,7 +22,12 @@ class Inputs:
     structure: Any
     written: list[tuple[int, int]]
     def __init__(
-        self, args: Sequence[Any], buffers: dict[int, Array], structure: Any, groups: list[list[int]]
+        self,
+        args: Sequence[Any],
+        arrays: dict[int, Array],
+        buffers: dict[int, Array],
+        structure: Any,
+        groups: list[list[int]],
     ) -> None: ...
     def connect(
         self, written: list[tuple[int, int]], changed: list[tuple[int, int]], used: list[tuple[int, int]]
