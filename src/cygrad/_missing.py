@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 
-__all__ = ["attribute_error", "reason"]
+__all__ = ["attribute_error", "found", "reason"]
 
 REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"(.*\.)?(Lazy)?(Conv|Unfold|Fold|conv|unfold|fold)\w*": "it has no convolution yet",
@@ -34,3 +35,16 @@ def attribute_error(package: str, name: str) -> AttributeError:
     """The error of a package of cygrad without a name."""
     why = reason(f"{package.partition('.')[2]}.{name}".lstrip("."))
     return AttributeError(f"module {package!r} has no attribute {name!r}{f': {why}' if why else ''}")
+
+
+def found(name: str, package: str, seldom: str, names: dict[str, object]) -> object:
+    """A name of a package that few programs use, from the module `seldom`; from then on it is in `names`.
+
+    Raises AttributeError, which says why, if it is not there either.
+    """
+    if not name.startswith("_"):
+        module = import_module(seldom)
+        if name in module.__all__:
+            names[name] = value = getattr(module, name)
+            return value
+    raise attribute_error(package, name)

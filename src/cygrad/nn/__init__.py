@@ -1,9 +1,12 @@
 """Neural networks: modules, functional forms, initialization, utilities."""
 
+from typing import TYPE_CHECKING
+
+from cygrad._missing import found
 from cygrad.nn import functional, init, utils
 from cygrad.nn.module import Module
 from cygrad.nn.modules import activation
-from cygrad.nn.modules.activation import *  # noqa: F403
+from cygrad.nn.modules.activation import *
 from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d
 from cygrad.nn.modules.container import ModuleDict, ModuleList, ParameterList, Sequential
 from cygrad.nn.modules.dropout import Dropout
@@ -22,13 +25,14 @@ from cygrad.nn.modules.loss import (
     SmoothL1Loss,
 )
 from cygrad.nn.modules.shape import Flatten, Unflatten
-from cygrad.nn.parameter import Parameter
+from cygrad.nn.parameter import Buffer, Parameter
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Buffer",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
@@ -56,8 +60,15 @@ __all__ = [
 __all__ += activation.__all__
 
 
-def __getattr__(name: str) -> object:
-    """Say what is missing, and why."""
-    from cygrad._missing import attribute_error
+if TYPE_CHECKING:
+    from cygrad.nn.modules.seldom import *
+else:
 
-    raise attribute_error(__name__, name)
+    def __getattr__(name):
+        """Find a module that few networks need, or say why it is missing."""
+        return found(name, "cygrad.nn", "cygrad.nn.modules.seldom", globals())
+
+    def __dir__():
+        from cygrad.nn.modules import seldom
+
+        return sorted({*globals(), *seldom.__all__})

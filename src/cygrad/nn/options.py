@@ -37,6 +37,7 @@ class Configured(Module):
     """A module with options. ``repr`` shows them, ``inplace`` only if it is True."""
 
     _options: ClassVar[tuple[str, ...]] = ()
+    _passed: ClassVar[tuple[str, ...]] = ()  # arguments that are not stored, but given to `__post_init__`
 
     def __post_init__(self) -> None:
         """Check or convert the options, once they are stored."""
@@ -73,11 +74,13 @@ def stores_options(cls: type[C]) -> type[C]:
         super(cls, self).__init__()
         for name in cls._options:
             setattr(self, name, given.arguments[name])
-        self.__post_init__()
+        self.__post_init__(*[given.arguments[name] for name in passed])
 
     __init__.__qualname__ = f"{cls.__qualname__}.__init__"
     __init__.__module__ = cls.__module__
     __init__.__signature__ = signature  # type: ignore[attr-defined]
-    cls._options = tuple([parameter.name for parameter in parameters[1:]])
+    names = [parameter.name for parameter in parameters[1:]]
+    passed = [name for name in cls._passed if name in names]
+    cls._options = tuple([name for name in names if name not in passed])
     cls.__init__ = __init__  # type: ignore[method-assign,assignment]
     return cls

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cygrad.autograd import recording
 from cygrad.autograd.arrays import plain
 from cygrad.tensor import Tensor
@@ -11,7 +13,7 @@ from cygrad.tensor import Tensor
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["Parameter"]
+__all__ = ["Buffer", "Parameter", "Uninitialized"]
 
 
 class Parameter(Tensor):
@@ -51,3 +53,46 @@ class Parameter(Tensor):
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         recording.reading("pickling")
         return type(self), (self.array, self.requires_grad)
+
+
+class Buffer(Tensor):
+    """A tensor that becomes a buffer of a :class:`Module` when it is assigned to an attribute. As ``torch.nn.Buffer``.
+
+    Args:
+        data: tensor or array, whose memory the buffer shares.
+        persistent: whether ``state_dict`` includes it, default True.
+    """
+
+    def __init__(self, data: Tensor | ArrayLike, *, persistent: bool = True) -> None:
+        super().__init__(data.array if isinstance(data, Tensor) else plain("Buffer", data))
+        if isinstance(data, Tensor):
+            self._share_version(data)
+        self.persistent = persistent
+
+
+class Uninitialized:
+    """A parameter or buffer without a shape."""
+
+    cls_to_become: type[Tensor]
+
+    def materialize(self: Any, shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> None:
+        """Allocate memory of a shape; the values are arbitrary."""
+        recording.note_change()
+        fresh = Tensor(np.empty(tuple(shape), self.array.dtype if dtype is None else dtype))
+        self.array = fresh.array
+        self._share_version(fresh)
+        self.__class__ = self.cls_to_become
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(f"{type(self).__name__}: it has no shape yet; call the module on an input first")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
+        memo[id(self)] = result = type(self)(self.requires_grad, None, self.array.dtype)
+        return result
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        return type(self), (self.requires_grad, None, self.array.dtype)

@@ -111,8 +111,7 @@ def logit_slopes(x: Tensor, t: Tensor, p: float | None) -> tuple[Tensor, Tensor]
 
 
 def divergence_slopes(x: Tensor, t: Tensor, p: float | None) -> tuple[Tensor, Tensor]:
-    zero = t <= 0
-    return -t, (t.masked_fill(zero, 1).log() + 1 - x).masked_fill(zero, 0)
+    return -t, t.log() + 1 - x
 
 
 def log_divergence_slopes(x: Tensor, t: Tensor, p: float | None) -> tuple[Tensor, Tensor]:
@@ -261,7 +260,8 @@ def row_gradient(dy: Tensor, total: Any, rows: int, number: int) -> Tensor:
         return dy.reshape(rows, 1)
     if number == REDUCTIONS["sum"]:
         return dy
-    return dy / (max(rows, 1) if total is None else constant(np.asarray(total)).reshape(()).to(dy.dtype))
+    # Where nothing counts, the loss is NaN and the gradient 0.
+    return dy / (max(rows, 1) if total is None else constant(np.where(total, total, np.inf)).reshape(()).to(dy.dtype))
 
 
 @op

@@ -1,7 +1,10 @@
 """The functions behind the modules, under the names of ``torch.nn.functional``."""
 
+from typing import TYPE_CHECKING
+
+from cygrad._missing import found
 from cygrad.nn.functional import activation
-from cygrad.nn.functional.activation import *  # noqa: F403
+from cygrad.nn.functional.activation import *
 from cygrad.nn.functional.dropout import dropout
 from cygrad.nn.functional.linear import embedding, linear, one_hot
 from cygrad.nn.functional.loss import (
@@ -17,7 +20,7 @@ from cygrad.nn.functional.loss import (
 )
 from cygrad.nn.functional.norm import batch_norm, layer_norm, normalize
 from cygrad.ops import activation as activation_ops
-from cygrad.ops.activation import *  # noqa: F403
+from cygrad.ops.activation import *
 
 __all__ = [
     "batch_norm",
@@ -41,8 +44,15 @@ __all__ += activation.__all__
 __all__ += activation_ops.__all__
 
 
-def __getattr__(name: str) -> object:
-    """Say what is missing, and why."""
-    from cygrad._missing import attribute_error
+if TYPE_CHECKING:
+    from cygrad.nn.functional.seldom import *
+else:
 
-    raise attribute_error(__name__, name)
+    def __getattr__(name):
+        """Find a function that few networks need, or say why it is missing."""
+        return found(name, "cygrad.nn.functional", "cygrad.nn.functional.seldom", globals())
+
+    def __dir__():
+        from cygrad.nn.functional import seldom
+
+        return sorted({*globals(), *seldom.__all__})

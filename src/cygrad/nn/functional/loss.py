@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from cygrad.tensor import Tensor
 
 
+def legacy(name: str, size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction that PyTorch's old flags ask for, with its warning; `reduction` where neither is given."""
+    if size_average is None and reduce is None:
+        return reduction
+    for flag in (size_average, reduce):
+        if flag is not None and not isinstance(flag, (bool, np.bool_)):
+            raise TypeError(f"{name}: size_average and reduce must be flags, got {flag!r}; pass reduction= by name")
+    result = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{result}' instead.", stacklevel=4
+    )
+    return result
+
+
 def reduced(losses: Tensor, reduction: str, name: str) -> Tensor:
     """Reduce losses that no fused kernel has reduced."""
     number = ops.reduction_number(name, reduction)
@@ -30,6 +44,15 @@ def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
     check_tensor(name, "target", target)
     if input.shape != target.shape:
         raise ValueError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
+
+
+def weighted(losses: Tensor, weight: Tensor, reduction: str, name: str) -> Tensor:
+    """Reduce losses times their weights; the mean is that by weight."""
+    check_tensor(name, "weight", weight)
+    if weight.shape != losses.shape:
+        raise ValueError(f"{name}: weight has shape {weight.shape}, but input has {losses.shape}")
+    losses = losses * weight
+    return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction, name)
 
 
 def broadcast(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,12 +97,20 @@ def check_weight(name: str, option: str, weight: Tensor | None, input: Tensor) -
         raise ValueError(f"{name}: {option} has shape {weight.shape}, which does not broadcast to {input.shape}")
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """Return the squared error (x − t)². As ``torch.nn.functional.mse_loss``.
 
     Args:
         input: x, a floating-point tensor.
         target: t, of x's shape.
+        size_average, reduce: PyTorch\'s old form of reduction.
         reduction: "mean" (default), "sum" or "none".
         weight: factor of each loss, of x's shape, default None for 1. The mean is divided by Σ weight.
 
@@ -89,44 +120,65 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Ten
     >>> cg.nn.functional.mse_loss(cg.tensor([1.0, 2.0]), cg.tensor([1.0, 4.0]))
     tensor(2.)
     """
+    if size_average is not None or reduce is not None:
+        reduction = legacy("mse_loss", size_average, reduce, reduction)
     input, target = broadcast("mse_loss", input, target)
     if weight is None:
         return ops.mse_loss(input, target, reduction=reduction)
-    check_tensor("mse_loss", "weight", weight)
-    if weight.shape != input.shape:
-        raise ValueError(f"mse_loss: weight has shape {weight.shape}, but input has {input.shape}")
-    weighted = ops.mse_loss(input, target, reduction="none") * weight
-    return weighted.sum() / weight.sum() if reduction == "mean" else reduced(weighted, reduction, "mse_loss")
+    return weighted(ops.mse_loss(input, target, reduction="none"), weight, reduction, "mse_loss")
 
 
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """Return the absolute error |x − t|. As ``torch.nn.functional.l1_loss``.
 
     Args:
         input: x, a floating-point tensor.
         target: t, of x's shape.
+        size_average, reduce: PyTorch\'s old form of reduction.
         reduction: "mean" (default), "sum" or "none".
+        weight: factor of each loss, of x's shape, default None for 1. The mean is divided by Σ weight.
 
     Raises:
         ValueError: the shapes differ.
     """
+    if size_average is not None or reduce is not None:
+        reduction = legacy("l1_loss", size_average, reduce, reduction)
     input, target = broadcast("l1_loss", input, target)
-    return ops.l1_loss(input, target, reduction=reduction)
+    if weight is None:
+        return ops.l1_loss(input, target, reduction=reduction)
+    return weighted(ops.l1_loss(input, target, reduction="none"), weight, reduction, "l1_loss")
 
 
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
     """Return ½(x − t)²/beta where |x − t| < beta, else |x − t| − ½beta. As ``torch.nn.functional.smooth_l1_loss``.
     R. Girshick (2015), "Fast R-CNN".
 
     Args:
         input: x, a floating-point tensor.
         target: t, of x's shape.
+        size_average, reduce: PyTorch\'s old form of reduction.
         reduction: "mean" (default), "sum" or "none".
         beta: error at which the parabola becomes a line, at least 0, default 1.
 
     Raises:
         ValueError: the shapes differ, or beta is negative.
     """
+    if size_average is not None or reduce is not None:
+        reduction = legacy("smooth_l1_loss", size_average, reduce, reduction)
     input, target = broadcast("smooth_l1_loss", input, target)
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
@@ -135,15 +187,19 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     return ops.smooth_l1_loss(input, target, reduction=reduction, parameter=beta)
 
 
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
     """Return ½(x − t)² where |x − t| ≤ delta, else delta·(|x − t| − ½delta). As ``torch.nn.functional.huber_loss``.
     P. J. Huber (1964), "Robust estimation of a location parameter".
 
     Args:
         input: x, a floating-point tensor.
         target: t, of x's shape.
+        size_average, reduce: PyTorch\'s old form of reduction.
         reduction: "mean" (default), "sum" or "none".
         delta: error at which the parabola becomes a line, above 0, default 1.
+        weight: factor of each loss, of x's shape, default None for 1. The mean is divided by Σ weight.
 
     Raises:
         ValueError: the shapes differ, or delta is not positive.
@@ -151,11 +207,18 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     input, target = broadcast("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    return ops.huber_loss(input, target, reduction=reduction, parameter=delta)
+    if weight is None:
+        return ops.huber_loss(input, target, reduction=reduction, parameter=delta)
+    return weighted(ops.huber_loss(input, target, reduction="none", parameter=delta), weight, reduction, "huber_loss")
 
 
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """Return the binary cross entropy −weight·(t·log x + (1 − t)·log(1 − x)), with logarithms of at least −100. As
     ``torch.nn.functional.binary_cross_entropy``.
@@ -164,12 +227,15 @@ def binary_cross_entropy(
         input: x, probabilities.
         target: t, of x's shape.
         weight: factor of each loss, of a shape that broadcasts to x's, default None for 1.
+        size_average, reduce: PyTorch\'s old form of reduction.
         reduction: "mean" (default), "sum" or "none".
 
     Raises:
         RuntimeError: an x does not lie in [0, 1].
         ValueError: the shapes of input and target differ, or the weight's does not broadcast to them.
     """
+    if size_average is not None or reduce is not None:
+        reduction = legacy("binary_cross_entropy", size_average, reduce, reduction)
     name = "binary_cross_entropy"
     check_same_shape(name, input, target)
     ops.reduction_number(name, reduction)
@@ -190,6 +256,8 @@ def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -200,6 +268,7 @@ def binary_cross_entropy_with_logits(
         input: x, logits.
         target: t, of x's shape.
         weight: factor of each loss, of a shape that broadcasts to x's, default None for 1.
+        size_average, reduce: PyTorch\'s old form of reduction.
         reduction: "mean" (default), "sum" or "none".
         pos_weight: factor of the term of the positive class (t = 1), of a shape that broadcasts to x's, default None
             for 1.
@@ -207,6 +276,8 @@ def binary_cross_entropy_with_logits(
     Raises:
         ValueError: the shapes of input and target differ, or a weight's does not broadcast to them.
     """
+    if size_average is not None or reduce is not None:
+        reduction = legacy("binary_cross_entropy_with_logits", size_average, reduce, reduction)
     name = "binary_cross_entropy_with_logits"
     check_same_shape(name, input, target)
     ops.reduction_number(name, reduction)
@@ -227,7 +298,9 @@ def nll_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """Return the negative log-likelihood −weight[t]·x[t]. As ``torch.nn.functional.nll_loss``.
@@ -237,12 +310,15 @@ def nll_loss(
         target: t, class indices, of x's shape without C.
         weight: weight of each class, shape (C,), default None for 1. The mean is divided by Σ weight[t].
         ignore_index: class index whose samples do not count, default −100.
+        size_average, reduce: PyTorch\'s old form of reduction.
         reduction: "mean" (default), "sum" or "none".
 
     Raises:
         IndexError: a class index is out of range.
         ValueError: the shapes do not match.
     """
+    if size_average is not None or reduce is not None:
+        reduction = legacy("nll_loss", size_average, reduce, reduction)
     check_tensors("nll_loss", input, target, weight)
     return ops.nll_loss(input, target, weight, ignore_index=ignore_index, reduction=reduction)
 
@@ -251,7 +327,9 @@ def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -264,6 +342,7 @@ def cross_entropy(
         weight: weight of each class, shape (C,), default None for 1. The mean is divided by Σ weight[t] for class
             indices, by N for probabilities.
         ignore_index: class index whose samples do not count, default −100.
+        size_average, reduce: PyTorch\'s old form of reduction.
         reduction: "mean" (default), "sum" or "none".
         label_smoothing: s in (1 − s)·t + s/C, which replaces the probabilities t, in [0, 1], default 0. C. Szegedy et
             al. (2016), "Rethinking the inception architecture for computer vision".
@@ -275,6 +354,8 @@ def cross_entropy(
     >>> cg.nn.functional.cross_entropy(cg.zeros(2, 4), cg.tensor([0, 3]))
     tensor(1.3863)
     """
+    if size_average is not None or reduce is not None:
+        reduction = legacy("cross_entropy", size_average, reduce, reduction)
     check_tensors("cross_entropy", input, target, weight)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
@@ -283,12 +364,20 @@ def cross_entropy(
     return ops.cross_entropy_classes(input, target, weight, ignore_index, reduction, label_smoothing)
 
 
-def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
     """Return the Kullback-Leibler divergence t·(log t − x). As ``torch.nn.functional.kl_div``.
 
     Args:
         input: x, log-probabilities.
         target: t, probabilities, of x's shape.
+        size_average, reduce: PyTorch\'s old form of reduction.
         reduction: "mean" (default), "sum", "none", or "batchmean", which divides the sum by the batch size and is the
             divergence by its definition.
         log_target: whether t is given as log-probabilities, so that the loss is eᵗ·(t − x), default False.
@@ -296,6 +385,8 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
     Raises:
         ValueError: the shapes differ.
     """
+    if size_average is not None or reduce is not None:
+        reduction = legacy("kl_div", size_average, reduce, reduction)
     if reduction not in ("none", "mean", "sum", "batchmean"):
         raise ValueError(f"kl_div: reduction must be none, mean, sum or batchmean, got {reduction!r}")
     input, target = broadcast("kl_div", input, target)

@@ -59,6 +59,8 @@ def batch_norm(
         raise TypeError(f"batch_norm: running_mean, running_var and batches must be tensors, got {given}") from error
     if not training:
         return batch_norm_evaluation(input, weight, bias, mean, var, eps)
+    if input.array.size == 0 and input.array.ndim > 1:  # nothing to learn from
+        return input * 1
     y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counter)
     if running_mean is not None:
         running_mean.version.value += 1

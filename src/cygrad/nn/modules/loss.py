@@ -1,7 +1,7 @@
 """Losses as modules. Each calls the function of ``cygrad.nn.functional`` that has the formula.
 
 ``reduction`` is the same for all: "mean" (the default) averages the losses of all elements or samples, "sum" adds them
-up, "none" returns them one by one.
+up, "none" returns them one by one. ``size_average`` and ``reduce`` are its old form: flags, both True by default.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from cygrad.nn import functional as F
-from cygrad.nn.options import KW_ONLY, Configured, stores_options
+from cygrad.nn.functional.loss import legacy
+from cygrad.nn.options import Configured, stores_options
 
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
@@ -32,8 +33,10 @@ class _Loss(Configured):
 
     reduction: str
     _reductions: ClassVar[tuple[str, ...]] = ("mean", "sum", "none")
+    _passed = ("size_average", "reduce")
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, size_average: bool | None = None, reduce: bool | None = None) -> None:
+        self.reduction = legacy(type(self).__name__, size_average, reduce, self.reduction)
         if self.reduction not in self._reductions:
             wanted = f"{', '.join(self._reductions[:-1])} or {self._reductions[-1]}"
             raise ValueError(f"{type(self).__name__}: reduction must be {wanted}, got {self.reduction!r}")
@@ -47,12 +50,15 @@ class MSELoss(_Loss):
     """Squared error (x − y)². As ``torch.nn.MSELoss``.
 
     Args:
+        size_average, reduce: see above.
         reduction: "mean" (default), "sum" or "none".
 
     >>> cg.nn.MSELoss()(cg.tensor([1.0, 2.0]), cg.tensor([1.0, 4.0]))
     tensor(2.)
     """
 
+    size_average: bool | None = None
+    reduce: bool | None = None
     reduction: str = "mean"
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -64,9 +70,12 @@ class L1Loss(_Loss):
     """Absolute error |x − y|. As ``torch.nn.L1Loss``.
 
     Args:
+        size_average, reduce: see above.
         reduction: "mean" (default), "sum" or "none".
     """
 
+    size_average: bool | None = None
+    reduce: bool | None = None
     reduction: str = "mean"
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -79,11 +88,13 @@ class SmoothL1Loss(_Loss):
     "Fast R-CNN".
 
     Args:
+        size_average, reduce: see above.
         reduction: "mean" (default), "sum" or "none".
         beta: error at which the parabola becomes a line, default 1.
     """
 
-    _: KW_ONLY
+    size_average: bool | None = None
+    reduce: bool | None = None
     reduction: str = "mean"
     beta: float = 1.0
 
@@ -113,6 +124,7 @@ class KLDivLoss(_Loss):
     """Kullback-Leibler divergence y·(log y − x), for log-probabilities x. As ``torch.nn.KLDivLoss``.
 
     Args:
+        size_average, reduce: see above.
         reduction: "mean" (default), "sum", "none", or "batchmean", which divides the sum by the batch size and is the
             divergence by its definition.
         log_target: whether y is given as log-probabilities too, default False.
@@ -120,7 +132,8 @@ class KLDivLoss(_Loss):
 
     _reductions = ("mean", "sum", "none", "batchmean")
 
-    _: KW_ONLY
+    size_average: bool | None = None
+    reduce: bool | None = None
     reduction: str = "mean"
     log_target: bool = False
 
@@ -133,10 +146,12 @@ class _WeightedLoss(_Loss):
 
     weight: Tensor | None
 
-    def __init__(self, weight: Tensor | None, reduction: str) -> None:
+    def __init__(
+        self, weight: Tensor | None, reduction: str, size_average: bool | None = None, reduce: bool | None = None
+    ) -> None:
         super().__init__()
         self.reduction = reduction
-        self.__post_init__()
+        self.__post_init__(size_average, reduce)
         self.register_buffer("weight", weight)
 
 
@@ -144,12 +159,19 @@ class BCELoss(_WeightedLoss):
     """Binary cross entropy −weight·(y·log p + (1 − y)·log(1 − p)) of probabilities p. As ``torch.nn.BCELoss``.
 
     Args:
+        size_average, reduce: see above.
         weight: factor of each loss, of a shape that broadcasts to the input's, default None for 1.
         reduction: "mean" (default), "sum" or "none".
     """
 
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(weight, reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
@@ -159,6 +181,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
     """Binary cross entropy of σ(x), computed from the logits x without overflow. As ``torch.nn.BCEWithLogitsLoss``.
 
     Args:
+        size_average, reduce: see above.
         weight: factor of each loss, of a shape that broadcasts to the input's, default None for 1.
         reduction: "mean" (default), "sum" or "none".
         pos_weight: factor of the term of the positive class (y = 1), of a shape that broadcasts to the input's, default
@@ -168,9 +191,14 @@ class BCEWithLogitsLoss(_WeightedLoss):
     pos_weight: Tensor | None
 
     def __init__(
-        self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
     ) -> None:
-        super().__init__(weight, reduction)
+        super().__init__(weight, reduction, size_average, reduce)
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -183,13 +211,21 @@ class NLLLoss(_WeightedLoss):
     """Negative log-likelihood −weight[y]·x[y], for log-probabilities x and class indices y. As ``torch.nn.NLLLoss``.
 
     Args:
+        size_average, reduce: see above.
         weight: weight of each class, shape (C,), default None for 1. The mean is divided by Σ weight[y].
         ignore_index: class index whose samples do not count, default −100.
         reduction: "mean" (default), "sum" or "none".
     """
 
-    def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(weight, reduction, size_average, reduce)
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -201,6 +237,7 @@ class CrossEntropyLoss(_WeightedLoss):
     probabilities y. As ``torch.nn.CrossEntropyLoss``.
 
     Args:
+        size_average, reduce: see above.
         weight: weight of each class, shape (C,), default None for 1. With class indices, the mean is divided by
             Σ weight[y].
         ignore_index: class index whose samples do not count, default −100.
@@ -217,12 +254,13 @@ class CrossEntropyLoss(_WeightedLoss):
     def __init__(
         self,
         weight: Tensor | None = None,
-        *,
+        size_average: bool | None = None,
         ignore_index: int = -100,
+        reduce: bool | None = None,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight, reduction)
+        super().__init__(weight, reduction, size_average, reduce)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"CrossEntropyLoss: label_smoothing must lie in [0, 1], got {label_smoothing}")
         self.ignore_index = ignore_index

@@ -265,6 +265,8 @@ class ChainedScheduler(LRScheduler):
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: HasGroups | None = None) -> None:
         if not schedulers:
             raise ValueError("ChainedScheduler: the list of schedulers is empty")
+        if not all(isinstance(scheduler, LRScheduler) for scheduler in schedulers):
+            raise TypeError(f"ChainedScheduler: expected schedulers, got {[type(s).__name__ for s in schedulers]}")
         self.optimizer = optimizer or schedulers[0].optimizer
         for i, scheduler in enumerate(schedulers):
             if isinstance(scheduler, ReduceLROnPlateau):

@@ -1,0 +1,10 @@
+"""The functions that few networks need: imported when the first of them is used."""
+
+from cygrad.nn.functional.distances import *
+from cygrad.nn.functional.margins import *
+from cygrad.nn.functional.masks import *
+from cygrad.nn.functional.norms import *
+from cygrad.nn.functional.rectifiers import *
+from cygrad.nn.functional.resizing import *
+
+__all__ = [n for n, v in globals().items() if n[0] != "_" and callable(v)]

@@ -1,0 +1,11 @@
+"""The modules that few networks need: imported when the first of them is used."""
+
+from cygrad.nn.modules.channel_dropout import *
+from cygrad.nn.modules.distance import *
+from cygrad.nn.modules.group_norm import *
+from cygrad.nn.modules.lazy import *
+from cygrad.nn.modules.margin import *
+from cygrad.nn.modules.rectifier import *
+from cygrad.nn.modules.resizing import *
+
+__all__ = [n for n, v in globals().items() if n[0] != "_" and isinstance(v, type)]
