@@ -286,3 +286,45 @@ def test_devices():
     assert cg.zeros(2, out=out) is out and out.tolist() == [0, 0]
     with pytest.raises(RuntimeError, match="out has shape"):
         cg.zeros(3, out=out)
+
+
+# PyTorch's older constructors, and names of types
+
+
+def test_tensor_is_a_constructor_as_pytorchs():
+    assert cg.Tensor([1, 2]).dtype == cg.Tensor(2, 3).dtype == cg.Tensor().dtype == cg.Tensor(3).dtype == cg.float32
+    assert (cg.Tensor(2, 3).shape, cg.Tensor().shape, cg.Tensor(3).shape, cg.Tensor(2, 3, 4).shape) == ((2, 3), (0,), (3,), (2, 3, 4))
+    array = np.arange(3.0)
+    assert cg.Tensor(array).array is array and cg.Tensor(array, True).requires_grad
+    assert cg.Tensor([cg.tensor(1.0), 2.0]).tolist() == [1, 2] and cg.Tensor(cg.ones(2)).tolist() == [1, 1]
+    for wrong, kind in (("ab", TypeError), (None, TypeError), ([[1], [1, 2]], ValueError), ({}, TypeError)):
+        with pytest.raises(kind, match="Tensor: data"):
+            cg.Tensor(wrong)
+
+
+TYPES = {"FloatTensor": "float32", "DoubleTensor": "float64", "LongTensor": "int64", "IntTensor": "int32", "ShortTensor": "int16", "CharTensor": "int8",
+         "ByteTensor": "uint8", "BoolTensor": "bool"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_types_of_one_dtype(name):
+    torch = pytest.importorskip("torch")
+    kind = getattr(cg, name)
+    x = kind([1.7, 0])
+    assert x.dtype == TYPES[name] and kind(2, 3).shape == (2, 3) and isinstance(x, kind) and not isinstance(cg.ones(1), kind if name != "FloatTensor" else cg.LongTensor)
+    assert x.tolist() == getattr(torch, name)([1, 0]).tolist() or name in ("FloatTensor", "DoubleTensor")
+    assert x.type() == f"cygrad.{name}" == cg.typename(x)
+    for given in (kind, f"torch.{name}", f"cygrad.{name}", x.dtype):
+        assert cg.ones(2).type(given).dtype == x.dtype
+    with pytest.raises(ValueError, match="type: expected one of FloatTensor"):
+        x.type("torch.HalfBaked")
+
+
+def test_constants_limits_and_functions_of_methods():
+    assert (cg.inf, cg.pi, cg.e, cg.newaxis) == (np.inf, np.pi, np.e, None) and cg.nan != cg.nan
+    assert cg.finfo(cg.float32).eps == np.finfo(np.float32).eps and cg.finfo().bits == 32 and cg.iinfo(cg.int8).max == 127
+    assert cg.is_tensor(cg.ones(1)) and not cg.is_tensor(1) and cg.typename(3) == "int" and cg.typename(np.ones(1)) == "numpy.ndarray"
+    x = cg.zeros(2)
+    assert cg.fill_(x, 3.0) is x and cg.detach(x).tolist() == [3, 3] and cg.zero_(x).tolist() == [0, 0]
+    with pytest.raises(AttributeError, match="module 'cygrad' has no attribute 'nothing_'"):
+        _ = cg.nothing_

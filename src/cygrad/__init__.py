@@ -26,6 +26,7 @@ from cygrad.parallel import parallel_map as parallel_map
 from cygrad.random import *
 from cygrad.serialization import *
 from cygrad.tensor import *
+from cygrad.tensor import Tensor as Tensor
 
 with contextlib.suppress(ImportError):
     from cygrad.integrations import threadpoolctl as threadpoolctl
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from cygrad import compiler as compiler
     from cygrad import cuda as cuda
     from cygrad import data as data
+    from cygrad import distributions as distributions
     from cygrad import mps as mps
     from cygrad import multiprocessing as multiprocessing
     from cygrad import runs as runs
@@ -45,15 +47,23 @@ if TYPE_CHECKING:
     from cygrad import utils as utils
     from cygrad import version as version
     from cygrad import xpu as xpu
+    from cygrad.amp import GradScaler as GradScaler
     from cygrad.amp import autocast as autocast
     from cygrad.compiler import compile as compile
+    from cygrad.legacy import *
 else:
     ROOMS = (  # imported when they are first used
-        "accelerator", "amp", "backends", "compiler", "cuda", "data", "mps", "multiprocessing", "runs", "testing",
-        "train", "utils", "version", "xpu",
+        "accelerator", "amp", "backends", "compiler", "cuda", "data", "distributions", "mps", "multiprocessing",
+        "runs", "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
-    OWN = {"NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
-    NAMES = {"autocast": "cygrad.amp", "compile": "cygrad.compiler"}
+    OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
+    NAMES = {
+        **dict.fromkeys(["autocast", "GradScaler"], "cygrad.amp"),
+        "compile": "cygrad.compiler",
+        **dict.fromkeys(["BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor"], "cygrad.legacy"),
+        **dict.fromkeys(["IntTensor", "LongTensor", "ShortTensor"], "cygrad.legacy"),
+    }
+    METHODS = ("detach", "is_floating_point", "is_nonzero", "is_same_size")  # functions too, as those that end in _
 
     def __getattr__(name):
         """Find what few programs need."""
@@ -67,6 +77,8 @@ else:
             found = public_names()
         elif hasattr(functions, name):
             found = getattr(functions, name)
+        elif (name in METHODS or (name[-1:] == "_" and name[0] != "_")) and hasattr(Tensor, name):
+            found = getattr(Tensor, name)
         else:
             from cygrad._missing import attribute_error
 

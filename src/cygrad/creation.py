@@ -28,11 +28,13 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "is_tensor",
     "linspace",
     "logspace",
     "ones",
     "ones_like",
     "tensor",
+    "typename",
     "zeros",
     "zeros_like",
 ]
@@ -416,3 +418,16 @@ def eye(
     """
     check_place("eye", place)
     return Tensor(kernels.pooled(np.eye, n, m, 0, dtype or FLOAT32), requires_grad)
+
+
+def is_tensor(obj: object) -> bool:
+    """Return whether an object is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def typename(obj: object) -> str:
+    """Return the name of an object's type, "cygrad.FloatTensor" for a tensor of float32."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -15,6 +15,7 @@ from cygrad._typing import Array, DType, Nested, Operand, Size
 from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.arrays import plain
 from cygrad.autograd.hooks import RemovableHandle, add_hook
+from cygrad.config import follows_torch
 from cygrad.device import CPU, Place, check_device, check_place, is_device
 from cygrad.device import device as Device
 from cygrad.generator import Generator, normal_array, uniform_array
@@ -25,7 +26,6 @@ from cygrad.ops import shape as shape_ops
 from cygrad.printing import show
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
     from typing_extensions import Self, Unpack
 
     from cygrad.autograd.drawing import Drawing
@@ -38,9 +38,14 @@ class Tensor(TensorMethods):
 
     Most functions of a tensor are methods too. Positional and keyword arguments are those of PyTorch.
 
+    ``Tensor(array)`` shares the array's memory; ``Tensor([1, 2])`` is of float32, and ``Tensor(2, 3)`` has zeros in
+    these sizes.
+
     Args:
-        array: an ndarray, which is not copied (``cg.tensor`` copies), or data that NumPy can convert to one.
-        requires_grad: whether the tensor requires a gradient.
+        data: an ndarray, which is neither copied nor converted (``cg.tensor`` copies); numbers in nested sequences; a
+            tensor, whose memory is shared; or a size.
+        requires_grad: whether the tensor requires a gradient; or the next size.
+        sizes: further sizes.
 
     >>> x = cg.tensor([1.0, 2.0], requires_grad=True)
     >>> (x * x).sum().backward()
@@ -52,8 +57,10 @@ class Tensor(TensorMethods):
 
     __array_priority__ = 1000  # NumPy leaves array + tensor to the tensor
 
-    def __init__(self, array: ArrayLike, requires_grad: bool = False) -> None:
-        super().__init__(array, False)
+    def __init__(self, data: Any = (), requires_grad: Any = False, *sizes: int) -> None:
+        if type(data) is not np.ndarray:
+            data, requires_grad = legacy_arguments(data, requires_grad, sizes)
+        super().__init__(data, False)
         if requires_grad:
             self.requires_grad = True
 
@@ -437,7 +444,7 @@ class Tensor(TensorMethods):
             RuntimeError: the memory layout allows no view of this shape.
         """
         if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)):
-            view = Tensor(self.numpy().view(shape[0]))  # type: ignore[arg-type]
+            view = Tensor(self.numpy().view(shape[0]))
             view._share_version(self)
             return view
         result = shape_ops.reshape(self, shape=shape_argument(shape))
@@ -620,12 +627,28 @@ class Tensor(TensorMethods):
         return shape_ops.cast(self, dtype=np.dtype(dtype))
 
     @overload
-    def type(self, dtype: None = None) -> np.dtype[Any]: ...
+    def type(self, dtype: None = None, non_blocking: object = False) -> str: ...
     @overload
-    def type(self, dtype: DType) -> Tensor | np.dtype[Any]: ...
-    def type(self, dtype: DType = None) -> Tensor | np.dtype[Any]:
-        """Convert the tensor to a dtype; without one, return its dtype."""
-        return self.dtype if dtype is None else self.to(dtype)
+    def type(self, dtype: Any, non_blocking: object = False) -> Any: ...
+    def type(self, dtype: Any = None, non_blocking: object = False) -> Any:
+        """Convert the tensor to a dtype; without one, return the name of its type, such as "cygrad.FloatTensor".
+
+        Args:
+            dtype: a dtype, or the name of a type, or a type such as ``cg.FloatTensor``.
+            non_blocking: accepted, without effect.
+
+        Raises:
+            ValueError: there is no type of this name.
+        """
+        if dtype is None:
+            name = next((n for n, d in TYPE_NAMES.items() if d == self.array.dtype.name), self.array.dtype.name)
+            return f"{'torch' if follows_torch() else 'cygrad'}.{name}"
+        if isinstance(dtype, str):
+            name = dtype.rpartition(".")[2]
+            if name not in TYPE_NAMES:
+                raise ValueError(f"type: expected one of {', '.join(TYPE_NAMES)}, got {dtype!r}")
+            dtype = TYPE_NAMES[name]
+        return self.to(getattr(dtype, "dtype", dtype))
 
     @checked
     def type_as(self, other: Tensor) -> Tensor:
@@ -639,6 +662,18 @@ class Tensor(TensorMethods):
     def double(self) -> Tensor:
         """Convert the tensor to float64."""
         return self.to(np.float64)
+
+    def short(self) -> Tensor:
+        """Convert the tensor to int16."""
+        return self.to(np.int16)
+
+    def byte(self) -> Tensor:
+        """Convert the tensor to uint8."""
+        return self.to(np.uint8)
+
+    def char(self) -> Tensor:
+        """Convert the tensor to int8."""
+        return self.to(np.int8)
 
     def long(self) -> Tensor:
         """Convert the tensor to int64."""
@@ -666,6 +701,29 @@ _requires_grad: Any = autograd.Value.requires_grad
 
 
 T = TypeVar("T", bound=Tensor)
+TYPE_NAMES = {
+    "FloatTensor": "float32", "DoubleTensor": "float64", "LongTensor": "int64", "IntTensor": "int32",
+    "ShortTensor": "int16", "CharTensor": "int8", "ByteTensor": "uint8", "BoolTensor": "bool",
+}  # fmt: skip
+
+
+def legacy_arguments(data: Any, requires_grad: Any, sizes: tuple[int, ...]) -> tuple[Any, Any]:
+    """The array of a tensor that is made from something else, and whether it requires a gradient."""
+    if isinstance(data, Tensor):
+        return data.array, requires_grad
+    if type(data) in (int, np.int64):
+        flag = isinstance(requires_grad, bool)
+        shape = (data, *sizes) if flag else (data, requires_grad, *sizes)
+        return kernels.pooled(np.zeros, shape, np.float32), flag and requires_grad
+    if hasattr(data, "dtype") or hasattr(data, "__array__"):
+        return data, requires_grad
+    if isinstance(data, (str, bytes)) or not isinstance(data, (Sequence, float)):
+        raise TypeError(f"Tensor: data must be an array, numbers or sizes, got {type(data).__name__}")
+    items = [getattr(item, "array", item) for item in data] if isinstance(data, Sequence) else data
+    try:
+        return kernels.pooled(np.array, items, np.float32), requires_grad
+    except ValueError as error:
+        raise ValueError(f"Tensor: data is not a rectangular array of numbers ({error})") from None
 
 
 def set_values(op: str, tensor: T, values: Array) -> T:

@@ -13,7 +13,19 @@ __all__ = ["RENAMED", "left_out", "torch_module"]
 
 VERSION = "2.13.0+cygrad"  # scripts compare it
 
+DISTRIBUTIONS = {
+    "continuous": ["cauchy", "exponential", "gumbel", "half_normal", "laplace", "normal", "uniform"],
+    "discrete": ["bernoulli", "categorical", "geometric", "one_hot_categorical"],
+    "distribution": ["independent"],
+    "multivariate": ["multivariate_normal"],
+    "transforms": ["transformed_distribution", "log_normal"],
+}
 RENAMED = {
+    **{
+        f"torch.distributions.{name}": f"cygrad.distributions.{file}"
+        for file, names in DISTRIBUTIONS.items()
+        for name in names
+    },
     "torch.utils.data.dataset": "cygrad.data.dataset",
     "torch.utils.data.dataloader": "cygrad.data.loader",
     "torch.utils.data.sampler": "cygrad.data.sampler",

@@ -1,0 +1,204 @@
+"""The base class of distributions, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cygrad.autograd import no_grad
+from cygrad.tensor import Tensor
+
+__all__ = ["Distribution", "Independent", "as_parameters", "sum_last"]
+
+
+class Distribution:
+    """A distribution over tensors: ``batch_shape`` independent ones, each over tensors of ``event_shape``. As
+    ``torch.distributions.Distribution``.
+
+    Args:
+        batch_shape: the shape of the parameters.
+        event_shape: the shape of one sample.
+        validate_args: whether parameters and values are checked, by default yes.
+    """
+
+    has_rsample: ClassVar[bool] = False
+    has_enumerate_support: ClassVar[bool] = False
+    parameters: ClassVar[tuple[str, ...]] = ()  # the attributes that `expand` expands
+    _validate_args = True
+
+    def __init__(
+        self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
+    ) -> None:
+        self.batch_shape, self.event_shape = tuple(batch_shape), tuple(event_shape)
+        if validate_args is not None:
+            self._validate_args = validate_args
+
+    @classmethod
+    def set_default_validate_args(cls, value: bool) -> None:
+        """Choose whether distributions check their arguments by default."""
+        Distribution._validate_args = value
+
+    def require(self, name: str, condition: Tensor, what: str) -> None:
+        """Raise ValueError unless a condition holds everywhere, if arguments are checked."""
+        if self._validate_args and not bool(condition.array.all()):
+            raise ValueError(f"{type(self).__name__}: {name} must be {what}")
+
+    def _extended_shape(self, sample_shape: Sequence[int] = ()) -> tuple[int, ...]:
+        return (*sample_shape, *self.batch_shape, *self.event_shape)
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        """Return the distribution with its parameters expanded to a batch shape."""
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self))
+        for name in self.parameters:
+            value = getattr(self, name)
+            own = value.shape[len(self.batch_shape) :]
+            setattr(copy, name, value.expand((*batch_shape, *own)))
+        copy.batch_shape = tuple(batch_shape)
+        return copy
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw samples, outside of the graph.
+
+        Args:
+            sample_shape: how many, in which shape.
+
+        Returns:
+            A tensor of shape sample_shape + batch_shape + event_shape.
+        """
+        with no_grad():
+            return self.rsample(sample_shape)
+
+    def sample_n(self, n: int) -> Tensor:
+        """Draw n samples."""
+        return self.sample((n,))
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw samples through which gradients reach the parameters."""
+        raise NotImplementedError(f"{type(self).__name__}: samples have no gradient; use sample()")
+
+    def log_prob(self, value: Any) -> Tensor:
+        """Return the logarithm of the density or probability at a value."""
+        raise NotImplementedError(f"{type(self).__name__}: log_prob is not defined")
+
+    def entropy(self) -> Tensor:
+        """Return the entropy, in nats, for each of the batch."""
+        raise NotImplementedError(f"{type(self).__name__}: the entropy has no closed form")
+
+    def cdf(self, value: Any) -> Tensor:
+        """Return the probability of at most a value."""
+        raise NotImplementedError(f"{type(self).__name__}: cdf is not defined")
+
+    def icdf(self, value: Any) -> Tensor:
+        """Return the quantile of a probability, the inverse of :meth:`cdf`."""
+        raise NotImplementedError(f"{type(self).__name__}: icdf is not defined")
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """Return all values that a sample can have, along a new first dimension."""
+        raise NotImplementedError(f"{type(self).__name__}: the support can't be enumerated")
+
+    def perplexity(self) -> Tensor:
+        """Return e to the power of the entropy."""
+        return self.entropy().exp()
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean."""
+        raise NotImplementedError(f"{type(self).__name__}: mean is not defined")
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable value."""
+        raise NotImplementedError(f"{type(self).__name__}: mode is not defined")
+
+    @property
+    def variance(self) -> Tensor:
+        """The variance."""
+        raise NotImplementedError(f"{type(self).__name__}: variance is not defined")
+
+    @property
+    def stddev(self) -> Tensor:
+        """The standard deviation."""
+        return self.variance.sqrt()
+
+    def __repr__(self) -> str:
+        values = [(name, getattr(self, name)) for name in self.parameters]
+        shown = [f"{name}: {v.item() if v.numel() == 1 else tuple(v.shape)}" for name, v in values]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def as_parameters(*values: Any) -> list[Tensor]:
+    """Parameters as tensors of one shape; numbers take the dtype of the first tensor."""
+    dtype = next((v.array.dtype for v in values if isinstance(v, Tensor) and v.array.dtype.kind == "f"), np.float32)
+    tensors = [v if isinstance(v, Tensor) else Tensor(np.asarray(v, dtype)) for v in values]
+    shape = np.broadcast_shapes(*[tensor.shape for tensor in tensors])
+    return [tensor if tensor.shape == shape else tensor.expand(shape) for tensor in tensors]
+
+
+def sum_last(value: Tensor, dims: int) -> Tensor:
+    """The sum over the last dimensions."""
+    return value.sum(tuple(range(-dims, 0))) if dims else value
+
+
+class Independent(Distribution):
+    """A distribution whose last batch dimensions count as dimensions of the event: log_prob and entropy sum over them.
+
+    Args:
+        base_distribution: the distribution.
+        reinterpreted_batch_ndims: the number of these dimensions.
+        validate_args: whether arguments are checked.
+
+    >>> d = cg.distributions
+    >>> d.Independent(d.Normal(cg.zeros(3), 1.0), 1).log_prob(cg.zeros(3)).shape
+    ()
+    """
+
+    def __init__(
+        self, base_distribution: Distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None
+    ) -> None:
+        shape = base_distribution.batch_shape
+        if not 0 <= reinterpreted_batch_ndims <= len(shape):
+            raise ValueError(
+                f"Independent: reinterpreted_batch_ndims must lie in 0 to {len(shape)}, got {reinterpreted_batch_ndims}"
+            )
+        self.base_dist, self.reinterpreted_batch_ndims = base_distribution, reinterpreted_batch_ndims
+        cut = len(shape) - reinterpreted_batch_ndims
+        super().__init__(shape[:cut], (*shape[cut:], *base_distribution.event_shape), validate_args)
+
+    @property
+    def has_rsample(self) -> bool:  # type: ignore[override]
+        """Whether samples have gradients."""
+        return self.base_dist.has_rsample
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Independent:
+        own = self.event_shape[: self.reinterpreted_batch_ndims]
+        return Independent(self.base_dist.expand((*batch_shape, *own)), self.reinterpreted_batch_ndims)
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.base_dist.sample(sample_shape)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.base_dist.rsample(sample_shape)
+
+    def log_prob(self, value: Any) -> Tensor:
+        return sum_last(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
+
+    def entropy(self) -> Tensor:
+        return sum_last(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.base_dist.mean
+
+    @property
+    def mode(self) -> Tensor:
+        return self.base_dist.mode
+
+    @property
+    def variance(self) -> Tensor:
+        return self.base_dist.variance
+
+    def __repr__(self) -> str:
+        return f"Independent({self.base_dist!r}, {self.reinterpreted_batch_ndims})"

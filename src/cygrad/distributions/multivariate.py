@@ -1,0 +1,133 @@
+"""The multivariate normal distribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from cygrad.distributions.distribution import Distribution
+from cygrad.functions import stack
+from cygrad.random import randn
+from cygrad.tensor import Tensor
+
+__all__ = ["MultivariateNormal"]
+
+
+class MultivariateNormal(Distribution):
+    """N(loc, Σ) over vectors. The factor of Σ and the solutions are computed row by row, for vectors of few elements.
+
+    Args:
+        loc: the mean, shape (…, n).
+        covariance_matrix: Σ, positive definite, shape (…, n, n); or
+        precision_matrix: Σ⁻¹; or
+        scale_tril: the lower triangular L with Σ = L·Lᵀ.
+        validate_args: whether arguments are checked.
+
+    Raises:
+        ValueError: not exactly one of the three is given, or the matrix is not positive definite.
+    """
+
+    has_rsample = True
+    parameters = ("loc", "scale_tril")
+
+    def __init__(
+        self,
+        loc: Tensor,
+        covariance_matrix: Tensor | None = None,
+        precision_matrix: Tensor | None = None,
+        scale_tril: Tensor | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        if sum(m is not None for m in (covariance_matrix, precision_matrix, scale_tril)) != 1:
+            raise ValueError("MultivariateNormal: give one of covariance_matrix, precision_matrix and scale_tril")
+        if scale_tril is None and precision_matrix is not None:
+            scale_tril = inverse_factor(precision_matrix)
+        elif scale_tril is None:
+            assert covariance_matrix is not None
+            scale_tril = cholesky(covariance_matrix)
+        n = loc.shape[-1]
+        if scale_tril.shape[-2:] != (n, n):
+            raise ValueError(f"MultivariateNormal: loc has {n} elements, but the matrix is {scale_tril.shape[-2:]}")
+        batch = (loc.sum(-1) + scale_tril.sum((-2, -1))).shape
+        super().__init__(batch, (n,), validate_args)
+        self.loc, self.scale_tril = loc.expand((*batch, n)), scale_tril.expand((*batch, n, n))
+        self.require("the matrix", scale_tril.diagonal(0, -2, -1) > 0, "positive definite")
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        z = randn(self._extended_shape(sample_shape), dtype=self.loc.dtype)
+        return self.loc + (self.scale_tril @ z.unsqueeze(-1)).squeeze(-1)
+
+    def log_prob(self, value: Any) -> Tensor:
+        z = solve_lower(self.scale_tril, (value - self.loc).unsqueeze(-1)).squeeze(-1)
+        n = self.event_shape[0]
+        return -0.5 * (z * z).sum(-1) - self._half_log_det() - 0.5 * n * math.log(2 * math.pi)
+
+    def _half_log_det(self) -> Tensor:
+        return self.scale_tril.diagonal(0, -2, -1).log().sum(-1)
+
+    def entropy(self) -> Tensor:
+        return self._half_log_det() + 0.5 * self.event_shape[0] * (1 + math.log(2 * math.pi))
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    mode = mean
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """Σ"""
+        return self.scale_tril @ self.scale_tril.mT
+
+    @property
+    def precision_matrix(self) -> Tensor:
+        """Σ⁻¹"""
+        identity = self.scale_tril.new_zeros(self.scale_tril.shape) + eye_like(self.scale_tril)
+        inverse = solve_lower(self.scale_tril, identity)
+        return inverse.mT @ inverse
+
+    @property
+    def variance(self) -> Tensor:
+        return (self.scale_tril * self.scale_tril).sum(-1)
+
+
+def eye_like(matrix: Tensor) -> Tensor:
+    """The identity of a matrix's size."""
+    n = matrix.shape[-1]
+    return matrix.new_ones(n).diag()
+
+
+def cholesky(matrix: Tensor) -> Tensor:
+    """The lower triangular L with L·Lᵀ = matrix, column by column, in differentiable ops."""
+    n = matrix.shape[-1]
+    columns: list[Tensor] = []
+    for j in range(n):
+        column = matrix[..., j]
+        for done in columns:
+            column = column - done * done[..., j : j + 1]
+        if not bool((column.detach()[..., j] > 0).all()):
+            raise ValueError("MultivariateNormal: the matrix must be positive definite")
+        scaled = column / column[..., j : j + 1].sqrt()
+        below = matrix.new_tensor([float(i >= j) for i in range(n)])
+        columns.append(scaled * below)
+    return stack(columns, -1)
+
+
+def solve_lower(lower: Tensor, b: Tensor) -> Tensor:
+    """X with lower·X = B, row by row, in differentiable ops."""
+    rows: list[Tensor] = []
+    for i in range(lower.shape[-1]):
+        row = b[..., i, :]
+        for j, known in enumerate(rows):
+            row = row - lower[..., i, j].unsqueeze(-1) * known
+        rows.append(row / lower[..., i, i].unsqueeze(-1))
+    return stack(rows, -2)
+
+
+def inverse_factor(precision: Tensor) -> Tensor:
+    """The lower triangular L with (L·Lᵀ)⁻¹ = precision."""
+    # With flipped rows and columns, P = U·Uᵀ for an upper U, and L = U⁻ᵀ.
+    flipped = cholesky(precision.flip(-2, -1))
+    upper = flipped.flip(-2, -1)
+    return solve_lower(upper.mT, precision.new_zeros(precision.shape) + eye_like(precision))

@@ -1,0 +1,277 @@
+"""Bijections, and the distributions that they make of others. As ``torch.distributions.transforms``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from cygrad.autograd import no_grad
+from cygrad.distributions.continuous import Normal
+from cygrad.distributions.distribution import Distribution, sum_last
+from cygrad.nn.functional import logsigmoid, sigmoid, softplus
+from cygrad.tensor import Tensor
+
+__all__ = [
+    "AffineTransform",
+    "ComposeTransform",
+    "ExpTransform",
+    "LogNormal",
+    "PowerTransform",
+    "SigmoidTransform",
+    "TanhTransform",
+    "Transform",
+    "TransformedDistribution",
+]
+
+
+class Transform:
+    """A bijection y = f(x); subclasses define f, its inverse and log |f′|.
+
+    Args:
+        cache_size: 1 to remember the latest x and y, so that the inverse of y is x itself.
+    """
+
+    bijective = True
+    event_dim: int = 0
+
+    def __init__(self, cache_size: int = 0) -> None:
+        self._cache_size = cache_size
+        self._latest: tuple[Any, Any] = (None, None)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """f(x)"""
+        if self._cache_size and self._latest[0] is x:
+            return self._latest[1]
+        y = self._call(x)
+        self._latest = (x, y) if self._cache_size else (None, None)
+        return y
+
+    def inv(self, y: Tensor) -> Tensor:
+        """f⁻¹(y)"""
+        if self._cache_size and self._latest[1] is y:
+            return self._latest[0]
+        return self._inverse(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """log |f′(x)|, for y = f(x)"""
+        raise NotImplementedError(f"{type(self).__name__}: log_abs_det_jacobian is not defined")
+
+    def _call(self, x: Tensor) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__}: _call is not defined")
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__}: _inverse is not defined")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class AffineTransform(Transform):
+    """y = loc + scale·x
+
+    Args:
+        loc, scale: numbers or tensors.
+        event_dim: how many of the last dimensions are one event.
+        cache_size: as in :class:`Transform`.
+    """
+
+    def __init__(self, loc: Any, scale: Any, event_dim: int = 0, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.loc, self.scale, self.event_dim = loc, scale, event_dim
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.loc + self.scale * x
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return (y - self.loc) / self.scale
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        size = self.scale.abs().log() if isinstance(self.scale, Tensor) else math.log(abs(self.scale))
+        return sum_last(x * 0 + size, self.event_dim)
+
+
+class ExpTransform(Transform):
+    """y = eˣ"""
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.exp()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.log()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return x
+
+
+class PowerTransform(Transform):
+    """y = x to the power of an exponent, for positive x.
+
+    Args:
+        exponent: a number or a tensor.
+        cache_size: as in :class:`Transform`.
+    """
+
+    def __init__(self, exponent: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.exponent = exponent
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x**self.exponent
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y ** (1 / self.exponent)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return (self.exponent * y / x).abs().log()
+
+
+class SigmoidTransform(Transform):
+    """y = 1/(1 + e⁻ˣ)"""
+
+    def _call(self, x: Tensor) -> Tensor:
+        return sigmoid(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.log() - (-y).log1p()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return logsigmoid(x) + logsigmoid(-x)
+
+
+class TanhTransform(Transform):
+    """y = tanh x; log |f′| is computed from x, which is exact where y rounds to ±1."""
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.tanh()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.atanh()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return 2.0 * (math.log(2.0) - x - softplus(-2.0 * x))
+
+
+class ComposeTransform(Transform):
+    """Transforms, one after the other.
+
+    Args:
+        parts: the transforms.
+        cache_size: as in :class:`Transform`.
+    """
+
+    def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.parts = list(parts)
+        self.event_dim = max([part.event_dim for part in self.parts], default=0)
+
+    def _call(self, x: Tensor) -> Tensor:
+        for part in self.parts:
+            x = part(x)
+        return x
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        for part in reversed(self.parts):
+            y = part.inv(y)
+        return y
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        total: Any = 0.0
+        for part in self.parts:
+            y = part(x)
+            total = total + sum_last(part.log_abs_det_jacobian(x, y), self.event_dim - part.event_dim)
+            x = y
+        return total
+
+
+class TransformedDistribution(Distribution):
+    """The distribution of f(x) for x from another one.
+
+    Args:
+        base_distribution: of x.
+        transforms: f, a transform or a list that is applied in order.
+        validate_args: whether arguments are checked.
+    """
+
+    def __init__(
+        self,
+        base_distribution: Distribution,
+        transforms: Transform | Sequence[Transform],
+        validate_args: bool | None = None,
+    ) -> None:
+        self.base_dist = base_distribution
+        self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
+        event = max([len(base_distribution.event_shape), *[t.event_dim for t in self.transforms]])
+        shape = (*base_distribution.batch_shape, *base_distribution.event_shape)
+        cut = len(shape) - event
+        super().__init__(shape[:cut], shape[cut:], validate_args)
+
+    @property
+    def has_rsample(self) -> bool:  # type: ignore[override]
+        """Whether samples have gradients."""
+        return self.base_dist.has_rsample
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        with no_grad():
+            return self._forward(self.base_dist.sample(sample_shape))
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self._forward(self.base_dist.rsample(sample_shape))
+
+    def _forward(self, x: Tensor) -> Tensor:
+        for transform in self.transforms:
+            x = transform(x)
+        return x
+
+    def log_prob(self, value: Any) -> Tensor:
+        event, y = len(self.event_shape), value
+        total: Any = 0.0
+        for transform in reversed(self.transforms):
+            x = transform.inv(y)
+            total = total - sum_last(transform.log_abs_det_jacobian(x, y), event - transform.event_dim)
+            y = x
+        return total + sum_last(self.base_dist.log_prob(y), event - len(self.base_dist.event_shape))
+
+    def cdf(self, value: Any) -> Tensor:
+        for transform in reversed(self.transforms):
+            value = transform.inv(value)
+        return self.base_dist.cdf(value)
+
+    def __repr__(self) -> str:
+        return f"TransformedDistribution({self.base_dist!r}, {self.transforms!r})"
+
+
+class LogNormal(TransformedDistribution):
+    """eˣ for x from N(loc, scale²).
+
+    Args:
+        loc, scale: of the normal distribution.
+        validate_args: whether arguments are checked.
+    """
+
+    parameters: ClassVar[tuple[str, ...]] = ("loc", "scale")
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        normal = Normal(loc, scale, validate_args)
+        super().__init__(normal, ExpTransform(), validate_args)
+        self.loc, self.scale = normal.loc, normal.scale
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> LogNormal:
+        return LogNormal(self.loc.expand(tuple(batch_shape)), self.scale.expand(tuple(batch_shape)))
+
+    def entropy(self) -> Tensor:
+        return self.base_dist.entropy() + self.loc
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.loc + self.scale.square() / 2).exp()
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.loc - self.scale.square()).exp()
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale.square().expm1() * (2 * self.loc + self.scale.square()).exp()
+
+    __repr__ = Distribution.__repr__

@@ -1,0 +1,46 @@
+"""``FloatTensor`` and its relatives: constructors for one dtype each, from before tensors were made by functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cygrad.tensor import Tensor
+
+__all__ = [
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
+]
+
+
+class TypedTensorType(type):
+    """The instances are the tensors of the dtype."""
+
+    dtype: np.dtype[Any]
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, Tensor) and value.array.dtype == cls.dtype
+
+    def __call__(cls, *data: Any, device: object = None) -> Tensor:
+        """A tensor from data, or of zeros from sizes."""
+        made = Tensor(*data)
+        return Tensor(np.array(made.array, cls.dtype))
+
+
+def typed(name: str, dtype: Any) -> Any:
+    """The constructor of tensors of a dtype."""
+    text = f"``{name}(data)`` and ``{name}(2, 3)``: a tensor of {np.dtype(dtype)}. As ``torch.{name}``."
+    return TypedTensorType(name, (), {"dtype": np.dtype(dtype), "__doc__": text, "__module__": "cygrad"})
+
+
+FloatTensor, DoubleTensor = typed("FloatTensor", np.float32), typed("DoubleTensor", np.float64)
+LongTensor, IntTensor = typed("LongTensor", np.int64), typed("IntTensor", np.int32)
+ShortTensor, CharTensor = typed("ShortTensor", np.int16), typed("CharTensor", np.int8)
+ByteTensor, BoolTensor = typed("ByteTensor", np.uint8), typed("BoolTensor", np.bool_)
