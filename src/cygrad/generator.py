@@ -113,9 +113,10 @@ class Generator:
 
     def advance(self, draws: int) -> tuple[int, int]:
         """Return (seed, offset) for a kernel that uses `draws` counters, and move the offset past them."""
-        if "_seed" not in self.__dict__:
+        try:
+            return kernels.advance(self.__dict__, draws)  # in one piece for all threads, without a lock
+        except KeyError:
             return self._seed, 0  # raises: it is not initialized
-        return kernels.advance(self.__dict__, draws)  # in one piece for all threads, without a lock
 
     def numpy(self) -> np.random.Generator:
         """Return a NumPy generator for a single use; it draws everything that no kernel draws."""
@@ -151,7 +152,7 @@ def numpy_generator(generator: Generator | None) -> np.random.Generator:
 def source_of(operation: str, generator: Generator | None) -> Generator:
     """`generator`, or the default one if it is None."""
     if generator is None:
-        return current_generator()
+        return _current.get()
     if not isinstance(generator, Generator):
         raise TypeError(f"{operation}: generator must be a Generator, got {type(generator).__name__}")
     return generator

@@ -9,10 +9,23 @@ cdef inline int check(object array) except -1:
     return 0
 
 
-cdef inline object root(object array):
+cdef inline np.PyObject *borrowed_root(object array) except NULL:
     check(array)
     cdef np.PyObject *base = np.PyArray_BASE(<np.ndarray>array)
-    return <object>base if base is not NULL and isinstance(<object>base, np.ndarray) else array
+    return base if base is not NULL and isinstance(<object>base, np.ndarray) else <np.PyObject *>array
+
+
+cdef inline object root(object array):
+    return <object>borrowed_root(array)
+
+
+cdef inline bint share_root(object a, object b) except -1:
+    return a is b or borrowed_root(a) == borrowed_root(b)
+
+
+cdef inline object dtype(object array):
+    check(array)
+    return <object>np.PyArray_DESCR(<np.ndarray>array)
 
 
 cdef inline bint is_plain(object array) except -1:

@@ -58,6 +58,16 @@ def root(array: Array) -> Array:
     return base if isinstance(base, np.ndarray) else array
 
 
+def share_root(a: Array, b: Array) -> bool:
+    """Whether two arrays lie in the memory of the same array."""
+    return root(a) is root(b)
+
+
+def dtype(array: Array) -> np.dtype[Any]:
+    """The dtype of an array."""
+    return array.dtype
+
+
 def owns_memory(array: Array) -> bool:
     """Whether the array is not a view."""
     return array.base is None

@@ -111,8 +111,8 @@ cdef operand(arg)
 cdef forward(Op op, Node node, tuple args, tuple rest)
 
 @cython.locals(
-    value=Value, depth=cython.longlong, edges=list, needs=list, wanted=bint, any_tensor=bint, any_index=bint,
-    small=bint,
+    value=Value, depth=cython.longlong, count=cython.Py_ssize_t, number=cython.Py_ssize_t, edges=list, needs=list,
+    wanted=bint, any_tensor=bint, any_index=bint, small=bint,
 )
 cdef bint connect(Node node, tuple args) except -1
 
@@ -125,7 +125,7 @@ cdef Value output_of(result, tuple args)
 cdef int attach(Value value, Node node, Py_ssize_t index) except -1
 
 @cython.locals(value=Value, saved_versions=list)
-cdef int note_saved_versions(Node node, tuple visible) except -1
+cdef int note_saved_versions(Node node, tuple args, tuple outputs) except -1
 
 @cython.locals(value=Value)
 cdef Value owner_of(array, tuple candidates)

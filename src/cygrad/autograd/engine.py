@@ -193,7 +193,7 @@ class Node:
         if converted:
             leaf: Any = edge
             return leaf.to(array.dtype)
-        if arrays.root(edge.array) is not arrays.root(array):
+        if not arrays.share_root(edge.array, array):
             raise RuntimeError(
                 f"{self.op.name}: the memory of input {number} was replaced between forward and backward, so that "
                 "its gradient can't be differentiated"
@@ -665,14 +665,14 @@ def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[st
             node.outputs = [(value.array.shape, value.array.dtype) for value in outputs]
             for index, value in enumerate(outputs):
                 attach(value, node, index)
-            note_saved_versions(node, (*args, *outputs))
+            note_saved_versions(node, args, outputs)
         if _tracer is not None:
             _tracer.applied(op, args, options, outputs)
         return outputs
     value = output_of(result, args)
     if wanted:
         attach(value, node, 0)
-        note_saved_versions(node, (*args, value))
+        note_saved_versions(node, args, (value,))
     if _tracer is not None:
         _tracer.applied(op, args, options, (value,))
     return value
@@ -706,30 +706,28 @@ def forward(op: Op, node: Node, args: tuple[Any, ...], rest: tuple[Any, ...]) ->
 
 def connect(node: Node, args: tuple[Any, ...]) -> bool:
     """Give the node an edge to each argument that requires a gradient; return whether there is one."""
-    depth = 0
-    edges: list[Node | Value | None] = []
-    needs = []
+    depth, count = 0, len(args)
+    edges: list[Node | Value | None] = [None] * count
+    needs = [False] * count
     wanted = any_tensor = any_index = False
     small = True  # as far as the inputs that require a gradient tell
-    for arg in args:
-        edge: Node | Value | None = None
+    for number in range(count):
+        arg = args[number]
         if isinstance(arg, Value):
             value = arg
             any_tensor = True
             if value.seen_rewrites != value.version.rewrites:
                 refresh(value, node.op.name)
             if value.requires_grad:
-                wanted = True
+                wanted = needs[number] = True
                 small = small and arrays.size(value._array) <= DRAWABLE
                 if value.node is None:
-                    edge = value
+                    edges[number] = value
                 else:
-                    edge = value.node
+                    edges[number] = value.node
                     if value.node.depth > depth:
                         depth = value.node.depth
                     any_index = any_index or value.index > 0
-        edges.append(edge)
-        needs.append(edge is not None)
     if not any_tensor and args:
         raise TypeError(f"{node.op.name}: expected a tensor, got {type(args[0]).__name__}")
     node.needs = needs
@@ -773,12 +771,14 @@ def attach(value: Value, node: Node, index: int) -> None:
         value.requires_grad = True
 
 
-def note_saved_versions(node: Node, visible: tuple[Any, ...]) -> None:
+def note_saved_versions(node: Node, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
     """Note the versions of the saved arrays that a user can write to: those of arguments and results."""
     saved_versions: list[Any] = []
     for item in node.saved:
         if isinstance(item, np.ndarray):
-            value = owner_of(item, visible)
+            value = owner_of(item, args)
+            if value is None:
+                value = owner_of(item, outputs)
             if value is not None:
                 saved_versions.append(value.version)
                 saved_versions.append(value.version.value)
@@ -787,11 +787,10 @@ def note_saved_versions(node: Node, visible: tuple[Any, ...]) -> None:
 
 def owner_of(array: Array, candidates: tuple[Any, ...]) -> Value | None:
     """The first value among the candidates that lies in the same memory as the array."""
-    memory = arrays.root(array)
     for candidate in candidates:
         if isinstance(candidate, Value):
             value = candidate
-            if value._array is array or arrays.root(value._array) is memory:
+            if arrays.share_root(value._array, array):
                 return value
     return None
 
@@ -873,7 +872,7 @@ def check_initialized(value: Value) -> None:
 def base_of(value: Value) -> Value | None:
     """The value that this one is a view of, None where there is none or their memory has been replaced since."""
     base = value.base
-    if base is None or base.version is not value.version or arrays.root(base._array) is not arrays.root(value._array):
+    if base is None or base.version is not value.version or not arrays.share_root(base._array, value._array):
         return None
     return base
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from cygrad._typing import Array
-from cygrad.autograd import recording
+from cygrad.autograd import arrays, recording
 from cygrad.autograd.engine import Value
 
 __all__ = [
@@ -32,34 +32,34 @@ def with_gradient(values: list[Any]) -> list[Any]:
     recorder = recording.recorder()
     if recorder is not None:
         recorder.touch(values)
-    ready = []
+    without = 0
     for item in values:
         value = item
         if value is None:  # which C types let pass
             raise TypeError("expected tensors, got None among them")
-        if value.grad_value is not None:
-            ready.append(value)
-    return ready
+        if value.grad_value is None:
+            without += 1
+    return [item for item in values if item.grad_value is not None] if without else list(values)
 
 
 def arrays_of(values: list[Any]) -> list[Array]:
     """The array of each value."""
-    arrays = []
-    for item in values:
+    found: list[Any] = [None] * len(values)
+    for number, item in enumerate(values):
         value = item
-        arrays.append(value._array)
-    return arrays
+        found[number] = value._array
+    return found
 
 
 def states_of(values: list[Any], known: dict[Any, dict[str, Any]]) -> list[dict[str, Any]]:
     """An optimizer's state of each value; a new one begins at step 0."""
-    states = []
-    for item in values:
+    states: list[Any] = [None] * len(values)
+    for number, item in enumerate(values):
         state = dict.get(known, item)  # unlike known[item], adds nothing
         if not state:
             state = known.setdefault(item, {})
             state["step"] = 0
-        states.append(state)
+        states[number] = state
     return states
 
 
@@ -77,20 +77,20 @@ def groups_of_steps(
     values: list[Any], states: list[dict[str, Any]]
 ) -> list[tuple[Any, list[Any], list[dict[str, Any]]]]:
     """Group values by the number of their next step and dtype: (step, values, states)."""
-    first: Any = states[0]["step"] + 1
+    first: Any = states[0]["step"]
     value: Any = values[0]
-    dtype = value._array.dtype
+    dtype = arrays.dtype(value._array)
     same = True
     for number, state in enumerate(states):
-        value = values[number]
-        same = same and state["step"] + 1 == first and value._array.dtype is dtype
+        value, step = values[number], state["step"]
+        same = same and (step is first or step == first) and arrays.dtype(value._array) is dtype
     if same:
-        return [(first, values, states)]
+        return [(first + 1, values, states)]
     groups: dict[Any, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
     for number, state in enumerate(states):
         value = values[number]
         step = state["step"] + 1
-        _, group_values, group_states = groups.setdefault((step, value._array.dtype), (step, [], []))
+        _, group_values, group_states = groups.setdefault((step, arrays.dtype(value._array)), (step, [], []))
         group_values.append(value)
         group_states.append(state)
     return list(groups.values())
@@ -106,13 +106,13 @@ def arrays_in(states: list[dict[str, Any]], names: tuple[str, ...]) -> list[list
     """For each name, the array that each state holds under it."""
     columns = []
     for name in names:
-        arrays = []
-        for state in states:
+        column: list[Any] = [None] * len(states)
+        for number, state in enumerate(states):
             value: Value = state[name]
             if value is None:
                 raise TypeError(f"the state's {name} must be a tensor, got None")
-            arrays.append(value._array)
-        columns.append(arrays)
+            column[number] = value._array
+        columns.append(column)
     return columns
 
 
@@ -124,14 +124,14 @@ def written_arrays(values: list[Any]) -> list[Array]:
 
 def gradients_of(values: list[Any], written: bool = False) -> list[Array]:
     """The array of each value's gradient, counted as written to if `written`."""
-    arrays = []
-    for item in values:
+    found: list[Any] = [None] * len(values)
+    for number, item in enumerate(values):
         value = item
         gradient = value.grad_value
         if written:
             gradient.version.value += 1
-        arrays.append(gradient._array)
-    return arrays
+        found[number] = gradient._array
+    return found
 
 
 def zero_gradients(values: list[Any], set_to_none: bool) -> None:
@@ -150,7 +150,8 @@ def zero_gradients(values: list[Any], set_to_none: bool) -> None:
 
 
 def note_writes(values: list[Any]) -> None:
-    """Count a write to the memory of each value, which backward notices where one was saved."""
+    """Count a write to the memory of each value that is not None, which backward notices where one was saved."""
     for item in values:
-        value = item
-        value.version.value += 1
+        if item is not None:
+            value = item
+            value.version.value += 1

@@ -146,14 +146,23 @@ cdef int check_real(str op, str name, object x) except -1:
     return 0
 
 
+cdef inline bint is_real(object x) noexcept:
+    """Whether x is an array that check_real() accepts."""
+    return isinstance(x, cnp.ndarray) and (
+        cnp.PyArray_TYPE(<ndarray>x) == cnp.NPY_FLOAT32 or cnp.PyArray_TYPE(<ndarray>x) == cnp.NPY_FLOAT64)
+
+
 cdef inline ndarray real(str op, str name, object x):
     """x as a contiguous float32 or float64 array: itself or a copy. A NumPy scalar is accepted as a 0-d array."""
+    return <ndarray>x if is_real(x) and cnp.PyArray_ISCARRAY_RO(<ndarray>x) else real_copy(op, name, x)
+
+
+cdef ndarray real_copy(str op, str name, object x):
+    """real(x) where x is something else than its result."""
     if not isinstance(x, cnp.ndarray) and isinstance(x, np.floating):
         x = np.asarray(x)
     check_real(op, name, x)
-    if cnp.PyArray_ISCARRAY_RO(<ndarray>x):
-        return <ndarray>x
-    return cnp.PyArray_FROMANY(x, cnp.PyArray_TYPE(<ndarray>x), 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_NOTSWAPPED)
+    return cnp.PyArray_FROMANY(x, cnp.PyArray_TYPE(x), 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_NOTSWAPPED)
 
 
 cdef inline ndarray like(str op, str name, object x, str model_name, ndarray model):
@@ -173,8 +182,8 @@ cdef inline int check_same_dtype(str op, str name, ndarray x, str model_name, nd
 
 cdef inline ndarray written(str op, str name, object x):
     """x, checked to be an array that a kernel can write in place: float32 or float64, contiguous and writeable."""
-    check_real(op, name, x)
-    if not cnp.PyArray_ISCARRAY(<ndarray>x):
+    if not is_real(x) or not cnp.PyArray_ISCARRAY(<ndarray>x):
+        check_real(op, name, x)
         raise ValueError(f"{op}: {name} must be contiguous and writeable")
     return <ndarray>x
 
@@ -199,4 +208,8 @@ cdef inline void *optional(ndarray x) noexcept:
 
 
 cdef inline int64_t size(ndarray x) noexcept:
-    return cnp.PyArray_SIZE(x)
+    cdef int64_t count = 1
+    cdef int axis
+    for axis in range(cnp.PyArray_NDIM(x)):
+        count *= cnp.PyArray_DIM(x, axis)
+    return count

@@ -48,7 +48,8 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> cg.nn.functional.relu(cg.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return written(input, activation.relu(input), inplace)
+    result = activation.relu(input)
+    return engine.rewrite(input, result) if inplace else result
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cygrad.autograd import leaves
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.batch_norm import batch_norm_evaluation, batch_norm_training
 from cygrad.ops.layer_norm import layer_norm_rows
@@ -62,10 +63,7 @@ def batch_norm(
     if input.array.size == 0 and input.array.ndim > 1:  # nothing to learn from
         return input * 1
     y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counter)
-    if running_mean is not None:
-        running_mean.version.value += 1
-    if running_var is not None:
-        running_var.version.value += 1
+    leaves.note_writes([running_mean, running_var])
     return y
 
 
