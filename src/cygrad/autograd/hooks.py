@@ -18,11 +18,14 @@ class RemovableHandle:
     def __init__(self, hooks: dict[int, Any], number: int) -> None:
         self.hooks = hooks
         self.number = number
+        self.others: list[RemovableHandle] = []  # removed with this one
 
     def remove(self) -> None:
         """Remove the hook. A second call does nothing."""
         recording.note_change()
         self.hooks.pop(self.number, None)
+        for other in self.others:
+            other.remove()
 
     def __enter__(self) -> RemovableHandle:
         return self

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from cygrad._typing import Array
 from cygrad.autograd import Node, Value, engine, op
 
-__all__ = ["HasForward", "Hooks"]
+__all__ = ["GLOBAL", "HasForward", "Hooks"]
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -26,11 +26,22 @@ class Hooks:
     def __init__(self) -> None:
         self.before: dict[int, tuple[Callable[..., Any], bool]] = {}  # (hook, whether it takes the keywords)
         self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
+        self.after_errors: dict[int, tuple[Callable[..., Any], bool]] = {}  # those of `after` with always_call
+        self.backward_pre: dict[int, Callable[..., Any]] = {}
         self.backward: dict[int, Callable[..., Any]] = {}
+        self.state_pre: dict[int, Callable[..., Any]] = {}
+        self.state_post: dict[int, Callable[..., Any]] = {}
+        self.load_pre: dict[int, tuple[Callable[..., Any], bool]] = {}  # (hook, whether it takes the module)
+        self.load_post: dict[int, Callable[..., Any]] = {}
+
+    def all(self, kind: str) -> list[Any]:
+        """The hooks of one kind: those of all modules, then this module's."""
+        own = [] if self is GLOBAL else list(getattr(self, kind).values())
+        return [*getattr(GLOBAL, kind).values(), *own]
 
     def call(self, module: HasForward[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the module's forward between its hooks."""
-        for hook, with_kwargs in tuple(self.before.values()):
+        for hook, with_kwargs in self.all("before"):
             if with_kwargs:
                 changed = hook(module, args, kwargs)
                 if changed is not None:
@@ -39,24 +50,39 @@ class Hooks:
                 changed = hook(module, args)
                 if changed is not None:
                     args = changed if isinstance(changed, tuple) else (changed,)
-        watch = Watch(module, tuple(self.backward.values())) if self.backward else None
+        before, after = self.all("backward_pre"), self.all("backward")
+        watch = Watch(module, tuple(after), tuple(before)) if before or after else None
         if watch is not None:
             args = watch.inputs(args)
-        result = module.forward(*args, **kwargs)
-        for hook, with_kwargs in tuple(self.after.values()):
+        try:
+            result = module.forward(*args, **kwargs)
+        except Exception:
+            for hook, with_kwargs in self.all("after_errors"):
+                hook(module, args, kwargs, None) if with_kwargs else hook(module, args, None)
+            raise
+        for hook, with_kwargs in self.all("after"):
             changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
             if changed is not None:
                 result = changed
         return result if watch is None else watch.outputs(result)
 
 
+GLOBAL = Hooks()  # of all modules
+
+
 class Watch:
     """One forward call of a module with backward hooks. An identity op on its inputs and one on its outputs see the
     gradients that enter and leave the module."""
 
-    def __init__(self, module: HasForward[..., Any], hooks: tuple[Callable[..., Any], ...]) -> None:
+    def __init__(
+        self,
+        module: HasForward[..., Any],
+        hooks: tuple[Callable[..., Any], ...],
+        before: tuple[Callable[..., Any], ...] = (),
+    ) -> None:
         self.module = module
         self.hooks = hooks
+        self.before = before
         self.has_inputs = False
         self.grad_output: tuple[Any, ...] = ()
 
@@ -87,6 +113,17 @@ class Watch:
             if changed is not None:
                 grad_input = changed if isinstance(changed, tuple) else (changed,)
         return grad_input
+
+    def arrive(self, grad_output: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Call the hooks before backward, which may replace the gradients of the outputs, and keep and return those."""
+        for hook in self.before:
+            changed = hook(self.module, grad_output)
+            if changed is not None:
+                grad_output = changed if isinstance(changed, tuple) else (changed,)
+        self.grad_output = grad_output
+        if not self.has_inputs:
+            self.run((None,))
+        return grad_output
 
     def checked(self, results: tuple[Any, ...], inputs: int) -> tuple[Any, ...]:
         """What the hooks returned, one gradient for each input."""
@@ -127,16 +164,11 @@ def watch_outputs(ctx: Node, *arrays: Array, watch: Watch) -> tuple[Array, ...]:
 @watch_outputs.gradient
 def _(ctx: Node, *upstream: Array) -> tuple[Array, ...]:
     (watch,) = ctx.saved
-    watch.grad_output = tuple([engine.wrap(array) for array in upstream])
-    if not watch.has_inputs:
-        watch.run((None,))
-    return upstream
+    changed = watch.arrive(tuple([engine.wrap(array) for array in upstream]))
+    return tuple([gradient.array for gradient in changed])
 
 
 @watch_outputs.definition
 def _(ctx: Node, *upstream: Any) -> tuple[Any, ...]:
     (watch,) = ctx.saved
-    watch.grad_output = upstream
-    if not watch.has_inputs:
-        watch.run((None,))
-    return upstream
+    return watch.arrive(upstream)

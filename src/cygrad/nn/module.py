@@ -6,6 +6,8 @@ submodules are recognized by their type; buffers, which are plain tensors, by th
 
 from __future__ import annotations
 
+import builtins
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
@@ -18,9 +20,10 @@ from cygrad.autograd import leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device, is_device
 from cygrad.nn.display import indented, layout
-from cygrad.nn.hooks import HasForward, Hooks
+from cygrad.nn.hooks import GLOBAL, HasForward, Hooks
 from cygrad.nn.layer import Layer
-from cygrad.nn.parameter import Parameter
+from cygrad.nn.members import Members
+from cygrad.nn.parameter import Buffer, Parameter, Uninitialized
 from cygrad.nn.state import IncompatibleKeys, load
 from cygrad.tensor import Tensor
 
@@ -68,6 +71,7 @@ class Module(Layer):
     if not TYPE_CHECKING:
         training = _buffer_names = set_by_init()
     _hooks: Hooks | None = None
+    _version = 1  # of the class, in the state dict's metadata
 
     def __init__(self) -> None:
         self.__dict__.update(training=True, _buffer_names={})
@@ -82,7 +86,34 @@ class Module(Layer):
 
     # Attributes
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """Raise the error of a missing attribute: a subclass's own ``__getattr__`` may ask."""
+            return object.__getattribute__(self, name)
+
+    @property
+    def _parameters(self) -> Members:
+        """The parameters by name, as a dict whose changes are the module's."""
+        return Members(self, Parameter)
+
+    @property
+    def _buffers(self) -> Members:
+        """The buffers by name, as a dict whose changes are the module's."""
+        return Members(self, None)
+
+    @property
+    def _modules(self) -> Members:
+        """The submodules by name, as a dict whose changes are the module's."""
+        return Members(self, Module)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Buffer) and name not in self._buffer_names:
+            self._check_name("register_buffer", name, Tensor)
+            self._buffer_names[name] = value.persistent
         if isinstance(value, (Parameter, Module)):
             if "training" not in self.__dict__:
                 raise AttributeError(f"{type(self).__name__}: {name} was assigned before super().__init__() was called")
@@ -112,7 +143,7 @@ class Module(Layer):
         object.__delattr__(self, name)
         self._buffer_names.pop(name, None)
 
-    def _check_name(self, op: str, name: str, allowed: type) -> None:
+    def _check_name(self, op: str, name: str, allowed: builtins.type[Any]) -> None:
         """Raise unless `name` can be the name of a new parameter, buffer or submodule."""
         if "training" not in self.__dict__:
             raise AttributeError(f"{op}: {type(self).__name__} called it before super().__init__()")
@@ -184,7 +215,7 @@ class Module(Layer):
         """Raise RuntimeError if ``super().__init__()`` has not been called."""
         _ = self._buffer_names
 
-    def _members(self, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
+    def _members(self, kind: builtins.type[Kind]) -> Iterator[tuple[str, Kind]]:
         """Iterate over this module's attributes of one type, in order of assignment."""
         self._check_initialized()
         for name, value in self.__dict__.items():
@@ -348,15 +379,39 @@ class Module(Layer):
             raise AttributeError(f"get_buffer: {type(self).__name__} has no buffer {target!r}")
         return buffer
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Replace the submodule with a dotted name, or add it unless strict.
+
+        Raises:
+            AttributeError: there is no module to which it belongs, or none to replace.
+            ValueError: the name is empty.
+        """
+        path, _, name = target.rpartition(".")
+        if not name:
+            raise ValueError("set_submodule: the name must not be empty")
+        owner = self.get_submodule(path)
+        if strict and not isinstance(owner.__dict__.get(name), Module):
+            raise AttributeError(f"set_submodule: {type(self).__name__} has no submodule {target!r}")
+        setattr(owner, name, module)
+
     # State
 
+    def get_extra_state(self) -> Any:
+        """Return more state; a subclass that defines it also defines ``set_extra_state``."""
+        raise RuntimeError(f"{type(self).__name__}: get_extra_state is not defined")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Restore what ``get_extra_state`` returned."""
+        raise RuntimeError(f"{type(self).__name__}: set_extra_state is not defined")
+
     def state_dict(
-        self, *, destination: dict[str, Tensor] | None = None, prefix: str = "", keep_vars: bool = False
-    ) -> dict[str, Tensor]:
+        self, *args: Any, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """Return all parameters and persistent buffers by their dotted names, in PyTorch's order.
 
         Args:
-            destination: dict to add them to, default a new one.
+            *args: the arguments below by position, as in old programs.
+            destination: dict to add them to, default a new one, which also has the classes' versions in ``_metadata``.
             prefix: what their names begin with, default "".
             keep_vars: whether the values are the parameters themselves. By default they are detached tensors that share
                 the parameters' memory.
@@ -364,12 +419,33 @@ class Module(Layer):
         >>> list(cg.nn.Linear(3, 2).state_dict())
         ['weight', 'bias']
         """
-        result: dict[str, Tensor] = {} if destination is None else destination
-        for name, value in self._member_state():
-            result[prefix + name] = value if keep_vars else value.detach()
+        if args:
+            destination, prefix, keep_vars = (*args, destination, prefix, keep_vars)[:3] if len(args) > 2 else (
+                *args, *(destination, prefix, keep_vars)[len(args) :]
+            )  # fmt: skip
+        result: dict[str, Any] = OrderedDict() if destination is None else destination
+        if destination is None:
+            result._metadata = OrderedDict()  # type: ignore[attr-defined]
+        metadata = {"version": self._version}
+        if hasattr(result, "_metadata"):
+            result._metadata[prefix[:-1]] = metadata
+        hooks = self.__dict__.get("_hooks")
+        for hook in hooks.all("state_pre") if hooks else ():
+            hook(self, prefix, keep_vars)
+        self._save_to_state_dict(result, prefix, keep_vars)
         for name, module in self._members(Module):
             module.state_dict(destination=result, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        for hook in hooks.all("state_post") if hooks else ():
+            changed = hook(self, result, prefix, metadata)
+            result = result if changed is None else changed
         return result
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Add the state of this module, without that of its submodules."""
+        for name, value in self._member_state():
+            destination[prefix + name] = value if keep_vars or isinstance(value, Uninitialized) else value.detach()
+        if type(self).get_extra_state is not Module.get_extra_state:
+            destination[f"{prefix}_extra_state"] = self.get_extra_state()
 
     def _member_state(self) -> Iterator[tuple[str, Tensor]]:
         yield from self._members(Parameter)
@@ -377,12 +453,15 @@ class Module(Layer):
             if self._buffer_names[name]:
                 yield name, buffer
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Copy the values of a state dict into the parameters and buffers of the same names.
 
         Args:
             state_dict: tensors or arrays by dotted name.
             strict: whether both sides must have the same names, default True.
+            assign: whether the tensors of the state dict take the place of those of the module, default False.
 
         Returns:
             The names that only the module or only the state dict has.
@@ -393,7 +472,43 @@ class Module(Layer):
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict: state_dict must be a mapping, got {type(state_dict).__name__}")
-        return load(type(self).__name__, self.state_dict(keep_vars=True), state_dict, strict)
+        named = [(f"{path}." if path else "", module) for path, module in self.named_modules(remove_duplicate=False)]
+        extra = {f"{path}_extra_state": m for path, m in named if type(m).get_extra_state is not Module.get_extra_state}
+        hooked = [(path, m, m.__dict__["_hooks"]) for path, m in named if m.__dict__.get("_hooks") is not None]
+        missing: list[str] = []
+        unexpected: list[str] = []
+        problems: list[str] = []
+        if hooked or extra:
+            state_dict = OrderedDict(state_dict)
+        for path, module, hooks in hooked:
+            for hook, with_module in hooks.all("load_pre"):
+                owner = (module,) if with_module else ()
+                hook(*owner, state_dict, path, {}, strict, missing, unexpected, problems)
+        found = {key: state_dict[key] for key in extra if key in state_dict}
+        if found:
+            state_dict = OrderedDict((key, value) for key, value in state_dict.items() if key not in found)
+        targets = {path + name: value for path, module in named for name, value in module._member_state()}
+        keys = load(type(self).__name__, targets, state_dict, strict, problems)
+        if assign:
+            self._assign(named, state_dict)
+        for key, value in found.items():
+            extra[key].set_extra_state(value)
+        keys.missing_keys[:0] = [*missing, *[key for key in extra if key not in found]]
+        keys.unexpected_keys[:0] = unexpected
+        for _, module, hooks in hooked:
+            for hook in hooks.all("load_post"):
+                hook(module, keys)
+        return keys
+
+    @staticmethod
+    def _assign(named: list[tuple[str, Module]], state_dict: Mapping[str, Any]) -> None:
+        """Put the tensors of a state dict in the place of the modules' own."""
+        for path, module in named:
+            for name, mine in list(module._member_state()):
+                value = state_dict.get(path + name)
+                if isinstance(value, Tensor):
+                    is_parameter = isinstance(mine, Parameter)
+                    setattr(module, name, Parameter(value, mine.requires_grad) if is_parameter else value)
 
     # Changes to the module and all submodules
 
@@ -405,8 +520,9 @@ class Module(Layer):
         """
         if not isinstance(mode, bool):
             raise ValueError(f"train: mode must be True or False, got {mode!r}")
-        for module in self.modules():
-            module.training = mode
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
         return self
 
     def eval(self: Self) -> Self:
@@ -472,6 +588,36 @@ class Module(Layer):
                 convert(tensor, target)
         return self
 
+    def _apply(self: Self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Replace the memory of all parameters and buffers by that of ``fn(tensor)``."""
+        for module in self.modules() if recurse else [self]:
+            for tensor in [*dict(module._members(Parameter)).values(), *dict(module._member_buffers()).values()]:
+                fresh = fn(tensor.detach())
+                tensor.array = fresh.array
+                tensor._share_version(fresh)
+        return self
+
+    def to_empty(self: Self, *, device: object, recurse: bool = True) -> Self:
+        """Return the module, whose values may be any afterwards: it is on the only device already.
+
+        Args:
+            device: only "cpu" (or None) exists.
+            recurse: not used.
+        """
+        check_device("to_empty", device)
+        return self
+
+    def type(self: Self, dst_type: Any) -> Self:
+        """Convert all floating-point parameters and buffers to a dtype."""
+        return self.to(dtype=dst_type)
+
+    def share_memory(self: Self) -> Self:
+        """Return the module: threads share its memory, and processes of its own cygrad does not start."""
+        return self
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Accepted as in PyTorch, without effect: ``cg.compile`` records whole training steps."""
+
     def float(self: Self) -> Self:
         """Convert all floating-point parameters and buffers to float32."""
         return self.to(dtype=np.float32)
@@ -492,9 +638,10 @@ class Module(Layer):
 
     def _get_hooks(self) -> Hooks:
         self._check_initialized()
-        if self._hooks is None:
-            self._hooks = Hooks()
-        return self._hooks
+        hooks = self.__dict__.get("_hooks")
+        if hooks is None:
+            self._hooks = hooks = Hooks()
+        return hooks
 
     @overload
     def register_forward_pre_hook(
@@ -532,7 +679,12 @@ class Module(Layer):
         self: Self, hook: Callable[[Self, Args, Kwargs, Any], Any], *, prepend: bool = False, with_kwargs: Literal[True]
     ) -> RemovableHandle: ...
     def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after every forward.
 
@@ -540,11 +692,16 @@ class Module(Layer):
             hook: may return a new output, or None to keep it.
             prepend: whether it runs before the hooks already registered, default False.
             with_kwargs: whether it is called as ``hook(module, args, kwargs, output)``, default False.
+            always_call: whether it is called, with the output None, if forward raises, default False.
 
         Returns:
             A handle whose ``remove()`` removes the hook.
         """
-        return add_hook(self._get_hooks().after, (hook, with_kwargs), prepend)
+        hooks = self._get_hooks()
+        handle = add_hook(hooks.after, (hook, with_kwargs), prepend)
+        if always_call:
+            handle.others = [add_hook(hooks.after_errors, (hook, with_kwargs), prepend)]
+        return handle
 
     def register_full_backward_hook(
         self: Self, hook: Callable[[Self, Gradients, Gradients], Any], prepend: bool = False
@@ -560,6 +717,38 @@ class Module(Layer):
         """
         return add_hook(self._get_hooks().backward, hook, prepend)
 
+    register_backward_hook = register_full_backward_hook
+
+    # Each of the following returns a handle whose ``remove()`` removes the hook.
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` before the module's backward; it may return new gradients."""
+        return add_hook(self._get_hooks().backward_pre, hook, prepend)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before ``state_dict``."""
+        return add_hook(self._get_hooks().state_pre, hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, metadata)`` after ``state_dict``."""
+        return add_hook(self._get_hooks().state_post, hook)
+
+    _register_state_dict_hook = register_state_dict_post_hook
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, metadata, strict, missing_keys, unexpected_keys, error_msgs)`` before
+        ``load_state_dict`` of this module or of one that contains it; it may change the state dict, which is a copy."""
+        return add_hook(self._get_hooks().load_pre, (hook, True))
+
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], with_module: bool = False
+    ) -> RemovableHandle:
+        return add_hook(self._get_hooks().load_pre, (hook, with_module))
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after ``load_state_dict``; it may change the lists of keys."""
+        return add_hook(self._get_hooks().load_post, hook)
+
     # Display
 
     def extra_repr(self) -> str:
@@ -573,6 +762,37 @@ class Module(Layer):
         extra = self.extra_repr().split("\n") if self.extra_repr() else []
         children = [f"({name}): {indented(repr(module))}" for name, module in self._members(Module)]
         return layout(self._get_name(), extra, children)
+
+
+def of_all_modules(kind: str, hook: Any) -> RemovableHandle:
+    """Add a hook that runs for every module, before the module's own."""
+    Module._hooks = GLOBAL  # what a module without hooks of its own finds
+    return add_hook(getattr(GLOBAL, kind), hook)
+
+
+def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """``register_forward_pre_hook`` of all modules."""
+    return of_all_modules("before", (hook, False))
+
+
+def register_module_forward_hook(
+    hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """``register_forward_hook`` of all modules."""
+    handle = of_all_modules("after", (hook, with_kwargs))
+    if always_call:
+        handle.others = [of_all_modules("after_errors", (hook, with_kwargs))]
+    return handle
+
+
+def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """``register_full_backward_pre_hook`` of all modules."""
+    return of_all_modules("backward_pre", hook)
+
+
+def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """``register_full_backward_hook`` of all modules."""
+    return of_all_modules("backward", hook)
 
 
 def join(prefix: str, name: str) -> str:

@@ -63,6 +63,8 @@ class Buffer(Tensor):
         persistent: whether ``state_dict`` includes it, default True.
     """
 
+    persistent = True
+
     def __init__(self, data: Tensor | ArrayLike, *, persistent: bool = True) -> None:
         super().__init__(data.array if isinstance(data, Tensor) else plain("Buffer", data))
         if isinstance(data, Tensor):

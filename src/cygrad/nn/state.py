@@ -10,6 +10,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.autograd import recording
 from cygrad.autograd.arrays import is_plain, plain
+from cygrad.nn.parameter import Uninitialized
 from cygrad.tensor import Tensor
 
 __all__ = ["IncompatibleKeys", "count_elements", "load"]
@@ -32,18 +33,25 @@ class IncompatibleKeys(NamedTuple):
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-def load(name: str, targets: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
-    """Copy the values of a state dict into the tensors of the same names; `name` is the module's, for the message."""
+def load(
+    name: str, targets: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool, problems: list[str]
+) -> IncompatibleKeys:
+    """Copy the values of a state dict into the tensors of the same names, unless there are problems; `name` is the
+    module's, for the message."""
     missing = [key for key in targets if key not in state_dict]
     unexpected = [key for key in state_dict if key not in targets]
     arrays = {key: array_of(state_dict[key]) for key in targets if key in state_dict}
-    problems = [problem for key in arrays for problem in mismatches(key, targets[key], arrays[key])]
+    problems = [*problems, *[problem for key in arrays for problem in mismatches(key, targets[key], arrays[key])]]
     if strict and unexpected:
         problems.insert(0, f"unexpected keys {', '.join(map(repr, unexpected))}")
     if strict and missing:
         problems.insert(0, f"missing keys {', '.join(map(repr, missing))}")
     if problems:
         raise RuntimeError(f"load_state_dict: the state does not fit {name}: {'; '.join(problems)}")
+    for key, array in arrays.items():
+        target: Any = targets[key]
+        if isinstance(target, Uninitialized):
+            target.materialize(array.shape)
     recording.call_again(copy_arrays, [targets[key] for key in arrays], list(arrays.values()))
     return IncompatibleKeys(missing, unexpected)
 
@@ -68,6 +76,8 @@ def array_of(value: Any) -> Array:
 
 def mismatches(key: str, target: Tensor, array: Array) -> Iterator[str]:
     """Yield the reason why `array` can't be copied into `target`, if there is one."""
+    if isinstance(target, Uninitialized):
+        return
     if array.shape != target.array.shape:
         yield f"{key!r} has shape {array.shape}, wanted {target.array.shape}"
     elif not is_plain(array):

@@ -8,6 +8,7 @@ from typing import Any
 
 import cygrad
 from cygrad._missing import reason
+from cygrad.nn.modules import FILES
 
 __all__ = ["RENAMED", "left_out", "torch_module"]
 
@@ -33,6 +34,10 @@ RENAMED = {
     "torch.utils.data._utils.collate": "cygrad.data.loader",
     "torch.autograd.variable": "cygrad.autograd",
     "torch.nn.modules.module": "cygrad.nn.module",
+    **{
+        f"torch.nn.modules.{name}": "cygrad.nn"
+        for name in {*FILES, "activation", "container", "distance", "dropout", "lazy", "linear", "loss"} - {"module"}
+    },
     "torch.optim.optimizer": "cygrad.optim.optimizer",
     "torch._tensor": "cygrad.tensor",
     "torch.cuda.amp": "cygrad.amp",

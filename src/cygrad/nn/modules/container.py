@@ -95,6 +95,15 @@ class _List(Module, Generic[Item]):
 
     __iadd__ = extend
 
+    def __add__(self: Self, other: Iterable[Item]) -> Self:
+        result: Any = type(self)
+        if isinstance(other, (str, bytes)) or not isinstance(other, Iterable):
+            return NotImplemented
+        return result(list(self)).extend(other)
+
+    def __imul__(self: Self, times: int) -> Self:
+        return self.extend(list(self) * (times - 1))
+
     def insert(self, index: int, item: Item) -> None:
         """Insert an item before `index`."""
         items = self._items()
@@ -150,10 +159,20 @@ class Sequential(_List[Module]):
         if all(name.isdigit() for name in self._names()):
             self._set_items(self._items())
 
-    def __add__(self, other: Sequential) -> Sequential:
+    def __add__(self, other: Sequential) -> Sequential:  # type: ignore[override]  # as in PyTorch
         if not isinstance(other, Sequential):
             return NotImplemented
         return Sequential(*self, *other)
+
+    def __mul__(self, times: int) -> Sequential:
+        """The modules, `times` times one after another."""
+        if not isinstance(times, int):
+            return NotImplemented
+        if times < 1:
+            raise ValueError(f"Sequential: it can be repeated at least once, got {times}")
+        return Sequential(*list(self) * times)
+
+    __rmul__ = __mul__
 
 
 class ModuleList(_List[Module]):

@@ -11,7 +11,7 @@ from cygrad.nn.modules import group_norm
 from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d, _BatchNorm
 from cygrad.nn.modules.factory import checked_dtype
 from cygrad.nn.modules.linear import Linear
-from cygrad.nn.parameter import Parameter, Uninitialized
+from cygrad.nn.parameter import Buffer, Parameter, Uninitialized
 from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class UninitializedParameter(Uninitialized, Parameter):
         Parameter.__init__(self, np.empty(0, checked_dtype("UninitializedParameter", device, dtype)), requires_grad)
 
 
-class UninitializedBuffer(Uninitialized, Tensor):
+class UninitializedBuffer(Uninitialized, Buffer):
     """A buffer that gets its shape later, by ``materialize(shape)``. As ``torch.nn.UninitializedBuffer``.
 
     Args:
@@ -54,7 +54,7 @@ class UninitializedBuffer(Uninitialized, Tensor):
         dtype: float32 (default) or float64.
     """
 
-    cls_to_become = Tensor
+    cls_to_become = Buffer
 
     def __init__(self, requires_grad: bool = False, device: Any = None, dtype: DTypeLike | None = None) -> None:
         Tensor.__init__(self, np.empty(0, checked_dtype("UninitializedBuffer", device, dtype)), requires_grad)
