@@ -338,11 +338,11 @@ def test_unsupported_values_raise_and_leave_the_old_file(tmp_path, kind, value, 
     assert os.listdir(tmp_path) == [path.name]
 
 
-@pytest.mark.parametrize("name", ["model", "model.pt", "model.csv", ""])
+@pytest.mark.parametrize("name", ["model", "model.pkl", "model.csv", ""])
 def test_other_suffixes_raise(tmp_path, name):
-    with pytest.raises(ValueError, match=r"save: the file must end in .npz or .safetensors, got "):
+    with pytest.raises(ValueError, match=r"save: the file must end in .npz, .safetensors, .pt, .pth or .ckpt, got "):
         cg.save({}, tmp_path / name)
-    with pytest.raises(ValueError, match=r"load: the file must end in .npz or .safetensors, got "):
+    with pytest.raises(ValueError, match=r"load: the file must end in .npz, .safetensors, .pt, .pth or .ckpt, got "):
         cg.load(tmp_path / name)
 
 

@@ -15,16 +15,19 @@ import numpy as np
 
 from cygrad._files import atomic_write, expansion_limit, one_line, open_file
 from cygrad._typing import Array
+from cygrad.device import check_device, device
 from cygrad.tensor import Tensor
 
 __all__ = ["load", "save"]
 
+OWN = (".npz", ".safetensors")
+TORCH = (".pt", ".pth", ".ckpt")  # suffixes of files in PyTorch's format
 STRUCTURE = "__structure__"  # the archive entry, or metadata key, of the JSON
 PLAIN = (bool, int, float, str, type(None))
 DEFLATE_RATIO = 1032  # it encodes at most 258 bytes in 2 bits: RFC 1951, section 3.2.5
 
 
-def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+def save(obj: Any, path: str | os.PathLike[str] | IO[bytes], metadata: Mapping[str, str] | None = None) -> None:
     """Save a state dict, or any nesting of dicts, lists and tuples of tensors, arrays, numbers, strings, booleans and
     None.
 
@@ -32,7 +35,8 @@ def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | N
 
     Args:
         obj: the object.
-        path: a ``.npz`` file, or a ``.safetensors`` file if the safetensors package is installed.
+        path: a ``.npz`` file; a ``.safetensors`` file if the safetensors package is installed; a ``.pt``, ``.pth`` or
+            ``.ckpt`` file, which ``torch.load`` reads too; or an open binary file, to be written in the last format.
         metadata: strings for the header of a ``.safetensors`` file. ``{"format": "pt"}`` tells other programs that
             names and layout are PyTorch's, as cygrad's are.
 
@@ -49,9 +53,16 @@ def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | N
     >>> sorted(cg.load(path))
     ['bias', 'weight']
     """
+    if not isinstance(path, (str, os.PathLike)):
+        save_pt_file(obj, opened("save", path, "write"))
+        return
     suffix = file_suffix("save", path)
     header = dict(metadata or {})
     check_metadata(header, suffix)
+    if suffix in TORCH:
+        with atomic_write("save", path) as file:
+            save_pt_file(obj, file)
+        return
     arrays = Arrays()
     try:
         structure = encode(obj, (), arrays)
@@ -62,6 +73,16 @@ def save(obj: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | N
             save_npz(file, arrays, structure)
         else:
             save_safetensors(file, arrays, structure, header)
+
+
+def save_pt_file(obj: Any, file: IO[bytes]) -> None:
+    """Write an object in PyTorch's format."""
+    from cygrad._pt.writer import save_pt
+
+    try:
+        save_pt(file, obj)
+    except RecursionError:
+        raise ValueError("save: the object is nested too deeply, or contains itself") from None
 
 
 def check_metadata(metadata: dict[str, str], suffix: str) -> None:
@@ -75,15 +96,26 @@ def check_metadata(metadata: dict[str, str], suffix: str) -> None:
         raise ValueError(f"save: the metadata key {STRUCTURE} is reserved")
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """Load an object that ``save`` saved.
+def load(
+    path: str | os.PathLike[str] | IO[bytes],
+    map_location: object = None,
+    *,
+    weights_only: bool = True,
+    mmap: bool | None = None,
+    pickle_module: object = None,
+) -> Any:
+    """Load an object that ``save`` saved, or ``torch.save``.
 
     Other files of arrays, such as those of ``numpy.savez`` or the safetensors file of a PyTorch model, become a dict of
     tensors. No code in the file is executed. The memory needed is that of the arrays; those of a compressed file may
     take 1 GiB, or 100 times its size if that is more.
 
     Args:
-        path: a ``.npz`` or ``.safetensors`` file.
+        path: a ``.npz``, ``.safetensors``, ``.pt``, ``.pth`` or ``.ckpt`` file; or an open binary file in PyTorch's
+            format. Of the latter, state dicts, tensors and what they are nested in are read, half precision as float32;
+            anything else is refused by name.
+        map_location: "cpu", which tensors of any device come to.
+        weights_only, mmap, pickle_module: accepted, without effect: code in a file is never executed.
 
     Returns:
         The object, with new tensors and arrays.
@@ -100,12 +132,34 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> cg.load(path)
     {'epoch': 3, 'weight': tensor([0., 0.])}
     """
-    read = load_npz if file_suffix("load", path) == ".npz" else load_safetensors
+    if isinstance(map_location, (str, device)):
+        check_device("load", map_location)
+    if not isinstance(path, (str, os.PathLike)):
+        return load_pt_file(opened("load", path, "read"), "the file")
+    suffix = file_suffix("load", path)
+    if suffix in TORCH:
+        with open_file("load", path) as file:
+            return load_pt_file(file, os.fspath(path))
+    read = load_npz if suffix == ".npz" else load_safetensors
     with open_file("load", path) as file:
         arrays, text = read(file, os.fspath(path))
     if text is None:
         return {name: to_tensor(name, array, os.fspath(path)) for name, array in arrays.items()}
     return decode_file(text, arrays, os.fspath(path))
+
+
+def opened(op: str, file: Any, method: str) -> IO[bytes]:
+    """An open file; raise TypeError for what is neither a path nor a file."""
+    if not hasattr(file, method):
+        raise TypeError(f"{op}: expected a path or an open binary file, got {type(file).__name__}")
+    return file
+
+
+def load_pt_file(file: IO[bytes], path: str) -> Any:
+    """Read an object in PyTorch's format."""
+    from cygrad._pt.reader import load_pt
+
+    return load_pt(file, path)
 
 
 def to_tensor(name: str, array: Array, path: str) -> Tensor:
@@ -116,12 +170,13 @@ def to_tensor(name: str, array: Array, path: str) -> Tensor:
         raise ValueError(f"load: {path} contains {name!r}, which is not a tensor ({one_line(error)})") from None
 
 
-def file_suffix(op: str, path: str | os.PathLike[str]) -> str:
-    """The suffix of a file, ".npz" or ".safetensors". Raises ValueError for others."""
+def file_suffix(op: str, path: str | os.PathLike[str], allowed: tuple[str, ...] = (*OWN, *TORCH)) -> str:
+    """The suffix of a file. Raises ValueError for one that is not allowed."""
     suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in (".npz", ".safetensors"):
-        hint = "; pickle files can execute code and are not supported" if suffix in (".pt", ".pth", ".pkl") else ""
-        raise ValueError(f"{op}: the file must end in .npz or .safetensors, got {os.fspath(path)!r}{hint}")
+    if suffix not in allowed:
+        hint = "; pickle files can execute code and are not supported" if suffix in (".pkl", ".pickle") else ""
+        names = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+        raise ValueError(f"{op}: the file must end in {names}, got {os.fspath(path)!r}{hint}")
     return suffix
 
 

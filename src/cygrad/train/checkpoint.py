@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from cygrad.serialization import file_suffix, load, save
+from cygrad.serialization import OWN, file_suffix, load, save
 
 __all__ = ["Checkpoint", "read_checkpoint", "write_checkpoint"]
 
@@ -39,7 +39,7 @@ class Checkpoint:
     every_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        file_suffix("Checkpoint", self.path)
+        file_suffix("Checkpoint", self.path, OWN)
         if self.every_steps is not None and not self.every_steps >= 1:
             raise ValueError(f"Checkpoint: every_steps must be at least 1, got {self.every_steps}")
         if not self.every_seconds >= 0:
