@@ -7,6 +7,8 @@ is the number of units that an input feeds, out·∏kernel.
 from __future__ import annotations
 
 import math
+import warnings
+from typing import Any
 
 import numpy as np
 
@@ -67,6 +69,9 @@ GAINS = {
     "conv1d": 1.0,
     "conv2d": 1.0,
     "conv3d": 1.0,
+    "conv_transpose1d": 1.0,
+    "conv_transpose2d": 1.0,
+    "conv_transpose3d": 1.0,
     "sigmoid": 1.0,
     "tanh": 5 / 3,
     "relu": math.sqrt(2),
@@ -402,3 +407,31 @@ def uniform_like(tensor: Tensor, generator: Generator | None) -> Array:
 def normal_like(tensor: Tensor, generator: Generator | None) -> Array:
     """Draw values of N(0, 1), of the tensor's shape and dtype."""
     return normal_array(tensor.array.shape, tensor.array.dtype, generator)
+
+
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    return fans("_calculate_fan_in_and_fan_out", tensor)
+
+
+def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
+    if mode.lower() not in ("fan_in", "fan_out"):
+        raise ValueError(f"_calculate_correct_fan: mode must be fan_in or fan_out, got {mode!r}")
+    return fans("_calculate_correct_fan", tensor)[mode.lower() == "fan_out"]
+
+
+def _no_grad_fill_(tensor: Tensor, val: float) -> Tensor:
+    return constant_(tensor, val)
+
+
+def __getattr__(name: str) -> Any:
+    """Find the old name of a function, without the underscore, which warns as PyTorch's does."""
+    function = globals().get(f"{name}_")
+    if name.startswith("_") or function is None:
+        raise AttributeError(f"module 'cygrad.nn.init' has no attribute {name!r}")
+
+    def deprecated(*args: Any, **kwargs: Any) -> Any:
+        text = f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`."
+        warnings.warn(text, FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    return deprecated

@@ -167,7 +167,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
-def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
     """Return eˣ/Σeˣ along dim. As ``torch.nn.functional.softmax``.
 
     Args:
@@ -184,7 +184,7 @@ def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = Non
     return ops.softmax(input, dim=required_dim("softmax", dim, input), dtype=dtype)
 
 
-def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None) -> Tensor:
     """Return log softmax(x) = x − log Σeˣ along dim. As ``torch.nn.functional.log_softmax``.
 
     Args:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cygrad.autograd import recording
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.embedding import embedding_rows, one_hot_rows
@@ -15,13 +17,25 @@ if TYPE_CHECKING:
 __all__ = ["embedding", "linear", "one_hot"]
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
     """Look up rows by index: y[i…] = weight[input[i…]]. As ``torch.nn.functional.embedding``.
 
     Args:
         input: integer tensor of any shape, indices of rows.
         weight: the table, shape (rows, size of a row).
         padding_idx: row that receives no gradient, default None.
+        max_norm: largest norm of a row that is looked up; rows beyond it are scaled first, in place. Default None.
+        norm_type: order of that norm, default 2.
+        scale_grad_by_freq: must be False.
+        sparse: accepted as in PyTorch, without effect: gradients are dense.
 
     Raises:
         IndexError: an index or padding_idx is out of range.
@@ -37,7 +51,20 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     rows = weight.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for {rows} rows")
+    if scale_grad_by_freq:
+        raise NotImplementedError("embedding: scale_grad_by_freq=True is not supported")
+    if max_norm is not None:
+        recording.call_again(limit_rows, weight, input, max_norm, norm_type)
     return embedding_rows(weight, input, padding_idx=-1 if padding_idx is None else padding_idx % rows)
+
+
+def limit_rows(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows that are looked up to a norm of at most max_norm."""
+    table, rows = weight.array, np.unique(input.array)
+    norms = np.linalg.norm(table[rows], norm_type, axis=1)
+    beyond = norms > max_norm
+    table[rows[beyond]] *= (max_norm / (norms[beyond, None] + 1e-7)).astype(table.dtype)
+    weight.version.value += 1
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

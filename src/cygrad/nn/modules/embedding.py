@@ -8,6 +8,7 @@ from cygrad.nn import functional as F
 from cygrad.nn import init
 from cygrad.nn.module import Module
 from cygrad.nn.modules.factory import checked_size, empty_parameter
+from cygrad.nn.parameter import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -26,6 +27,12 @@ class Embedding(Module):
         num_embeddings: number of rows.
         embedding_dim: size of a row.
         padding_idx: row that starts as zeros and gets no gradient, default None.
+        max_norm: largest norm of a row that is looked up; rows beyond it are scaled first. Default None for no limit.
+        norm_type: order of that norm, default 2.
+        scale_grad_by_freq: must be False.
+        sparse: accepted as in PyTorch, without effect: gradients are dense.
+        _weight: the table, default None for a new one.
+        _freeze: whether the table is not trained, default False.
         device: only "cpu" (or None) exists.
         dtype: dtype of the parameters, float32 (default) or float64.
 
@@ -41,6 +48,12 @@ class Embedding(Module):
         num_embeddings: int,
         embedding_dim: int,
         padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        _freeze: bool = False,
         device: object = None,
         dtype: DTypeLike | None = None,
     ) -> None:
@@ -51,25 +64,43 @@ class Embedding(Module):
             if not -self.num_embeddings <= padding_idx < self.num_embeddings:
                 raise ValueError(f"Embedding: padding_idx {padding_idx} is out of range for {self.num_embeddings} rows")
             padding_idx %= self.num_embeddings
+        if scale_grad_by_freq:
+            raise NotImplementedError("Embedding: scale_grad_by_freq=True is not supported")
         self.padding_idx = padding_idx
-        self.weight = empty_parameter("Embedding", (self.num_embeddings, self.embedding_dim), device, dtype)
-        self.reset_parameters()
+        self.max_norm, self.norm_type = max_norm, norm_type
+        if _weight is None:
+            self.weight = empty_parameter("Embedding", (self.num_embeddings, self.embedding_dim), device, dtype)
+            self.reset_parameters()
+        elif tuple(_weight.shape) != (self.num_embeddings, self.embedding_dim):
+            raise ValueError(f"Embedding: _weight has shape {tuple(_weight.shape)}, not that of the arguments")
+        else:
+            self.weight = Parameter(_weight)
+        if _freeze:
+            self.weight.requires_grad = False
 
     @classmethod
-    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+    ) -> Embedding:
         """Create an embedding over an existing table, whose memory it shares.
 
         Args:
             embeddings: the table, shape (rows, size of a row).
             freeze: whether the table is not trained, default True.
             padding_idx: row that gets no gradient, default None.
+            max_norm, norm_type, scale_grad_by_freq, sparse: as in the constructor.
         """
         shape = embeddings.array.shape
         if len(shape) != 2:
             raise ValueError(f"from_pretrained: embeddings must have 2 dimensions, got shape {shape}")
-        result = cls(shape[0], shape[1], padding_idx=padding_idx, dtype=embeddings.array.dtype)
-        result.weight = type(result.weight)(embeddings, requires_grad=not freeze)
-        return result
+        return cls(shape[0], shape[1], padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
     def reset_parameters(self) -> None:
         """Initialize the table again."""
@@ -78,7 +109,9 @@ class Embedding(Module):
             self.weight.array[self.padding_idx] = 0
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx)
+        if self.max_norm is None:
+            return F.embedding(input, self.weight, self.padding_idx)
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"

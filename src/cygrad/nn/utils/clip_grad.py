@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Scale all gradients by min(1, max_norm/(‖g‖ + 10⁻⁶)), g all of them as one vector. As
     ``torch.nn.utils.clip_grad_norm_``. R. Pascanu, T. Mikolov, Y. Bengio (2013), "On the difficulty of training
@@ -32,6 +34,7 @@ def clip_grad_norm_(
         max_norm: largest norm that is left as it is.
         norm_type: order of the norm, not 0, default 2; ``math.inf`` for the largest magnitude.
         error_if_nonfinite: whether a norm of NaN or infinity raises, default False.
+        foreach: accepted as in PyTorch, without effect.
 
     Returns:
         ‖g‖ before clipping.
@@ -58,12 +61,13 @@ def clip_grad_norm_(
     return engine.wrap(kernels.clip_grad_norm(leaves.gradients_of(params, True), max_norm, order, error_if_nonfinite))
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Clamp every element of every gradient to [−clip_value, clip_value]. As ``torch.nn.utils.clip_grad_value_``.
 
     Args:
         parameters: a tensor or an iterable of tensors. Those without a gradient are skipped.
         clip_value: largest magnitude of an element.
+        foreach: accepted as in PyTorch, without effect.
     """
     params = with_gradient(parameters)
     if params:
@@ -107,17 +111,41 @@ def clip_grad_adaptive_(
     return engine.wrap(kernels.clip_grad_adaptive(leaves.gradients_of(params, True), weights, clipping, eps, unitwise))
 
 
-def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale all gradients by min(1, max_norm/(total_norm + 10⁻⁶)). As ``torch.nn.utils.clip_grads_with_norm_``.
+
+    Args:
+        parameters: a tensor or an iterable of tensors. Those without a gradient are skipped.
+        max_norm: largest norm that is left as it is.
+        total_norm: the norm, often of ``get_total_norm``.
+        foreach: accepted as in PyTorch, without effect.
+    """
+    factor = (max_norm / (total_norm.detach() + 1e-6)).clamp(max=1.0)
+    for parameter in with_gradient(parameters):
+        gradient: Any = parameter.grad
+        gradient.detach().mul_(factor.to(gradient.dtype))
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
     """Return the norm of all tensors as one vector. As ``torch.nn.utils.get_total_norm``.
 
     Args:
-        tensors: the tensors, often gradients.
+        tensors: the tensors, often gradients, or one tensor.
         norm_type: order of the norm, default 2; ``math.inf`` for the largest magnitude.
         error_if_nonfinite: whether a norm of NaN or infinity raises, default False.
+        foreach: accepted as in PyTorch, without effect.
 
     Raises:
         RuntimeError: error_if_nonfinite is True and the norm is not finite.
     """
+    tensors = [tensors] if isinstance(tensors, Tensor) else tensors
     arrays = [t.array for t in checked_tensors("get_total_norm", tensors)]
     if not arrays:
         return engine.wrap(np.zeros((), np.float32))
