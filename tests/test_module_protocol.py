@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -208,6 +210,19 @@ def missing_attributes(lib, log):
 
 
 @case
+def missing_attributes_of_a_mixin(lib, log):
+    class Named:
+        def __getattr__(self, name):
+            return name if name.startswith("any_") else super().__getattr__(name)
+
+    class Net(Named, lib.nn.Linear):
+        pass
+
+    net = Net(2, 3)
+    log += [net.any_thing, net.in_features, hasattr(net, "nothing"), hasattr(lib.nn.Module, "__getattr__")]
+
+
+@case
 def an_overridden_train(lib, log):
     class Frozen(lib.nn.Linear):
         def train(self, mode=True):
@@ -292,3 +307,9 @@ def test_pytorch_does_the_same(name):
 def test_a_lazy_module_survives_copies():
     for lazy in (copy.deepcopy(cg.nn.LazyLinear(2)), pickle.loads(pickle.dumps(cg.nn.LazyLinear(2)))):
         assert lazy(cg.ones(1, 3)).shape == (1, 2)
+
+
+def test_attributes_of_modules_are_read_without_getattr():
+    """Until a class has one: Python reads every attribute of a class with a __getattr__ more slowly."""
+    code = "import cygrad as cg; assert not hasattr(cg.nn.Linear, '__getattr__')"
+    subprocess.run([sys.executable, "-c", code], check=True)
