@@ -16,15 +16,17 @@ compares by identity, has a repr of its own, and needs ``Module.__init__`` to ru
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY
 from inspect import Parameter, Signature, get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cygrad.nn.module import Module
 
 if TYPE_CHECKING:
+    from dataclasses import KW_ONLY
+
     from typing_extensions import dataclass_transform
 else:
+    KW_ONLY = "KW_ONLY"  # only type checkers read it
 
     def dataclass_transform(**_: Any) -> Any:
         return lambda decorator: decorator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import string
 from typing import Any
 
 from cygrad._typing import Tensor
@@ -51,7 +50,8 @@ def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
 
 def from_sublists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """The equation and the operands of a call with lists of numbers."""
-    letters = string.ascii_letters
+    from string import ascii_letters as letters  # slow to import and seldom needed
+
     terms = ["".join(["..." if n is Ellipsis else letters[n] for n in numbers]) for numbers in args[1::2]]
     if len(args) % 2:
         terms.append("".join(["..." if n is Ellipsis else letters[n] for n in args[-1]]))
