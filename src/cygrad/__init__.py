@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cygrad import cuda as cuda
     from cygrad import data as data
     from cygrad import distributions as distributions
+    from cygrad import func as func
     from cygrad import mps as mps
     from cygrad import multiprocessing as multiprocessing
     from cygrad import runs as runs
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from cygrad.legacy import *
 else:
     ROOMS = (  # imported when they are first used
-        "accelerator", "amp", "backends", "compiler", "cuda", "data", "distributions", "mps", "multiprocessing",
+        "accelerator", "amp", "backends", "compiler", "cuda", "data", "distributions", "func", "mps", "multiprocessing",
         "runs", "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
@@ -161,3 +162,10 @@ def grad(
     if create_graph:
         return tuple(results)
     return tuple([None if result is None else engine.wrap(result) for result in results])
+
+
+def __getattr__(name: str) -> object:
+    """Find Jacobians and their products, as in ``torch.autograd.functional``."""
+    if name in ("hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"):
+        return getattr(importlib.import_module("cygrad.jacobians"), name)
+    raise AttributeError(f"module 'cygrad.autograd.functional' has no attribute {name!r}")

@@ -1,0 +1,153 @@
+"""Functions of functions against PyTorch's, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cygrad as cg
+
+torch = pytest.importorskip("torch")
+
+RNG = np.random.default_rng(0)
+A, B, W = RNG.standard_normal(3), RNG.standard_normal(3), RNG.standard_normal((3, 2))
+
+
+def plain(tree):
+    """Nested arrays of nested tensors."""
+    if isinstance(tree, (cg.Tensor, torch.Tensor)):
+        return tree.detach().numpy()
+    if isinstance(tree, dict):
+        return {k: plain(v) for k, v in tree.items()}
+    return tuple(map(plain, tree)) if isinstance(tree, (tuple, list)) else tree
+
+
+def same(ours, theirs):
+    if isinstance(theirs, dict):
+        assert ours.keys() == theirs.keys()
+        for key in theirs:
+            same(ours[key], theirs[key])
+    elif isinstance(theirs, tuple):
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs):
+            same(one, other)
+    else:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+CASES = {  # T: the library, f: its func, a and b: vectors, w: a matrix
+    "grad": "f.grad(lambda x: (x.sin() * x).sum())(a)",
+    "grad of the second": "f.grad(lambda x, y: (x * y * y).sum(), argnums=1)(a, b)",
+    "grad of both": "f.grad(lambda x, y: (x * y * y).sum(), argnums=(0, 1))(a, b)",
+    "grad of the last": "f.grad(lambda x, y: (x * y * y).sum(), argnums=-1)(a, b)",
+    "grad and value": "f.grad_and_value(lambda x: (x ** 3).sum())(a)",
+    "aux": "f.grad(lambda x: ((x ** 3).sum(), x * 2), has_aux=True)(a)",
+    "aux and value": "f.grad_and_value(lambda x: ((x ** 3).sum(), x * 2), has_aux=True)(a)",
+    "third": "f.grad(f.grad(f.grad(lambda x: x ** 4)))(a[0])",
+    "of a dict": "f.grad(lambda p, x: ((x @ p['w'] + p['b']) ** 2).sum())({'w': w, 'b': a[:2]}, b)",
+    "of a list": "f.grad(lambda p: (p[0] * p[1]).sum())([a, b])",
+    "unused": "f.grad(lambda x, y: x.sum(), argnums=1)(a, b)",
+    "closure": "(lambda x: f.grad(lambda y: (y * x.detach()).sum())(x))(a)",
+    "vjp": "(lambda r: (r[0], r[1](T.ones_like(r[0]))))(f.vjp(lambda x, y: x @ w * y[:2], a, b))",
+    "vjp of several outputs": "(lambda r: (r[0], r[1]((a, b))))(f.vjp(lambda x: (x.exp(), x * 2), a))",
+    "jvp": "f.jvp(lambda x: (x @ w).tanh(), (a,), (b,))",
+    "jvp of two": "f.jvp(lambda x, y: x * y.exp(), (a, b), (b, a))",
+    "jacrev": "f.jacrev(lambda x: (x @ w).tanh())(a)",
+    "jacfwd": "f.jacfwd(lambda x, y: x * y, argnums=(0, 1))(a, b)",
+    "jacobian of a dict": "f.jacrev(lambda x: {'s': x.sum(), 'e': x.exp()})(a)",
+    "hessian": "f.hessian(lambda x: (x.sin() * x[0]).sum())(a)",
+    "hessian of two": "f.hessian(lambda x, y: (x * y * y).sum(), argnums=(0, 1))(a, b)",
+    "vmap": "f.vmap(lambda x, y: x.dot(y))(w, w)",
+    "vmap dims": "f.vmap(lambda x, y: x * y, in_dims=(1, None), out_dims=1)(w, a)",
+    "vmap of grad": "f.vmap(f.grad(lambda x, y: (x * y).sin().sum()), in_dims=(0, None))(w, a[:2])",
+    "vmap of a dict": "f.vmap(lambda p: p['w'].sum() * p['b'])({'w': w, 'b': a})",
+    "vmap of two results": "f.vmap(lambda x: (x.sum(), x * 2))(w)",
+    "grad of vmap": "f.grad(lambda x: f.vmap(lambda r: (r * r).sum())(x).prod())(w)",
+    "nested vmap": "f.vmap(f.vmap(lambda x: x * 2))(w)",
+    "jacobian of a gradient by another": "f.jacrev(f.grad(lambda x, y: (x * x * y).sum()), argnums=1)(a, b)",
+}
+
+
+def run(text, T, F=None):
+    names = {"T": T, "f": T.func, "F": F, **{n: T.from_numpy(v.copy()) for n, v in (("a", A), ("b", B), ("w", W))}}
+    return eval(text, names), names
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.parametrize("name", CASES)
+def test_transforms_are_pytorchs(name):
+    ours, _ = run(CASES[name], cg)
+    same(plain(ours), plain(run(CASES[name], torch)[0]))
+    if isinstance(ours, cg.Tensor):
+        assert not ours.requires_grad
+
+
+FUNCTIONAL = {
+    "jacobian": "F.jacobian(lambda x: (x @ w).tanh(), a)", "jacobian of two": "F.jacobian(lambda x, y: x * y, (a, b))", "hessian": "F.hessian(lambda x: (x ** 3).sum(), a)",
+    "hessian of two": "F.hessian(lambda x, y: (x * y * y).sum(), (a, b))", "vjp": "F.vjp(lambda x: x.exp(), a, b)", "vjp of two": "F.vjp(lambda x, y: x * y, (a, b), b)",
+    "jvp": "F.jvp(lambda x: x.exp(), a, b)", "vhp": "F.vhp(lambda x: (x ** 3).sum(), a, b)", "hvp": "F.hvp(lambda x, y: (x * y * y).sum(), (a, b), (b, a))",
+    "vjp of a number": "F.vjp(lambda x: (x ** 2).sum(), a)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONAL)
+def test_autograd_functional_is_pytorchs(name):
+    ours, _ = run(FUNCTIONAL[name], cg, cg.autograd.functional)
+    same(plain(ours), plain(run(FUNCTIONAL[name], torch, torch.autograd.functional)[0]))
+
+
+@pytest.mark.parametrize("name", ["jacobian", "hessian"])
+def test_results_can_be_differentiated(name):
+    grads = []
+    for T, F in ((cg, cg.autograd.functional), (torch, torch.autograd.functional)):
+        x = T.from_numpy(A.copy()).requires_grad_()
+        result = getattr(F, name)(lambda x: (x**3).sum() if name == "hessian" else x**3, x, create_graph=True)
+        (result**2).sum().backward()
+        grads.append(x.grad.numpy())
+    np.testing.assert_allclose(*grads, rtol=1e-10)
+
+
+def test_a_gradient_of_an_argument_in_a_graph_is_part_of_it():
+    x = cg.from_numpy(A.copy()).requires_grad_()
+    inner = cg.func.grad(lambda y: (y**3).sum())(x)
+    inner.sum().backward()
+    np.testing.assert_allclose(x.grad.array, 6 * A)
+
+
+def test_functional_call_and_stacked_modules():
+    net = cg.nn.Sequential(cg.nn.Linear(2, 3), cg.nn.BatchNorm1d(3), cg.nn.Linear(3, 1))
+    before = {k: v.array.copy() for k, v in net.state_dict().items()}
+    x, other = cg.randn(4, 2), {k: v * 2 for k, v in net.state_dict().items() if v.array.dtype.kind == "f"}
+    twin = cg.nn.Sequential(cg.nn.Linear(2, 3), cg.nn.BatchNorm1d(3), cg.nn.Linear(3, 1))
+    twin.load_state_dict({**net.state_dict(), **other})
+    net.eval(), twin.eval()
+    assert np.array_equal(cg.func.functional_call(net, other, (x,)).array, twin(x).array)
+    assert all(np.array_equal(before[k], v.array) for k, v in net.state_dict().items()) and isinstance(net[0].weight, cg.nn.Parameter)
+    with pytest.raises(RuntimeError, match="unexpected names"):
+        cg.func.functional_call(net, {"nowhere": x}, x)
+    with pytest.raises(RuntimeError, match="missing"):
+        cg.func.functional_call(net, {}, x, strict=True)
+    with pytest.raises(ZeroDivisionError):
+        cg.func.functional_call(net, other, x, {"wrong": 1 / 0})
+    nets = [cg.nn.Linear(2, 1) for _ in range(3)]
+    parameters, buffers = cg.func.stack_module_state(nets)
+    assert parameters["weight"].shape == (3, 1, 2) and parameters["weight"].is_leaf and buffers == {}
+    results = cg.func.vmap(lambda p: cg.func.functional_call(nets[0], p, (x,)))(parameters)
+    np.testing.assert_allclose(results.detach().array, np.stack([n(x).detach().array for n in nets]), rtol=1e-6)
+    results.sum().backward()
+    assert parameters["weight"].grad.shape == (3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda f, x: f.grad(lambda y: y)(x), RuntimeError, "one element"), (lambda f, x: f.grad(lambda y: y.sum(), argnums=2)(x), RuntimeError, "out of range"),
+        (lambda f, x: f.grad(lambda y: y.sum(), has_aux=True)(x), RuntimeError, "has_aux"), (lambda f, x: f.vmap(lambda y: y, in_dims=None)(x), ValueError, "one size"),
+        (lambda f, x: f.vmap(lambda y, z: y)(x, x[:2]), ValueError, r"one size, got \[2, 3\]"), (lambda f, x: f.vmap(lambda y: y, in_dims=(0, 0))(x), ValueError, "2 entries for 1"),
+        (lambda f, x: f.vmap(lambda y: y)(x[:0]), ValueError, "empty"), (lambda f, x: f.stack_module_state([]), ValueError, "one architecture"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_named(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call(cg.func, cg.from_numpy(A.copy()))
+    assert cg.func._depth == 0
