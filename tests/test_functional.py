@@ -165,3 +165,44 @@ def test_a_norm_that_is_not_finite_changes_nothing(value):
         utils.clip_grad_norm_([p, q], 1.0, error_if_nonfinite=True)
     assert p.grad.tolist() == [3, 4]
     np.testing.assert_array_equal(q.grad.numpy(), [value])
+
+
+# Random functions, whose numbers can't be PyTorch's
+
+
+@pytest.mark.parametrize(("name", "shape"), [("1d", (50, 40, 3)), ("1d", (900, 3)), ("2d", (50, 40, 2, 3)), ("3d", (50, 40, 1, 2, 2))])
+def test_channel_dropouts_drop_whole_channels(name, shape):
+    cg.manual_seed(3)
+    y = getattr(F, f"dropout{name}")(cg.ones(shape), 0.25).numpy().reshape(-1, *shape[2 if len(shape) > 2 else 1 :])
+    y = y.reshape(len(y), -1)
+    assert ((y == y[:, :1]) & np.isin(y, [0, np.float32(1 / 0.75)])).all()
+    assert abs((y[:, 0] == 0).mean() - 0.25) < 0.05
+    module = getattr(nn, f"Dropout{name}")(0.25).eval()
+    assert module(cg.ones(shape)).numpy().min() == 1
+
+
+@pytest.mark.parametrize("function", [F.alpha_dropout, F.feature_alpha_dropout])
+def test_alpha_dropouts_keep_mean_and_variance(function):
+    cg.manual_seed(4)
+    y = function(cg.randn(300, 200, 2), 0.3, training=True)
+    assert abs(y.mean().item()) < 0.05 and abs(y.std().item() - 1) < 0.05
+    assert (function(cg.ones(3, 2), 1.0, training=True).numpy() == 0).all()
+
+
+def test_rrelu_draws_slopes_anew_in_recorded_steps():
+    x = cg.full((1000,), -1.0)
+    draw = cg.compile(lambda x: F.rrelu(x, 0.2, 0.4, training=True))
+    draws = [-draw(x).numpy() for _ in range(4)]
+    assert all(d.min() >= 0.2 and d.max() <= 0.4 and abs(d.mean() - 0.3) < 0.01 for d in draws)
+    assert all((a != b).any() for a, b in zip(draws[1:], draws))
+
+
+def test_gumbel_softmax_samples_categories():
+    cg.manual_seed(5)
+    logits = cg.tensor([0.2, 0.5, 0.3]).log().expand(4000, 3).clone().requires_grad_()
+    hard = F.gumbel_softmax(logits, hard=True)
+    assert set(np.unique(hard.detach().numpy().round(6))) == {0, 1} and (hard.sum(1).detach().numpy().round(5) == 1).all()
+    np.testing.assert_allclose(hard.mean(0).detach().numpy(), [0.2, 0.5, 0.3], atol=0.03)
+    (hard[:, 0].sum()).backward()
+    assert np.abs(logits.grad.numpy()).max() > 0
+    np.testing.assert_allclose(F.gumbel_softmax(logits, tau=0.5).sum(1).detach().numpy(), 1, rtol=1e-5)

@@ -136,6 +136,20 @@ def clipping(lib, log):
 
 
 @case
+def embeddings_of_limited_norm(lib, log):
+    for options in ({"max_norm": 1.0}, {"scale_grad_by_freq": True}, {"max_norm": 2.0, "norm_type": 1.0}):
+        table = lib.arange(8.0).reshape(4, 2) / 3
+        module = lib.nn.Embedding.from_pretrained(table, freeze=False, **options)
+        bag = lib.nn.EmbeddingBag.from_pretrained(table.clone(), freeze=False, mode="sum", **options)
+        index = lib.tensor([[0, 1], [1, 3]])
+        out = module(index), bag(index)
+        (out[0] * 2).sum().backward(), out[1].sum().backward()
+        log += [out, module.weight, module.weight.grad]
+        if "max_norm" in options:  # PyTorch's bags count rows by frequency in another way than its embeddings
+            log.append(bag.weight.grad)
+
+
+@case
 def initialization(lib, log):
     I = lib.nn.init
     log += [I._calculate_fan_in_and_fan_out(lib.ones(3, 4, 2)), I._calculate_correct_fan(lib.ones(3, 4), "fan_out")]

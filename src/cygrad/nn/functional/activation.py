@@ -154,6 +154,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         max_val: upper bound, default 1.
         inplace: whether to write the result into the input, default False.
     """
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val {min_val} is above max_val {max_val}")
     return written(input, arithmetic.hardtanh(input, min_val=min_val, max_val=max_val), inplace)
 
 

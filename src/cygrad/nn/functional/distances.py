@@ -8,6 +8,7 @@ import numpy as np
 
 from cygrad import functions as f
 from cygrad.nn.functional.checks import check_tensor
+from cygrad.nn.functional.linear import embedding
 
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
@@ -19,7 +20,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """Return x₁·x₂/(max(‖x₁‖, eps)·max(‖x₂‖, eps)) along dim. As ``torch.nn.functional.cosine_similarity``."""
     check_tensor("cosine_similarity", "x1", x1)
     check_tensor("cosine_similarity", "x2", x2)
-    unit = [x / floored(x.norm(2, dim, True), eps) for x in (x1, x2)]
+    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    unit = [x / floored(x.norm(2, dim, True), eps) for x in (x1.expand(shape), x2.expand(shape))]
     return (unit[0] * unit[1]).sum(dim)
 
 
@@ -85,18 +87,15 @@ def embedding_bag(
         input: indices, shape (bags, length), or (indices,) with offsets.
         weight: the table, shape (rows, size of a row).
         offsets: where each bag starts, default None.
-        max_norm, norm_type, scale_grad_by_freq, sparse: must have their defaults.
+        max_norm, norm_type, scale_grad_by_freq, sparse: as in ``embedding``.
         mode: "sum", "mean" (default) or "max".
         per_sample_weights: factor of each row, of input's shape, with mode "sum"; default None.
         include_last_offset: whether the last offset is the number of indices, default False.
         padding_idx: row that does not count, default None.
 
     Raises:
-        NotImplementedError: an option that must have its default has not.
         ValueError: offsets are missing or superfluous, mode is unknown, or per_sample_weights do not fit.
     """
-    if max_norm is not None or scale_grad_by_freq or sparse:
-        raise NotImplementedError("embedding_bag: max_norm, scale_grad_by_freq and sparse are not supported")
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode must be sum, mean or max, got {mode!r}")
     if per_sample_weights is not None and (mode != "sum" or per_sample_weights.shape != input.shape):
@@ -116,7 +115,7 @@ def embedding_bag(
         kept = np.flatnonzero(indices.array != padding_idx % weight.shape[0])
         indices, bags = indices[kept], bags[kept]
         weights = None if weights is None else weights[kept]
-    rows = f.index_select(weight, 0, indices)
+    rows = embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq)
     if weights is not None:
         rows = rows * weights.reshape(-1, 1)
     if mode == "max":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad._typing import Array
 from cygrad.autograd import recording
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.embedding import embedding_rows, one_hot_rows
@@ -34,7 +35,7 @@ def embedding(
         padding_idx: row that receives no gradient, default None.
         max_norm: largest norm of a row that is looked up; rows beyond it are scaled first, in place. Default None.
         norm_type: order of that norm, default 2.
-        scale_grad_by_freq: must be False.
+        scale_grad_by_freq: whether a row's gradient is divided by the number of its look-ups, default False.
         sparse: accepted as in PyTorch, without effect: gradients are dense.
 
     Raises:
@@ -51,11 +52,19 @@ def embedding(
     rows = weight.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for {rows} rows")
-    if scale_grad_by_freq:
-        raise NotImplementedError("embedding: scale_grad_by_freq=True is not supported")
     if max_norm is not None:
         recording.call_again(limit_rows, weight, input, max_norm, norm_type)
-    return embedding_rows(weight, input, padding_idx=-1 if padding_idx is None else padding_idx % rows)
+    y = embedding_rows(weight, input, padding_idx=-1 if padding_idx is None else padding_idx % rows)
+    if not scale_grad_by_freq:
+        return y
+    share = type(y.detach())(recording.produced(shares, input.array, y.array.dtype))
+    return y.detach() + (y - y.detach()) * share
+
+
+def shares(indices: Array, dtype: np.dtype[Any]) -> Array:
+    """1/n for each index that appears n times, with a last dimension of 1."""
+    _, inverse, counts = np.unique(indices, return_inverse=True, return_counts=True)
+    return np.asarray((1 / counts)[inverse].reshape(*indices.shape, 1), dtype)
 
 
 def limit_rows(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:

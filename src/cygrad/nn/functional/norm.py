@@ -60,7 +60,7 @@ def batch_norm(
         raise TypeError(f"batch_norm: running_mean, running_var and batches must be tensors, got {given}") from error
     if not training:
         return batch_norm_evaluation(input, weight, bias, mean, var, eps)
-    if input.array.size == 0 and input.array.ndim > 1:  # nothing to learn from
+    if input.array.size == 0:  # nothing to learn from
         return input * 1
     y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counter)
     leaves.note_writes([running_mean, running_var])
@@ -101,7 +101,7 @@ def layer_norm(
     return layer_norm_rows(input, weight, bias, normalized_shape=shape, eps=eps)
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """Return x/max(‖x‖, eps), the norm taken along dim. As ``torch.nn.functional.normalize``.
 
     Args:
@@ -109,6 +109,8 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
         p: order of the norm, default 2.
         dim: dimension of the norm, default 1.
         eps: floor under the norm, default 10⁻¹².
+        out: tensor that the result is written to, default None.
     """
     check_tensor("normalize", "input", input)
-    return input / input.norm(p, dim, True).clamp(min=eps)
+    result = input / input.norm(p, dim, True).clamp(min=eps)
+    return result if out is None else out.copy_(result)

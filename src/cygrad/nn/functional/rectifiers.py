@@ -143,6 +143,8 @@ def rrelu(
     """Return x where x > 0, else a·x, a uniform in [lower, upper] in training, else their mean. As
     ``torch.nn.functional.rrelu``. B. Xu et al. (2015), "Empirical evaluation of rectified activations in convolutional
     network"."""
+    if lower > upper:
+        raise RuntimeError(f"rrelu: lower must not be above upper, got {lower} and {upper}")
     if not training:
         return activation.leaky_relu(input, (lower + upper) / 2, inplace)
     slope = lower + (upper - lower) * random(input)

@@ -70,6 +70,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         if mode == "constant":
             result = constant(result, dim, before, after, value or 0)
         elif before or after:
+            if mode == "circular" and min(before, after) < 0:  # what is left goes round
+                result = constant(result, dim, min(0, before), min(0, after), 0)
+                n, before, after = result.shape[dim], max(0, before), max(0, after)
             result = f.index_select(result, dim, wrap(input, source(mode, dim, n, before, after)))
     return result if any(sizes) else f.clone(input)
 

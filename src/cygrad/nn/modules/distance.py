@@ -104,7 +104,7 @@ class EmbeddingBag(Module):
     Args:
         num_embeddings: number of rows.
         embedding_dim: size of a row.
-        max_norm, norm_type, scale_grad_by_freq, sparse: must have their defaults.
+        max_norm, norm_type, scale_grad_by_freq, sparse: as in :class:`Embedding`.
         mode: "sum", "mean" (default) or "max".
         _weight: the table, default None for one of N(0, 1).
         include_last_offset: whether the last offset is the number of indices, default False.
@@ -133,8 +133,7 @@ class EmbeddingBag(Module):
         self.embedding_dim = checked_size("EmbeddingBag", "embedding_dim", embedding_dim)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"EmbeddingBag: padding_idx {padding_idx} is out of range for {num_embeddings} rows")
-        if max_norm is not None or scale_grad_by_freq or sparse:
-            raise NotImplementedError("EmbeddingBag: max_norm, scale_grad_by_freq and sparse are not supported")
+        self.max_norm, self.norm_type, self.scale_grad_by_freq = max_norm, norm_type, scale_grad_by_freq
         self.mode, self.include_last_offset = mode, include_last_offset
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         self.weight = empty_parameter("EmbeddingBag", (num_embeddings, embedding_dim), device, dtype)
@@ -166,8 +165,9 @@ class EmbeddingBag(Module):
 
     def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
         return distances.embedding_bag(
-            input, self.weight, offsets, mode=self.mode, per_sample_weights=per_sample_weights,
-            include_last_offset=self.include_last_offset, padding_idx=self.padding_idx,
+            input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.mode,
+            per_sample_weights=per_sample_weights, include_last_offset=self.include_last_offset,
+            padding_idx=self.padding_idx,
         )  # fmt: skip
 
     def extra_repr(self) -> str:

@@ -29,7 +29,7 @@ class Embedding(Module):
         padding_idx: row that starts as zeros and gets no gradient, default None.
         max_norm: largest norm of a row that is looked up; rows beyond it are scaled first. Default None for no limit.
         norm_type: order of that norm, default 2.
-        scale_grad_by_freq: must be False.
+        scale_grad_by_freq: whether a row's gradient is divided by the number of its look-ups, default False.
         sparse: accepted as in PyTorch, without effect: gradients are dense.
         _weight: the table, default None for a new one.
         _freeze: whether the table is not trained, default False.
@@ -64,10 +64,8 @@ class Embedding(Module):
             if not -self.num_embeddings <= padding_idx < self.num_embeddings:
                 raise ValueError(f"Embedding: padding_idx {padding_idx} is out of range for {self.num_embeddings} rows")
             padding_idx %= self.num_embeddings
-        if scale_grad_by_freq:
-            raise NotImplementedError("Embedding: scale_grad_by_freq=True is not supported")
         self.padding_idx = padding_idx
-        self.max_norm, self.norm_type = max_norm, norm_type
+        self.max_norm, self.norm_type, self.scale_grad_by_freq = max_norm, norm_type, scale_grad_by_freq
         if _weight is None:
             self.weight = empty_parameter("Embedding", (self.num_embeddings, self.embedding_dim), device, dtype)
             self.reset_parameters()
@@ -109,9 +107,10 @@ class Embedding(Module):
             self.weight.array[self.padding_idx] = 0
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.max_norm is None:
+        if self.max_norm is None and not self.scale_grad_by_freq:
             return F.embedding(input, self.weight, self.padding_idx)
-        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
+        options = self.max_norm, self.norm_type, self.scale_grad_by_freq
+        return F.embedding(input, self.weight, self.padding_idx, *options)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
