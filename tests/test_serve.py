@@ -207,6 +207,7 @@ BAD = {
     "beyond float32": ({"inputs": [[1, 2, 3, 4], [1, 2, 3, 1e300]]}, 400, "predict: row 2 contains a value that is not finite"),
     "infinite": ('{"inputs": [[1, 2, 3, 1e999]]}', 400, "predict: row 1 contains a value that is not finite"),
     "a list": ([1], 400, "the body must be a JSON object, got an array"),
+    "a line break in a name": ({"dataframe_split": {"colu\nmns": 1, "data": []}}, 400, "dataframe_split must be an object with data and optional columns and index, got colu mns, data"),
     "no field": ({}, 400, "the JSON object must have exactly one of dataframe_split, dataframe_records, instances, inputs, got none"),
     "two fields": ({"inputs": [], "instances": []}, 400, "the JSON object must have exactly one of"),
     "another field": ({"inputs": [[1, 2, 3, 4]], "x": 1}, 400, 'may have inputs and params, got "x"'),

@@ -437,7 +437,7 @@ def shaped(w: Writer) -> None:
             (f"{x}.narrow({d}, 0, {max(0, x.shape[d] - 1)})", (*x.shape[:d], max(0, x.shape[d] - 1), *x.shape[d + 1 :])),
             (f"T.stack([{x}, {x}], {d})", (*x.shape[:d], 2, *x.shape[d:])),
             (f"T.cat([{x}, {x}], {d})", (*x.shape[:d], 2 * x.shape[d], *x.shape[d + 1 :])),
-            (f"{x}.unbind({d})[0]", reduced(x.shape, d, False)),
+            (f"{x}.unbind({d})[0]" if x.shape[d] < 1000 else f"{x}.select({d}, 0)", reduced(x.shape, d, False)),
             (f"{x}.chunk(2, {d})[0]", (*x.shape[:d], -(-x.shape[d] // 2), *x.shape[d + 1 :])),
             (f"T.repeat_interleave({x}, 2, dim={d})", (*x.shape[:d], 2 * x.shape[d], *x.shape[d + 1 :])),
         ]  # fmt: skip

@@ -9,10 +9,10 @@ CODES = {404: "ENDPOINT_NOT_FOUND", 500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNA
 
 
 class Refusal(Exception):
-    """An HTTP status with a message."""
+    """An HTTP status with a message, which is put on one line: it may quote names of the request."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(" ".join(message.split()))
         self.status = status
 
     def content(self) -> dict[str, str]:
