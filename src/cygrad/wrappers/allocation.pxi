@@ -1,6 +1,7 @@
 # New arrays. Large ones come from csrc/allocator.c, through NumPy's allocator hook (NEP 49), so that they are ordinary
 # arrays that own their memory.
 
+from cpython.object cimport PyTypeObject
 from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport Py_INCREF, PyObject
 from libc.string cimport memcpy, memset
@@ -37,6 +38,8 @@ cdef extern from "numpy/ndarraytypes.h":
 
 cdef extern from "numpy/arrayobject.h":
     object PyDataMem_SetHandler(object handler)
+    object PyArray_NewFromDescr(PyTypeObject *type, cnp.dtype descr, int ndim, cnp.npy_intp *shape, cnp.npy_intp *strides,
+                                void *data, int flags, PyObject *base)
 
 
 cdef void *pool_malloc(void *ctx, size_t bytes) noexcept nogil:
@@ -75,7 +78,8 @@ cdef int64_t MOST_BYTES = 1 << 62
 
 cdef ndarray empty(int ndim, cnp.npy_intp *shape, int type_number):
     """A new uninitialized contiguous array. `type_number` is that of a float or integer type."""
-    cdef int64_t bytes = cnp.PyArray_DescrFromType(type_number).itemsize
+    cdef cnp.dtype descr = cnp.PyArray_DescrFromType(type_number)
+    cdef int64_t bytes = descr.itemsize
     cdef int i
     cdef ndarray array
     for i in range(ndim):
@@ -83,15 +87,22 @@ cdef ndarray empty(int ndim, cnp.npy_intp *shape, int type_number):
         if bytes < 0:
             break  # too large: NumPy raises the error
     if bytes < CG_POOL_BYTES:
-        array = cnp.PyArray_EMPTY(ndim, shape, type_number, 0)
+        array = new_array(descr, ndim, shape, NULL)
     else:
-        array = from_pool(ndim, shape, type_number, bytes)
+        array = from_pool(descr, ndim, shape, bytes)
     if tape is not None and tape.is_active():
         tape.arrays.append(array)
     return array
 
 
-cdef ndarray from_pool(int ndim, cnp.npy_intp *shape, int type_number, int64_t bytes):
+cdef inline ndarray new_array(cnp.dtype descr, int ndim, cnp.npy_intp *shape, void *block):
+    """A contiguous array over `block`, or over memory of NumPy's if that is NULL."""
+    Py_INCREF(descr)  # for the array
+    return PyArray_NewFromDescr(
+        <PyTypeObject *>cnp.ndarray, descr, ndim, shape, NULL, block, cnp.NPY_ARRAY_CARRAY if block else 0, NULL)
+
+
+cdef ndarray from_pool(cnp.dtype descr, int ndim, cnp.npy_intp *shape, int64_t bytes):
     """An array that owns a block of the pool, as NumPy creates it while the pool is its allocator, without the cost of setting
     and resetting the allocator."""
     cdef void *block = cg_allocate(bytes)
@@ -99,7 +110,7 @@ cdef ndarray from_pool(int ndim, cnp.npy_intp *shape, int type_number, int64_t b
         raise MemoryError(f"out of memory for an array of {bytes} bytes")
     cdef ndarray array
     try:
-        array = cnp.PyArray_SimpleNewFromData(ndim, shape, type_number, block)
+        array = new_array(descr, ndim, shape, block)
     except:
         cg_release(block)
         raise
