@@ -6,6 +6,7 @@ from cygrad.autograd cimport arrays, recording
 
 
 @cython.final
+@cython.freelist(64)
 cdef class Version:
     cdef public long long value, rewrites
 
@@ -24,6 +25,7 @@ cdef class Value:
 
 
 @cython.final
+@cython.freelist(64)
 @cython.trashcan(True)
 cdef class Node:
     cdef readonly Op op
