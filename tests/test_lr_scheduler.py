@@ -437,6 +437,22 @@ def test_a_step_to_an_epoch(name, epoch):
     np.testing.assert_allclose(scheduler.get_last_lr(), other.get_last_lr(), rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Detected call of")
+def test_a_schedule_of_ones_own_counts_steps():
+    rates = []
+    for library, optimizer in zip((ours, theirs), optimizers(rates=(0.1,))):
+
+        class Noam(library.LRScheduler):
+            def get_lr(self):
+                return [base * min(self._step_count**-0.5, self._step_count * 4**-1.5) for base in self.base_lrs]
+
+        scheduler = Noam(optimizer)
+        for _ in range(6):
+            rates.append(scheduler.get_last_lr())
+            scheduler.step()
+    np.testing.assert_allclose(rates[:6], rates[6:], rtol=1e-12)
+
+
 def test_pytorchs_state_continues_a_schedule():
     mine, reference = optimizers()
     scheduler, other = ours.StepLR(mine, 4), theirs.StepLR(reference, 4)

@@ -12,6 +12,9 @@ REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"(.*\.)?\w*(Pool|pool)\w*": "it has no pooling yet",
     r"(.*\.)?(RNN|LSTM|GRU)\w*|.*pack\w*_sequence|.*PackedSequence": "it has no recurrent layers yet",
     r"(.*\.)?(Transformer|MultiheadAttention|scaled_dot_product)\w*|.*attention.*": "it has no attention yet",
+    r"(.*\.)?(CTCLoss|ctc_loss|AdaptiveLogSoftmaxWithLoss|[Ll]inear_?[Cc]ross_?[Ee]ntropy\w*|grid_sample|affine_grid)":
+        "it has none yet",
+    r"nn\.utils\.(fuse|convert)_\w+": "it has no convolution yet",
     r"jit.*": "there is nothing to script; cg.compile records training steps",
     r"(fx|_dynamo|_inductor|export|package)\b.*": "it has no graphs of Python code; cg.compile records training steps",
     r"distributed.*|nn\.parallel.*|.*DataParallel": "it trains in one process",

@@ -70,6 +70,11 @@ class LRScheduler:
         the epoch before."""
         raise NotImplementedError(f"{type(self).__name__}: a scheduler must define get_lr")
 
+    @property
+    def _step_count(self) -> int:
+        """The number of steps, counting that of the constructor, as subclasses written for PyTorch read it."""
+        return self.last_epoch + 1
+
     def get_last_lr(self) -> list[float]:
         """Return the rates set last, one for each parameter group."""
         recording.reading("get_last_lr")
