@@ -49,7 +49,7 @@ def device_count() -> int:
     return 0
 
 
-def memory_allocated(device: object = None) -> int:
+def memory_allocated(device: object = None, device_index: object = None) -> int:
     """Return 0, the bytes of tensors on accelerators."""
     return 0
 
@@ -58,7 +58,7 @@ def current_accelerator(check_available: bool = False) -> None:
     """Return None: there is no accelerator."""
 
 
-def synchronize(device: object = None) -> None:
+def synchronize(device: object = None, device_index: object = None) -> None:
     """Do nothing: every result is complete when its function returns."""
 
 

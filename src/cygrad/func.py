@@ -239,7 +239,16 @@ def jacrev(
     return transformed
 
 
-jacfwd = jacrev
+def jacfwd(
+    func: Callable[..., Any],
+    argnums: Any = 0,
+    has_aux: bool = False,
+    *,
+    chunk_size: int | None = None,
+    randomness: str = "error",
+) -> Callable[..., Any]:
+    """As :func:`jacrev`, whose results are the same; `randomness` is accepted, without effect."""
+    return jacrev(func, argnums, has_aux=has_aux)
 
 
 def jacobian_of(y: Tensor, x: Tensor) -> Tensor:

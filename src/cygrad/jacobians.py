@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cygrad import autograd, func
+from cygrad import autograd
+from cygrad import func as transforms
 from cygrad.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -13,7 +14,7 @@ __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 def finished(results: Any, create_graph: bool) -> Any:
     """Results with their graph, or without."""
-    return results if create_graph else func.mapped(lambda leaf: leaf.detach(), results)
+    return results if create_graph else transforms.mapped(lambda leaf: leaf.detach(), results)
 
 
 def arguments(inputs: Any, create_graph: bool) -> tuple[Any, ...]:
@@ -30,34 +31,34 @@ def like(inputs: Any, results: tuple[Any, ...]) -> Any:
 
 
 def vjp(
-    func_: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
     """Return func(*inputs) and vᵀJ.
 
     Args:
-        func_: the function.
+        func: the function.
         inputs: a tensor, or a tuple of tensors.
         v: of the output's structure; 1 by default, for an output with one element.
         create_graph: whether the results can be differentiated.
         strict: accepted, without effect.
     """
-    output, pullback = func.vjp(func_, *arguments(inputs, create_graph))
-    upstream = func.mapped(lambda y: y.detach() * 0 + 1, output) if v is None else v
+    output, pullback = transforms.vjp(func, *arguments(inputs, create_graph))
+    upstream = transforms.mapped(lambda y: y.detach() * 0 + 1, output) if v is None else v
     return finished(output, create_graph), finished(like(inputs, pullback(upstream)), create_graph)
 
 
 def jvp(
-    func_: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
     """Return func(*inputs) and J·v; see :func:`vjp` for the arguments. `v` has the structure of the inputs."""
     several = arguments(inputs, create_graph)
     direction = tuple(x.detach() * 0 + 1 for x in several) if v is None else v if isinstance(v, tuple) else (v,)
-    results: tuple[Any, Any] = finished(func.jvp(func_, several, direction), create_graph)
+    results: tuple[Any, Any] = finished(transforms.jvp(func, several, direction), create_graph)
     return results
 
 
 def jacobian(
-    func_: Callable[..., Any],
+    func: Callable[..., Any],
     inputs: Any,
     create_graph: bool = False,
     strict: bool = False,
@@ -67,7 +68,7 @@ def jacobian(
     """Return the Jacobian of a function at its inputs.
 
     Args:
-        func_: the function.
+        func: the function.
         inputs: a tensor, or a tuple of tensors.
         create_graph: whether the result can be differentiated.
         strict, vectorize, strategy: accepted, without effect.
@@ -77,11 +78,11 @@ def jacobian(
     """
     several = arguments(inputs, create_graph)
     numbers: Any = tuple(range(len(several))) if isinstance(inputs, tuple) else 0
-    return finished(func.jacrev(func_, numbers)(*several), create_graph)
+    return finished(transforms.jacrev(func, numbers)(*several), create_graph)
 
 
 def hessian(
-    func_: Callable[..., Any],
+    func: Callable[..., Any],
     inputs: Any,
     create_graph: bool = False,
     strict: bool = False,
@@ -91,19 +92,19 @@ def hessian(
     """Return the Hessian of a function with one element as output; see :func:`jacobian` for the arguments."""
     several = arguments(inputs, create_graph)
     numbers: Any = tuple(range(len(several))) if isinstance(inputs, tuple) else 0
-    return finished(func.hessian(lambda *args: func_(*args).sum(), numbers)(*several), create_graph)
+    return finished(transforms.hessian(lambda *args: func(*args).sum(), numbers)(*several), create_graph)
 
 
 def vhp(
-    func_: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
     """Return func(*inputs) and vᵀH, for a function with one element as output; see :func:`vjp` for the arguments."""
     several = arguments(inputs, create_graph)
     direction = tuple(x.detach() * 0 + 1 for x in several) if v is None else v if isinstance(v, tuple) else (v,)
-    gradient = func.grad(lambda *args: func_(*args).sum(), tuple(range(len(several))))
+    gradient = transforms.grad(lambda *args: func(*args).sum(), tuple(range(len(several))))
     with autograd.enable_grad():
-        output = func_(*several)
-        _, pullback = func.vjp(gradient, *several)
+        output = func(*several)
+        _, pullback = transforms.vjp(gradient, *several)
         return finished((output, like(inputs, pullback(direction))), create_graph)
 
 

@@ -27,7 +27,14 @@ PLAIN = (bool, int, float, str, type(None))
 DEFLATE_RATIO = 1032  # it encodes at most 258 bytes in 2 bits: RFC 1951, section 3.2.5
 
 
-def save(obj: Any, path: str | os.PathLike[str] | IO[bytes], metadata: Mapping[str, str] | None = None) -> None:
+def save(
+    obj: Any,
+    f: str | os.PathLike[str] | IO[bytes],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    pickle_module: object = None,
+    pickle_protocol: int = 2,
+) -> None:
     """Save a state dict, or any nesting of dicts, lists and tuples of tensors, arrays, numbers, strings, booleans and
     None.
 
@@ -35,10 +42,11 @@ def save(obj: Any, path: str | os.PathLike[str] | IO[bytes], metadata: Mapping[s
 
     Args:
         obj: the object.
-        path: a ``.npz`` file; a ``.safetensors`` file if the safetensors package is installed; a ``.pt``, ``.pth`` or
+        f: a ``.npz`` file; a ``.safetensors`` file if the safetensors package is installed; a ``.pt``, ``.pth`` or
             ``.ckpt`` file, which ``torch.load`` reads too; or an open binary file, to be written in the last format.
         metadata: strings for the header of a ``.safetensors`` file. ``{"format": "pt"}`` tells other programs that
             names and layout are PyTorch's, as cygrad's are.
+        pickle_module, pickle_protocol: accepted, without effect.
 
     Raises:
         ImportError: if the safetensors package is required but not installed.
@@ -53,14 +61,14 @@ def save(obj: Any, path: str | os.PathLike[str] | IO[bytes], metadata: Mapping[s
     >>> sorted(cg.load(path))
     ['bias', 'weight']
     """
-    if not isinstance(path, (str, os.PathLike)):
-        save_pt_file(obj, opened("save", path, "write"))
+    if not isinstance(f, (str, os.PathLike)):
+        save_pt_file(obj, opened("save", f, "write"))
         return
-    suffix = file_suffix("save", path)
+    suffix = file_suffix("save", f)
     header = dict(metadata or {})
     check_metadata(header, suffix)
     if suffix in TORCH:
-        with atomic_write("save", path) as file:
+        with atomic_write("save", f) as file:
             save_pt_file(obj, file)
         return
     arrays = Arrays()
@@ -68,7 +76,7 @@ def save(obj: Any, path: str | os.PathLike[str] | IO[bytes], metadata: Mapping[s
         structure = encode(obj, (), arrays)
     except RecursionError:
         raise ValueError("save: the object is nested too deeply, or contains itself") from None
-    with atomic_write("save", path) as file:
+    with atomic_write("save", f) as file:
         if suffix == ".npz":
             save_npz(file, arrays, structure)
         else:
@@ -97,7 +105,7 @@ def check_metadata(metadata: dict[str, str], suffix: str) -> None:
 
 
 def load(
-    path: str | os.PathLike[str] | IO[bytes],
+    f: str | os.PathLike[str] | IO[bytes],
     map_location: object = None,
     *,
     weights_only: bool = True,
@@ -111,7 +119,7 @@ def load(
     take 1 GiB, or 100 times its size if that is more.
 
     Args:
-        path: a ``.npz``, ``.safetensors``, ``.pt``, ``.pth`` or ``.ckpt`` file; or an open binary file in PyTorch's
+        f: a ``.npz``, ``.safetensors``, ``.pt``, ``.pth`` or ``.ckpt`` file; or an open binary file in PyTorch's
             format. Of the latter, state dicts, tensors and what they are nested in are read, half precision as float32;
             anything else is refused by name.
         map_location: "cpu", which tensors of any device come to.
@@ -134,18 +142,18 @@ def load(
     """
     if isinstance(map_location, (str, device)):
         check_device("load", map_location)
-    if not isinstance(path, (str, os.PathLike)):
-        return load_pt_file(opened("load", path, "read"), "the file")
-    suffix = file_suffix("load", path)
+    if not isinstance(f, (str, os.PathLike)):
+        return load_pt_file(opened("load", f, "read"), "the file")
+    suffix = file_suffix("load", f)
     if suffix in TORCH:
-        with open_file("load", path) as file:
-            return load_pt_file(file, os.fspath(path))
+        with open_file("load", f) as file:
+            return load_pt_file(file, os.fspath(f))
     read = load_npz if suffix == ".npz" else load_safetensors
-    with open_file("load", path) as file:
-        arrays, text = read(file, os.fspath(path))
+    with open_file("load", f) as file:
+        arrays, text = read(file, os.fspath(f))
     if text is None:
-        return {name: to_tensor(name, array, os.fspath(path)) for name, array in arrays.items()}
-    return decode_file(text, arrays, os.fspath(path))
+        return {name: to_tensor(name, array, os.fspath(f)) for name, array in arrays.items()}
+    return decode_file(text, arrays, os.fspath(f))
 
 
 def opened(op: str, file: Any, method: str) -> IO[bytes]:

@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
+import numpy as np
+
 from cygrad._typing import Tensor
 from cygrad.autograd import engine
 from cygrad.autograd.engine import Value
@@ -109,7 +111,10 @@ def grad(
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: Literal[False] | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]: ...
 @overload
 def grad(
@@ -118,7 +123,10 @@ def grad(
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]: ...
 def grad(
     outputs: Tensor | Sequence[Tensor],
@@ -126,7 +134,10 @@ def grad(
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """Return ∂(Σ outputs·grad_outputs)/∂input for each input; no ``grad`` changes. As ``torch.autograd.grad``.
 
@@ -137,7 +148,11 @@ def grad(
             element.
         retain_graph: whether to keep the graph for another backward; it is freed by default.
         create_graph: whether the gradients can be differentiated in their turn; the graph is then retained.
+        only_inputs: accepted as in PyTorch, where only True is left.
         allow_unused: whether an input that no output depends on gets None; it raises by default.
+        is_grads_batched: whether each of `grad_outputs` is a batch of gradients along a first dimension, and so the
+            results.
+        materialize_grads: whether such an input gets zeros.
 
     Returns:
         A tuple with the gradient of each input.
@@ -151,9 +166,15 @@ def grad(
     """
     chosen, sources = as_sequence(inputs), as_sequence(outputs)
     check_inputs("grad", chosen)
+    if is_grads_batched:
+        options = (create_graph, True, allow_unused, False, materialize_grads)
+        return batched_gradients(sources, chosen, as_sequence(grad_outputs), retain_graph, *options)
     upstream = upstream_gradients("grad", sources, grad_outputs, create_graph)
     retain = create_graph if retain_graph is None else retain_graph
     results = engine.gradients(sources, chosen, upstream, retain, create_graph)
+    if materialize_grads:
+        zeros = [np.zeros_like(value.array) for value in chosen]
+        results = [(engine.wrap(z) if create_graph else z) if r is None else r for r, z in zip(results, zeros)]
     for value, result in zip(chosen, results):
         if result is None and not allow_unused:
             raise RuntimeError(
@@ -162,6 +183,17 @@ def grad(
     if create_graph:
         return tuple(results)
     return tuple([None if result is None else engine.wrap(result) for result in results])
+
+
+def batched_gradients(
+    outputs: Any, inputs: Any, upstream: Any, retain_graph: bool | None, *options: Any
+) -> tuple[Tensor | None, ...]:
+    """As ``grad``, for each of a batch of upstream gradients, one after the other."""
+    count = len(upstream[0].array)
+    keep = [True] * (count - 1) + [retain_graph]
+    rows = [grad(outputs, inputs, [dy[i] for dy in upstream], k, *options) for i, k in enumerate(keep)]
+    stack = importlib.import_module("cygrad.functions").stack
+    return tuple([None if column[0] is None else stack(column) for column in zip(*rows)])
 
 
 def __getattr__(name: str) -> object:

@@ -156,7 +156,7 @@ class detect_anomaly(Switch):
         super().__init__(check_nan)
 
 
-def set_detect_anomaly(mode: bool) -> None:
+def set_detect_anomaly(mode: bool, check_nan: bool = True) -> None:
     """Switch the check of :class:`detect_anomaly` on or off in this thread.
 
     Args:
