@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cygrad import data as data
     from cygrad import distributions as distributions
     from cygrad import func as func
+    from cygrad import linalg as linalg
     from cygrad import mps as mps
     from cygrad import multiprocessing as multiprocessing
     from cygrad import runs as runs
@@ -54,8 +55,8 @@ if TYPE_CHECKING:
     from cygrad.legacy import *
 else:
     ROOMS = (  # imported when they are first used
-        "accelerator", "amp", "backends", "compiler", "cuda", "data", "distributions", "func", "mps", "multiprocessing",
-        "runs", "testing", "train", "utils", "version", "xpu",
+        "accelerator", "amp", "backends", "compiler", "cuda", "data", "distributions", "func", "linalg", "mps",
+        "multiprocessing", "runs", "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
     NAMES = {
