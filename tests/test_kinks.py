@@ -169,7 +169,7 @@ def outcome(library, call, arrays, upstream=None):
 def compare(call, arrays, atol=1e-37, signs=True, upstream=None):
     """Both libraries have the same result and gradients; of zeros also the sign, if `signs`."""
     dtype = arrays[0].dtype
-    tolerance = 2e-5 if dtype == np.float32 else 1e-10
+    tolerance = 5e-5 if dtype == np.float32 else 1e-10  # expm1's gradient y + 1 has an ulp of 1 where it is e⁻⁶
     got, want = (outcome(library, call, arrays, upstream) for library in (cg, torch))
     where = "inputs " + " ".join(str(a.tolist()) for a in arrays) if arrays[0].size < 9 else ""
     for name, g, w in zip(("result", *(f"gradient {i}" for i in range(len(arrays)))), got, want):

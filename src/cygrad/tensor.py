@@ -546,6 +546,8 @@ class Tensor(TensorMethods):
     ) -> Tensor:
         """Create a tensor from a copy of data, by default in this tensor's dtype."""
         check_place("new_tensor", place)
+        if isinstance(data, Tensor):
+            recording.reading("new_tensor")
         source = plain("new_tensor", data) if isinstance(data, np.ndarray) else getattr(data, "array", data)
         try:
             return Tensor(kernels.pooled(np.array, source, dtype or self.dtype), requires_grad)
@@ -710,6 +712,7 @@ TYPE_NAMES = {
 def legacy_arguments(data: Any, requires_grad: Any, sizes: tuple[int, ...]) -> tuple[Any, Any]:
     """The array of a tensor that is made from something else, and whether it requires a gradient."""
     if isinstance(data, Tensor):
+        recording.reading("Tensor")
         return data.array, requires_grad
     if type(data) in (int, np.int64):
         flag = isinstance(requires_grad, bool)
