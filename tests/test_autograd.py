@@ -378,7 +378,7 @@ def test_a_view_follows_writes_to_its_base_and_to_other_views():
     head, first = y[:2], y[0]
     first *= 3
     y[1:] *= leaf(5, 7)
-    assert head.tolist() == [3, 10] and head.grad_fn.name == "view"
+    assert head.tolist() == [3, 10] and head.grad_fn.name() == "view"
     (head.sum() + y.sum()).backward()
     assert x.grad.tolist() == [6, 10, 7]
 

@@ -127,7 +127,7 @@ LOSSES = {
     "mse_loss": (F.mse_loss, "like"), "l1_loss": (F.l1_loss, "like"), "smooth_l1_loss": (F.smooth_l1_loss, "like"),
     "huber_loss": (F.huber_loss, "like"), "bce_logits": (F.binary_cross_entropy_with_logits, "share"),
     "bce": (lambda x, t: F.binary_cross_entropy(x.sigmoid(), t), "share"),
-    "kl_div": (lambda x, t: F.kl_div(x.log_softmax(1), t, "batchmean"), "share"),
+    "kl_div": (lambda x, t: F.kl_div(x.log_softmax(1), t, reduction="batchmean"), "share"),
     "cross_entropy, label smoothing": (lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1), "classes"),
     "cross_entropy, distribution": (F.cross_entropy, "share"),
 }  # fmt: skip
@@ -137,8 +137,6 @@ OPTIMIZERS = {
     "Adam": lambda p: cg.optim.Adam(p, 0.01), "amsgrad": lambda p: cg.optim.Adam(p, 0.01, amsgrad=True),
     "AdamW": lambda p: cg.optim.AdamW(p, 0.01), "RMSprop": lambda p: cg.optim.RMSprop(p, 0.01, momentum=0.5, centered=True),
     "Adagrad": lambda p: cg.optim.Adagrad(p, 0.1, lr_decay=0.1),
-    "RAdam": lambda p: cg.optim.RAdam(p, 0.01), "Adafactor": lambda p: cg.optim.Adafactor(p, 0.01),
-    "ASGD": lambda p: cg.optim.ASGD(p, 0.01, t0=3),
     "two groups": lambda p: cg.optim.AdamW([{"params": p[:1], "lr": 0.1}, {"params": p[1:]}]),
 }  # fmt: skip
 

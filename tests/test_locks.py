@@ -380,6 +380,11 @@ def test_attributes_are_there_while_they_are_put_back():
 # All locks and modes
 
 RESTORED = {
+    "config.py global": "set once, by cygrad.torch.install()",
+    "data/worker.py local": "of a loader's thread, which ends with it",
+    "func.py global": "counted by a context, whose exit runs whatever interrupts; a wrong count keeps a graph longer",
+    "nn/utils/parametrize.py contextmanager": "the cache is dropped in the generator's finally",
+    "nn/utils/parametrize.py global": "the cache, as above",
     "_files.py contextmanager": "the file is removed in the generator's except, or when another process finds it unlocked",
     "_folders.py contextmanager": "the folder is removed in the generator's finally, or by the next commit; a lock dies with its process",
     "autograd/engine.py Lock": "held for a sum in compiled code; reset in the child",

@@ -287,7 +287,7 @@ def test_the_reads_and_writes_of_views_are_what_their_nodes_say():
     view = y[:, 1]
     view.copy_(cg.tensor([5.0, 6.0]))
     write, read = y.grad_fn, view.grad_fn
-    assert (write.name, read.name) == ("write_view", "view")
+    assert (write.name(), read.name()) == ("write_view", "view")
     np.testing.assert_array_equal(write.op.forward(write, before, view.detach().numpy()), y.detach().numpy())
     np.testing.assert_array_equal(read.op.forward(read, y.detach().numpy()), view.detach().numpy())
 

@@ -242,7 +242,8 @@ def table(module: Module, name: str) -> list[str]:
 
 def public_functions() -> dict[str, Module]:
     """For each public function the module that defines it, as the package ``cygrad.functions`` imports them."""
-    result = {}
+    only_methods = load("cygrad.functions.only_methods", "")
+    result = dict.fromkeys(ast.literal_eval(only_methods.values["__all__"]), only_methods)
     for path in ("__init__", "seldom"):
         for node in ast.walk(Module(PACKAGE / "functions" / f"{path}.py").tree):
             source = load(node.module, "") if isinstance(node, ast.ImportFrom) else None

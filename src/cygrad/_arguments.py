@@ -54,4 +54,20 @@ def wrong_argument(function: Callable[..., Any], args: tuple[Any, ...], kwargs: 
         if known and not any(base.__name__ == wanted for base in type(value).__mro__):
             operation = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
             return f"{operation}: {name} must be a {wanted}, got {type(value).__name__}"
+    operation = function.__qualname__.rpartition(".")[2]
+    for name, value in [("tensors", args[len(names) :]), *zip(names, args), *kwargs.items()]:
+        if name == "tensors" and (other := other_than_tensors(value)) is not None:
+            return f"{operation}: tensors must be tensors, got {other}"
+    return None
+
+
+def other_than_tensors(values: Any) -> str | None:
+    """The class of the first of several values that is not a tensor; None if all are. They may be in a list."""
+    for value in values if isinstance(values, (tuple, list)) else (values,):
+        if isinstance(value, (tuple, list)):
+            found = other_than_tensors(value)
+        else:
+            found = None if any(base.__name__ == "Tensor" for base in type(value).__mro__) else type(value).__name__
+        if found is not None:
+            return found
     return None

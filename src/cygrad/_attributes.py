@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["cached_property", "not_initialized", "set_by_init"]
+__all__ = ["ShapeError", "cached_property", "not_initialized", "set_by_init"]
 
 T = TypeVar("T")
+
+
+class ShapeError(RuntimeError, ValueError):
+    """Shapes that do not fit: RuntimeError in PyTorch, ValueError in NumPy."""
 
 
 class cached_property(Generic[T]):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cygrad._arguments import checked
 from cygrad.autograd import Function
 from cygrad.functions import matmul
 from cygrad.functions import norm as whole_norm
@@ -292,6 +293,7 @@ def matrix_rank(A: Tensor, *, tol: Any = None, atol: Any = None, rtol: Any = Non
     return Tensor(np.asarray((sigma > bound).sum(-1)))
 
 
+@checked
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """Return A to the power of an integer, by repeated squares.
 

@@ -7,6 +7,7 @@ from the tables.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -62,12 +63,16 @@ matmul mm mv bmm dot outer
 squeeze unsqueeze transpose swapaxes t roll diagonal repeat_interleave diag clone flatten unflatten movedim
 split chunk narrow select unbind broadcast_to numel
 gather index_select masked_select argsort sort topk take_along_dim
-logsumexp logaddexp logaddexp2 gcd lcm frexp isneginf isposinf isreal positive rsub signbit
+logsumexp logaddexp logaddexp2 frexp isneginf isposinf isreal positive rsub signbit
 nonzero argwhere unique unique_consecutive bincount histc histogram
 cdist corrcoef cov cross dist inner kron trace vdot ger
 diag_embed diagflat dsplit fliplr flipud hsplit moveaxis ravel rot90 split_with_sizes swapdims tensor_split vsplit
 aminmax cummax cummin diff kthvalue logcumsumexp median mode msort nanmean nanmedian nanquantile nansum quantile
-diagonal_scatter select_scatter slice_scatter take
+diagonal_scatter select_scatter slice_scatter take as_strided
+apply_ map_ fill_diagonal_ new unfold is_set_to squeeze_ unsqueeze_ transpose_ swapaxes_ swapdims_ t_ resize_ resize_as_
+bernoulli_ exponential_ geometric_ log_normal_ cauchy_ random_ ndimension nelement storage_offset share_memory_
+pin_memory is_shared is_pinned is_conj is_neg is_inference is_complex is_signed is_same_size sum_to_size
+get_device resolve_conj resolve_neg conj
 """
 
 # Functions that are methods in two forms: ``add``, and ``add_``, which writes the result into the tensor
@@ -78,7 +83,7 @@ sin cos tan asin acos atan sinh cosh asinh acosh atanh relu sigmoid tanh
 eq ne lt le gt ge logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor bitwise_not
 cumsum cumprod tril triu scatter scatter_add masked_fill
 absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh negative fix
-not_equal less less_equal greater greater_equal
+not_equal less less_equal greater greater_equal gcd lcm bitwise_left_shift bitwise_right_shift
 copysign heaviside hypot nextafter xlogy addcdiv addcmul clamp_max clamp_min deg2rad float_power ldexp logit rad2deg sgn
 sinc addbmm addmm addmv addr baddbmm renorm
 index_add index_copy index_fill index_put index_reduce masked_scatter put scatter_reduce
@@ -93,8 +98,8 @@ class FoundMethod:
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         name = self.name
-        found = getattr(functions, name.rstrip("_"))
-        setattr(TensorMethods, name, in_place(found) if name.endswith("_") else found)
+        found = getattr(functions, name, None) or vars(import_module("cygrad.functions.only_methods")).get(name)
+        setattr(TensorMethods, name, found or in_place(getattr(functions, name[:-1])))
         return getattr(owner if instance is None else instance, name)
 
 
@@ -137,6 +142,10 @@ class TensorMethods(Value):
     __xor__ = operator(compare.bitwise_xor)
     __rxor__ = reflected(compare.bitwise_xor)
     __invert__ = compare.bitwise_not
+    __lshift__ = operator(compare.bitwise_left_shift)
+    __rlshift__ = reflected(compare.bitwise_left_shift)
+    __rshift__ = operator(compare.bitwise_right_shift)
+    __rrshift__ = reflected(compare.bitwise_right_shift)
     __iadd__ = in_place(arithmetic.add)
     __isub__ = in_place(arithmetic.sub)
     __imul__ = in_place(arithmetic.mul)
@@ -144,6 +153,11 @@ class TensorMethods(Value):
     __ipow__ = in_place(arithmetic.pow)
     __ifloordiv__ = in_place(arithmetic.floor_divide)
     __imod__ = in_place(arithmetic.remainder)
+    __iand__ = in_place(compare.bitwise_and)
+    __ior__ = in_place(compare.bitwise_or)
+    __ixor__ = in_place(compare.bitwise_xor)
+    __ilshift__ = in_place(compare.bitwise_left_shift)
+    __irshift__ = in_place(compare.bitwise_right_shift)
 
 
 for _name in (*METHODS.split(), *IN_PLACE.split()):

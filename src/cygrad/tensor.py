@@ -55,6 +55,9 @@ class Tensor(TensorMethods):
 
     __slots__ = ()
 
+    is_cpu = True
+    is_cuda = is_mps = is_xpu = is_meta = is_sparse = is_quantized = is_nested = False
+
     __array_priority__ = 1000  # NumPy leaves array + tensor to the tensor
 
     def __init__(self, data: Any = (), requires_grad: Any = False, *sizes: int) -> None:
@@ -256,14 +259,37 @@ class Tensor(TensorMethods):
             self.node.hooks = {}
         return add_hook(self.node.hooks.setdefault(self.index, {}), hook)
 
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call a function with this leaf whenever backward has added to its ``grad``."""
+        if not self.is_leaf or not self.requires_grad:
+            raise RuntimeError("register_post_accumulate_grad_hook: expected a leaf that requires a gradient")
+        if self.after_hooks is None:
+            self.after_hooks = {}
+        return add_hook(self.after_hooks, hook)
+
     def retain_grad(self) -> None:
         """Keep the gradient in ``grad`` even though the tensor is not a leaf."""
-        if not self.is_leaf:
+        if not self.is_leaf and not self.retains_grad:
 
             def keep(gradient: Tensor) -> None:
                 self.grad_value = gradient.clone() if self.grad_value is None else self.grad_value + gradient
 
             self.register_hook(keep)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether :meth:`retain_grad` has been called."""
+        hooks = self.node.hooks if self.node is not None else None
+        return any([hook.__qualname__ == KEEP for hook in (hooks or {}).get(self.index, {}).values()])
+
+    @property
+    def _version(self) -> int:
+        return self.version.value
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of :attr:`grad_fn` the tensor is."""
+        return self.index
 
     def graph(self, names: Mapping[str, Tensor] | None = None, gradient: Tensor | None = None) -> Drawing:
         """Draw the graph that computed this tensor, with the value and the gradient of every edge.
@@ -391,10 +417,16 @@ class Tensor(TensorMethods):
     # Indexing
 
     def __getitem__(self, key: Any) -> Tensor:
-        return index_ops.getitem(self, key=plain_key(key))
+        key = plain_key(key)
+        if isinstance(key, tuple) and (apart := integers_apart(key)):
+            return index_ops.getitem(index_ops.getitem(self, key=apart[0]), key=apart[1])
+        return index_ops.getitem(self, key=key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         key = plain_key(key)
+        if isinstance(key, tuple) and (apart := integers_apart(key)):
+            index_ops.getitem(self, key=apart[0])[apart[1]] = value
+            return
         if isinstance(value, np.ndarray):
             value = plain("setitem", value)
         if isinstance(value, Tensor) and value.version is self.version and self._is_own_part(key, value):
@@ -488,6 +520,11 @@ class Tensor(TensorMethods):
     def flip(self, *dims: Size) -> Tensor:
         """Reverse the order of the elements along dimensions."""
         return shape_ops.flip(self, dims=shape_argument(dims))
+
+    @property
+    def real(self) -> Tensor:
+        """The tensor itself."""
+        return self
 
     @property
     def T(self) -> Tensor:
@@ -714,7 +751,7 @@ def legacy_arguments(data: Any, requires_grad: Any, sizes: tuple[int, ...]) -> t
     if isinstance(data, Tensor):
         recording.reading("Tensor")
         return data.array, requires_grad
-    if type(data) in (int, np.int64):
+    if type(data) is int:
         flag = isinstance(requires_grad, bool)
         shape = (data, *sizes) if flag else (data, requires_grad, *sizes)
         return kernels.pooled(np.zeros, shape, np.float32), flag and requires_grad
@@ -739,8 +776,35 @@ def set_values(op: str, tensor: T, values: Array) -> T:
     return tensor
 
 
+KEEP = "Tensor.retain_grad.<locals>.keep"
+SEQUENCES = (list, tuple, slice, Tensor, type(None), type(Ellipsis))
+
+
+def integers_apart(key: tuple[Any, ...]) -> tuple[Any, Any] | None:
+    """An index with integers beside arrays as two: first the integers and slices, which give a view, then the arrays.
+    PyTorch reads it so, NumPy takes an integer as an array. None for any other index."""
+    arrays = [isinstance(part, np.ndarray) for part in key]
+    if True not in arrays or not any([isinstance(part, (int, np.integer)) for part in key]):
+        return None
+    if any([isinstance(part, bool) for part in key]):
+        return None
+    first: list[Any] = []
+    second: list[Any] = []
+    for part in key:
+        if isinstance(part, np.ndarray):
+            first += [slice(None)] * (part.ndim if part.dtype.kind == "b" else 1)
+            second.append(part)
+        else:
+            first.append(part)
+            if not isinstance(part, (int, np.integer)):
+                second.append(part if part is Ellipsis else slice(None))
+    return tuple(first), tuple(second)
+
+
 def plain_key(key: Any) -> Any:
     """An index in which copies of arrays replace tensors, arrays and lists."""
+    if isinstance(key, list) and any([isinstance(part, SEQUENCES) for part in key]):
+        key = tuple(key)
     if isinstance(key, tuple):
         return tuple([plain_part(part) for part in key])
     return plain_part(key)
@@ -751,6 +815,10 @@ def plain_part(part: Any) -> Any:
         array = part.array
         if array.dtype.kind == "f":
             raise IndexError(f"index: a tensor that indexes must hold integers or booleans, got {array.dtype}")
+        if array.dtype.char in "bhHIL":
+            raise IndexError(f"index: a tensor that indexes must be int64, int32, uint8 or bool, got {array.dtype}")
+        if array.dtype.char == "B":
+            array = array.astype(bool)
         if array.dtype.kind == "b" or not array.ndim:
             recording.reading("an index")
         return array.item() if array.ndim == 0 and array.dtype.kind in "iu" else recording.copied(array)

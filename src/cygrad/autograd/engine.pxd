@@ -15,7 +15,7 @@ cdef class Value:
     cdef object _array  # None until it is initialized, as which `array` raises
     cdef public bint requires_grad
     cdef public Value grad_value
-    cdef public dict hooks
+    cdef public dict hooks, after_hooks
     cdef readonly Node node
     cdef readonly Py_ssize_t index
     cdef readonly Version version

@@ -74,6 +74,7 @@ class Value:
     seen_rewrites: int
     base: Value | None  # the value that this one is a view of
     hooks: dict[int, Callable[[Any], Any]] | None
+    after_hooks: dict[int, Callable[[Any], Any]] | None  # called when backward has added to the gradient of a leaf
 
     def __cinit__(self) -> None:
         self.version = unset  # until __init__ has run
@@ -132,7 +133,7 @@ def initialize(value: Value, array: Array, version: Version) -> None:
     value.version = version
     value.seen_rewrites = version.rewrites
     value.base = None
-    value.hooks = None
+    value.hooks = value.after_hooks = None
     if _recorder is not None:
         _recorder.handed_out(value)
 
@@ -167,9 +168,8 @@ class Node:
         check_node(self)
         return f"<{self.op.name} backward>"
 
-    @property
     def name(self) -> str:
-        """The name of the op."""
+        """Return the name of the op."""
         check_node(self)
         return self.op.name
 
@@ -1022,6 +1022,9 @@ def backward(outputs: Sequence[Value], upstream: Sequence[Any], retain_graph: bo
             shared.add(leaf)
     for leaf, array in leaves.items():
         accumulate(leaf, array, leaf not in shared)
+        if leaf.after_hooks is not None:
+            for hook in tuple(leaf.after_hooks.values()):
+                hook(leaf)
 
 
 def seed(op: str, output: Any) -> Array:

@@ -1,7 +1,7 @@
 """Other names of functions, as PyTorch has them."""
 
 from cygrad.functions import products, shapes
-from cygrad.ops import arithmetic, compare, pointwise
+from cygrad.ops import arithmetic, compare, pointwise, view
 
 __all__ = [
     "absolute",
@@ -12,6 +12,7 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "as_strided",
     "fix",
     "ger",
     "greater",
@@ -42,3 +43,4 @@ greater_equal = compare.ge
 ger = products.outer
 moveaxis = shapes.movedim
 swapdims = shapes.transpose
+as_strided = view.as_strided

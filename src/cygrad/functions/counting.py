@@ -121,8 +121,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     x = input.array
     if x.ndim != 1 or x.dtype.kind not in "iu" or (x < 0).any():
         raise RuntimeError("bincount: expected a 1-D tensor of integers, none of them negative")
-    counts = np.bincount(x, _plain(weights), minlength)
-    return engine.wrap(counts.astype(np.float32) if weights is not None and weights.dtype == np.float32 else counts)
+    factors = None if weights is None else weights.array
+    counts = np.bincount(x, factors, minlength)
+    return engine.wrap(counts.astype(np.float32) if factors is not None and factors.dtype == np.float32 else counts)
 
 
 @function

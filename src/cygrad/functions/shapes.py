@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from cygrad._typing import Tensor
+from cygrad._arguments import shape_argument
+from cygrad._typing import Size, Tensor
 from cygrad.autograd import Value
 from cygrad.autograd.calls import requires_tensor
 from cygrad.functions.indexing import narrow
@@ -176,14 +177,14 @@ def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
 
 
 @requires_tensor
-def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+def broadcast_to(input: Tensor, *size: Size) -> Tensor:
     """Broadcast a tensor to a shape, as ``input.expand(size)``; the result is a view.
 
     Args:
         input: a tensor.
-        size: the new shape.
+        size: the new shape, as integers or as one sequence of integers.
     """
-    return shape.expand(input, size=tuple(size))
+    return shape.expand(input, size=shape_argument(size))
 
 
 def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str = "ij") -> tuple[Tensor, ...]:
@@ -199,13 +200,8 @@ def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str = "ij") -> tuple
     axes: list[Tensor] = list(given)
     if not all([isinstance(x, Value) for x in axes]):
         raise TypeError(f"meshgrid: expected tensors, got {', '.join([type(x).__name__ for x in axes])}")
-    swap = indexing == "xy" and len(axes) > 1
-    if swap:
-        axes[:2] = axes[1::-1]
     sizes = [x.numel() for x in axes]
     grids = [
         broadcast_to(x.reshape([n if i == j else 1 for j, n in enumerate(sizes)]), sizes) for i, x in enumerate(axes)
     ]
-    if swap:
-        grids = [transpose(g, 0, 1) for g in (grids[1], grids[0], *grids[2:])]
-    return tuple(grids)
+    return tuple([transpose(g, 0, 1) for g in grids] if indexing == "xy" and len(grids) > 1 else grids)

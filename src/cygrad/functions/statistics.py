@@ -10,7 +10,9 @@ __all__ = ["std_mean", "var_mean"]
 
 
 @requires_tensor
-def var_mean(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def var_mean(
+    input: Tensor, dim: Dim = None, *, correction: float | None = 1, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
     """Return (variance, mean) over dimensions.
 
     Args:
@@ -19,12 +21,16 @@ def var_mean(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: 
         correction: the variance is divided by n − correction.
         keepdim: whether reduced dimensions stay, with size 1.
     """
+    if isinstance(dim, bool):
+        correction, dim = dim, None
     variance = reduce.var(input, dim=dim, correction=correction, keepdim=keepdim)
     return variance, reduce.mean(input, dim=dim, keepdim=keepdim)
 
 
 @requires_tensor
-def std_mean(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def std_mean(
+    input: Tensor, dim: Dim = None, *, correction: float | None = 1, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
     """Return (standard deviation, mean) over dimensions.
 
     Args:
@@ -33,5 +39,7 @@ def std_mean(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: 
         correction: the variance is divided by n − correction.
         keepdim: whether reduced dimensions stay, with size 1.
     """
+    if isinstance(dim, bool):
+        correction, dim = dim, None
     deviation = reduce.std(input, dim=dim, correction=correction, keepdim=keepdim)
     return deviation, reduce.mean(input, dim=dim, keepdim=keepdim)

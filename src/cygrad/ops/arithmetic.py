@@ -618,10 +618,7 @@ def hardtanh(ctx: Node, input: Array, *, min_val: float = -1.0, max_val: float =
         min_val: the lower bound.
         max_val: the upper bound.
     """
-    low, high = (
-        as_array(option("hardtanh", name, value), input.dtype)
-        for name, value in (("min_val", min_val), ("max_val", max_val))
-    )
+    low, high = as_array(min_val, input.dtype), as_array(max_val, input.dtype)
     ctx.save(np.asarray((input <= low) | (input >= high)))
     return limited(input, low, high)
 
@@ -647,7 +644,8 @@ def lerp(ctx: Node, input: Any, end: Any, weight: Any) -> Array:
     """
     dtype = result_type(input, end, weight)
     x, y, w = as_array(input, dtype), as_array(end, dtype), as_array(weight, dtype)
-    ctx.save(x, y, w, spec(input), spec(end), spec(weight))
+    of_weight = ctx.needs[2]
+    ctx.save(x if of_weight else None, y if of_weight else None, w, spec(input), spec(end), spec(weight))
     with np.errstate(all="ignore"):
         return np.where(np.abs(w) < 0.5, x + w * (y - x), y - (y - x) * (1 - w))  # the nearer end, so that both are met
 
@@ -667,11 +665,13 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
 def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, ...]:
     """dx = (1 − weight)·dy, d end = weight·dy, d weight = (end − input)·dy"""
     arrays, specs = ctx.saved[:3], ctx.saved[3:]
-    x, y, w = [operand(ctx, number, array, given) for number, (array, given) in enumerate(zip(arrays, specs))]
+    w = operand(ctx, 2, arrays[2], specs[2])
     return (
         fitted(dy * (1 - w), specs[0]) if ctx.needs[0] else None,
         fitted(dy * w, specs[1]) if ctx.needs[1] else None,
-        fitted(dy * (y - x), specs[2]) if ctx.needs[2] else None,
+        fitted(dy * (operand(ctx, 1, arrays[1], specs[1]) - operand(ctx, 0, arrays[0], specs[0])), specs[2])
+        if ctx.needs[2]
+        else None,
     )
 
 

@@ -12,8 +12,10 @@ from cygrad.ops.broadcast import as_array, promoted
 
 __all__ = [
     "bitwise_and",
+    "bitwise_left_shift",
     "bitwise_not",
     "bitwise_or",
+    "bitwise_right_shift",
     "bitwise_xor",
     "eq",
     "ge",
@@ -84,6 +86,10 @@ def bitwise(name: str, doc: str, function: Any) -> Op:
 bitwise_and = bitwise("bitwise_and", "Return the bitwise and; of booleans, the logical and.", np.bitwise_and)
 bitwise_or = bitwise("bitwise_or", "Return the bitwise or; of booleans, the logical or.", np.bitwise_or)
 bitwise_xor = bitwise("bitwise_xor", "Return the bitwise exclusive or; of booleans, the logical one.", np.bitwise_xor)
+
+
+bitwise_left_shift = bitwise("bitwise_left_shift", "Return input·2^other, for integers.", np.left_shift)
+bitwise_right_shift = bitwise("bitwise_right_shift", "Return ⌊input/2^other⌋, for integers.", np.right_shift)
 
 
 def predicate(name: str, doc: str, function: Any) -> Op:

@@ -14,7 +14,10 @@ from cygrad.ops.broadcast import Spec
 
 __all__ = ["constant", "deviation", "fitted", "normalized", "normalized_gradients", "repeated", "self_adjoint"]
 
-constant: Callable[[Array], Tensor] = engine.wrap  # a tensor whose gradient nobody wants
+
+def constant(array: Any) -> Tensor:
+    """A tensor whose gradient nobody wants; NumPy returns scalars where arrays have no dimensions."""
+    return engine.wrap(np.asarray(array))
 
 
 def fitted(gradient: Tensor, target: Spec) -> Tensor:

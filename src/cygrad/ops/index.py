@@ -97,9 +97,14 @@ def placed_at(x: Array, key: Any, shape: tuple[int, ...]) -> Array:
 def put(x: Array, key: Any, value: Any) -> None:
     """x[key] = value, in place."""
     try:
-        x[key] = value
+        if is_basic(key):
+            at(x, key)[...] = value  # also of one element, from a tensor of several dimensions
+        else:
+            x[key] = value
     except IndexError as error:
         raise IndexError(f"index: {error}; the tensor has shape {x.shape}") from None
+    except ValueError as error:
+        raise RuntimeError(f"index: {error}") from None
 
 
 @op

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from cygrad import _kernels as kernels
+from cygrad._attributes import ShapeError
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
 from cygrad.ops.broadcast import summed_to
@@ -90,7 +91,7 @@ def matmul(ctx: Node, input: Array, other: Array) -> Array:
     if dtype.kind in "biu":
         return np.asarray(np.matmul(input, other))
     if input.shape[-1] != other.shape[-2 if other.ndim > 1 else 0]:
-        raise ValueError(f"matmul: shapes {input.shape} and {other.shape} do not fit")
+        raise ShapeError(f"matmul: shapes {input.shape} and {other.shape} do not fit")
     x = input[None] if input.ndim == 1 else input
     y = other[:, None] if other.ndim == 1 else other
     product = kernels.matmul(x, y)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 import sys
 from collections.abc import Callable
@@ -219,7 +220,33 @@ def piecewise_constant(name: str, formula: str, function: Callable[[Array], Arra
 floor = piecewise_constant("floor", "Round down: y = ⌊x⌋. The gradient is 0.", np.floor)
 ceil = piecewise_constant("ceil", "Round up: y = ⌈x⌉. The gradient is 0.", np.ceil)
 trunc = piecewise_constant("trunc", "Round toward zero. The gradient is 0.", np.trunc)
-round = piecewise_constant("round", "Round to the nearest integer, halves to the even one. The gradient is 0.", np.rint)
+
+
+@op
+def round(ctx: Node, input: Array, *, decimals: int = 0) -> Array:
+    """Round to the nearest number with so many decimals, halves to the even one. The gradient is 0.
+
+    Args:
+        input: a tensor.
+        decimals: the number of decimals; negative ones round to tens, hundreds, …
+    """
+    if input.dtype.kind in "iu" and decimals == 0:
+        return input.copy()
+    if input.dtype.kind != "f":
+        raise RuntimeError(f"round: integers have no decimals, and booleans can't be rounded; got {input.dtype}")
+    scale = input.dtype.type(10 ** builtins.abs(decimals))
+    if not decimals:
+        return np.rint(input)
+    return np.rint(input * scale) / scale if decimals > 0 else np.rint(input / scale) * scale
+
+
+@round.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = 0"""
+    return np.zeros_like(dy)
+
+
+round.definition(self_adjoint(round))
 sign = piecewise_constant(
     "sign", "Return the sign: −1, 0 or 1, and 0 for NaN. The gradient is 0.", sign_of, keeps_integers=False
 )

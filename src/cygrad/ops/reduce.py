@@ -302,7 +302,7 @@ min_along = position("min", np.argmin)
 
 
 @op
-def var(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
+def var(ctx: Node, input: Array, *, dim: Dim = None, correction: float | None = 1, keepdim: bool = False) -> Array:
     """Return the variance: y = Σ(x − mean)²/(n − correction).
 
     Args:
@@ -317,7 +317,7 @@ def var(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keep
 
 
 def variance(
-    name: str, x: Array, dim: Dim, correction: float, keepdim: bool
+    name: str, x: Array, dim: Dim, correction: float | None, keepdim: bool
 ) -> tuple[Array, Array, tuple[int, ...], float]:
     """(variance, x − mean, axes, n − correction)"""
     if not is_real(x):
@@ -351,7 +351,7 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
 
 
 @op
-def std(ctx: Node, input: Array, *, dim: Dim = None, correction: float = 1, keepdim: bool = False) -> Array:
+def std(ctx: Node, input: Array, *, dim: Dim = None, correction: float | None = 1, keepdim: bool = False) -> Array:
     """Return the standard deviation: y = √(Σ(x − mean)²/(n − correction)). The gradient is 0 where it is 0.
 
     Args:

@@ -126,7 +126,7 @@ def expand(ctx: Node, input: Array, *, size: Sequence[int]) -> Array:
     if lead < 0 or any([n < 0 for n in shape]) or any([m not in (1, n) for m, n in zip(input.shape, shape[lead:])]):
         raise RuntimeError(f"expand: a tensor of shape {input.shape} does not expand to {tuple(size)}")
     ctx.save(input.shape)
-    return np.broadcast_to(input, shape)
+    return np.broadcast_to(input, shape) if shape != input.shape else input[...]
 
 
 @expand.gradient
@@ -418,6 +418,45 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
     numbers = np.repeat(np.arange(flat[axis]), counts)
     index = np.broadcast_to(numbers.reshape([-1 if i == axis else 1 for i in range(len(flat))]), dy.shape)
     return constant(np.zeros(flat, dy.dtype)).scatter_add(axis, constant(index.copy()), dy).reshape(shape)
+
+
+@op
+def unfold(ctx: Node, input: Array, *, dimension: int, size: int, step: int) -> Array:
+    """Return all slices of `size` neighbors along a dimension, every `step`, as a last dimension; the result is a view.
+
+    Args:
+        input: a tensor.
+        dimension: the dimension.
+        size: the number of neighbors in a slice.
+        step: the distance of the starts of two slices.
+    """
+    axis, n = axis_and_size("unfold", dimension, input.shape or (1,))
+    if not 0 <= size <= n or step < 1:
+        raise RuntimeError(f"unfold: size {size} and step {step} do not fit dim {dimension} of size {n}")
+    ctx.save(input.shape, axis, np.arange(0, n - size + 1, step)[:, None] + np.arange(size))
+    x = np.atleast_1d(input)
+    windows = (n - size) // step + 1
+    sizes = (*x.shape[:axis], windows, *x.shape[axis + 1 :], size)
+    strides = (*x.strides[:axis], x.strides[axis] * step, *x.strides[axis + 1 :], x.strides[axis])
+    return np.lib.stride_tricks.as_strided(x, sizes, strides)
+
+
+@unfold.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = the sum of what each element was copied to"""
+    shape, axis, positions = ctx.saved
+    dx = np.zeros(shape or (1,), dy.dtype)
+    add_at(dx, (slice(None),) * axis + (positions,), np.moveaxis(dy, -1, axis + 1))
+    return dx.reshape(shape)
+
+
+@unfold.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = the sum of what each element was copied to"""
+    shape, axis, positions = ctx.saved
+    line = dy.movedim(-1, axis + 1).flatten(axis, axis + 1)
+    zeros = constant(np.zeros(shape or (1,), dy.dtype))
+    return zeros.index_add(axis, constant(positions.reshape(-1)), line).reshape(shape)
 
 
 TRIANGLE = """{}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, engine, op
-from cygrad.autograd.arrays import add_at
+from cygrad.autograd.arrays import add_at, address, positions
 from cygrad.ops.definition import constant
 
 
@@ -21,18 +22,18 @@ def view(ctx: Node, base: Array) -> Array:
 @view.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy at the positions, zeros elsewhere"""
-    positions, shape = ctx.saved
+    places, shape = ctx.saved
     dx = np.zeros(shape, dy.dtype)
-    add_at(dx.reshape(-1), positions, dy)
+    add_at(dx.reshape(-1), places, dy)
     return dx
 
 
 @view.definition
 def _(ctx: Node, dy: Tensor) -> Tensor:
     """dx = dy at the positions, zeros elsewhere"""
-    positions, shape = ctx.saved
+    places, shape = ctx.saved
     zeros = constant(np.zeros(math.prod(shape), dy.dtype))
-    return zeros.scatter_add(0, constant(positions.reshape(-1)), dy.reshape(-1)).reshape(shape)
+    return zeros.scatter_add(0, constant(places.reshape(-1)), dy.reshape(-1)).reshape(shape)
 
 
 @op
@@ -46,22 +47,49 @@ def write_view(ctx: Node, base: Array, values: Array) -> Array:
 @write_view.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     """d base = dy with zeros at the positions, d values = dy at the positions"""
-    positions, dtype = ctx.saved
+    places, dtype = ctx.saved
     dy = np.array(dy, order="C")
-    values = dy.reshape(-1)[positions].astype(dtype) if ctx.needs[1] else None
-    dy.reshape(-1)[positions] = 0
+    values = dy.reshape(-1)[places].astype(dtype) if ctx.needs[1] else None
+    dy.reshape(-1)[places] = 0
     return dy if ctx.needs[0] else None, values
 
 
 @write_view.definition
 def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
     """d base = dy with zeros at the positions, d values = dy at the positions"""
-    positions, dtype = ctx.saved
-    line, flat = dy.reshape(-1), positions.reshape(-1)
-    values = line.gather(0, constant(flat)).reshape(positions.shape).to(dtype) if ctx.needs[1] else None
+    places, dtype = ctx.saved
+    line, flat = dy.reshape(-1), places.reshape(-1)
+    values = line.gather(0, constant(flat)).reshape(places.shape).to(dtype) if ctx.needs[1] else None
     written = np.zeros(line.shape, bool)
     written[flat] = True
     return line.masked_fill(constant(written), 0).reshape(dy.shape) if ctx.needs[0] else None, values
 
+
+@op
+def as_strided(
+    ctx: Node, input: Array, *, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Array:
+    """Return a view of the memory that a tensor lies in.
+
+    Args:
+        input: a tensor.
+        size: the shape of the view.
+        stride: the step of each dimension, in elements.
+        storage_offset: the position of the first element, by default that of the input.
+    """
+    memory = input.base if isinstance(input.base, np.ndarray) else input
+    flat = memory.reshape(-1) if memory.flags.c_contiguous else input.reshape(-1)
+    start = (address(input) - address(flat)) // input.itemsize if storage_offset is None else storage_offset
+    last = start + sum([(n - 1) * s for n, s in zip(size, stride)])
+    if len(size) != len(stride) or min([start, *stride]) < 0 or (0 not in size and last >= flat.size):
+        raise RuntimeError(f"as_strided: size {tuple(size)} and stride {tuple(stride)} exceed {flat.size} elements")
+    y = np.lib.stride_tricks.as_strided(flat[start:], size, [s * input.itemsize for s in stride])
+    if ctx.needs[0]:
+        ctx.save(positions(y, input), input.shape)
+    return y
+
+
+as_strided.gradient(view.rule)
+as_strided.definition(view.definition_rule)
 
 engine.use_view_ops(view, write_view)

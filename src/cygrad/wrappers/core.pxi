@@ -9,6 +9,8 @@ import os
 
 import numpy as np
 
+from cygrad._attributes import ShapeError
+
 cnp.import_array()
 
 cdef extern from "kernels.h":

@@ -40,7 +40,7 @@ cdef ndarray arithmetic(int kernel, str op, object x, object y):
         a = u.shape[i - (ndim - u_ndim)] if i >= ndim - u_ndim else 1
         b = v.shape[i - (ndim - v_ndim)] if i >= ndim - v_ndim else 1
         if a != b and a != 1 and b != 1:
-            raise ValueError(f"{op}: shapes {shape_of(u)} and {shape_of(v)} do not broadcast")
+            raise ShapeError(f"{op}: shapes {shape_of(u)} and {shape_of(v)} do not broadcast")
         shape[i] = b if a == 1 else a
     out = empty(ndim, shape, cnp.PyArray_TYPE(u))
     cdef Layout lu, lv

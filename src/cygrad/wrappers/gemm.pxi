@@ -82,14 +82,14 @@ def matmul(a, b, out=None):
     check_same_dtype("matmul", "other", y, "input", x)
     cdef int nx = cnp.PyArray_NDIM(x), ny = cnp.PyArray_NDIM(y), ndim = nx if nx > ny else ny, i
     if nx < 2 or ny < 2 or x.shape[nx - 1] != y.shape[ny - 2]:
-        raise ValueError(f"matmul: shapes {shape_of(x)} and {shape_of(y)} do not fit")
+        raise ShapeError(f"matmul: shapes {shape_of(x)} and {shape_of(y)} do not fit")
     cdef int64_t m = x.shape[nx - 2], k = x.shape[nx - 1], n = y.shape[ny - 1], batch = 1, u, v
     cdef cnp.npy_intp shape[MOST_AXES]
     for i in range(ndim - 2):
         u = x.shape[i - (ndim - nx)] if i >= ndim - nx else 1
         v = y.shape[i - (ndim - ny)] if i >= ndim - ny else 1
         if u != v and u != 1 and v != 1:
-            raise ValueError(f"matmul: the batches of shapes {shape_of(x)} and {shape_of(y)} do not broadcast")
+            raise ShapeError(f"matmul: the batches of shapes {shape_of(x)} and {shape_of(y)} do not broadcast")
         shape[i] = v if u == 1 else u
         batch *= shape[i]
     shape[ndim - 2] = m

@@ -9,6 +9,7 @@ from cygrad.autograd import engine
 from cygrad.config import follows_torch
 from cygrad.ops import activation, arithmetic, pointwise
 from cygrad.ops import softmax as ops
+from cygrad.ops.broadcast import option
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -154,6 +155,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         max_val: upper bound, default 1.
         inplace: whether to write the result into the input, default False.
     """
+    min_val, max_val = (option("hardtanh", n, v) for n, v in (("min_val", min_val), ("max_val", max_val)))
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val {min_val} is above max_val {max_val}")
     return written(input, arithmetic.hardtanh(input, min_val=min_val, max_val=max_val), inplace)

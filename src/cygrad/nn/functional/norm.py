@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cygrad._arguments import checked
 from cygrad.autograd import leaves
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.batch_norm import batch_norm_evaluation, batch_norm_training
@@ -101,6 +102,7 @@ def layer_norm(
     return layer_norm_rows(input, weight, bias, normalized_shape=shape, eps=eps)
 
 
+@checked
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """Return x/max(‖x‖, eps), the norm taken along dim. As ``torch.nn.functional.normalize``.
 

@@ -9,11 +9,10 @@ from cygrad.nn import init
 from cygrad.nn.module import Module
 from cygrad.nn.modules.factory import checked_size, empty_parameter
 from cygrad.nn.parameter import Parameter
+from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
-
-    from cygrad.tensor import Tensor
 
 __all__ = ["Embedding"]
 
@@ -69,6 +68,8 @@ class Embedding(Module):
         if _weight is None:
             self.weight = empty_parameter("Embedding", (self.num_embeddings, self.embedding_dim), device, dtype)
             self.reset_parameters()
+        elif not isinstance(_weight, Tensor):
+            raise TypeError(f"Embedding: _weight must be a Tensor, got {type(_weight).__name__}")
         elif tuple(_weight.shape) != (self.num_embeddings, self.embedding_dim):
             raise ValueError(f"Embedding: _weight has shape {tuple(_weight.shape)}, not that of the arguments")
         else:

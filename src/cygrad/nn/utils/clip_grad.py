@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
+from cygrad._arguments import checked
 from cygrad.autograd import engine, leaves, recording
 from cygrad.ops.shape import checked_tensors
 from cygrad.tensor import Tensor
@@ -111,6 +112,7 @@ def clip_grad_adaptive_(
     return engine.wrap(kernels.clip_grad_adaptive(leaves.gradients_of(params, True), weights, clipping, eps, unitwise))
 
 
+@checked
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:

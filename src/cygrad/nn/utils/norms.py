@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import functions as f
+from cygrad._arguments import checked
 from cygrad._typing import Array
 from cygrad.autograd import recording
 from cygrad.generator import normal_array
@@ -105,7 +106,7 @@ class Hook:
 
 def replace(module: Module, name: str, formula: Module, parts: dict[str, Tensor]) -> None:
     """Put parameters in the place of a module's weight, which a hook computes before each forward."""
-    weight = getattr(module, name)
+    weight = weight_of(module, name)
     delattr(module, name)
     for part, value in parts.items():
         module.register_parameter(part, Parameter(value.detach(), weight.requires_grad))
@@ -130,6 +131,15 @@ def restore(operation: str, module: Module, name: str, kind: type[Module]) -> Mo
     return module
 
 
+def weight_of(module: Module, name: str) -> Tensor:
+    """A weight of a module; raise RuntimeError if there is none of this name."""
+    weight = getattr(module, name, None)
+    if not isinstance(weight, Tensor):
+        raise RuntimeError(f"{type(module).__name__} has no weight {name!r}")
+    return weight
+
+
+@checked
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """Train a weight as g·v/‖v‖: parameters ``weight_g`` and ``weight_v``. As ``torch.nn.utils.weight_norm``, with its
     warning. T. Salimans, D. P. Kingma (2016), "Weight normalization".
@@ -141,11 +151,12 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     """
     text = "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`."
     warnings.warn(text, FutureWarning, stacklevel=2)
-    weight = getattr(module, name)
+    weight = weight_of(module, name)
     replace(module, name, WeightNorm(dim), {f"{name}_g": norm_except(weight, dim), f"{name}_v": weight})
     return module
 
 
+@checked
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """Undo ``weight_norm``. As ``torch.nn.utils.remove_weight_norm``."""
     return restore("remove_weight_norm", module, name, WeightNorm)
@@ -156,6 +167,7 @@ def axis(module: Module, dim: int | None) -> int:
     return int("Transpose" in type(module).__name__) if dim is None else dim
 
 
+@checked
 def spectral_norm(
     module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> Module:
@@ -170,7 +182,7 @@ def spectral_norm(
         eps: floor under norms, default 10⁻¹².
         dim: dimension of the outputs, default None for 0.
     """
-    weight = getattr(module, name)
+    weight = weight_of(module, name)
     formula = SpectralNorm(weight, n_power_iterations, axis(module, dim), eps)
     replace(module, name, formula, {f"{name}_orig": weight})
     if weight.ndim > 1:
@@ -179,6 +191,7 @@ def spectral_norm(
     return module
 
 
+@checked
 def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     """Undo ``spectral_norm``. As ``torch.nn.utils.remove_spectral_norm``."""
     return restore("remove_spectral_norm", module, name, SpectralNorm)
@@ -191,5 +204,5 @@ def parametrized_weight_norm(module: Module, name: str = "weight", dim: int | No
 def parametrized_spectral_norm(
     module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> Module:
-    formula = SpectralNorm(getattr(module, name), n_power_iterations, axis(module, dim), eps)
+    formula = SpectralNorm(weight_of(module, name), n_power_iterations, axis(module, dim), eps)
     return register_parametrization(module, name, formula)
