@@ -62,12 +62,10 @@ def wrong_argument(function: Callable[..., Any], args: tuple[Any, ...], kwargs: 
 
 
 def other_than_tensors(values: Any) -> str | None:
-    """The class of the first of several values that is not a tensor; None if all are. They may be in a list."""
+    """The class of the first of several values that is not a tensor; None if all are. One sequence may hold them."""
+    while isinstance(values, (tuple, list)) and len(values) == 1 and isinstance(values[0], (tuple, list)):
+        values = values[0]
     for value in values if isinstance(values, (tuple, list)) else (values,):
-        if isinstance(value, (tuple, list)):
-            found = other_than_tensors(value)
-        else:
-            found = None if any(base.__name__ == "Tensor" for base in type(value).__mro__) else type(value).__name__
-        if found is not None:
-            return found
+        if not any(base.__name__ == "Tensor" for base in type(value).__mro__):
+            return type(value).__name__
     return None

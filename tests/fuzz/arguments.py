@@ -150,6 +150,8 @@ class Arguments(Fuzzer[Call]):
                 if rng.random() < 0.75:
                     continue
             by_name = by_name or bool(kwargs)
+            if any(name == known for known, _ in kwargs):
+                continue  # the second of further positional ones
             text = argument(rng, name, 0.0 if name in ENDLESS else oddness)
             if target in INDEXED and name in ("input", "tensor", "weight") and rng.random() < 0.7:
                 text = f"tensor({rng.choice(SHAPES)})" if name == "weight" else an_index(rng)

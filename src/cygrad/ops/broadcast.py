@@ -58,7 +58,10 @@ def joined(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
 
 def as_array(x: Any, dtype: Any = None) -> Array:
     """A number or an array as an array of `dtype`."""
-    return x if isinstance(x, np.ndarray) and (dtype is None or x.dtype == dtype) else np.asarray(x, dtype)
+    if isinstance(x, np.ndarray) and (dtype is None or x.dtype == dtype):
+        return x
+    with np.errstate(over="ignore"):
+        return np.asarray(x, dtype)
 
 
 def is_real(x: Array) -> bool:
