@@ -58,9 +58,13 @@ def describe(module: Module) -> Description:
 def describe_below(module: Module, path: str) -> Description:
     """Describe the module at a path."""
     kind = type(module).__name__
-    if classes().get(kind) is not type(module):
-        where = f" at {path}" if path else ""
+    where = f" at {path}" if path else ""
+    if class_named(kind) is not type(module):
         raise TypeError(f"describe: {kind}{where} is not a module of cygrad.nn, and its code can't be saved")
+    if kind in ("ParameterList", "ParameterDict"):
+        raise TypeError(
+            f"describe: a {kind}{where} can't be described: its parameters are made outside of its constructor"
+        )
     if isinstance(module, CONTAINERS):
         inner = {name: describe_below(child, f"{path}.{name}".lstrip(".")) for name, child in children_of(module)}
         return {"type": kind, "modules": inner}
@@ -112,7 +116,7 @@ def build_below(description: Any, depth: int) -> Module:
     if not isinstance(description, Mapping) or depth > MAX_DEPTH:
         raise ValueError(f"build: a description must be a dict, nested at most {MAX_DEPTH} deep")
     kind = description.get("type")
-    cls = classes().get(kind) if isinstance(kind, str) else None
+    cls = class_named(kind) if isinstance(kind, str) else None
     if cls is None:
         raise ValueError(f"build: cygrad.nn has no module {kind!r}")
     if issubclass(cls, CONTAINERS):
@@ -139,10 +143,11 @@ def build_container(cls: type[Module], modules: Any, depth: int) -> Module:
     return result
 
 
-def classes() -> dict[str, type[Module]]:
-    """Return the module classes of ``cygrad.nn`` by name."""
-    public = {name: getattr(nn, name) for name in nn.__all__}
-    return {name: item for name, item in public.items() if inspect.isclass(item) and issubclass(item, Module)}
+def class_named(name: str) -> type[Module] | None:
+    """Return the module class of ``cygrad.nn`` with a name, or None."""
+    found = getattr(nn, name, None)
+    public = inspect.isclass(found) and issubclass(found, Module) and found.__module__.startswith("cygrad.nn.modules.")
+    return found if public else None
 
 
 def arguments_of(cls: type[Module]) -> list[str]:
