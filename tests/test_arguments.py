@@ -60,11 +60,43 @@ def one_cycle(**options):
     (lambda: cg.data.augment.ColorJitter(1.0, clip=cg.uint8), "ColorJitter: clip must be a pair of numbers, got"),
     (lambda: cg.data.augment.GaussianNoise(clip=(1.0, "a")), "GaussianNoise: clip must be a pair of numbers, got"),
     (lambda: cg.cat([cg.ones(2), 3]), "cat: expected tensors, got int among them"),
+    (lambda: cg.ones(2, 2, 2).dsplit(np.uint64(3)), "dsplit: dim 2 of size 2 has no 3 equal parts"),
+    (lambda: cg.tensor_split(cg.ones(2), np.uint64(2**63)), "tensor_split: the number of sections must lie between 1"),
+    (lambda: cg.tensor_split(cg.ones(2), 2.5), "tensor_split: sections must be an integer or indices, got float"),
+    (lambda: cg.hstack([[]]), "hstack: expected a tensor, got tuple"),
+    (lambda: cg.block_diag((cg.ones(2), cg.ones(2))), "block_diag: expected a tensor, got tuple"),
+    (lambda: cg.ones(2).index_put([[1.0]], cg.ones(1)), "index_put: expected a tensor, got list"),
+    (lambda: cg.gradient(cg.ones(3), spacing="a"), "gradient: spacing must be a number or a tensor, got str"),
+    (lambda: cg.tril_indices(2, 2, dtype=np.datetime64), "tril_indices: a tensor holds booleans, integers or floats"),
+    (lambda: cg.optim.ASGD([nn.Parameter(cg.ones(1))], 1, -1), "ASGD: lambd must not be negative, got -1"),
+    (lambda: cg.optim.lr_scheduler.CyclicLR(cg.optim.SGD([nn.Parameter(cg.ones(1))]), 1, 2, 0.0, cycle_momentum=False),
+     "CyclicLR: step_size_up must be positive, got 0.0"),
+    (lambda: cg.autograd.grad(cg.ones(2, requires_grad=True).sum(), cg.ones(2, requires_grad=True), is_grads_batched=2),
+     "grad: with is_grads_batched, grad_outputs must be tensors of one first dimension"),
     (lambda: nn.functional.cross_entropy([1.0], cg.tensor([0])), "cross_entropy: input must be a tensor, got list"),
 ])  # fmt: skip
 def test_the_message_names_operation_and_argument(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+@pytest.mark.parametrize("call, error", [
+    (lambda: cg.tensordot(cg.tensor(1.0), cg.tensor(1.0), ([0], [0])), IndexError),
+    (lambda: cg.tensordot(cg.tensor(1.0), cg.tensor(1.0)), RuntimeError),
+    (lambda: cg.ones(3).renorm(2, 0, 1), RuntimeError),
+    (lambda: cg.tensor(1.0).renorm(2, 0, 1), RuntimeError),
+])  # fmt: skip
+def test_dimensions_that_a_tensor_does_not_have(call, error):
+    with pytest.raises(error, match=r"^(tensordot|renorm): "):
+        call()
+
+
+@pytest.mark.parametrize("index, options", [(1, {}), ([7], {}), ([0], {"scale_grad_by_freq": cg.ones(3)})])
+def test_a_refused_look_up_scales_no_row(index, options):
+    weight = cg.full((4, 2), 9.0)
+    with pytest.raises((TypeError, IndexError, RuntimeError)):
+        nn.functional.embedding(index if isinstance(index, int) else cg.tensor(index), weight, max_norm=1.0, **options)
+    assert (weight == 9).all()
 
 
 def test_an_error_inside_a_users_op_stays_what_it_is():

@@ -70,6 +70,14 @@ def test_mean_of_no_losses_is_nan(name):
     assert math.isnan(getattr(F, name)(empty, empty).item())
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4), (2, 3, 0)])
+def test_batch_norm_of_nothing_gives_gradients_of_zero(shape):
+    layer = cg.nn.BatchNorm1d(3)
+    layer(cg.zeros(*shape)).sum().backward()
+    assert layer.weight.grad.tolist() == layer.bias.grad.tolist() == [0, 0, 0]
+    assert layer.running_var.tolist() == [1, 1, 1]
+
+
 @pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
 def test_mean_without_a_class_is_nan(name):
     assert math.isnan(getattr(F, name)(cg.zeros(2, 3), cg.tensor([-100, -100])).item())

@@ -291,6 +291,26 @@ def test_devices():
 # PyTorch's older constructors, and names of types
 
 
+FILLS = {
+    "bernoulli_": (), "cauchy_": (), "exponential_": (), "fill_": (1,), "geometric_": (0.5,), "log_normal_": (),
+    "normal_": (), "random_": (), "uniform_": (), "zero_": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_what_a_fill_replaces_has_no_gradient(name):
+    x = cg.ones(3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="a leaf tensor that requires a gradient"):
+        getattr(x, name)(*FILLS[name])
+    assert x.tolist() == [1, 1, 1]
+    y = x * 2
+    getattr(y[1:], name)(*FILLS[name])
+    y.sum().backward()
+    assert x.grad.tolist() == [2, 0, 0]
+    with cg.no_grad():
+        assert getattr(x, name)(*FILLS[name]) is x
+
+
 def test_tensor_is_a_constructor_as_pytorchs():
     assert cg.Tensor([1, 2]).dtype == cg.Tensor(2, 3).dtype == cg.Tensor().dtype == cg.Tensor(3).dtype == cg.float32
     assert (cg.Tensor(2, 3).shape, cg.Tensor().shape, cg.Tensor(3).shape, cg.Tensor(2, 3, 4).shape) == ((2, 3), (0,), (3,), (2, 3, 4))

@@ -16,6 +16,7 @@ def shape_argument(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
 
 
+OF_TENSORS = {"array", "dtype", "ndim", "node", "numel", "requires_grad", "reshape", "shape", "version"}
 CLASSES = {"Generator", "Module", "Tensor"}  # the annotations that `checked` knows
 
 
@@ -41,8 +42,23 @@ def explain(
 ) -> None:
     """Raise TypeError, from the error of a call, if one of its arguments has not the class of its annotation."""
     problem = wrong_argument(function, args, kwargs)
+    if problem is None and error.name in OF_TENSORS and not hasattr(error.obj, "array") and is_ours(error):
+        problem = f"{operation(function)}: expected a tensor, got {type(error.obj).__name__}"
     if problem is not None:
         raise TypeError(problem) from error
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether the library's own code raised an error, not code of a user that it calls."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("cygrad.")
+
+
+def operation(function: Callable[..., Any]) -> str:
+    """The name of a function or of a class that its constructor builds."""
+    return function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
 
 def wrong_argument(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
@@ -52,12 +68,10 @@ def wrong_argument(function: Callable[..., Any], args: tuple[Any, ...], kwargs: 
         wanted, _, optional = str(function.__annotations__.get(name)).partition(" | ")
         known = wanted in CLASSES and optional in ("", "None") and not (value is None and optional)
         if known and not any(base.__name__ == wanted for base in type(value).__mro__):
-            operation = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
-            return f"{operation}: {name} must be a {wanted}, got {type(value).__name__}"
-    operation = function.__qualname__.rpartition(".")[2]
+            return f"{operation(function)}: {name} must be a {wanted}, got {type(value).__name__}"
     for name, value in [("tensors", args[len(names) :]), *zip(names, args), *kwargs.items()]:
         if name == "tensors" and (other := other_than_tensors(value)) is not None:
-            return f"{operation}: tensors must be tensors, got {other}"
+            return f"{operation(function)}: tensors must be tensors, got {other}"
     return None
 
 

@@ -559,24 +559,24 @@ class Tensor(TensorMethods):
         return self
 
     def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Self:
-        """Fill the tensor with samples from U[a, b), and return it; not recorded in the graph.
+        """Fill the tensor with samples from U[a, b), and return it.
 
-        Raises ValueError if a > b, or b − a overflows.
+        Raises ValueError if a > b, or b − a overflows, and RuntimeError for a leaf that requires a gradient.
         """
         if not a <= b:
             raise ValueError(f"uniform_: a must not be above b, got a={a} and b={b}")
         if self.is_floating_point() and not max(b - a, abs(a), abs(b)) <= np.finfo(self.dtype).max:
             raise ValueError(f"uniform_: the range from {a} to {b} overflows {self.dtype}")
-        return set_values("uniform_", self, a + (b - a) * uniform_array(self.shape, self.dtype, generator))
+        return index_ops.overwrite("uniform_", self, a + (b - a) * uniform_array(self.shape, self.dtype, generator))
 
     def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Self:
-        """Fill the tensor with samples from N(mean, std²), and return it; not recorded in the graph.
+        """Fill the tensor with samples from N(mean, std²), and return it.
 
-        Raises ValueError if std < 0.
+        Raises ValueError if std < 0, and RuntimeError for a leaf that requires a gradient.
         """
         if not std >= 0:
             raise ValueError(f"normal_: std must not be negative, got {std}")
-        return set_values("normal_", self, mean + std * normal_array(self.shape, self.dtype, generator))
+        return index_ops.overwrite("normal_", self, mean + std * normal_array(self.shape, self.dtype, generator))
 
     def new_tensor(
         self, data: Nested, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]
@@ -764,16 +764,6 @@ def legacy_arguments(data: Any, requires_grad: Any, sizes: tuple[int, ...]) -> t
         return kernels.pooled(np.array, items, np.float32), requires_grad
     except ValueError as error:
         raise ValueError(f"Tensor: data is not a rectangular array of numbers ({error})") from None
-
-
-def set_values(op: str, tensor: T, values: Array) -> T:
-    """Write `values` into the tensor, outside the graph, and return the tensor."""
-    if not tensor.array.flags.writeable:
-        raise ValueError(f"{op}: the tensor's memory is read-only")
-    recording.reading(op)
-    np.copyto(tensor.array, values, casting="same_kind")
-    tensor.version.value += 1
-    return tensor
 
 
 KEEP = "Tensor.retain_grad.<locals>.keep"

@@ -69,7 +69,7 @@ class World:
 
     def interrupt(self, name: str, seconds: float) -> None:
         """Raise an exception in a thread that works."""
-        began = threading.Event()
+        began, ended = threading.Event(), threading.Event()
 
         def run() -> None:
             try:
@@ -80,6 +80,7 @@ class World:
                 pass
             except BaseException as error:
                 self.failures.append(error)
+            ended.set()
             try:
                 self.check_in_turn()
             except BaseException as error:
@@ -90,6 +91,8 @@ class World:
         began.wait()
         time.sleep(seconds)
         self.locks.raise_in(thread.ident, self.locks.Interrupted)
+        while not ended.wait(2):  # a callback of weakref has swallowed it
+            self.locks.raise_in(thread.ident, self.locks.Interrupted)
         thread.join()
 
     def check_in_turn(self) -> None:

@@ -189,7 +189,9 @@ def batched_gradients(
     outputs: Any, inputs: Any, upstream: Any, retain_graph: bool | None, *options: Any
 ) -> tuple[Tensor | None, ...]:
     """As ``grad``, for each of a batch of upstream gradients, one after the other."""
-    count = len(upstream[0].array)
+    sizes = {dy.array.shape[0] if isinstance(dy, Value) and dy.array.ndim else None for dy in upstream}
+    if len(sizes) != 1 or not (count := sizes.pop()):
+        raise ValueError("grad: with is_grads_batched, grad_outputs must be tensors of one first dimension, not empty")
     keep = [True] * (count - 1) + [retain_graph]
     rows = [grad(outputs, inputs, [dy[i] for dy in upstream], k, *options) for i, k in enumerate(keep)]
     stack = importlib.import_module("cygrad.functions").stack

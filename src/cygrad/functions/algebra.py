@@ -13,6 +13,7 @@ from cygrad.autograd.calls import function, requires_tensor
 from cygrad.functions.indexing import gather
 from cygrad.functions.products import bmm, dot, mm, mv, outer
 from cygrad.ops import arithmetic, reduce, shape
+from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.definition import constant
 from cygrad.ops.einsum import einsum
 
@@ -95,8 +96,13 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     if isinstance(dims, int):
         if dims < 0:
             raise RuntimeError(f"tensordot: dims must not be negative, got {dims}")
+        if dims > min(a.ndim, b.ndim):
+            raise RuntimeError(f"tensordot: {dims} dims are too many for shapes {a.shape} and {b.shape}")
         dims = (list(range(a.ndim - dims, a.ndim)), list(range(dims)))
-    left, right = ([d % x.ndim for d in ([ds] if isinstance(ds, int) else list(ds))] for ds, x in zip(dims, (a, b)))
+    left, right = [
+        [axis_and_size("tensordot", d, x.shape)[0] for d in ([ds] if isinstance(ds, int) else ds)]
+        for ds, x in zip(dims, (a, b))
+    ]
     sizes = [a.shape[d] for d in left]
     if len(left) != len(right) or any([n != b.shape[d] and 1 not in (n, b.shape[d]) for n, d in zip(sizes, right)]):
         raise RuntimeError(f"tensordot: dims {dims} do not fit shapes {a.shape} and {b.shape}")
@@ -169,7 +175,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 @requires_tensor
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Scale each slice of a dimension whose p-norm is above maxnorm down to it."""
-    axis = dim % input.ndim
+    if input.ndim < 2:
+        raise RuntimeError(f"renorm: input must have at least 2 dimensions, got shape {input.shape}")
+    axis = checked_axis("renorm", dim, input.ndim)
     norms = reduce.norm(input, p=p, dim=[i for i in range(input.ndim) if i != axis], keepdim=True)
     return input * arithmetic.where(norms > maxnorm, maxnorm / (norms + 1e-7), 1.0)
 

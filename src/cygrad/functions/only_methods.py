@@ -10,11 +10,12 @@ import numpy as np
 
 from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, Size, Tensor
-from cygrad.autograd import engine, recording
+from cygrad.autograd import engine
 from cygrad.functions.shapes import t, transpose
-from cygrad.generator import Generator, uniform_array
+from cygrad.generator import Generator, normal_array, uniform_array
 from cygrad.ops import shape
 from cygrad.ops.definition import fitted
+from cygrad.ops.index import overwrite
 
 __all__ = [
     "apply_", "bernoulli_", "cauchy_", "conj", "exponential_", "fill_diagonal_", "geometric_", "get_device",
@@ -26,14 +27,11 @@ __all__ = [
 
 
 def _write(name: str, input: Any, values: Array) -> Any:
-    """Write values into the tensor's memory, outside the graph."""
-    engine.check_writable(input)
+    """Write values into the tensor; what it was before receives a gradient of 0."""
     if not input.array.flags.writeable:
         raise RuntimeError(f"{name}: the tensor's memory is read-only")
-    recording.reading(name)
-    np.copyto(input.array, values, casting="unsafe")
-    input.version.value += 1
-    return input
+    with np.errstate(all="ignore"):  # as values of another kind are cast
+        return overwrite(name, input, np.asarray(values).astype(input.array.dtype))
 
 
 def _seen_as(input: Any, result: Any) -> Any:
@@ -135,7 +133,11 @@ def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -
 
 def log_normal_(input: Any, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Tensor:
     """Fill with e^x, where x is N(mean, std²)."""
-    return input.normal_(mean, std, generator=generator).exp_()
+    if not std > 0:
+        raise RuntimeError(f"log_normal_: std must be positive, got {std}")
+    if not input.is_floating_point():
+        raise RuntimeError(f"log_normal_: the tensor must be floating-point, got {input.dtype}")
+    return _write("log_normal_", input, np.exp(mean + std * normal_array(input.shape, input.dtype, generator)))
 
 
 def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Generator | None = None) -> Tensor:

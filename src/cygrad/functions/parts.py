@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cygrad._typing import Tensor
+from cygrad.autograd.arrays import plain
 from cygrad.autograd.calls import function, requires_tensor
 from cygrad.functions.indexing import narrow
 from cygrad.functions.shapes import movedim, split, transpose
@@ -21,6 +23,8 @@ __all__ = [
     "diag_embed", "diagflat", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack", "ravel", "rot90",
     "row_stack", "split_with_sizes", "tensor_split", "tril_indices", "triu_indices", "vsplit", "vstack",
 ]  # fmt: skip
+
+MOST_PARTS = 2**24  # of a split into views; an invalid number would take all memory
 
 
 def _each(tensors: tuple[Any, ...], change: Any) -> Any:
@@ -148,9 +152,11 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     axis, size = axis_and_size("tensor_split", dim, input.shape)
     sections = getattr(indices_or_sections, "array", indices_or_sections)
     if np.ndim(sections) == 0:
-        n = int(sections)
-        if n < 1:
-            raise RuntimeError(f"tensor_split: the number of sections must be positive, got {n}")
+        if not isinstance(sections, (int, np.integer, np.ndarray)):
+            raise TypeError(f"tensor_split: sections must be an integer or indices, got {type(sections).__name__}")
+        n = operator.index(sections)
+        if not 1 <= n <= MOST_PARTS:
+            raise RuntimeError(f"tensor_split: the number of sections must lie between 1 and {MOST_PARTS}, got {n}")
         ends = np.cumsum([size // n + (i < size % n) for i in range(n)])[:-1]
     else:
         ends = np.asarray(sections, np.int64)
@@ -161,7 +167,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 def _split_along(name: str, input: Tensor, parts: Any, dim: int, least: int) -> tuple[Tensor, ...]:
     if input.ndim < least:
         raise RuntimeError(f"{name}: input must have at least {least} dimensions, got shape {input.shape}")
-    if isinstance(parts, int) and (parts < 1 or input.shape[dim] % parts):
+    sections = getattr(parts, "array", parts)
+    if np.ndim(sections) == 0 and (sections < 1 or input.shape[dim] % int(sections)):
         raise RuntimeError(f"{name}: dim {dim} of size {input.shape[dim]} has no {parts} equal parts")
     return tensor_split(input, parts, dim)
 
@@ -228,7 +235,8 @@ def ravel(input: Tensor) -> Tensor:
 
 
 def _triangle(indices: Any, dtype: Any) -> Tensor:
-    return constant(np.stack(indices).astype(np.int64 if dtype is None else dtype).reshape(2, -1))
+    values = np.stack(indices).astype(np.int64 if dtype is None else dtype)
+    return constant(plain("tril_indices", values.reshape(2, -1)))
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: object = None) -> Tensor:

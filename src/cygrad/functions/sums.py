@@ -314,7 +314,12 @@ def _slopes(x: Tensor, dim: int, step: Any, edge_order: int) -> Tensor:
     n = x.shape[axis]
     if n < edge_order + 1:
         raise RuntimeError(f"gradient: dim {dim} of size {n} is too small for edge_order {edge_order}")
-    place: Any = step if getattr(step, "ndim", 0) else constant((np.arange(n) * float(step)).astype(x.dtype))
+    if isinstance(step, engine.Value) and step.shape not in ((), (n,)):
+        raise RuntimeError(f"gradient: spacing must have size {n} along dim {dim}, got shape {step.shape}")
+    if not isinstance(step, (int, float, np.number, engine.Value)):
+        raise TypeError(f"gradient: spacing must be a number or a tensor, got {type(step).__name__}")
+    at_places = isinstance(step, engine.Value) and step.shape == (n,)
+    place: Any = step if at_places else constant((np.arange(n) * float(step)).astype(x.dtype))
     place = place.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
 
     def part(a: Tensor, start: int, size: int) -> Tensor:

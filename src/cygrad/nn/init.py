@@ -14,8 +14,10 @@ import numpy as np
 
 from cygrad._arguments import checked
 from cygrad._typing import Array
+from cygrad.autograd import no_grad
 from cygrad.generator import Generator, normal_array, uniform_array
-from cygrad.tensor import Tensor, set_values
+from cygrad.ops.index import set_values
+from cygrad.tensor import Tensor
 
 __all__ = [
     "calculate_gain",
@@ -92,7 +94,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     Raises:
         ValueError: a is above b.
     """
-    return tensor.uniform_(a, b, generator=generator)
+    with no_grad():
+        return tensor.uniform_(a, b, generator=generator)
 
 
 @checked
@@ -108,7 +111,8 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     Raises:
         ValueError: std is negative.
     """
-    return tensor.normal_(mean, std, generator=generator)
+    with no_grad():
+        return tensor.normal_(mean, std, generator=generator)
 
 
 @checked

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cygrad._typing import Array, Tensor
-from cygrad.autograd import Node, op
+from cygrad.autograd import Node, engine, op, recording
 from cygrad.autograd.arrays import add_at
 from cygrad.autograd.calls import function
 from cygrad.ops.axes import checked_axis
@@ -16,6 +16,7 @@ from cygrad.ops.definition import constant, fitted
 
 __all__ = ["argsort", "masked_fill", "masked_select"]
 
+T = TypeVar("T", bound="Tensor")
 BASIC = (int, np.integer, slice)
 
 
@@ -133,6 +134,26 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
     key, value = ctx.saved
     dx = index_put(dy, 0, key=key) if ctx.needs[0] else None
     return dx, fitted(getitem(dy, key=key), value) if ctx.needs[1] else None
+
+
+def set_values(name: str, tensor: T, values: Array) -> T:
+    """Write `values` into the tensor, outside the graph, and return the tensor."""
+    if not tensor.array.flags.writeable:
+        raise ValueError(f"{name}: the tensor's memory is read-only")
+    recording.reading(name)
+    np.copyto(tensor.array, values, casting="same_kind")
+    tensor.version.value += 1
+    return tensor
+
+
+def overwrite(name: str, tensor: T, values: Array) -> T:
+    """Write `values` into the tensor, and return it. What it was before receives a gradient of 0."""
+    engine.check_writable(tensor)
+    if not (tensor.requires_grad and engine.grad_enabled()):
+        return set_values(name, tensor, values)
+    recording.reading(name)
+    engine.rewrite(tensor, index_put(tensor, np.asarray(values, tensor.array.dtype), key=Ellipsis))
+    return tensor
 
 
 def check_index(name: str, index: Any, input: Array, axis: int, exact: bool) -> Array:

@@ -23,7 +23,7 @@ Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
 Loss = TypeVar("Loss")
 
 # Options that must not be negative.
-NOT_NEGATIVE = ("lr", "weight_decay", "eps", "momentum", "alpha", "lr_decay", "initial_accumulator_value")
+NOT_NEGATIVE = ("lr", "weight_decay", "eps", "momentum", "alpha", "lambd", "lr_decay", "initial_accumulator_value")
 
 required: Any = object()  # a default that every group has to replace
 

@@ -52,10 +52,12 @@ def embedding(
     rows = weight.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for {rows} rows")
+    by_frequency = bool(scale_grad_by_freq)
     if max_norm is not None:
+        embedding_rows(weight.detach(), input, padding_idx=-1)  # raises before anything is written
         recording.call_again(limit_rows, weight, input, max_norm, norm_type)
     y = embedding_rows(weight, input, padding_idx=-1 if padding_idx is None else padding_idx % rows)
-    if not scale_grad_by_freq:
+    if not by_frequency:
         return y
     share = type(y.detach())(recording.produced(shares, input.array, y.array.dtype))
     return y.detach() + (y - y.detach()) * share

@@ -61,11 +61,18 @@ def batch_norm(
         raise TypeError(f"batch_norm: running_mean, running_var and batches must be tensors, got {given}") from error
     if not training:
         return batch_norm_evaluation(input, weight, bias, mean, var, eps)
-    if input.array.size == 0:  # nothing to learn from
-        return input * 1
+    if input.array.size == 0:
+        return normalized_nothing(input, weight, bias)
     y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counter)
     leaves.note_writes([running_mean, running_var])
     return y
+
+
+def normalized_nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """The result for an empty batch, from which nothing is learned: gradients are 0."""
+    per_channel = (-1,) + (1,) * max(input.ndim - 2, 0)
+    y = input * (1 if weight is None else weight.reshape(per_channel))
+    return y if bias is None else y + bias.reshape(per_channel)
 
 
 def layer_norm(

@@ -214,6 +214,8 @@ class CyclicLR(LRScheduler):
         self.base_momentums = one_per_group("CyclicLR: base_momentum", base_momentum, groups)
         self.max_momentums = one_per_group("CyclicLR: max_momentum", max_momentum, groups)
         down = step_size_up if step_size_down is None else step_size_down
+        if not (step_size_up > 0 and down >= 0):
+            raise ValueError(f"CyclicLR: step_size_up must be positive, got {step_size_up}, and step_size_down, {down}")
         self.total_size = float(step_size_up + down)
         self.step_ratio = step_size_up / self.total_size
         self.mode = mode
