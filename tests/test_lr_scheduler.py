@@ -461,3 +461,14 @@ def test_pytorchs_state_continues_a_schedule():
         other.step()
     scheduler.load_state_dict(other.state_dict())
     assert scheduler.last_epoch == 6
+
+
+def test_a_constant_factor_of_0_ends():
+    optimizer = cg.optim.SGD([cg.nn.Parameter(cg.ones(1))], 0.5)
+    scheduler = ours.ConstantLR(optimizer, factor=0, total_iters=2)
+    rates = [optimizer.param_groups[0]["lr"]]
+    for _ in range(3):
+        optimizer.step()
+        scheduler.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == [0, 0, 0.5, 0.5]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -309,18 +309,22 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     return tuple([_slopes(input, d, s, edge_order) for d, s in zip(axes, steps)])
 
 
+def _places(step: Any, n: int, x: Tensor) -> Any:
+    """The positions of n values, of which a tensor is given, or their distance."""
+    if not isinstance(step, (int, float, np.number, engine.Value)):
+        raise TypeError(f"gradient: spacing must be a number or a tensor, got {type(step).__name__}")
+    size = step.array.shape if isinstance(step, engine.Value) else ()
+    if size not in ((), (n,)):
+        raise RuntimeError(f"gradient: spacing must have size {n}, as the dimension has, got shape {size}")
+    return step if size else constant((np.arange(n) * float(cast(Any, step))).astype(x.dtype))
+
+
 def _slopes(x: Tensor, dim: int, step: Any, edge_order: int) -> Tensor:
     axis = checked_axis("gradient", dim, x.ndim)
     n = x.shape[axis]
     if n < edge_order + 1:
         raise RuntimeError(f"gradient: dim {dim} of size {n} is too small for edge_order {edge_order}")
-    if isinstance(step, engine.Value) and step.shape not in ((), (n,)):
-        raise RuntimeError(f"gradient: spacing must have size {n} along dim {dim}, got shape {step.shape}")
-    if not isinstance(step, (int, float, np.number, engine.Value)):
-        raise TypeError(f"gradient: spacing must be a number or a tensor, got {type(step).__name__}")
-    at_places = isinstance(step, engine.Value) and step.shape == (n,)
-    place: Any = step if at_places else constant((np.arange(n) * float(step)).astype(x.dtype))
-    place = place.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+    place = _places(step, n, x).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
 
     def part(a: Tensor, start: int, size: int) -> Tensor:
         return a.narrow(axis, start, size)

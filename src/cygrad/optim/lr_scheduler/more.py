@@ -64,7 +64,9 @@ class ConstantLR(LRScheduler):
         """Return η(t−1), times the factor at 0 and divided by it at total_iters."""
         if self.last_epoch == 0:
             return self._scaled(self.factor)
-        return self._scaled(1 / self.factor) if self.last_epoch == self.total_iters else self._rates()
+        if self.last_epoch != self.total_iters:
+            return self._rates()
+        return self._scaled(1 / self.factor) if self.factor else list(self.base_lrs)
 
 
 class PolynomialLR(LRScheduler):
@@ -75,9 +77,14 @@ class PolynomialLR(LRScheduler):
         total_iters: T, default 5.
         power: the power, default 1.
         last_epoch: last epoch that is done, default −1 for a new training.
+
+    Raises:
+        ValueError: power is negative.
     """
 
     def __init__(self, optimizer: HasGroups, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        if not power >= 0:
+            raise ValueError(f"PolynomialLR: power must not be negative, got {power}")
         self.total_iters = total_iters
         self.power = power
         super().__init__(optimizer, last_epoch)
