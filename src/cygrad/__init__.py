@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cygrad import mps as mps
     from cygrad import multiprocessing as multiprocessing
     from cygrad import runs as runs
+    from cygrad import special as special
     from cygrad import testing as testing
     from cygrad import train as train
     from cygrad import utils as utils
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 else:
     ROOMS = (  # imported when they are first used
         "accelerator", "amp", "backends", "compiler", "cuda", "data", "distributions", "func", "linalg", "mps",
-        "multiprocessing", "runs", "testing", "train", "utils", "version", "xpu",
+        "multiprocessing", "runs", "special", "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
     NAMES = {

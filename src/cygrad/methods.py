@@ -85,7 +85,7 @@ cumsum cumprod tril triu scatter scatter_add masked_fill
 absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh negative fix
 not_equal less less_equal greater greater_equal gcd lcm bitwise_left_shift bitwise_right_shift
 copysign heaviside hypot nextafter xlogy addcdiv addcmul clamp_max clamp_min deg2rad float_power ldexp logit rad2deg sgn
-sinc addbmm addmm addmv addr baddbmm renorm
+sinc digamma erfc erfinv i0 igamma igammac lgamma mvlgamma polygamma addbmm addmm addmv addr baddbmm renorm
 index_add index_copy index_fill index_put index_reduce masked_scatter put scatter_reduce
 """
 

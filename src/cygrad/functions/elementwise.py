@@ -10,11 +10,12 @@ import numpy as np
 from cygrad._typing import Operand, Tensor
 from cygrad.autograd import Value, engine, recording
 from cygrad.autograd.calls import function, requires_tensor
-from cygrad.ops import arithmetic, compare, pointwise
+from cygrad.ops import arithmetic, compare, pointwise, special
+from cygrad.ops.definition import constant
 
 __all__ = [
     "addcdiv", "addcmul", "clamp_max", "clamp_min", "deg2rad", "float_power", "frexp", "isneginf", "isposinf", "isreal",
-    "ldexp", "logit", "positive", "rad2deg", "rsub", "sgn", "signbit", "sinc",
+    "ldexp", "logit", "mvlgamma", "polygamma", "positive", "rad2deg", "rsub", "sgn", "signbit", "sinc",
 ]  # fmt: skip
 
 
@@ -101,6 +102,29 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     x = input if input.is_floating_point() else input.float()
     x = x if eps is None else x.clamp(eps, 1 - eps)
     return (x / (1 - x)).log()
+
+
+@requires_tensor
+def mvlgamma(input: Tensor, p: int) -> Tensor:
+    """Return the logarithm of the multivariate gamma function: ¼·p·(p − 1)·log π + Σⱼ log Γ(x − j/2), j < p."""
+    if p < 1:
+        raise RuntimeError(f"mvlgamma: p must be at least 1, got {p}")
+    x = input if input.is_floating_point() else input.float()
+    steps = constant(np.arange(p, dtype=x.dtype) * -0.5)
+    return special.lgamma(x.unsqueeze(-1) + steps).sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
+
+
+@function
+def polygamma(n: Any, input: Any) -> Tensor:
+    """Return ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function ψ.
+
+    Args:
+        n: the order, at least 0.
+        input: a tensor.
+    """
+    if isinstance(n, Value):  # the method has the tensor first
+        n, input = input, n
+    return special.digamma(input) if n == 0 else special.polygamma(input, n=n)
 
 
 @requires_tensor

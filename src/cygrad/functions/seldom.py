@@ -8,5 +8,6 @@ from cygrad.functions.parts import *
 from cygrad.functions.sums import *
 from cygrad.functions.writes import *
 from cygrad.ops.binary import *
+from cygrad.ops.special import *
 
 __all__ = [n for n, v in globals().items() if n[0] != "_" and callable(v)]
