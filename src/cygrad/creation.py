@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -354,7 +355,26 @@ def arange(
         raise RuntimeError(f"arange: step {step} does not lead from {start} to {end}")
     if dtype is None:
         dtype = FLOAT32 if any([isinstance(v, float) for v in (start, end, step)]) else np.int64
-    return Tensor(kernels.pooled(np.arange(start, end, step).astype, dtype), requires_grad)
+    values = range_of_integers(start, end, step, dtype)
+    if values is None:
+        try:
+            values = np.arange(start, end, step)
+        except (ValueError, MemoryError) as error:
+            raise RuntimeError(f"arange: from {start} to {end} in steps of {step} ({error})") from None
+    return Tensor(kernels.pooled(values.astype, dtype), requires_grad)
+
+
+def range_of_integers(start: Any, end: Any, step: Any, dtype: Any) -> Array | None:
+    """The values of a range of an integer dtype that floats describe: they are cut first, as in PyTorch; the number of
+    values is that of the floats, unless the dtype is int64. None for other ranges."""
+    if np.dtype(dtype).kind not in "iu" or not any([isinstance(v, float) for v in (start, end, step)]):
+        return None
+    first, last, difference = (int(v) for v in (start, end, step))
+    if np.dtype(dtype) == np.int64:
+        if difference == 0:
+            raise ValueError(f"arange: step {step} is 0 as an integer")
+        start, end, step = first, last, difference
+    return first + difference * np.arange(max(math.ceil((end - start) / step), 0))
 
 
 def number(value: Any) -> Any:
@@ -375,9 +395,20 @@ def linspace(
         requires_grad: whether the tensor requires a gradient.
     """
     check_place("linspace", place)
-    return Tensor(
-        kernels.pooled(np.linspace(number(start), number(end), steps).astype, dtype or FLOAT32), requires_grad
-    )
+    kind = np.dtype(dtype or FLOAT32)
+    return Tensor(kernels.pooled(spaced("linspace", number(start), number(end), steps, kind).astype, kind), requires_grad)
+
+
+def spaced(name: str, start: Any, end: Any, steps: int, dtype: np.dtype[Any]) -> Array:
+    """Evenly spaced numbers. For integers both ends are cut first, and each half counts from its own end, as in
+    PyTorch."""
+    if steps < 0:
+        raise RuntimeError(f"{name}: the number of steps must not be negative, got {steps}")
+    if dtype.kind not in "iu":
+        return np.linspace(start, end, steps)
+    first, last, place = int(start), int(end), np.arange(steps)
+    step = (last - first) / max(steps - 1, 1)
+    return np.where(place < steps // 2 + (steps == 1), first + step * place, last - step * (steps - 1 - place))
 
 
 def logspace(
@@ -401,8 +432,9 @@ def logspace(
         requires_grad: whether the tensor requires a gradient.
     """
     check_place("logspace", place)
-    values = np.logspace(number(start), number(end), steps, base=base)
-    return Tensor(kernels.pooled(values.astype, dtype or FLOAT32), requires_grad)
+    kind = np.dtype(dtype or FLOAT32)
+    exponents = spaced("logspace", number(start), number(end), steps, kind)
+    return Tensor(kernels.pooled(np.power(float(base), exponents).astype, kind), requires_grad)
 
 
 def eye(
@@ -417,6 +449,8 @@ def eye(
         requires_grad: whether the tensor requires a gradient.
     """
     check_place("eye", place)
+    if n < 0 or (m is not None and m < 0):
+        raise RuntimeError(f"eye: sizes must not be negative, got {n} and {m}")
     return Tensor(kernels.pooled(np.eye, n, m, 0, dtype or FLOAT32), requires_grad)
 
 

@@ -694,35 +694,35 @@ class Tensor(TensorMethods):
         """Convert the tensor to the dtype of `other`."""
         return self.to(other.dtype)
 
-    def float(self) -> Tensor:
+    def float(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to float32."""
         return self.to(np.float32)
 
-    def double(self) -> Tensor:
+    def double(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to float64."""
         return self.to(np.float64)
 
-    def short(self) -> Tensor:
+    def short(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to int16."""
         return self.to(np.int16)
 
-    def byte(self) -> Tensor:
+    def byte(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to uint8."""
         return self.to(np.uint8)
 
-    def char(self) -> Tensor:
+    def char(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to int8."""
         return self.to(np.int8)
 
-    def long(self) -> Tensor:
+    def long(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to int64."""
         return self.to(np.int64)
 
-    def int(self) -> Tensor:
+    def int(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to int32."""
         return self.to(np.int32)
 
-    def bool(self) -> Tensor:
+    def bool(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to bool: whether each element is not zero."""
         return self.to(np.bool_)
 

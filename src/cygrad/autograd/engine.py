@@ -204,7 +204,7 @@ class Node:
         """Output `number`, at its position in the graph, for a definition; `array` are its elements as they were
         saved."""
         check_node(self)
-        value = wrap(array)
+        value = wrap(np.asarray(array))  # NumPy saves a scalar for a result without dimensions
         attach(value, self, number)
         return value
 

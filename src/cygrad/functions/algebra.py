@@ -191,6 +191,9 @@ def cov(
         raise RuntimeError(f"cov: input must have at most 2 dimensions, got shape {input.shape}")
     x = input.reshape(1, -1) if input.ndim < 2 else input
     x = x if x.is_floating_point() else x.float()
+    for name, weights in (("fweights", fweights), ("aweights", aweights)):
+        if weights is not None and (weights.ndim > 1 or weights.numel() != x.shape[1]):
+            raise RuntimeError(f"cov: {name} must be a vector of {x.shape[1]} elements, got shape {weights.shape}")
     w: Any = fweights
     if aweights is not None:
         w = aweights if w is None else w * aweights
@@ -205,7 +208,7 @@ def cov(
         weighted = centered * w
         norm = total - (correction * (w * aweights).sum() / total if aweights is not None else correction)
     result = weighted @ centered.T / (norm.clamp(min=0) if hasattr(norm, "clamp") else max(norm, 0))
-    return result.squeeze() if input.ndim < 2 else result
+    return result.reshape(()) if len(x) == 1 else result
 
 
 @requires_tensor

@@ -32,6 +32,8 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
         atol: the absolute tolerance.
         equal_nan: whether two NaNs are close.
     """
+    if not (rtol >= 0 and atol >= 0):
+        raise RuntimeError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
     return engine.wrap(recording.produced(np.isclose, input.array, other.array, rtol, atol, equal_nan))
 
 

@@ -163,12 +163,16 @@ def searchsorted(
     if sorter is not None:
         if sorter.shape != sorted_sequence.shape:
             raise RuntimeError(f"searchsorted: sorter must have shape {edges.shape}, got {sorter.shape}")
+        if sorter.numel() and not 0 <= sorter.array.min() <= sorter.array.max() < edges.shape[-1]:
+            raise RuntimeError(f"searchsorted: sorter must hold indices below {edges.shape[-1]}")
         edges = np.take_along_axis(edges, sorter.array, -1)
     where: Any = "right" if right or side == "right" else "left"
 
     def search(edges: Array, x: Array) -> Array:
         found: Array
-        if edges.ndim == 1:
+        if not edges.size:
+            found = np.zeros(x.shape)
+        elif edges.ndim == 1:
             found = np.searchsorted(edges, x, where)
         else:
             lines = [

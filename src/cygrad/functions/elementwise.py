@@ -15,7 +15,7 @@ from cygrad.ops.definition import constant
 
 __all__ = [
     "addcdiv", "addcmul", "clamp_max", "clamp_min", "deg2rad", "float_power", "frexp", "isneginf", "isposinf", "isreal",
-    "ldexp", "logit", "mvlgamma", "polygamma", "positive", "rad2deg", "rsub", "sgn", "signbit", "sinc",
+    "ldexp", "logit", "mvlgamma", "polygamma", "positive", "rad2deg", "real", "rsub", "sgn", "signbit", "sinc",
 ]  # fmt: skip
 
 
@@ -132,6 +132,12 @@ def positive(input: Tensor) -> Tensor:
     """Return the tensor itself."""
     if input.dtype.kind == "b":
         raise RuntimeError("positive: booleans have no sign")
+    return input
+
+
+@requires_tensor
+def real(input: Tensor) -> Tensor:
+    """Return the tensor itself, since there are no complex numbers."""
     return input
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from cygrad._typing import Tensor
+from cygrad.autograd import Value
 from cygrad.autograd.calls import requires_tensor
 from cygrad.ops import index as index_ops
+from cygrad.ops.arithmetic import where
 from cygrad.ops.axes import axis_and_size, checked_axis
+from cygrad.ops.definition import constant
 
 __all__ = ["gather", "index_select", "narrow", "scatter", "scatter_add", "select", "take_along_dim", "unbind"]
 
@@ -44,7 +47,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 @requires_tensor
-def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float) -> Tensor:
+def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float, *, reduce: str | None = None) -> Tensor:
     """Return a copy of input with elements replaced: y[index[i, j], j] = src[i, j] for dim 0, and so on.
 
     Where an index occurs twice, either value may be the result.
@@ -54,8 +57,22 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float) -> Tens
         dim: the dimension that `index` refers to.
         index: integers, with as many dimensions as input.
         src: the new values, a tensor at least as large as index, or one number.
+        reduce: "add" or "multiply", to combine them with the elements; None (default) replaces.
     """
+    if reduce is not None:
+        return combined(input, dim, index, src, reduce)
     return index_ops.scatter(input, index, src, dim=dim)
+
+
+def combined(input: Tensor, dim: int, index: Tensor, src: Tensor | float, how: str) -> Tensor:
+    """As ``scatter``, added to the elements or multiplied with them."""
+    from cygrad.functions.writes import scatter_reduce
+
+    kinds = {"add": "sum", "multiply": "prod"}
+    if how not in kinds:
+        raise RuntimeError(f"scatter: reduce must be add or multiply, got {how!r}")
+    values = src if isinstance(src, Value) else constant(np.full(index.shape, src, input.dtype))
+    return scatter_reduce(input, dim, index, values, kinds[how])
 
 
 @requires_tensor
@@ -81,14 +98,17 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         dim: the dimension; None flattens both tensors first.
     """
     if dim is None:
-        return index_ops.gather(input.flatten(), indices.flatten(), dim=0)
+        return take_along_dim(input.flatten(), indices.flatten(), 0)
     axis = checked_axis("take_along_dim", dim, input.ndim)
     others = np.broadcast_shapes(
         tuple([1 if i == axis else n for i, n in enumerate(input.shape)]),
         tuple([1 if i == axis else n for i, n in enumerate(indices.shape)]),
     )
     shapes = [(*others[:axis], x.shape[axis], *others[axis + 1 :]) for x in (input, indices)]
-    return index_ops.gather(input.expand(shapes[0]), indices.expand(shapes[1]), dim=axis)
+    places, size = indices.expand(shapes[1]), shapes[0][axis]
+    if (places.array < 0).any():
+        places = where(places < 0, places + size, places)
+    return index_ops.gather(input.expand(shapes[0]), places, dim=axis)
 
 
 @requires_tensor

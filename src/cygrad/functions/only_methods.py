@@ -180,7 +180,8 @@ def sum_to_size(input: Tensor, *size: Size) -> Tensor:
         fits = False
     if not fits:
         raise RuntimeError(f"sum_to_size: size {target} does not broadcast to shape {input.shape}")
-    return fitted(input, (tuple(target), input.dtype))
+    x = input.long() if input.dtype.kind == "b" else input
+    return fitted(x, (tuple(target), x.dtype))
 
 
 @checked

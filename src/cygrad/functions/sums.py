@@ -194,6 +194,7 @@ def _quantile(
         raise RuntimeError(f"{name}: input must hold floats, got {input.dtype}")
     if not input.numel():
         raise RuntimeError(f"{name}: input must not be empty")
+    sloped = isinstance(q, engine.Value) and q.requires_grad and interpolation == "linear"
     levels = q.array if isinstance(q, engine.Value) else np.asarray(q, input.dtype)
     if levels.ndim > 1 or levels.dtype != input.dtype:
         raise RuntimeError(f"{name}: q must be a number or a vector of {input.dtype}, got {levels.dtype}{levels.shape}")
@@ -214,7 +215,10 @@ def _quantile(
     if interpolation in ("linear", "midpoint"):
         above = gather(x, -1, constant(np.ceil(rank).astype(np.int64)))
         share = rank - low if interpolation == "linear" else np.where(rank > low, 0.5, 0)
-        below = arithmetic.lerp(below, above, constant(share.astype(x.dtype)))
+        weight = constant(share.astype(x.dtype))
+        if sloped:  # the rank grows by n − 1 for each unit of q
+            weight = weight + (q.reshape(-1) - constant(levels.reshape(-1))) * constant((n - 1).astype(x.dtype))
+        below = arithmetic.lerp(below, above, weight)
     if keepdim:
         size = [1] * input.ndim if dim is None else [1 if i == axis else m for i, m in enumerate(input.shape)]
         result = below.movedim(-1, 0).reshape([levels.size, *size])
@@ -255,6 +259,10 @@ def diff(
     if not input.ndim:
         raise RuntimeError("diff: input must have at least one dimension")
     axis = checked_axis("diff", dim, input.ndim)
+    if n < 0:
+        raise RuntimeError(f"diff: n must not be negative, got {n}")
+    if n == 0:
+        return shape.clone(input)
     parts = [p for p in (prepend, input, append) if p is not None]
     x = shape.cat(parts, axis) if len(parts) > 1 else input
     for _ in range(n):
@@ -305,7 +313,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
         edge_order: 1, or 2 for parabolas at the edges.
     """
     axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
-    steps = list(spacing) if isinstance(spacing, (tuple, list)) else [spacing] * len(axes)
+    steps = list(spacing) if isinstance(spacing, (tuple, list)) else [1 if spacing is None else spacing] * len(axes)
     return tuple([_slopes(input, d, s, edge_order) for d, s in zip(axes, steps)])
 
 

@@ -73,6 +73,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     key, _ = _key("index_fill", input, dim, index)
     if getattr(value, "ndim", False):
         raise RuntimeError("index_fill: value must be one number")
+    key = (*key[:-1], np.unique(key[-1]))  # a value that is a tensor counts once for each slice
     return index_ops.index_put(_lines(input)[0], value, key=key).reshape(input.shape)
 
 
@@ -171,6 +172,8 @@ def scatter_reduce(
     key = tuple([i if d == axis else g for d, g in enumerate(grid)])
     hits = np.zeros(line.shape, np.int64)
     np.add.at(hits, key, 1)
+    if input.dtype.kind == "b" and reduce in ("sum", "prod"):
+        reduce = "amax" if reduce == "sum" else "amin"
     return _reduced(reduce, line, part, key, hits, include_self).reshape(input.shape)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
+from cygrad.ops.broadcast import as_float
 from cygrad.ops.definition import constant, self_adjoint
 
 # The ops that nn.functional exports as they are. It has functions for the others, with `inplace` and other options.
@@ -23,13 +26,18 @@ def relu(ctx: Node, input: Array) -> Array:
     """Return the rectified linear unit: y = max(x, 0).
 
     Args:
-        input: a tensor of floats.
+        input: a tensor of floats or integers.
     """
     mask = None
     if input.nbytes >= MASKED_BYTES and ctx.needs[0]:
         y, mask = kernels.relu_masked(input)
     else:
-        y = kernels.relu(input)
+        try:
+            y = kernels.relu(input)
+        except TypeError:
+            if input.dtype.kind not in "iu":
+                raise
+            y = np.maximum(input, 0)
     ctx.save(y, mask)  # y in any case: a write to it raises whatever its size
     return y
 
@@ -189,9 +197,12 @@ def sigmoid(ctx: Node, input: Array) -> Array:
     """Return the logistic function: y = σ(x) = 1/(1 + e⁻ˣ).
 
     Args:
-        input: a tensor of floats.
+        input: a tensor; integers and booleans are converted to float32.
     """
-    y = kernels.sigmoid(input)
+    try:
+        y = kernels.sigmoid(input)
+    except TypeError:  # integers
+        y = kernels.sigmoid(as_float(input))
     ctx.save(y)
     return y
 
@@ -215,9 +226,12 @@ def tanh(ctx: Node, input: Array) -> Array:
     """Return the hyperbolic tangent: y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ).
 
     Args:
-        input: a tensor of floats.
+        input: a tensor; integers and booleans are converted to float32.
     """
-    y = kernels.tanh(input)
+    try:
+        y = kernels.tanh(input)
+    except TypeError:  # integers
+        y = kernels.tanh(as_float(input))
     ctx.save(y)
     return y
 

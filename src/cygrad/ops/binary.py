@@ -26,7 +26,7 @@ OPERANDS = "a tensor or a number"
 class TensorFunctions:
     """What slopes call on tensors; on arrays they call NumPy."""
 
-    where, log, exp, exp2 = arithmetic.where, pointwise.log, pointwise.exp, pointwise.exp2
+    where, log, exp, exp2, sign = arithmetic.where, pointwise.log, pointwise.exp, pointwise.exp2, pointwise.sign
 
 
 def binary(name: str, doc: str, function: Any, slopes: tuple[Slope, Slope]) -> Op:
@@ -99,7 +99,7 @@ copysign = binary(
     "copysign",
     "Return input with the sign of other.",
     np.copysign,
-    (lambda f, x, z, y: f.where(x == 0, x * 0, y / x), lambda f, x, z, y: x * 0),
+    (lambda f, x, z, y: f.sign(x) * f.sign(y), lambda f, x, z, y: x * 0),
 )
 
 

@@ -64,6 +64,11 @@ def as_array(x: Any, dtype: Any = None) -> Array:
         return np.asarray(x, dtype)
 
 
+def as_float(x: Array) -> Array:
+    """x itself if it holds floats, else x in float32."""
+    return x if x.dtype.kind == "f" else x.astype(FLOAT32)
+
+
 def is_real(x: Array) -> bool:
     """Whether the kernels take x: float32 or float64."""
     return x.dtype.char in "fd"

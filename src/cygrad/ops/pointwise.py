@@ -15,7 +15,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, Op, op
-from cygrad.ops.broadcast import FLOAT32
+from cygrad.ops.broadcast import as_float
 from cygrad.ops.definition import self_adjoint
 
 __all__ = [
@@ -63,11 +63,6 @@ def documentation(summary: str, input: str) -> str:
     return f"{summary}\n\nArgs:\n    input: {input}\n"
 
 
-def as_float(x: Array) -> Array:
-    """x itself if it holds floats, else x in float32."""
-    return x if x.dtype.kind == "f" else x.astype(FLOAT32)
-
-
 def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Slope) -> Op:
     """An op on one tensor of floats, from a NumPy function and its derivative. What the derivative calls _ is not
     saved, and may be changed in place."""
@@ -104,7 +99,31 @@ rsqrt = unary(
     lambda x: 1 / np.sqrt(x),
     lambda f, _, y: -0.5 * y * y * y,
 )
-square = unary("square", "Return the square: y = x².", np.square, lambda f, x, _: 2 * x)
+
+@op
+def square(ctx: Node, input: Array) -> Array:
+    """Return the square: y = x².
+
+    Args:
+        input: a tensor; booleans are converted to int64.
+    """
+    x = input.astype(np.int64) if input.dtype.kind == "b" else input
+    ctx.save(x)
+    return np.square(x)
+
+
+@square.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = 2·dy·x"""
+    return np.asarray(dy * (2 * ctx.saved[0]), dy.dtype)
+
+
+@square.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = 2·dy·x"""
+    return dy * (2 * ctx.input(0, ctx.saved[0]))
+
+
 reciprocal = unary("reciprocal", "Return the reciprocal: y = 1/x.", np.reciprocal, lambda f, _, y: -y * y)
 exp2 = unary("exp2", "Return the power of two: y = 2ˣ.", np.exp2, lambda f, _, y: y * math.log(2))
 expm1 = unary("expm1", "Return the exponential minus 1, accurate near 0: y = eˣ − 1.", np.expm1, lambda f, _, y: y + 1)
@@ -195,7 +214,7 @@ abs.definition(self_adjoint(abs))
 
 def sign_of(x: Array) -> Array:
     """−1, 0 or 1, and 0 for NaN, in the dtype of x."""
-    return np.subtract(x > 0, x < 0, dtype=x.dtype)
+    return x.copy() if x.dtype.kind == "b" else np.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
 def piecewise_constant(name: str, formula: str, function: Callable[[Array], Array], keeps_integers: bool = True) -> Op:

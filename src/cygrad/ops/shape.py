@@ -383,7 +383,12 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
 
 @op
 def repeat_interleave(
-    ctx: Node, input: Array, *, repeats: Tensor | Sequence[int] | int, dim: int | None = None
+    ctx: Node,
+    input: Array,
+    *,
+    repeats: Tensor | Sequence[int] | int,
+    dim: int | None = None,
+    output_size: int | None = None,
 ) -> Array:
     """Repeat each element.
 
@@ -391,6 +396,7 @@ def repeat_interleave(
         input: a tensor.
         repeats: the number of repetitions, for all elements or for each along dim.
         dim: the dimension; by default the tensor is flattened first.
+        output_size: the size of the result along dim, which is checked.
     """
     counts = getattr(repeats, "array", repeats)
     x = input.reshape(-1) if dim is None else input
@@ -398,6 +404,8 @@ def repeat_interleave(
     counts = np.broadcast_to(np.asarray(counts, np.int64), (x.shape[axis],))
     if np.any(counts < 0):
         raise RuntimeError("repeat_interleave: repeats must not be negative")
+    if output_size not in (None, counts.sum()):
+        raise RuntimeError(f"repeat_interleave: output_size is {output_size}, but there are {counts.sum()} repetitions")
     ctx.save(input.shape, x.shape, axis, counts)
     return np.repeat(x, counts, axis)
 
@@ -434,6 +442,8 @@ def unfold(ctx: Node, input: Array, *, dimension: int, size: int, step: int) -> 
     if not 0 <= size <= n or step < 1:
         raise RuntimeError(f"unfold: size {size} and step {step} do not fit dim {dimension} of size {n}")
     ctx.save(input.shape, axis, np.arange(0, n - size + 1, step)[:, None] + np.arange(size))
+    if not input.ndim:
+        return input.reshape(1)[:size]
     x = np.atleast_1d(input)
     windows = (n - size) // step + 1
     sizes = (*x.shape[:axis], windows, *x.shape[axis + 1 :], size)
@@ -446,7 +456,8 @@ def _(ctx: Node, dy: Array) -> Array:
     """dx = the sum of what each element was copied to"""
     shape, axis, positions = ctx.saved
     dx = np.zeros(shape or (1,), dy.dtype)
-    add_at(dx, (slice(None),) * axis + (positions,), np.moveaxis(dy, -1, axis + 1))
+    windows = np.moveaxis(dy, -1, axis + 1) if shape else dy.reshape(1, -1)
+    add_at(dx, (slice(None),) * axis + (positions,), windows)
     return dx.reshape(shape)
 
 
@@ -454,7 +465,7 @@ def _(ctx: Node, dy: Array) -> Array:
 def _(ctx: Node, dy: Tensor) -> Tensor:
     """dx = the sum of what each element was copied to"""
     shape, axis, positions = ctx.saved
-    line = dy.movedim(-1, axis + 1).flatten(axis, axis + 1)
+    line = dy.movedim(-1, axis + 1).flatten(axis, axis + 1) if shape else dy
     zeros = constant(np.zeros(shape or (1,), dy.dtype))
     return zeros.index_add(axis, constant(positions.reshape(-1)), line).reshape(shape)
 
