@@ -396,7 +396,8 @@ def linspace(
     """
     check_place("linspace", place)
     kind = np.dtype(dtype or FLOAT32)
-    return Tensor(kernels.pooled(spaced("linspace", number(start), number(end), steps, kind).astype, kind), requires_grad)
+    values = spaced("linspace", number(start), number(end), steps, kind)
+    return Tensor(kernels.pooled(values.astype, kind), requires_grad)
 
 
 def spaced(name: str, start: Any, end: Any, steps: int, dtype: np.dtype[Any]) -> Array:

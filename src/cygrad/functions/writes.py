@@ -10,7 +10,6 @@ import numpy as np
 
 from cygrad._typing import Tensor
 from cygrad.autograd.calls import requires_tensor
-from cygrad.functions.indexing import gather
 from cygrad.ops import arithmetic, reduce, shape
 from cygrad.ops import index as index_ops
 from cygrad.ops.axes import axis_and_size, checked_axis
@@ -117,7 +116,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     if index.dtype != np.int64:
         raise RuntimeError(f"take: index must be int64, got {index.dtype}")
     flat = input.reshape(-1)
-    return gather(flat, 0, _flat_index("take", flat, index).reshape(-1)).reshape(index.shape)
+    return index_ops.gather(flat, _flat_index("take", flat, index).reshape(-1), dim=0).reshape(index.shape)
 
 
 def _flat_index(name: str, flat: Tensor, index: Tensor) -> Tensor:
