@@ -214,3 +214,23 @@ def test_gumbel_softmax_samples_categories():
     (hard[:, 0].sum()).backward()
     assert np.abs(logits.grad.numpy()).max() > 0
     np.testing.assert_allclose(F.gumbel_softmax(logits, tau=0.5).sum(1).detach().numpy(), 1, rtol=1e-5)
+
+
+INTEGERS = {
+    "relu": lambda lib, x, w: lib.nn.functional.relu(x), "sigmoid": lambda lib, x, w: lib.sigmoid(x),
+    "tanh": lambda lib, x, w: lib.tanh(x), "square": lambda lib, x, w: x.square(), "sign": lambda lib, x, w: x.sign(),
+    "linear": lambda lib, x, w: lib.nn.functional.linear(x, w, w[:, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "bool"])
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integers_as_in_pytorch(name, dtype):
+    if dtype == "bool" and name in ("relu", "linear"):
+        with pytest.raises((TypeError, RuntimeError)):
+            INTEGERS[name](cg, cg.ones(2, 3).bool(), cg.ones(4, 3).bool())
+        return
+    x, w = np.array([[-2, 0, 3], [1, 2, -1]]).astype(dtype), np.arange(12).reshape(4, 3).astype(dtype)
+    got, want = (INTEGERS[name](lib, lib.from_numpy(x), lib.from_numpy(w)) for lib in (cg, torch))
+    assert got.numpy().dtype == want.numpy().dtype
+    np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-6)

@@ -55,7 +55,7 @@ def row(name, reference, kernel=None, function=None, **options):
         name, call, elementwise,
         reference=rounded,
         kernels=(kernel, with_slope if hasattr(kernels, with_slope) else f"{kernel}_backward"),
-        bad=(
+        bad=() if name in ("relu", "sigmoid", "tanh") else (
             Bad(
                 lambda cg: getattr(cg.nn.functional, function)(cg.tensor([1, 2]), **options), TypeError,
                 f"{kernel}: input must be float32 or float64, got int64",
