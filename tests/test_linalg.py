@@ -23,11 +23,22 @@ CASES = {
     "vecdot": "L.vecdot(b, b)", "diagonal": "L.diagonal(a)", "norm": "L.norm(a)", "vector norm": "L.norm(a, 3, dim=1)", "inf": "L.vector_norm(v, float('inf'))",
     "keepdim": "L.vector_norm(a, 1, dim=(0, 1), keepdim=True)", "fro": "L.norm(a, 'fro', dim=(1, 2))", "nuc": "L.norm(m, 'nuc')", "spectral": "L.norm(m, 2)",
     "least": "L.matrix_norm(a, -2)", "columns": "L.matrix_norm(a, 1, keepdim=True)", "rows": "L.matrix_norm(a, float('inf'), dim=(0, 2))",
+    "svd": "L.svd(r, full_matrices=False)[0].abs() @ L.svd(r, False)[2].abs()", "full svd": "L.svd(r)[1]", "old svd": "(lambda u, s, v: u @ T.diag(s * s) @ v.mT)(*T.svd(r))", "tall svd": "L.svd(r.mT, False)[0].abs()",
+    "qr": "L.qr(a)[0] * L.qr(a)[1]", "wide qr": "L.qr(r)[1]", "tall qr": "T.qr(r.mT)[0]", "r alone": "L.qr(r.detach(), mode='r')[1]", "complete qr": "r.mT.detach().qr(False)[0].abs()",
+    "pinv": "L.pinv(r)", "tall pinv": "r.mT.pinverse()", "pinv with bounds": "L.pinv(a, atol=0.5, rtol=0.1)", "hermitian pinv": f"L.pinv({SPD}, hermitian=True)",
+    "lstsq": "L.lstsq(r.mT, r.mT[:, :1])[0]", "lstsq of vectors": "L.lstsq(a, b)[0]", "residuals": "L.lstsq(r.mT, r.mT[:, :1] ** 2, driver='gelsd')[1]",
+    "triangular": "L.solve_triangular(a, a.mT, upper=True)", "unit triangular": "L.solve_triangular(m, m.mT, upper=False, left=False, unitriangular=True)",
+    "cholesky_solve": "T.cholesky_solve(a, T.eye(3, dtype=T.float64) + m.tril() ** 2)", "cholesky_inverse": "(T.eye(3, dtype=T.float64) + m.triu() ** 2).cholesky_inverse(upper=True)",
+    "matrix_exp": "T.matrix_exp(a)", "large matrix_exp": "L.matrix_exp(m * 7)", "cond": "L.cond(m)", "cond 1": "L.cond(a.detach(), 1)", "cross": "L.cross(a, a.mT)", "cross rows": "L.cross(a, a.mT, dim=1)",
+    "vander": "L.vander(b)", "tensorinv": "L.tensorinv(a.reshape(2, 3, 3)[0].reshape(3, 3, 1), ind=1)", "tensorsolve": "L.tensorsolve(m.reshape(3, 1, 3), b[0].reshape(3, 1))",
+    "inverse": "m.inverse()", "methods": f"{SPD}.logdet() + a.det() + a.slogdet()[1] + {SPD}.cholesky().sum()", "upper eigh": "L.eigh(m @ m.mT, UPLO='U')[0]", "cholesky_ex": f"L.cholesky_ex({SPD})[0]",
+    "inv_ex": "L.inv_ex(a)[0]", "info": "L.cholesky_ex(a - 9 * T.eye(3, dtype=T.float64))[1] * 0 + L.solve_ex(a, b)[1]",
     "least column": "L.norm(m, -1)", "rank": "L.matrix_rank(a)", "rank of a part": "L.matrix_rank(m[:, :1] @ m[:1])",
 }  # fmt: skip
-ONCE = {"svdvals", "nuc", "spectral", "least", "norm", "vector norm", "fro"}
+ONCE = {"norm", "vector norm", "fro"}
 
 
+@pytest.mark.filterwarnings("ignore:torch.*deprecated")
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_gradients_are_pytorchs(name):
     results = []
@@ -56,7 +67,10 @@ def test_values_and_gradients_are_pytorchs(name):
     ("call", "kind", "message"),
     [
         (lambda L: L.inv(cg.zeros(2, 2)), "LinAlgError", "solve: singular matrix"), (lambda L: L.cholesky(-cg.eye(2)), "LinAlgError", "cholesky: matrix is not positive definite"),
-        (lambda L: L.det(cg.zeros(2, 3)), "RuntimeError", "must be square"), (lambda L: L.inv(cg.ones(3)), "RuntimeError", r"expected matrices of floats, got float32 of shape \(3,\)"),
+        (lambda L: L.det(cg.zeros(2, 3)), "RuntimeError", "must be square"), (lambda L: cg.matrix_exp(cg.zeros(2, 3)), "RuntimeError", "matrix_exp: matrices must be square"),
+        (lambda L: L.qr(cg.zeros(3, 2, requires_grad=True), "r"), "NotImplementedError", "mode 'r' of shape"), (lambda L: L.qr(cg.eye(2), "raw"), "RuntimeError", "qr: mode must be"),
+        (lambda L: L.cross(cg.ones(2), cg.ones(2)), "RuntimeError", "dim -1 must have size 3"), (lambda L: L.lstsq(cg.ones(2, 2), cg.ones(3)), "RuntimeError", "lstsq: shapes"),
+        (lambda L: L.eigh(cg.eye(2), "x"), "RuntimeError", "UPLO must be L or U, got 'x'"), (lambda L: L.inv(cg.ones(3)), "RuntimeError", r"expected matrices of floats, got float32 of shape \(3,\)"),
         (lambda L: L.svdvals(cg.arange(4).reshape(2, 2)), "RuntimeError", "matrices of floats, got int64"), (lambda L: L.multi_dot([cg.ones(2)]), "RuntimeError", "at least two"),
         (lambda L: L.matrix_norm(cg.ones(2, 2), 3), "ValueError", "ord must be fro"),
     ],

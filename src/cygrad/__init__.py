@@ -63,7 +63,6 @@ else:
     NAMES = {
         **dict.fromkeys(["autocast", "GradScaler"], "cygrad.amp"),
         "compile": "cygrad.compiler",
-        **dict.fromkeys(["cholesky", "det", "logdet", "matrix_power", "slogdet"], "cygrad.linalg"),
         **dict.fromkeys(["BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor"], "cygrad.legacy"),
         **dict.fromkeys(["IntTensor", "LongTensor", "ShortTensor"], "cygrad.legacy"),
     }

@@ -73,6 +73,7 @@ apply_ map_ fill_diagonal_ new unfold is_set_to squeeze_ unsqueeze_ transpose_ s
 bernoulli_ exponential_ geometric_ log_normal_ cauchy_ random_ ndimension nelement storage_offset share_memory_
 pin_memory is_shared is_pinned is_conj is_neg is_inference is_complex is_signed is_same_size sum_to_size
 get_device resolve_conj resolve_neg conj
+cholesky cholesky_inverse cholesky_solve det inverse logdet matrix_exp matrix_power pinverse qr slogdet svd
 """
 
 # Functions that are methods in two forms: ``add``, and ``add_``, which writes the result into the tensor

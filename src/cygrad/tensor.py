@@ -538,6 +538,8 @@ class Tensor(TensorMethods):
             raise RuntimeError(f"mT: the tensor must have at least 2 dimensions, got shape {self.shape}")
         return functions.transpose(self, -2, -1)
 
+    H, mH = T, mT
+
     def contiguous(self) -> Tensor:
         """Return the tensor itself if its elements are in C order, else a copy that has them in C order."""
         return self if self.array.flags.c_contiguous else shape_ops.clone(self)
