@@ -236,6 +236,22 @@ def test_every_optimizer(optimizer):
     assert "0 calls" in repr(step.programs()[0]), "a step of built-in parts needs no Python"
 
 
+RULES = {  # optimizers whose rules are Python, which a program calls
+    "ASGD": lambda p: cg.optim.ASGD(p, 0.01, t0=3), "Adadelta": lambda p: cg.optim.Adadelta(p, 0.01),
+    "Adafactor": lambda p: cg.optim.Adafactor(p, 0.01), "Adamax": lambda p: cg.optim.Adamax(p, 0.01),
+    "NAdam": lambda p: cg.optim.NAdam(p, 0.01), "RAdam": lambda p: cg.optim.RAdam(p, 0.01),
+    "Rprop": lambda p: cg.optim.Rprop(p, 0.01),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("optimizer", RULES)
+def test_every_optimizer_written_in_python(optimizer, monkeypatch):
+    monkeypatch.setitem(OPTIMIZERS, optimizer, RULES[optimizer])
+    step = assert_same_training(optimizer=optimizer)
+    assert "1 calls" in repr(step.programs()[0])
+
+
 @pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_every_scheduler(scheduler, inside):
