@@ -290,3 +290,20 @@ def test_every_definition_is_recorded(row):
                     own[...] = changing(first, number)
                 results[-1].append(bits([g.array for g in step()]))
         assert results[0] == results[1], f"{row.name}: {sample}"
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "silu", "softplus", "exp"])
+def test_derivatives_up_to_the_fifth(name):
+    """Of a rule that is an op of its own, as those of tanh and sigmoid are, each derivative is that of the last."""
+    torch = pytest.importorskip("torch")
+    columns = []
+    for lib in (cg, torch):
+        x = lib.linspace(-2.0, 2.0, 9, dtype=lib.float64).requires_grad_()
+        y = getattr(lib.nn.functional, name, None) or getattr(lib, name)
+        y = y(x)
+        orders = []
+        for _ in range(5):
+            (y,) = lib.autograd.grad(y.sum(), x, create_graph=True)
+            orders.append(y.detach().numpy())
+        columns.append(orders)
+    np.testing.assert_allclose(*columns, rtol=1e-9, atol=1e-9)

@@ -214,11 +214,41 @@ def _(ctx: Node, dy: Array) -> Array:
     return kernels.sigmoid_backward(dy, y)
 
 
+def scaled(x: Array, factor: float) -> Array:
+    return kernels.mul(x, kernels.number(factor, x.dtype))
+
+
+@op
+def sigmoid_rule(ctx: Node, input: Array, output: Array) -> Array:
+    """dx = dy·y·(1 − y), as one op"""
+    ctx.save(input, output)
+    return kernels.sigmoid_backward(input, output)
+
+
+@sigmoid_rule.gradient
+def _(ctx: Node, ddx: Array) -> tuple[Array | None, Array | None]:
+    """d(dy) = ddx·y·(1 − y), d(y) = ddx·dy·(1 − 2y)"""
+    dy, y = ctx.saved
+    d_output = None
+    if ctx.needs[1]:
+        d_output = kernels.mul(kernels.mul(ddx, dy), kernels.sub(kernels.number(1.0, y.dtype), scaled(y, 2.0)))
+    return kernels.sigmoid_backward(ddx, y) if ctx.needs[0] else None, d_output
+
+
+@sigmoid_rule.definition
+def _(ctx: Node, ddx: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """d(dy) = ddx·y·(1 − y), d(y) = ddx·dy·(1 − 2y)"""
+    dy, y = ctx.input(0, ctx.saved[0]), ctx.input(1, ctx.saved[1])
+    return (
+        sigmoid_rule(ddx, y) if ctx.needs[0] else None,
+        ddx * dy * (1 - 2 * y) if ctx.needs[1] else None,
+    )
+
+
 @sigmoid.definition
 def _(ctx: Node, dy: Tensor) -> Tensor:
     """dx = dy·y·(1 − y)"""
-    y = ctx.output(*ctx.saved)
-    return dy * y * (1 - y)
+    return sigmoid_rule(dy, ctx.output(*ctx.saved))
 
 
 @op
@@ -243,11 +273,34 @@ def _(ctx: Node, dy: Array) -> Array:
     return kernels.tanh_backward(dy, y)
 
 
+@op
+def tanh_rule(ctx: Node, input: Array, output: Array) -> Array:
+    """dx = dy·(1 − y²), as one op"""
+    ctx.save(input, output)
+    return kernels.tanh_backward(input, output)
+
+
+@tanh_rule.gradient
+def _(ctx: Node, ddx: Array) -> tuple[Array | None, Array | None]:
+    """d(dy) = ddx·(1 − y²), d(y) = −2·ddx·dy·y"""
+    dy, y = ctx.saved
+    return (
+        kernels.tanh_backward(ddx, y) if ctx.needs[0] else None,
+        scaled(kernels.mul(kernels.mul(ddx, dy), y), -2.0) if ctx.needs[1] else None,
+    )
+
+
+@tanh_rule.definition
+def _(ctx: Node, ddx: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """d(dy) = ddx·(1 − y²), d(y) = −2·ddx·dy·y"""
+    dy, y = ctx.input(0, ctx.saved[0]), ctx.input(1, ctx.saved[1])
+    return tanh_rule(ddx, y) if ctx.needs[0] else None, ddx * dy * y * -2 if ctx.needs[1] else None
+
+
 @tanh.definition
 def _(ctx: Node, dy: Tensor) -> Tensor:
     """dx = dy·(1 − y²)"""
-    y = ctx.output(*ctx.saved)
-    return dy * (1 - y * y)
+    return tanh_rule(dy, ctx.output(*ctx.saved))
 
 
 @op
