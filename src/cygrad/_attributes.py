@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["ShapeError", "cached_property", "not_initialized", "set_by_init"]
+__all__ = ["RangeError", "ShapeError", "cached_property", "not_initialized", "set_by_init"]
 
 T = TypeVar("T")
 
 
 class ShapeError(RuntimeError, ValueError):
     """Shapes that do not fit: RuntimeError in PyTorch, ValueError in NumPy."""
+
+
+class RangeError(IndexError, RuntimeError):
+    """An index out of range: IndexError in NumPy, RuntimeError in PyTorch's gather and scatter."""
 
 
 class cached_property(Generic[T]):

@@ -13,6 +13,7 @@ from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, DType, Nested, Size
 from cygrad.autograd import recording
 from cygrad.autograd.arrays import plain
+from cygrad.autograd.calls import given, out_dtype
 from cygrad.device import Place, check_device, check_place
 from cygrad.tensor import Tensor
 
@@ -244,6 +245,7 @@ def full(
     *,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor:
     """Create a tensor with the same value in each element.
@@ -253,16 +255,17 @@ def full(
         fill_value: the value.
         dtype: the dtype, by default that of the value; a Python float gives float32.
         requires_grad: whether the tensor requires a gradient.
+        out: a tensor to write to and return.
         place: device="cpu", and what has no effect on it.
     """
     check_place("full", place)
     value: Any = getattr(fill_value, "array", fill_value)
     value = plain("full", value) if isinstance(value, np.ndarray) else value
     if dtype is None:
-        dtype = FLOAT32 if isinstance(value, float) and not has_dtype(value) else np.asarray(value).dtype
-    if isinstance(value, np.ndarray):
-        return Tensor(plain("full", recording.produced(np.full, size, value, dtype)), requires_grad)
-    return Tensor(plain("full", kernels.pooled(np.full, size, value, dtype)), requires_grad)
+        default = FLOAT32 if isinstance(value, float) and not has_dtype(value) else np.asarray(value).dtype
+        dtype = out_dtype("full", None, out, default)
+    create: Any = recording.produced if isinstance(value, np.ndarray) else kernels.pooled
+    return given("full", Tensor(plain("full", create(np.full, size, value, dtype)), requires_grad), out)
 
 
 @checked
@@ -332,6 +335,7 @@ def arange(
     *,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor:
     """Return start, start + step, … below end: ``arange(end)`` or ``arange(start, end, step)``.
@@ -342,6 +346,7 @@ def arange(
         step: the difference between neighbors; may be negative.
         dtype: the dtype, by default int64, or float32 if one of the three is a float.
         requires_grad: whether the tensor requires a gradient.
+        out: a tensor to write to and return.
 
     Raises:
         RuntimeError: step is 0 or points away from end.
@@ -354,14 +359,15 @@ def arange(
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: step {step} does not lead from {start} to {end}")
     if dtype is None:
-        dtype = FLOAT32 if any([isinstance(v, float) for v in (start, end, step)]) else np.int64
+        floats = any([isinstance(v, float) for v in (start, end, step)])
+        dtype = out_dtype("arange", None, out, FLOAT32 if floats else np.int64)
     values = range_of_integers(start, end, step, dtype)
     if values is None:
         try:
             values = np.arange(start, end, step)
         except (ValueError, MemoryError) as error:
             raise RuntimeError(f"arange: from {start} to {end} in steps of {step} ({error})") from None
-    return Tensor(kernels.pooled(values.astype, dtype), requires_grad)
+    return given("arange", Tensor(kernels.pooled(values.astype, dtype), requires_grad), out)
 
 
 def range_of_integers(start: Any, end: Any, step: Any, dtype: Any) -> Array | None:
@@ -383,7 +389,14 @@ def number(value: Any) -> Any:
 
 
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+    **place: Unpack[Place],
 ) -> Tensor:
     """Return evenly spaced values from start to end, both included.
 
@@ -393,11 +406,12 @@ def linspace(
         steps: the number of values.
         dtype: the dtype, by default float32.
         requires_grad: whether the tensor requires a gradient.
+        out: a tensor to write to and return.
     """
     check_place("linspace", place)
-    kind = np.dtype(dtype or FLOAT32)
+    kind = np.dtype(out_dtype("linspace", dtype, out, FLOAT32))
     values = spaced("linspace", number(start), number(end), steps, kind)
-    return Tensor(kernels.pooled(values.astype, kind), requires_grad)
+    return given("linspace", Tensor(kernels.pooled(values.astype, kind), requires_grad), out)
 
 
 def spaced(name: str, start: Any, end: Any, steps: int, dtype: np.dtype[Any]) -> Array:
@@ -420,6 +434,7 @@ def logspace(
     *,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor:
     """Return base to the power of evenly spaced exponents, both ends included.
@@ -431,15 +446,23 @@ def logspace(
         base: the base of the power.
         dtype: the dtype, by default float32.
         requires_grad: whether the tensor requires a gradient.
+        out: a tensor to write to and return.
     """
     check_place("logspace", place)
-    kind = np.dtype(dtype or FLOAT32)
+    kind = np.dtype(out_dtype("logspace", dtype, out, FLOAT32))
     exponents = spaced("logspace", number(start), number(end), steps, kind)
-    return Tensor(kernels.pooled(np.power(float(base), exponents).astype, kind), requires_grad)
+    powers = np.power(float(base), exponents)
+    return given("logspace", Tensor(kernels.pooled(powers.astype, kind), requires_grad), out)
 
 
 def eye(
-    n: int, m: int | None = None, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+    **place: Unpack[Place],
 ) -> Tensor:
     """Create a matrix with ones on its diagonal and zeros elsewhere.
 
@@ -448,11 +471,13 @@ def eye(
         m: the number of columns, by default n.
         dtype: the dtype, by default float32.
         requires_grad: whether the tensor requires a gradient.
+        out: a tensor to write to and return.
     """
     check_place("eye", place)
     if n < 0 or (m is not None and m < 0):
         raise RuntimeError(f"eye: sizes must not be negative, got {n} and {m}")
-    return Tensor(kernels.pooled(np.eye, n, m, 0, dtype or FLOAT32), requires_grad)
+    kind = out_dtype("eye", dtype, out, FLOAT32)
+    return given("eye", Tensor(kernels.pooled(np.eye, n, m, 0, kind), requires_grad), out)
 
 
 def is_tensor(obj: object) -> bool:

@@ -68,11 +68,11 @@ nonzero argwhere unique unique_consecutive bincount histc histogram
 cdist corrcoef cov cross dist inner kron trace vdot ger
 diag_embed diagflat dsplit fliplr flipud hsplit moveaxis ravel rot90 split_with_sizes swapdims tensor_split vsplit
 aminmax cummax cummin diff kthvalue logcumsumexp median mode msort nanmean nanmedian nanquantile nansum quantile
-diagonal_scatter select_scatter slice_scatter take as_strided
+diagonal_scatter select_scatter slice_scatter take as_strided as_strided_
 apply_ map_ fill_diagonal_ new unfold is_set_to squeeze_ unsqueeze_ transpose_ swapaxes_ swapdims_ t_ resize_ resize_as_
 bernoulli_ exponential_ geometric_ log_normal_ cauchy_ random_ ndimension nelement storage_offset share_memory_
 pin_memory is_shared is_pinned is_conj is_neg is_inference is_complex is_signed is_same_size sum_to_size
-get_device resolve_conj resolve_neg conj
+get_device resolve_conj resolve_neg conj angle fmax fmin
 cholesky cholesky_inverse cholesky_solve det inverse logdet matrix_exp matrix_power pinverse qr slogdet svd
 """
 
@@ -87,7 +87,7 @@ absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh negative fix
 not_equal less less_equal greater greater_equal gcd lcm bitwise_left_shift bitwise_right_shift
 copysign heaviside hypot nextafter xlogy addcdiv addcmul clamp_max clamp_min deg2rad float_power ldexp logit rad2deg sgn
 sinc digamma erfc erfinv i0 igamma igammac lgamma mvlgamma polygamma addbmm addmm addmv addr baddbmm renorm
-index_add index_copy index_fill index_put index_reduce masked_scatter put scatter_reduce
+conj_physical index_add index_copy index_fill index_put index_reduce masked_scatter put scatter_reduce
 """
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from cygrad._arguments import checked, shape_argument
 from cygrad._typing import Array, DType, Size
 from cygrad.autograd import recording
+from cygrad.autograd.calls import given, out_dtype
 from cygrad.device import Place, check_place
 from cygrad.generator import (
     Generator,
@@ -90,6 +91,7 @@ def rand(
     generator: Generator | None = None,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor:
     """Draw samples from the uniform distribution on [0, 1).
@@ -100,6 +102,7 @@ def rand(
         generator: where the numbers come from; the default generator if None.
         dtype: float32 (the default) or float64.
         requires_grad: whether the result requires a gradient.
+        out: a tensor to write to and return.
         place: device="cpu", and what has no effect on it.
 
     >>> cg.rand(2, 3).shape
@@ -107,6 +110,9 @@ def rand(
     """
     check_place("rand", place)
     shape = shape if size is None else (size,)
+    if out is not None:
+        dtype = out_dtype("rand", dtype, out, None)
+        return given("rand", Tensor(uniform_array(shape_argument(shape), dtype, generator)), out)
     return Tensor(uniform_array(shape_argument(shape), dtype, generator), requires_grad)
 
 
@@ -116,6 +122,7 @@ def randn(
     generator: Generator | None = None,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor:
     """Draw samples from the standard normal distribution, N(0, 1).
@@ -126,10 +133,14 @@ def randn(
         generator: where the numbers come from; the default generator if None.
         dtype: float32 (the default) or float64.
         requires_grad: whether the result requires a gradient.
+        out: a tensor to write to and return.
         place: device="cpu", and what has no effect on it.
     """
     check_place("randn", place)
     shape = shape if size is None else (size,)
+    if out is not None:
+        dtype = out_dtype("randn", dtype, out, None)
+        return given("randn", Tensor(normal_array(shape_argument(shape), dtype, generator)), out)
     return Tensor(normal_array(shape_argument(shape), dtype, generator), requires_grad)
 
 
@@ -186,6 +197,7 @@ def randint(
     generator: Generator | None = None,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor: ...
 @overload
@@ -197,6 +209,7 @@ def randint(
     generator: Generator | None = None,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor: ...
 def randint(
@@ -207,6 +220,7 @@ def randint(
     generator: Generator | None = None,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor:
     """Draw integers uniformly from low, …, high − 1: ``randint(high, size)`` or ``randint(low, high, size)``.
@@ -218,6 +232,7 @@ def randint(
         generator: where the numbers come from; the default generator if None.
         dtype: the dtype, int64 by default.
         requires_grad: whether the result, of floats, requires a gradient.
+        out: a tensor to write to and return.
         place: device="cpu", and what has no effect on it.
 
     Raises:
@@ -232,8 +247,9 @@ def randint(
     low, high = operator.index(low), operator.index(high)
     if not low < high:
         raise RuntimeError(f"randint: low must be below high, got {low} and {high}")
-    draws = recording.produced(integers_array, low, high, tuple(size or ()), dtype or np.int64, generator)
-    return Tensor(draws, requires_grad)
+    kind = out_dtype("randint", dtype, out, np.int64)
+    draws = recording.produced(integers_array, low, high, tuple(size or ()), kind, generator)
+    return given("randint", Tensor(draws, requires_grad), out)
 
 
 def integers_array(low: int, high: int, shape: tuple[int, ...], dtype: DType, generator: Generator | None) -> Array:
@@ -248,6 +264,7 @@ def randperm(
     generator: Generator | None = None,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor:
     """Return 0, …, n − 1 in random order.
@@ -257,12 +274,14 @@ def randperm(
         generator: where the numbers come from; the default generator if None.
         dtype: int64 by default.
         requires_grad: whether the result, of floats, requires a gradient.
+        out: a tensor to write to and return.
         place: device="cpu", and what has no effect on it.
     """
     check_place("randperm", place)
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
-    return Tensor(recording.produced(permutation_array, n, dtype or np.int64, generator), requires_grad)
+    kind = out_dtype("randperm", dtype, out, np.int64)
+    return given("randperm", Tensor(recording.produced(permutation_array, n, kind, generator), requires_grad), out)
 
 
 def permutation_array(n: int, dtype: DType, generator: Generator | None) -> Array:
@@ -270,12 +289,16 @@ def permutation_array(n: int, dtype: DType, generator: Generator | None) -> Arra
 
 
 @checked
-def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Generator | None = None, out: Tensor | None = None
+) -> Tensor:
     """Draw 1 with the probability that `input` gives, else 0.
 
     Args:
         input: probabilities, in [0, 1].
+        p: one probability, in place of input's elements.
         generator: where the numbers come from; the default generator if None.
+        out: a tensor to write to and return.
 
     Returns:
         A tensor of input's shape and dtype.
@@ -283,7 +306,8 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     Raises:
         RuntimeError: a probability lies outside [0, 1].
     """
-    return Tensor(recording.produced(bernoulli_array, input.array, generator))
+    chance = input.array if p is None else np.full(input.shape, p, input.dtype)
+    return given("bernoulli", Tensor(recording.produced(bernoulli_array, chance, generator)), out)
 
 
 def bernoulli_array(p: Array, generator: Generator | None) -> Array:
@@ -300,6 +324,7 @@ def normal(
     generator: Generator | None = None,
     dtype: DType = None,
     requires_grad: bool = False,
+    out: Tensor | None = None,
     **place: Unpack[Place],
 ) -> Tensor:
     """Draw samples from N(mean, std²).
@@ -311,6 +336,7 @@ def normal(
         generator: where the numbers come from; the default generator if None.
         dtype: float32 (the default) or float64; that of mean or std if these are tensors.
         requires_grad: whether the result requires a gradient.
+        out: a tensor to write to and return.
         place: device="cpu", and what has no effect on it.
 
     Raises:
@@ -319,7 +345,9 @@ def normal(
     check_place("normal", place)
     center, spread = (getattr(v, "array", v) for v in (mean, std))
     shape = np.broadcast_shapes(np.shape(center), np.shape(spread)) if size is None else tuple(size)
-    return Tensor(recording.produced(scaled_normal_array, center, spread, shape, dtype, generator), requires_grad)
+    kind = out_dtype("normal", dtype, out, None)
+    draws = recording.produced(scaled_normal_array, center, spread, shape, kind, generator)
+    return given("normal", Tensor(draws, requires_grad), out)
 
 
 def scaled_normal_array(
@@ -333,7 +361,12 @@ def scaled_normal_array(
 
 @checked
 def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Draw column indices with probabilities proportional to the weights in each row of `input`.
 
@@ -344,6 +377,7 @@ def multinomial(
         num_samples: how many indices to draw for each row.
         replacement: whether an index can be drawn twice.
         generator: where the numbers come from; the default generator if None.
+        out: a tensor to write to and return.
 
     Returns:
         An int64 tensor of shape (num_samples) or (rows, num_samples).
@@ -351,7 +385,12 @@ def multinomial(
     Raises:
         RuntimeError: the weights are invalid, or there are too few positive ones to draw without replacement.
     """
-    return Tensor(recording.produced(multinomial_array, input.array, num_samples, replacement, generator))
+    if not input.is_floating_point():
+        raise RuntimeError(f"multinomial: the weights must be floats, got {input.dtype}")
+    if out is not None and out.dtype != np.int64:
+        raise RuntimeError(f"multinomial: out must be int64, got {out.dtype}")
+    draws = recording.produced(multinomial_array, input.array, num_samples, replacement, generator)
+    return given("multinomial", Tensor(draws), out)
 
 
 def multinomial_array(weights: Array, num_samples: int, replacement: bool, generator: Generator | None) -> Array:

@@ -563,10 +563,10 @@ class Tensor(TensorMethods):
     def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Self:
         """Fill the tensor with samples from U[a, b), and return it.
 
-        Raises ValueError if a > b, or b − a overflows, and RuntimeError for a leaf that requires a gradient.
+        Raises RuntimeError if a > b or for a leaf that requires a gradient, and ValueError if b − a overflows.
         """
         if not a <= b:
-            raise ValueError(f"uniform_: a must not be above b, got a={a} and b={b}")
+            raise RuntimeError(f"uniform_: a must not be above b, got a={a} and b={b}")
         if self.is_floating_point() and not max(b - a, abs(a), abs(b)) <= np.finfo(self.dtype).max:
             raise ValueError(f"uniform_: the range from {a} to {b} overflows {self.dtype}")
         return index_ops.overwrite("uniform_", self, a + (b - a) * uniform_array(self.shape, self.dtype, generator))
@@ -574,10 +574,10 @@ class Tensor(TensorMethods):
     def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Self:
         """Fill the tensor with samples from N(mean, std²), and return it.
 
-        Raises ValueError if std < 0, and RuntimeError for a leaf that requires a gradient.
+        Raises RuntimeError if std < 0, or for a leaf that requires a gradient.
         """
         if not std >= 0:
-            raise ValueError(f"normal_: std must not be negative, got {std}")
+            raise RuntimeError(f"normal_: std must not be negative, got {std}")
         return index_ops.overwrite("normal_", self, mean + std * normal_array(self.shape, self.dtype, generator))
 
     def new_tensor(

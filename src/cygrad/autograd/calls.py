@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from cygrad._arguments import explain
 from cygrad.autograd import engine
 
-__all__ = ["function", "requires_tensor"]
+__all__ = ["function", "given", "out_dtype", "requires_tensor"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,6 +45,18 @@ def requires_tensor(of: F) -> F:
         return taking_names(*args, **kwargs)
 
     return cast(F, call)
+
+
+def given(op: str, result: Any, out: Any) -> Any:
+    """The result, written to `out` where that is given."""
+    return result if out is None else engine.write_out(op, result, out)
+
+
+def out_dtype(op: str, dtype: Any, out: Any, default: Any) -> Any:
+    """The dtype that is asked for, that of `out`, or a default."""
+    if out is not None and not isinstance(out, engine.Value):
+        raise TypeError(f"{op}: out must be a Tensor, got {type(out).__name__}")
+    return dtype or (default if out is None else out.array.dtype)
 
 
 def parameters(of: Callable[..., Any]) -> tuple[str, ...]:

@@ -183,6 +183,7 @@ class Node:
         """Input `number`, at its position in the graph, for a definition; `array` are its elements as they were saved,
         converted from `dtype` where that is given and another."""
         check_node(self)
+        array = arrays.as_array(array)
         edge, converted = self.edges[number], dtype is not None and dtype != array.dtype
         if edge is None:
             return wrap(array)
@@ -204,7 +205,7 @@ class Node:
         """Output `number`, at its position in the graph, for a definition; `array` are its elements as they were
         saved."""
         check_node(self)
-        value = wrap(np.asarray(array))  # NumPy saves a scalar for a result without dimensions
+        value = wrap(arrays.as_array(array))
         attach(value, self, number)
         return value
 

@@ -26,6 +26,9 @@ __all__ = [
 
 def _plus(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
     """beta·input + alpha·product; where beta is 0, whatever input holds."""
+    if not product.is_floating_point():  # factors become integers, or booleans, too
+        number: Any = bool if product.dtype.kind == "b" else int
+        beta, alpha = number(beta), number(alpha)
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
         return scaled + arithmetic.where(constant(np.array(True)), 0, input)
@@ -191,9 +194,9 @@ def cov(
         raise RuntimeError(f"cov: input must have at most 2 dimensions, got shape {input.shape}")
     x = input.reshape(1, -1) if input.ndim < 2 else input
     x = x if x.is_floating_point() else x.float()
-    for name, weights in (("fweights", fweights), ("aweights", aweights)):
-        if weights is not None and (weights.ndim > 1 or weights.numel() != x.shape[1]):
-            raise RuntimeError(f"cov: {name} must be a vector of {x.shape[1]} elements, got shape {weights.shape}")
+    for name, weights, kinds in (("fweights", fweights, "iu"), ("aweights", aweights, "f")):
+        if weights is not None:
+            _check_weights(name, weights, kinds, x.shape[1])
     w: Any = fweights
     if aweights is not None:
         w = aweights if w is None else w * aweights
@@ -208,7 +211,15 @@ def cov(
         weighted = centered * w
         norm = total - (correction * (w * aweights).sum() / total if aweights is not None else correction)
     result = weighted @ centered.T / (norm.clamp(min=0) if hasattr(norm, "clamp") else max(norm, 0))
-    return result.reshape(()) if len(x) == 1 else result
+    return result.squeeze()
+
+
+def _check_weights(name: str, weights: Tensor, kinds: str, count: int) -> None:
+    if weights.ndim > 1 or weights.numel() != count or weights.dtype.kind not in kinds:
+        what = "integers" if "i" in kinds else "floats"
+        raise RuntimeError(f"cov: {name} must be a vector of {count} {what}, got {weights.dtype}{weights.shape}")
+    if (weights.array < 0).any():
+        raise RuntimeError(f"cov: {name} must not be negative")
 
 
 @requires_tensor

@@ -10,12 +10,13 @@ import numpy as np
 from cygrad._typing import Operand, Tensor
 from cygrad.autograd import Value, engine, recording
 from cygrad.autograd.calls import function, requires_tensor
-from cygrad.ops import arithmetic, compare, pointwise, special
+from cygrad.ops import arithmetic, compare, index, pointwise, shape, special
 from cygrad.ops.definition import constant
 
 __all__ = [
-    "addcdiv", "addcmul", "clamp_max", "clamp_min", "deg2rad", "float_power", "frexp", "isneginf", "isposinf", "isreal",
-    "ldexp", "logit", "mvlgamma", "polygamma", "positive", "rad2deg", "real", "rsub", "sgn", "signbit", "sinc",
+    "addcdiv", "addcmul", "angle", "clamp_max", "clamp_min", "conj_physical", "deg2rad", "fill", "float_power", "fmax",
+    "fmin", "frexp", "isneginf", "isposinf", "isreal", "ldexp", "logit", "mvlgamma", "polygamma", "positive", "rad2deg",
+    "real", "rsub", "sgn", "signbit", "sinc",
 ]  # fmt: skip
 
 
@@ -32,6 +33,39 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
         raise RuntimeError("addcdiv: integers can't be divided, use div with a rounding_mode")
     return input + (tensor1 if value == 1 else tensor1 * value) / tensor2
+
+
+@requires_tensor
+def fmax(input: Tensor, other: Tensor) -> Tensor:
+    """Return the larger of two elements, the other one where one is NaN; the first of equal ones has the gradient."""
+    return arithmetic.where((input >= other) | compare.isnan(other), input, other)
+
+
+@requires_tensor
+def fmin(input: Tensor, other: Tensor) -> Tensor:
+    """Return the smaller of two elements, the other one where one is NaN; the first of equal ones has the gradient."""
+    return arithmetic.where((input <= other) | compare.isnan(other), input, other)
+
+
+@requires_tensor
+def fill(input: Tensor, value: Operand) -> Tensor:
+    """Return a tensor of input's shape and dtype with the same value in each element."""
+    if getattr(value, "ndim", 0):
+        raise RuntimeError("fill: value must be one number")
+    return index.masked_fill(input, engine.wrap(np.ones(input.shape, bool)), value)
+
+
+@requires_tensor
+def conj_physical(input: Tensor) -> Tensor:
+    """Return a copy, since there are no complex numbers."""
+    return shape.clone(input)
+
+
+@requires_tensor
+def angle(input: Tensor) -> Tensor:
+    """Return the argument of a real number: π where it is negative, else 0; NaN for NaN."""
+    x = input if input.is_floating_point() else input.float()
+    return arithmetic.where(compare.isnan(x), x, arithmetic.where(x < 0, math.pi, x * 0)).detach() + x * 0
 
 
 @requires_tensor

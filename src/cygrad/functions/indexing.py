@@ -121,8 +121,14 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
         start: the first index; a negative one counts from the end.
         length: the number of slices.
     """
+    if not input.ndim:
+        raise RuntimeError("narrow: a tensor without dimensions can't be narrowed")
+    if isinstance(start, Value) and (start.array.ndim or start.array.dtype.kind not in "iu"):
+        raise RuntimeError(f"narrow: start must be an integer, got a tensor of {start.array.dtype}")
     axis, size = axis_and_size("narrow", dim, input.shape)
     first = start + size if start < 0 else start
+    if not 0 <= first <= size:
+        raise IndexError(f"narrow: start {start} is out of range for dim {dim} of size {size}")
     if not 0 <= first <= first + length <= size:
         raise RuntimeError(f"narrow: {length} slices from index {start} exceed dim {dim} of size {size}")
     return index_ops.getitem(input, key=(slice(None),) * axis + (slice(first, first + length),))

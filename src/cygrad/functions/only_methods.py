@@ -13,12 +13,13 @@ from cygrad._typing import Array, Size, Tensor
 from cygrad.autograd import engine
 from cygrad.functions.shapes import t, transpose
 from cygrad.generator import Generator, normal_array, uniform_array
-from cygrad.ops import shape
+from cygrad.ops import shape, view
 from cygrad.ops.definition import fitted
 from cygrad.ops.index import overwrite
 
 __all__ = [
-    "apply_", "bernoulli_", "cauchy_", "conj", "exponential_", "fill_diagonal_", "geometric_", "get_device",
+    "apply_", "as_strided_", "bernoulli_", "cauchy_", "conj", "exponential_", "fill_diagonal_", "geometric_",
+    "get_device",
     "is_complex", "is_conj", "is_inference", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared",
     "is_signed", "log_normal_", "map_", "ndimension", "nelement", "new", "pin_memory", "random_",
     "resize_", "resize_as_", "resolve_conj", "resolve_neg", "share_memory_", "squeeze_", "storage_offset",
@@ -56,6 +57,11 @@ def unsqueeze_(input: Tensor, dim: int) -> Tensor:
 def transpose_(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Exchange two dimensions, in place."""
     return _seen_as(input, transpose(input, dim0, dim1))
+
+
+def as_strided_(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    """Become a view of the memory that the tensor lies in; see :func:`cygrad.as_strided`."""
+    return _seen_as(input, view.as_strided(input, size=size, stride=stride, storage_offset=storage_offset))
 
 
 swapaxes_ = transpose_
@@ -142,6 +148,8 @@ def log_normal_(input: Any, mean: float = 1, std: float = 2, *, generator: Gener
 
 def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Generator | None = None) -> Tensor:
     """Fill with samples of the Cauchy distribution."""
+    if not sigma > 0:
+        raise RuntimeError(f"cauchy_: sigma must be positive, got {sigma}")
     return _write("cauchy_", input, median + sigma * np.tan(np.pi * (_drawn(input, generator) - 0.5)))
 
 
@@ -180,8 +188,8 @@ def sum_to_size(input: Tensor, *size: Size) -> Tensor:
         fits = False
     if not fits:
         raise RuntimeError(f"sum_to_size: size {target} does not broadcast to shape {input.shape}")
-    x = input.long() if input.dtype.kind == "b" else input
-    return fitted(x, (tuple(target), x.dtype))
+    y = input.long() if input.dtype.kind == "b" and (not target or target != input.shape) else input
+    return fitted(y, (tuple(target), y.dtype))
 
 
 @checked

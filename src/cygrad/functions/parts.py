@@ -168,6 +168,8 @@ def _split_along(name: str, input: Tensor, parts: Any, dim: int, least: int) -> 
     if input.ndim < least:
         raise RuntimeError(f"{name}: input must have at least {least} dimensions, got shape {input.shape}")
     sections = getattr(parts, "array", parts)
+    if isinstance(sections, str):
+        raise TypeError(f"{name}: expected a number of parts or indices, got {parts!r}")
     if np.ndim(sections) == 0 and (sections < 1 or input.shape[dim] % int(sections)):
         raise RuntimeError(f"{name}: dim {dim} of size {input.shape[dim]} has no {parts} equal parts")
     return tensor_split(input, parts, dim)

@@ -39,6 +39,8 @@ def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DTy
 @requires_tensor
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return (smallest, largest) of all elements or along a dimension."""
+    if dim is None and 0 in input.shape:
+        raise RuntimeError(f"aminmax: cannot reduce an input of shape {input.shape}, which has no elements")
     if dim is None and keepdim and input.ndim:
         low = reduce.amin(input, dim=(), keepdim=True)
         return low, reduce.amax(input, dim=(), keepdim=True)
@@ -312,7 +314,14 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
         dim: the dimension or dimensions, all by default.
         edge_order: 1, or 2 for parabolas at the edges.
     """
-    axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    named = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    axes = [checked_axis("gradient", d, input.ndim) for d in named]
+    if edge_order not in (1, 2):
+        raise RuntimeError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
+    if len(set(axes)) < len(axes):
+        raise RuntimeError(f"gradient: a dim appears twice in {named}")
+    if isinstance(spacing, (tuple, list)) and len(spacing) != len(axes):
+        raise RuntimeError(f"gradient: {len(spacing)} spacings do not fit {len(axes)} dims")
     steps = list(spacing) if isinstance(spacing, (tuple, list)) else [1 if spacing is None else spacing] * len(axes)
     return tuple([_slopes(input, d, s, edge_order) for d, s in zip(axes, steps)])
 
@@ -324,7 +333,8 @@ def _places(step: Any, n: int, x: Tensor) -> Any:
     size = step.array.shape if isinstance(step, engine.Value) else ()
     if size not in ((), (n,)):
         raise RuntimeError(f"gradient: spacing must have size {n}, as the dimension has, got shape {size}")
-    return step if size else constant((np.arange(n) * float(cast(Any, step))).astype(x.dtype))
+    dtype = x.dtype if x.is_floating_point() else np.float32
+    return step if size else constant((np.arange(n) * float(cast(Any, step))).astype(dtype))
 
 
 def _slopes(x: Tensor, dim: int, step: Any, edge_order: int) -> Tensor:

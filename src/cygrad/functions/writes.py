@@ -159,6 +159,8 @@ def scatter_reduce(
     """
     if reduce not in REDUCTIONS:
         raise RuntimeError(f"scatter_reduce: reduce must be one of {', '.join(REDUCTIONS)}, got {reduce!r}")
+    if index.numel() and len({input.ndim or 1, index.ndim or 1, src.ndim or 1}) > 1:
+        raise RuntimeError("scatter_reduce: input, index and src must have as many dimensions")
     if src.dtype != input.dtype:
         raise RuntimeError(f"scatter_reduce: src must be {input.dtype}, as input is, got {src.dtype}")
     if not index.numel():

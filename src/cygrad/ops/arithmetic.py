@@ -350,10 +350,10 @@ def pow(ctx: Node, input: Any, exponent: Any) -> Array:
         exponent: a tensor or a number; the two shapes are broadcast, the dtypes promoted as in PyTorch.
 
     Raises:
-        RuntimeError: if integers are raised to a negative integer power.
+        RuntimeError: if integers are raised to a negative number.
     """
     x, y = promoted(input, exponent)
-    if x.dtype.kind in "iu" and np.any(y < 0):
+    if x.dtype.kind in "iu" and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("pow: integers can't be raised to negative integer powers")
     if isinstance(exponent, (int, float)) and exponent == 2:
         result = kernels.mul(x, x) if is_real(x) else x * x
@@ -374,6 +374,9 @@ def power(x: Array, y: Array) -> Array:
         if y == 0.5 or y == -0.5:
             root = np.asarray(np.sqrt(x))
             return root if y > 0 else np.reciprocal(root)
+    if x.dtype.kind == "i" and (y < 0).any():  # 1/xⁿ, rounded toward zero
+        power = np.power(x, np.abs(y))
+        return np.where(y < 0, np.where(np.abs(x) == 1, power, 0), power)
     return np.power(x, y)
 
 

@@ -101,6 +101,12 @@ copysign = binary(
     np.copysign,
     (lambda f, x, z, y: f.sign(x) * f.sign(y), lambda f, x, z, y: x * 0),
 )
+nextafter = binary(
+    "nextafter",
+    "Return the next number after input, toward other.",
+    np.nextafter,
+    (lambda f, x, z, y: f.where(x == z, 0.0, 1.0), lambda f, x, z, y: x * 0),
+)
 
 
 def without_gradient(name: str, doc: str, function: Any) -> Op:
@@ -120,7 +126,6 @@ def without_gradient(name: str, doc: str, function: Any) -> Op:
 
 gcd = without_gradient("gcd", "Return the greatest common divisor of integers.", np.gcd)
 lcm = without_gradient("lcm", "Return the least common multiple of integers.", np.lcm)
-nextafter = without_gradient("nextafter", "Return the next number after input, toward other.", np.nextafter)
 heaviside = without_gradient(
     "heaviside",
     "Return 0 where input < 0, 1 where input > 0, and other where it is 0.",

@@ -9,7 +9,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 
-__all__ = ["as_array", "is_real", "promoted", "result_type", "spec", "unbroadcast"]
+__all__ = ["as_array", "as_float", "is_real", "promoted", "result_type", "spec", "unbroadcast"]
 
 Spec = tuple[tuple[int, ...], Any]
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cygrad._attributes import RangeError
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, engine, op, recording
 from cygrad.autograd.arrays import add_at
@@ -162,6 +163,8 @@ def check_index(name: str, index: Any, input: Array, axis: int, exact: bool) -> 
         got = getattr(index, "dtype", type(index).__name__)
         raise TypeError(f"{name}: index must be a tensor of integers, got {got}")
     shape, index = index.shape, np.atleast_1d(index)
+    if exact and not index.size:
+        return index.reshape(index.shape if index.ndim == input.ndim else (0,) * input.ndim).astype(np.int64)
     if exact and (
         index.ndim != input.ndim or any([i != axis and m > n for i, (m, n) in enumerate(zip(index.shape, input.shape))])
     ):
@@ -169,7 +172,8 @@ def check_index(name: str, index: Any, input: Array, axis: int, exact: bool) -> 
     size = input.shape[axis]
     if index.size and (index.min() < 0 or index.max() >= size):
         bad = index[(index < 0) | (index >= size)].flat[0]
-        raise IndexError(f"{name}: index {bad} is out of range for dim {axis} of size {size}")
+        error = RangeError if exact else IndexError
+        raise error(f"{name}: index {bad} is out of range for dim {axis} of size {size}")
     return index.astype(np.int64)
 
 
@@ -243,6 +247,8 @@ def scatter_add(ctx: Node, input: Array, index: Array, src: Array, *, dim: int) 
 def source_part(name: str, src: Array, index: Array, input: Array) -> Array:
     """The part of src that the index refers to."""
     values = np.atleast_1d(src)
+    if not index.size:
+        return np.zeros(index.shape, input.dtype)
     if values.ndim != index.ndim or any([m > n for m, n in zip(index.shape, values.shape)]):
         raise RuntimeError(f"{name}: index of shape {index.shape} does not fit src of shape {src.shape}")
     if src.dtype != input.dtype:

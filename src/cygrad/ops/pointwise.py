@@ -100,6 +100,7 @@ rsqrt = unary(
     lambda f, _, y: -0.5 * y * y * y,
 )
 
+
 @op
 def square(ctx: Node, input: Array) -> Array:
     """Return the square: y = x².
@@ -172,10 +173,10 @@ def neg(ctx: Node, input: Array) -> Array:
         input: a tensor of integers or floats.
 
     Raises:
-        TypeError: for booleans.
+        RuntimeError: for booleans.
     """
     if input.dtype.kind == "b":
-        raise TypeError("neg: booleans can't be negated; use ~ or logical_not")
+        raise RuntimeError("neg: booleans can't be negated; use ~ or logical_not")
     return np.negative(input)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
+from cygrad._attributes import ShapeError
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import checked_axes, checked_axis, kept_shape, made_adjacent, repeated_along
@@ -189,7 +190,7 @@ def extreme(name: str, kernel: str, of_integers: Any, prefix: str = "") -> Op:
         if reduced_size(input.shape, axes) == 0:
             if dim is not None:
                 raise IndexError(f"{name}: cannot reduce over the empty dimension {dim} of shape {input.shape}")
-            raise ValueError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
+            raise ShapeError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
         if is_real(input):
             y = getattr(kernels, kernel)(*made_adjacent(input, axes))
         else:
@@ -396,6 +397,8 @@ def norm(ctx: Node, input: Array, *, p: float | str | None = 2, dim: Dim = None,
         dim: the dimension or dimensions to reduce; all by default.
         keepdim: whether the reduced dimensions stay, with size 1.
     """
+    if p == "nuc":
+        raise RuntimeError('norm: the nuclear norm is linalg.matrix_norm(input, "nuc")')
     order = 2.0 if p in ("fro", None) else float(p)
     if not is_real(input):
         raise RuntimeError(f"norm: input must hold floats, got {input.dtype}")

@@ -209,7 +209,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def checked_tensors(name: str, tensors: Iterable[Any]) -> list[Any]:
-    """Tensors as a list. Raises TypeError if something else is among them."""
+    """Tensors as a list. Raises TypeError if something else is among them, or one tensor is given."""
+    if isinstance(tensors, Value):
+        raise TypeError(f"{name}: expected a sequence of tensors, got one tensor")
     found = list(tensors)
     for t in found:
         if not isinstance(t, Value):
@@ -330,6 +332,8 @@ def roll(ctx: Node, input: Array, *, shifts: int | Sequence[int], dims: Dim = No
         if len(steps) != len(axes):
             raise RuntimeError(f"roll: {len(steps)} shifts for {len(axes)} dims")
     ctx.save(steps, axes)
+    if not steps:
+        raise RuntimeError("roll: at least one shift is required")
     return np.roll(input, steps, axes)
 
 

@@ -16,9 +16,9 @@ from cygrad._special import bessel, error, gamma
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops import arithmetic, pointwise
-from cygrad.ops.broadcast import FLOAT32, promoted, spec, unbroadcast
+from cygrad.ops.broadcast import FLOAT32, as_float, promoted, spec, unbroadcast
 from cygrad.ops.definition import constant, fitted
-from cygrad.ops.pointwise import FLOATS, as_float, documentation
+from cygrad.ops.pointwise import FLOATS, documentation
 
 __all__ = ["digamma", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma"]
 

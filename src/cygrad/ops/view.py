@@ -9,7 +9,7 @@ import numpy as np
 
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, engine, op
-from cygrad.autograd.arrays import add_at, address, positions
+from cygrad.autograd.arrays import add_at, address
 from cygrad.ops.definition import constant
 
 
@@ -78,18 +78,38 @@ def as_strided(
         storage_offset: the position of the first element, by default that of the input.
     """
     memory = input.base if isinstance(input.base, np.ndarray) else input
-    flat = memory.reshape(-1) if memory.flags.c_contiguous else input.reshape(-1)
+    flat = memory.ravel("K")
     start = (address(input) - address(flat)) // input.itemsize if storage_offset is None else storage_offset
     last = start + sum([(n - 1) * s for n, s in zip(size, stride)])
     if len(size) != len(stride) or min([start, *stride]) < 0 or (0 not in size and last >= flat.size):
         raise RuntimeError(f"as_strided: size {tuple(size)} and stride {tuple(stride)} exceed {flat.size} elements")
-    y = np.lib.stride_tricks.as_strided(flat[start:], size, [s * input.itemsize for s in stride])
+    as_strided = np.lib.stride_tricks.as_strided
+    y = as_strided(flat[start:], size, [s * input.itemsize for s in stride])
     if ctx.needs[0]:
-        ctx.save(positions(y, input), input.shape)
+        numbers = np.full(flat.size, -1)  # the position in x of each element of the memory
+        own = (address(input) - address(flat)) // input.itemsize
+        steps = [s // input.itemsize * numbers.itemsize for s in input.strides]
+        as_strided(numbers[own:], input.shape, steps)[...] = np.arange(input.size).reshape(input.shape)
+        places = as_strided(numbers[start:], size, [s * numbers.itemsize for s in stride]).copy()
+        ctx.save(places, input.shape, places >= 0)
     return y
 
 
-as_strided.gradient(view.rule)
-as_strided.definition(view.definition_rule)
+@as_strided.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy at the positions in x, zeros elsewhere"""
+    places, shape, inside = ctx.saved
+    dx = np.zeros(shape, dy.dtype)
+    add_at(dx.reshape(-1), places[inside], dy[inside])
+    return dx
+
+
+@as_strided.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy at the positions in x, zeros elsewhere"""
+    places, shape, inside = ctx.saved
+    zeros = constant(np.zeros(math.prod(shape), dy.dtype))
+    return zeros.scatter_add(0, constant(places[inside]), dy[constant(inside)]).reshape(shape)
+
 
 engine.use_view_ops(view, write_view)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad._attributes import ShapeError
 from cygrad._typing import Array
 from cygrad.autograd import Value, recording
 from cygrad.config import follows_torch
@@ -43,14 +44,14 @@ def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
     check_tensor(name, "input", input)
     check_tensor(name, "target", target)
     if input.shape != target.shape:
-        raise ValueError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
+        raise ShapeError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
 
 
 def weighted(losses: Tensor, weight: Tensor, reduction: str, name: str) -> Tensor:
     """Reduce losses times their weights; the mean is that by weight."""
     check_tensor(name, "weight", weight)
     if weight.shape != losses.shape:
-        raise ValueError(f"{name}: weight has shape {weight.shape}, but input has {losses.shape}")
+        raise ShapeError(f"{name}: weight has shape {weight.shape}, but input has {losses.shape}")
     losses = losses * weight
     return losses.sum() / weight.sum() if reduction == "mean" else reduced(losses, reduction, name)
 
@@ -67,7 +68,7 @@ def broadcast(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]
         return input, target
     if input.numel() != 1 and target.numel() != 1:
         if not follows_torch():
-            raise ValueError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
+            raise ShapeError(f"{name}: input has shape {input.shape}, but target has {target.shape}")
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
             "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
@@ -94,7 +95,7 @@ def check_weight(name: str, option: str, weight: Tensor | None, input: Tensor) -
         return
     sizes = list(zip(weight.shape[::-1], input.shape[::-1]))
     if weight.ndim > input.ndim or any(mine not in (1, wanted) for mine, wanted in sizes):
-        raise ValueError(f"{name}: {option} has shape {weight.shape}, which does not broadcast to {input.shape}")
+        raise ShapeError(f"{name}: {option} has shape {weight.shape}, which does not broadcast to {input.shape}")
 
 
 def mse_loss(
@@ -202,11 +203,11 @@ def huber_loss(
         weight: factor of each loss, of x's shape, default None for 1. The mean is divided by Σ weight.
 
     Raises:
-        ValueError: the shapes differ, or delta is not positive.
+        RuntimeError: the shapes differ, or delta is not positive.
     """
     input, target = broadcast("huber_loss", input, target)
     if delta <= 0:
-        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+        raise RuntimeError(f"huber_loss: delta must be positive, got {delta}")
     if weight is None:
         return ops.huber_loss(input, target, reduction=reduction, parameter=delta)
     return weighted(ops.huber_loss(input, target, reduction="none", parameter=delta), weight, reduction, "huber_loss")

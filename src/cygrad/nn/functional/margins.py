@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cygrad import functions as f
+from cygrad._attributes import ShapeError
 from cygrad.nn.functional.activation import logsigmoid, softplus
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.nn.functional.distances import pairwise_distance
 from cygrad.nn.functional.loss import legacy, reduced
+from cygrad.ops.loss import reduction_number
 
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
@@ -198,6 +200,8 @@ def multi_margin_loss(
         RuntimeError: the shapes do not match.
     """
     checked("multi_margin_loss", input=input, target=target)
+    reduction = legacy("multi_margin_loss", size_average, reduce, reduction)
+    reduction_number("multi_margin_loss", reduction)
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p must be 1 or 2, got {p}")
     classes = input.shape[-1] if input.ndim else 1
@@ -206,7 +210,9 @@ def multi_margin_loss(
             f"multi_margin_loss: target of shape {tuple(target.shape)} does not fit {tuple(input.shape)}"
         )
     if weight is not None and tuple(weight.shape) != (classes,):
-        raise ValueError(f"multi_margin_loss: weight has shape {tuple(weight.shape)}, wanted ({classes},)")
+        raise ShapeError(f"multi_margin_loss: weight has shape {tuple(weight.shape)}, wanted ({classes},)")
+    if target.is_floating_point() or 0 in (input.shape or (1,))[-1:]:
+        raise RuntimeError(f"multi_margin_loss: expected integers and classes, got {target.dtype} and {input.shape}")
     x, t = input.reshape(-1, classes), target.reshape(-1, 1)
     others = t.detach() != type(t.detach())(np.arange(classes))
     terms = above(margin - f.gather(x, 1, t) + x) ** p
@@ -214,7 +220,7 @@ def multi_margin_loss(
         terms = terms * weight[t.reshape(-1)].reshape(-1, 1)
     losses = f.where(others, terms, 0.0).sum(1) / classes
     losses = losses if target.ndim and input.ndim > 1 else losses.reshape(target.shape)
-    return reduced(losses, legacy("multi_margin_loss", size_average, reduce, reduction), "multi_margin_loss")
+    return reduced(losses, reduction, "multi_margin_loss")
 
 
 def multilabel_margin_loss(
@@ -227,6 +233,8 @@ def multilabel_margin_loss(
         RuntimeError: the shapes differ.
     """
     checked("multilabel_margin_loss", input=input, target=target)
+    reduction = legacy("multilabel_margin_loss", size_average, reduce, reduction)
+    reduction_number("multilabel_margin_loss", reduction)
     if input.shape != target.shape or input.ndim > 2:
         raise RuntimeError(
             f"multilabel_margin_loss: target of shape {tuple(target.shape)} does not fit {tuple(input.shape)}"
@@ -243,7 +251,7 @@ def multilabel_margin_loss(
     counted = wrap(listed[:, :, None] & ~member[:, None, :])
     losses = f.where(counted, terms, 0.0).sum((1, 2)) / classes
     losses = losses if input.ndim > 1 else losses.reshape(())
-    return reduced(losses, legacy("multilabel_margin_loss", size_average, reduce, reduction), "multilabel_margin_loss")
+    return reduced(losses, reduction, "multilabel_margin_loss")
 
 
 def multilabel_soft_margin_loss(

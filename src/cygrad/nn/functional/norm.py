@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cygrad._arguments import checked
-from cygrad.autograd import leaves
+from cygrad.autograd import leaves, recording
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.batch_norm import batch_norm_evaluation, batch_norm_training
 from cygrad.ops.layer_norm import layer_norm_rows
@@ -60,10 +62,24 @@ def batch_norm(
         given = [type(value).__name__ for value in (running_mean, running_var, batches)]
         raise TypeError(f"batch_norm: running_mean, running_var and batches must be tensors, got {given}") from error
     if not training:
-        return batch_norm_evaluation(input, weight, bias, mean, var, eps)
+        try:
+            return batch_norm_evaluation(input, weight, bias, mean, var, eps)
+        except ValueError:
+            if input.array.shape != (0,):
+                raise
     if input.array.size == 0:
         return normalized_nothing(input, weight, bias)
-    y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counter)
+    try:
+        y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counter)
+    except ValueError:
+        strided = [a for a in (mean, var) if a is not None and a.flags.writeable and not a.flags.c_contiguous]
+        if not strided:
+            raise
+        dense: list[Any] = [None if a is None else np.array(a, order="C") for a in (mean, var)]
+        y = batch_norm_training(input, weight, bias, dense[0], dense[1], momentum, eps, counter)
+        for target, values in zip((mean, var), dense):
+            if target is not None:
+                recording.overwrite(target, values)
     leaves.note_writes([running_mean, running_var])
     return y
 
