@@ -156,7 +156,7 @@ NO_TRANSLATION = {
     "as_strided", "bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm", "nextafter", "unfold",
     # without a translation so far
     "copysign", "heaviside", "hypot", "logaddexp", "logaddexp2", "xlogy",
-    "digamma", "entr", "erfc", "erfcx", "erfinv", "i0", "i0e", "i1", "i1e", "igamma", "igammac", "lgamma", "log_ndtr", "ndtr", "ndtri", "polygamma", "xlog1py",
+    "digamma", "entr", "erfc", "erfcx", "erfinv", "gamma_sample", "gamma_slope", "i0", "i0e", "i1", "i1e", "igamma", "igammac", "lgamma", "log_ndtr", "ndtr", "ndtri", "polygamma", "xlog1py",
     "zeta",
     # without a counterpart
     "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",

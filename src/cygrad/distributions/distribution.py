@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from cygrad.autograd import no_grad
+from cygrad.autograd import no_grad, recording
+from cygrad.generator import numpy_generator
 from cygrad.tensor import Tensor
 
-__all__ = ["Distribution", "Independent", "as_parameters", "sum_last"]
+__all__ = ["Distribution", "Independent", "as_parameters", "drawn", "sum_last"]
 
 
 class Distribution:
@@ -26,7 +27,12 @@ class Distribution:
     has_rsample: ClassVar[bool] = False
     has_enumerate_support: ClassVar[bool] = False
     parameters: ClassVar[tuple[str, ...]] = ()  # the attributes that `expand` expands
+    support: Any = None  # a constraint: which values samples have
     _validate_args = True
+
+    if TYPE_CHECKING:  # parameters are attributes
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(
         self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
@@ -44,6 +50,23 @@ class Distribution:
         """Raise ValueError unless a condition holds everywhere, if arguments are checked."""
         if self._validate_args and not bool(condition.array.all()):
             raise ValueError(f"{type(self).__name__}: {name} must be {what}")
+
+    def take(self, validate_args: bool | None, **values: Any) -> None:
+        """Store parameters, as tensors of one shape; all but `loc` must be positive."""
+        tensors = dict(zip(values, as_parameters(*values.values())))
+        vars(self).update(tensors)
+        Distribution.__init__(self, next(iter(tensors.values())).shape, (), validate_args)
+        for name, value in tensors.items():
+            self.require(
+                name, value == value if name == "loc" else value > 0, "a number" if name == "loc" else "positive"
+            )
+
+    def checked(self, value: Any) -> Tensor:
+        """A value as a tensor; raise ValueError unless it lies in the support, if arguments are checked."""
+        result = value if isinstance(value, Tensor) else Tensor(np.asarray(value, np.float32))
+        if self._validate_args and self.support is not None:
+            self.require("value", self.support.check(result.detach()), self.support.text)
+        return result
 
     def _extended_shape(self, sample_shape: Sequence[int] = ()) -> tuple[int, ...]:
         return (*sample_shape, *self.batch_shape, *self.event_shape)
@@ -135,6 +158,19 @@ def as_parameters(*values: Any) -> list[Tensor]:
     tensors = [v if isinstance(v, Tensor) else Tensor(np.asarray(v, dtype)) for v in values]
     shape = np.broadcast_shapes(*[tensor.shape for tensor in tensors])
     return [tensor if tensor.shape == shape else tensor.expand(shape) for tensor in tensors]
+
+
+def drawn(method: str, shape: Sequence[int], *parameters: Tensor) -> Tensor:
+    """Samples by a method of NumPy's generator, in the parameters' dtype."""
+    return Tensor(recording.produced(drawn_array, method, tuple(shape), *[p.array for p in parameters]))
+
+
+def drawn_array(method: str, shape: tuple[int, ...], *parameters: Any) -> Any:
+    given = [p.astype(np.float64) for p in parameters]
+    if method == "binomial":
+        given[0] = given[0].astype(np.int64)
+    values = getattr(numpy_generator(None), method)(*given, size=shape)
+    return np.asarray(values, parameters[0].dtype)
 
 
 def sum_last(value: Tensor, dims: int) -> Tensor:

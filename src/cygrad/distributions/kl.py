@@ -6,13 +6,26 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from cygrad.distributions.continuous import Exponential, Laplace, Normal, Uniform
-from cygrad.distributions.discrete import Bernoulli, Categorical
+from cygrad.distributions.continuous import (
+    EULER,
+    Cauchy,
+    Exponential,
+    Gumbel,
+    HalfNormal,
+    Laplace,
+    Normal,
+    Uniform,
+)
+from cygrad.distributions.counts import Binomial, Poisson
+from cygrad.distributions.discrete import Bernoulli, Categorical, Geometric
 from cygrad.distributions.distribution import Distribution, Independent, sum_last
+from cygrad.distributions.gamma import Beta, Dirichlet, Gamma
 from cygrad.distributions.multivariate import MultivariateNormal, solve_lower
+from cygrad.distributions.seldom import Pareto
 from cygrad.distributions.transforms import LogNormal
-from cygrad.functions import where
+from cygrad.functions import log1p, where
 from cygrad.nn.functional import softplus
+from cygrad.ops.special import digamma, lgamma
 from cygrad.tensor import Tensor
 
 __all__ = ["kl_divergence", "register_kl"]
@@ -109,3 +122,66 @@ def _(p: Independent, q: Independent) -> Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError("kl_divergence: the two differ in reinterpreted_batch_ndims")
     return sum_last(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
+
+
+@register_kl(Gamma, Gamma)
+def _(p: Gamma, q: Gamma) -> Tensor:
+    a, b = p.concentration, q.concentration
+    scaled = b * (p.rate / q.rate).log() + lgamma(b) - lgamma(a)
+    return scaled + (a - b) * digamma(a) + (q.rate - p.rate) * (a / p.rate)
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _(p: Dirichlet, q: Dirichlet) -> Tensor:
+    a, b = p.concentration, q.concentration
+    total = a.sum(-1)
+    norm = lgamma(total) - lgamma(b.sum(-1)) - (lgamma(a) - lgamma(b)).sum(-1)
+    return norm + ((a - b) * (digamma(a) - digamma(total).unsqueeze(-1))).sum(-1)
+
+
+@register_kl(Beta, Beta)
+def _(p: Beta, q: Beta) -> Tensor:
+    return kl_divergence(p._dirichlet, q._dirichlet)
+
+
+@register_kl(Poisson, Poisson)
+def _(p: Poisson, q: Poisson) -> Tensor:
+    return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
+
+
+@register_kl(Binomial, Binomial)
+def _(p: Binomial, q: Binomial) -> Tensor:
+    if bool((p.total_count < q.total_count).any()):
+        raise NotImplementedError("kl_divergence: the first Binomial has fewer trials than the second")
+    kl = p.total_count * (p.probs * (p.logits - q.logits) + log1p(-p.probs) - log1p(-q.probs))
+    return where(p.total_count > q.total_count, math.inf, kl)
+
+
+@register_kl(Geometric, Geometric)
+def _(p: Geometric, q: Geometric) -> Tensor:
+    return -p.entropy() - log1p(-q.probs) / p.probs - q.logits
+
+
+@register_kl(HalfNormal, HalfNormal)
+def _(p: HalfNormal, q: HalfNormal) -> Tensor:
+    ratio = (p.scale / q.scale).square()
+    return 0.5 * (ratio - 1 - ratio.log())
+
+
+@register_kl(Cauchy, Cauchy)
+def _(p: Cauchy, q: Cauchy) -> Tensor:
+    distance = (p.scale + q.scale).square() + (p.loc - q.loc).square()
+    return distance.log() - (4 * p.scale * q.scale).log()
+
+
+@register_kl(Gumbel, Gumbel)
+def _(p: Gumbel, q: Gumbel) -> Tensor:
+    ratio, shift = p.scale / q.scale, (q.loc - p.loc) / q.scale
+    return -ratio.log() - shift + ratio * EULER + (shift + lgamma(1 + ratio)).exp() - (1 + EULER)
+
+
+@register_kl(Pareto, Pareto)
+def _(p: Pareto, q: Pareto) -> Tensor:
+    ratio = q.alpha / p.alpha
+    kl = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return where(p.scale < q.scale, math.inf, kl)

@@ -85,7 +85,9 @@ def unary(name: str, doc: str, function: Callable[[Array], Array], slope: Slope)
     return result
 
 
-def binary(name: str, doc: str, function: Callable[[Array, Array], Array], slopes: tuple[Slope | None, Slope]) -> Op:
+def binary(
+    name: str, doc: str, function: Callable[[Array, Array], Array], slopes: tuple[Slope | None, Slope | None]
+) -> Op:
     """An op on two tensors of floats, from a function of float64 and its derivatives slope(f, x, other, y)."""
 
     def forward(ctx: Node, input: Any, other: Any) -> Array:
@@ -242,3 +244,30 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
 
 
 TENSORS.polygamma = polygamma
+gamma_slope = binary(
+    "gamma_slope",
+    "Return dx/da for samples x = other of the gamma distribution with a = input.",
+    gamma.gamma_ratio,
+    (None, None),
+)
+
+
+@op
+def gamma_sample(ctx: Node, input: Array, values: Array) -> Array:
+    """Return the values, samples of the gamma distribution with concentrations `input`, as a function of these."""
+    ctx.save(input, values)
+    return values.copy()
+
+
+@gamma_sample.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array, None]:
+    """da = dy·dx/da"""
+    a, values = ctx.saved
+    return dy * wide(gamma.gamma_ratio)(a, values), None
+
+
+@gamma_sample.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor, None]:
+    """da = dy·dx/da"""
+    a, values = ctx.saved
+    return dy * gamma_slope(ctx.input(0, a), constant(values)), None

@@ -16,6 +16,19 @@ VERSION = "2.13.0+cygrad"  # scripts compare it
 
 DISTRIBUTIONS = {
     "continuous": ["cauchy", "exponential", "gumbel", "half_normal", "laplace", "normal", "uniform"],
+    "counts": ["binomial", "multinomial", "negative_binomial", "poisson"],
+    "gamma": ["beta", "chi2", "dirichlet", "fishersnedecor", "inverse_gamma", "studentT"],
+    "seldom": [
+        "continuous_bernoulli",
+        "half_cauchy",
+        "kumaraswamy",
+        "mixture_same_family",
+        "pareto",
+        "relaxed_bernoulli",
+        "relaxed_categorical",
+        "von_mises",
+        "weibull",
+    ],
     "discrete": ["bernoulli", "categorical", "geometric", "one_hot_categorical"],
     "distribution": ["independent"],
     "multivariate": ["multivariate_normal"],
