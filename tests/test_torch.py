@@ -172,3 +172,25 @@ def test_a_loss_broadcasts_one_element_and_refuses_other_shapes():
             assert p.grad.shape == (3,) and float(p.grad.sum()) > 0
         with pytest.raises(ValueError, match=r"input has shape \(3, 1\), but target has \(3,\)"):
             f(cg.ones(3, 1), cg.ones(3))
+
+
+TYPES = """\
+import torch, numpy as np
+x = torch.ones(2, 3, requires_grad=True)
+print(x.shape, x.size(), x.shape[1:], x[0].size(), torch.Size([1]), x.size(1), x.shape.numel(), isinstance(x.shape, torch.Size))
+print(x.dtype, torch.int64, torch.long, torch.bool, x.dtype is torch.float, isinstance(x.dtype, torch.dtype), x.dtype.is_floating_point)
+print({torch.float32: 1}[x.dtype], x.dtype == np.float32, torch.zeros(2, dtype=x.dtype), x.double().sum(), x * 2)
+print(torch.Tensor(np.arange(3)).dtype, torch.FloatTensor(np.arange(3)), torch.arange(3).to(x.dtype).type(torch.int32))
+print(torch.nn.Linear(2, 1).to(torch.float64).weight.dtype, np.zeros(1, x.dtype).dtype, x.new_zeros(x.shape).shape, list(x.shape))
+"""
+
+
+def test_shapes_and_dtypes_are_those_of_torch_in_scripts(tmp_path):
+    assert output(tmp_path, TYPES).splitlines() == [
+        "torch.Size([2, 3]) torch.Size([2, 3]) torch.Size([3]) torch.Size([3]) torch.Size([1]) 3 6 True",
+        "torch.float32 torch.int64 torch.int64 torch.bool True True True",
+        "1 True tensor([0., 0.]) tensor(6., dtype=torch.float64, grad_fn=<SumBackward0>) tensor([[2., 2., 2.],",
+        "        [2., 2., 2.]], grad_fn=<MulBackward0>)",
+        "torch.float32 tensor([0., 1., 2.]) tensor([0, 1, 2], dtype=torch.int32)",
+        "torch.float64 float32 torch.Size([2, 3]) [2, 3]",
+    ]

@@ -23,8 +23,10 @@ from cygrad.memory_pool import memory_stats as memory_stats
 from cygrad.memory_pool import reset_peak_memory_stats as reset_peak_memory_stats
 from cygrad.memory_pool import set_cache_limit as set_cache_limit
 from cygrad.parallel import parallel_map as parallel_map
+from cygrad.printing import set_printoptions as set_printoptions
 from cygrad.random import *
 from cygrad.serialization import *
+from cygrad.sizes import Size as Size
 from cygrad.tensor import *
 from cygrad.tensor import Tensor as Tensor
 

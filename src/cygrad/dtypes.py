@@ -15,6 +15,65 @@ int64 = long = np.dtype(np.int64)
 uint8 = np.dtype(np.uint8)
 bool = np.dtype(np.bool_)
 
+
+class Kind(type):
+    """NumPy's dtypes are instances of :class:`dtype` too, since they are what ``cg.float32`` and the others are."""
+
+    def __instancecheck__(cls, value: object) -> Any:
+        return type(value) is cls or isinstance(value, np.dtype)
+
+
+class dtype(metaclass=Kind):
+    """A dtype as PyTorch prints it; equal to NumPy's, and with its attributes. As ``torch.dtype``.
+
+    Scripts under ``cygrad.torch`` get it from ``torch.float32`` and ``tensor.dtype``; elsewhere these are NumPy's.
+
+    Args:
+        spec: what ``np.dtype`` takes.
+
+    >>> cg.dtype("float32").is_floating_point, cg.dtype("float32") == np.float32
+    (True, True)
+    """
+
+    __slots__ = ("dtype",)  # by which NumPy recognizes it
+    is_complex = False
+
+    def __new__(cls, spec: Any) -> dtype:
+        plain = np.dtype(spec)
+        self = DTYPES.get(plain)
+        if self is None:
+            self = DTYPES[plain] = object.__new__(cls)
+            self.dtype = plain
+        return self
+
+    @property
+    def is_floating_point(self) -> Any:
+        """Whether it is a dtype of floats."""
+        return self.dtype.kind == "f"
+
+    @property
+    def is_signed(self) -> Any:
+        """Whether it has negative numbers."""
+        return self.dtype.kind in "if"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.dtype, name)
+
+    def __repr__(self) -> str:
+        return f"torch.{self.dtype.name}"
+
+    def __eq__(self, other: object) -> Any:
+        return self is other or self.dtype == other
+
+    def __hash__(self) -> Any:
+        return hash(self.dtype)
+
+    def __reduce__(self) -> Any:
+        return dtype, (self.dtype.name,)
+
+
+DTYPES: dict[np.dtype[Any], dtype] = {}
+
 inf, nan, pi, e = np.inf, np.nan, np.pi, np.e
 newaxis = None
 
@@ -40,6 +99,7 @@ def iinfo(type: Any) -> np.iinfo[Any]:
 __all__ = [
     "bool",
     "double",
+    "dtype",
     "e",
     "finfo",
     "float",

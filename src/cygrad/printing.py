@@ -1,4 +1,4 @@
-"""The printed form of tensors, as PyTorch's."""
+"""The printed form of tensors, as PyTorch's: all elements in one width, in lines of ``linewidth`` characters."""
 
 from __future__ import annotations
 
@@ -7,58 +7,146 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.config import follows_torch
 
-__all__ = ["show"]
+__all__ = ["set_printoptions", "show"]
 
-EDGE_ITEMS, THRESHOLD, WIDTH = 3, 1000, 80
-PLAIN_DTYPES = {"float32", "int64", "bool"}
+PROFILES: dict[str, dict[str, Any]] = {
+    "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
+    "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
+    "full": {"precision": 4, "threshold": float("inf"), "edgeitems": 3, "linewidth": 80},
+}
+OPTIONS: dict[str, Any] = {**PROFILES["default"], "sci_mode": None}
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """Set how tensors are printed. As ``torch.set_printoptions``.
+
+    Args:
+        precision: the decimals of floats, initially 4.
+        threshold: the number of elements from which a tensor is abbreviated, initially more than 1000.
+        edgeitems: the elements at the beginning and end of a dimension that is abbreviated, initially 3.
+        linewidth: characters per line, initially 80.
+        profile: "default", "short" or "full": sets the other options, which then override it.
+        sci_mode: whether floats have an exponent; None, the initial value, decides it from their range.
+
+    Raises:
+        ValueError: there is no such profile, or an option is not a number of at least 0.
+    """
+    if profile is not None and profile not in [*PROFILES]:
+        raise ValueError(f"set_printoptions: profile must be one of {', '.join(PROFILES)}, got {profile!r}")
+    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        if not isinstance(value, (int, float) if name == "threshold" else int) or not value >= 0:
+            raise ValueError(f"set_printoptions: {name} must be a number of at least 0, got {value!r}")
+    OPTIONS.update(PROFILES.get(profile or "", {}), sci_mode=sci_mode if sci_mode is None else bool(sci_mode))
+    OPTIONS.update(given)
 
 
 def show(tensor: Any) -> str:
     """Format a tensor as ``tensor([…])``, with its dtype unless it is a default one, and its ``grad_fn``."""
     array = tensor.array
-    text = np.array2string(
-        array,
-        max_line_width=WIDTH,
-        separator=", ",
-        prefix="tensor(",
-        threshold=THRESHOLD,
-        edgeitems=EDGE_ITEMS,
-        formatter={"float_kind": float_format(array)} if array.dtype.kind == "f" else None,
-    )
+    kind = type(tensor).__name__
+    prefix = "tensor(" if kind in {"Tensor", "Parameter", "Buffer"} else f"{kind}("
+    dtype = f"dtype={'torch.' if follows_torch() else ''}{array.dtype.name}"
     extra = []
-    if array.size == 0 and array.shape != (0,):
-        extra.append(f"size={array.shape}")
-    if array.dtype.name not in PLAIN_DTYPES:
-        extra.append(f"dtype={array.dtype.name}")
+    if not array.size:
+        text = "[]"
+        if array.ndim != 1:
+            extra.append(f"size={array.shape}")
+        if array.dtype != np.float32:
+            extra.append(dtype)
+    else:
+        summarize = array.size > OPTIONS["threshold"]
+        text = lines(array, len(prefix), summarize, *formatter(edges(array) if summarize else array))
+        if array.dtype.name not in {"float32", "int64", "bool"}:
+            extra.append(dtype)
     if tensor.node is not None:
-        extra.append(f"grad_fn={tensor.node!r}")
+        extra.append(f"grad_fn={node_name(tensor.node)}")
     elif tensor.requires_grad:
         extra.append("requires_grad=True")
-    return f"tensor({', '.join([text, *extra])})"
+    return with_extra(prefix + text, extra, len(prefix))
 
 
-def float_format(array: Array) -> Any:
-    """A formatter of floats: integers as "1.", others with four decimals, or an exponent if they differ widely."""
-    visible = array if array.size <= THRESHOLD else edges(array)
-    finite = np.abs(visible[np.isfinite(visible) & (visible != 0)].astype(np.float64))
-    if not finite.size:
-        form = "{:.0f}."
-    elif finite.max() / finite.min() > 1000 or finite.max() > 1e8 or finite.min() < 1e-4:
-        form = "{:.0f}." if np.all(finite == np.floor(finite)) and finite.max() <= 1e5 else "{:.4e}"
+def with_extra(text: str, extra: list[str], indent: int) -> str:
+    """Append what is said of a tensor, each on a new line where the last one is full."""
+    used = len(text) - text.rfind("\n") + 1
+    for part in extra:
+        if used + len(part) + 2 > OPTIONS["linewidth"]:
+            text += ",\n" + " " * indent + part
+            used = indent + len(part)
+        else:
+            text += ", " + part
+            used += len(part) + 2
+    return text + ")"
+
+
+def lines(array: Array, indent: int, summarize: bool, form: Any, width: int) -> str:
+    """The elements in brackets; one of several dimensions starts a new line for each of its parts."""
+    if not array.ndim:
+        return form(array.item())
+    edge = OPTIONS["edgeitems"]
+    cut = summarize and (not edge or len(array) > 2 * edge)
+    kept = [*range(edge), *range(len(array) - edge, len(array))] if cut else range(len(array))
+    if array.ndim > 1:
+        parts = [lines(array[i], indent + 1, summarize, form, width) for i in kept]
+        dots, apart = "...", "," + "\n" * (array.ndim - 1) + " " * (indent + 1)
     else:
-        form = "{:.0f}." if np.all(finite == np.floor(finite)) else "{:.4f}"
+        parts = [form(value) for value in (array[kept] if cut else array).tolist()]
+        dots = " ..." if edge else "..."
+    if cut:
+        parts.insert(edge, dots)
+    if array.ndim == 1:
+        per_line = max(1, (OPTIONS["linewidth"] - indent) // (width + 2))
+        parts = [", ".join(parts[i : i + per_line]) for i in range(0, len(parts), per_line)]
+        apart = ",\n" + " " * (indent + 1)
+    return f"[{apart.join(parts)}]"
 
-    def format_one(value: float) -> str:
-        return form.format(value) if np.isfinite(value) else str(float(value))
 
-    width = max([len(format_one(v)) for v in visible.ravel()], default=0)
-    return lambda value: format_one(value).rjust(width) if array.ndim else format_one(value)
+def formatter(array: Array) -> Any:
+    """The function that formats an element, and its width: floats that are integers as "1.", others with decimals, or
+    with an exponent where the largest exceeds 10⁸ or is more than 1,000 times the smallest."""
+    if array.dtype.kind != "f":
+        width = max([len(str(value)) for value in array.ravel().tolist()], default=1)
+        return lambda value: str(value).rjust(width), width
+    values = array[np.isfinite(array) & (array != 0)].astype(np.float64)
+    whole, exponent = bool((values == np.ceil(values)).all()), OPTIONS["sci_mode"]
+    if not values.size:
+        exponent = False
+    elif exponent is None:
+        least, most = np.abs(values).min(), np.abs(values).max()
+        exponent = most / least > 1000 or most > 1e8 or (not whole and least < 1e-4)
+    form = f"{{:.{OPTIONS['precision']}{'e' if exponent else 'f'}}}" if exponent or not whole else "{:.0f}."
+    width = max([len(form.format(value)) for value in values.tolist()], default=1)
+    return lambda value: (form.format(value) if np.isfinite(value) else str(value)).rjust(width), width
 
 
 def edges(array: Array) -> Array:
-    """The leading and trailing elements along each axis, which are printed of a large array."""
+    """The elements that are printed of an array that is abbreviated."""
+    edge = OPTIONS["edgeitems"]
     for axis in range(array.ndim):
-        if array.shape[axis] > 2 * EDGE_ITEMS:
-            array = np.take(array, [*range(EDGE_ITEMS), *range(-EDGE_ITEMS, 0)], axis)
+        if array.shape[axis] > 2 * edge:
+            array = np.take(array, [*range(edge), *range(-edge, 0)], axis)
     return array
+
+
+NAMES = {  # of ops whose nodes have other names in PyTorch
+    "batch_norm": "NativeBatchNorm", "cross_entropy": "NllLoss", "getitem": "Index",
+    "layer_norm": "NativeLayerNorm", "linear": "Addmm", "matmul": "Mm", "reshape": "View",
+}  # fmt: skip
+
+
+def node_name(node: Any) -> str:
+    """``<mul backward>``; under ``cygrad.torch`` as PyTorch, ``<MulBackward0>``."""
+    if not follows_torch():
+        return repr(node)
+    name = node.op.name
+    return f"<{NAMES.get(name) or ''.join(part.capitalize() for part in name.split('_'))}Backward0>"

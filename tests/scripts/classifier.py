@@ -28,7 +28,7 @@ class Spirals(Dataset):
 class Net(nn.Module):
     def __init__(self):
         super(Net, self).__init__()
-        self.fc1 = nn.Linear(2, 32)
+        self.fc1 = nn.Linear(2, 32, bias=False)
         self.bn = nn.BatchNorm1d(32)
         self.fc2 = nn.Linear(32, 3)
 

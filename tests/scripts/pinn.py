@@ -4,8 +4,6 @@ import torch.nn as nn
 from torch import autograd
 from weights import reset
 
-torch.set_default_dtype(torch.float32)
-
 
 class FCN(nn.Module):
     def __init__(self, n_input, n_output, n_hidden, n_layers):

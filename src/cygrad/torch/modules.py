@@ -69,6 +69,8 @@ class TorchModule(ModuleType):
             value = getattr(cygrad, name)
         except AttributeError:
             raise AttributeError(f"torch.{name} is not in cygrad{left_out(f'torch.{name}')}") from None
+        if type(value).__module__ == "numpy.dtypes":
+            value = cygrad.dtype(value)
         setattr(self, name, value)
         return value
 

@@ -1,0 +1,45 @@
+"""What tensors of scripts answer: ``torch.Size`` and ``torch.dtype`` instead of tuples and NumPy's dtypes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from cygrad.dtypes import DTYPES, dtype
+from cygrad.sizes import Size
+from cygrad.tensor import Tensor
+
+__all__ = ["answer_as_torch"]
+
+
+def answer_as_torch() -> None:
+    """Let ``shape``, ``size()`` and ``dtype`` of tensors be of PyTorch's types, and ``Tensor(array)`` be of float32."""
+    own: Any = Tensor
+    first = own.__init__
+
+    def __init__(self: Any, data: Any = (), *rest: Any, **options: Any) -> None:
+        if type(data) is np.ndarray and data.dtype != np.float32 and not called_by_cygrad():
+            data = data.astype(np.float32)
+        first(self, data, *rest, **options)
+
+    def shape(self: Any) -> Size:
+        return Size(self.array.shape)
+
+    def size(self: Any, dim: int | None = None) -> Any:
+        return Size(self.array.shape) if dim is None else self.array.shape[dim]
+
+    def answer_dtype(self: Any) -> Any:
+        plain = self.array.dtype
+        return DTYPES.get(plain) or dtype(plain)
+
+    for name, function in {"shape": shape, "dtype": answer_dtype}.items():
+        setattr(own, name, property(function, doc=getattr(own, name).__doc__))
+    size.__doc__, __init__.__doc__ = own.size.__doc__, first.__doc__
+    own.size, own.__init__ = size, __init__
+
+
+def called_by_cygrad() -> bool:
+    """Whether the caller's caller is code of this library, which makes tensors of any dtype from arrays."""
+    return str(sys._getframe(2).f_globals.get("__name__")).startswith("cygrad.")
