@@ -40,7 +40,7 @@ class dtype(metaclass=Kind):
 
     def __new__(cls, spec: Any) -> dtype:
         plain = np.dtype(spec)
-        self = DTYPES.get(plain)
+        self: Any = DTYPES.get(plain)
         if self is None:
             self = DTYPES[plain] = object.__new__(cls)
             self.dtype = plain
