@@ -14,7 +14,6 @@ import functools
 import itertools
 import sys
 import types
-import unittest
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,13 +23,15 @@ import torch
 
 import cygrad as cg
 
-sys.modules.setdefault("expecttest", types.SimpleNamespace(TestCase=unittest.TestCase))  # PyTorch's tests import it
-from torch.testing._internal.common_methods_invocations import op_db  # noqa: E402
+if True:  # before the next import
+    import tests.torch_internals  # noqa: F401
 
-__all__ = ["KINDS", "LEFT_OUT", "failures", "found", "variants"]
+from torch.testing._internal.common_methods_invocations import op_db
+
+__all__ = ["EXCLUDED", "KINDS", "LEFT_OUT", "failures", "found", "matching", "variants"]
 
 DTYPES = {torch.float64: "float64", torch.float32: "float32", torch.int64: "int64", torch.bool: "bool"}
-KINDS = ("float64", "float32", "int64", "bool", "strided", "gradient", "gradgrad", "in place", "out", "errors")
+KINDS = ("float64", "strided", "in place", "out", "gradient", "gradgrad", "float32", "int64", "bool", "errors")
 
 LEFT_OUT = {  # pattern of names: why cygrad does not have them
     "*conv*": "convolution",
@@ -46,6 +47,13 @@ LEFT_OUT = {  # pattern of names: why cygrad does not have them
 }
 
 
+EXCLUDED = {  # (pattern of names, kind): why cygrad differs
+    ("nn.functional.*", "out"): "PyTorch's documentation of these functions has no out",
+    ("nn.functional.local_response_norm", "int64"): "the mean of integers is a float",
+    ("norm.nuc", "*"): "linalg.matrix_norm has nuclear norms, and the message says so",
+    ("linalg.norm.subgradients_at_zero", "gradgrad"): "PyTorch gives NaN at 0, cygrad the subgradient 0",
+}
+
 # Results that differ by nature: those of random functions have a shape and a dtype only; where elements are equal,
 # PyTorch leaves open which of their indices comes first, so that an index is right if the element there is.
 RANDOM = [
@@ -60,6 +68,11 @@ def variants() -> list[Any]:
     return [
         info for info in op_db if not any(fnmatch.fnmatch(info.name, p) for p in LEFT_OUT if not is_dunder(info.name))
     ]
+
+
+def matching(names: Any, pattern: str) -> list[str]:
+    """The names that match a pattern."""
+    return [name for name in names if fnmatch.fnmatch(name, pattern)]
 
 
 def is_dunder(name: str) -> bool:
@@ -203,25 +216,49 @@ class Case:
             changed.append(library.take_along_dim(x, t, dim) if index and x.ndim else t)
         return changed
 
-    def theirs(self) -> Any:
-        s = self.sample
-        return s.output_process_fn_grad(self.info.op(s.input, *s.args, **s.kwargs))
+    def theirs(self, gradient: bool = False, sample: Any = None) -> Any:
+        s = sample or self.sample
+        result = self.wrapped(self.info.op, gradient)(s.input, *s.args, **s.kwargs)
+        return s.output_process_fn_grad(result)
 
     def ours(self, gradient: bool = False) -> tuple[Any, list[Any]]:
         s = self.sample
         given = ours((s.input, tuple(s.args), s.kwargs), gradient)
-        result = self.function(given[0], *given[1], **given[2])
+        result = self.wrapped(self.function, gradient)(given[0], *given[1], **given[2])
         return process(s.output_process_fn_grad)(result), [t for t in tensors(given) if t.requires_grad]
 
+    def wrapped(self, function: Any, gradient: bool) -> Any:
+        """The function that is differentiated: of a matrix made symmetric or triangular, where only half of it counts."""
+        wrapper = self.info.gradcheck_wrapper
+        if not gradient or wrapper.__name__ == "<lambda>":
+            return function
+        return functools.partial(wrapper if function is self.info.op else translated(wrapper), function)
+
     def values(self) -> None:
-        self.compare(self.ours()[0], self.theirs())
+        got, want = self.ours()[0], self.theirs()
+        try:
+            self.compare(got, want)
+        except AssertionError:
+            if not self.as_precise(got, want):
+                raise
+
+    def as_precise(self, got: Any, want: Any) -> bool:
+        """Whether results in float32 are as near to those in float64 as PyTorch's are."""
+        pairs = list(zip(tensors(got), tensors(want)))
+        if not pairs or any(b.dtype != torch.float32 or tuple(a.shape) != tuple(b.shape) for a, b in pairs):
+            return False
+        exact = self.theirs(sample=self.sample.transform(lambda x: x.double() if is_float32(x) else x))
+        return all(
+            np.nanmax(np.abs(a.detach().numpy() - e)) <= 2 * np.nanmax(np.abs(b.detach().numpy() - e))
+            for (a, b), e in zip(pairs, [t.detach().numpy() for t in tensors(exact)], strict=True)
+        )
 
     def gradients(self, twice: bool) -> None:
         s = self.sample
         theirs = [t for t in tensors((s.input, tuple(s.args), s.kwargs)) if t.requires_grad]
         if not theirs or self.random:
             return
-        want = derivatives(list(tensors(self.theirs())), theirs, torch, twice)
+        want = derivatives(list(tensors(self.theirs(True))), theirs, torch, twice)
         result, inputs = self.ours(True)
         got = derivatives(list(tensors(result)), inputs, cg, twice)
         assert [g is None for g in got] == [w is None for w in want] or all(
@@ -250,20 +287,21 @@ class Case:
         self.compare(got, want)
 
     def out(self) -> None:
-        want = self.theirs()
-        if not self.info.supports_out or not list(tensors(want)):
-            return
-        if not isinstance(want, (torch.Tensor, tuple)):
-            return
-        blank = [cg.Tensor(np.ones_like(t.detach().numpy())) for t in tensors(want)]
         s = self.sample
+        want = self.info.op(s.input, *s.args, **s.kwargs)
+        if not (self.info.supports_out and isinstance(want, (torch.Tensor, tuple)) and list(tensors(want))):
+            return
+        blank = [cg.Tensor(np.ones_like(t.detach().resolve_conj().numpy())) for t in tensors(want)]
         given = ours((s.input, tuple(s.args), s.kwargs))
+        out = blank[0] if isinstance(want, torch.Tensor) else tuple(blank)
         with cg.no_grad():
-            got = self.function(
-                given[0], *given[1], **given[2], out=blank[0] if isinstance(want, torch.Tensor) else tuple(blank)
-            )
-        self.compare(got, want)
-        self.compare(blank, list(tensors(want)))
+            got = self.function(given[0], *given[1], **given[2], out=out)
+        assert all(a is b for a, b in zip(tensors(got), blank, strict=True)), "other tensors than out are returned"
+        self.compare(process(s.output_process_fn_grad)(got), s.output_process_fn_grad(want))
+
+
+def is_float32(x: Any) -> bool:
+    return isinstance(x, torch.Tensor) and x.dtype == torch.float32
 
 
 def process(function: Any) -> Any:
@@ -293,11 +331,19 @@ def weight(y: Any, library: Any, seed: int) -> Any:
     return (torch.from_numpy if library is torch else cg.Tensor)(np.asarray(array)).to(y.dtype)
 
 
+DRAWN: dict[Any, list[Any]] = {}  # the samples that were drawn last
+
+
 def samples(info: Any, dtype: Any, gradient: bool, limit: int) -> list[Any]:
-    torch.manual_seed(0)
-    drawn = info.sample_inputs("cpu", dtype, requires_grad=gradient)
-    everything = list(itertools.islice(drawn, 400 if limit else None))
-    return everything[:: max(1, -(-len(everything) // limit))] if limit else everything
+    """The samples of a variant, or so many of them, spread over the first hundred."""
+    key = (info.full_name, dtype, gradient, limit)
+    if key not in DRAWN:
+        torch.manual_seed(0)
+        drawn = info.sample_inputs("cpu", dtype, requires_grad=gradient)
+        everything = list(itertools.islice(drawn, 100 if limit else None))
+        DRAWN.clear()
+        DRAWN[key] = everything[:: max(1, -(-len(everything) // limit))] if limit else everything
+    return DRAWN[key]
 
 
 def failures(info: Any, kinds: tuple[str, ...] = KINDS, limit: int = 20) -> Iterator[tuple[str, str]]:
@@ -309,6 +355,8 @@ def failures(info: Any, kinds: tuple[str, ...] = KINDS, limit: int = 20) -> Iter
     first = torch.float64 if real else torch.int64 if torch.int64 in supported else torch.bool
     gradients = real and info.supports_autograd
     for kind in kinds:
+        if any(fnmatch.fnmatch(info.full_name, name) and fnmatch.fnmatch(kind, k) for name, k in EXCLUDED):
+            continue
         dtype = next((d for d, name in DTYPES.items() if name == kind), first)
         if dtype not in supported or (kind == "gradient" and not gradients):
             continue
