@@ -117,10 +117,8 @@ def kept_tensors(
         argument: the index of the argument that a value is, None for other values
     """
     found: dict[tuple[int, Any], KeptTensors] = {}
-    internal = {id(alive), id(found)}
-    engine_owned: dict[int, bool] = {}
-    for tensor in alive:
-        places = places_of(tensor, surroundings.ids, internal, engine_owned)
+    for search in Search(alive, surroundings.ids, {id(alive), id(found)}).run():
+        tensor, places = search.tensor, search.problem or search.places or search.innermost
         if isinstance(places, str):
             return [], places
         if places and tensor.node is not None and not tensor.node.freed:
@@ -137,43 +135,115 @@ def kept_tensors(
     return list(found.values()), None
 
 
-def places_of(
-    tensor: Value, before: set[int], internal: set[int], engine_owned: dict[int, bool]
-) -> list[tuple[Any, Any, Any]] | str:
-    """(container, key, value) of each place from before the step where a tensor, or a container around it, was put; the
-    innermost one where none is known. A message if the step can't put it there again. `engine_owned` has what is known
-    of containers, by their ids."""
-    places: list[tuple[Any, Any, Any]] = []
-    innermost: list[tuple[Any, Any, Any]] = []
-    pending, visited = [(tensor, "")], {id(tensor), *internal, id(places), id(innermost)}
-    while pending:
-        value, problem = pending.pop(0)
-        visited |= {id(pending), id(visited)}
-        for holder in gc.get_referrers(value):
-            if id(holder) in visited or is_of_engine(holder):
-                continue
-            visited.add(id(holder))
-            is_container = isinstance(holder, (dict, list, tuple))
-            container = holder if is_container or isinstance(holder, CellType) else getattr(holder, "__dict__", None)
-            if container is value:  # the attributes of an object, which is not from before if they are not
-                pending.append((holder, problem or new_object(holder)))
-                continue
-            key = key_of(container, value)
-            if key is None:
-                continue
-            visited.add(id(container))
-            if isinstance(container, CellType) or {id(container), id(holder)} & before:
-                if problem:
-                    return problem
-                places.append((container, key, value))
-                continue
-            if not (innermost or isinstance(container, tuple)):
-                if id(container) not in engine_owned:
-                    engine_owned[id(container)] = is_part_of_engine(container)
-                if not engine_owned[id(container)]:
-                    innermost.append((container, key, value))
-            pending.append((holder, problem or ("" if is_container else new_object(holder))))
-    return places or innermost
+class Path:
+    """What is found on the way up from one tensor.
+
+    Attributes:
+        places: (container, key, value) of each place from before the step where the tensor, or a container around it,
+            was put
+        innermost: the innermost container, where no such place is known
+        problem: why the step can't put it there again, empty if it can
+        pending: objects that lead to the tensor, and whose holders are not known yet
+        problems: for each of them why the tensor can't be kept in it, empty if it can
+        visited: the ids of the objects that were looked at
+    """
+
+    def __init__(self, tensor: Value, internal: set[int]) -> None:
+        self.tensor = tensor
+        self.places: list[tuple[Any, Any, Any]] = []
+        self.innermost: list[tuple[Any, Any, Any]] = []
+        self.problem = ""
+        self.pending: list[Any] = [tensor]
+        self.problems = [""]
+        self.visited = {id(tensor)}
+        internal |= {id(self.places), id(self.innermost), id(self.pending), id(self.__dict__), id(self)}
+
+
+class Search:
+    """The places that lead to tensors. All tensors go up one level at a time, since one look at all objects of the
+    process (``gc.get_referrers``) finds what refers to any of a level.
+
+    Args:
+        tensors: where to begin
+        before: the ids of the objects from before the step to which its names lead
+        internal: the ids of objects of the search itself
+    """
+
+    def __init__(self, tensors: Sequence[Value], before: set[int], internal: set[int]) -> None:
+        self.before, self.internal = before, internal
+        self.paths = [Path(tensor, internal) for tensor in tensors]
+        self.engine_owned: dict[int, bool] = {}  # of containers, by their ids
+        internal.add(id(self.paths))
+
+    def run(self) -> list[Path]:
+        """Follow every path to its end."""
+        while level := list({id(value): value for path in self.paths for value in path.pending}.values()):
+            holders = referrers(level, self.internal)
+            self.classify(holders)
+            for path in self.paths:
+                if path.pending:
+                    self.follow(path, holders)
+            del level, holders
+        return self.paths
+
+    def classify(self, holders: dict[int, list[Any]]) -> None:
+        """Find which of the containers that could be an innermost one are the engine's."""
+        unknown = {}
+        for path in self.paths:
+            for value in path.pending if not path.innermost else ():
+                for container in [container_of(h) for h in holders[id(value)] if id(h) not in path.visited]:
+                    if isinstance(container, (dict, list)) and container is not value:
+                        unknown[id(container)] = container
+        containers = [c for i, c in unknown.items() if i not in self.engine_owned and i not in self.before]
+        unknown.clear()
+        owned = parts_of_engine(containers, self.internal)
+        self.engine_owned.update({id(container): id(container) in owned for container in containers})
+
+    def follow(self, path: Path, holders: dict[int, list[Any]]) -> None:
+        """Go one level up."""
+        values, problems = path.pending[:], path.problems[:]
+        path.pending.clear()
+        path.problems.clear()
+        for value, problem in zip(values, problems):
+            for holder in holders[id(value)]:
+                if id(holder) not in path.visited and not path.problem:
+                    path.visited.add(id(holder))
+                    self.visit(path, holder, value, problem)
+
+    def visit(self, path: Path, holder: Any, value: Any, problem: str) -> None:
+        """Look at an object that refers to a value on the path."""
+        container = container_of(holder)
+        if container is value:  # the attributes of an object, which is not from before if they are not
+            path.pending.append(holder)
+            path.problems.append(problem or new_object(holder))
+            return
+        key = key_of(container, value)
+        if key is None:
+            return
+        path.visited.add(id(container))
+        if isinstance(container, CellType) or {id(container), id(holder)} & self.before:
+            path.problem = problem
+            path.places.append((container, key, value))
+            return
+        if not (path.innermost or isinstance(container, tuple) or self.engine_owned.get(id(container), True)):
+            path.innermost.append((container, key, value))
+        path.pending.append(holder)
+        path.problems.append(problem or ("" if holder is container else new_object(holder)))
+
+
+def referrers(values: list[Any], internal: set[int]) -> dict[int, list[Any]]:
+    """For each value, by its id, the objects that refer to it and belong neither to the engine nor to the search."""
+    found: dict[int, list[Any]] = {id(value): [] for value in values}
+    for holder in gc.get_referrers(*values):
+        if id(holder) not in internal and holder is not values and not is_of_engine(holder):
+            for i in found.keys() & {id(part) for part in gc.get_referents(holder)}:
+                found[i].append(holder)
+    return found
+
+
+def container_of(holder: Any) -> Any:
+    """The container that an object is, or that has its attributes; None if there is none."""
+    return holder if isinstance(holder, (dict, list, tuple, CellType)) else getattr(holder, "__dict__", None)
 
 
 def new_object(holder: Any) -> str:
@@ -187,14 +257,25 @@ def is_of_engine(holder: Any) -> bool:
     return module.startswith(("cygrad.compiler", "cygrad.autograd")) or isinstance(holder, Value)
 
 
-def is_part_of_engine(container: Any, depth: int = 0) -> bool:
-    """Whether a list or dict belongs to an object of the graph or of the compiler, or to an optimizer."""
-    for holder in gc.get_referrers(container):
-        if is_of_engine(holder) or isinstance(holder, Optimizer):
-            return True
-        if depth < DEPTH and isinstance(holder, (dict, list, tuple)) and is_part_of_engine(holder, depth + 1):
-            return True
-    return False
+def parts_of_engine(containers: list[Any], internal: set[int]) -> set[int]:
+    """The ids of the lists and dicts that belong to an object of the graph or of the compiler, or to an optimizer."""
+    owned: set[int] = set()
+    level, origins = containers, {id(container): {id(container)} for container in containers}
+    for _ in range(DEPTH + 1):
+        ids, above, next_origins = set(origins), {}, {}
+        for holder in gc.get_referrers(*level) if level else ():
+            if id(holder) in internal or holder is level or holder is containers:
+                continue
+            below = set().union(*[origins[i] for i in ids & {id(part) for part in gc.get_referents(holder)}])
+            if is_of_engine(holder) or isinstance(holder, Optimizer):
+                owned |= below
+            elif isinstance(holder, (dict, list, tuple)):
+                above[id(holder)] = holder
+                next_origins[id(holder)] = below
+        origins = {i: below for i, below in next_origins.items() if not below <= owned}
+        level = [above[i] for i in origins]
+        del above
+    return owned
 
 
 def key_of(container: Any, value: Any) -> Any:
