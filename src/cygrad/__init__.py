@@ -36,6 +36,7 @@ with contextlib.suppress(ImportError):
 if TYPE_CHECKING:
     from cygrad import accelerator as accelerator
     from cygrad import amp as amp
+    from cygrad import array_api as array_api
     from cygrad import backends as backends
     from cygrad import compiler as compiler
     from cygrad import cuda as cuda
@@ -58,8 +59,8 @@ if TYPE_CHECKING:
     from cygrad.legacy import *
 else:
     ROOMS = (  # imported when they are first used
-        "accelerator", "amp", "backends", "compiler", "cuda", "data", "distributions", "func", "linalg", "mps",
-        "multiprocessing", "runs", "special", "testing", "train", "utils", "version", "xpu",
+        "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributions", "func",
+        "linalg", "mps", "multiprocessing", "runs", "special", "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
     NAMES = {
