@@ -87,3 +87,59 @@ def test_a_dtype_answers_as_pytorchs(name):
     assert got == np.dtype(name) == got and np.dtype(got) == got and np.zeros(1, got).dtype == got != np.dtype("complex64")
     assert {got: 1}[np.dtype(name)] == {np.dtype(name): 1}[got] == 1
     assert isinstance(got, cg.dtype) and isinstance(cg.zeros(1, dtype=got).dtype, cg.dtype) and not isinstance(name, cg.dtype)
+
+
+@pytest.mark.parametrize("name", ["float32", "float64", "int8", "int32", "int64", "uint8", "bool"])
+def test_limits_and_promotion_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    ours, theirs = cg.dtype(name), getattr(torch, name)
+    if name != "bool":
+        info = "finfo" if ours.is_floating_point else "iinfo"
+        got, want = getattr(cg, info)(ours), getattr(torch, info)(theirs)
+        assert repr(got) == repr(want) and got.bits == want.bits
+        for limit in ("eps", "max", "min", "tiny", "smallest_normal", "resolution", "dtype") if info == "finfo" else ("max", "min", "dtype"):
+            assert getattr(got, limit) == getattr(want, limit) and type(getattr(got, limit)) is type(getattr(want, limit)), limit
+    for other in "bool", "uint8", "int8", "int64", "float32", "float64":
+        assert cg.can_cast(ours, cg.dtype(other)) == torch.can_cast(theirs, getattr(torch, other))
+        assert str(cg.dtype(cg.promote_types(ours, cg.dtype(other)))) == str(torch.promote_types(theirs, getattr(torch, other)))
+
+
+def test_pairs_are_printed_under_pytorchs_names():
+    torch = pytest.importorskip("torch")
+    for text in "max(x, 1)", "min(x, 0)", "sort(x)", "topk(x, 1)", "sort(x)":
+        got, want = (repr(eval(f"t.{text}", {"t": library, "x": library.tensor([[3.0, 1.0], [2.0, 4.0]])})) for library in (cg, torch))
+        assert got == want
+
+
+def test_settings_with_one_value_take_it_and_refuse_others():
+    assert cg.get_default_dtype() == np.float32 and cg.get_default_device() == cg.device("cpu")
+    cg.set_default_dtype(cg.float32)
+    cg.set_default_tensor_type("torch.FloatTensor")
+    cg.set_default_device("cpu")
+    with pytest.raises(NotImplementedError, match="the default dtype is float32, got float64; pass dtype=float64"):
+        cg.set_default_dtype(cg.float64)
+    with pytest.raises(NotImplementedError, match="default dtype"):
+        cg.set_default_tensor_type(cg.DoubleTensor)
+    cg.set_float32_matmul_precision("high")
+    assert cg.get_float32_matmul_precision() == "high"
+    cg.set_float32_matmul_precision("highest")
+    with pytest.raises(RuntimeError, match="expected highest, high or medium"):
+        cg.set_float32_matmul_precision("low")
+    x = cg.ones(2)
+    assert cg.clone(x, memory_format=cg.preserve_format) is not x and x.contiguous(memory_format=cg.contiguous_format) is x
+
+
+SHAPES = [
+    "t.nn.functional.linear(t.ones(3, 4), t.ones(2, 3))", "t.where(t.ones(2) > 0, t.ones(3), t.ones(2))", "t.lerp(t.ones(2), t.ones(3), 0.5)",
+    "t.maximum(t.ones(2), t.ones(3))", "t.ones(2) < t.ones(3)", "t.atan2(t.ones(2), t.ones(3))", "t.ones(2).masked_fill(t.ones(3) > 0, 1)",
+    "t.einsum('ij,jk->ik', t.ones(2, 3), t.ones(2, 3))", "t.nn.BatchNorm1d(3)(t.ones(2, 4))", "t.nn.functional.mse_loss(t.ones(2), t.ones(3, 3))",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SHAPES)
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_shapes_that_do_not_fit_are_runtime_errors_as_in_pytorch(text):
+    torch = pytest.importorskip("torch")
+    for library in cg, torch:
+        with pytest.raises(RuntimeError):
+            eval(text, {"t": library})

@@ -174,6 +174,24 @@ def test_a_loss_broadcasts_one_element_and_refuses_other_shapes():
             f(cg.ones(3, 1), cg.ones(3))
 
 
+FILES = """\
+import torch
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x): return x * x
+    @staticmethod
+    def backward(ctx, g): return g
+for name in "model.bin", "checkpoint.pth.tar":
+    torch.save({"a": torch.ones(1)}, name)
+    print(torch.load(name)["a"].item() + (name == "checkpoint.pth.tar"), end=" ")
+try:
+    torch.load("nowhere.bin")
+except FileNotFoundError:
+    print(str(Square.apply(torch.ones(1, requires_grad=True))).split("grad_fn=")[1][:-1], end=" ")
+with torch.autograd.set_detect_anomaly(True):
+    torch.ones(1)
+print(torch.is_anomaly_enabled() if hasattr(torch, "is_anomaly_enabled") else False)
+"""
 TYPES = """\
 import torch, numpy as np
 x = torch.ones(2, 3, requires_grad=True)
@@ -186,6 +204,7 @@ print(torch.nn.Linear(2, 1).to(torch.float64).weight.dtype, np.zeros(1, x.dtype)
 
 
 def test_shapes_and_dtypes_are_those_of_torch_in_scripts(tmp_path):
+    assert output(tmp_path, FILES) == "1.0 2.0 <SquareBackward> False\n"
     assert output(tmp_path, TYPES).splitlines() == [
         "torch.Size([2, 3]) torch.Size([2, 3]) torch.Size([3]) torch.Size([3]) torch.Size([1]) 3 6 True",
         "torch.float32 torch.int64 torch.int64 torch.bool True True True",

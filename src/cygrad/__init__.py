@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from cygrad import linalg as linalg
     from cygrad import mps as mps
     from cygrad import multiprocessing as multiprocessing
+    from cygrad import onnx as onnx
     from cygrad import runs as runs
     from cygrad import special as special
     from cygrad import testing as testing
@@ -56,14 +57,38 @@ if TYPE_CHECKING:
     from cygrad.amp import GradScaler as GradScaler
     from cygrad.amp import autocast as autocast
     from cygrad.compiler import compile as compile
+    from cygrad.defaults import *
+    from cygrad.func import vmap as vmap
     from cygrad.legacy import *
 else:
     ROOMS = (  # imported when they are first used
         "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributions", "func",
-        "linalg", "mps", "multiprocessing", "runs", "special", "testing", "train", "utils", "version", "xpu",
+        "linalg", "mps", "multiprocessing", "onnx", "runs", "special", "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
     NAMES = {
+        **dict.fromkeys(
+            [
+                "are_deterministic_algorithms_enabled",
+                "can_cast",
+                "channels_last",
+                "channels_last_3d",
+                "contiguous_format",
+                "get_default_device",
+                "get_default_dtype",
+                "get_float32_matmul_precision",
+                "memory_format",
+                "preserve_format",
+                "promote_types",
+                "set_default_device",
+                "set_default_dtype",
+                "set_default_tensor_type",
+                "set_float32_matmul_precision",
+                "use_deterministic_algorithms",
+            ],
+            "cygrad.defaults",
+        ),
+        "vmap": "cygrad.func",
         **dict.fromkeys(["autocast", "GradScaler"], "cygrad.amp"),
         "compile": "cygrad.compiler",
         **dict.fromkeys(["BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor"], "cygrad.legacy"),

@@ -78,22 +78,42 @@ inf, nan, pi, e = np.inf, np.nan, np.pi, np.e
 newaxis = None
 
 
-def finfo(type: Any = float32) -> np.finfo[Any]:
-    """Return the limits of a float dtype: eps, max, min, tiny, bits. As ``torch.finfo``.
+class finfo:
+    """The limits of a float dtype, as Python's numbers. As ``torch.finfo``.
 
     Args:
         type: the dtype.
     """
-    return np.finfo(np.dtype(type))
+
+    numbers = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+
+    def __init__(self, type: Any = float32) -> None:
+        limits = np.finfo(np.dtype(type))
+        self.bits, self.dtype = limits.bits, limits.dtype.name
+        for name in self.numbers:
+            setattr(self, name, getattr(limits, name).item())
+        self.resolution = np.float64(f"1e-{limits.precision}").item()
+
+    def __repr__(self) -> str:
+        return f"finfo({', '.join([f'{name}={getattr(self, name):g}' for name in self.numbers])}, dtype={self.dtype})"
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"finfo has no limit {name!r}")
 
 
-def iinfo(type: Any) -> np.iinfo[Any]:
-    """Return the limits of an integer dtype: max, min, bits. As ``torch.iinfo``.
+class iinfo:
+    """The limits of an integer dtype. As ``torch.iinfo``.
 
     Args:
         type: the dtype.
     """
-    return np.iinfo(np.dtype(type))
+
+    def __init__(self, type: Any) -> None:
+        limits = np.iinfo(np.dtype(type))
+        self.bits, self.min, self.max, self.dtype = limits.bits, limits.min, limits.max, limits.dtype.name
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
 __all__ = [

@@ -139,7 +139,7 @@ def edges(array: Array) -> Array:
 
 
 NAMES = {  # of ops whose nodes have other names in PyTorch
-    "batch_norm": "NativeBatchNorm", "cross_entropy": "NllLoss", "getitem": "Index",
+    "batch_norm": "NativeBatchNorm", "cat_all": "Cat", "cross_entropy": "NllLoss", "getitem": "Index",
     "layer_norm": "NativeLayerNorm", "linear": "Addmm", "matmul": "Mm", "reshape": "View",
 }  # fmt: skip
 
@@ -149,4 +149,6 @@ def node_name(node: Any) -> str:
     if not follows_torch():
         return repr(node)
     name = node.op.name
+    if node.op.opaque:
+        return f"<{name}Backward>"
     return f"<{NAMES.get(name) or ''.join(part.capitalize() for part in name.split('_'))}Backward0>"

@@ -15,6 +15,7 @@ import numpy as np
 
 from cygrad._files import atomic_write, expansion_limit, one_line, open_file
 from cygrad._typing import Array
+from cygrad.config import follows_torch
 from cygrad.device import check_device, device
 from cygrad.tensor import Tensor
 
@@ -182,6 +183,8 @@ def file_suffix(op: str, path: str | os.PathLike[str], allowed: tuple[str, ...] 
     """The suffix of a file. Raises ValueError for one that is not allowed."""
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     if suffix not in allowed:
+        if follows_torch() and TORCH[0] in allowed:
+            return TORCH[0]  # PyTorch reads and writes its format whatever the name
         hint = "; pickle files can execute code and are not supported" if suffix in (".pkl", ".pickle") else ""
         names = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
         raise ValueError(f"{op}: the file must end in {names}, got {os.fspath(path)!r}{hint}")

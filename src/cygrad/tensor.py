@@ -554,7 +554,7 @@ class Tensor(TensorMethods):
 
     H, mH = T, mT
 
-    def contiguous(self) -> Tensor:
+    def contiguous(self, memory_format: object = None) -> Tensor:
         """Return the tensor itself if its elements are in C order, else a copy that has them in C order."""
         return self if self.array.flags.c_contiguous else shape_ops.clone(self)
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._attributes import not_initialized
+from cygrad._attributes import ShapeError, not_initialized
 from cygrad._typing import Array
 from cygrad.autograd import arrays, recording
 
@@ -654,12 +654,18 @@ def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[st
     recorder = active_recorder()
     if rest and (recorder is not None or _tracer is not None):
         rest, options = (), dict(zip(op.names[op.inputs :], rest))
-    if recorder is not None:
-        result = recorder.forward(op, [node, *[operand(arg) for arg in args]], options, args, wanted)
-    elif options:
-        result = op.forward(node, *[operand(arg) for arg in args], **options)
-    else:
-        result = forward(op, node, args, rest)
+    try:
+        if recorder is not None:
+            result = recorder.forward(op, [node, *[operand(arg) for arg in args]], options, args, wanted)
+        elif options:
+            result = op.forward(node, *[operand(arg) for arg in args], **options)
+        else:
+            result = forward(op, node, args, rest)
+    except ValueError as error:
+        if "broadcast" not in str(error) or isinstance(error, ShapeError):
+            raise
+        shapes = " and ".join([str(arg.shape) for arg in args if hasattr(arg, "shape")])
+        raise ShapeError(f"{op.name}: shapes {shapes} do not broadcast") from None
     if isinstance(result, tuple):
         outputs = tuple([output_of(array, args) for array in result])
         if wanted:

@@ -156,13 +156,22 @@ class detect_anomaly(Switch):
         super().__init__(check_nan)
 
 
-def set_detect_anomaly(mode: bool, check_nan: bool = True) -> None:
-    """Switch the check of :class:`detect_anomaly` on or off in this thread.
+class set_detect_anomaly:
+    """Switch the check of :class:`detect_anomaly` on or off in this thread; as a context, until its end.
 
     Args:
         mode: whether to check.
     """
-    engine.set_anomaly_enabled(bool(mode))
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self.before = engine.anomaly_enabled()
+        engine.set_anomaly_enabled(bool(mode))
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        engine.set_anomaly_enabled(self.before)
 
 
 def is_grad_enabled() -> bool:

@@ -148,7 +148,7 @@ class Distribution:
 
     def __repr__(self) -> str:
         values = [(name, getattr(self, name)) for name in self.parameters]
-        shown = [f"{name}: {v.item() if v.numel() == 1 else tuple(v.shape)}" for name, v in values]
+        shown = [f"{name}: {v.item() if v.numel() == 1 else v.shape}" for name, v in values]
         return f"{type(self).__name__}({', '.join(shown)})"
 
 

@@ -20,12 +20,27 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-def _extreme(input: Tensor, dim: Any, keepdim: bool, whole: Any, along: Any, pair: Any) -> Any:
+def named(name: str) -> Any:
+    """The class of a function's result, which is printed under PyTorch's name of it."""
+
+    def show(self: ValuesAndIndices) -> str:
+        return f"torch.return_types.{name}(\nvalues={self.values},\nindices={self.indices})"
+
+    def reduce(self: ValuesAndIndices) -> Any:
+        return ValuesAndIndices, tuple(self)
+
+    return type(name, (ValuesAndIndices,), {"__slots__": (), "__repr__": show, "__reduce__": reduce})
+
+
+Max, Min, Sort, TopK = map(named, ("max", "min", "sort", "topk"))
+
+
+def _extreme(input: Tensor, dim: Any, keepdim: bool, whole: Any, along: Any, pair: Any, kind: Any) -> Any:
     if dim is None:
         return whole(input)
     if isinstance(dim, Value):
         return pair(input, dim)
-    return ValuesAndIndices(*along(input, dim=dim, keepdim=keepdim))
+    return kind(*along(input, dim=dim, keepdim=keepdim))
 
 
 @overload
@@ -51,7 +66,7 @@ def max(input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -
     tensor([1, 0])
     """
     result: Tensor | ValuesAndIndices = _extreme(
-        input, dim, keepdim, reduce.whole_max, reduce.max_along, arithmetic.maximum
+        input, dim, keepdim, reduce.whole_max, reduce.max_along, arithmetic.maximum, Max
     )
     return result
 
@@ -76,7 +91,7 @@ def min(input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -
         A tensor; for a dimension, (values, indices).
     """
     result: Tensor | ValuesAndIndices = _extreme(
-        input, dim, keepdim, reduce.whole_min, reduce.min_along, arithmetic.minimum
+        input, dim, keepdim, reduce.whole_min, reduce.min_along, arithmetic.minimum, Min
     )
     return result
 
@@ -97,7 +112,8 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     >>> cg.sort(cg.tensor([3.0, 1.0, 2.0])).values
     tensor([1., 2., 3.])
     """
-    return ValuesAndIndices(*index_ops.sort(input, dim=dim, descending=descending, stable=stable))
+    result: ValuesAndIndices = Sort(*index_ops.sort(input, dim=dim, descending=descending, stable=stable))
+    return result
 
 
 @requires_tensor
@@ -114,4 +130,5 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     Returns:
         (values, indices).
     """
-    return ValuesAndIndices(*index_ops.topk(input, k=k, dim=dim, largest=largest, sorted=sorted))
+    result: ValuesAndIndices = TopK(*index_ops.topk(input, k=k, dim=dim, largest=largest, sorted=sorted))
+    return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cygrad._attributes import ShapeError
 from cygrad._typing import Tensor
 from cygrad.autograd import Value
 
@@ -98,7 +99,7 @@ def check_sizes(terms: list[list[str]], operands: tuple[Any, ...]) -> None:
     for term, x in zip(terms, operands):
         for letter, n in zip(term, x.shape):
             if sizes.setdefault(letter, n) != n and 1 not in (n, sizes[letter]):
-                raise ValueError(f"einsum: {letter} has size {sizes[letter]} in one operand and {n} in another")
+                raise ShapeError(f"einsum: {letter} has size {sizes[letter]} in one operand and {n} in another")
             sizes[letter] = max(n, sizes[letter]) if n != 0 else 0
 
 

@@ -592,11 +592,12 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
 
 
 @op
-def clone(ctx: Node, input: Array) -> Array:
+def clone(ctx: Node, input: Array, *, memory_format: object = None) -> Array:
     """Copy a tensor; gradients flow through the copy.
 
     Args:
         input: a tensor.
+        memory_format: accepted, without effect.
     """
     return kernels.copied(input)
 

@@ -7,7 +7,7 @@ cdef ndarray channels(str op, str name, object x, ndarray source):
     cdef ndarray array = real(op, name, x)
     check_same_dtype(op, name, array, "input", source)
     if cnp.PyArray_NDIM(array) != 1 or array.shape[0] != source.shape[1]:
-        raise ValueError(f"{op}: {name} has shape {shape_of(array)}, but the input {shape_of(source)} has "
+        raise ShapeError(f"{op}: {name} has shape {shape_of(array)}, but the input {shape_of(source)} has "
                          f"{source.shape[1]} channels")
     return array
 
@@ -34,7 +34,7 @@ cdef ndarray split_means(str op, object mean, int64_t count, ndarray source):
     cdef ndarray array = real(op, "mean", mean)
     check_same_dtype(op, "mean", array, "input", source)
     if cnp.PyArray_NDIM(array) != 2 or array.shape[0] != 2 or array.shape[1] != count:
-        raise ValueError(f"{op}: mean must have shape (2, {count}), got {shape_of(array)}")
+        raise ShapeError(f"{op}: mean must have shape (2, {count}), got {shape_of(array)}")
     return array
 
 

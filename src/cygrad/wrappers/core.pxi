@@ -172,7 +172,7 @@ cdef inline ndarray like(str op, str name, object x, str model_name, ndarray mod
     cdef ndarray array = real(op, name, x)
     check_same_dtype(op, name, array, model_name, model)
     if not cnp.PyArray_SAMESHAPE(array, model):
-        raise ValueError(f"{op}: {name} has shape {shape_of(array)}, but {model_name} has {shape_of(model)}")
+        raise ShapeError(f"{op}: {name} has shape {shape_of(array)}, but {model_name} has {shape_of(model)}")
     return array
 
 

@@ -100,7 +100,7 @@ def matmul(a, b, out=None):
         c = written("matmul", "out", out)
         check_same_dtype("matmul", "out", c, "input", x)
         if shape_of(c) != tuple([shape[i] for i in range(ndim)]):
-            raise ValueError(f"matmul: out has shape {shape_of(c)}, which {shape_of(x)} and {shape_of(y)} do not make")
+            raise ShapeError(f"matmul: out has shape {shape_of(c)}, which {shape_of(x)} and {shape_of(y)} do not make")
     if not m * n * batch:
         return c
     cdef int64_t x_batch = 0, y_batch = 0
@@ -122,14 +122,14 @@ def linear(x, w, b=None):
     check_same_dtype("linear", "weight", weight, "input", source)
     cdef int ndim = cnp.PyArray_NDIM(source), i
     if cnp.PyArray_NDIM(weight) != 2 or ndim < 1 or source.shape[ndim - 1] != weight.shape[1]:
-        raise ValueError(f"linear: input has shape {shape_of(source)}, but weight has {shape_of(weight)}")
+        raise ShapeError(f"linear: input has shape {shape_of(source)}, but weight has {shape_of(weight)}")
     cdef int64_t outputs = weight.shape[0], inputs = weight.shape[1], rows = 1
     cdef void *added = NULL
     if b is not None:
         bias = real("linear", "bias", b)
         check_same_dtype("linear", "bias", bias, "input", source)
         if cnp.PyArray_NDIM(bias) != 1 or bias.shape[0] != outputs:
-            raise ValueError(f"linear: bias has shape {shape_of(bias)}, but weight has {shape_of(weight)}")
+            raise ShapeError(f"linear: bias has shape {shape_of(bias)}, but weight has {shape_of(weight)}")
         added = data(bias)
     cdef cnp.npy_intp shape[MOST_AXES]
     for i in range(ndim - 1):
@@ -149,13 +149,13 @@ def linear_backward(dy, x, w, bint want_x, bint want_w, bint want_b):
     weight = strided("linear", "weight", w)
     check_same_dtype("linear", "weight", weight, "gradient", g)
     if cnp.PyArray_NDIM(weight) != 2:
-        raise ValueError(f"linear: weight must have shape (outputs, inputs), got {shape_of(weight)}")
+        raise ShapeError(f"linear: weight must have shape (outputs, inputs), got {shape_of(weight)}")
     cdef int64_t outputs = weight.shape[0], inputs = weight.shape[1], rows = 1
     cdef int i
     for i in range(ndim - 1):
         rows *= g.shape[i]
     if ndim < 1 or g.shape[ndim - 1] != outputs:
-        raise ValueError(f"linear: gradient has shape {shape_of(g)}, but weight has {shape_of(weight)}")
+        raise ShapeError(f"linear: gradient has shape {shape_of(g)}, but weight has {shape_of(weight)}")
     cdef ndarray dx = None, dw = None, db = None
     cdef cnp.npy_intp shape[MOST_AXES]
     cdef int dtype = dtype_of(g)
@@ -171,7 +171,7 @@ def linear_backward(dy, x, w, bint want_x, bint want_w, bint want_b):
         source = real("linear", "input", x)
         check_same_dtype("linear", "input", source, "gradient", g)
         if size(source) != rows * inputs:
-            raise ValueError(f"linear: input has shape {shape_of(source)}, but gradient has {shape_of(g)}")
+            raise ShapeError(f"linear: input has shape {shape_of(source)}, but gradient has {shape_of(g)}")
         dw = empty(2, cnp.PyArray_DIMS(weight), cnp.PyArray_TYPE(g))
     if want_b:
         shape[0] = outputs

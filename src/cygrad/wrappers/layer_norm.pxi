@@ -4,7 +4,7 @@ cdef ndarray norm_input(object x, int axes, int64_t *rows, int64_t *cols):
     cdef ndarray source = real("layer_norm", "input", x)
     cdef int ndim = cnp.PyArray_NDIM(source), i
     if not 0 < axes <= ndim:
-        raise ValueError(f"layer_norm: input has shape {shape_of(source)}, but the last {axes} axes are wanted")
+        raise ShapeError(f"layer_norm: input has shape {shape_of(source)}, but the last {axes} axes are wanted")
     rows[0] = cols[0] = 1
     for i in range(ndim):
         (rows if i < ndim - axes else cols)[0] *= source.shape[i]
@@ -18,7 +18,7 @@ cdef ndarray checked_columns(str name, object x, ndarray source, int64_t cols):
     cdef ndarray array = real("layer_norm", name, x)
     check_same_dtype("layer_norm", name, array, "input", source)
     if size(array) != cols:
-        raise ValueError(f"layer_norm: {name} has shape {shape_of(array)}, but rows have {cols} elements")
+        raise ShapeError(f"layer_norm: {name} has shape {shape_of(array)}, but rows have {cols} elements")
     return array
 
 
@@ -27,7 +27,7 @@ cdef ndarray row_statistic(str name, object x, ndarray source, int64_t rows):
     cdef ndarray array = real("layer_norm", name, x)
     check_same_dtype("layer_norm", name, array, "input", source)
     if size(array) != rows:
-        raise ValueError(f"layer_norm: {name} has shape {shape_of(array)}, but there are {rows} rows")
+        raise ShapeError(f"layer_norm: {name} has shape {shape_of(array)}, but there are {rows} rows")
     return array
 
 

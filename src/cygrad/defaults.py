@@ -1,0 +1,99 @@
+"""PyTorch's global settings and memory formats, of which cygrad has one each: scripts may set and name them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cygrad import dtypes
+from cygrad.config import follows_torch
+from cygrad.device import CPU, check_device, device
+
+__all__ = [
+    "are_deterministic_algorithms_enabled", "can_cast", "channels_last", "channels_last_3d", "contiguous_format",
+    "get_default_device", "get_default_dtype", "get_float32_matmul_precision", "memory_format", "preserve_format",
+    "promote_types", "set_default_device", "set_default_dtype", "set_default_tensor_type",
+    "set_float32_matmul_precision", "use_deterministic_algorithms",
+]  # fmt: skip
+
+
+class memory_format(str):
+    """The name of an order of elements in memory; tensors are in C order whatever is asked for."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+preserve_format, contiguous_format = memory_format("torch.preserve_format"), memory_format("torch.contiguous_format")
+channels_last, channels_last_3d = memory_format("torch.channels_last"), memory_format("torch.channels_last_3d")
+
+SETTINGS = {"deterministic": False, "precision": "highest"}
+
+
+def get_default_dtype() -> Any:
+    """Return the dtype of floats that are given none, always float32. As ``torch.get_default_dtype``."""
+    return dtypes.dtype(np.float32) if follows_torch() else dtypes.float32
+
+
+def set_default_dtype(d: Any) -> None:
+    """Accept float32, which is the default dtype. As ``torch.set_default_dtype``.
+
+    Raises:
+        NotImplementedError: another dtype is asked for.
+    """
+    if np.dtype(d) != np.float32:
+        raise NotImplementedError(f"set_default_dtype: the default dtype is float32, got {d}; pass dtype={d} instead")
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Accept ``FloatTensor``, as :func:`set_default_dtype` does float32. As ``torch.set_default_tensor_type``."""
+    name = t if isinstance(t, str) else t.__name__
+    set_default_dtype({"DoubleTensor": np.float64, "HalfTensor": np.float16}.get(name.rpartition(".")[2], np.float32))
+
+
+def promote_types(type1: Any, type2: Any) -> Any:
+    """Return the dtype of a result of two dtypes, by PyTorch's rule: the wider, and a float beside an integer."""
+    first, second = np.dtype(type1), np.dtype(type2)
+    floats = [d for d in (first, second) if d.kind == "f"]
+    found = floats[0] if len(floats) == 1 else np.promote_types(first, second)
+    return dtypes.dtype(found) if follows_torch() else found
+
+
+def can_cast(from_: Any, to: Any) -> bool:
+    """Return whether a conversion stays among booleans, integers or floats, or goes up in this order."""
+    order = "biuf"
+    first, second = [min(order.index(np.dtype(d).kind), 2) + (np.dtype(d).kind == "f") for d in (from_, to)]
+    return first <= second or (first, second) == (2, 1)
+
+
+def get_default_device() -> device:
+    """Return the device of new tensors, always the CPU. As ``torch.get_default_device``."""
+    return CPU
+
+
+def set_default_device(device: Any) -> None:
+    """Accept the CPU, on which all tensors are. As ``torch.set_default_device``."""
+    check_device("set_default_device", device)
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Note the mode; all results are deterministic in either. As ``torch.use_deterministic_algorithms``."""
+    SETTINGS["deterministic"] = bool(mode)
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Return the mode that :func:`use_deterministic_algorithms` was given."""
+    return bool(SETTINGS["deterministic"])
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Note the precision; products are computed in float32 in each. As ``torch.set_float32_matmul_precision``."""
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(f"set_float32_matmul_precision: expected highest, high or medium, got {precision!r}")
+    SETTINGS["precision"] = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """Return what :func:`set_float32_matmul_precision` was given, initially "highest"."""
+    return str(SETTINGS["precision"])
