@@ -3,6 +3,7 @@ code; and anything that cannot be exported is named."""
 
 from __future__ import annotations
 
+import io
 import importlib
 import os
 import pkgutil
@@ -550,3 +551,28 @@ def test_other_threads_are_not_traced():
     with ThreadPoolExecutor(1) as pool:
         trace, _ = cg.autograd.trace(lambda x: (pool.submit(cg.log, cg.ones(3)).result(), x.exp())[1], cg.ones(2))
     assert [step.op.name for step in trace.steps] == ["exp"]
+
+
+def test_export_takes_pytorchs_arguments(tmp_path):
+    model = cg.nn.Sequential(cg.nn.Linear(3, 2), cg.nn.ReLU())
+    x = cg.ones(1, 3)
+    names = {"input_names": ["data"], "output_names": ["score"]}
+    axes = {"data": {0: "batch"}, "score": {0: "batch"}}
+    buffer = io.BytesIO()
+    cg.onnx.export(model, (x,), buffer, **names, dynamic_axes=axes, do_constant_folding=True, verbose=False)
+    session = runtime.InferenceSession(buffer.getvalue())
+    assert [session.get_inputs()[0].name, session.get_outputs()[0].name, session.get_inputs()[0].shape[1]] == ["data", "score", 3]
+    rows = np.ones((5, 3), np.float32)
+    np.testing.assert_allclose(session.run(None, {"data": rows})[0], model(cg.tensor(rows)).detach().numpy(), rtol=1e-6)
+    path = str(tmp_path / "m.onnx")
+    with pytest.warns(UserWarning, match="opset 11 is not written, the file has opset 17"):
+        cg.onnx.export(model, x, path, opset_version=11)
+    assert runtime.InferenceSession(path).get_inputs()[0].shape == [1, 3]
+    for options, error, message in [
+        ({"dynamic_axes": {"data": [0, 1]}, **names}, NotImplementedError, "one dynamic axis"),
+        ({"export_params": False}, NotImplementedError, "export_params"),
+        ({"kwargs": {"x": x}}, NotImplementedError, "positional"),
+        ({"f": None}, TypeError, "f, the path of the file, is missing"),
+    ]:
+        with pytest.raises(error, match=message):
+            cg.onnx.export(model, x, **{"f": path, **options})
