@@ -3,8 +3,8 @@ code; and anything that cannot be exported is named."""
 
 from __future__ import annotations
 
-import io
 import importlib
+import io
 import os
 import pkgutil
 import zlib
