@@ -307,3 +307,25 @@ def test_derivatives_up_to_the_fifth(name):
             orders.append(y.detach().numpy())
         columns.append(orders)
     np.testing.assert_allclose(*columns, rtol=1e-9, atol=1e-9)
+
+
+def test_prod_in_the_dtype_of_its_input_has_second_derivatives():
+    x = cg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    (first,) = cg.autograd.grad(x.prod(dtype=cg.float32), x, create_graph=True)
+    (second,) = cg.autograd.grad(first.sum(), x)
+    assert second.tolist() == [5.0, 4.0, 3.0]
+    assert cg.tensor([True, False]).prod(dtype=cg.bool).dtype == cg.bool
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("name", ["pow", "ldexp", "float_power", "maximum", "minimum", "fmax", "atan2", "hypot", "xlogy"])
+def test_second_derivatives_of_tensors_without_dimensions(name, dtype):
+    """NumPy gives scalars in place of arrays without dimensions."""
+    found = []
+    for shape in ((), (1,)):
+        inputs = [cg.Tensor(np.full(shape, v, dtype), requires_grad=True) for v in (1.5, 0.7)]
+        first = cg.autograd.grad(getattr(cg, name)(*inputs).sum(), inputs, create_graph=True)
+        slopes = [g.sum() for g in first if g.requires_grad]
+        second = cg.autograd.grad(slopes, inputs, allow_unused=True) if slopes else []
+        found.append([None if g is None else g.item() for g in second])
+    assert found[0] == found[1]

@@ -25,7 +25,7 @@ ABSENT = {  # why cygrad does not have them: variants
     """,
     "internal": """
         native_group_norm native_layer_norm native_batch_norm native_dropout_backward torch._scaled_mm torch._scaled_mm_v2
-        slice __rdiv__ to_sparse hash_tensor unsafe_chunk unsafe_split nn.functional.linear_cross_entropy
+        slice __rdiv__ to_sparse hash_tensor nn.functional.linear_cross_entropy
         nn.functional.linear_cross_entropy.chunked nn.functional.linear_cross_entropy.chunked_none
     """,
     "copies of what has views": """
@@ -56,8 +56,7 @@ ABSENT = {  # why cygrad does not have them: variants
         signal.windows.hann signal.windows.kaiser signal.windows.nuttall
     """,
     "not yet": """
-        as_strided_scatter constant_pad_nd empty_permuted empty_strided histogramdd new_empty_strided nonzero_static
-        randint_like scalar_tensor
+        as_strided_scatter constant_pad_nd empty_permuted histogramdd new_empty_strided nonzero_static
     """,
 }
 

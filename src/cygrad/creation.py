@@ -25,6 +25,7 @@ __all__ = [
     "as_tensor",
     "empty",
     "empty_like",
+    "empty_strided",
     "eye",
     "from_dlpack",
     "from_numpy",
@@ -35,6 +36,8 @@ __all__ = [
     "logspace",
     "ones",
     "ones_like",
+    "range",
+    "scalar_tensor",
     "tensor",
     "typename",
     "zeros",
@@ -368,6 +371,44 @@ def arange(
         except (ValueError, MemoryError) as error:
             raise RuntimeError(f"arange: from {start} to {end} in steps of {step} ({error})") from None
     return given("arange", Tensor(kernels.pooled(values.astype, dtype), requires_grad), out)
+
+
+def range(start: Any, end: Any, step: Any = 1, *, dtype: DType = None, **options: Any) -> Tensor:
+    """Return start, start + step, … up to end, which is included, in float32 by default; see :func:`cygrad.arange`."""
+    first, last, difference = number(start), number(end), number(step)
+    if difference == 0 or (last - first) * difference < 0:
+        raise RuntimeError(f"range: step {difference} does not lead from {first} to {last}")
+    places = arange(math.floor((last - first) / difference) + 1, dtype=np.float64)
+    return tensor((first + places.array * difference).astype(dtype or FLOAT32), **options)
+
+
+def scalar_tensor(s: float, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]) -> Tensor:
+    """Create a tensor without dimensions from a number, in float32 by default."""
+    return full((), number(s), dtype=dtype or FLOAT32, requires_grad=requires_grad, **place)
+
+
+def empty_strided(
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    **place: Unpack[Place],
+) -> Tensor:
+    """Create a tensor with uninitialized elements, in memory with these strides.
+
+    Args:
+        size: the shape.
+        stride: the step of each dimension, in elements; not negative.
+        dtype: the dtype, by default float32.
+        requires_grad: whether the tensor requires a gradient.
+        place: device="cpu", and what has no effect on it.
+    """
+    if len(size) != len(stride) or min([*size, *stride, 0]) < 0:
+        raise RuntimeError(f"empty_strided: size {tuple(size)} and stride {tuple(stride)} do not fit")
+    memory = empty(1 + sum([max(n - 1, 0) * s for n, s in zip(size, stride)]), dtype=dtype, **place).array
+    steps = [s * memory.itemsize for s in stride]
+    return Tensor(np.ndarray(tuple(size), memory.dtype, memory, 0, steps), requires_grad)
 
 
 def range_of_integers(start: Any, end: Any, step: Any, dtype: Any) -> Array | None:

@@ -39,6 +39,7 @@ __all__ = [
     "rand",
     "rand_like",
     "randint",
+    "randint_like",
     "randn",
     "randn_like",
     "randperm",
@@ -250,6 +251,34 @@ def randint(
     kind = out_dtype("randint", dtype, out, np.int64)
     draws = recording.produced(integers_array, low, high, tuple(size or ()), kind, generator)
     return given("randint", Tensor(draws, requires_grad), out)
+
+
+@checked
+def randint_like(
+    input: Tensor,
+    low: int = 0,
+    high: int | None = None,
+    *,
+    dtype: DType = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **place: Unpack[Place],
+) -> Tensor:
+    """Draw integers uniformly from low, …, high − 1, in the shape and dtype of `input`; ``randint_like(input, high)``
+    starts at 0.
+
+    Args:
+        input: a tensor.
+        low: the smallest integer, 0 by default.
+        high: one above the largest integer.
+        dtype: another dtype for the result.
+        requires_grad: whether the result, of floats, requires a gradient.
+        generator: where the numbers come from; the default generator if None.
+        place: device="cpu", and what has no effect on it.
+    """
+    first, last = (0, low) if high is None else (low, high)
+    kind = dtype or input.dtype
+    return randint(first, last, input.shape, dtype=kind, requires_grad=requires_grad, generator=generator, **place)
 
 
 def integers_array(low: int, high: int, shape: tuple[int, ...], dtype: DType, generator: Generator | None) -> Array:

@@ -23,6 +23,8 @@ __all__ = [
     "negative",
     "not_equal",
     "swapdims",
+    "unsafe_chunk",
+    "unsafe_split",
 ]
 
 absolute = pointwise.abs
@@ -43,4 +45,6 @@ greater_equal = compare.ge
 ger = products.outer
 moveaxis = shapes.movedim
 swapdims = shapes.transpose
+unsafe_chunk = shapes.chunk
+unsafe_split = shapes.split
 as_strided = view.as_strided

@@ -137,10 +137,11 @@ def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = Fal
         keepdim: whether the reduced dimensions stay, with size 1.
         dtype: the dtype to multiply in; by default that of the input.
     """
-    x = input if dtype is None else input.astype(dtype)
+    x = input if dtype is None else input.astype(dtype, copy=False)
     axes = checked_axes("prod", dim, x.ndim)
     ctx.save(x, axes, dim is None, input.dtype)
-    return np.asarray(np.prod(x, axes, np.int64 if x.dtype.kind in "biu" else x.dtype, keepdims=keepdim))
+    wide = np.int64 if x.dtype.kind in "biu" and dtype is None else x.dtype
+    return np.asarray(np.prod(x, axes, wide, keepdims=keepdim))
 
 
 @prod.gradient
