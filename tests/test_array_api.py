@@ -118,3 +118,35 @@ def test_dlpack_goes_both_ways_with_versions():
     theirs = torch.from_dlpack(x)
     theirs[0, 0] = 9
     assert x[0, 0].item() == 9 == cg.from_dlpack(theirs)[0, 0].item()
+
+
+def test_functions_of_numpy_return_tensors_and_einops_works():
+    x = cg.arange(24.0).reshape(2, 3, 4)
+    assert isinstance(np.sin(x), cg.Tensor) and isinstance(np.add(np.ones(4), x), cg.Tensor) and isinstance(np.isnan(x), cg.Tensor) and type(np.stack([x, x])) is np.ndarray
+    np.testing.assert_allclose(np.sin(x).numpy(), np.sin(x.numpy()))
+    with pytest.raises(RuntimeError, match="requires a gradient"):
+        np.sin(cg.ones(2, requires_grad=True))
+    einops = pytest.importorskip("einops")
+    x.requires_grad_()
+    for call in (
+        lambda x: einops.rearrange(x, "a (b c) d -> b (a d) c", c=1), lambda x: einops.reduce(x, "a b c -> b", "mean"), lambda x: einops.reduce(x, "a b c -> a", "max"),
+        lambda x: einops.reduce(x + 1, "a b c -> a c", "prod"), lambda x: einops.repeat(x, "a b c -> a (r b) c", r=2), lambda x: einops.rearrange([x[0], x[1]], "l b c -> b l c"),
+        lambda x: einops.einsum(x, x, "a b c, a d c -> b d"), lambda x: einops.pack([x, x], "a * c")[0],
+    ):  # fmt: skip
+        result = call(x)
+        want = call(x.detach().numpy())
+        np.testing.assert_allclose(result.detach().numpy(), want, rtol=1e-5)
+        assert result.requires_grad
+
+
+def test_fft_has_what_is_real():
+    for n in (1, 4, 5):
+        np.testing.assert_allclose(cg.fft.fftfreq(n, 0.5).numpy(), np.fft.fftfreq(n, 0.5), rtol=1e-6)
+        np.testing.assert_allclose(cg.fft.rfftfreq(n).numpy(), np.fft.rfftfreq(n), rtol=1e-6)
+    x = cg.arange(15.0).reshape(3, 5)
+    for dim in (None, 0, (0, 1)):
+        np.testing.assert_array_equal(cg.fft.fftshift(x, dim).numpy(), np.fft.fftshift(x.numpy(), dim))
+        np.testing.assert_array_equal(cg.fft.ifftshift(x, dim).numpy(), np.fft.ifftshift(x.numpy(), dim))
+    assert cg.fft.fftfreq(3, dtype=cg.float64).dtype == cg.float64
+    with pytest.raises(AttributeError, match=r"module 'cygrad.fft' has no attribute 'rfft': it has no complex numbers"):
+        cg.fft.rfft  # noqa: B018

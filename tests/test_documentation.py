@@ -25,7 +25,7 @@ PUBLIC = [
     "cygrad.integrations.onnx",
 ]  # fmt: skip
 # Packages that a subpackage, or its examples, needs.
-OPTIONAL = {"sklearn": "cygrad.sklearn", "onnx": "cygrad.integrations.onnx"}
+OPTIONAL = {"einops": "cygrad.integrations.einops", "sklearn": "cygrad.sklearn", "onnx": "cygrad.integrations.onnx"}
 
 
 @pytest.mark.parametrize("name", MODULES)

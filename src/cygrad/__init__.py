@@ -32,6 +32,8 @@ from cygrad.tensor import Tensor as Tensor
 
 with contextlib.suppress(ImportError):
     from cygrad.integrations import threadpoolctl as threadpoolctl
+with contextlib.suppress(ImportError):
+    from cygrad.integrations import einops as einops
 
 if TYPE_CHECKING:
     from cygrad import accelerator as accelerator
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from cygrad import cuda as cuda
     from cygrad import data as data
     from cygrad import distributions as distributions
+    from cygrad import fft as fft
     from cygrad import func as func
     from cygrad import linalg as linalg
     from cygrad import mps as mps
@@ -62,8 +65,13 @@ if TYPE_CHECKING:
     from cygrad.legacy import *
 else:
     ROOMS = (  # imported when they are first used
+<<<<<<< HEAD
         "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributions", "func",
         "linalg", "mps", "multiprocessing", "onnx", "runs", "special", "testing", "train", "utils", "version", "xpu",
+=======
+        "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributions", "fft", "func",
+        "linalg", "mps", "multiprocessing", "runs", "special", "testing", "train", "utils", "version", "xpu",
+>>>>>>> 4d9d760 (Let einops and NumPy's functions work on tensors, add fft's frequencies)
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
     NAMES = {

@@ -21,6 +21,7 @@ REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"(.*\.)?(sparse|to_sparse|coalesce|SparseAdam)\w*": "its tensors are dense",
     r"(.*\.)?(quantiz|quantis|ao\b|qint|quint|per_tensor|fake_quant)\w*.*": "it has no quantization",
     r"(.*\.)?(complex|cfloat|cdouble|chalf|view_as_|polar|is_conj)\w*": "it has no complex numbers",
+    r"fft\.[a-z]\w*|i?stft": "it has no complex numbers",
     r"hub.*": "it downloads nothing",
     r"nn\.utils\.prune.*": "it has no pruning",
     r"(.*\.)?(nested|named|Named)\w*.*": "it has no nested and no named tensors",

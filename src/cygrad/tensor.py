@@ -339,6 +339,10 @@ class Tensor(TensorMethods):
             raise ValueError(f"__array__: converting {array.dtype} to {dtype} needs a copy")
         return np.asarray(array, dtype)
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+        """Make a tensor of what a function of NumPy has computed from one."""
+        return Tensor(np.asarray(array))
+
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         """The functions of the array API standard, ``cygrad.array_api``."""
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
