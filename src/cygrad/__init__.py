@@ -65,13 +65,8 @@ if TYPE_CHECKING:
     from cygrad.legacy import *
 else:
     ROOMS = (  # imported when they are first used
-<<<<<<< HEAD
-        "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributions", "func",
-        "linalg", "mps", "multiprocessing", "onnx", "runs", "special", "testing", "train", "utils", "version", "xpu",
-=======
         "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributions", "fft", "func",
-        "linalg", "mps", "multiprocessing", "runs", "special", "testing", "train", "utils", "version", "xpu",
->>>>>>> 4d9d760 (Let einops and NumPy's functions work on tensors, add fft's frequencies)
+        "linalg", "mps", "multiprocessing", "onnx", "runs", "special", "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
     NAMES = {
