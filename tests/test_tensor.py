@@ -348,3 +348,24 @@ def test_constants_limits_and_functions_of_methods():
     assert cg.fill_(x, 3.0) is x and cg.detach(x).tolist() == [3, 3] and cg.zero_(x).tolist() == [0, 0]
     with pytest.raises(AttributeError, match="module 'cygrad' has no attribute 'nothing_'"):
         _ = cg.nothing_
+
+
+NAMED = [
+    "x.reshape(shape=(3, 2))", "x.view(size=(3, 2))", "x.view(dtype=t.int32)", "x.permute(dims=(1, 0))", "x.expand(size=(2, 2, 3))", "x.repeat(repeats=(1, 2))",
+    "x.tile(dims=(2,))", "x.flip(dims=(0,))", "x.stride(0)", "x.stride()", "x.stride(dim=1)", "x[0, 1].is_nonzero()", "t.is_nonzero(x[0, 1])", "x.max(other=x + 1)", "t.min(x, other=x + 1)",
+    "x.scatter(0, i, value=2.0)", "t.zeros(4).scatter_(dim=0, index=i[0], value=1)", "x.clone().requires_grad_().numpy(force=True)", "x.copy_(x + 1, non_blocking=True)",
+    "isinstance(t.nn.BatchNorm1d(2), t.nn.modules.batchnorm._BatchNorm)", "t.compiler.is_compiling()",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_arguments_have_pytorchs_names(text):
+    torch = pytest.importorskip("torch")
+    values = [eval(text, {"t": t, "x": t.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), "i": t.tensor([[0, 1, 0]])}) for t in (cg, torch)]
+    got, want = (value.tolist() if hasattr(value, "tolist") else value for value in values)
+    assert got == want
+
+
+def test_scatter_needs_new_values():
+    with pytest.raises(TypeError, match="src, the new values, is missing"):
+        cg.zeros(2).scatter(0, cg.tensor([0]))

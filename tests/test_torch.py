@@ -190,6 +190,17 @@ except FileNotFoundError:
     print(str(Square.apply(torch.ones(1, requires_grad=True))).split("grad_fn=")[1][:-1], end=" ")
 with torch.autograd.set_detect_anomaly(True):
     torch.ones(1)
+import warnings
+p, q = (torch.ones(1, requires_grad=True) for _ in range(2))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    made = torch.optim.SGD([p, q, p], lr=0.1)
+assert len(made.param_groups[0]["params"]) == 2 and "updates it once" in str(caught[0].message)
+try:
+    torch.optim.SGD([{"params": [p]}, {"params": [p]}], lr=0.1)
+    print("accepted")
+except ValueError:
+    pass
 print(torch.is_anomaly_enabled() if hasattr(torch, "is_anomaly_enabled") else False)
 """
 TYPES = """\

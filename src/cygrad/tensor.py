@@ -116,9 +116,18 @@ class Tensor(TensorMethods):
         """The size of all elements, in bytes."""
         return self.array.nbytes
 
-    def stride(self) -> tuple[int, ...]:
-        """Return the stride of each dimension, in elements."""
-        return tuple([s // self.array.itemsize for s in self.array.strides])
+    @overload
+    def stride(self, dim: None = None) -> tuple[int, ...]: ...
+    @overload
+    def stride(self, dim: int) -> int: ...
+    def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
+        """Return the stride of each dimension, or of one, in elements."""
+        steps = tuple([s // self.array.itemsize for s in self.array.strides])
+        return steps if dim is None else steps[dim]
+
+    def is_nonzero(self) -> bool:
+        """Return whether the only element is not zero."""
+        return bool(self)
 
     def data_ptr(self) -> int:
         """Return the address of the first element."""
@@ -321,12 +330,12 @@ class Tensor(TensorMethods):
 
     # Conversion to NumPy and Python
 
-    def numpy(self) -> Array:
+    def numpy(self, *, force: bool = False) -> Array:
         """Return the ndarray itself, not a copy. Raises RuntimeError if the tensor requires a gradient.
 
         Backward can't notice writes to the array: what it saved of this tensor is then silently wrong.
         """
-        if self.requires_grad:
+        if self.requires_grad and not force:
             raise RuntimeError("numpy: the tensor requires a gradient; use tensor.detach().numpy()")
         recording.reading("numpy")
         return self.array
@@ -476,23 +485,27 @@ class Tensor(TensorMethods):
 
     # Shape
 
-    def reshape(self, *shape: Size) -> Tensor:
+    def reshape(self, *sizes: Size, shape: Any = None) -> Tensor:
         """Return the elements in another shape; see :func:`cygrad.reshape`.
 
         Args:
-            shape: the shape, as integers or as one sequence of integers; one of them may be −1, which is inferred.
+            sizes, shape: the shape, as integers or as one sequence of integers; one of them may be −1, which is
+                inferred.
         """
-        return shape_ops.reshape(self, shape=shape_argument(shape))
+        return shape_ops.reshape(self, shape=shape_argument(sizes if shape is None else (shape,)))
 
-    def view(self, *shape: Size | DType) -> Tensor:
+    def view(self, *shape: Size | DType, size: Any = None, dtype: Any = None) -> Tensor:
         """Return a view in another shape, or one that reads the same bits as another dtype.
 
         Args:
             shape: the shape as in :meth:`reshape`, or a dtype.
+            size, dtype: the same by name.
 
         Raises:
             RuntimeError: the memory layout allows no view of this shape.
         """
+        if not shape:
+            shape = (dtype if size is None else size,)
         if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)):
             view = Tensor(self.numpy().view(shape[0]))
             view._share_version(self)
@@ -514,30 +527,30 @@ class Tensor(TensorMethods):
         """Return the elements in the shape of `other`."""
         return self.reshape(other.shape)
 
-    def permute(self, *dims: Size) -> Tensor:
+    def permute(self, *order: Size, dims: Any = None) -> Tensor:
         """Return a view with the dimensions in another order."""
-        return shape_ops.permute(self, dims=shape_argument(dims))
+        return shape_ops.permute(self, dims=shape_argument(order if dims is None else (dims,)))
 
-    def expand(self, *size: Size) -> Tensor:
+    def expand(self, *sizes: Size, size: Any = None) -> Tensor:
         """Return a view broadcast to a shape, in which −1 keeps a size."""
-        return shape_ops.expand(self, size=shape_argument(size))
+        return shape_ops.expand(self, size=shape_argument(sizes if size is None else (size,)))
 
     @checked
     def expand_as(self, other: Tensor) -> Tensor:
         """Return a view broadcast to the shape of `other`."""
         return shape_ops.expand(self, size=other.shape)
 
-    def repeat(self, *repeats: Size) -> Tensor:
+    def repeat(self, *times: Size, repeats: Any = None) -> Tensor:
         """Repeat the whole tensor along each dimension; see also :func:`cygrad.tile`."""
-        return shape_ops.repeat(self, sizes=shape_argument(repeats))
+        return shape_ops.repeat(self, sizes=shape_argument(times if repeats is None else (repeats,)))
 
-    def tile(self, *dims: Size) -> Tensor:
+    def tile(self, *times: Size, dims: Any = None) -> Tensor:
         """Repeat the whole tensor along its last dimensions."""
-        return functions.tile(self, shape_argument(dims))
+        return functions.tile(self, shape_argument(times if dims is None else (dims,)))
 
-    def flip(self, *dims: Size) -> Tensor:
+    def flip(self, *axes: Size, dims: Any = None) -> Tensor:
         """Reverse the order of the elements along dimensions."""
-        return shape_ops.flip(self, dims=shape_argument(dims))
+        return shape_ops.flip(self, dims=shape_argument(axes if dims is None else (dims,)))
 
     @property
     def real(self) -> Tensor:
@@ -573,7 +586,7 @@ class Tensor(TensorMethods):
         """Set every element to zero."""
         return self.fill_(0)
 
-    def copy_(self, src: Operand) -> Self:
+    def copy_(self, src: Operand, non_blocking: object = False) -> Self:
         """Copy the elements of `src`, broadcast, into the tensor."""
         self[...] = src
         return self

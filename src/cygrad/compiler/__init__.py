@@ -8,4 +8,9 @@ from cygrad.compiler.function import CompiledFunction, compile
 from cygrad.compiler.program import Program
 from cygrad.compiler.record.recorder import Refused
 
-__all__ = ["CompiledFunction", "Epochs", "Program", "Refused", "compile"]
+__all__ = ["CompiledFunction", "Epochs", "Program", "Refused", "compile", "is_compiling"]
+
+
+def is_compiling() -> bool:
+    """Return False: a step is recorded as it runs, so that no code is ever traced instead. As ``torch.compiler``."""
+    return False

@@ -47,7 +47,15 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 @requires_tensor
-def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float, *, reduce: str | None = None) -> Tensor:
+def scatter(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Tensor | float | None = None,
+    *,
+    value: float | None = None,
+    reduce: str | None = None,
+) -> Tensor:
     """Return a copy of input with elements replaced: y[index[i, j], j] = src[i, j] for dim 0, and so on.
 
     Where an index occurs twice, either value may be the result.
@@ -57,8 +65,13 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | float, *, redu
         dim: the dimension that `index` refers to.
         index: integers, with as many dimensions as input.
         src: the new values, a tensor at least as large as index, or one number.
+        value: the number by name.
         reduce: "add" or "multiply", to combine them with the elements; None (default) replaces.
     """
+    if src is None:
+        src = value
+    if src is None:
+        raise TypeError("scatter: src, the new values, is missing")
     if reduce is not None:
         return combined(input, dim, index, src, reduce)
     return index_ops.scatter(input, index, src, dim=dim)

@@ -49,8 +49,12 @@ def max(input: Tensor, dim: None = None, keepdim: bool = False) -> Tensor: ...
 def max(input: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 @overload
 def max(input: Tensor, dim: Tensor) -> Tensor: ...
+@overload
+def max(input: Tensor, *, other: Tensor) -> Tensor: ...
 @requires_tensor
-def max(input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -> Tensor | ValuesAndIndices:
+def max(
+    input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Tensor | ValuesAndIndices:
     """Return the largest element, the largest along a dimension, or the larger of each pair of elements.
 
     Args:
@@ -58,6 +62,7 @@ def max(input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -
         dim: None for the largest of all elements; a dimension to reduce; or a second tensor, to compare with
             elementwise.
         keepdim: whether the reduced dimension stays, with size 1.
+        other: the second tensor, by name.
 
     Returns:
         A tensor; for a dimension, (values, indices).
@@ -66,7 +71,7 @@ def max(input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -
     tensor([1, 0])
     """
     result: Tensor | ValuesAndIndices = _extreme(
-        input, dim, keepdim, reduce.whole_max, reduce.max_along, arithmetic.maximum, Max
+        input, dim if other is None else other, keepdim, reduce.whole_max, reduce.max_along, arithmetic.maximum, Max
     )
     return result
 
@@ -77,8 +82,12 @@ def min(input: Tensor, dim: None = None, keepdim: bool = False) -> Tensor: ...
 def min(input: Tensor, dim: int, keepdim: bool = False) -> ValuesAndIndices: ...
 @overload
 def min(input: Tensor, dim: Tensor) -> Tensor: ...
+@overload
+def min(input: Tensor, *, other: Tensor) -> Tensor: ...
 @requires_tensor
-def min(input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -> Tensor | ValuesAndIndices:
+def min(
+    input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Tensor | ValuesAndIndices:
     """Return the smallest element, the smallest along a dimension, or the smaller of each pair of elements.
 
     Args:
@@ -86,12 +95,13 @@ def min(input: Tensor, dim: Tensor | int | None = None, keepdim: bool = False) -
         dim: None for the smallest of all elements; a dimension to reduce; or a second tensor, to compare with
             elementwise.
         keepdim: whether the reduced dimension stays, with size 1.
+        other: the second tensor, by name.
 
     Returns:
         A tensor; for a dimension, (values, indices).
     """
     result: Tensor | ValuesAndIndices = _extreme(
-        input, dim, keepdim, reduce.whole_min, reduce.min_along, arithmetic.minimum, Min
+        input, dim if other is None else other, keepdim, reduce.whole_min, reduce.min_along, arithmetic.minimum, Min
     )
     return result
 

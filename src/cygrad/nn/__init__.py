@@ -8,6 +8,7 @@ from cygrad.nn.module import Module
 from cygrad.nn.modules import activation
 from cygrad.nn.modules.activation import *
 from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d
+from cygrad.nn.modules.batch_norm import _BatchNorm as _BatchNorm  # which scripts ask for by this name
 from cygrad.nn.modules.container import ModuleDict, ModuleList, ParameterList, Sequential
 from cygrad.nn.modules.dropout import Dropout
 from cygrad.nn.modules.embedding import Embedding

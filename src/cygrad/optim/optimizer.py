@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -14,6 +15,7 @@ from cygrad._attributes import set_by_init
 from cygrad._typing import Array
 from cygrad.autograd import enable_grad, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
+from cygrad.config import follows_torch
 from cygrad.tensor import Tensor
 
 __all__ = ["Group", "Optimizer", "Params", "given", "required"]
@@ -152,6 +154,7 @@ class Optimizer:
             raise ValueError(f"{self.name}: either all groups of parameters have names, or none")
         group["params"] = members
         known = {id(p) for g in self.param_groups for p in g["params"]}
+        before, repeated = frozenset(known), False
         for p in group["params"]:
             if not isinstance(p, Tensor):
                 raise TypeError(f"{self.name}: a parameter must be a tensor, got {type(p).__name__}")
@@ -160,8 +163,14 @@ class Optimizer:
             if p.dtype not in (np.float32, np.float64):
                 raise TypeError(f"{self.name}: a parameter's dtype must be float32 or float64, got {p.dtype}")
             if id(p) in known:
-                raise ValueError(f"{self.name}: a parameter of shape {p.shape} appears twice")
+                message = f"{self.name}: a parameter of shape {p.shape} appears twice"
+                if not follows_torch() or id(p) in before:
+                    raise ValueError(message)
+                warnings.warn(f"{message} in a group; a step updates it once", stacklevel=3)
+                repeated = True
             known.add(id(p))
+        if repeated:
+            group["params"] = list({id(p): p for p in members}.values())
         for option, value in self.defaults.items():
             if value is required and option not in group:
                 raise ValueError(f"{self.name}: a group of parameters has no {option}, which has no default")
