@@ -354,7 +354,7 @@ NAMED = [
     "x.reshape(shape=(3, 2))", "x.view(size=(3, 2))", "x.view(dtype=t.int32)", "x.permute(dims=(1, 0))", "x.expand(size=(2, 2, 3))", "x.repeat(repeats=(1, 2))",
     "x.tile(dims=(2,))", "x.flip(dims=(0,))", "x.stride(0)", "x.stride()", "x.stride(dim=1)", "x[0, 1].is_nonzero()", "t.is_nonzero(x[0, 1])", "x.max(other=x + 1)", "t.min(x, other=x + 1)",
     "x.scatter(0, i, value=2.0)", "t.zeros(4).scatter_(dim=0, index=i[0], value=1)", "x.clone().requires_grad_().numpy(force=True)", "x.copy_(x + 1, non_blocking=True)",
-    "isinstance(t.nn.BatchNorm1d(2), t.nn.modules.batchnorm._BatchNorm)", "t.compiler.is_compiling()",
+    "isinstance(t.nn.BatchNorm1d(2), t.nn.modules.batchnorm._BatchNorm)", "t.compiler.is_compiling()", "[v.tolist() for v in t.where(x > 2)]",
 ]  # fmt: skip
 
 

@@ -140,7 +140,8 @@ def edges(array: Array) -> Array:
 
 NAMES = {  # of ops whose nodes have other names in PyTorch
     "batch_norm": "NativeBatchNorm", "cat_all": "Cat", "cross_entropy": "NllLoss", "getitem": "Index",
-    "layer_norm": "NativeLayerNorm", "linear": "Addmm", "matmul": "Mm", "reshape": "View",
+    "layer_norm": "NativeLayerNorm", "linear": "Addmm", "matmul": "Mm", "reshape": "View", "whole_max": "Max",
+    "whole_min": "Min",
 }  # fmt: skip
 
 

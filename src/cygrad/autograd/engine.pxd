@@ -44,7 +44,7 @@ cdef class Node:
 
 cdef class Op:
     cdef public str name
-    cdef public object forward, rule, definition_rule
+    cdef public object forward, rule, definition_rule, alone
     cdef public Py_ssize_t inputs, required
     cdef public tuple names
     cdef public object __doc__, __name__

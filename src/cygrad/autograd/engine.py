@@ -338,6 +338,7 @@ class Op:
         self.forward = forward
         self.rule: Rule | None = None
         self.definition_rule: Rule | None = None
+        self.alone: Callable[[Any], Any] | None = None  # what a call with one argument means, if it is something else
         self.materialize = True  # whether the rule receives zeros, not None, for outputs without a gradient
         self.opaque = False  # whether it may have effects that no recorder sees, so that programs call it again
         self.inputs = -1 if takes_any_number else (code.co_posonlyargcount or code.co_argcount) - 1
@@ -363,6 +364,8 @@ class Op:
         check_op(self)
         rest: tuple[Any, ...] = ()
         if self.inputs >= 0 and len(args) != self.inputs:
+            if self.alone is not None and len(args) == 1 and not options:
+                return self.alone(args[0])
             if self.by_position and not options and self.inputs < len(args) <= len(self.names):
                 args, rest = args[: self.inputs], args[self.inputs :]
             elif options and not set(options).issubset(self.names):

@@ -7,6 +7,7 @@ import numpy as np
 from cygrad._typing import Tensor
 from cygrad.autograd import Value
 from cygrad.autograd.calls import requires_tensor
+from cygrad.ops import arithmetic
 from cygrad.ops import index as index_ops
 from cygrad.ops.arithmetic import where
 from cygrad.ops.axes import axis_and_size, checked_axis
@@ -44,6 +45,16 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         index: the indices of the slices, a 1-D tensor of integers.
     """
     return index_ops.index_select(input, index, dim=dim)
+
+
+def places(condition: Tensor) -> tuple[Tensor, ...]:
+    """The indices where a condition holds, one tensor for each dimension: ``where(condition)``."""
+    from cygrad.functions.counting import nonzero
+
+    return nonzero(condition, as_tuple=True)
+
+
+arithmetic.where.alone = places  # type: ignore[attr-defined]
 
 
 @requires_tensor
