@@ -48,7 +48,9 @@ def set_default_dtype(d: Any) -> None:
 
 def set_default_tensor_type(t: Any) -> None:
     """Accept ``FloatTensor``, as :func:`set_default_dtype` does float32. As ``torch.set_default_tensor_type``."""
-    name = t if isinstance(t, str) else t.__name__
+    name = t if isinstance(t, str) else getattr(t, "__name__", None)
+    if not isinstance(name, str):
+        raise TypeError(f"set_default_tensor_type: expected a type of tensors or its name, got {type(t).__name__}")
     set_default_dtype({"DoubleTensor": np.float64, "HalfTensor": np.float16}.get(name.rpartition(".")[2], np.float32))
 
 
