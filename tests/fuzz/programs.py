@@ -285,6 +285,8 @@ def binary(w: Writer) -> None:
             "mul",
             "maximum",
             "minimum",
+            "fmax",
+            "fmin",
             "div",
             "atan2",
             "remainder",
