@@ -128,7 +128,12 @@ ENGINE = [*HEADERS, *[f"src/cygrad/autograd/{name}.pxd" for name in ("arrays", "
 compiled = [
     module("autograd.recording", "src/cygrad/autograd/recording.py", depends=ENGINE),
     module("autograd.engine", "src/cygrad/autograd/engine.py", depends=ENGINE),
-    module("autograd.leaves", "src/cygrad/autograd/leaves.py", build_flags.WRAPPERS_LEVEL, depends=[*ENGINE, "src/cygrad/autograd/leaves.pxd"]),
+    module(
+        "autograd.leaves",
+        "src/cygrad/autograd/leaves.py",
+        level=build_flags.WRAPPERS_LEVEL,
+        depends=[*ENGINE, "src/cygrad/autograd/leaves.pxd"],
+    ),
     module("nn.layer", "src/cygrad/nn/layer.py", depends=[*ENGINE, "src/cygrad/nn/layer.pxd"]),
 ]
 replay = module(
