@@ -52,8 +52,8 @@ KERNELS = [
 NO_PLT = ["-fno-plt"] if sys.platform == "linux" else []
 MODULES = [*COMMON, *NO_PLT, "-Wno-unused-function", *[flag for flag in EXTRA if not flag.startswith("-W")]]
 # Wrappers, replays and leaves are as fast with -O1 as with -O3, and up to a quarter smaller. With -Os a call would take
-# a fifth longer. The other modules gain from -O2, but not from the code that it duplicates and aligns. With less inlining
-# (--param=inline-unit-growth=10) they would be an eighth smaller, and an eager step 4 to 7 % slower.
+# a fifth longer. The other modules gain from -O2, but not from the code that it duplicates and aligns. With less
+# inlining (--param=inline-unit-growth=10) they would be an eighth smaller, and an eager step 4 to 7 % slower.
 COMPACT = [f"-fno-{option}" for option in ("align-functions", "align-jumps", "align-labels", "align-loops")]
 COMPACT += [f"-fno-{option}" for option in ("code-hoisting", "ipa-cp", "partial-inlining", "tree-pre")]
 WRAPPERS_LEVEL, MODULES_LEVEL = ([], []) if DEBUG else (["-O1"], ["-O2", *(COMPACT if IS_GCC else [])])
