@@ -63,6 +63,8 @@ def test_tensors_are_printed_as_pytorch_prints_them(seed):
 def test_options_are_checked_before_any_is_set():
     with pytest.raises(ValueError, match="profile must be one of default, short, full, got 'long'"):
         cg.set_printoptions(precision=2, profile="long")
+    with pytest.raises(ValueError, match="sci_mode must be True, False or None, got 1"):
+        cg.set_printoptions(precision=2, sci_mode=1)
     assert repr(cg.tensor(1 / 3)) == "tensor(0.3333)"
 
 

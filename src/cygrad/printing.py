@@ -47,7 +47,9 @@ def set_printoptions(
     for name, value in given.items():
         if not isinstance(value, (int, float) if name == "threshold" else int) or not value >= 0:
             raise ValueError(f"set_printoptions: {name} must be a number of at least 0, got {value!r}")
-    OPTIONS.update(PROFILES.get(profile or "", {}), sci_mode=sci_mode if sci_mode is None else bool(sci_mode))
+    if sci_mode is not None and not isinstance(sci_mode, bool):
+        raise ValueError(f"set_printoptions: sci_mode must be True, False or None, got {sci_mode!r}")
+    OPTIONS.update(PROFILES.get(profile or "", {}), sci_mode=sci_mode)
     OPTIONS.update(given)
 
 

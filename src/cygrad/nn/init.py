@@ -92,7 +92,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
         generator: source of randomness, default the global generator.
 
     Raises:
-        ValueError: a is above b.
+        RuntimeError: a is above b.
     """
     with no_grad():
         return tensor.uniform_(a, b, generator=generator)
@@ -109,7 +109,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
         generator: source of randomness, default the global generator.
 
     Raises:
-        ValueError: std is negative.
+        RuntimeError: std is negative.
     """
     with no_grad():
         return tensor.normal_(mean, std, generator=generator)
