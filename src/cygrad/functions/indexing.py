@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from cygrad._typing import Tensor
 from cygrad.autograd import Value
 from cygrad.autograd.calls import requires_tensor
-from cygrad.ops import arithmetic
 from cygrad.ops import index as index_ops
+from cygrad.ops.arithmetic import where
 from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.definition import constant
 
@@ -55,8 +56,12 @@ def places(condition: Tensor) -> tuple[Tensor, ...]:
     return nonzero(condition, as_tuple=True)
 
 
-where: Any = arithmetic.where  # a function to its stub, an op to run
-where.alone = places
+def means_alone(op: Any, meaning: Callable[[Any], Any]) -> None:
+    """Let the call of an op with one argument be something else."""
+    op.alone = meaning
+
+
+means_alone(where, places)
 
 
 @requires_tensor
