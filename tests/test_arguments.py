@@ -71,6 +71,8 @@ def one_cycle(**options):
     (lambda: cg.optim.ASGD([nn.Parameter(cg.ones(1))], 1, -1), "ASGD: lambd must not be negative, got -1"),
     (lambda: cg.optim.lr_scheduler.CyclicLR(cg.optim.SGD([nn.Parameter(cg.ones(1))]), 1, 2, 0.0, cycle_momentum=False),
      "CyclicLR: step_size_up must be positive, got 0.0"),
+    (lambda: nn.functional.embedding(cg.tensor([0]), cg.ones(2, 2), max_norm="1"),
+     "embedding: max_norm must be a number, got str"),
     (lambda: cg.optim.lr_scheduler.PolynomialLR(cg.optim.SGD([nn.Parameter(cg.ones(1))]), 1, -2),
      "PolynomialLR: power must not be negative, got -2"),
     (lambda: cg.autograd.grad(cg.ones(2, requires_grad=True).sum(), cg.ones(2, requires_grad=True), is_grads_batched=2),
@@ -99,6 +101,18 @@ def test_a_refused_look_up_scales_no_row(index, options):
     with pytest.raises((TypeError, IndexError, RuntimeError)):
         nn.functional.embedding(index if isinstance(index, int) else cg.tensor(index), weight, max_norm=1.0, **options)
     assert (weight == 9).all()
+
+
+@pytest.mark.parametrize("limit", [1, cg.tensor(1.0), cg.tensor([1]), np.float64(1)])
+def test_a_largest_norm_may_be_a_tensor(limit):
+    weight = cg.full((2, 4), 9.0)
+    nn.functional.embedding(cg.tensor([0]), weight, max_norm=limit)
+    assert cg.allclose(weight.norm(dim=1), cg.tensor([1.0, 18.0]))
+
+
+@pytest.mark.parametrize("n", [5, 6, 10**30])
+def test_differences_of_a_high_order_leave_nothing(n):
+    assert cg.diff(cg.arange(5), n).shape == (0,)
 
 
 def test_an_error_inside_a_users_op_stays_what_it_is():

@@ -76,6 +76,7 @@ def test_batch_norm_of_nothing_gives_gradients_of_zero(shape):
     layer(cg.zeros(*shape)).sum().backward()
     assert layer.weight.grad.tolist() == layer.bias.grad.tolist() == [0, 0, 0]
     assert layer.running_var.tolist() == [1, 1, 1]
+    assert layer(cg.zeros(*shape, dtype=cg.float64)).dtype == np.float64
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])

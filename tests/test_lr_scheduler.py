@@ -437,6 +437,12 @@ def test_a_step_to_an_epoch(name, epoch):
     np.testing.assert_allclose(scheduler.get_last_lr(), other.get_last_lr(), rtol=1e-9)
 
 
+def test_chained_schedules_may_come_from_a_generator():
+    optimizer = cg.optim.SGD([cg.nn.Parameter(cg.ones(1))], lr=1.0)
+    cg.optim.lr_scheduler.ChainedScheduler(cg.optim.lr_scheduler.ConstantLR(optimizer, 0.5, n) for n in (3, 5))
+    assert optimizer.param_groups[0]["lr"] == 0.25
+
+
 @pytest.mark.filterwarnings("ignore:Detected call of")
 def test_a_schedule_of_ones_own_counts_steps():
     rates = []

@@ -7,6 +7,7 @@ from cygrad import autograd as autograd
 from cygrad import functions as functions
 from cygrad import nn as nn
 from cygrad import optim as optim
+from cygrad._missing import attribute_error, files_of
 from cygrad._version import __version__ as __version__
 from cygrad.autograd import enable_grad as enable_grad
 from cygrad.autograd import inference_mode as inference_mode
@@ -18,14 +19,8 @@ from cygrad.creation import *
 from cygrad.device import device as device
 from cygrad.dtypes import *
 from cygrad.functions import *
-from cygrad.memory_pool import empty_cache as empty_cache
-from cygrad.memory_pool import memory_stats as memory_stats
-from cygrad.memory_pool import reset_peak_memory_stats as reset_peak_memory_stats
-from cygrad.memory_pool import set_cache_limit as set_cache_limit
-from cygrad.parallel import parallel_map as parallel_map
 from cygrad.printing import set_printoptions as set_printoptions
 from cygrad.random import *
-from cygrad.serialization import *
 from cygrad.sizes import Size as Size
 from cygrad.tensor import *
 from cygrad.tensor import Tensor as Tensor
@@ -63,40 +58,31 @@ if TYPE_CHECKING:
     from cygrad.defaults import *
     from cygrad.func import vmap as vmap
     from cygrad.legacy import *
+    from cygrad.memory_pool import empty_cache as empty_cache
+    from cygrad.memory_pool import memory_stats as memory_stats
+    from cygrad.memory_pool import reset_peak_memory_stats as reset_peak_memory_stats
+    from cygrad.memory_pool import set_cache_limit as set_cache_limit
+    from cygrad.parallel import parallel_map as parallel_map
+    from cygrad.serialization import *
 else:
     ROOMS = (  # imported when they are first used
         "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributions", "fft", "func",
         "linalg", "mps", "multiprocessing", "onnx", "runs", "special", "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
-    OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "public_names"}
-    NAMES = {
-        **dict.fromkeys(
-            [
-                "are_deterministic_algorithms_enabled",
-                "can_cast",
-                "channels_last",
-                "channels_last_3d",
-                "contiguous_format",
-                "get_default_device",
-                "get_default_dtype",
-                "get_float32_matmul_precision",
-                "memory_format",
-                "preserve_format",
-                "promote_types",
-                "set_default_device",
-                "set_default_dtype",
-                "set_default_tensor_type",
-                "set_float32_matmul_precision",
-                "use_deterministic_algorithms",
-            ],
-            "cygrad.defaults",
-        ),
-        "vmap": "cygrad.func",
-        **dict.fromkeys(["autocast", "GradScaler"], "cygrad.amp"),
-        "compile": "cygrad.compiler",
-        **dict.fromkeys(["BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor"], "cygrad.legacy"),
-        **dict.fromkeys(["IntTensor", "LongTensor", "ShortTensor"], "cygrad.legacy"),
-    }
+    OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "attribute_error", "files_of", "public_names"}
+    NAMES = files_of({  # likewise
+        "amp": "GradScaler autocast",
+        "compiler": "compile",
+        "defaults": "are_deterministic_algorithms_enabled can_cast channels_last channels_last_3d contiguous_format "
+        "get_default_device get_default_dtype get_float32_matmul_precision memory_format preserve_format promote_types "
+        "set_default_device set_default_dtype set_default_tensor_type set_float32_matmul_precision "
+        "use_deterministic_algorithms",
+        "func": "vmap",
+        "legacy": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor IntTensor LongTensor ShortTensor",
+        "memory_pool": "empty_cache memory_stats reset_peak_memory_stats set_cache_limit",
+        "parallel": "parallel_map",
+        "serialization": "load save",
+    })  # fmt: skip
     METHODS = ("detach", "is_floating_point", "is_nonzero", "is_same_size")  # functions too, as those that end in _
 
     def __getattr__(name):
@@ -106,7 +92,7 @@ else:
         if name in ROOMS:
             return importlib.import_module(f"cygrad.{name}")
         if name in NAMES:
-            found = getattr(importlib.import_module(NAMES[name]), name)
+            found = getattr(importlib.import_module(f"cygrad.{NAMES[name]}"), name)
         elif name == "__all__":
             found = public_names()
         elif hasattr(functions, name):
@@ -114,8 +100,6 @@ else:
         elif (name in METHODS or (name[-1:] == "_" and name[0] != "_")) and hasattr(Tensor, name):
             found = getattr(Tensor, name)
         else:
-            from cygrad._missing import attribute_error
-
             raise attribute_error("cygrad", name)
         globals()[name] = found
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib import import_module
 
-__all__ = ["attribute_error", "found", "reason"]
+__all__ = ["attribute_error", "files_of", "found", "reason"]
 
 REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"(.*\.)?(Lazy)?(Conv|Unfold|Fold|conv|unfold|fold)\w*": "it has no convolution yet",
@@ -41,14 +41,23 @@ def attribute_error(package: str, name: str) -> AttributeError:
     return AttributeError(f"module {package!r} has no attribute {name!r}{f': {why}' if why else ''}")
 
 
-def found(name: str, package: str, seldom: str, names: dict[str, object]) -> object:
-    """A name of a package that few programs use, from the module `seldom`; from then on it is in `names`.
+def files_of(names: dict[str, str]) -> dict[str, str]:
+    """The file of each name, from the names of each file, separated by spaces."""
+    return {name: file for file, listed in names.items() for name in listed.split()}
 
-    Raises AttributeError, which says why, if it is not there either.
+
+def found(
+    name: str, package: str, folder: str, files: dict[str, str], names: dict[str, object], rest: str = ""
+) -> object:
+    """A name of a package that is imported when it is first used; from then on it is in `names`.
+
+    It is in the module of `folder` that `files` gives, or in one whose names are all imported with it, `rest`.
+
+    Raises AttributeError, which says why, if it is in neither.
     """
-    if not name.startswith("_"):
-        module = import_module(seldom)
-        if name in module.__all__:
-            names[name] = value = getattr(module, name)
-            return value
-    raise attribute_error(package, name)
+    file = files.get(name, rest if name[0] != "_" else "")
+    module = import_module(f"{folder}.{file}") if file else None
+    if name not in files and name not in getattr(module, "__all__", ()):
+        raise attribute_error(package, name)
+    names[name] = value = getattr(module, name)
+    return value

@@ -267,7 +267,7 @@ def diff(
         return shape.clone(input)
     parts = [p for p in (prepend, input, append) if p is not None]
     x = shape.cat(parts, axis) if len(parts) > 1 else input
-    for _ in range(n):
+    for _ in range(min(n, x.shape[axis] + 1)):  # then nothing is left
         size = max(x.shape[axis] - 1, 0)
         later, earlier = x.narrow(axis, min(1, x.shape[axis]), size), x.narrow(axis, 0, size)
         x = later ^ earlier if x.dtype.kind == "b" else later - earlier

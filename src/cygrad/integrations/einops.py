@@ -12,7 +12,7 @@ from cygrad.tensor import Tensor
 __all__ = ["Backend"]
 
 
-class Backend(AbstractBackend):  # type: ignore[misc] # einops has no types
+class Backend(AbstractBackend):  # type: ignore[misc, unused-ignore] # types: not every version
     """Lets einops work on tensors, with gradients; einops finds it as a subclass.
 
     >>> import einops

@@ -1,13 +1,30 @@
 """Optimizers, learning rate schedules and weight averaging, under PyTorch's names."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from cygrad.optim.adagrad import Adagrad
-from cygrad.optim.adam import Adam, AdamW
-from cygrad.optim.groups import decay_groups
+from cygrad._missing import files_of, found
 from cygrad.optim.optimizer import Optimizer
-from cygrad.optim.rmsprop import RMSprop
-from cygrad.optim.sgd import SGD
+
+if TYPE_CHECKING:
+    from cygrad.optim import lr_scheduler, swa_utils
+    from cygrad.optim.adagrad import Adagrad
+    from cygrad.optim.adam import Adam, AdamW
+    from cygrad.optim.groups import decay_groups
+    from cygrad.optim.lbfgs import LBFGS
+    from cygrad.optim.rmsprop import RMSprop
+    from cygrad.optim.rules import ASGD, Adadelta, Adafactor, Adamax, Muon, NAdam, RAdam, Rprop, SparseAdam
+    from cygrad.optim.sgd import SGD
+
+FILES = files_of({
+    "adagrad": "Adagrad",
+    "adam": "Adam AdamW",
+    "groups": "decay_groups",
+    "lbfgs": "LBFGS",
+    "rmsprop": "RMSprop",
+    "rules": "ASGD Adadelta Adafactor Adamax Muon NAdam RAdam Rprop SparseAdam",
+    "sgd": "SGD",
+})
 
 __all__ = [
     "ASGD",
@@ -31,24 +48,13 @@ __all__ = [
     "swa_utils",
 ]
 
-if TYPE_CHECKING:
-    from cygrad.optim import lr_scheduler, swa_utils
-    from cygrad.optim.lbfgs import LBFGS
-    from cygrad.optim.rules import ASGD, Adadelta, Adafactor, Adamax, Muon, NAdam, RAdam, Rprop, SparseAdam
-else:
-    RULES = "ASGD Adadelta Adafactor Adamax Muon NAdam RAdam Rprop SparseAdam"
-    SELDOM = {"LBFGS": "lbfgs", **dict.fromkeys(RULES.split(), "rules")}  # name → its module
+if not TYPE_CHECKING:
 
     def __getattr__(name):
-        """Import on first use what few programs need: some optimizers, the schedulers and weight averaging."""
-        import importlib
-
+        """Import on first use the optimizers, the schedulers and weight averaging."""
         if name in ("lr_scheduler", "swa_utils"):
-            return importlib.import_module(f"cygrad.optim.{name}")
-        if name not in SELDOM:
-            raise AttributeError(f"module 'cygrad.optim' has no attribute {name!r}")
-        globals()[name] = found = getattr(importlib.import_module(f"cygrad.optim.{SELDOM[name]}"), name)
-        return found
+            return import_module(f"cygrad.optim.{name}")
+        return found(name, "cygrad.optim", "cygrad.optim", FILES, globals())
 
     def __dir__():
         return sorted({*globals(), *__all__})

@@ -2,57 +2,38 @@
 
 from typing import TYPE_CHECKING
 
-from cygrad._missing import found
+from cygrad._missing import files_of, found
 from cygrad.nn.functional import activation
 from cygrad.nn.functional.activation import *
 from cygrad.nn.functional.dropout import dropout
 from cygrad.nn.functional.linear import embedding, linear, one_hot
-from cygrad.nn.functional.loss import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    mse_loss,
-    nll_loss,
-    smooth_l1_loss,
-)
-from cygrad.nn.functional.norm import batch_norm, layer_norm, normalize
 from cygrad.ops import activation as activation_ops
 from cygrad.ops.activation import *
 
-__all__ = [
-    "batch_norm",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
-    "dropout",
-    "embedding",
-    "huber_loss",
-    "kl_div",
-    "l1_loss",
-    "layer_norm",
-    "linear",
-    "mse_loss",
-    "nll_loss",
-    "normalize",
-    "one_hot",
-    "smooth_l1_loss",
-]
+if TYPE_CHECKING:
+    from cygrad.nn.functional.loss import *
+    from cygrad.nn.functional.norm import *
+    from cygrad.nn.functional.seldom import *
+
+FILES = files_of({
+    "loss": "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy huber_loss kl_div l1_loss mse_loss "
+    "nll_loss smooth_l1_loss",
+    "norm": "batch_norm layer_norm normalize",
+})  # fmt: skip
+
+__all__ = ["dropout", "embedding", "linear", "one_hot"]
 __all__ += activation.__all__
 __all__ += activation_ops.__all__
+__all__ += FILES
 
 
-if TYPE_CHECKING:
-    from cygrad.nn.functional.seldom import *
-else:
+if not TYPE_CHECKING:
 
     def __getattr__(name):
-        """Find a function that few networks need, or say why it is missing."""
-        return found(name, "cygrad.nn.functional", "cygrad.nn.functional.seldom", globals())
+        """Import a function when it is first used, or say why it is missing."""
+        return found(name, "cygrad.nn.functional", "cygrad.nn.functional", FILES, globals(), rest="seldom")
 
     def __dir__():
         from cygrad.nn.functional import seldom
 
-        return sorted({*globals(), *seldom.__all__})
+        return sorted({*globals(), *FILES, *seldom.__all__})

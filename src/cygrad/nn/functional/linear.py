@@ -41,6 +41,7 @@ def embedding(
     Raises:
         IndexError: an index or padding_idx is out of range.
         RuntimeError: weight is not a matrix.
+        TypeError: max_norm or norm_type is not a number.
 
     >>> cg.nn.functional.embedding(cg.tensor([1, 0]), cg.eye(2))
     tensor([[0., 1.],
@@ -55,12 +56,19 @@ def embedding(
     by_frequency = bool(scale_grad_by_freq)
     if max_norm is not None:
         embedding_rows(weight.detach(), input, padding_idx=-1)  # raises before anything is written
-        recording.call_again(limit_rows, weight, input, max_norm, norm_type)
+        recording.call_again(limit_rows, weight, input, number("max_norm", max_norm), number("norm_type", norm_type))
     y = embedding_rows(weight, input, padding_idx=-1 if padding_idx is None else padding_idx % rows)
     if not by_frequency:
         return y
     share = type(y.detach())(recording.produced(shares, input.array, y.array.dtype))
     return y.detach() + (y - y.detach()) * share
+
+
+def number(name: str, value: Any) -> float:
+    """An argument of ``embedding`` as a float; a tensor of one element counts as one."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"embedding: {name} must be a number, got {type(value).__name__}")
+    return float(value)
 
 
 def shares(indices: Array, dtype: np.dtype[Any]) -> Array:

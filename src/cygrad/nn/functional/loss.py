@@ -18,6 +18,18 @@ from cygrad.ops import loss as ops
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
 
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "mse_loss",
+    "nll_loss",
+    "smooth_l1_loss",
+]
+
 
 def legacy(name: str, size_average: bool | None, reduce: bool | None, reduction: str) -> str:
     """The reduction that PyTorch's old flags ask for, with its warning; `reduction` where neither is given."""

@@ -16,6 +16,8 @@ from cygrad.ops.layer_norm import layer_norm_rows
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
 
+__all__ = ["batch_norm", "layer_norm", "normalize"]
+
 
 def batch_norm(
     input: Tensor,
@@ -87,8 +89,8 @@ def batch_norm(
 def normalized_nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """The result for an empty batch, from which nothing is learned: gradients are 0."""
     per_channel = (-1,) + (1,) * max(input.ndim - 2, 0)
-    y = input * (1 if weight is None else weight.reshape(per_channel))
-    return y if bias is None else y + bias.reshape(per_channel)
+    y = input * (1 if weight is None else weight.to(input.dtype).reshape(per_channel))
+    return y if bias is None else y + bias.to(input.dtype).reshape(per_channel)
 
 
 def layer_norm(

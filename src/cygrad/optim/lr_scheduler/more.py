@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cygrad.autograd import recording
@@ -271,7 +271,8 @@ class ChainedScheduler(LRScheduler):
 
     _unsaved = ("optimizer", "_schedulers")
 
-    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: HasGroups | None = None) -> None:
+    def __init__(self, schedulers: Iterable[LRScheduler], optimizer: HasGroups | None = None) -> None:
+        schedulers = list(schedulers)
         if not schedulers:
             raise ValueError("ChainedScheduler: the list of schedulers is empty")
         if not all(isinstance(scheduler, LRScheduler) for scheduler in schedulers):
@@ -282,7 +283,7 @@ class ChainedScheduler(LRScheduler):
                 raise ValueError(f"ChainedScheduler: scheduler {i} is a ReduceLROnPlateau, which needs a metric")
             if scheduler.optimizer is not self.optimizer:
                 raise ValueError(f"ChainedScheduler: scheduler {i} belongs to a different optimizer")
-        self._schedulers = list(schedulers)
+        self._schedulers = schedulers
         self._last_lr = self._rates()
 
     @recording.replayed
