@@ -35,7 +35,7 @@ KINDS = ("float64", "strided", "in place", "out", "gradient", "gradgrad", "float
 
 LEFT_OUT = {  # pattern of names: why cygrad does not have them
     "*conv*": "convolution",
-    "*pool*": "pooling",
+    "*pool3d*": "pooling of volumes",
     "*attention*": "attention",
     "*complex*": "complex numbers",
     "sparse.*": "sparse tensors",
@@ -49,6 +49,7 @@ LEFT_OUT = {  # pattern of names: why cygrad does not have them
 
 EXCLUDED = {  # (pattern of names, kind): why cygrad differs
     ("nn.functional.*", "out"): "PyTorch's documentation of these functions has no out",
+    ("nn.functional.*pool*", "int64"): "pooling is of floats",
     ("nn.functional.local_response_norm", "int64"): "the mean of integers is a float",
     ("norm.nuc", "*"): "linalg.matrix_norm has nuclear norms, and the message says so",
     ("linalg.norm.subgradients_at_zero", "gradgrad"): "PyTorch gives NaN at 0, cygrad the subgradient 0",

@@ -162,7 +162,7 @@ NO_TRANSLATION = {
     # without a counterpart
     "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",
     # of gradients
-    "apply_rule", "placed", "sigmoid_rule", "summed_rows", "tanh_rule", "view", "write_view",
+    "apply_rule", "placed", "sigmoid_rule", "spread", "summed_rows", "tanh_rule", "view", "write_view",
 }  # fmt: skip
 # Rows that need special inputs, or whose result depends on the input in a way that a graph cannot express.
 EXCLUDED = {

@@ -11,6 +11,7 @@
 #include "loss.h"
 #include "batch_norm.h"
 #include "layer_norm.h"
+#include "pooling.h"
 #include "dropout.h"
 #include "embedding.h"
 #include "grad_norm.h"

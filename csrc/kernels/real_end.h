@@ -15,3 +15,5 @@
 #undef ZIP_LOW
 #undef ZIP_HIGH
 #undef REVERSE
+#undef EVEN
+#undef ODD

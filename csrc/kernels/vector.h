@@ -3,23 +3,31 @@
 #define LOAD(p) (*(const vec *)(p))
 #define STORE(p, v) (*(vec *)(p) = (v))
 
-/* Interleaved halves of two vectors, x0 y0 x1 y1 …, and a vector in reverse. */
+/* Interleaved halves of two vectors, x0 y0 x1 y1 …, a vector in reverse, and every other element of two vectors. */
 #if CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 16
 #define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #define REVERSE(x) __builtin_shufflevector(x, x, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define EVEN(x, y) __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define ODD(x, y) __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
 #elif CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 8
 #define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11)
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15)
 #define REVERSE(x) __builtin_shufflevector(x, x, 7, 6, 5, 4, 3, 2, 1, 0)
+#define EVEN(x, y) __builtin_shufflevector(x, y, 0, 2, 4, 6, 8, 10, 12, 14)
+#define ODD(x, y) __builtin_shufflevector(x, y, 1, 3, 5, 7, 9, 11, 13, 15)
 #elif CG_VECTOR_BYTES * 8 / CG_REAL_BITS == 4
 #define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 4, 1, 5)
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 2, 6, 3, 7)
 #define REVERSE(x) __builtin_shufflevector(x, x, 3, 2, 1, 0)
+#define EVEN(x, y) __builtin_shufflevector(x, y, 0, 2, 4, 6)
+#define ODD(x, y) __builtin_shufflevector(x, y, 1, 3, 5, 7)
 #else
 #define ZIP_LOW(x, y) __builtin_shufflevector(x, y, 0, 2)
 #define ZIP_HIGH(x, y) __builtin_shufflevector(x, y, 1, 3)
 #define REVERSE(x) __builtin_shufflevector(x, x, 1, 0)
+#define EVEN(x, y) __builtin_shufflevector(x, y, 0, 2)
+#define ODD(x, y) __builtin_shufflevector(x, y, 1, 3)
 #endif
 
 /* x[0..n) and then `rest`, n ≤ LANES: a masked load where the level has one. */

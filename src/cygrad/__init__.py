@@ -62,6 +62,12 @@ if TYPE_CHECKING:
     from cygrad.memory_pool import memory_stats as memory_stats
     from cygrad.memory_pool import reset_peak_memory_stats as reset_peak_memory_stats
     from cygrad.memory_pool import set_cache_limit as set_cache_limit
+    from cygrad.nn.functional.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
+    from cygrad.nn.functional.pooling import adaptive_max_pool1d as adaptive_max_pool1d
+    from cygrad.nn.functional.pooling import avg_pool1d as avg_pool1d
+    from cygrad.nn.functional.pooling import max_pool1d as max_pool1d
+    from cygrad.nn.functional.pooling import max_pool1d_with_indices as max_pool1d_with_indices
+    from cygrad.nn.functional.pooling import max_pool2d as max_pool2d
     from cygrad.parallel import parallel_map as parallel_map
     from cygrad.serialization import *
 else:
@@ -80,6 +86,8 @@ else:
         "func": "vmap",
         "legacy": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor IntTensor LongTensor ShortTensor",
         "memory_pool": "empty_cache memory_stats reset_peak_memory_stats set_cache_limit",
+        "nn.functional.pooling": "adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d "
+        "max_pool1d_with_indices max_pool2d",
         "parallel": "parallel_map",
         "serialization": "load save",
     })  # fmt: skip

@@ -4,6 +4,7 @@ from cygrad.nn.functional.distances import *
 from cygrad.nn.functional.margins import *
 from cygrad.nn.functional.masks import *
 from cygrad.nn.functional.norms import *
+from cygrad.nn.functional.pooling import *
 from cygrad.nn.functional.rectifiers import *
 from cygrad.nn.functional.resizing import *
 

@@ -6,6 +6,7 @@ from cygrad.nn.modules.group_norm import *
 from cygrad.nn.modules.lazy import *
 from cygrad.nn.modules.margin import *
 from cygrad.nn.modules.parameter_dict import *
+from cygrad.nn.modules.pooling import *
 from cygrad.nn.modules.rectifier import *
 from cygrad.nn.modules.resizing import *
 

@@ -11,6 +11,7 @@ from cygrad.integrations.onnx.translations import (
     layers,
     loss,
     pointwise,
+    pooling,
     reduce,
     shape,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "layers",
     "loss",
     "pointwise",
+    "pooling",
     "reduce",
     "shape",
 ]
