@@ -71,6 +71,11 @@ def one_cycle(**options):
     (lambda: cg.optim.ASGD([nn.Parameter(cg.ones(1))], 1, -1), "ASGD: lambd must not be negative, got -1"),
     (lambda: cg.optim.lr_scheduler.CyclicLR(cg.optim.SGD([nn.Parameter(cg.ones(1))]), 1, 2, 0.0, cycle_momentum=False),
      "CyclicLR: step_size_up must be positive, got 0.0"),
+    (lambda: nn.functional.batch_norm(cg.zeros(0, 3), None, None, 1, training=True), "batch_norm: weight must be a tensor"),
+    (lambda: cg.memory_format(1), "memory_format: there are only contiguous_format"),
+    (lambda: cg.diagflat(cg.ones(1), 0.5), "diagflat: offset must be an integer, got float"),
+    (lambda: nn.functional.embedding(np.zeros(2, int), cg.ones(2, 2), None, 1), "embedding: input must be a tensor"),
+    (lambda: cg.data.augment.RandomCrop(1, np.ma.masked_array([1], [True])), "RandomCrop: 1 elements of a masked array"),
     (lambda: nn.functional.embedding(cg.tensor([0]), cg.ones(2, 2), max_norm="1"),
      "embedding: max_norm must be a number, got str"),
     (lambda: cg.optim.lr_scheduler.PolynomialLR(cg.optim.SGD([nn.Parameter(cg.ones(1))]), 1, -2),
@@ -108,6 +113,29 @@ def test_a_largest_norm_may_be_a_tensor(limit):
     weight = cg.full((2, 4), 9.0)
     nn.functional.embedding(cg.tensor([0]), weight, max_norm=limit)
     assert cg.allclose(weight.norm(dim=1), cg.tensor([1.0, 18.0]))
+
+
+def test_indices_of_many_dimensions_are_added_at():
+    assert cg.diagflat(cg.ones(1), cg.ones((1,) * 64, dtype=cg.int32)).tolist() == [[0, 1], [0, 0]]
+    assert cg.zeros(2).index_put([cg.ones((1,) * 64, dtype=cg.int64)], cg.ones(1), accumulate=True).tolist() == [0, 1]
+
+
+def test_a_refused_embedding_leaves_its_rows():
+    weight = cg.ones(3, 2)
+    with pytest.raises(TypeError, match="padding_idx must be an integer"):
+        nn.functional.embedding(cg.tensor([0]), weight, np.array(1j), 0.5)
+    assert weight.tolist() == [[1, 1]] * 3
+
+
+@pytest.mark.parametrize("decimals", [-(2**31), 309, 10**30])
+def test_rounding_to_more_decimals_than_there_are_ends(decimals):
+    assert cg.round(cg.tensor([1.25]), decimals=decimals).isnan().all()
+
+
+def test_half_precision_is_multiplied_and_divided_with_gradients():
+    x, y = cg.tensor([3.0], dtype=np.float16, requires_grad=True), cg.tensor(2.0, requires_grad=True)
+    (x * y + x / y).sum().backward()
+    assert x.grad.tolist() == [2.5] and x.grad.dtype == np.float16 and y.grad.item() == 2.25
 
 
 @pytest.mark.parametrize("n", [5, 6, 10**30])
@@ -166,6 +194,10 @@ EMPTY = {
 def test_the_message_names_the_function_that_was_called(name, dtype):
     with pytest.raises((ValueError, IndexError), match=f"^{name}: cannot reduce"):
         EMPTY[name](cg.zeros(0, dtype=dtype))
+
+
+def test_a_type_without_a_module_has_a_name():
+    assert cg.typename(eval("type('T', (), {})", {})()) == "T"
 
 
 def test_data_that_contains_itself():

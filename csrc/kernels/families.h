@@ -5,6 +5,7 @@
 #include "vector.h"
 #include "activation.h"
 #include "elementwise.h"
+#include "strided.h"
 #include "reduce.h"
 #include "gemm.h"
 #include "softmax.h"

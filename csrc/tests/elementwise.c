@@ -199,6 +199,37 @@ static void copy_twin(const void *args) {
     const cg_copy_args *a = args;
     for (int64_t i = 0; i < a->bytes; i++) ((char *)a->y)[i] = ((const char *)a->x)[i];
 }
+/* Four dimensions with y in C order, or with its rows or all elements apart; x in any order, broadcast, or a part. */
+static int strided_build(void *args, int variant) {
+    static const int64_t SHAPES[][4] = {
+        {1, 1, 1, 1}, {2, 3, 5, 7}, {1, 1, 33, 17}, {1, 2, 16, 16}, {3, 1, 1, CG_BLOCK + 5}, {1, 1, 40, 3}, {2, 2, 0, 3}};
+    enum { LAYOUTS = 6 };
+    const int layout = variant % LAYOUTS, accumulate = variant / LAYOUTS % 2;
+    if (variant >= 2 * LAYOUTS * COUNT(SHAPES)) return 0;
+    const int64_t *n = SHAPES[variant / LAYOUTS / 2], all = n[0] * n[1] * n[2] * n[3];
+    const int64_t gap = layout == 4 ? 2 : 1, pad = layout == 3 ? 3 : 0, row = (n[3] + pad) * gap;
+    cg_strided_args *const a = args;
+    *a = (cg_strided_args){.n0 = n[0], .n1 = n[1], .n2 = n[2], .n3 = n[3], .accumulate = accumulate,
+                           .y3 = gap, .y2 = row, .y1 = row * n[2], .y0 = row * n[2] * n[1],
+                           .x3 = 1, .x2 = n[3], .x1 = n[3] * n[2], .x0 = n[3] * n[2] * n[1]};
+    if (layout == 1) a->x2 = 1, a->x3 = n[2];                                     /* transposed */
+    if (layout == 2) a->x0 = 1, a->x1 = n[0], a->x2 = n[0] * n[1], a->x3 = n[0] * n[1] * n[2]; /* all axes in reverse */
+    if (layout == 5) a->x0 = a->x1 = a->x2 = a->x3 = 0;                           /* a fill */
+    a->y = output_from(row * n[2] * n[1] * n[0], -2, 2);
+    a->x = numbers(all + 1, -2, 2);
+    return 1;
+}
+static void strided_twin(const void *args) {
+    const cg_strided_args *a = args;
+    for (int64_t i = 0; i < a->n0; i++)
+        for (int64_t j = 0; j < a->n1; j++)
+            for (int64_t k = 0; k < a->n2; k++)
+                for (int64_t l = 0; l < a->n3; l++) {
+                    const int64_t to = i * a->y0 + j * a->y1 + k * a->y2 + l * a->y3;
+                    const double x = get(a->x, i * a->x0 + j * a->x1 + k * a->x2 + l * a->x3);
+                    put(a->y, to, x + (a->accumulate ? get(a->y, to) : 0));
+                }
+}
 static int count_build(void *args, int variant) {
     *(cg_count_args *)args = (cg_count_args){integers_output(1)};
     return variant < 1;
@@ -246,7 +277,7 @@ static void relu_masked_backward_twin(const void *args) {
 }
 
 static const test tests[] = {
-    {CG_copy, copy_build, copy_twin, 0}, {CG_count, count_build, count_twin, 0},
+    {CG_copy, copy_build, copy_twin, 0}, {CG_strided, strided_build, strided_twin, 0}, {CG_count, count_build, count_twin, 0},
     PAIR(relu), PAIR(relu_masked), PAIR(leaky_relu), PAIR(elu), {CG_gelu, gelu_build, gelu_twin, 16},
     {CG_gelu_tanh, gelu_tanh_build, gelu_tanh_twin, 16}, {CG_silu, silu_build, silu_twin, 16}, PAIR(sigmoid), PAIR(tanh),
     PAIR(softplus), PAIR(exp), PAIR(log), PAIR(erf),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-__all__ = ["checked", "explain", "shape_argument"]
+__all__ = ["checked", "explain", "integer", "shape_argument"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -14,6 +15,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 def shape_argument(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The shape that ``f(2, 3)`` or ``f((2, 3))`` gives."""
     return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+
+
+def integer(name: str, argument: str, value: Any) -> int:
+    """An integer, or a tensor or array of one; raise TypeError, naming function and argument, for anything else."""
+    try:
+        return operator.index(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {argument} must be an integer, got {type(value).__name__}") from None
 
 
 OF_TENSORS = {"array", "dtype", "ndim", "node", "numel", "requires_grad", "reshape", "shape", "version"}

@@ -531,4 +531,5 @@ def typename(obj: object) -> str:
     if isinstance(obj, Tensor):
         return obj.type()
     kind = obj if isinstance(obj, type) else type(obj)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    module = getattr(kind, "__module__", "builtins")  # a class made by exec() has none
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"

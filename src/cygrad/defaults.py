@@ -24,6 +24,13 @@ class memory_format(str):
     __slots__ = ()
     __repr__ = str.__str__
 
+    def __new__(cls, name: object = "", *_: object) -> memory_format:
+        if not isinstance(name, str) or not name.startswith("torch.") or _:
+            raise TypeError(
+                "memory_format: there are only contiguous_format, preserve_format, channels_last and channels_last_3d"
+            )
+        return super().__new__(cls, name)
+
 
 preserve_format, contiguous_format = memory_format("torch.preserve_format"), memory_format("torch.contiguous_format")
 channels_last, channels_last_3d = memory_format("torch.channels_last"), memory_format("torch.channels_last_3d")

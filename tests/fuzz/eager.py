@@ -8,6 +8,7 @@ a relative 1e-13. Programs whose lines are exact on a lattice of halves get no s
 from __future__ import annotations
 
 import random
+import re
 import warnings
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -182,7 +183,7 @@ class Eager(Fuzzer[Program]):
                 return None
             return f"{'only cygrad' if mine else 'only PyTorch'} refuses: {line}\n{mine or other!r}"
         refused = " ".join(case.lines[number] for number in our_errors)
-        if overwritten and any("] =" in line or "[:]" in line for line in case.lines):
+        if overwritten and any("] =" in line or "[:]" in line or writes_to_view(line, theirs) for line in case.lines):
             refused += "backward"  # PyTorch keeps no copy of what is overwritten through a view
         try:
             return self.compare(case, results(case, ours), results(case, theirs), refused)
@@ -242,10 +243,17 @@ class Eager(Fuzzer[Program]):
         return script(case)
 
 
+def writes_to_view(line: str, names: dict[str, Any]) -> bool:
+    """Whether a line calls an in-place method of a view."""
+    found = re.match(r"(\w+)\.\w*[a-z]_\(", line)
+    return found is not None and getattr(names.get(found[1]), "_is_view", bool)()
+
+
 OVERWRITTEN = "was changed in place"
 
 
 DECIDED = {  # part of the message → why only one of them refuses
+    "take_along_dim: index": "PyTorch's takes indices modulo the size",
     "single memory location": "cygrad copies first what overlaps",
     "returns multiple views": "cygrad follows writes to them",
     "training needs more than one value": "PyTorch's running statistics become NaN",

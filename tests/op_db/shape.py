@@ -113,6 +113,7 @@ ROWS = [
         lambda library, x, y: (library.cat([x, y], 1), library.cat((y, x), -2), library.concat([x, x])),
         XY,
         bad=CAT_BAD,
+        kernels=("strided",),
     ),
     same("cat_with_nothing", lambda library, x, y: library.cat([x, y]), with_nothing),
     same("tril", lambda library, x: (library.tril(x), x.tril(1), x.tril(-1)), M),

@@ -96,7 +96,8 @@ def add_at(x: Array, key: Any, values: Array) -> None:
 
     NumPy's ufunc.at crashes above 32 dimensions: there, elements are named by their flat positions.
     """
-    if max(x.ndim, values.ndim) > MOST_AXES_OF_AT:
+    parts = key if isinstance(key, tuple) else (key,)
+    if max(x.ndim, values.ndim, *[np.ndim(part) for part in parts if part is not None]) > MOST_AXES_OF_AT:
         key = np.arange(x.size).reshape(x.shape)[key].reshape(-1)
         x, values = x.reshape(-1), values.reshape(-1)
     np.add.at(x, key, values)

@@ -338,6 +338,7 @@ class Op:
         self.forward = forward
         self.rule: Rule | None = None
         self.definition_rule: Rule | None = None
+        self.window_rule: Callable[[Node, Array], Array | None] | None = None
         self.alone: Callable[[Any], Any] | None = None  # what a call with one argument means, if it is something else
         self.materialize = True  # whether the rule receives zeros, not None, for outputs without a gradient
         self.opaque = False  # whether it may have effects that no recorder sees, so that programs call it again
@@ -358,6 +359,13 @@ class Op:
         gradients of the outputs as tensors, and takes the op's inputs and outputs from ``ctx.input`` and
         ``ctx.output``. A rule whose body is the same for arrays and for tensors is both."""
         self.definition_rule = rule
+        return rule
+
+    def window(self, rule: Callable[[Node, Array], Array | None]) -> Callable[[Node, Array], Array | None]:
+        """Decorator for an op whose result is a part of its input: the rule returns the same part of another array of
+        the input's shape, as a view, or None. Backward then adds the gradients of several parts of one tensor in place
+        to one sum, where rules would give each an array of the whole shape."""
+        self.window_rule = rule
         return rule
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -1167,6 +1175,7 @@ def carry(
     arrived: dict[tuple[Node, int], Array | None] = {}
     pending: dict[Node, list[Array | None]] = {}
     waiting: list[Node] = []
+    sums: set[tuple[Any, int]] = set()  # (node or leaf, output number) whose gradient so far nobody else holds
     anomaly = _mode.anomaly
     for number in range(len(outputs)):
         value = current(outputs[number])
@@ -1190,6 +1199,13 @@ def carry(
             if node not in leads:
                 continue
             needs = leads[node]
+        is_window = node.op.window_rule is not None and not create_graph
+        if is_window and add_to_part(node, received[0], leaves, pending, sums):
+            if anomaly:
+                check_for_nan(node, (received[0],))
+            if not retain_graph:
+                node.free()
+            continue
         if leads is None and not create_graph:
             results = node.input_gradients(received)
         else:
@@ -1204,7 +1220,31 @@ def carry(
                 index = 0 if indices is None else indices[number]
                 owned = not create_graph and not isinstance(edge, Node) and is_new(result, received, saved, results)
                 deposit(edge, index, result, owned, leaves, shared, pending, waiting)
+                if is_window and is_new(result, received, saved, results):
+                    sums.add((edge, index))
     return leaves, shared, arrived
+
+
+def add_to_part(
+    node: Node,
+    gradient: Array | None,
+    leaves: dict[Value, Array],
+    pending: dict[Node, list[Array | None]],
+    sums: set[tuple[Any, int]],
+) -> bool:
+    """Add the gradient of a part of a tensor to that part of the tensor's own, in place, if there is one already that
+    nobody but the walk holds: whether that was done."""
+    edge = node.edges[0] if not node.freed else None
+    index = 0 if node.indices is None else node.indices[0]
+    if gradient is None or (edge, index) not in sums:
+        return False
+    check_saved(node)
+    total = pending[edge][index] if isinstance(edge, Node) else leaves[edge]  # type: ignore[index]
+    part = None if total is None or node.op.window_rule is None else node.op.window_rule(node, total)
+    if part is None:
+        return False
+    recording.add_into(part, gradient)
+    return True
 
 
 def gradients_at(node: Node, received: list[Any], needs: list[bool], create_graph: bool) -> tuple[Any, ...]:

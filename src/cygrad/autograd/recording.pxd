@@ -18,4 +18,6 @@ cpdef copied(array)
 
 cpdef overwrite(target, source)
 
+cpdef add_into(target, source)
+
 cpdef fill(target, value)

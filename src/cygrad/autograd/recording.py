@@ -189,6 +189,15 @@ def overwrite(target: Array, source: Array) -> None:
         active.overwrite(target, source)
 
 
+def add_into(target: Array, source: Array) -> None:
+    """target ← target + source, in place"""
+    active = recorder()
+    if active is not None:
+        active.add_into(target, source)
+    else:
+        np.add(target, source, out=target)
+
+
 def fill(target: Array, value: Any) -> None:
     """target[...] = value, a number or an array."""
     active = recorder()

@@ -308,14 +308,25 @@ def default_convert(data: Any) -> Any:
 
     Args:
         data: anything; arrays are looked for in tuples, lists and dicts.
+
+    Raises:
+        ValueError: the data is nested too deeply, or contains itself.
     """
+    try:
+        return converted(data)
+    except RecursionError:
+        raise ValueError("default_convert: the data is nested too deeply, or contains itself") from None
+
+
+def converted(data: Any) -> Any:
+    """``default_convert`` of what can be nested."""
     if isinstance(data, (np.ndarray, np.generic)):
         return Tensor(plain("default_convert", np.asarray(data)))
     if isinstance(data, dict):
-        return {key: default_convert(value) for key, value in data.items()}
+        return {key: converted(value) for key, value in data.items()}
     if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*map(default_convert, data))
-    return [default_convert(value) for value in data] if isinstance(data, (tuple, list)) else data
+        return type(data)(*map(converted, data))
+    return [converted(value) for value in data] if isinstance(data, (tuple, list)) else data
 
 
 def copied(item: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad._attributes import RangeError
 from cygrad._typing import Tensor
 from cygrad.autograd import Value
 from cygrad.autograd.calls import requires_tensor
@@ -137,7 +138,11 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     )
     shapes = [(*others[:axis], x.shape[axis], *others[axis + 1 :]) for x in (input, indices)]
     places, size = indices.expand(shapes[1]), shapes[0][axis]
-    if (places.array < 0).any():
+    numbers = places.array
+    if numbers.size and (numbers.min() < -size or numbers.max() >= size):
+        bad = numbers[(numbers < -size) | (numbers >= size)].flat[0]
+        raise RangeError(f"take_along_dim: index {bad} is out of range for dim {dim} of size {size}")
+    if (numbers < 0).any():
         places = where(places < 0, places + size, places)
     return index_ops.gather(input.expand(shapes[0]), places, dim=axis)
 

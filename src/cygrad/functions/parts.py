@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad._arguments import integer
 from cygrad._typing import Tensor
 from cygrad.autograd.arrays import plain
 from cygrad.autograd.calls import function, requires_tensor
@@ -120,7 +121,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 @requires_tensor
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Return matrices, in dimensions dim1 and dim2, with the last dimension as their diagonals."""
-    n = input.ndim + 1
+    n, offset = input.ndim + 1, integer("diag_embed", "offset", offset)
     first, second = checked_axis("diag_embed", dim1, n), checked_axis("diag_embed", dim2, n)
     if first == second:
         raise RuntimeError(f"diag_embed: dim1 and dim2 must differ, got {dim1} and {dim2}")
@@ -136,7 +137,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 @requires_tensor
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """Return a matrix with all elements on a diagonal."""
-    return diag_embed(input.reshape(-1), offset)
+    return diag_embed(input.reshape(-1), integer("diagflat", "offset", offset))
 
 
 @requires_tensor

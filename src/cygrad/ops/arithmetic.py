@@ -40,6 +40,16 @@ def is_boolean(x: Any) -> bool:
     return isinstance(x, bool) or (isinstance(x, np.ndarray) and x.dtype.kind == "b")
 
 
+def product(x: Array, y: Array) -> Array:
+    """x·y, of one dtype"""
+    return kernels.mul(x, y) if is_real(x) else np.multiply(x, y)
+
+
+def quotient(x: Array, y: Array) -> Array:
+    """x/y, of one dtype"""
+    return kernels.div(x, y) if is_real(x) else np.divide(x, y)
+
+
 def negative(x: Array) -> Array:
     """−x"""
     return np.negative(x)
@@ -139,7 +149,7 @@ def mul(ctx: Node, input: Any, other: Any) -> Array:
     """
     x, y = promoted(input, other)
     ctx.save(x if ctx.needs[1] else None, y if ctx.needs[0] else None, spec(input), spec(other))
-    return kernels.mul(x, y) if is_real(x) else np.multiply(x, y)
+    return product(x, y)
 
 
 @mul.gradient
@@ -147,8 +157,8 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     """dx = dy·other, d other = dy·input"""
     x, y, x_spec, y_spec = ctx.saved
     return (
-        unbroadcast(kernels.mul(dy, y), x_spec) if ctx.needs[0] else None,
-        unbroadcast(kernels.mul(dy, x), y_spec) if ctx.needs[1] else None,
+        unbroadcast(product(dy, y), x_spec) if ctx.needs[0] else None,
+        unbroadcast(product(dy, x), y_spec) if ctx.needs[1] else None,
     )
 
 
@@ -193,9 +203,7 @@ def div(ctx: Node, input: Any, other: Any, *, rounding_mode: str | None = None) 
     if x.dtype.kind != "f":
         x, y = x.astype(FLOAT32), y.astype(FLOAT32)
     ctx.save(x if ctx.needs[1] else None, y, spec(input), spec(other))
-    if is_real(x):
-        return kernels.div(x, y)
-    return np.divide(x, y)
+    return quotient(x, y)
 
 
 @div.gradient
@@ -204,10 +212,10 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     if not ctx.saved:
         return None, None
     x, y, x_spec, y_spec = ctx.saved
-    dx = kernels.div(dy, y)
+    dx = quotient(dy, y)
     return (
         unbroadcast(dx, x_spec) if ctx.needs[0] else None,
-        unbroadcast(negative(kernels.mul(dx, kernels.div(x, y))), y_spec) if ctx.needs[1] else None,
+        unbroadcast(negative(product(dx, quotient(x, y))), y_spec) if ctx.needs[1] else None,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad._attributes import RangeError
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, engine, op, recording
@@ -60,6 +61,13 @@ def _(ctx: Node, dy: Array) -> Array:
     return placed_at(dy, key, shape)
 
 
+@getitem.window
+def _(ctx: Node, dx: Array) -> Array | None:
+    """dx[key], where the index gives a view"""
+    key = ctx.saved[1]
+    return at(dx, key) if is_basic(key) else None
+
+
 @getitem.definition
 def _(ctx: Node, dy: Tensor) -> Tensor:
     """dx = dy at the places, added up where one appears more than once; zeros elsewhere"""
@@ -77,7 +85,8 @@ def placed(ctx: Node, input: Array, *, key: Any, shape: tuple[int, ...]) -> Arra
 @placed.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy[key]"""
-    return np.array(at(dy, ctx.saved[1]))
+    key = ctx.saved[1]
+    return kernels.copied(at(dy, key)) if is_basic(key) else np.array(at(dy, key))
 
 
 @placed.definition
@@ -88,11 +97,14 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
 
 def placed_at(x: Array, key: Any, shape: tuple[int, ...]) -> Array:
     """y[key] += x, starting from zeros."""
-    y = np.zeros(shape, x.dtype)
-    if is_basic(key):
-        y[key] = x
-    else:
+    if not is_basic(key):
+        y = np.zeros(shape, x.dtype)
         add_at(y, key, x)
+        return y
+    y = kernels.zeros(shape, x.dtype)
+    if not kernels.move(at(y, key), x):
+        y = np.zeros(shape, x.dtype)
+        y[key] = x
     return y
 
 

@@ -244,6 +244,9 @@ ceil = piecewise_constant("ceil", "Round up: y = ⌈x⌉. The gradient is 0.", n
 trunc = piecewise_constant("trunc", "Round toward zero. The gradient is 0.", np.trunc)
 
 
+MOST_DECIMALS = 309  # 10³⁰⁹ is ∞ in float64, and all numbers become NaN, as in PyTorch
+
+
 @op
 def round(ctx: Node, input: Array, *, decimals: int = 0) -> Array:
     """Round to the nearest number with so many decimals, halves to the even one. The gradient is 0.
@@ -256,10 +259,12 @@ def round(ctx: Node, input: Array, *, decimals: int = 0) -> Array:
         return input.copy()
     if input.dtype.kind != "f":
         raise RuntimeError(f"round: integers have no decimals, and booleans can't be rounded; got {input.dtype}")
-    scale = input.dtype.type(10 ** builtins.abs(decimals))
     if not decimals:
         return np.rint(input)
-    return np.rint(input * scale) / scale if decimals > 0 else np.rint(input / scale) * scale
+    places = builtins.min(builtins.abs(decimals), MOST_DECIMALS)
+    scale = input.dtype.type(10**places if places < MOST_DECIMALS else math.inf)
+    with np.errstate(invalid="ignore"):
+        return np.rint(input * scale) / scale if decimals > 0 else np.rint(input / scale) * scale
 
 
 @round.gradient

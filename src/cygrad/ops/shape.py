@@ -10,7 +10,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Dim, DType, Tensor
-from cygrad.autograd import Node, Op, Value, op
+from cygrad.autograd import Node, Op, Value, op, recording
 from cygrad.autograd.arrays import add_at
 from cygrad.autograd.calls import function
 from cygrad.ops.axes import axis_and_size, checked_axis
@@ -58,7 +58,10 @@ def reshape(ctx: Node, input: Array, *, shape: tuple[int, ...]) -> Array:
         raise RuntimeError(
             f"reshape: shape {tuple(shape)} does not hold the {input.size} elements of shape {input.shape}"
         )
-    return input.reshape(sizes)
+    y = input.reshape(sizes)
+    if y.base is input or y.base is input.base or recording.recorder() is None:
+        return y
+    return kernels.copied(input).reshape(sizes)  # by a launch, which programs repeat
 
 
 def whole_shape(shape: Sequence[int], size: int) -> tuple[int, ...] | None:
@@ -158,7 +161,20 @@ def cat_all(ctx: Node, *tensors: Array, dim: int = 0) -> Array:
             raise RuntimeError(f"cat: shapes {first.shape} and {t.shape} differ in another dimension than {dim}")
     dtype = result_type(*tensors)
     ctx.save(axis, [(t.shape, t.dtype) for t in tensors])
-    return np.concatenate([np.asarray(t, dtype) for t in nonempty], axis)
+    return concatenated([np.asarray(t, dtype) for t in nonempty], axis)
+
+
+def concatenated(parts: Sequence[Array], axis: int) -> Array:
+    """Arrays of one dtype side by side, by one launch for each where there are such for all."""
+    first, size = parts[0], sum([part.shape[axis] for part in parts])
+    y = kernels.unset((*first.shape[:axis], size, *first.shape[axis + 1 :]), first.dtype)
+    start = 0
+    for part in parts:
+        place = y[(slice(None),) * axis + (slice(start, start + part.shape[axis]),)]
+        if not kernels.move(place, part):
+            return np.concatenate(parts, axis)
+        start += part.shape[axis]
+    return y
 
 
 @cat_all.gradient
@@ -171,7 +187,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, ...]:
         size = 0 if shape == (0,) else shape[axis]
         part = dy[(slice(None),) * axis + (slice(start, start + size),)]
         start += size
-        results.append(np.array(part.reshape(shape), dtype) if needed else None)
+        results.append(kernels.copied(part).reshape(shape).astype(dtype, copy=False) if needed else None)
     return tuple(results)
 
 
@@ -521,11 +537,22 @@ def diagonal(ctx: Node, input: Array, *, offset: int = 0, dim1: int = 0, dim2: i
     if first == second or input.ndim < 2:
         raise RuntimeError(f"diagonal: dim1 and dim2 must be two axes, got {dim1} and {dim2}")
     ctx.save(input.shape, offset, first, second)
-    offset = min(max(offset, -input.shape[first]), input.shape[second])  # NumPy computes with C's int, which overflows
-    view = np.diagonal(input, offset, first, second)
-    if input.flags.writeable:
+    return diagonal_of(input, offset, first, second)
+
+
+def diagonal_of(x: Array, offset: int, first: int, second: int) -> Array:
+    """The diagonal of two axes, as a view that can be written where x can."""
+    offset = min(max(offset, -x.shape[first]), x.shape[second])  # NumPy computes with C's int, which overflows
+    view = np.diagonal(x, offset, first, second)
+    if x.flags.writeable:
         view.flags.writeable = True  # NumPy gives a read-only view for the sake of code that once received a copy
     return view
+
+
+@diagonal.window
+def _(ctx: Node, dx: Array) -> Array:
+    """The diagonal of dx"""
+    return diagonal_of(dx, *ctx.saved[1:])
 
 
 @diagonal.gradient

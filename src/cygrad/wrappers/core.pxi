@@ -164,7 +164,7 @@ cdef ndarray real_copy(str op, str name, object x):
     if not isinstance(x, cnp.ndarray) and isinstance(x, np.floating):
         x = np.asarray(x)
     check_real(op, name, x)
-    return cnp.PyArray_FROMANY(x, cnp.PyArray_TYPE(x), 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_NOTSWAPPED)
+    return dense(x)
 
 
 cdef inline ndarray like(str op, str name, object x, str model_name, ndarray model):

@@ -122,7 +122,9 @@ def copy_into(y, x):
 def copied(x):
     """A copy of x in C order."""
     cdef ndarray source = <ndarray?>x, y
-    if not cnp.PyArray_ISCARRAY_RO(source) or source.dtype.kind not in "biuf" or cnp.PyArray_ITEMSIZE(source) > 8:
+    if not cnp.PyArray_ISCARRAY_RO(source):
+        return dense(source)
+    if source.dtype.kind not in "biuf" or cnp.PyArray_ITEMSIZE(source) > 8:
         return np.array(source, order="C")
     y = empty_like(source)
     copy_into(y, source)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.compiler.check.snapshot import Snapshot
-from cygrad.compiler.plan.launches import operands_of
+from cygrad.compiler.plan.launches import operands_of, part_written
 from cygrad.compiler.plan.plan import launches_of
 from cygrad.compiler.program.program import Program
 from cygrad.compiler.record.calls import Call
@@ -34,7 +34,8 @@ class OutputRecorder(Recorder):
         """Copy the arrays that a launch has written."""
         super().launched(launch)
         written = [(o, self.known.find(o.pointer)) for o in operands_of(launch) if o.written]
-        self.copies[id(launch)] = launch, self.copied({(o.name, o.entry): a for o, a in written if a is not None})
+        parts = {(o.name, o.entry): part_written(launch, o, a) for o, a in written if a is not None}
+        self.copies[id(launch)] = launch, self.copied(parts)
 
     def add(self, call: Call) -> None:
         super().add(call)
@@ -132,7 +133,8 @@ class Comparison:
             for operand, array in self.program.layout.operands.get(id(launch), []):
                 if operand.written:
                     number, field = provenance.output(launch, operand.name)
-                    self.compare(launch.name, number, (field, operand.entry), array)
+                    part = part_written(launch, operand, array)
+                    self.compare(launch.name, number, (field, operand.entry), part)
 
     def compare(self, kernel: str, number: int, output: Output, array: Array) -> None:
         """Compare an array with that of eager mode; NaN equals NaN."""

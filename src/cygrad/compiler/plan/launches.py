@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from cygrad import _kernels as kernels
+import numpy as np
 
-__all__ = ["Cut", "Operand", "cut_of", "operands_of"]
+from cygrad import _kernels as kernels
+from cygrad._typing import Array
+
+__all__ = ["Cut", "Operand", "cut_of", "operands_of", "part_written"]
 
 
 class Operand(NamedTuple):
@@ -22,6 +25,19 @@ class Operand(NamedTuple):
 def operands_of(launch: Any) -> list[Operand]:
     """The arrays of a launch, in the order of its arguments. NULL is left out."""
     return [Operand(*array) for array in launch.arrays()]
+
+
+def part_written(launch: Any, operand: Operand, array: Array) -> Array:
+    """The elements of the array of an operand that a launch writes, as a view: all, but for copies to a part of it."""
+    if launch.name != "strided" or array.itemsize != 4 * (1 + launch.dtype):
+        return array
+    numbers = [launch.number(f"n{i}") for i in range(4)], [launch.number(f"y{i}") for i in range(4)]
+    sizes, steps = (tuple(part) for part in numbers)
+    flat = array.ravel("K")
+    if not np.may_share_memory(flat, array):
+        return array
+    start = (operand.pointer - kernels.address(flat)) // array.itemsize
+    return np.lib.stride_tricks.as_strided(flat[start:], sizes, [step * array.itemsize for step in steps])
 
 
 class Cut(NamedTuple):

@@ -267,16 +267,25 @@ class Recorder:
 
     def plus(self, a: Array, b: Array) -> Array:
         """a + b"""
-        plain = a.flags.c_contiguous and b.flags.c_contiguous and a.shape == b.shape and a.dtype == b.dtype
-        if plain and a.dtype.char in "fd" and self.is_known(a) and self.is_known(b):
-            return kernels.add(a, b)
+        self.learn_allocated()
+        plain = a.shape == b.shape and a.dtype == b.dtype and a.dtype.char in "fd"
+        if plain and self.is_known(a) and self.is_known(b):
+            mark = len(self.events)
+            result = kernels.add(a, b)
+            if self.is_native(mark, result):
+                return result
+            self.drop(mark)
         return self.produce(np.add, (a, b))
 
     def copy(self, array: Array) -> Array:
         """A copy in C order."""
         self.learn_allocated()
-        if array.flags.c_contiguous and self.is_known(array):
-            return kernels.copied(array)
+        if self.is_known(array):
+            mark = len(self.events)
+            result = kernels.copied(array)
+            if self.is_native(mark, result):
+                return result
+            self.drop(mark)
         return self.produce(copy_in_order, (array,))
 
     def overwrite(self, target: Array, source: Array) -> None:
@@ -284,11 +293,19 @@ class Recorder:
         self.before_write(target)
         self.learn_allocated()
         both = target.flags.carray and source.flags.c_contiguous and target.dtype == source.dtype
+        known = self.is_known(target) and self.is_known(source)
         # A copy inside one array is NumPy's: the shares of a launch would overwrite what others have yet to read.
-        if both and self.is_known(target) and self.is_known(source) and not np.may_share_memory(target, source):
+        if both and known and target.shape == source.shape and not np.may_share_memory(target, source):
             kernels.copy_into(target, source)
-        else:
+        elif not known or not kernels.move(target, source):
             self.call_again(np.copyto, (target, source), {"casting": "same_kind"})
+
+    def add_into(self, target: Array, source: Array) -> None:
+        """target ← target + source"""
+        self.before_write(target)
+        self.learn_allocated()
+        if not (self.is_known(target) and self.is_known(source) and kernels.move(target, source, True)):
+            self.call_again(add_into, (target, source), {})
 
     def fill(self, target: Array, value: Any) -> None:
         """target[...] = value, a number or an array"""
@@ -353,7 +370,7 @@ class Recorder:
             self.before_write(arrays[0])
         name = getattr(function, "__qualname__", None) or type(function).__name__
         result = self.run(True, function, args, options)
-        is_pure = function in (np.copyto, assign, put)
+        is_pure = function in (np.copyto, assign, add_into, put)
         self.add(Call(name, function, tuple(args), dict(options), None, is_pure))
         return result
 
@@ -442,6 +459,10 @@ class Recorder:
 
 def assign(target: Array, value: Any) -> None:
     target[...] = value
+
+
+def add_into(target: Array, source: Array) -> None:
+    np.add(target, source, out=target)
 
 
 def copy_in_order(array: Array) -> Array:

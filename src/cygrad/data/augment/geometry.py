@@ -13,6 +13,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
+from cygrad.autograd.arrays import check_unmasked
 from cygrad.data.augment.arguments import Interval, as_interval, as_probability, as_size, uniform_in
 from cygrad.data.augment.transform import ImageTransform, require_images
 from cygrad.generator import Generator
@@ -281,6 +282,7 @@ class RandomCrop(GeometricTransform):
 def pad_widths(padding: Any) -> tuple[int, int, int, int]:
     """Padding as (left, top, right, bottom)."""
     given = () if padding is None else (padding,) if isinstance(padding, (int, np.integer)) else tuple(padding)
+    check_unmasked("RandomCrop", padding)
     widths = [int(n) for n in given]
     if len(widths) not in (0, 1, 2, 4) or any(n < 0 for n in widths):
         raise ValueError(f"RandomCrop: padding must be one, two or four integers of at least 0, got {padding!r}")

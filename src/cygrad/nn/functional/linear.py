@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad._arguments import integer
 from cygrad._typing import Array
 from cygrad.autograd import recording
 from cygrad.nn.functional.checks import check_tensor
@@ -51,9 +52,12 @@ def embedding(
     if weight.ndim != 2:
         raise RuntimeError(f"embedding: weight must be a matrix, got shape {weight.shape}")
     rows = weight.shape[0]
+    padding_idx = None if padding_idx is None else integer("embedding", "padding_idx", padding_idx)
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for {rows} rows")
     by_frequency = bool(scale_grad_by_freq)
+    if max_norm is not None or by_frequency:
+        check_tensor("embedding", "input", input)
     if max_norm is not None:
         embedding_rows(weight.detach(), input, padding_idx=-1)  # raises before anything is written
         recording.call_again(limit_rows, weight, input, number("max_norm", max_norm), number("norm_type", norm_type))

@@ -70,6 +70,9 @@ def batch_norm(
             if input.array.shape != (0,):
                 raise
     if input.array.size == 0:
+        for name, value in (("weight", weight), ("bias", bias)):
+            if value is not None:
+                check_tensor("batch_norm", name, value)
         return normalized_nothing(input, weight, bias)
     try:
         y = batch_norm_training(input, weight, bias, mean, var, momentum, eps, counter)

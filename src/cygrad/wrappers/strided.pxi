@@ -1,0 +1,136 @@
+# Copies between arrays of any layout, of elements of 4 or 8 bytes. They are launches, so that programs repeat them.
+
+cdef struct Axis:
+    int64_t size, y, x  # steps in elements
+
+
+cdef inline bint movable(ndarray x) noexcept:
+    """Whether the elements can be moved as floats or doubles: they are numbers of that size, aligned, in native order."""
+    return (cnp.PyArray_ISALIGNED(x) and cnp.PyArray_ISNOTSWAPPED(x) and cnp.PyArray_ISNUMBER(x)
+            and (cnp.PyArray_ITEMSIZE(x) == 4 or cnp.PyArray_ITEMSIZE(x) == 8))
+
+
+cdef bint lay_out(cg_strided_args *a, int ndim, cnp.npy_intp *shape, cnp.npy_intp *y_steps, ndarray x) noexcept:
+    """Fill in the sizes and steps of y ← x, with x broadcast to `shape`. False if more than four axes remain where those
+    that follow each other in both arrays are one."""
+    cdef Axis axes[MOST_AXES]
+    cdef Axis axis
+    cdef int count = 0, missing = ndim - cnp.PyArray_NDIM(x), i, item = cnp.PyArray_ITEMSIZE(x)
+    for i in range(ndim):
+        if shape[i] == 1:
+            continue
+        axis = Axis(shape[i], y_steps[i], 0)
+        if i >= missing and x.shape[i - missing] != 1:
+            axis.x = cnp.PyArray_STRIDE(x, i - missing)
+        if axis.y % item or axis.x % item:
+            return False
+        axis.y //= item
+        axis.x //= item
+        if count and axes[count - 1].y == axis.y * axis.size and axes[count - 1].x == axis.x * axis.size:
+            axis.size *= axes[count - 1].size
+            count -= 1
+        axes[count] = axis
+        count += 1
+    if count > 4:
+        return False
+    for i in range(count - 1):  # the axis in which x is contiguous stands before the last, if it is not the last
+        if axes[i].x == 1 and axes[count - 1].x != 1:
+            axis = axes[count - 2]
+            axes[count - 2] = axes[i]
+            axes[i] = axis
+    if count > 1 and axes[count - 1].y != 1 and axes[count - 2].y == 1:
+        axis = axes[count - 1]
+        axes[count - 1] = axes[count - 2]
+        axes[count - 2] = axis
+    cdef Axis all[4]
+    for i in range(4):
+        all[i] = Axis(1, 0, 0)
+    for i in range(count):
+        all[4 - count + i] = axes[i]
+    a.n0, a.n1, a.n2, a.n3 = all[0].size, all[1].size, all[2].size, all[3].size
+    a.y0, a.y1, a.y2, a.y3 = all[0].y, all[1].y, all[2].y, all[3].y
+    a.x0, a.x1, a.x2, a.x3 = all[0].x, all[1].x, all[2].x, all[3].x
+    return True
+
+
+cdef int launch_strided(cg_strided_args *a, ndarray y, ndarray x) except -1:
+    a.y, a.x = data(y), data(x)
+    if a.n0 and a.n1 and a.n2 and a.n3:
+        launch(CG_strided, CG_FLOAT32 if cnp.PyArray_ITEMSIZE(y) == 4 else CG_FLOAT64, a)
+    return 0
+
+
+cdef ndarray dense(ndarray x):
+    """A copy of x in C order: by a launch if there is one for its layout, else NumPy's."""
+    cdef cg_strided_args a = cg_strided_args(accumulate=0)
+    cdef cnp.npy_intp steps[MOST_AXES]
+    cdef int64_t step = cnp.PyArray_ITEMSIZE(x)
+    cdef int i, ndim = cnp.PyArray_NDIM(x)
+    for i in range(ndim - 1, -1, -1):
+        steps[i] = step
+        step *= x.shape[i]
+    if not movable(x) or not lay_out(&a, ndim, cnp.PyArray_DIMS(x), steps, x):
+        return cnp.PyArray_FROMANY(x, cnp.PyArray_TYPE(x), 0, 0,
+                                   cnp.NPY_ARRAY_CARRAY | cnp.NPY_ARRAY_NOTSWAPPED | cnp.NPY_ARRAY_ENSURECOPY)
+    cdef ndarray y = empty_like(x)
+    launch_strided(&a, y, x)
+    return y
+
+
+cdef bint overlap(ndarray x, ndarray y) noexcept:
+    """Whether the memory that two arrays span has a part in common."""
+    cdef char *ends[4]
+    cdef ndarray array
+    cdef int which, i
+    for which in range(2):
+        array = y if which else x
+        ends[2 * which] = ends[2 * which + 1] = <char *>data(array)
+        for i in range(cnp.PyArray_NDIM(array)):
+            ends[2 * which + (cnp.PyArray_STRIDE(array, i) > 0)] += (array.shape[i] - 1) * cnp.PyArray_STRIDE(array, i)
+        ends[2 * which + 1] += cnp.PyArray_ITEMSIZE(array)
+    return ends[0] < ends[3] and ends[2] < ends[1]
+
+
+def move(y, x, bint accumulate=False):
+    """y[...] = x, or += for floats, in one launch: whether there is one for these arrays; else nothing has happened.
+
+    There is none for elements of another size than 4 or 8 bytes, for two dtypes, for memory that the two share, and for
+    layouts of more than four axes.
+    """
+    cdef ndarray to = <ndarray?>y, source = <ndarray?>x
+    cdef cg_strided_args a = cg_strided_args(accumulate=accumulate)
+    cdef int i, missing = cnp.PyArray_NDIM(to) - cnp.PyArray_NDIM(source)
+    if (cnp.PyArray_TYPE(to) != cnp.PyArray_TYPE(source) or not movable(to) or not movable(source) or missing < 0
+            or not cnp.PyArray_ISWRITEABLE(to) or (accumulate and not is_real(to))):
+        return False
+    for i in range(cnp.PyArray_NDIM(source)):
+        if source.shape[i] != to.shape[i + missing] and source.shape[i] != 1:
+            return False
+    if not lay_out(&a, cnp.PyArray_NDIM(to), cnp.PyArray_DIMS(to), cnp.PyArray_STRIDES(to), source):
+        return False
+    if size(to) == 0:
+        return True
+    if overlap(to, source):
+        return False
+    launch_strided(&a, to, source)
+    return True
+
+
+def unset(shape, dtype):
+    """A new array that a wrapper sets: what it contains is undefined."""
+    cdef cnp.dtype descr = np.dtype(dtype)
+    cdef cnp.npy_intp sizes[MOST_AXES]
+    cdef int i, ndim = len(shape)
+    check_axes_fit("unset", ndim)
+    for i in range(ndim):
+        sizes[i] = shape[i]
+    return empty(ndim, sizes, descr.num)
+
+
+def zeros(shape, dtype):
+    """A new array of zeros: while a step is recorded, one of floats is set by a launch."""
+    if tape is None or not tape.is_active() or np.dtype(dtype).kind != "f":
+        return np.zeros(shape, dtype)
+    cdef ndarray y = unset(shape, dtype)
+    move(y, number_of(0, cnp.PyArray_TYPE(y)))
+    return y
