@@ -16,7 +16,7 @@ import tests.torch_internals  # noqa: E402, F401, I001 - before the next line
 from torch.testing._internal.common_modules import module_db  # noqa: E402
 
 LEFT_OUT = {  # pattern of names: why
-    "Conv": "convolution", "Pool3d": "pooling of volumes", "FractionalMaxPool": "pooling of volumes", "RNN": "recurrence", "LSTM": "recurrence", "GRU": "recurrence",
+    "Conv": "convolution", "Pool3d": "pooling of volumes", "FractionalMaxPool": "pooling of volumes",
     "Transformer": "attention", "Attention": "attention", "CTCLoss": "not yet", "LinearCrossEntropyLoss": "of CUDA",
 }  # fmt: skip
 INFOS = [info for info in module_db if not any(word in info.name for word in LEFT_OUT)]
@@ -53,6 +53,7 @@ def pair(info, sample, training):
     """PyTorch's module and cygrad's, with the same state."""
     args, kwargs = sample.constructor_input.args, sample.constructor_input.kwargs
     takes_dtype = "dtype" in __import__("inspect").signature(info.module_cls).parameters
+    takes_dtype = takes_dtype or issubclass(info.module_cls, torch.nn.RNNBase)
     options = {"dtype": torch.float64} if takes_dtype and not kwargs.get("dtype") else {}
     theirs = info.module_cls(*args, **kwargs, **options)
     ours = getattr(cg.nn, info.module_cls.__name__)(*here(args), **here({**kwargs, **options}))
@@ -60,20 +61,26 @@ def pair(info, sample, training):
     return theirs.train(training), ours.train(training)
 
 
+def flat(values):
+    return [part for v in values for part in flat(v)] if isinstance(values, (list, tuple)) else [values]
+
+
 def leaves(values):
-    return [v for v in values if isinstance(v, (torch.Tensor, cg.Tensor)) and v.requires_grad]
+    return [v for v in flat(values) if isinstance(v, (torch.Tensor, cg.Tensor)) and v.requires_grad]
 
 
 def gradients(library, module, args, kwargs):
-    """The output, the gradients of a weighted sum of it, and those of a weighted sum of these."""
-    output = first(module(*args, **kwargs))
+    """The outputs, the gradients of a weighted sum of them, and those of a weighted sum of these."""
+    outputs = flat([module(*args, **kwargs)])
     wanted = [*leaves([*args, *kwargs.values()]), *module.parameters()]
-    if not wanted or not output.requires_grad:
-        return [plain(output)], []
-    weight = library.tensor(np.random.default_rng(1).normal(size=tuple(output.shape)))
-    slopes = library.autograd.grad((output * weight).sum(), wanted, create_graph=True, allow_unused=True)
+    smooth = [x for x in outputs if x.requires_grad]
+    if not wanted or not smooth:
+        return [plain(x) for x in outputs], []
+    rng = np.random.default_rng(1)
+    weighted = sum((x * library.tensor(rng.normal(size=tuple(x.shape)))).sum() for x in smooth)
+    slopes = library.autograd.grad(weighted, wanted, create_graph=True, allow_unused=True)
     slopes = [g if g is not None else library.zeros_like(w) for g, w in zip(slopes, wanted)]
-    results = [plain(x) for x in (output, *slopes)]
+    results = [plain(x) for x in (*outputs, *slopes)]
     rng = np.random.default_rng(2)
     total = sum((g * library.tensor(rng.normal(size=tuple(g.shape)))).sum() for g in slopes)
     if not total.requires_grad:
@@ -83,11 +90,6 @@ def gradients(library, module, args, kwargs):
     except RuntimeError:  # PyTorch has no second derivative
         return results, None
     return results, [np.zeros(tuple(w.shape)) if g is None else plain(g) for g, w in zip(second, wanted)]
-
-
-def first(outputs):
-    """The output, or the first of several."""
-    return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
 def plain(x):
@@ -126,10 +128,11 @@ def test_copies_are_equal(info):
             warnings.simplefilter("ignore")
             _, ours = pair(info, sample, False)
         args, kwargs = here(sample.forward_input.args), here(sample.forward_input.kwargs)
-        expected = plain(first(ours(*args, **kwargs)))
+        expected = [plain(x) for x in flat([ours(*args, **kwargs)])]
         copies = [copy.deepcopy(ours)]
         if not callable(getattr(ours, "distance_function", None)):
             copies.append(pickle.loads(pickle.dumps(ours)))
         for other in copies:
             assert repr(other) == repr(ours)
-            np.testing.assert_array_equal(plain(first(other(*args, **kwargs))), expected)
+            for got, want in zip(flat([other(*args, **kwargs)]), expected, strict=True):
+                np.testing.assert_array_equal(plain(got), want)

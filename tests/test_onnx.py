@@ -304,6 +304,22 @@ class Recurrent(nn.Module):
         return state
 
 
+class RecurrentLayers(nn.Module):
+    """Layers of each kind, in both directions, with and without first states."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(3, 5, num_layers=2, bidirectional=True, batch_first=True)
+        self.gru, self.rnn = nn.GRU(10, 4, bias=False), nn.RNN(4, 4, nonlinearity="relu", bidirectional=True)
+        self.cell, self.elman = nn.LSTMCell(8, 6), nn.RNN(3, 4)
+
+    def forward(self, x):
+        y, (h, c) = self.lstm(x)
+        z, last = self.gru(y.transpose(0, 1), h[:1, :, :4] * 0.5)
+        w, _ = self.rnn(z, cg.cat([last, last]))
+        return self.cell(w[-1])[0], w, c, self.elman(x.transpose(0, 1))[1]
+
+
 class Attention(nn.Module):
     """Embedded tokens with causal self-attention."""
 
@@ -341,6 +357,7 @@ class Standardized(nn.Module):
 MODELS = {
     "residual": (Residual, floats(6)),
     "recurrent": (Recurrent, floats(4, 3)),
+    "recurrent layers": (RecurrentLayers, floats(4, 3)),
     "attention": (Attention, integers(20, 7)),
     "standardized": (Standardized, floats(4)),
 }

@@ -8,6 +8,7 @@
 #include "strided.h"
 #include "reduce.h"
 #include "gemm.h"
+#include "recurrent.h"
 #include "softmax.h"
 #include "loss.h"
 #include "batch_norm.h"

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from cygrad.nn.functional.pooling import max_pool1d as max_pool1d
     from cygrad.nn.functional.pooling import max_pool1d_with_indices as max_pool1d_with_indices
     from cygrad.nn.functional.pooling import max_pool2d as max_pool2d
+    from cygrad.nn.functional.recurrent import *
     from cygrad.parallel import parallel_map as parallel_map
     from cygrad.serialization import *
 else:
@@ -88,6 +89,7 @@ else:
         "memory_pool": "empty_cache memory_stats reset_peak_memory_stats set_cache_limit",
         "nn.functional.pooling": "adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d "
         "max_pool1d_with_indices max_pool2d",
+        "nn.functional.recurrent": "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
         "parallel": "parallel_map",
         "serialization": "load save",
     })  # fmt: skip

@@ -10,7 +10,6 @@ __all__ = ["attribute_error", "files_of", "found", "reason"]
 REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"(.*\.)?(Lazy)?(Conv|Unfold|Fold|conv|unfold|fold)\w*": "it has no convolution yet",
     r"(.*\.)?(\w*(Pool|pool)3d\w*|\w*[Uu]n[Pp]ool3d|([Ff]ractional)\w*)": "it pools sequences and images",
-    r"(.*\.)?(RNN|LSTM|GRU)\w*|.*pack\w*_sequence|.*PackedSequence": "it has no recurrent layers yet",
     r"(.*\.)?(Transformer|MultiheadAttention|scaled_dot_product)\w*|.*attention.*": "it has no attention yet",
     r"(.*\.)?(CTCLoss|ctc_loss|AdaptiveLogSoftmaxWithLoss|[Ll]inear_?[Cc]ross_?[Ee]ntropy\w*|grid_sample|affine_grid)":
         "it has none yet",

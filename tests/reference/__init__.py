@@ -17,6 +17,7 @@ from tests.reference.loss import *  # noqa: F403
 from tests.reference.optim import *  # noqa: F403
 from tests.reference.pointwise import *  # noqa: F403
 from tests.reference.pooling import *  # noqa: F403
+from tests.reference.recurrent import *  # noqa: F403
 from tests.reference.reduce import *  # noqa: F403
 from tests.reference.softmax import *  # noqa: F403
 from tests.reference.tokens import *  # noqa: F403

@@ -106,6 +106,8 @@ cpdef Node new_node(Op op)
 @cython.locals(node=Node, value=Value, wanted=bint, outputs=tuple, index=cython.Py_ssize_t)
 cdef apply(Op op, tuple args, tuple rest, dict options)
 
+cdef tuple spec_of(Value value)
+
 @cython.locals(value=Value)
 cdef operand(arg)
 

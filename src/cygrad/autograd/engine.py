@@ -680,7 +680,7 @@ def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[st
     if isinstance(result, tuple):
         outputs = tuple([output_of(array, args) for array in result])
         if wanted:
-            node.outputs = [(value.array.shape, value.array.dtype) for value in outputs]
+            node.outputs = [spec_of(value) for value in outputs]
             for index, value in enumerate(outputs):
                 attach(value, node, index)
             note_saved_versions(node, args, outputs)
@@ -694,6 +694,11 @@ def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[st
     if _tracer is not None:
         _tracer.applied(op, args, options, (value,))
     return value
+
+
+def spec_of(value: Value) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and dtype of a value."""
+    return value._array.shape, value._array.dtype
 
 
 def operand(arg: Any) -> Any:

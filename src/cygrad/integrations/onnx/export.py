@@ -14,6 +14,7 @@ from cygrad._version import __version__
 from cygrad.autograd.tracing import Trace, TracedOp, trace
 from cygrad.integrations.onnx.graph import BatchAxis, Call, Graph, Operand, tensor_type
 from cygrad.integrations.onnx.translations import TRANSLATIONS
+from cygrad.integrations.onnx.translations.recurrent import evaluated_network
 from cygrad.nn.module import Module
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import Evaluating
@@ -304,7 +305,7 @@ def compare(model: Module, proto: Any, names: Sequence[str], arrays: Sequence[Ar
     expected = [value.array for value in (returned if isinstance(returned, (tuple, list)) else [returned])]
     try:
         with np.errstate(all="ignore"):
-            results = ReferenceEvaluator(proto).run(None, dict(zip(names, arrays)))
+            results = ReferenceEvaluator(proto, new_ops=[evaluated_network()]).run(None, dict(zip(names, arrays)))
     except Exception as error:  # the evaluator raises many types
         raise RuntimeError(f"export: onnx's evaluator cannot run the graph ({' '.join(str(error).split())})") from error
     for got, want in zip(results, expected):

@@ -8,6 +8,7 @@ from cygrad.nn.modules.margin import *
 from cygrad.nn.modules.parameter_dict import *
 from cygrad.nn.modules.pooling import *
 from cygrad.nn.modules.rectifier import *
+from cygrad.nn.modules.recurrent import *
 from cygrad.nn.modules.resizing import *
 
 __all__ = [n for n, v in globals().items() if n[0] != "_" and isinstance(v, type)]

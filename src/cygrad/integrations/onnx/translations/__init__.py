@@ -12,6 +12,7 @@ from cygrad.integrations.onnx.translations import (
     loss,
     pointwise,
     pooling,
+    recurrent,
     reduce,
     shape,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "loss",
     "pointwise",
     "pooling",
+    "recurrent",
     "reduce",
     "shape",
 ]
