@@ -35,6 +35,12 @@ static double cg_total(const int64_t *u, int64_t n) {
     return total;
 }
 
+/* A convolution of n images of one group. */
+static double cg_conv_cost(int dtype, int64_t n, int64_t channels, int64_t filters, int64_t taps, int64_t pixels) {
+    const double products = (double)channels * (double)filters * (double)taps + (double)channels + (double)filters;
+    return (dtype == CG_FLOAT32 ? 0.015 : 0.03) * (double)n * (double)pixels * products;
+}
+
 #define KERNEL(name, walk, wide, cost, fields) \
     case CG_##name: {                          \
         const cg_##name##_args *a = args;      \

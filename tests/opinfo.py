@@ -34,7 +34,7 @@ DTYPES = {torch.float64: "float64", torch.float32: "float32", torch.int64: "int6
 KINDS = ("float64", "strided", "in place", "out", "gradient", "gradgrad", "float32", "int64", "bool", "errors")
 
 LEFT_OUT = {  # pattern of names: why cygrad does not have them
-    "*conv*": "convolution",
+    "*conv*3d": "convolution in three dimensions",
     "*pool3d*": "pooling of volumes",
     "*attention*": "attention",
     "*complex*": "complex numbers",

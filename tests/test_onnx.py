@@ -93,6 +93,10 @@ def integers(bound, *shape):
 LAYERS = {
     "Linear": ([nn.Linear(7, 5), nn.Linear(7, 5, bias=False)], floats(7)),
     "Linear, more axes": ([nn.Linear(7, 5), nn.Linear(7, 5, bias=False)], floats(2, 3, 7)),
+    "Conv1d": ([nn.Conv1d(3, 4, 3), nn.Conv1d(3, 6, 4, padding="same", dilation=2, groups=3, bias=False), nn.Conv1d(3, 2, 2, 3, padding_mode="circular", padding=1)], floats(3, 12)),
+    "Conv2d": ([nn.Conv2d(2, 3, (3, 2), 2, 1), nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect", groups=2)], floats(2, 6, 5)),
+    "ConvTranspose1d": ([nn.ConvTranspose1d(4, 3, 3, 2, 1, 1), nn.ConvTranspose1d(4, 2, 2, groups=2, dilation=3, output_padding=2)], floats(4, 7)),
+    "ConvTranspose2d": ([nn.ConvTranspose2d(4, 3, (2, 3), (2, 1), bias=False), nn.ConvTranspose2d(4, 4, 3, 3, 1, 2, groups=4)], floats(4, 3, 4)),
     "Identity": ([nn.Identity()], floats(4)),
     "ReLU": ([nn.ReLU(), nn.ReLU(inplace=True)], floats(9)),
     "LeakyReLU": ([nn.LeakyReLU(), nn.LeakyReLU(0.3, inplace=True)], floats(9)),
@@ -162,7 +166,7 @@ NO_TRANSLATION = {
     # without a counterpart
     "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",
     # of gradients
-    "apply_rule", "placed", "sigmoid_rule", "spread", "summed_rows", "tanh_rule", "view", "write_view",
+    "apply_rule", "convolution_weight", "placed", "sigmoid_rule", "spread", "summed_rows", "tanh_rule", "view", "write_view",
 }  # fmt: skip
 # Rows that need special inputs, or whose result depends on the input in a way that a graph cannot express.
 EXCLUDED = {

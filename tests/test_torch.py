@@ -63,7 +63,7 @@ def test_imports_of_torch_give_cygrad(tmp_path):
 
 MISSING = """\
 import torch
-for text in ("torch.nn.Conv2d", "torch.jit", "torch.nothing", "torch.nn.functional.max_pool2d", "torch.complex64"):
+for text in ("torch.nn.Conv3d", "torch.jit", "torch.nothing", "torch.nn.functional.max_pool3d", "torch.complex64"):
     try:
         eval(text)
     except AttributeError as error:
@@ -79,10 +79,10 @@ for text in ("import torch.jit", "from torch import hub", "import torch.distribu
 
 def test_a_missing_name_is_named_with_the_reason(tmp_path):
     assert output(tmp_path, MISSING).splitlines() == [
-        "module 'cygrad.nn' has no attribute 'Conv2d': it has no convolution yet",
+        "module 'cygrad.nn' has no attribute 'Conv3d': it has convolutions of one and two dimensions only",
         "torch.jit is not in cygrad: there is nothing to script; cg.compile records training steps",
         "torch.nothing is not in cygrad",
-        "module 'cygrad.nn.functional' has no attribute 'max_pool2d': it has no pooling yet",
+        "module 'cygrad.nn.functional' has no attribute 'max_pool3d': it pools sequences and images",
         "torch.complex64 is not in cygrad: it has no complex numbers",
         "ModuleNotFoundError torch.jit is not in cygrad: there is nothing to script; cg.compile records training steps",
         "ImportError cannot import name 'hub' from 'torch'",

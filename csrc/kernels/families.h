@@ -8,6 +8,8 @@
 #include "strided.h"
 #include "reduce.h"
 #include "gemm.h"
+#include "patches.h"
+#include "conv.h"
 #include "recurrent.h"
 #include "softmax.h"
 #include "loss.h"

@@ -342,7 +342,7 @@ static void test_loop(void) {
 }
 
 int main(void) {
-    const test_list *lists[] = {&elementwise_tests, &matrix_tests, &row_tests, &norm_tests, &many_tests,
+    const test_list *lists[] = {&elementwise_tests, &matrix_tests, &conv_tests, &row_tests, &norm_tests, &many_tests,
                                 &image_tests, &recurrent_tests, &token_tests, &pool_tests};
     int calls = 0;
     for (int level = 0; level < cg_level_count(); level++) {

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from cygrad.memory_pool import memory_stats as memory_stats
     from cygrad.memory_pool import reset_peak_memory_stats as reset_peak_memory_stats
     from cygrad.memory_pool import set_cache_limit as set_cache_limit
+    from cygrad.nn.functional.conv import *
     from cygrad.nn.functional.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
     from cygrad.nn.functional.pooling import adaptive_max_pool1d as adaptive_max_pool1d
     from cygrad.nn.functional.pooling import avg_pool1d as avg_pool1d
@@ -85,6 +86,7 @@ else:
         "set_default_device set_default_dtype set_default_tensor_type set_float32_matmul_precision "
         "use_deterministic_algorithms",
         "func": "vmap",
+        "nn.functional.conv": "conv1d conv2d conv_transpose1d conv_transpose2d",
         "legacy": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor IntTensor LongTensor ShortTensor",
         "memory_pool": "empty_cache memory_stats reset_peak_memory_stats set_cache_limit",
         "nn.functional.pooling": "adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d "

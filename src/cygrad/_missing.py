@@ -8,12 +8,13 @@ from importlib import import_module
 __all__ = ["attribute_error", "files_of", "found", "reason"]
 
 REASONS = {  # a pattern of names after "torch." → why, or what to use instead
-    r"(.*\.)?(Lazy)?(Conv|Unfold|Fold|conv|unfold|fold)\w*": "it has no convolution yet",
+    r"(.*\.)?(Lazy)?[Cc]onv\w*": "it has convolutions of one and two dimensions only",
+    r"(.*\.)?([Uu]nf|[Ff])old": "it has none yet",
     r"(.*\.)?(\w*(Pool|pool)3d\w*|\w*[Uu]n[Pp]ool3d|([Ff]ractional)\w*)": "it pools sequences and images",
     r"(.*\.)?(Transformer|MultiheadAttention|scaled_dot_product)\w*|.*attention.*": "it has no attention yet",
     r"(.*\.)?(CTCLoss|ctc_loss|AdaptiveLogSoftmaxWithLoss|[Ll]inear_?[Cc]ross_?[Ee]ntropy\w*|grid_sample|affine_grid)":
         "it has none yet",
-    r"nn\.utils\.(fuse|convert)_\w+": "it has no convolution yet",
+    r"nn\.utils\.(fuse|convert)_\w+": "its layers stay as they are",
     r"jit.*": "there is nothing to script; cg.compile records training steps",
     r"(fx|_dynamo|_inductor|export|package)\b.*": "it has no graphs of Python code; cg.compile records training steps",
     r"distributed.*|nn\.parallel.*|.*DataParallel": "it trains in one process",

@@ -7,6 +7,7 @@ written for speed. Sums are computed in float64 and rounded once.
 
 from tests.reference.augment import *  # noqa: F403
 from tests.reference.batch_norm import *  # noqa: F403
+from tests.reference.conv import *  # noqa: F403
 from tests.reference.dropout import *  # noqa: F403
 from tests.reference.elementwise import *  # noqa: F403
 from tests.reference.embedding import *  # noqa: F403

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cygrad.nn.modules.activation import *
     from cygrad.nn.modules.batch_norm import *
     from cygrad.nn.modules.batch_norm import _BatchNorm as _BatchNorm  # which scripts ask for by this name
+    from cygrad.nn.modules.conv import *
     from cygrad.nn.modules.dropout import *
     from cygrad.nn.modules.embedding import *
     from cygrad.nn.modules.layer_norm import *
@@ -24,6 +25,7 @@ FILES = files_of({
     "activation": "ELU GELU Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish ReLU ReLU6 SELU SiLU Sigmoid Softmax "
     "Softplus Softsign Tanh",
     "batch_norm": "BatchNorm1d BatchNorm2d _BatchNorm",
+    "conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
     "dropout": "Dropout",
     "embedding": "Embedding",
     "layer_norm": "LayerNorm",

@@ -4,6 +4,7 @@ from cygrad.nn.modules.channel_dropout import *
 from cygrad.nn.modules.distance import *
 from cygrad.nn.modules.group_norm import *
 from cygrad.nn.modules.lazy import *
+from cygrad.nn.modules.lazy_conv import *
 from cygrad.nn.modules.margin import *
 from cygrad.nn.modules.parameter_dict import *
 from cygrad.nn.modules.pooling import *

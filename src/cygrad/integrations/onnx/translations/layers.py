@@ -1,4 +1,4 @@
-"""Linear layers, norms and embeddings."""
+"""Linear layers, convolutions, norms and embeddings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from cygrad.integrations.onnx.graph import Call
 from cygrad.integrations.onnx.translations.reduce import center, reduce_axes
 from cygrad.integrations.onnx.translations.registry import translates
-from cygrad.ops import batch_norm, embedding, layer_norm, linear
+from cygrad.ops import batch_norm, conv, embedding, layer_norm, linear
 
 
 @translates(linear.linear)
@@ -25,6 +25,41 @@ def affine(call: Call) -> Any:
 @translates(linear.matmul)
 def matmul(call: Call) -> Any:
     return call.add("MatMul", call.name(0), call.name(1))
+
+
+@translates(conv.convolution)
+def convolution(call: Call) -> Any:
+    o, image, kernel = call.options, call.tensor().shape[2:], call.tensor(1).shape[2:]
+    reaches = [d * (k - 1) for d, k in zip(o["dilation"], kernel)]
+    sizes = zip(o["size"], o["stride"], reaches, image, o["padding"])
+    after = [max(0, (m - 1) * s + r + 1 - n - p) for m, s, r, n, p in sizes]  # the rest may be cut off
+    inputs = [call.name(n) for n in range(3) if call.has(n)]
+    steps = {"strides": o["stride"], "dilations": o["dilation"], "pads": [*o["padding"], *after]}
+    return call.add("Conv", *inputs, **steps, group=o["groups"])
+
+
+@translates(conv.transposed_convolution)
+def transposed_convolution(call: Call) -> Any:
+    """One node for each group, and zeros behind the input in place of an output padding as large as the stride, since
+    onnx's evaluator takes neither."""
+    o, image, kernel = call.options, call.tensor().shape[2:], call.tensor(1).shape[2:]
+    sizes = zip(o["size"], image, o["stride"], o["dilation"], kernel, o["padding"])
+    extras = [m - ((n - 1) * s + d * (k - 1) + 1 - 2 * p) for m, n, s, d, k, p in sizes]
+    steps = {"strides": o["stride"], "dilations": o["dilation"], "pads": [*o["padding"], *o["padding"]]}
+    inputs = [call.name(n) for n in range(3) if call.has(n)]
+    zeros = [extra // s for extra, s in zip(extras, o["stride"])]
+    if any(zeros):
+        inputs[0] = call.add("Pad", inputs[0], call.integers(*[0] * (len(zeros) + 4), *zeros))
+    steps["output_padding"] = [extra % s for extra, s in zip(extras, o["stride"])]
+    parts = [split(call, name, axis, o["groups"]) for name, axis in zip(inputs, (1, 0, 0))]
+    results = [call.add("ConvTranspose", *group, **steps) for group in zip(*parts)]
+    return call.add("Concat", *results, axis=1) if len(results) > 1 else results[0]
+
+
+def split(call: Call, name: str, axis: int, parts: int) -> list[str]:
+    """The value cut into equal parts along an axis."""
+    options = {"num_outputs": parts} if call.graph.opset >= 18 else {}
+    return list(call.add("Split", name, count=parts, axis=axis, **options)) if parts > 1 else [name]
 
 
 @translates(batch_norm.batch_norm_evaluation)

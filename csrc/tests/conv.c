@@ -1,0 +1,124 @@
+/* Convolutions, their transposes, and gradients of weights. */
+#include "harness.h"
+
+/* n, groups, channels, filters, height, width, kernel, stride, padding, dilation of both axes */
+static const int64_t CONVOLUTIONS[][14] = {
+    {2, 1, 3, 4, 7, 6, 3, 3, 1, 1, 1, 1, 1, 1},     {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1},
+    {3, 1, 2, 15, 1, 40, 1, 3, 1, 1, 0, 2, 1, 2},   {2, 3, 2, 1, 5, 9, 3, 2, 2, 2, 1, 0, 1, 1},
+    {2, 5, 1, 1, 9, 8, 3, 3, 1, 1, 1, 1, 1, 1},     {1, 1, 5, 29, 6, 7, 1, 1, 2, 2, 0, 0, 1, 1},
+    {2, 1, 3, 5, 9, 8, 4, 3, 3, 2, 2, 1, 1, 2},     {1, 1, 2, 2, 5, 4, 5, 4, 1, 1, 0, 0, 1, 1},
+    {0, 1, 2, 4, 5, 5, 3, 3, 1, 1, 1, 1, 1, 1},     {3, 1, 4, 16, 5, 33, 2, 5, 1, 2, 0, 0, 2, 1},
+    {1, 1, 2, 1, 3, 40, 2, 3, 1, 1, 1, 9, 1, 5},    {40, 1, 2, 3, 1, 2, 1, 2, 1, 1, 0, 1, 1, 1},
+    {1, 1, 2, 3, 4, 3, 2, 2, 3, 3, 4, 4, 1, 1},     {2, 1, 17, 31, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1},
+    /* results that are empty; fewer filters than shares; a stride that meets no tap */
+    {2, 1, 2, 3, 2, 2, 3, 3, 1, 1, 0, 0, 1, 1},     {2, 1, 1, 2, 6, 6, 3, 3, 1, 1, 1, 1, 1, 1},
+    {1, 1, 2, 2, 7, 7, 1, 2, 3, 3, 0, 0, 1, 2},
+    /* more than one block of k: of channels, of a kernel; rows far apart; one tap far beyond the image */
+    {1, 1, 130, 9, 4, 5, 3, 3, 1, 1, 1, 1, 1, 1},   {1, 1, 1, 2, 40, 34, 33, 34, 1, 1, 3, 2, 1, 1},
+    {1, 1, 1, 2, 1, 1300, 1, 1100, 1, 1, 0, 3, 1, 1}, {1, 1, 2, 2, 9, 9, 3, 3, 1, 1, 50, 50, 50, 50},
+    /* more than one band: of rows, of columns */
+    {1, 1, 24, 3, 70, 60, 3, 3, 1, 1, 1, 1, 1, 1},  {1, 1, 40, 2, 2, 2500, 2, 3, 1, 1, 1, 1, 1, 1},
+    {1, 1, 3, 2, 1, 9000, 1, 3, 1, 1, 0, 1, 1, 1},  {2, 1, 2, 3, 100, 100, 2, 2, 2, 2, 0, 0, 1, 1},
+    /* more than one block of weights */
+    {1, 1, 115, 150, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1},
+};
+static int64_t positions(int64_t n, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
+    const int64_t room = n + 2 * padding - dilation * (kernel - 1) - 1;
+    return room < 0 ? 0 : room / stride + 1;
+}
+
+/* The sizes of a variant, of arrays x[source], y[result] and a weight, and without the arrays. */
+static int geometry(cg_conv_args *a, int variant, int64_t *source, int64_t *result, int64_t *weight) {
+    if (variant >= COUNT(CONVOLUTIONS)) return 0;
+    const int64_t *s = CONVOLUTIONS[variant];
+    const int64_t oh = positions(s[4], s[6], s[8], s[10], s[12]), ow = positions(s[5], s[7], s[9], s[11], s[13]);
+    *a = (cg_conv_args){NULL, NULL, NULL, NULL, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], oh, ow, s[8], s[9], s[10], s[11], s[12], s[13]};
+    *source = s[0] * s[1] * s[2] * s[4] * s[5], *result = s[0] * s[1] * s[3] * oh * ow;
+    *weight = s[1] * s[3] * s[2] * s[6] * s[7];
+    return 1;
+}
+
+/* Calls each(x's index, weight's index, y's index) for all products of a convolution. */
+#define EACH_PRODUCT(a, statement)                                                                                          \
+    for (int64_t n = 0; n < a->n; n++)                                                                                      \
+        for (int64_t g = 0; g < a->groups; g++)                                                                             \
+            for (int64_t f = 0; f < a->filters; f++)                                                                        \
+                for (int64_t c = 0; c < a->channels; c++)                                                                   \
+                    for (int64_t i = 0; i < a->kernel_height; i++)                                                          \
+                        for (int64_t j = 0; j < a->kernel_width; j++)                                                       \
+                            for (int64_t v = 0; v < a->out_height; v++)                                                     \
+                                for (int64_t u = 0; u < a->out_width; u++) {                                                \
+                                    const int64_t row = v * a->stride_y + i * a->dilation_y - a->padding_y;                 \
+                                    const int64_t col = u * a->stride_x + j * a->dilation_x - a->padding_x;                 \
+                                    if (row < 0 || col < 0 || row >= a->height || col >= a->width) continue;                \
+                                    const int64_t x = (((n * a->groups + g) * a->channels + c) * a->height + row) * a->width + col; \
+                                    const int64_t w = (((g * a->filters + f) * a->channels + c) * a->kernel_height + i) *   \
+                                                      a->kernel_width + j;                                                  \
+                                    const int64_t y = (((n * a->groups + g) * a->filters + f) * a->out_height + v) *        \
+                                                      a->out_width + u;                                                     \
+                                    statement;                                                                              \
+                                }
+
+static int conv_build(void *args, int variant) {
+    int64_t source, result, weight;
+    cg_conv_args *a = args;
+    if (!geometry(a, variant, &source, &result, &weight)) return 0;
+    a->y = output(result), a->x = numbers(source, -1, 1), a->weight = numbers(weight, -1, 1);
+    a->bias = variant % 2 ? numbers(a->groups * a->filters, -1, 1) : NULL;
+    return 1;
+}
+static double *sums_of(int64_t n) { return calloc((size_t)(n + 1), sizeof(double)); }
+
+static void conv_twin(const void *args) {
+    const cg_conv_args *a = args;
+    const int64_t pixels = a->out_height * a->out_width, count = a->n * a->groups * a->filters * pixels;
+    double *sums = sums_of(count);
+    EACH_PRODUCT(a, sums[y] += get(a->x, x) * get(a->weight, w))
+    for (int64_t at = 0; at < count; at++)
+        put(a->y, at, sums[at] + (a->bias ? get(a->bias, at / pixels % (a->groups * a->filters)) : 0));
+    free(sums);
+}
+static int conv_transpose_build(void *args, int variant) {
+    int64_t source, result, weight;
+    cg_conv_args *a = args;
+    if (!geometry(a, variant, &source, &result, &weight)) return 0;
+    a->y = output(source), a->x = numbers(result, -1, 1), a->weight = numbers(weight, -1, 1);
+    a->bias = variant % 2 ? numbers(a->groups * a->channels, -1, 1) : NULL;
+    return 1;
+}
+static void conv_transpose_twin(const void *args) {
+    const cg_conv_args *a = args;
+    const int64_t pixels = a->height * a->width, count = a->n * a->groups * a->channels * pixels;
+    double *sums = sums_of(count);
+    EACH_PRODUCT(a, sums[x] += get(a->x, y) * get(a->weight, w))
+    for (int64_t at = 0; at < count; at++)
+        put(a->y, at, sums[at] + (a->bias ? get(a->bias, at / pixels % (a->groups * a->channels)) : 0));
+    free(sums);
+}
+static int conv_weight_build(void *args, int variant) {
+    int64_t source, result, weight;
+    cg_conv_args a;
+    if (!geometry(&a, variant % COUNT(CONVOLUTIONS), &source, &result, &weight) || variant >= 2 * COUNT(CONVOLUTIONS)) return 0;
+    const int only_bias = variant >= COUNT(CONVOLUTIONS) && variant % 3 == 0, no_bias = variant >= COUNT(CONVOLUTIONS) && !only_bias;
+    a.y = only_bias ? NULL : output(weight), a.x = no_bias ? NULL : output(a.groups * a.filters);
+    a.weight = numbers(result, -0.5, 1), a.bias = numbers(source, -1, 1);
+    memcpy(args, &a, sizeof a);
+    return 1;
+}
+static void conv_weight_twin(const void *args) {
+    const cg_conv_weight_args *a = args;
+    const int64_t filters = a->groups * a->filters, taps = a->channels * a->kernel_height * a->kernel_width, pixels = a->out_height * a->out_width;
+    double *sums = sums_of(filters * taps), *biases = sums_of(filters);
+    EACH_PRODUCT(a, sums[w] += get(a->dy, y) * get(a->x, x))
+    for (int64_t at = 0; a->dw && at < filters * taps; at++) put(a->dw, at, sums[at]);
+    for (int64_t at = 0; at < a->n * filters * pixels; at++) biases[at / pixels % filters] += get(a->dy, at);
+    for (int64_t f = 0; a->db && f < filters; f++) put(a->db, f, biases[f]);
+    free(sums), free(biases);
+}
+
+static const test tests[] = {
+    {CG_conv, conv_build, conv_twin, 64},
+    {CG_conv_transpose, conv_transpose_build, conv_transpose_twin, 64},
+    {CG_conv_weight, conv_weight_build, conv_weight_twin, 64},
+};
+TESTS(conv_tests, tests);
