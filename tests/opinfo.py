@@ -85,7 +85,7 @@ def found(info: Any) -> Callable[..., Any] | None:
     here: Any = cg
     for part in info.name.split("."):
         here = getattr(here, part, None)
-    if here is None:
+    if not callable(here):  # a dtype is no conversion
         here = getattr(cg.Tensor, info.name, None) or getattr(cg.Tensor, f"{info.name}_", None)
     if here is None:
         return None

@@ -19,7 +19,7 @@ ABSENT = {  # why cygrad does not have them: variants
         fft.fft fft.fft2 fft.fftn fft.hfft fft.hfft2 fft.hfftn fft.rfft fft.rfft2 fft.rfftn fft.ifft fft.ifft2 fft.ifftn
         fft.ihfft fft.ihfft2 fft.ihfftn fft.irfft fft.irfft2 fft.irfftn fft.fftshift fft.ifftshift
     """,
-    "storage dtypes": "bfloat16 half",
+    "what NumPy has no dtype for": "bfloat16",
     "layers of images and sequences": """
         nn.functional.unfold nn.functional.fractional_max_pool2d max_pool2d_with_indices_backward nn.functional.grid_sample grid_sampler_2d grid_sampler_3d nn.functional.ctc_loss
     """,

@@ -322,7 +322,7 @@ def test_tensor_is_a_constructor_as_pytorchs():
             cg.Tensor(wrong)
 
 
-TYPES = {"FloatTensor": "float32", "DoubleTensor": "float64", "LongTensor": "int64", "IntTensor": "int32", "ShortTensor": "int16", "CharTensor": "int8",
+TYPES = {"HalfTensor": "float16", "FloatTensor": "float32", "DoubleTensor": "float64", "LongTensor": "int64", "IntTensor": "int32", "ShortTensor": "int16", "CharTensor": "int8",
          "ByteTensor": "uint8", "BoolTensor": "bool"}  # fmt: skip
 
 
@@ -332,7 +332,7 @@ def test_types_of_one_dtype(name):
     kind = getattr(cg, name)
     x = kind([1.7, 0])
     assert x.dtype == TYPES[name] and kind(2, 3).shape == (2, 3) and isinstance(x, kind) and not isinstance(cg.ones(1), kind if name != "FloatTensor" else cg.LongTensor)
-    assert x.tolist() == getattr(torch, name)([1, 0]).tolist() or name in ("FloatTensor", "DoubleTensor")
+    assert x.tolist() == getattr(torch, name)([1, 0]).tolist() or name in ("FloatTensor", "DoubleTensor", "HalfTensor")
     assert x.type() == f"cygrad.{name}" == cg.typename(x)
     for given in (kind, f"torch.{name}", f"cygrad.{name}", x.dtype):
         assert cg.ones(2).type(given).dtype == x.dtype

@@ -87,7 +87,8 @@ else:
         "use_deterministic_algorithms",
         "func": "vmap",
         "nn.functional.conv": "conv1d conv2d conv_transpose1d conv_transpose2d",
-        "legacy": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor IntTensor LongTensor ShortTensor",
+        "legacy": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "
+        "ShortTensor",
         "memory_pool": "empty_cache memory_stats reset_peak_memory_stats set_cache_limit",
         "nn.functional.pooling": "adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d "
         "max_pool1d_with_indices max_pool2d",

@@ -8,6 +8,7 @@ import numpy as np
 
 float32 = float = np.dtype(np.float32)
 float64 = double = np.dtype(np.float64)
+float16 = half = np.dtype(np.float16)
 int8 = np.dtype(np.int8)
 int16 = short = np.dtype(np.int16)
 int32 = int = np.dtype(np.int32)
@@ -72,6 +73,29 @@ class dtype(metaclass=Kind):
         return dtype, (self.dtype.name,)
 
 
+class Absent:
+    """A dtype that NumPy does not have. ``autocast`` accepts it, since it changes nothing there; a tensor can't."""
+
+    __slots__ = ("name",)
+    is_floating_point, is_complex, is_signed, itemsize = True, False, True, 2
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def dtype(self) -> Any:
+        """Asked for by NumPy."""
+        raise TypeError(f"{self.name}: NumPy has no such dtype; use float16 for storage, or float32")
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+bfloat16 = Absent("bfloat16")
+
 DTYPES: dict[np.dtype[Any], dtype] = {}
 
 inf, nan, pi, e = np.inf, np.nan, np.pi, np.e
@@ -117,14 +141,17 @@ class iinfo:
 
 
 __all__ = [
+    "bfloat16",
     "bool",
     "double",
     "dtype",
     "e",
     "finfo",
     "float",
+    "float16",
     "float32",
     "float64",
+    "half",
     "iinfo",
     "inf",
     "int",

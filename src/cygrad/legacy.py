@@ -14,6 +14,7 @@ __all__ = [
     "CharTensor",
     "DoubleTensor",
     "FloatTensor",
+    "HalfTensor",
     "IntTensor",
     "LongTensor",
     "ShortTensor",
@@ -41,6 +42,7 @@ def typed(name: str, dtype: Any) -> Any:
 
 
 FloatTensor, DoubleTensor = typed("FloatTensor", np.float32), typed("DoubleTensor", np.float64)
+HalfTensor = typed("HalfTensor", np.float16)
 LongTensor, IntTensor = typed("LongTensor", np.int64), typed("IntTensor", np.int32)
 ShortTensor, CharTensor = typed("ShortTensor", np.int16), typed("CharTensor", np.int8)
 ByteTensor, BoolTensor = typed("ByteTensor", np.uint8), typed("BoolTensor", np.bool_)

@@ -735,6 +735,10 @@ class Tensor(TensorMethods):
         """Convert the tensor to float64."""
         return self.to(np.float64)
 
+    def half(self, memory_format: object = None) -> Tensor:
+        """Convert the tensor to float16, in which numbers are stored; most ops compute in float32."""
+        return self.to(np.float16)
+
     def short(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to int16."""
         return self.to(np.int16)
@@ -774,8 +778,8 @@ _requires_grad: Any = autograd.Value.requires_grad
 
 T = TypeVar("T", bound=Tensor)
 TYPE_NAMES = {
-    "FloatTensor": "float32", "DoubleTensor": "float64", "LongTensor": "int64", "IntTensor": "int32",
-    "ShortTensor": "int16", "CharTensor": "int8", "ByteTensor": "uint8", "BoolTensor": "bool",
+    "FloatTensor": "float32", "DoubleTensor": "float64", "HalfTensor": "float16", "LongTensor": "int64",
+    "IntTensor": "int32", "ShortTensor": "int16", "CharTensor": "int8", "ByteTensor": "uint8", "BoolTensor": "bool",
 }  # fmt: skip
 
 

@@ -79,6 +79,10 @@ cpdef Node detached_node(Node node, tuple saved)
 
 cdef active_recorder()
 
+cdef bint is_half(arg)
+
+cdef dtype_of(Value value)
+
 cdef tuple arrange(Op op, tuple args, dict options)
 
 cdef tuple as_arrays(tuple results)

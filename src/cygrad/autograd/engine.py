@@ -383,6 +383,8 @@ class Op:
         try:
             return apply(self, args, rest, options)
         except TypeError:
+            if any([is_half(arg) for arg in args]):
+                return in_float32(self, args, rest, options)
             if options and (self.inputs >= 0 or "out" in options) and not set(options).issubset(self.names):
                 return call_otherwise(self, self.names, args, options)
             raise
@@ -427,6 +429,31 @@ class Op:
     def __repr__(self) -> str:
         check_op(self)
         return f"<op {self.name}>"
+
+
+def is_half(arg: Any) -> bool:
+    """Whether an argument is a tensor of float16."""
+    return isinstance(arg, Value) and dtype_of(arg).char == "e"
+
+
+def dtype_of(value: Value) -> np.dtype[Any]:
+    """The dtype of a value's array."""
+    return value._array.dtype
+
+
+def in_float32(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """An op on tensors of float16 that has no rule of its own for them: computed in float32, and rounded unless an
+    operand with dimensions is of a wider dtype. As PyTorch's on CPUs."""
+    floats = [arg for arg in args if isinstance(arg, Value) and dtype_of(arg).kind == "f"]
+    ranked = [value for value in floats if value.ndim] or floats  # type: ignore[attr-defined]
+    rounded = all([is_half(value) for value in ranked])
+    wide: list[Any] = [arg.to(np.float32) if is_half(arg) else arg for arg in args]
+    result = apply(op, tuple(wide), rest, options)
+    if not rounded:
+        return result
+    if isinstance(result, tuple):
+        return tuple([r.to(np.float16) if dtype_of(r).kind == "f" else r for r in result])
+    return result.to(np.float16) if dtype_of(result).kind == "f" else result
 
 
 def check_op(op: Op) -> None:

@@ -564,11 +564,11 @@ class Module(Layer):
         Args:
             *args: a dtype, a device, or a tensor whose dtype is taken.
             device: only "cpu" (or None) exists.
-            dtype: float32 or float64, default None for no conversion.
+            dtype: float32, float64 or float16, default None for no conversion.
             non_blocking, memory_format: accepted, without effect.
 
         Raises:
-            TypeError: the dtype is neither float32 nor float64.
+            TypeError: the dtype is none of floats.
             ValueError: the device is not the CPU.
         """
         for arg in args:
@@ -582,8 +582,8 @@ class Module(Layer):
         if dtype is None:
             return self
         target = np.dtype(dtype)
-        if target not in (np.float32, np.float64):
-            raise TypeError(f"to: a module's dtype must be float32 or float64, got {target}")
+        if target not in (np.float32, np.float64, np.float16):
+            raise TypeError(f"to: a module's dtype must be float32, float64 or float16, got {target}")
         for module in self.modules():
             for tensor in [*dict(module._members(Parameter)).values(), *dict(module._member_buffers()).values()]:
                 convert(tensor, target)
@@ -626,6 +626,10 @@ class Module(Layer):
     def double(self: Self) -> Self:
         """Convert all floating-point parameters and buffers to float64."""
         return self.to(dtype=np.float64)
+
+    def half(self: Self) -> Self:
+        """Convert all floating-point parameters and buffers to float16, in which they are stored, not computed."""
+        return self.to(dtype=np.float16)
 
     def cpu(self: Self) -> Self:
         """Return the module itself."""

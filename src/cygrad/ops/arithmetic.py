@@ -97,7 +97,9 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
 
 def times(x: Array, factor: float) -> Array:
     """x·factor, in x's dtype where that is a float."""
-    return kernels.mul(x, kernels.number(factor, x.dtype)) if is_real(x) else x * as_array(factor)
+    if is_real(x):
+        return kernels.mul(x, kernels.number(factor, x.dtype))
+    return x * as_array(factor, x.dtype if x.dtype.kind == "f" else None)
 
 
 @op

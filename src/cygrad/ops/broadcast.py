@@ -74,6 +74,12 @@ def is_real(x: Array) -> bool:
     return x.dtype.char in "fd"
 
 
+def leave_half(op: str, x: Array) -> None:
+    """Raise TypeError for float16, upon which the engine computes the op in float32."""
+    if x.dtype.char == "e":
+        raise TypeError(f"{op}: input must be float32 or float64, got float16")
+
+
 def promoted(x: Any, y: Any) -> tuple[Array, Array]:
     """Two operands as arrays of their common dtype."""
     if isinstance(x, np.ndarray):

@@ -7,12 +7,14 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
+from cygrad.ops.broadcast import leave_half
 from cygrad.ops.definition import constant
 
 
 @op
 def embedding_rows(ctx: Node, weight: Array, index: Array, *, padding_idx: int = -1) -> Array:
     """y[i…] = weight[index[i…]]; row padding_idx receives no gradient."""
+    leave_half("embedding", weight)
     y, numbers = kernels.gather_rows(weight, index)
     ctx.save(numbers, weight.shape[0], padding_idx)
     return y

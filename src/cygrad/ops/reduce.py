@@ -11,7 +11,7 @@ from cygrad._attributes import ShapeError
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import checked_axes, checked_axis, kept_shape, made_adjacent, repeated_along
-from cygrad.ops.broadcast import FLOAT32, is_real, option
+from cygrad.ops.broadcast import FLOAT32, is_real, leave_half, option
 from cygrad.ops.definition import constant, deviation, fitted, repeated
 from cygrad.ops.index import ordered_definition, ordered_gradient
 from cygrad.ops.pointwise import sign_of
@@ -57,6 +57,7 @@ def sum(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dtyp
     tensor([4., 6.])
     """
     x = input if dtype is None else input.astype(dtype)
+    leave_half("sum", x)
     axes = checked_axes("sum", dim, x.ndim)
     ctx.save(input.shape, input.dtype, axes)
     if is_real(x):
@@ -95,6 +96,7 @@ def mean(ctx: Node, input: Array, *, dim: Dim = None, keepdim: bool = False, dty
         RuntimeError: for integers and booleans, unless dtype is a float.
     """
     x = input if dtype is None else input.astype(dtype)
+    leave_half("mean", x)
     if not is_real(x):
         raise RuntimeError(f"mean: input must hold floats, got {x.dtype}; pass dtype=")
     axes = checked_axes("mean", dim, x.ndim)
@@ -138,6 +140,7 @@ def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = Fal
         dtype: the dtype to multiply in; by default that of the input.
     """
     x = input if dtype is None else input.astype(dtype, copy=False)
+    leave_half("prod", x)
     axes = checked_axes("prod", dim, x.ndim)
     ctx.save(x, axes, dim is None, input.dtype)
     wide = np.int64 if x.dtype.kind in "biu" and dtype is None else x.dtype
@@ -322,6 +325,7 @@ def variance(
     name: str, x: Array, dim: Dim, correction: float | None, keepdim: bool
 ) -> tuple[Array, Array, tuple[int, ...], float]:
     """(variance, x − mean, axes, n − correction)"""
+    leave_half(name, x)
     if not is_real(x):
         raise RuntimeError(f"{name}: input must hold floats, got {x.dtype}")
     if isinstance(dim, bool):  # std(False): unbiased, as PyTorch once named it
@@ -401,6 +405,7 @@ def norm(ctx: Node, input: Array, *, p: float | str | None = 2, dim: Dim = None,
     if p == "nuc":
         raise RuntimeError('norm: the nuclear norm is linalg.matrix_norm(input, "nuc")')
     order = 2.0 if p in ("fro", None) else float(p)
+    leave_half("norm", input)
     if not is_real(input):
         raise RuntimeError(f"norm: input must hold floats, got {input.dtype}")
     axes = checked_axes("norm", dim, input.ndim)
@@ -467,6 +472,7 @@ def logsumexp(ctx: Node, input: Array, *, dim: Dim, keepdim: bool = False) -> Ar
         dim: the dimension or dimensions to reduce.
         keepdim: whether the reduced dimensions stay, with size 1.
     """
+    leave_half("logsumexp", input)
     axes = checked_axes("logsumexp", dim, input.ndim)
     x = input if is_real(input) else input.astype(FLOAT32)
     with np.errstate(all="ignore"):
@@ -504,6 +510,7 @@ def cumsum(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
         dim: the dimension to sum along.
         dtype: the dtype to sum in; by default that of the input.
     """
+    leave_half("cumsum", input)
     axis = checked_axis("cumsum", dim, input.ndim)
     ctx.save(axis, input.dtype)
     wide = np.int64 if input.dtype.kind in "biu" else input.dtype
@@ -538,6 +545,7 @@ def cumprod(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
         dim: the dimension to multiply along.
         dtype: the dtype to multiply in; by default that of the input.
     """
+    leave_half("cumprod", input)
     axis = checked_axis("cumprod", dim, input.ndim)
     wide = np.int64 if input.dtype.kind in "biu" else input.dtype
     wide = np.dtype(dtype or wide)
