@@ -180,7 +180,11 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
     ("arguments", "code", "message"),
     [
         (["mnist"], 1, "train: mnist needs --data, the folder with its IDX files"),
-        (["digits", "--data", "x"], 1, "train: --data applies to mnist only, not to digits"),
+        (["digits", "--data", "x"], 1, "train: --data applies to mnist and fashion only, not to digits"),
+        (["fashion"], 1, "train: fashion needs --data, the folder with its IDX files"),
+        (["digits", "--network", "resnet"], 1, "train: network must be one of mlp, convnet, got 'resnet'"),
+        (["x.csv", "--network", "convnet"], 1, "train: a convnet needs images, not a table such as x.csv"),
+        (["digits", "--network", "convnet", "--hidden", "8,8,8,8"], 1, "convnet: images of 8 × 8 can't be halved 4 times"),
         (["mnist", "--data", "nowhere"], 1, "load_mnist: neither t10k-images-idx3-ubyte nor"),
         (["digits", "--epochs", "0"], 1, "train: epochs must be at least 1, got 0"),
         (["digits", "--batch-size", "0"], 1, "train: batch_size must be at least 1, got 0"),
@@ -199,7 +203,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["digits", "--seed", "1" * 30], 1, "train: seed must fit in 64 bits, got 1"),
         (["digits", "--hidden", "3,x"], 2, "argument --hidden: must be integers of at least 1, separated by commas, got '3,x'"),
         (["digits", "--epochs", "many"], 2, "argument --epochs: must be an integer, got 'many'"),
-        (["letters"], 1, "train: the source must be digits, mnist, a .toml file or a table (.csv, .npy, .npz, .parquet, .tsv), got 'letters'"),
+        (["letters"], 1, "train: the source must be digits, mnist, fashion, a .toml file or a table (.csv, .npy, .npz, .parquet, .tsv), got 'letters'"),
     ],
 )  # fmt: skip
 def test_invalid_options_are_named(capsys, tmp_path, monkeypatch, arguments, code, message):

@@ -142,6 +142,65 @@ def test_the_mlp_rejects_invalid_arguments(sizes, dropout, message):
 # Data in parts
 
 
+@pytest.mark.parametrize(
+    ("shape", "channels", "dropout"), [((1, 8, 8), (4,), 0.0), ((3, 9, 13), (5, 7), 0.2), ((1, 28, 28), (2, 3, 4), 0.5)]
+)
+def test_the_convnet_takes_rows_of_pixels(shape, channels, dropout):
+    model = train.convnet(shape, channels, 6, dropout)
+    assert model(cg.randn(4, math.prod(shape))).shape == (4, 6)
+    kinds = [type(layer).__name__ for layer in model]
+    assert kinds.count("MaxPool2d") == len(channels) and kinds.count("Conv2d") == 2 * len(channels)
+    assert kinds.count("Dropout") == (len(channels) if dropout else 0)
+    weights = np.concatenate(
+        [
+            layer.weight.array.ravel() * (layer.weight.array[0].size / 2) ** 0.5
+            for layer in model
+            if isinstance(layer, cg.nn.Conv2d)
+        ]
+    )
+    assert abs(weights.std() - 1) < 0.25
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (((8, 8), (4,), 2), "convnet: shape must be three sizes"),
+        (((1, 8, 8), (), 2), "convnet: shape must be three sizes, and channels one or more"),
+        (((1, 8, 8), (4, 4, 4, 4), 2), "convnet: images of 8 × 8 can't be halved 4 times"),
+        (((1, 8, 8), (4,), 2, 1.5), "convnet: dropout must lie in"),
+    ],
+)
+def test_the_convnet_rejects_invalid_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        train.convnet(*arguments)
+
+
+@pytest.mark.parametrize("source", ["digits", "mnist", "fashion"])
+def test_a_convnet_is_trained_saved_loaded_and_exported(tmp_path, source, capsys):
+    if source != "digits":
+        images = np.random.default_rng(0).integers(0, 256, (60, 12, 10)).astype(np.uint8)
+        for part in ("train", "t10k"):
+            header = bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in images.shape)
+            (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+            labels = bytes(n % 3 for n in range(60))
+            (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1]) + (60).to_bytes(4, "big") + labels)
+    data = None if source == "digits" else str(tmp_path)
+    options = runs.Options(source, data=data, network="convnet", hidden=(4, 6), epochs=2, out=str(tmp_path / "run"))
+    assert runs.train(options)
+    assert f"{source}: " in (out := capsys.readouterr().out) and "; convnet " in out
+    run = runs.load(tmp_path / "run")
+    assert run.config.network_type == "convnet" and run.config.shape == (
+        [1, 8, 8] if source == "digits" else [1, 12, 10]
+    )
+    rows = np.random.default_rng(1).uniform(0, 16, (5, run.columns)).astype(np.float32)
+    scores = run.scores(rows)
+    onnxruntime = pytest.importorskip("onnxruntime")
+    cg.onnx.export(run.network(), (cg.Tensor(rows),), str(tmp_path / "model.onnx"))
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    (name,) = [value.name for value in session.get_inputs()]
+    np.testing.assert_allclose(session.run(None, {name: rows})[0], scores, rtol=1e-4, atol=1e-4)
+
+
 def test_the_digits_are_split_by_class_and_seed():
     task, same, other = runs.digits(3), runs.digits(3), runs.digits(4)
     parts = (task.train, task.validation, task.test)

@@ -203,3 +203,20 @@ def test_pyright_is_clean_on_the_typed_script():
     pytest.importorskip("pyright")
     done = checker("pyright")
     assert done.returncode == 0, done.stdout
+
+
+def test_every_public_name_is_known_to_checkers(tmp_path):
+    """Names that are imported when they are first used too."""
+    pytest.importorskip("mypy")
+    packages = {"cygrad": cg, "nn": cg.nn, "functional": cg.nn.functional, "optim": cg.optim}
+    lines = ["import cygrad", "from cygrad import nn, optim", "from cygrad.nn import functional"]
+    for prefix, package in packages.items():
+        names = package.public_names() if package is cg else [n for n in dir(package) if n[0] != "_"]
+        values = {name: getattr(package, name) for name in names}
+        public = [n for n, v in values.items() if isinstance(v, type) or getattr(v, "__module__", "").startswith("cygrad.nn")]
+        lines += [f"{prefix}.{name}" for name in (names if package is cg else public)]
+    assert len(lines) > 600
+    path = tmp_path / "names.py"
+    path.write_text("\n".join(lines) + "\n")
+    done = checker("mypy", str(path))
+    assert "has no attribute" not in done.stdout, done.stdout

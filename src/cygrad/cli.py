@@ -168,9 +168,8 @@ def add_train(parser: Parser) -> None:
 
     parser.usage = "%(prog)s [options] SOURCE"
     parser.epilog = "Examples: cygrad train digits; cygrad train people.csv --target income --out runs/income."
-    parser.add_argument(
-        "source", metavar="SOURCE", help="digits, mnist, a table (.csv, .tsv, .npy, .npz, .parquet), or a .toml file"
-    )
+    text = "digits, mnist, fashion, a table (.csv, .tsv, .npy, .npz, .parquet), or a .toml file"
+    parser.add_argument("source", metavar="SOURCE", help=text)
     folder = {"metavar": "DIR", "default": argparse.SUPPRESS}
     parser.add_argument("--data", help="folder with the IDX files of MNIST or Fashion-MNIST", **folder)  # type: ignore[arg-type]
     parser.add_argument("--out", help="folder of the run (default: runs/NAME)", **folder)  # type: ignore[arg-type]
@@ -242,9 +241,9 @@ def add_nothing(parser: Parser) -> None:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train a perceptron with batch norm, ReLU and dropout, and save the run: weights, configuration and metrics.
-    Prints a line per epoch and the result on the test set. For a table, the preprocessing and the size of the network
-    follow from the data. Ctrl-C stops early and keeps the best weights."""
+    """Train a network with batch norm, ReLU and dropout, a perceptron or, on images, a convnet, and save the run:
+    weights, configuration and metrics. Prints a line per epoch and the result on the test set. For a table, the
+    preprocessing and the size of the network follow from the data. Ctrl-C stops early and keeps the best weights."""
     from cygrad import runs
 
     given = {name: value for name, value in vars(arguments).items() if name != "command"}

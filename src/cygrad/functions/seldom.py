@@ -1,5 +1,7 @@
 """The functions that few programs need: imported when the first of them is used."""
 
+from typing import TYPE_CHECKING
+
 from cygrad.functions.algebra import *
 from cygrad.functions.aliases import *
 from cygrad.functions.counting import *
@@ -12,4 +14,5 @@ from cygrad.functions.writes import *
 from cygrad.ops.binary import *
 from cygrad.ops.special import *
 
-__all__ = [n for n, v in globals().items() if n[0] != "_" and callable(v)]
+if not TYPE_CHECKING:  # checkers take all names
+    __all__ = [n for n, v in globals().items() if n[0] != "_" and callable(v)]

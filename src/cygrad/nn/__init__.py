@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cygrad.nn.modules.embedding import *
     from cygrad.nn.modules.layer_norm import *
     from cygrad.nn.modules.loss import *
+    from cygrad.nn.modules.pooling import *
+    from cygrad.nn.modules.recurrent import *
     from cygrad.nn.modules.seldom import *
     from cygrad.nn.modules.shape import *
 
@@ -30,6 +32,9 @@ FILES = files_of({
     "embedding": "Embedding",
     "layer_norm": "LayerNorm",
     "loss": "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss NLLLoss SmoothL1Loss",
+    "pooling": "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d LPPool1d "
+    "LPPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d",
+    "recurrent": "GRU GRUCell LSTM LSTMCell RNN RNNBase RNNCell RNNCellBase",
     "shape": "Flatten Unflatten",
 })  # fmt: skip
 

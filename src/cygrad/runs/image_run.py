@@ -17,9 +17,11 @@ from cygrad.nn.module import Module
 from cygrad.nn.modules.container import Sequential
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
-from cygrad.train.models import mlp
+from cygrad.train.models import convnet, mlp
 
-__all__ = ["ImageConfig", "ImageRun", "standardize"]
+__all__ = ["NETWORKS", "ImageConfig", "ImageRun", "image_network", "standardize"]
+
+NETWORKS = ("mlp", "convnet")
 
 
 @dataclass
@@ -27,7 +29,7 @@ class ImageConfig:
     """What rebuilds a model on images, and where the run comes from.
 
     Args:
-        sizes: inputs, hidden units and outputs of the perceptron.
+        sizes: inputs, hidden units (of a convnet: channels of its blocks) and outputs of the network.
         dropout: probability, see ``cygrad.train.mlp``.
         mean, std: of the pixels of the training set; inputs become (x − mean)/std.
         classes: label of each output.
@@ -36,6 +38,8 @@ class ImageConfig:
         task: name of the data.
         options: of the training.
         results: on the validation and the test set.
+        network_type: ``"mlp"``, or ``"convnet"`` for ``cygrad.train.convnet``.
+        shape: channels, height and width of an image; a perceptron needs none.
         format: number of the file format.
         weights_sha256: checksum of the file of weights that belongs to this configuration; ``save`` sets it.
 
@@ -55,6 +59,8 @@ class ImageConfig:
     task: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
+    network_type: str = "mlp"
+    shape: list[int] = field(default_factory=list)
     format: int = 1
     weights_sha256: str = field(default="", compare=False)
 
@@ -71,7 +77,7 @@ class ImageConfig:
 
     def network(self) -> Sequential:
         """Build the network, with new weights."""
-        return mlp(self.sizes, self.dropout)
+        return image_network(self.network_type, self.shape, self.sizes, self.dropout)
 
 
 @dataclass
@@ -181,6 +187,11 @@ class ImageNetwork(Module):
         return scores, softmax(scores, dim=-1)
 
 
+def image_network(kind: str, shape: Sequence[int], sizes: Sequence[int], dropout: float) -> Sequential:
+    """A network of one of NETWORKS, from rows (N, sizes[0]) to scores (N, sizes[-1])."""
+    return mlp(sizes, dropout) if kind == "mlp" else convnet(shape, sizes[1:-1], sizes[-1], dropout)
+
+
 def first_problem(rows: Sequence[Sequence[Any]], columns: Sequence[str] | None) -> str:
     """Describe the first row of another length, or the first value that is not a number."""
     for number, row in enumerate(rows, 1):
@@ -208,8 +219,8 @@ def standardize(x: Array, mean: float, std: float) -> Array:
 
 def check_config(config: ImageConfig) -> None:
     """Raise ValueError if ``save`` can't have written a field."""
-    sizes, classes = config.sizes, config.classes
-    for name, values in ("sizes", sizes), ("classes", classes):
+    sizes, classes, shape = config.sizes, config.classes, config.shape
+    for name, values in ("sizes", sizes), ("classes", classes), ("shape", shape):
         if not isinstance(values, list) or any(type(value) is not int for value in values):
             raise ValueError(f"{name} must be a list of integers, got {values!r}")
     for name, value in ("mean", config.mean), ("std", config.std), ("dropout", config.dropout):
@@ -219,3 +230,7 @@ def check_config(config: ImageConfig) -> None:
         raise ValueError(f"std must be above 0 and dropout in [0, 1], got {config.std} and {config.dropout}")
     if len(sizes) < 2 or min(sizes) < 1 or len(classes) != sizes[-1]:
         raise ValueError(f"sizes {sizes} do not match {len(classes)} classes")
+    if config.network_type not in NETWORKS:
+        raise ValueError(f"network_type must be one of {', '.join(NETWORKS)}, got {config.network_type!r}")
+    if config.network_type == "convnet" and math.prod(shape) != sizes[0]:
+        raise ValueError(f"images of shape {shape} do not have {sizes[0]} pixels")

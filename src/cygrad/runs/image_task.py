@@ -16,7 +16,8 @@ from cygrad.data.leakage import leakage_messages
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
-from cygrad.runs.image_run import ImageConfig, ImageRun, standardize
+from cygrad.runs.image_run import ImageConfig, ImageRun, image_network, standardize
+from cygrad.runs.options import Options
 from cygrad.train.evaluation import Loss
 
 __all__ = ["PARTS", "ImageTask", "classification_results", "digits", "mnist"]
@@ -34,6 +35,8 @@ class ImageTask:
             set, and class indices (n,).
         mean, std: of the training set before that.
         classes: label of each class index.
+        shape: channels, height and width of an image.
+        network_type: of the network to train, one of ``image_run.NETWORKS``.
     """
 
     name: str
@@ -43,6 +46,8 @@ class ImageTask:
     mean: float
     std: float
     classes: list[int]
+    shape: tuple[int, int, int]
+    network_type: str = "mlp"
 
     @property
     def columns(self) -> int:
@@ -71,8 +76,13 @@ class ImageTask:
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """None: the general defaults fit."""
-        return {}
+        """Fewer epochs, and smaller layers, for a convnet; the general defaults fit a perceptron."""
+        return {"hidden": (32, 64), "epochs": 15} if self.network_type == "convnet" else {}
+
+    def network(self, options: Options) -> Module:
+        """Build the network that the options describe."""
+        sizes = (self.columns, *options.hidden, self.outputs)
+        return image_network(self.network_type, self.shape, sizes, options.dropout)
 
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> ImageRun:
         """Make a run of a model that was trained on this data."""
@@ -87,6 +97,8 @@ class ImageTask:
             task=self.name,
             options=dict(options),
             results=dict(results),
+            network_type=self.network_type,
+            shape=list(self.shape),
         )
         return ImageRun(model, config)
 
@@ -124,18 +136,19 @@ def digits(seed: int = 0) -> ImageTask:
     )
 
 
-def mnist(folder: str | os.PathLike[str], seed: int = 0) -> ImageTask:
+def mnist(folder: str | os.PathLike[str], seed: int = 0, name: str = "mnist") -> ImageTask:
     """Load MNIST, or a data set in its format, with a tenth of the training images for validation.
 
     Args:
         folder: with the IDX files, see ``cygrad.data.load_mnist``.
         seed: of the split.
+        name: of the data.
     """
     data = load_mnist(folder)
     images, labels = data.train_images, data.train_labels
     train, validation = stratified(labels, (0.9, 0.1), seed)
     return prepare_images(
-        "mnist",
+        name,
         (images[train], labels[train]),
         (images[validation], labels[validation]),
         (data.test_images, data.test_labels),
@@ -159,4 +172,5 @@ def prepare_images(name: str, *parts: tuple[Array, Array]) -> ImageTask:
     train, validation, test = (
         TensorDataset(standardize(images.reshape(len(images), -1), mean, std), labels) for images, labels in parts
     )
-    return ImageTask(name, train, validation, test, mean, std, list(range(classes)))
+    height, width = pixels.shape[1:]
+    return ImageTask(name, train, validation, test, mean, std, list(range(classes)), (1, height, width))

@@ -13,7 +13,9 @@ from cygrad.data.tables.table import READERS
 
 __all__ = ["DATASETS", "OPTIONS", "Options"]
 
-DATASETS = ("digits", "mnist")
+DATASETS = ("digits", "mnist", "fashion")
+IN_FILES = ("mnist", "fashion")  # which need --data
+NETWORKS = ("mlp", "convnet")
 SPLITS = ("stratified", "random", "time")
 READING = ("delimiter", "encoding", "decimal", "missing_values")  # options of cygrad.data.tables.read_csv
 TYPE_NAMES: dict[Any, str] = {int: "an integer", float: "a number", str: "a string"}
@@ -63,11 +65,11 @@ class Options:
     and configuration files are generated from this class.
 
     Args:
-        source: ``"digits"``, ``"mnist"``, or the path of a table.
+        source: ``"digits"``, ``"mnist"``, ``"fashion"``, or the path of a table.
         data: folder with the IDX files of MNIST or Fashion-MNIST.
         out: folder of the run; ``runs/NAME`` by default.
-        epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience, min_delta, seed, checkpoint_seconds,
-            threads: options of the training.
+        network, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience, min_delta, seed,
+            checkpoint_seconds, threads: options of the training.
         target, task, categories, drop, missing, split, time, validation, test, delimiter, encoding, decimal,
             missing_values: options of tables.
         unset: names of the options that the data may still choose, see ``with_defaults``.
@@ -84,12 +86,15 @@ class Options:
     source: str
     data: str | None = None
     out: str | None = None
+    network: str = training("mlp", str, "NAME", "mlp, or convnet for images")
     epochs: int = training(40, int, "N", "maximum number of epochs")
     batch_size: int = training(64, int, "N", "samples per step")
     lr: float = training(2e-3, float, "RATE", "initial learning rate, annealed along a cosine")
     weight_decay: float = training(0.01, float, "RATE", "weight decay; biases and norms are exempt")
     dropout: float = training(0.3, float, "P", "dropout probability")
-    hidden: Sequence[int] = training((256, 128), layer_sizes, "SIZES", "sizes of the hidden layers")
+    hidden: Sequence[int] = training(
+        (256, 128), layer_sizes, "SIZES", "sizes of the hidden layers; of a convnet, channels of its blocks"
+    )
     clip: float = training(1.0, float, "NORM", "maximum gradient norm")
     patience: int = training(15, int, "N", "epochs without improvement before training stops")
     min_delta: float = training(0.0, float, "LOSS", "smallest decrease of the validation loss that is an improvement")
@@ -199,12 +204,16 @@ def check_source(options: Options) -> None:
     """Raise ValueError if the source is unknown, or an option does not apply to it."""
     source = options.source
     if options.is_table and not source.lower().endswith(tuple(READERS)):
-        known = f"digits, mnist, a .toml file or a table ({', '.join(sorted(READERS))})"
+        known = f"digits, mnist, fashion, a .toml file or a table ({', '.join(sorted(READERS))})"
         raise ValueError(f"train: the source must be {known}, got {source!r}")
-    if source == "mnist" and options.data is None:
-        raise ValueError("train: mnist needs --data, the folder with its IDX files")
-    if source != "mnist" and options.data is not None:
-        raise ValueError(f"train: --data applies to mnist only, not to {source}")
+    if source in IN_FILES and options.data is None:
+        raise ValueError(f"train: {source} needs --data, the folder with its IDX files")
+    if source not in IN_FILES and options.data is not None:
+        raise ValueError(f"train: --data applies to {' and '.join(IN_FILES)} only, not to {source}")
+    if options.network not in NETWORKS:
+        raise ValueError(f"train: network must be one of {', '.join(NETWORKS)}, got {options.network!r}")
+    if options.is_table and options.network != "mlp":
+        raise ValueError(f"train: a {options.network} needs images, not a table such as {source}")
     if options.is_table:
         return
     for name, option in OPTIONS.items():

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from cygrad._typing import Array
 from cygrad.data import TensorDataset
 from cygrad.nn.module import Module
+from cygrad.runs.options import Options
 from cygrad.train.evaluation import Loss
 
 __all__ = ["Run", "RunConfig", "Task"]
@@ -106,6 +107,9 @@ class Task(Protocol):
     @property
     def defaults(self) -> Mapping[str, Any]:
         """Defaults of options that fit this data better than the general ones."""
+
+    def network(self, options: Options) -> Module:
+        """Build the network that the options describe, with new weights."""
 
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
         """Make a run of a model that was trained on this data."""

@@ -16,7 +16,7 @@ from cygrad._folders import committed, locked
 from cygrad._version import __version__
 from cygrad.config import get_num_threads, set_num_threads
 from cygrad.data import DataLoader, TensorDataset
-from cygrad.nn.modules.container import Sequential
+from cygrad.nn.module import Module
 from cygrad.random import manual_seed
 from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save_locked
 from cygrad.runs.image_task import digits, mnist
@@ -30,7 +30,6 @@ from cygrad.train.evaluation import evaluate
 from cygrad.train.fingerprint import fingerprint
 from cygrad.train.history import History
 from cygrad.train.interrupts import uninterrupted
-from cygrad.train.models import mlp
 from cygrad.train.option_changes import ResumeWarning
 from cygrad.train.output import say
 from cygrad.train.trainer import Trainer
@@ -41,11 +40,11 @@ EVALUATION_ROWS = 1024
 
 
 def train(options: Options) -> bool:
-    """Train a perceptron, print a line per epoch and the results on the test set, and save the run.
+    """Train a network, print a line per epoch and the results on the test set, and save the run.
 
-    The model is Linear, BatchNorm1d, ReLU and Dropout per hidden layer, with He initialization. AdamW trains it, its
-    weight decay exempting biases and norms, with a learning rate annealed along a cosine, clipping by norm, and early
-    stopping on the validation loss.
+    The network is a perceptron (``cygrad.train.mlp``) or, for images, a convnet (``cygrad.train.convnet``). AdamW
+    trains it, its weight decay exempting biases and norms, with a learning rate annealed along a cosine, clipping by
+    norm, and early stopping on the validation loss.
 
     Args:
         options: the data, the training and the folder of the run.
@@ -118,7 +117,7 @@ class Session:
         manual_seed(options.seed)
         self.task = load_task(options)
         self.options = options = options.with_defaults(self.task.defaults)
-        self.model = mlp((self.task.columns, *options.hidden, self.task.outputs), options.dropout)
+        self.model = self.task.network(options)
         self.stopping = EarlyStopping(self.model, options.patience, options.min_delta)
         self.trainer = build_trainer(self.model, self.task, options, self.stopping)
         self.fingerprint = fingerprint(arrays_of(self.task))
@@ -192,10 +191,11 @@ def load_task(options: Options) -> Task:
     """
     if options.is_table:
         return prepare_table(options)
-    return digits(options.seed) if options.data is None else mnist(options.data, options.seed)
+    images = digits(options.seed) if options.data is None else mnist(options.data, options.seed, options.name)
+    return replace(images, network_type=options.network)
 
 
-def build_trainer(model: Sequential, task: Task, options: Options, stopping: EarlyStopping) -> Trainer:
+def build_trainer(model: Module, task: Task, options: Options, stopping: EarlyStopping) -> Trainer:
     """The trainer that the options describe."""
     optimizer = optim.AdamW(optim.decay_groups(model, options.weight_decay), lr=options.lr)
     path = os.path.join(options.folder, CHECKPOINT)
@@ -219,14 +219,15 @@ def arrays_of(task: Task) -> dict[str, Any]:
     }
 
 
-def describe(task: Task, model: Sequential, options: Options) -> str:
+def describe(task: Task, model: Module, options: Options) -> str:
     """The line before the first epoch."""
     sizes = "-".join(str(size) for size in (task.columns, *options.hidden, task.outputs))
     parameters = sum(p.array.size for p in model.parameters())
     tested = len(task.test) if task.test is not None else 0
     rows = f"{len(task.train)} training, {len(task.validation)} validation and {tested} test rows"
     setting = f"threads {get_num_threads()}, seed {options.seed}"
-    return f"{task.name}: {rows}; MLP {sizes}, {parameters:,} parameters; {setting}"
+    kind = "MLP" if options.network == "mlp" else options.network
+    return f"{task.name}: {rows}; {kind} {sizes}, {parameters:,} parameters; {setting}"
 
 
 def summarize(history: History, stopping: EarlyStopping, options: Options) -> str:

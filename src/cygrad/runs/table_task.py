@@ -25,6 +25,7 @@ from cygrad.runs.image_task import PARTS, classification_results
 from cygrad.runs.options import Options
 from cygrad.runs.table_run import TableConfig, TableRun, read_file
 from cygrad.train.evaluation import Loss
+from cygrad.train.models import mlp
 
 __all__ = ["TableTask", "prepare_table"]
 
@@ -86,6 +87,10 @@ class TableTask:
             "patience": 30 if small else 12,
             "dropout": 0.1,
         }
+
+    def network(self, options: Options) -> Module:
+        """Build the perceptron that the options describe."""
+        return mlp((self.columns, *options.hidden, self.outputs), options.dropout)
 
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> TableRun:
         """Make a run of a model that was trained on this data."""

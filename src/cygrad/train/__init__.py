@@ -16,7 +16,7 @@ from cygrad.train.health import (
 from cygrad.train.history import History
 from cygrad.train.lr_finder import RateTest, find_lr
 from cygrad.train.metrics import F1, MAE, R2, Accuracy, FunctionMetric, Metric, RocAuc
-from cygrad.train.models import mlp
+from cygrad.train.models import convnet, mlp
 from cygrad.train.option_changes import ResumeWarning
 from cygrad.train.progress import Progress
 from cygrad.train.protocols import TrainerLike
@@ -50,6 +50,7 @@ __all__ = [
     "Trainer",
     "TrainerLike",
     "VanishingGradientWarning",
+    "convnet",
     "evaluate",
     "find_lr",
     "fingerprint",

@@ -1,4 +1,4 @@
-"""The model that the command line trains."""
+"""The models that the command line trains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from cygrad import nn
 
-__all__ = ["mlp"]
+__all__ = ["convnet", "mlp"]
 
 
 def mlp(sizes: Sequence[int], dropout: float = 0.0, *, flatten: bool = False) -> nn.Sequential:
@@ -45,6 +45,57 @@ def mlp(sizes: Sequence[int], dropout: float = 0.0, *, flatten: bool = False) ->
         if dropout > 0:
             layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers, he_linear(sizes[-2], sizes[-1], "linear"))
+
+
+def convnet(
+    shape: Sequence[int], channels: Sequence[int], classes: int, dropout: float = 0.0
+) -> nn.Sequential:
+    """Build a convolutional network for small images.
+
+    A block is Conv2d, BatchNorm2d and ReLU, twice, then MaxPool2d and Dropout: it keeps the size of its input for 3 × 3
+    patches and halves it at the end. After the blocks come Flatten and Linear. Weights are drawn as in ``mlp``.
+
+    Args:
+        shape: (channels, height, width) of an image. Inputs are rows (N, channels·height·width), as ``mlp`` takes them.
+        channels: of each block.
+        classes: number of scores per image.
+        dropout: probability; 0 leaves the Dropout layers out.
+
+    Raises:
+        ValueError: if a size is below 1, the image is too small for so many blocks, or `dropout` is outside [0, 1].
+
+    Example:
+        >>> model = cg.train.convnet((1, 28, 28), (16, 32), 10)
+        >>> model(cg.zeros(3, 784)).shape
+        (3, 10)
+    """
+    if len(shape) != 3 or min([*shape, *channels, classes]) < 1 or not channels:
+        raise ValueError(
+            f"convnet: shape must be three sizes, and channels one or more, of at least 1, got {tuple(shape)} and "
+            f"{tuple(channels)}"
+        )
+    if not 0 <= dropout <= 1:
+        raise ValueError(f"convnet: dropout must lie in [0, 1], got {dropout}")
+    planes, height, width = shape
+    if min(height, width) >> len(channels) < 1:
+        raise ValueError(f"convnet: images of {height} × {width} can't be halved {len(channels)} times")
+    layers: list[nn.Module] = [nn.Unflatten(1, tuple(shape))]
+    for depth in channels:
+        for before in (planes, depth):
+            layers += [he_conv(before, depth), nn.BatchNorm2d(depth), nn.ReLU()]
+        layers.append(nn.MaxPool2d(2))
+        if dropout > 0:
+            layers.append(nn.Dropout(dropout))
+        planes, height, width = depth, height // 2, width // 2
+    return nn.Sequential(*layers, nn.Flatten(), he_linear(planes * height * width, classes, "linear"))
+
+
+def he_conv(before: int, after: int) -> nn.Conv2d:
+    """A convolution with 3 × 3 patches that keeps the size, weights from N(0, 2/fan_in), and no bias: batch norm has
+    one."""
+    layer = nn.Conv2d(before, after, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return layer
 
 
 def he_linear(fan_in: int, fan_out: int, nonlinearity: str) -> nn.Linear:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cygrad.nn.functional.conv import *
     from cygrad.nn.functional.loss import *
     from cygrad.nn.functional.norm import *
+    from cygrad.nn.functional.pooling import *
     from cygrad.nn.functional.seldom import *
 
 FILES = files_of({
@@ -21,6 +22,9 @@ FILES = files_of({
     "loss": "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy huber_loss kl_div l1_loss mse_loss "
     "nll_loss smooth_l1_loss",
     "norm": "batch_norm layer_norm normalize",
+    "pooling": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool1d_with_indices "
+    "adaptive_max_pool2d adaptive_max_pool2d_with_indices avg_pool1d avg_pool2d lp_pool1d lp_pool2d max_pool1d "
+    "max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_unpool1d max_unpool2d",
 })  # fmt: skip
 
 __all__ = ["dropout", "embedding", "linear", "one_hot"]

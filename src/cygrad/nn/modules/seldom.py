@@ -1,5 +1,7 @@
 """The modules that few networks need: imported when the first of them is used."""
 
+from typing import TYPE_CHECKING
+
 from cygrad.nn.modules.channel_dropout import *
 from cygrad.nn.modules.distance import *
 from cygrad.nn.modules.group_norm import *
@@ -7,9 +9,8 @@ from cygrad.nn.modules.lazy import *
 from cygrad.nn.modules.lazy_conv import *
 from cygrad.nn.modules.margin import *
 from cygrad.nn.modules.parameter_dict import *
-from cygrad.nn.modules.pooling import *
 from cygrad.nn.modules.rectifier import *
-from cygrad.nn.modules.recurrent import *
 from cygrad.nn.modules.resizing import *
 
-__all__ = [n for n, v in globals().items() if n[0] != "_" and isinstance(v, type)]
+if not TYPE_CHECKING:  # checkers take all names
+    __all__ = [n for n, v in globals().items() if n[0] != "_" and isinstance(v, type)]
