@@ -68,3 +68,16 @@ def test_the_sweep_prints_a_line_for_each_job():
     accuracies = [float(word) for word in re.findall(r"accuracy (\d\.\d+) in 3 epochs", printed)]
     assert len(accuracies) == 8 and min(accuracies) > 0.5
     assert "the same results" in printed
+
+
+@pytest.mark.parametrize("network", ["tcn", "gru"])
+def test_the_forecast_beats_the_days_before(network, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    picture = tmp_path / "forecast.png"
+    printed = run("forecast", "--weeks", "52", "--epochs", "2", "--network", network, "--picture", str(picture))
+    rows = re.findall(r"^(season of 1 day|season of 7 days|TCN|GRU) +(\S+) +(\S+)$", printed, re.MULTILINE)
+    errors = {name: (float(mae), float(rmse)) for name, mae, rmse in rows}
+    day, week, forecast = errors.values()
+    assert list(errors)[2] == network.upper() and forecast[0] < 0.8 * min(day[0], week[0])
+    assert forecast[1] < 0.8 * min(day[1], week[1])
+    assert re.search(r"the next hours:\n2026-01-05 00:00  \d+\.\d MW\n", printed) and picture.stat().st_size > 10_000

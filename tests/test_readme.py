@@ -1,4 +1,5 @@
-"""The scripts in the README and on the pages about data, training, compiled steps and shipping do what they say."""
+"""The scripts in the README and on the pages about data, training, forecasting, compiled steps and shipping do what they
+say."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ README = Path(__file__).parent.parent / "README.md"
 TRAINING = README.parent / "docs" / "training.md"
 COMPILE = README.parent / "docs" / "compile.md"
 SHIPPING = README.parent / "docs" / "shipping.md"
+FORECASTING = README.parent / "docs" / "forecasting.md"
 DATA = README.parent / "docs" / "data.md"
 
 
@@ -57,6 +59,19 @@ def test_the_page_about_data_runs(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split()[-1]) > 0.9 and (tmp_path / "model" / "preprocessing.json").exists()
+
+
+@pytest.mark.skipif(not FORECASTING.exists(), reason="the page is not next to the tests")
+def test_the_page_about_forecasting_runs(tmp_path):
+    (script,) = re.findall(r"```python\n(.*?)```", FORECASTING.read_text(encoding="utf-8"), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert (
+        "GRU" in lines[-14] and lines[-12].startswith("2026-02-16 00:00 ") and lines[-1].startswith("2026-02-16 11:00 ")
+    )
 
 
 @pytest.mark.skipif(not SHIPPING.exists(), reason="the page is not next to the tests")

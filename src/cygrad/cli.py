@@ -176,6 +176,7 @@ def add_train(parser: Parser) -> None:
     groups = {
         "training": parser.add_argument_group("training", "For a table, defaults depend on its size."),
         "table": parser.add_argument_group("tables"),
+        "series": parser.add_argument_group("forecasts", "Of a column of a table, along --time."),
     }
     for name, field in OPTIONS.items():
         add_field(groups[field.metadata["group"]], f"--{name.replace('_', '-')}", field)
@@ -241,9 +242,10 @@ def add_nothing(parser: Parser) -> None:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train a network with batch norm, ReLU and dropout, a perceptron or, on images, a convnet, and save the run:
-    weights, configuration and metrics. Prints a line per epoch and the result on the test set. For a table, the
-    preprocessing and the size of the network follow from the data. Ctrl-C stops early and keeps the best weights."""
+    """Train a network and save the run: weights, configuration and metrics. The network is a perceptron with batch
+    norm, ReLU and dropout, a convnet on images, or with --window and --horizon one that forecasts a column of a table.
+    Prints a line per epoch and the result on the test set. For a table, the preprocessing and the size of the network
+    follow from the data. Ctrl-C stops early and keeps the best weights."""
     from cygrad import runs
 
     given = {name: value for name, value in vars(arguments).items() if name != "command"}
@@ -284,8 +286,8 @@ def compare(arguments: argparse.Namespace) -> int:
 
 
 def predict(arguments: argparse.Namespace) -> int:
-    """Print the predicted class or number of each row of a table, one per line. The preprocessing of the training is
-    applied to the rows."""
+    """Print the predicted class or number of each row of a table, one per line; of a forecast, the time and the number
+    of each row that follows the table. The preprocessing of the training is applied to the rows."""
     from cygrad import runs
 
     run = runs.load(arguments.run)
@@ -293,9 +295,16 @@ def predict(arguments: argparse.Namespace) -> int:
         if arguments.proba:
             print(",".join(f"{value:.6f}" for value in prediction))
         else:
-            print(f"{prediction:.7g}" if isinstance(prediction, float) else prediction)
+            print(text_of(prediction))
     sys.stdout.flush()
     return 0
+
+
+def text_of(prediction: Any) -> str:
+    """A prediction as text: a class, a number, or the values of a record."""
+    if isinstance(prediction, dict):
+        return ",".join(map(text_of, prediction.values()))
+    return f"{prediction:.7g}" if isinstance(prediction, float) else str(prediction)
 
 
 def export(arguments: argparse.Namespace) -> int:

@@ -40,6 +40,7 @@ __all__ = [
     "Table",
     "TensorDataset",
     "WeightedRandomSampler",
+    "Windows",
     "augment",
     "default_collate",
     "default_convert",
@@ -54,6 +55,7 @@ __all__ = [
     "read_npz",
     "read_parquet",
     "repeated_rows",
+    "seasonal_naive",
     "stratified_split",
     "time_split",
     "warn_of_leakage",
@@ -64,12 +66,14 @@ if TYPE_CHECKING:
     from cygrad.data.leakage import LeakageWarning, repeated_rows, warn_of_leakage
     from cygrad.data.preprocessing import Preprocessor
     from cygrad.data.tables import Table, read_csv, read_npy, read_npz, read_parquet
+    from cygrad.data.windows import Windows, seasonal_naive
 else:
     LAZY = {  # the modules of names that are imported on first use
         "augment": "cygrad.data.augment",
         **dict.fromkeys(["LeakageWarning", "repeated_rows", "warn_of_leakage"], "cygrad.data.leakage"),
         "Preprocessor": "cygrad.data.preprocessing",
         **dict.fromkeys(["Table", "read_csv", "read_npy", "read_npz", "read_parquet"], "cygrad.data.tables"),
+        **dict.fromkeys(["Windows", "seasonal_naive"], "cygrad.data.windows"),
     }
 
     def __getattr__(name):

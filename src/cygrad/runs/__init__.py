@@ -6,6 +6,8 @@ from cygrad.runs.image_run import ImageConfig, ImageRun
 from cygrad.runs.image_task import ImageTask, digits, mnist
 from cygrad.runs.options import Options
 from cygrad.runs.protocols import Run, RunConfig, Task
+from cygrad.runs.series_run import SeriesConfig, SeriesRun
+from cygrad.runs.series_task import SeriesTask, prepare_series
 from cygrad.runs.session import resume, train
 from cygrad.runs.table_run import TableConfig, TableRun
 from cygrad.runs.table_task import TableTask, prepare_table
@@ -17,6 +19,9 @@ __all__ = [
     "Options",
     "Run",
     "RunConfig",
+    "SeriesConfig",
+    "SeriesRun",
+    "SeriesTask",
     "TableConfig",
     "TableRun",
     "TableTask",
@@ -25,6 +30,7 @@ __all__ = [
     "load",
     "mnist",
     "prepare_folder",
+    "prepare_series",
     "prepare_table",
     "read_config",
     "resume",

@@ -16,6 +16,7 @@ from cygrad.nn.modules.factory import allowance
 from cygrad.nn.state import count_elements
 from cygrad.runs.image_run import ImageConfig, ImageRun
 from cygrad.runs.protocols import Run
+from cygrad.runs.series_run import SeriesConfig, SeriesRun
 from cygrad.runs.table_run import TableConfig, TableRun
 from cygrad.train.history import Record
 
@@ -118,7 +119,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
         folder: the run's folder.
 
     Returns:
-        A ``TableRun`` if the run was trained on a table, else an ``ImageRun``.
+        A ``TableRun`` if the run was trained on a table, a ``SeriesRun`` if it forecasts one, else an ``ImageRun``.
 
     Raises:
         FileNotFoundError: if the folder is not a complete run.
@@ -150,13 +151,17 @@ def read_run(folder: str) -> Run:
     if config.weights_sha256 and digest("runs.load", path) != config.weights_sha256:
         raise ValueError(f"runs.load: {folder} is damaged: {WEIGHTS} is not the file that {CONFIG} was saved with")
     model.eval()
-    return TableRun(model, config) if isinstance(config, TableConfig) else ImageRun(model, config)
+    if isinstance(config, TableConfig):
+        return TableRun(model, config)
+    return SeriesRun(model, config) if isinstance(config, SeriesConfig) else ImageRun(model, config)
 
 
-def parse_config(content: Mapping[str, Any], path: str) -> ImageConfig | TableConfig:
-    """The configuration in ``config.json``, whose ``kind`` tells tables from images."""
+def parse_config(content: Mapping[str, Any], path: str) -> ImageConfig | TableConfig | SeriesConfig:
+    """The configuration in ``config.json``, whose ``kind`` tells tables and series from images."""
     try:
-        return TableConfig.from_dict(content) if content.get("kind") == "table" else ImageConfig.from_dict(content)
+        if content.get("kind") == "table":
+            return TableConfig.from_dict(content)
+        return SeriesConfig.from_dict(content) if content.get("kind") == "series" else ImageConfig.from_dict(content)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"runs.load: {path} is corrupt ({one_line(error)})") from None
 

@@ -77,7 +77,8 @@ class ImageTask:
     @property
     def defaults(self) -> Mapping[str, Any]:
         """Fewer epochs, and smaller layers, for a convnet; the general defaults fit a perceptron."""
-        return {"hidden": (32, 64), "epochs": 15} if self.network_type == "convnet" else {}
+        fitting = {"hidden": (32, 64), "epochs": 15} if self.network_type == "convnet" else {}
+        return {"network": self.network_type, **fitting}
 
     def network(self, options: Options) -> Module:
         """Build the network that the options describe."""

@@ -27,7 +27,8 @@ class Job(NamedTuple):
 
 def write_job(options: Options, fingerprint: str) -> None:
     """Write the job into the run's folder, with absolute paths."""
-    values = {**options.values("training"), **(options.values("table") if options.is_table else {})}
+    groups = ("training", "table", "series") if options.is_table else ("training",)
+    values = {name: value for group in groups for name, value in options.values(group).items()}
     content = {
         "format": 1,
         "version": __version__,

@@ -15,7 +15,7 @@ __all__ = ["DATASETS", "OPTIONS", "Options"]
 
 DATASETS = ("digits", "mnist", "fashion")
 IN_FILES = ("mnist", "fashion")  # which need --data
-NETWORKS = ("mlp", "convnet")
+NETWORKS = ("mlp", "convnet", "tcn", "gru")
 SPLITS = ("stratified", "random", "time")
 READING = ("delimiter", "encoding", "decimal", "missing_values")  # options of cygrad.data.tables.read_csv
 TYPE_NAMES: dict[Any, str] = {int: "an integer", float: "a number", str: "a string"}
@@ -57,6 +57,11 @@ def table(default: Any, parse: Callable[[Any], Any], metavar: str, text: str) ->
     return field(default=default, metadata={"group": "table", "parse": parse, "metavar": metavar, "help": text})
 
 
+def series(default: Any, parse: Callable[[Any], Any], metavar: str, text: str) -> Any:
+    """Declare an option that applies to forecasts only."""
+    return field(default=default, metadata={"group": "series", "parse": parse, "metavar": metavar, "help": text})
+
+
 @dataclass(frozen=True)
 class Options:
     """What to train on, and how. The constructor checks the options.
@@ -72,6 +77,7 @@ class Options:
             checkpoint_seconds, threads: options of the training.
         target, task, categories, drop, missing, split, time, validation, test, delimiter, encoding, decimal,
             missing_values: options of tables.
+        window, horizon, season: options of forecasts of a table's column.
         unset: names of the options that the data may still choose, see ``with_defaults``.
 
     Raises:
@@ -86,14 +92,16 @@ class Options:
     source: str
     data: str | None = None
     out: str | None = None
-    network: str = training("mlp", str, "NAME", "mlp, or convnet for images")
+    network: str | None = training(
+        None, str, "NAME", "mlp, convnet for images, tcn or gru for a forecast (default: mlp, for a forecast tcn)"
+    )
     epochs: int = training(40, int, "N", "maximum number of epochs")
     batch_size: int = training(64, int, "N", "samples per step")
     lr: float = training(2e-3, float, "RATE", "initial learning rate, annealed along a cosine")
     weight_decay: float = training(0.01, float, "RATE", "weight decay; biases and norms are exempt")
     dropout: float = training(0.3, float, "P", "dropout probability")
     hidden: Sequence[int] = training(
-        (256, 128), layer_sizes, "SIZES", "sizes of the hidden layers; of a convnet, channels of its blocks"
+        (256, 128), layer_sizes, "SIZES", "sizes of the hidden layers; of a convnet or tcn, channels of its blocks"
     )
     clip: float = training(1.0, float, "NORM", "maximum gradient norm")
     patience: int = training(15, int, "N", "epochs without improvement before training stops")
@@ -125,12 +133,21 @@ class Options:
     missing_values: Sequence[str] | None = table(
         None, names, "TEXTS", "texts that mean a missing value (default: none, NA, NaN, null, ...)"
     )
+    window: int | None = series(None, int, "N", "rows to forecast from; makes the training that of a forecast")
+    horizon: int | None = series(None, int, "H", "rows to forecast (required)")
+    season: int | None = series(
+        None,
+        int,
+        "N",
+        "rows per season, for the baseline (default: by the time step, such as a day and a week of hours)",
+    )
     unset: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         check_source(self)
         check_training(self)
         check_table(self)
+        check_series(self)
 
     @staticmethod
     def from_values(values: Mapping[str, Any]) -> Options:
@@ -151,14 +168,19 @@ class Options:
         return Options(**{name: converted(name, value) for name, value in values.items()}, unset=frozenset(unset))
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> Options:
-        """Return these options, the ``unset`` ones replaced by the defaults that fit the data."""
-        chosen = {name: value for name, value in defaults.items() if name in self.unset}
+        """Return these options, those that are ``unset`` or None replaced by the defaults that fit the data."""
+        chosen = {name: v for name, v in defaults.items() if name in self.unset or getattr(self, name) is None}
         return replace(self, **chosen, unset=frozenset())
 
     @property
     def is_table(self) -> bool:
         """Whether the data is a table in a file."""
         return self.source not in DATASETS
+
+    @property
+    def is_series(self) -> bool:
+        """Whether the table is a series to forecast."""
+        return any(getattr(self, name) is not None for name in ("window", "horizon", "season"))
 
     @property
     def name(self) -> str:
@@ -176,7 +198,7 @@ class Options:
         return {name: value for name, value in self.values("table").items() if name in READING and value is not None}
 
     def values(self, group: str) -> dict[str, Any]:
-        """Return the options of a group, "training" or "table", as JSON can hold them."""
+        """Return the options of a group, "training", "table" or "series", as JSON can hold them."""
         chosen = {name: getattr(self, name) for name, field in OPTIONS.items() if field.metadata["group"] == group}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items()}
 
@@ -210,14 +232,14 @@ def check_source(options: Options) -> None:
         raise ValueError(f"train: {source} needs --data, the folder with its IDX files")
     if source not in IN_FILES and options.data is not None:
         raise ValueError(f"train: --data applies to {' and '.join(IN_FILES)} only, not to {source}")
-    if options.network not in NETWORKS:
+    if options.network not in (None, *NETWORKS):
         raise ValueError(f"train: network must be one of {', '.join(NETWORKS)}, got {options.network!r}")
-    if options.is_table and options.network != "mlp":
+    if options.is_table and options.network == "convnet":
         raise ValueError(f"train: a {options.network} needs images, not a table such as {source}")
     if options.is_table:
         return
     for name, option in OPTIONS.items():
-        if option.metadata["group"] == "table" and getattr(options, name) != option.default:
+        if option.metadata["group"] != "training" and getattr(options, name) != option.default:
             raise ValueError(f"train: {name} applies to tables only, not to {source}")
 
 
@@ -256,3 +278,23 @@ def check_table(options: Options) -> None:
         raise ValueError("train: a time split needs the option time, the column to order rows by")
     if options.time is not None and options.split not in (None, "time"):
         raise ValueError(f"train: the option time needs a time split, got {options.split}")
+
+
+def check_series(options: Options) -> None:
+    """Raise ValueError if an option of forecasts is missing, out of range, or does not go with another."""
+    if not options.is_series:
+        if options.network in ("tcn", "gru"):
+            raise ValueError(f"train: a {options.network} needs the options window and horizon of a forecast")
+        return
+    for name in ("window", "horizon", "time"):
+        if getattr(options, name) is None:
+            raise ValueError(f"train: a forecast needs the option {name}")
+    for name in ("window", "horizon", "season"):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
+            raise ValueError(f"train: {name} must be at least 1, got {getattr(options, name)}")
+    if options.network == "mlp":
+        raise ValueError("train: the network of a forecast must be tcn or gru, got mlp")
+    if options.task not in (None, "regression"):
+        raise ValueError(f"train: a forecast is a regression, got the task {options.task!r}")
+    if options.test == 0:
+        raise ValueError("train: test must be above 0, since a forecast is compared with its baseline on the test set")

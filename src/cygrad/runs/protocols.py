@@ -1,4 +1,4 @@
-"""The interfaces of runs and of data in parts, which images and tables implement."""
+"""The interfaces of runs and of data in parts, which images, tables and series implement."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from cygrad._typing import Array
-from cygrad.data import TensorDataset
 from cygrad.nn.module import Module
 from cygrad.runs.options import Options
+from cygrad.tensor import Tensor
 from cygrad.train.evaluation import Loss
 
-__all__ = ["Run", "RunConfig", "Task"]
+__all__ = ["Part", "Run", "RunConfig", "Task"]
 
 
 class RunConfig(Protocol):
@@ -65,6 +65,17 @@ class Run(Protocol):
         """Describe the model, its inputs and its results, as JSON can hold it."""
 
 
+class Part(Protocol):
+    """The training, validation or test set: a dataset of pairs of inputs and targets."""
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """The tensors that determine all samples, for a fingerprint."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+
 class Task(Protocol):
     """Data in parts, ready to train on, with the loss and the metrics that fit it."""
 
@@ -73,15 +84,15 @@ class Task(Protocol):
         """Name of the data."""
 
     @property
-    def train(self) -> TensorDataset:
+    def train(self) -> Part:
         """The training set."""
 
     @property
-    def validation(self) -> TensorDataset:
+    def validation(self) -> Part:
         """The validation set."""
 
     @property
-    def test(self) -> TensorDataset | None:
+    def test(self) -> Part | None:
         """The test set, if there is one."""
 
     @property

@@ -15,14 +15,15 @@ from cygrad._files import remove_leftovers
 from cygrad._folders import committed, locked
 from cygrad._version import __version__
 from cygrad.config import get_num_threads, set_num_threads
-from cygrad.data import DataLoader, TensorDataset
+from cygrad.data import DataLoader
 from cygrad.nn.module import Module
 from cygrad.random import manual_seed
 from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save_locked
 from cygrad.runs.image_task import digits, mnist
 from cygrad.runs.job import read_job, write_job
 from cygrad.runs.options import Options
-from cygrad.runs.protocols import Task
+from cygrad.runs.protocols import Part, Task
+from cygrad.runs.series_task import prepare_series
 from cygrad.runs.table_task import prepare_table
 from cygrad.train.checkpoint import Checkpoint
 from cygrad.train.early_stopping import EarlyStopping
@@ -42,9 +43,9 @@ EVALUATION_ROWS = 1024
 def train(options: Options) -> bool:
     """Train a network, print a line per epoch and the results on the test set, and save the run.
 
-    The network is a perceptron (``cygrad.train.mlp``) or, for images, a convnet (``cygrad.train.convnet``). AdamW
-    trains it, its weight decay exempting biases and norms, with a learning rate annealed along a cosine, clipping by
-    norm, and early stopping on the validation loss.
+    The network is a perceptron (``cygrad.train.mlp``), a convnet for images (``cygrad.train.convnet``), or one that
+    forecasts a series (``cygrad.train.forecaster``). AdamW trains it, its weight decay exempting biases and norms, with
+    a learning rate annealed along a cosine, clipping by norm, and early stopping on the validation loss.
 
     Args:
         options: the data, the training and the folder of the run.
@@ -189,10 +190,12 @@ def load_task(options: Options) -> Task:
         >>> cg.runs.session.load_task(cg.runs.Options("digits")).metrics
         ['accuracy']
     """
+    if options.is_series:
+        return prepare_series(options)
     if options.is_table:
         return prepare_table(options)
     images = digits(options.seed) if options.data is None else mnist(options.data, options.seed, options.name)
-    return replace(images, network_type=options.network)
+    return replace(images, network_type=options.network or "mlp")
 
 
 def build_trainer(model: Module, task: Task, options: Options, stopping: EarlyStopping) -> Trainer:
@@ -213,7 +216,7 @@ def build_trainer(model: Module, task: Task, options: Options, stopping: EarlySt
 
 def arrays_of(task: Task) -> dict[str, Any]:
     """The arrays of all parts, whose fingerprint covers the data, the split and the preprocessing."""
-    parts: dict[str, TensorDataset | None] = {"train": task.train, "validation": task.validation, "test": task.test}
+    parts: dict[str, Part | None] = {"train": task.train, "validation": task.validation, "test": task.test}
     return {
         f"{name} {i}": tensor for name, part in parts.items() for i, tensor in enumerate(part.tensors if part else ())
     }
@@ -224,10 +227,11 @@ def describe(task: Task, model: Module, options: Options) -> str:
     sizes = "-".join(str(size) for size in (task.columns, *options.hidden, task.outputs))
     parameters = sum(p.array.size for p in model.parameters())
     tested = len(task.test) if task.test is not None else 0
-    rows = f"{len(task.train)} training, {len(task.validation)} validation and {tested} test rows"
+    unit = "windows" if options.is_series else "rows"
+    samples = f"{len(task.train)} training, {len(task.validation)} validation and {tested} test {unit}"
     setting = f"threads {get_num_threads()}, seed {options.seed}"
-    kind = "MLP" if options.network == "mlp" else options.network
-    return f"{task.name}: {rows}; {kind} {sizes}, {parameters:,} parameters; {setting}"
+    kind = options.network if options.network == "convnet" else (options.network or "").upper()
+    return f"{task.name}: {samples}; {kind} {sizes}, {parameters:,} parameters; {setting}"
 
 
 def summarize(history: History, stopping: EarlyStopping, options: Options) -> str:

@@ -25,7 +25,7 @@ from cygrad.ops.shape import cat
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
 
-__all__ = ["TableConfig", "TableRun", "read_file"]
+__all__ = ["TableConfig", "TableRun", "encode_rows", "example_rows", "read_file", "table_of"]
 
 
 @dataclass
@@ -125,18 +125,7 @@ class TableRun:
             ValueError: if a column is missing, a category unknown, or a value invalid; the message names column and
                 row.
         """
-        expected = self.preprocessor.columns
-        if columns is None and rows and len(rows[0]) != len(expected):
-            listed = ", ".join(expected)
-            raise ValueError(f"predict: the rows have {len(rows[0])} values, but the model expects {listed}")
-        absent = set(self.config.reading.get("missing_values", MISSING))
-        names = expected if columns is None else columns
-        try:
-            values = zip(names, zip(*rows, strict=True), strict=True)
-            table = Table({name: [None if is_absent(v, absent) else v for v in column] for name, column in values})
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"predict: {error}") from None
-        return self.features(table)
+        return self.features(table_of(rows, columns, self.preprocessor.columns, self.config.reading))
 
     def read(self, path: str | os.PathLike[str]) -> Array:
         """Read the rows in a file, as the training did, and encode them as features."""
@@ -183,9 +172,7 @@ class TableRun:
 
     def example(self) -> Array:
         """Return an input of ``network``."""
-        encoders = self.preprocessor.encoders
-        columns = [[e.mean, e.mean + e.std] if isinstance(e, Number) else [0, len(e.values) - 1] for e in encoders]
-        return np.array(columns, np.float64).T
+        return example_rows(self.preprocessor.encoders)
 
     @property
     def output_names(self) -> list[str]:
@@ -206,6 +193,21 @@ class TableRun:
         }
 
 
+def table_of(
+    rows: Sequence[Sequence[Any]], columns: Sequence[str] | None, expected: Sequence[str], reading: Mapping[str, Any]
+) -> Table:
+    """A table of rows of values, as JSON or CSV holds them; without names of columns, those that are expected."""
+    if columns is None and rows and len(rows[0]) != len(expected):
+        listed = ", ".join(expected)
+        raise ValueError(f"predict: the rows have {len(rows[0])} values, but the model expects {listed}")
+    absent = set(reading.get("missing_values", MISSING))
+    try:
+        values = zip(expected if columns is None else columns, zip(*rows, strict=True), strict=True)
+        return Table({name: [None if is_absent(v, absent) else v for v in column] for name, column in values})
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"predict: {error}") from None
+
+
 def is_absent(value: Any, absent: Set[str]) -> bool:
     """Whether a value is a text that stands for a missing one."""
     return isinstance(value, str) and value.strip() in absent
@@ -219,6 +221,12 @@ def read_file(path: str | os.PathLike[str], reading: Mapping[str, Any], text: Se
     return Table.read(path, text=text, **options)
 
 
+def example_rows(encoders: Sequence[Number | Category]) -> Array:
+    """Two valid rows of numbers and category indices, (2, columns) of float64."""
+    columns = [[e.mean, e.mean + e.std] if isinstance(e, Number) else [0, len(e.values) - 1] for e in encoders]
+    return np.array(columns, np.float64).T
+
+
 class TableNetwork(Module):
     """rows (N, columns) to scores (N, classes) and their softmax, or to numbers (N, 1)."""
 
@@ -229,23 +237,24 @@ class TableNetwork(Module):
         self.target = run.target
 
     def forward(self, rows: Tensor) -> Any:
-        scores = self.model(self.encode(rows))
+        scores = self.model(encode_rows(self.encoders, rows))
         if isinstance(self.target, Classes):
             return scores, softmax(scores, dim=-1)
         return scores * self.target.std + self.target.mean
 
-    def encode(self, rows: Tensor) -> Tensor:
-        """Encode rows as features (N, features) of float32, adjacent numeric columns in one operation."""
-        parts, start = [], 0
-        for numeric, group in groupby(self.encoders, lambda e: isinstance(e, Number) and not e.marked):
-            for block in [list(group)] if numeric else [[encoder] for encoder in group]:
-                parts += encode_block(block, rows[:, start : start + len(block)])
-                start += len(block)
-        return cat(parts, 1)
+
+def encode_rows(encoders: Sequence[Number | Category], rows: Tensor) -> Tensor:
+    """Encode rows (…, columns) as features (…, features) of float32, adjacent numeric columns in one operation."""
+    parts, start = [], 0
+    for numeric, group in groupby(encoders, lambda e: isinstance(e, Number) and not e.marked):
+        for block in [list(group)] if numeric else [[encoder] for encoder in group]:
+            parts += encode_block(block, rows[..., start : start + len(block)])
+            start += len(block)
+    return cat(parts, -1)
 
 
 def encode_block(block: Sequence[Number | Category], x: Tensor) -> list[Tensor]:
-    """Encode columns x (N, k): numbers that are never missing, or a single column of any kind."""
+    """Encode columns x (…, k): numbers that are never missing, or a single column of any kind."""
     first = block[0]
     if isinstance(first, Category):
         return [(x == Tensor(np.arange(len(first.values), dtype=np.float64)[None])).float()]

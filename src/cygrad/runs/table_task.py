@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
 from cygrad.data.preprocessing.preprocessor import require_columns
 from cygrad.data.preprocessing.target import Target, target_to_dict
 from cygrad.data.tables import Table
+from cygrad.data.timeline import parse_times
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.description import describe
@@ -81,6 +81,7 @@ class TableTask:
         rows, width = len(self.train), power_of_two(2 * self.columns, 32, 256)
         small = rows < 2000
         return {
+            "network": "mlp",
             "hidden": (width, width // 2),
             "batch_size": power_of_two(rows / 32, 16, 256),
             "epochs": 200 if small else 60,
@@ -201,21 +202,11 @@ def split(table: Table, name: str, kind: str, options: Options) -> list[Array]:
 
 
 def moments(name: str, column: Array) -> Array:
-    """A column as points in time: numbers as they are, dates in seconds, in UTC unless they name a zone."""
-    if column.dtype != object:
-        return column
-    seconds = np.full(len(column), np.nan)
-    for row, text in enumerate(column):
-        try:
-            moment = datetime.fromisoformat(text.replace("Z", "+00:00")) if text is not None else None
-        except ValueError:
-            expected = "a number or a date such as 2026-11-24"
-            raise ValueError(
-                f"train: time column {name!r}, row {row + 1}: expected {expected}, got {text[:40]!r}"
-            ) from None
-        if moment is not None:
-            seconds[row] = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
-    return seconds
+    """A column as points in time, see ``parse_times``."""
+    try:
+        return parse_times(name, column)
+    except ValueError as error:
+        raise ValueError(f"train: {error}") from None
 
 
 def encode(
@@ -223,13 +214,20 @@ def encode(
 ) -> TensorDataset:
     """Encode a part. Values that the training set lacks belong to no category, and are noted."""
     if part != "training" and len(inputs):
-        for name, count in preprocessor.unknown(inputs).items():
-            rows = f"{count} row{'s' * (count != 1)}"
-            notes.append(f"column {name!r} has values in {rows} of the {part} set that the training set does not have")
+        notes += unseen_notes(preprocessor, inputs, part)
     try:
         return TensorDataset(preprocessor.transform(inputs, unseen="ignore"), target.encode(column))
     except ValueError as error:
         raise ValueError(f"train: the {part} set can't be encoded: {error}") from None
+
+
+def unseen_notes(preprocessor: Preprocessor, inputs: Table, part: str) -> list[str]:
+    """A note for each column with values that the training set does not have."""
+    missing = f"of the {part} set that the training set does not have"
+    return [
+        f"column {name!r} has values in {count} row{'s' * (count != 1)} {missing}"
+        for name, count in preprocessor.unknown(inputs).items()
+    ]
 
 
 def target_note(target: Target, options: Options) -> str:

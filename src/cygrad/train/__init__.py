@@ -5,6 +5,7 @@ from cygrad.train.checkpoint import Checkpoint, read_checkpoint
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import NonFiniteError, evaluate, predict
 from cygrad.train.fingerprint import fingerprint
+from cygrad.train.forecasters import Forecaster, forecaster
 from cygrad.train.health import (
     ExplodingGradientWarning,
     GradientHealth,
@@ -35,6 +36,7 @@ __all__ = [
     "Checkpoint",
     "EarlyStopping",
     "ExplodingGradientWarning",
+    "Forecaster",
     "FunctionMetric",
     "GradientHealth",
     "GradientWarning",
@@ -54,6 +56,7 @@ __all__ = [
     "evaluate",
     "find_lr",
     "fingerprint",
+    "forecaster",
     "load_model",
     "mlp",
     "predict",
