@@ -19,6 +19,22 @@ _Static_assert(CG_BLOCK % CG_MASK_GROUP == 0, "blocks must hold whole groups of 
 /* Bytes of working memory, 64-byte aligned, that every share may overwrite. */
 #define CG_SCRATCH_BYTES (4 << 20)
 
+/* Attention: kinds of masks (none; bytes, 0 for a hidden key; numbers that are added), queries in a block and in a single
+ * block, and the bytes of working memory for their weights, behind that of the products. */
+enum { CG_ATTENTION_OPEN, CG_ATTENTION_BYTES, CG_ATTENTION_NUMBERS };
+enum { CG_ATTENTION_ROWS = 64, CG_ATTENTION_SINGLE = 96, CG_ATTENTION_MEMORY = 1280 << 10 };
+
+/* The distance of two rows of weights: whole vectors of every level. */
+static inline int64_t cg_attention_width(int64_t keys) { return (keys + 15) / 16 * 16; }
+
+/* The queries of a block: fewer if two rows of weights for each, of numbers of `bytes`, would not fit. */
+static inline int64_t cg_attention_rows(int64_t length, int64_t keys, int64_t bytes) {
+    const int64_t row = 2 * bytes * (keys > 0 ? cg_attention_width(keys) : 1);
+    const int64_t fit = row < CG_ATTENTION_MEMORY ? CG_ATTENTION_MEMORY / row : 1;
+    const int64_t rows = length > CG_ATTENTION_SINGLE ? CG_ATTENTION_ROWS : length > 0 ? length : 1;
+    return rows < fit ? rows : fit;
+}
+
 typedef struct {
     int64_t index, count;
     void *scratch;

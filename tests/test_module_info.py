@@ -17,7 +17,7 @@ from torch.testing._internal.common_modules import module_db  # noqa: E402
 
 LEFT_OUT = {  # pattern of names: why
     "Conv3d": "not yet", "ConvTranspose3d": "not yet", "Pool3d": "pooling of volumes", "FractionalMaxPool": "pooling of volumes",
-    "Transformer": "attention", "Attention": "attention", "CTCLoss": "not yet", "LinearCrossEntropyLoss": "of CUDA",
+    "CTCLoss": "not yet", "LinearCrossEntropyLoss": "of CUDA",
 }  # fmt: skip
 INFOS = [info for info in module_db if not any(word in info.name for word in LEFT_OUT)]
 RANDOM = ("RReLU", "Dropout")
@@ -34,9 +34,21 @@ def here(value, memo=None):
         return str(value)
     if isinstance(value, dict):
         return {key: here(item, memo) for key, item in value.items()}
-    if callable(value) and getattr(value, "__module__", "").startswith("torch.nn"):
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        return layer_here(value)
+    if callable(value) and (getattr(value, "__module__", None) or "torch").startswith("torch"):
         return getattr(cg.nn.functional, value.__name__, None) or getattr(cg.nn, type(value).__name__)()
     return type(value)([here(item, memo) for item in value]) if isinstance(value, (list, tuple)) else value
+
+
+def layer_here(layer):
+    """An encoder layer, whose arguments are in its parts."""
+    attention, norm = layer.self_attn, layer.norm1
+    sizes = (attention.embed_dim, attention.num_heads, layer.linear1.out_features, layer.dropout.p)
+    return cg.nn.TransformerEncoderLayer(
+        *sizes, here(layer.activation), norm.eps, attention.batch_first, layer.norm_first, norm.bias is not None,
+        dtype=str(norm.weight.dtype).partition(".")[2],
+    )  # fmt: skip
 
 
 def samples(info, training):

@@ -89,6 +89,26 @@ def integers(bound, *shape):
     return lambda rng, n: rng.integers(0, bound, (n, *shape))
 
 
+class Shared(nn.Module):
+    """A layer of several sequences, which are the same."""
+
+    def __init__(self, layer, count):
+        super().__init__()
+        self.layer, self.count = layer, count
+
+    def forward(self, x):
+        y = self.layer(*[x] * self.count)
+        return y[0] if isinstance(y, tuple) else y
+
+
+def encoder_layer(**options):
+    return nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, **options)
+
+
+def decoder_layer(**options):
+    return nn.TransformerDecoderLayer(8, 2, 16, batch_first=True, **options)
+
+
 # The layers of a name, and a function that draws n rows of inputs for them.
 LAYERS = {
     "Linear": ([nn.Linear(7, 5), nn.Linear(7, 5, bias=False)], floats(7)),
@@ -122,6 +142,12 @@ LAYERS = {
     "LayerNorm, more axes": ([nn.LayerNorm((3, 8)), nn.LayerNorm(8)], floats(2, 3, 8)),
     "Dropout": ([nn.Dropout(0.5), nn.Dropout(0.5, inplace=True)], floats(8)),
     "Embedding": ([nn.Embedding(11, 4), nn.Embedding(11, 4, padding_idx=2)], integers(11, 3)),
+    "MultiheadAttention": ([Shared(nn.MultiheadAttention(8, 2, batch_first=True, add_bias_kv=b, add_zero_attn=b), 3) for b in (False, True)], floats(5, 8)),
+    "TransformerEncoderLayer": ([encoder_layer(), encoder_layer(norm_first=True, activation="gelu", bias=False)], floats(5, 8)),
+    "TransformerDecoderLayer": ([Shared(decoder_layer(), 2), Shared(decoder_layer(norm_first=True), 2)], floats(5, 8)),
+    "TransformerEncoder": ([nn.TransformerEncoder(encoder_layer(), 2, nn.LayerNorm(8))], floats(5, 8)),
+    "TransformerDecoder": ([Shared(nn.TransformerDecoder(decoder_layer(), 2), 2)], floats(5, 8)),
+    "Transformer": ([Shared(nn.Transformer(8, 2, 1, 1, 16, batch_first=True), 2)], floats(5, 8)),
     "Flatten": ([nn.Flatten(), nn.Flatten(2, 3), nn.Flatten(0, 1), nn.Flatten(0)], floats(2, 3, 4)),
     "Unflatten": ([nn.Unflatten(1, (2, 3)), nn.Unflatten(1, (-1, 2)), nn.Unflatten(-1, (6, 1, 1))], floats(6)),
     "Sequential": ([nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3))], floats(8)),
@@ -166,7 +192,7 @@ NO_TRANSLATION = {
     # without a counterpart
     "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",
     # of gradients
-    "apply_rule", "convolution_weight", "placed", "sigmoid_rule", "spread", "summed_rows", "tanh_rule", "view", "write_view",
+    "apply_rule", "convolution_weight", "kept_weights", "placed", "sigmoid_rule", "spread", "summed_rows", "tanh_rule", "view", "write_view",
 }  # fmt: skip
 # Rows that need special inputs, or whose result depends on the input in a way that a graph cannot express.
 EXCLUDED = {

@@ -12,6 +12,7 @@
 #include "conv.h"
 #include "recurrent.h"
 #include "softmax.h"
+#include "attention.h"
 #include "loss.h"
 #include "batch_norm.h"
 #include "layer_norm.h"

@@ -55,7 +55,8 @@ typedef struct {
     int count;
 } test_list;
 
-extern const test_list elementwise_tests, matrix_tests, conv_tests, row_tests, norm_tests, many_tests, image_tests, recurrent_tests, token_tests, pool_tests;
+extern const test_list elementwise_tests, matrix_tests, conv_tests, row_tests, norm_tests, many_tests, image_tests, recurrent_tests, token_tests, pool_tests,
+    head_tests;
 
 void test_services(void); /* services.c, after all kernels, before there are many workers */
 

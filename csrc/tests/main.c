@@ -343,7 +343,7 @@ static void test_loop(void) {
 
 int main(void) {
     const test_list *lists[] = {&elementwise_tests, &matrix_tests, &conv_tests, &row_tests, &norm_tests, &many_tests,
-                                &image_tests, &recurrent_tests, &token_tests, &pool_tests};
+                                &image_tests, &recurrent_tests, &token_tests, &pool_tests, &head_tests};
     int calls = 0;
     for (int level = 0; level < cg_level_count(); level++) {
         if (!cg_level_supported(level)) continue;

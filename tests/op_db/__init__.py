@@ -10,6 +10,7 @@ from __future__ import annotations
 from tests.op_db import (
     activation,
     arithmetic,
+    attention,
     augment,
     batch_norm,
     conv,
@@ -49,6 +50,7 @@ ROWS: list[Row] = [
     *batch_norm.ROWS,
     *layer_norm.ROWS,
     *pooling.ROWS,
+    *attention.ROWS,
     *dropout.ROWS,
     *embedding.ROWS,
     *grad_norm.ROWS,

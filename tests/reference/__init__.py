@@ -5,6 +5,7 @@ One file for each family, with the names, arguments and results of the wrappers 
 written for speed. Sums are computed in float64 and rounded once.
 """
 
+from tests.reference.attention import *  # noqa: F403
 from tests.reference.augment import *  # noqa: F403
 from tests.reference.batch_norm import *  # noqa: F403
 from tests.reference.conv import *  # noqa: F403

@@ -11,6 +11,7 @@ from cygrad.nn.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
     from cygrad.nn.modules.activation import *
+    from cygrad.nn.modules.attention import *
     from cygrad.nn.modules.batch_norm import *
     from cygrad.nn.modules.batch_norm import _BatchNorm as _BatchNorm  # which scripts ask for by this name
     from cygrad.nn.modules.conv import *
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from cygrad.nn.modules.recurrent import *
     from cygrad.nn.modules.seldom import *
     from cygrad.nn.modules.shape import *
+    from cygrad.nn.modules.transformer import *
 
 FILES = files_of({
     "activation": "ELU GELU Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish ReLU ReLU6 SELU SiLU Sigmoid Softmax "
     "Softplus Softsign Tanh",
+    "attention": "MultiheadAttention",
     "batch_norm": "BatchNorm1d BatchNorm2d _BatchNorm",
     "conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
     "dropout": "Dropout",
@@ -36,6 +39,7 @@ FILES = files_of({
     "LPPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d",
     "recurrent": "GRU GRUCell LSTM LSTMCell RNN RNNBase RNNCell RNNCellBase",
     "shape": "Flatten Unflatten",
+    "transformer": "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer",
 })  # fmt: skip
 
 __all__ = [

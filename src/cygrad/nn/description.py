@@ -68,6 +68,13 @@ def describe_below(module: Module, path: str) -> Description:
     if isinstance(module, CONTAINERS):
         inner = {name: describe_below(child, f"{path}.{name}".lstrip(".")) for name, child in children_of(module)}
         return {"type": kind, "modules": inner}
+    described = getattr(module, "_described", None)  # of modules whose options are not attributes, some of them modules
+    if described is not None:
+        given = described()
+        for name, value in given.items():
+            if isinstance(value, Module):
+                given[name] = describe_below(value, f"{path}.{name}".lstrip("."))
+        return {"type": kind, "options": given}
     options = {name: option(module, name) for name in arguments_of(type(module)) if name != "device"}
     return {"type": kind, "options": {name: value for name, value in options.items() if value is not ABSENT}}
 
@@ -124,9 +131,10 @@ def build_below(description: Any, depth: int) -> Module:
     options = description.get("options")
     if not isinstance(options, Mapping) or not set(options) <= set(arguments_of(cls)) - {"device"}:
         raise ValueError(f"build: {kind} does not take the options {options!r}")
+    made = {n: build_below(v, depth + 1) if isinstance(v, Mapping) else v for n, v in options.items()}
     try:
-        return cls(**options)
-    except (TypeError, ValueError, OverflowError, MemoryError) as error:
+        return cls(**made)
+    except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(f"build: {kind} can't be created with {dict(options)!r} ({one_line(error)})") from None
 
 

@@ -11,6 +11,7 @@ from cygrad.ops import activation as activation_ops
 from cygrad.ops.activation import *
 
 if TYPE_CHECKING:
+    from cygrad.nn.functional.attention import *
     from cygrad.nn.functional.conv import *
     from cygrad.nn.functional.loss import *
     from cygrad.nn.functional.norm import *
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cygrad.nn.functional.seldom import *
 
 FILES = files_of({
+    "attention": "multi_head_attention_forward scaled_dot_product_attention",
     "conv": "conv1d conv2d conv_transpose1d conv_transpose2d",
     "loss": "binary_cross_entropy binary_cross_entropy_with_logits cross_entropy huber_loss kl_div l1_loss mse_loss "
     "nll_loss smooth_l1_loss",

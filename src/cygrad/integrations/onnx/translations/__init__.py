@@ -6,6 +6,7 @@ ONNX's operators are defined at https://onnx.ai/onnx/operators/.
 from cygrad.integrations.onnx.translations import (
     activation,
     arithmetic,
+    attention,
     compare,
     index,
     layers,
@@ -22,6 +23,7 @@ __all__ = [
     "TRANSLATIONS",
     "activation",
     "arithmetic",
+    "attention",
     "compare",
     "index",
     "layers",
