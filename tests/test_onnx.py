@@ -148,13 +148,29 @@ LAYERS = {
     "TransformerEncoder": ([nn.TransformerEncoder(encoder_layer(), 2, nn.LayerNorm(8))], floats(5, 8)),
     "TransformerDecoder": ([Shared(nn.TransformerDecoder(decoder_layer(), 2), 2)], floats(5, 8)),
     "Transformer": ([Shared(nn.Transformer(8, 2, 1, 1, 16, batch_first=True), 2)], floats(5, 8)),
+    "MaxPool1d": ([nn.MaxPool1d(2), nn.MaxPool1d(3, 2, 1, ceil_mode=True)], floats(3, 9)),
+    "MaxPool2d": ([nn.MaxPool2d(2), nn.MaxPool2d((3, 2), (2, 1), (1, 0)), nn.MaxPool2d(3, 2, 1, 2)], floats(3, 8, 9)),
+    "AvgPool1d": ([nn.AvgPool1d(2), nn.AvgPool1d(3, 2, 1, True, False)], floats(3, 9)),
+    "AvgPool2d": ([nn.AvgPool2d(2), nn.AvgPool2d(3, 2, 1, True), nn.AvgPool2d(3, 2, divisor_override=5)], floats(3, 8, 9)),
+    "AdaptiveAvgPool1d": ([nn.AdaptiveAvgPool1d(1), nn.AdaptiveAvgPool1d(4)], floats(3, 9)),
+    "AdaptiveAvgPool2d": ([nn.AdaptiveAvgPool2d(1), nn.AdaptiveAvgPool2d((3, None))], floats(3, 8, 9)),
+    "AdaptiveMaxPool1d": ([nn.AdaptiveMaxPool1d(1), nn.AdaptiveMaxPool1d(3)], floats(3, 9)),
+    "AdaptiveMaxPool2d": ([nn.AdaptiveMaxPool2d(1), nn.AdaptiveMaxPool2d((4, 3))], floats(3, 8, 9)),
+    "LPPool1d": ([nn.LPPool1d(2, 3)], floats(3, 9)),
+    "LPPool2d": ([nn.LPPool2d(2, 2, 3)], floats(3, 8, 9)),
+    "RNN": ([Shared(nn.RNN(4, 6, batch_first=True), 1)], floats(5, 4)),
+    "LSTM": ([Shared(nn.LSTM(4, 6, batch_first=True), 1)], floats(5, 4)),
+    "GRU": ([Shared(nn.GRU(4, 6, batch_first=True), 1)], floats(5, 4)),
+    "RNNCell": ([nn.RNNCell(4, 6)], floats(4)),
+    "LSTMCell": ([Shared(nn.LSTMCell(4, 6), 1)], lambda rng, n: floats(4)(rng, n) / 20),
+    "GRUCell": ([nn.GRUCell(4, 6)], floats(4)),
     "Flatten": ([nn.Flatten(), nn.Flatten(2, 3), nn.Flatten(0, 1), nn.Flatten(0)], floats(2, 3, 4)),
     "Unflatten": ([nn.Unflatten(1, (2, 3)), nn.Unflatten(1, (-1, 2)), nn.Unflatten(-1, (6, 1, 1))], floats(6)),
     "Sequential": ([nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3))], floats(8)),
 }  # fmt: skip
 
-# Containers without a forward. Losses are not exported with a model.
-CONTAINERS = {"Buffer", "Module", "ModuleList", "ModuleDict", "ParameterList", "Parameter"}
+# Containers and bases without a forward, and layers that take indices. Losses are not exported with a model.
+CONTAINERS = {"MaxUnpool1d", "MaxUnpool2d", "RNNBase", "RNNCellBase", "Buffer", "Module", "ModuleList", "ModuleDict", "ParameterList", "Parameter"}
 
 
 def test_every_layer_has_a_row():
