@@ -69,6 +69,7 @@ SAMPLES = [
     nn.ConstantPad3d(2, 1.5),
     nn.EmbeddingBag(5, 3, mode="sum"),
     nn.GroupNorm(2, 4),
+    nn.Fold((4, 5), 2),
     nn.LPPool1d(2, 3, 2),
     nn.MultiheadAttention(8, 2, 0.1, bias=False, add_bias_kv=True, kdim=3, batch_first=True),
     nn.TransformerEncoderLayer(8, 2, 16, activation="gelu", norm_first=True),

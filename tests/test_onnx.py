@@ -208,7 +208,7 @@ NO_TRANSLATION = {
     # without a counterpart
     "atan2", "cumprod", "diag_matrix", "diagonal", "index_put", "nan_to_num", "roll",
     # of gradients
-    "apply_rule", "convolution_weight", "kept_weights", "placed", "sigmoid_rule", "spread", "summed_rows", "tanh_rule", "view", "write_view",
+    "apply_rule", "convolution_weight", "folded", "kept_weights", "patches", "sigmoid_rule", "spread", "summed_rows", "tanh_rule", "view", "write_view",
 }  # fmt: skip
 # Rows that need special inputs, or whose result depends on the input in a way that a graph cannot express.
 EXCLUDED = {

@@ -21,7 +21,7 @@ ABSENT = {  # why cygrad does not have them: variants
     """,
     "what NumPy has no dtype for": "bfloat16",
     "layers of images and sequences": """
-        nn.functional.unfold nn.functional.fractional_max_pool2d max_pool2d_with_indices_backward nn.functional.grid_sample grid_sampler_2d grid_sampler_3d nn.functional.ctc_loss
+        nn.functional.fractional_max_pool2d max_pool2d_with_indices_backward nn.functional.grid_sample grid_sampler_2d grid_sampler_3d nn.functional.ctc_loss
     """,
     "internal": """
         native_group_norm native_layer_norm native_batch_norm native_dropout_backward torch._scaled_mm torch._scaled_mm_v2

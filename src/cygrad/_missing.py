@@ -9,7 +9,6 @@ __all__ = ["attribute_error", "files_of", "found", "reason"]
 
 REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"(.*\.)?(Lazy)?[Cc]onv\w*": "it has convolutions of one and two dimensions only",
-    r"(.*\.)?([Uu]nf|[Ff])old": "it has none yet",
     r"(.*\.)?(\w*(Pool|pool)3d\w*|\w*[Uu]n[Pp]ool3d|([Ff]ractional)\w*)": "it pools sequences and images",
     r"nn\.attention\b.*|.*flex_attention.*": "it has one way to compute attention",
     r"(.*\.)?(CTCLoss|ctc_loss|AdaptiveLogSoftmaxWithLoss|[Ll]inear_?[Cc]ross_?[Ee]ntropy\w*|grid_sample|affine_grid)":

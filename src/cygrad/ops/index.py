@@ -13,7 +13,7 @@ from cygrad.autograd import Node, engine, op, recording
 from cygrad.autograd.arrays import add_at
 from cygrad.autograd.calls import function
 from cygrad.ops.axes import checked_axis
-from cygrad.ops.broadcast import as_array, promoted, spec, unbroadcast
+from cygrad.ops.broadcast import as_array, is_real, promoted, spec, unbroadcast
 from cygrad.ops.definition import constant, fitted
 
 __all__ = ["argsort", "masked_fill", "masked_select"]
@@ -368,6 +368,9 @@ def index_select(ctx: Node, input: Array, index: Array, *, dim: int) -> Array:
 def _(ctx: Node, dy: Array) -> tuple[Array, None]:
     """dx[…, index[i], …] += dy[…, i, …]"""
     shape, positions, axis = ctx.saved
+    if is_real(dy) and positions.ndim == 1 and dy.ndim and dy.shape[axis] == len(positions):
+        rows = kernels.scatter_rows(np.moveaxis(dy, axis, 0), positions, shape[axis])
+        return np.ascontiguousarray(np.moveaxis(rows, 0, axis)), None
     dx = np.zeros(shape or (1,), dy.dtype)
     add_at(dx, (slice(None),) * axis + (positions,), np.atleast_1d(dy))
     return dx.reshape(shape), None

@@ -13,6 +13,7 @@ from cygrad import functions as f
 from cygrad._typing import Array
 from cygrad.creation import full
 from cygrad.nn.functional.checks import check_tensor
+from cygrad.ops.index import placed
 
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
@@ -61,6 +62,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             raise NotImplementedError(
                 f"pad: mode {mode} does not pad {len(sizes) // 2} dimensions of {tuple(input.shape)}"
             )
+    if mode == "constant" and any(sizes) and not value and min(sizes) >= 0 and input.array.dtype.kind == "f":
+        return surrounded(input, sizes)
     result = input
     for i in range(0, len(sizes), 2):
         dim, (before, after) = input.ndim - 1 - i // 2, sizes[i : i + 2]
@@ -75,6 +78,14 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
                 n, before, after = result.shape[dim], max(0, before), max(0, after)
             result = f.index_select(result, dim, wrap(input, source(mode, dim, n, before, after)))
     return result if any(sizes) else f.clone(input)
+
+
+def surrounded(x: Tensor, sizes: Sequence[int]) -> Tensor:
+    """x with zeros around its last dimensions."""
+    pairs = [(0, 0)] * (x.ndim - len(sizes) // 2) + list(zip(sizes[::2], sizes[1::2]))[::-1]
+    key = tuple([slice(before, before + n) for n, (before, _) in zip(x.shape, pairs)])
+    shape = tuple([before + n + after for n, (before, after) in zip(x.shape, pairs)])
+    return placed(x, key=key, shape=shape)
 
 
 def wrap(like: Tensor, array: Array) -> Tensor:

@@ -6,6 +6,7 @@ from cygrad.nn.functional.distances import *
 from cygrad.nn.functional.margins import *
 from cygrad.nn.functional.masks import *
 from cygrad.nn.functional.norms import *
+from cygrad.nn.functional.patches import *
 from cygrad.nn.functional.rectifiers import *
 from cygrad.nn.functional.resizing import *
 

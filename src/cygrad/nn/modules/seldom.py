@@ -9,6 +9,7 @@ from cygrad.nn.modules.lazy import *
 from cygrad.nn.modules.lazy_conv import *
 from cygrad.nn.modules.margin import *
 from cygrad.nn.modules.parameter_dict import *
+from cygrad.nn.modules.patches import *
 from cygrad.nn.modules.rectifier import *
 from cygrad.nn.modules.resizing import *
 

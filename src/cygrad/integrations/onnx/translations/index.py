@@ -113,3 +113,18 @@ def sort(call: Call) -> Any:
 @translates(index.masked_fill)
 def masked_fill(call: Call) -> Any:
     return call.add("Where", call.name(1), call.name(2, call.dtype), call.name(0))
+
+
+@translates(index.placed)
+def placed(call: Call) -> Any:
+    """Zeros around a tensor: slices that leave out whole ends only."""
+    key, x, y = call.options["key"], call.tensor(), call.outputs[0]
+    ranges = [part.indices(n) for part, n in zip(key, y.shape)] if all([isinstance(p, slice) for p in key]) else []
+    if len(ranges) != x.ndim or any([step != 1 for _, _, step in ranges]):
+        call.refuse("with such an index")
+    before = [start for start, _, _ in ranges]
+    after = [n - stop for n, (_, stop, _) in zip(y.shape, ranges)]
+    later = [m - a - b for m, a, b in zip(y.other, before, after)]
+    if [*x.other] != later:
+        call.refuse("whose place depends on the size of the batch")
+    return call.add("Pad", x.name, call.integers(*before, *after))
