@@ -58,7 +58,7 @@ def batch_norm_evaluation(
 ) -> Array:
     """Batch norm with given statistics: y = w·(x − running_mean)/√(running_var + eps) + b."""
     y, rstd = kernels.batch_norm_eval(input, weight, bias, running_mean, running_var, eps)
-    ctx.save(input, weight, running_mean.copy(), rstd)
+    ctx.save(input, weight, kernels.copied(running_mean), rstd)
     return y
 
 
