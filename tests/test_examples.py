@@ -81,3 +81,26 @@ def test_the_forecast_beats_the_days_before(network, tmp_path):
     assert list(errors)[2] == network.upper() and forecast[0] < 0.8 * min(day[0], week[0])
     assert forecast[1] < 0.8 * min(day[1], week[1])
     assert re.search(r"the next hours:\n2026-01-05 00:00  \d+\.\d MW\n", printed) and picture.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("options", [[], ["--network", "resnet8"], ["--network", "resnet8", "--no-augmentation"]])
+def test_images_are_recognized(options):
+    printed = run("images", "--epochs", "3", *options)
+    assert float(re.findall(r"test accuracy (\d+\.\d+) %", printed)[-1]) > 90
+
+
+@pytest.mark.parametrize("network", ["lstm", "transformer"])
+def test_characters_are_learned_and_written(tmp_path, network):
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat. " * 100, encoding="utf-8")
+    printed = run("characters", str(text), "--network", network, "--steps", "200", "--write", "60")
+    losses = [float(loss) for loss in re.findall(r"loss (\d+\.\d+)", printed)]
+    assert len(losses) == 2 and losses[1] < min(0.6, losses[0])
+    assert len(set(printed.splitlines()[-1].split()) & {"the", "cat", "sat", "on", "mat."}) > 2
+
+
+def test_a_short_text_is_refused(tmp_path):
+    (tmp_path / "text.txt").write_text("short")
+    command = [sys.executable, EXAMPLES / "characters.py", tmp_path / "text.txt"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and "the text must have more than 65 characters" in done.stderr
