@@ -72,6 +72,7 @@ def one_cycle(**options):
     (lambda: cg.optim.lr_scheduler.CyclicLR(cg.optim.SGD([nn.Parameter(cg.ones(1))]), 1, 2, 0.0, cycle_momentum=False),
      "CyclicLR: step_size_up must be positive, got 0.0"),
     (lambda: nn.functional.batch_norm(cg.zeros(0, 3), None, None, 1, training=True), "batch_norm: weight must be a tensor"),
+    (lambda: nn.functional.lp_pool1d(cg.ones(1, 4), 0, 2), "lp_pool: norm_type must not be 0"),
     (lambda: cg.memory_format(1), "memory_format: there are only contiguous_format"),
     (lambda: cg.diagflat(cg.ones(1), 0.5), "diagflat: offset must be an integer, got float"),
     (lambda: nn.functional.embedding(np.zeros(2, int), cg.ones(2, 2), None, 1), "embedding: input must be a tensor"),
@@ -125,6 +126,22 @@ def test_a_refused_embedding_leaves_its_rows():
     with pytest.raises(TypeError, match="padding_idx must be an integer"):
         nn.functional.embedding(cg.tensor([0]), weight, np.array(1j), 0.5)
     assert weight.tolist() == [[1, 1]] * 3
+
+
+@pytest.mark.parametrize("size", [0, (0, 2), (2, 0)])
+@pytest.mark.parametrize("name", ["adaptive_avg_pool2d", "adaptive_max_pool2d", "adaptive_avg_pool1d", "adaptive_max_pool1d"])
+def test_planes_may_be_pooled_to_nothing(name, size):
+    x = cg.ones(3, 2, 4, requires_grad=True)
+    getattr(nn.functional, name)(x, 0 if name.endswith("1d") else size).sum().backward()
+    assert not x.grad.any()
+
+
+@pytest.mark.parametrize("offset", [10**30, -(10**30)])
+def test_a_diagonal_beyond_the_matrix_is_empty_and_has_a_gradient(offset):
+    x = cg.ones(2, 3, requires_grad=True)
+    assert x.diagonal(offset).shape == (0,)
+    (x.diagonal(offset).sum() + x.diagonal().sum()).backward()
+    assert x.grad.sum() == 2
 
 
 @pytest.mark.parametrize("decimals", [-(2**31), 309, 10**30])

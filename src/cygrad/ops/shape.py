@@ -536,13 +536,13 @@ def diagonal(ctx: Node, input: Array, *, offset: int = 0, dim1: int = 0, dim2: i
     first, second = checked_axis("diagonal", dim1, input.ndim), checked_axis("diagonal", dim2, input.ndim)
     if first == second or input.ndim < 2:
         raise RuntimeError(f"diagonal: dim1 and dim2 must be two axes, got {dim1} and {dim2}")
+    offset = min(max(offset, -input.shape[first]), input.shape[second])  # NumPy computes with C's int, which overflows
     ctx.save(input.shape, offset, first, second)
     return diagonal_of(input, offset, first, second)
 
 
 def diagonal_of(x: Array, offset: int, first: int, second: int) -> Array:
     """The diagonal of two axes, as a view that can be written where x can."""
-    offset = min(max(offset, -x.shape[first]), x.shape[second])  # NumPy computes with C's int, which overflows
     view = np.diagonal(x, offset, first, second)
     if x.flags.writeable:
         view.flags.writeable = True  # NumPy gives a read-only view for the sake of code that once received a copy

@@ -95,6 +95,8 @@ def max_pool_backward(dy, index, tuple sizes, tuple windows):
     check_pooled("max_pool", g, p, len(windows))
     if cnp.PyArray_TYPE(at) != wanted or not cnp.PyArray_ISCARRAY_RO(at) or not cnp.PyArray_SAMESHAPE(at, g):
         raise ShapeError(f"max_pool: gradient has shape {shape_of(g)}, but index is {at.dtype} of shape {shape_of(at)}")
+    if size(g) == 0:  # no windows
+        return zeros(shape_of(dx), dx.dtype)
     cdef cg_max_pool_backward_args args = cg_max_pool_backward_args(
         dx=data(dx), dy=data(g), index=data(at), planes=p.count, height=p.rows.n, width=p.cols.n, out_height=p.rows.out,
         out_width=p.cols.out, pairs=in_pairs(p.rows) and in_pairs(p.cols))
@@ -125,6 +127,8 @@ def avg_pool_backward(dy, tuple sizes, tuple windows, bint padded=True, double d
     check_pooled("avg_pool", g, p, len(windows))
     if p.rows.dilation != 1 or p.cols.dilation != 1:
         raise ValueError(f"avg_pool: dilation must be 1, got {p.rows.dilation} and {p.cols.dilation}")
+    if size(g) == 0:  # no windows
+        return zeros(shape_of(dx), dx.dtype)
     cdef cg_avg_pool_backward_args args = cg_avg_pool_backward_args(
         dx=data(dx), dy=data(g), planes=p.count, height=p.rows.n, width=p.cols.n, out_height=p.rows.out,
         out_width=p.cols.out, row_kernel=p.rows.kernel, row_stride=p.rows.stride, row_padding=p.rows.padding,

@@ -73,7 +73,7 @@ def scaled_dot_product_attention(
 
     >>> x = cg.ones(1, 2, 3, 4)
     >>> cg.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True).shape
-    cygrad.Size([1, 2, 3, 4])
+    (1, 2, 3, 4)
     """
     name = "scaled_dot_product_attention"
     check_operands(name, query, key, value, attn_mask, dropout_p, is_causal)

@@ -492,6 +492,8 @@ def max_unpool2d(
 
 def lp(means: Tensor, norm_type: float, count: int) -> Tensor:
     """(count·means)^(1/p) of means of xᵖ, with their sign"""
+    if not norm_type:
+        raise RuntimeError("lp_pool: norm_type must not be 0")
     return (f.sign(means) * relu(f.abs(means)) * count) ** (1.0 / norm_type)
 
 

@@ -55,7 +55,7 @@ class MultiheadAttention(Module):
     >>> x = cg.zeros(1, 5, 8)
     >>> y, weights = attention(x, x, x)
     >>> y.shape, weights.shape
-    (cygrad.Size([1, 5, 8]), cygrad.Size([1, 5, 5]))
+    ((1, 5, 8), (1, 5, 5))
     """
 
     in_proj_weight: Parameter | None

@@ -55,6 +55,8 @@ def name_of(layer: Module, activation: Any) -> str:
 def clones(owner: str, module: Module, count: int) -> ModuleList:
     """Copies of a module, all with parameters of their own."""
     number = checked_size(owner, "num_layers", count)
+    if not isinstance(module, Module):
+        raise TypeError(f"{owner}: a layer must be a module, got {type(module).__name__}")
     for parameter in module.parameters():
         spend(owner, (number, *parameter.shape))
     return ModuleList([copy.deepcopy(module) for _ in range(number)])
@@ -138,7 +140,7 @@ class TransformerEncoderLayer(_Layer):
 
     >>> layer = cg.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     >>> layer(cg.zeros(1, 5, 8)).shape
-    cygrad.Size([1, 5, 8])
+    (1, 5, 8)
     """
 
     _parts = 2
@@ -173,7 +175,7 @@ class TransformerDecoderLayer(_Layer):
 
     >>> layer = cg.nn.TransformerDecoderLayer(8, 2, 16, batch_first=True)
     >>> layer(cg.zeros(1, 5, 8), cg.zeros(1, 7, 8)).shape
-    cygrad.Size([1, 5, 8])
+    (1, 5, 8)
     """
 
     _parts = 3
@@ -228,7 +230,7 @@ class TransformerEncoder(Module):
 
     >>> layer = cg.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     >>> cg.nn.TransformerEncoder(layer, 2)(cg.zeros(1, 5, 8)).shape
-    cygrad.Size([1, 5, 8])
+    (1, 5, 8)
     """
 
     def __init__(
