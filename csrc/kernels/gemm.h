@@ -305,7 +305,7 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, g
 /* Whether Cᵀ = Bᵀ·Aᵀ fills its vectors better by at least a tenth, as for the gradient of a weight with few inputs. */
 static int NAME(gemm_swap_pays)(const cg_gemm_args *g) {
     const int plain = g->batch == 1 && !g->bias && !g->mask && g->activation == GEMM_LINEAR && g->a_row == 1;
-    return plain && g->k >= 16 && g->k <= GEMM_K && g->m * g->n * (int64_t)sizeof(real) <= GEMM_SWAPPED_BYTES &&
+    return plain && g->k >= 16 && g->m * g->n * (int64_t)sizeof(real) <= GEMM_SWAPPED_BYTES &&
            11 * g->n * cg_ceil_div(g->m, LANES) <= 10 * g->m * cg_ceil_div(g->n, LANES);
 }
 

@@ -60,6 +60,12 @@ static void NAME(recurrent_start)(real *x, const real *y, int64_t n) {
     else memset(x, 0, n * sizeof(real));
 }
 
+/* 1/(1 + e⁻ˣ), and 0 instead of subnormal numbers */
+static CG_ELEMENTARY real NAME(gate)(real x) {
+    const real e = NAME(exp_negative)(-NAME(abs)(x)), d = 1 + e;
+    return NAME(select)(x < 0, e, 1) / d;
+}
+
 /* f of each lane */
 #define EACH_LANE(f)                                             \
     INLINE vec NAME(f##_lanes)(vec x) {                          \
@@ -67,10 +73,10 @@ static void NAME(recurrent_start)(real *x, const real *y, int64_t n) {
         _Pragma("omp simd") for (int64_t q = 0; q < LANES; q++) y[q] = NAME(f)(x[q]); \
         return LOAD(y);                                          \
     }
-EACH_LANE(sigmoid)
+EACH_LANE(gate)
 EACH_LANE(tanh)
 #undef EACH_LANE
-#define SIGMOID NAME(sigmoid_lanes)
+#define SIGMOID NAME(gate_lanes)
 #define TANH NAME(tanh_lanes)
 
 /* for (every vector of n elements) statement, which has its offset `j` and its `lanes` */
@@ -90,13 +96,17 @@ static void NAME(elman_row)(real *z, real *h, int64_t n, int relu) {
     else EACH_VECTOR(n, { const vec x = TANH(IN_OF(z)); OUT_TO(z, x), OUT_TO(h, x); })
 }
 
-/* i, f, o = σ(z), g = tanh z, c = f·c + i·g, h = o·tanh c; z becomes the gates */
+/* i, f, o = σ(z), g = tanh z, c = f·c + i·g, h = o·tanh c; z becomes the gates. In two loops, since one chain of all these
+ * functions would be too long for a processor to overlap it with the next. */
 static void NAME(lstm_row)(real *z, real *c, real *kept, real *h, real *y, int64_t n) {
     EACH_VECTOR(n, {
-        const vec i = SIGMOID(IN_OF(z)), f = SIGMOID(IN_OF(z + n)), g = TANH(IN_OF(z + 2 * n)), o = SIGMOID(IN_OF(z + 3 * n));
-        const vec cell = f * IN_OF(c) + i * g, state = o * TANH(cell);
-        OUT_TO(z, i), OUT_TO(z + n, f), OUT_TO(z + 2 * n, g), OUT_TO(z + 3 * n, o);
-        OUT_TO(c, cell), OUT_TO(kept, cell), OUT_TO(h, state), OUT_TO(y, state);
+        const vec i = SIGMOID(IN_OF(z)), f = SIGMOID(IN_OF(z + n)), g = TANH(IN_OF(z + 2 * n));
+        const vec cell = f * IN_OF(c) + i * g;
+        OUT_TO(z, i), OUT_TO(z + n, f), OUT_TO(z + 2 * n, g), OUT_TO(c, cell), OUT_TO(kept, cell);
+    })
+    EACH_VECTOR(n, {
+        const vec o = SIGMOID(IN_OF(z + 3 * n)), state = o * TANH(IN_OF(c));
+        OUT_TO(z + 3 * n, o), OUT_TO(h, state), OUT_TO(y, state);
     })
 }
 

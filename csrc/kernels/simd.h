@@ -200,7 +200,7 @@ static CG_ELEMENTARY real NAME(softplus)(real x) {
 
 static CG_ELEMENTARY real NAME(sigmoid)(real x) {
     real e = NAME(exp)(x < 0 ? x : -x), d = 1 + e;
-    return x < 0 ? e / d : 1 / d;
+    return NAME(select)(x < 0, e, 1) / d;
 }
 
 /* ±(z + z³·P(z²)), a Chebyshev fit of relative error 2e-8 (float32) or 5e-17 (float64), for z = |x| < 0.625; else
