@@ -212,7 +212,8 @@ static void NAME(recurrent_rows_backward)(const cg_recurrent_backward_args *a, i
         for (int64_t i = 0; i < rows; i++) {
             const int64_t row = first + i, at = before + row;
             const real *x = row < priors ? states + (prior + row) * n : initial ? initial + row * n : 0;
-            const real *dy = a->dy ? (const real *)a->dy + at * n : 0, *z = (const real *)a->gates + at * width;
+            const int64_t place = a->starts ? at * a->dy_row : t * a->dy_step + row * a->dy_row;
+            const real *dy = a->dy ? (const real *)a->dy + place : 0, *z = (const real *)a->gates + at * width;
             const real *kept = a->kept ? (const real *)a->kept + at * n : 0;
             real *dz = (real *)a->dz + at * stride;
             if (gru) NAME(gru_row_backward)(dz, dh + i * n, dy, z, kept, x, n);
@@ -227,7 +228,7 @@ static void NAME(recurrent_rows_backward)(const cg_recurrent_backward_args *a, i
 
 /* dz, the gradient of what the gates are functions of: [rows, kind·hidden], but of GRU [rows, 4·hidden], the candidate's
  * part of the input, r, u, the candidate's part of the state. dh and dc are those of the first states if h0 is not NULL.
- * dy, dh_n and dc_n may be NULL for zeros. */
+ * dy, dh_n and dc_n may be NULL for zeros; rows of dy are contiguous, its steps and rows `dy_step` and `dy_row` apart. */
 KERNEL_BODY(recurrent_backward) { RECURRENT_EACH_ROWS(NAME(recurrent_rows_backward)) }
 
 #undef RECURRENT_EACH_ROWS

@@ -117,18 +117,19 @@ static int recurrent_backward_build(void *args, int variant) {
     const int64_t rows = before(starts, batch, s[0]);
     *(cg_recurrent_backward_args *)args = (cg_recurrent_backward_args){
         output(rows * (kind == GRU ? 4 * n : width)), output(batch * n), kind == LSTM ? output(batch * n) : NULL,
-        form != 3 ? numbers(rows * n, -1, 1) : NULL, form % 2 ? numbers(batch * n, -1, 1) : NULL,
+        form != 3 ? numbers(2 * rows * n + n, -1, 1) : NULL, form % 2 ? numbers(batch * n, -1, 1) : NULL,
         kind == LSTM && form % 2 ? numbers(batch * n, -1, 1) : NULL, numbers(rows * n, -0.9, 0.9),
         kind < GRU ? NULL : numbers(rows * n, -1, 1), numbers(rows * width, kind < GRU ? -0.9 : 0.1, 0.9),
         form < 2 ? numbers(batch * n, -1, 1) : NULL, kind == LSTM && form < 2 ? numbers(batch * n, -1, 1) : NULL,
-        packed_numbers(width, n), starts, s[0], batch, n, kind, form == 1 || form == 2};
+        packed_numbers(width, n), starts, s[0], batch, n, kind, form == 1 || form == 2, form == 1 ? n : batch * n + 1,
+        form == 1 && !starts ? s[0] * n : n};
     return 1;
 }
 /* dz of one element, and the part of dh that does not come from the product; `prior` is h or c of the step before. */
-static double backward_element(const cg_recurrent_backward_args *a, int64_t row, int64_t i, int64_t j, double prior) {
+static double backward_element(const cg_recurrent_backward_args *a, int64_t t, int64_t row, int64_t i, int64_t j, double prior) {
     const int64_t n = a->hidden, width = gates_of(a->kind) * n;
     const void *z = a->gates;
-    const double d = get(a->dh, i * n + j) + at_or_zero(a->dy, row * n + j);
+    const double d = get(a->dh, i * n + j) + at_or_zero(a->dy, (a->starts ? row * n : t * a->dy_step + i * a->dy_row) + j);
     if (a->kind == LSTM) {
         const double in = get(z, row * width + j), f = get(z, row * width + n + j), g = get(z, row * width + 2 * n + j);
         const double o = get(z, row * width + 3 * n + j), t = tanh(get(a->kept, row * n + j));
@@ -165,7 +166,7 @@ static void recurrent_backward_twin(const void *args) {
             const int follows = step && i < before(a->starts, a->batch, p + 1) - before(a->starts, a->batch, p);
             for (int64_t j = 0; j < n; j++) {
                 const int64_t at = follows ? (before(a->starts, a->batch, p) + i) * n + j : i * n + j;
-                const double rest = backward_element(a, row, i, j, follows ? get(states, at) : at_or_zero(initial, at));
+                const double rest = backward_element(a, t, row, i, j, follows ? get(states, at) : at_or_zero(initial, at));
                 if (step || a->h0 || a->kind == GRU) put(a->dh, i * n + j, rest);
             }
             if (!step && !a->h0) continue;

@@ -136,7 +136,7 @@ def recurrent_backward(str op, dy, dh, dc, x, h0, c0, w_ih, w_hh, y, gates, kept
     cdef int kind = kind_of(op), dtype = dtype_of(source)
     cdef int64_t n = layer.hidden, width = layer.gates * n, stride = 4 * n if kind == RECURRENT_GRU else width
     cdef ndarray out = real(op, "output", y), z = real(op, "gates", gates), k = None if kept is None else real(op, "kept", kept)
-    cdef ndarray g = None if dy is None else like(op, "gradient", dy, "output", out)
+    cdef ndarray g = None if dy is None else output_gradient(op, dy, out)
     cdef ndarray h_first = of_shape(op, "hx", h0, source, layer.batch, n), c_first = of_shape(op, "cx", c0, source, layer.batch, n)
     cdef ndarray dh_last = of_shape(op, "gradient of h", dh, source, layer.batch, n)
     cdef ndarray dc_last = of_shape(op, "gradient of c", dc, source, layer.batch, n)
@@ -154,7 +154,9 @@ def recurrent_backward(str op, dy, dh, dc, x, h0, c0, w_ih, w_hh, y, gates, kept
     cdef cg_recurrent_backward_args args = cg_recurrent_backward_args(
         dz=data(dz), dh=data(dh_first), dc=optional(dc_first), dy=optional(g), dh_n=optional(dh_last), dc_n=optional(dc_last),
         y=data(out), kept=optional(k), gates=data(z), h0=optional(h_first), c0=optional(c_first), weight=data(packed),
-        starts=<const int64_t *>optional(starts), steps=layer.steps, batch=layer.batch, hidden=n, kind=kind, reverse=reverse)
+        starts=<const int64_t *>optional(starts), steps=layer.steps, batch=layer.batch, hidden=n, kind=kind, reverse=reverse,
+        dy_step=0 if g is None or starts is not None else step_of(g, 0),
+        dy_row=0 if g is None else step_of(g, 0 if starts is not None else 1))
     launch(CG_recurrent_backward, dtype, &args)
     cdef ndarray dx = None, dw_ih = None, dw_hh = None, db = None, db_ih = None, db_hh = None
     if needs[0]:
@@ -175,6 +177,17 @@ def recurrent_backward(str op, dy, dh, dc, x, h0, c0, w_ih, w_hh, y, gates, kept
     if needs[6]:
         db_hh = bias_gradient(kind, db, n, False)
     return dx, dh_first if needs[1] else None, dc_first if needs[2] else None, dw_ih, dw_hh, db_ih, db_hh
+
+
+cdef ndarray output_gradient(str op, object dy, ndarray y):
+    """dy, in place if its rows are contiguous."""
+    cdef ndarray g
+    if is_real(dy) and cnp.PyArray_SAMESHAPE(<ndarray>dy, y) and has_element_steps(<ndarray>dy):
+        g = <ndarray>dy
+        if step_of(g, cnp.PyArray_NDIM(g) - 1) == 1:
+            check_same_dtype(op, "gradient", g, "output", y)
+            return g
+    return like(op, "gradient", dy, "output", y)
 
 
 cdef ndarray vector_of(int64_t n, ndarray model):
