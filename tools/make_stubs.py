@@ -81,13 +81,23 @@ class Module:
         if isinstance(value, ast.Name):
             return self.signatures(value.id)
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
-            return [made_by_factory(name, self.functions[value.func.id], value)]
+            return [made_by_factory(name, self.forward_in(value.func.id), value)]
         function = self.functions[name]
         if is_decorated(function, "op"):
             return [called_with_tensors(function)]
         overloads = [f for f in self.tree.body if isinstance(f, ast.FunctionDef) and f.name == name]
         overloads = [f for f in overloads if is_decorated(f, "overload")]
         return [stub(f) for f in overloads or [function]]
+
+    def forward_in(self, factory: str) -> ast.FunctionDef:
+        """The function called forward inside a factory of ops, or inside that of another module which it calls."""
+        function = self.functions[factory]
+        for node in ast.walk(function):
+            if isinstance(node, ast.FunctionDef) and node.name == "forward":
+                return node
+        calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+        (other,) = [c for c in calls if isinstance(c, ast.Attribute) and ast.unparse(c.value) in self.imports]
+        return load(*self.imports[ast.unparse(other.value)]).forward_in(other.attr)
 
 
 def is_decorated(function: ast.FunctionDef, name: str) -> bool:
@@ -107,9 +117,8 @@ def stub(function: ast.FunctionDef) -> ast.FunctionDef:
     return result
 
 
-def made_by_factory(name: str, factory: ast.FunctionDef, call: ast.Call) -> ast.FunctionDef:
+def made_by_factory(name: str, forward: ast.FunctionDef, call: ast.Call) -> ast.FunctionDef:
     """The call signature of an op that ``name = factory("name", "docstring", ...)`` defines."""
-    forward = next(f for f in factory.body if isinstance(f, ast.FunctionDef) and f.name == "forward")
     result = called_with_tensors(forward)
     result.name = name
     texts = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]

@@ -63,9 +63,26 @@ def documentation(summary: str, input: str) -> str:
     return f"{summary}\n\nArgs:\n    input: {input}\n"
 
 
-def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Slope) -> Op:
+def unary(
+    name: str,
+    formula: str,
+    function: Callable[[Array], Array],
+    slope: Slope,
+    arrays: Any = np,
+    tensors: Any = None,
+    module: str = __name__,
+) -> Op:
     """An op on one tensor of floats, from a NumPy function and its derivative. What the derivative calls _ is not
-    saved, and may be changed in place."""
+    saved, and may be changed in place.
+
+    Args:
+        name: of the op.
+        formula: for its documentation.
+        function: y = function(x) on arrays.
+        slope: dy/dx = slope(f, x, y), where f has the functions that it calls.
+        arrays, tensors: f for arrays, and for tensors in a definition, by default the module.
+        module: that has the op.
+    """
     reads_x, reads_y = [n != "_" for n in slope.__code__.co_varnames[1:3]]
 
     def forward(ctx: Node, input: Array) -> Array:
@@ -75,19 +92,20 @@ def unary(name: str, formula: str, function: Callable[[Array], Array], slope: Sl
         ctx.save(x if reads_x else None, y if reads_y else None)
         return y
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, documentation(formula, FLOATS), __name__
+    forward.__name__, forward.__doc__, forward.__module__ = name, documentation(formula, FLOATS), module
     result = op(forward)
 
     @result.gradient
     def _(ctx: Node, dy: Array) -> Array:
         x, y = ctx.saved
         with np.errstate(all="ignore"):
-            return np.asarray(dy * slope(np, x, y), dy.dtype)
+            return np.asarray(dy * slope(arrays, x, y), dy.dtype)
 
     @result.definition
     def _(ctx: Node, dy: Tensor) -> Tensor:
         x, y = ctx.saved
-        return dy * slope(sys.modules[__name__], ctx.input(0, x) if reads_x else x, ctx.output(y) if reads_y else y)
+        space = tensors or sys.modules[module]
+        return dy * slope(space, ctx.input(0, x) if reads_x else x, ctx.output(y) if reads_y else y)
 
     return result
 

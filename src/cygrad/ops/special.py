@@ -18,7 +18,7 @@ from cygrad.autograd import Node, Op, op
 from cygrad.ops import arithmetic, pointwise
 from cygrad.ops.broadcast import FLOAT32, as_float, promoted, spec, unbroadcast
 from cygrad.ops.definition import constant, fitted
-from cygrad.ops.pointwise import FLOATS, documentation
+from cygrad.ops.pointwise import documentation
 
 __all__ = ["digamma", "erfc", "erfinv", "i0", "igamma", "igammac", "lgamma"]
 
@@ -60,27 +60,7 @@ class Arrays:
 
 def unary(name: str, doc: str, function: Callable[[Array], Array], slope: Slope) -> Op:
     """An op on one tensor of floats, from a function of float64 and its derivative slope(f, x, y)."""
-
-    def forward(ctx: Node, input: Array) -> Array:
-        x = as_float(input)
-        y = wide(function)(x)
-        ctx.save(x, y)
-        return y
-
-    forward.__name__, forward.__doc__, forward.__module__ = name, documentation(doc, FLOATS), __name__
-    result = op(forward)
-
-    @result.gradient
-    def _(ctx: Node, dy: Array) -> Array:
-        x, y = ctx.saved
-        with np.errstate(all="ignore"):
-            return np.asarray(dy * slope(Arrays, x, y), dy.dtype)
-
-    @result.definition
-    def _(ctx: Node, dy: Tensor) -> Tensor:
-        x, y = ctx.saved
-        return dy * slope(TENSORS, ctx.input(0, x), ctx.output(y))
-
+    result = pointwise.unary(name, doc, wide(function), slope, Arrays, TENSORS, __name__)
     setattr(TENSORS, name, result)
     return result
 
