@@ -14,6 +14,9 @@ enum { CONV_K = 1024, CONV_POSITIONS = 8192, CONV_A_BYTES = 512 << 10, CONV_PATC
 /* Positions whose products are summed in registers for the gradient of a weight, if images are that large. */
 enum { CONV_RUN = 1024, CONV_RUN_BYTES = 1 << 20 };
 
+/* In place of the elements of a vector: copy an image for each x, so that its positions are contiguous. */
+#define CONV_APART INT64_MAX
+
 /* Rows and columns of a tile of that gradient: its sums, a vector of each row and one of the patches fill the registers. */
 #if defined(__AVX512F__) || defined(__aarch64__)
 #define CONV_ROWS 4
@@ -70,12 +73,12 @@ static inline void cg_fill_k(cg_k_table *t, const cg_block_of_k *b, const cg_pat
 
 /* Positions of blocks: rows of positions, or parts of one row, whose patches fit into `bytes`. */
 static inline void cg_cut_positions(const cg_cut *cut, cg_taps y, cg_taps x, int64_t most, int64_t bytes, int64_t size,
-                                    int64_t *rows, int64_t *cols) {
+                                    int64_t lanes, int64_t *rows, int64_t *cols) {
     const int64_t line = 64 / size;
     y = cg_some_taps(y, 0, cut->y), x = cg_some_taps(x, 0, cut->x);
     *rows = y.count, *cols = x.count;
     for (int64_t parts = 1;; parts += 1 + parts / 4) {
-        const cg_patches p = cg_lay_out(y, x, *rows, *cols, 1, line);
+        const cg_patches p = cg_lay_out(y, x, *rows, *cols, 1, lanes, line);
         if (*rows * *cols <= most && (cut->channels * p.channel * size <= bytes || (*rows == 1 && *cols <= 2 * line))) return;
         if (*rows == 1 && parts > y.count) *cols = cg_max(1, cg_ceil_div(x.count, parts / y.count));
         else *rows = cg_ceil_div(y.count, parts);
@@ -85,14 +88,13 @@ static inline void cg_cut_positions(const cg_cut *cut, cg_taps y, cg_taps x, int
 #endif
 
 #define CONV_LINE ((int64_t)(64 / sizeof(real)))
-#define CONV_WIDTH (2 * LANES)
 
 /* The destination of a tile: C = sum (+ C) (+ bias of the row). */
 typedef struct { real *c; int64_t ldc; const real *bias; int accumulate; } NAME(conv_target);
 #define conv_target NAME(conv_target)
 
-/* One tile of `rows` × `vecs`·LANES: row p of the patches is at patches[offset[p]]. */
-INLINE void NAME(conv_tile)(int rows, int vecs, int64_t lanes, int64_t k, const real *a, const real *patches,
+/* One tile of `rows` × `vecs`·LANES: vector j of row p of the patches is at patches[j][offset[p]]. */
+INLINE void NAME(conv_tile)(int rows, int vecs, int64_t lanes, int64_t k, const real *a, const real *const *patches,
                             const int32_t *offset, conv_target to) {
     vec sum[GEMM_ROWS][2];
 #define EACH_SUM(statement)            \
@@ -102,10 +104,9 @@ INLINE void NAME(conv_tile)(int rows, int vecs, int64_t lanes, int64_t k, const 
         for (int j = 0; j < vecs; j++) { statement; }
     EACH_SUM(sum[i][j] = (vec){0})
     for (int64_t p = 0; p < k; p++, a += rows) {
-        const real *b = patches + offset[p];
         vec b_p[2];
 #pragma GCC unroll 2
-        for (int j = 0; j < vecs; j++) b_p[j] = LOAD(b + j * LANES);
+        for (int j = 0; j < vecs; j++) b_p[j] = LOAD(patches[j] + offset[p]);
         EACH_SUM(sum[i][j] += a[i] * b_p[j])
     }
     if (to.bias) EACH_SUM(sum[i][j] += to.bias[i])
@@ -124,18 +125,33 @@ INLINE void NAME(conv_tile)(int rows, int vecs, int64_t lanes, int64_t k, const 
 #undef EACH_SUM
 }
 
-INLINE void NAME(conv_strip)(int rows, int64_t cols, const cg_k_table *k, const real *a, const real *patches, conv_target to) {
+/* Positions in working memory, vector by vector: rows of `vectors`, `gap` elements apart. */
+typedef struct { const real *at; int64_t vectors, left, gap; } NAME(conv_positions);
+#define conv_positions NAME(conv_positions)
+
+INLINE const real *NAME(next_vector)(conv_positions *p) {
+    const real *at = p->at;
+    p->at += LANES;
+    if (--p->left == 0) p->left = p->vectors, p->at += p->gap;
+    return at;
+}
+
+INLINE void NAME(conv_strip)(int rows, int64_t cols, const cg_k_table *k, const real *a, conv_positions p, conv_target to) {
     int64_t col = 0;
-    for (; col + CONV_WIDTH <= cols; col += CONV_WIDTH, patches += CONV_WIDTH, to.c += CONV_WIDTH)
-        NAME(conv_tile)(rows, 2, LANES, k->k, a, patches, k->patch, to);
-    for (; col < cols; col += LANES, patches += LANES, to.c += LANES)
-        NAME(conv_tile)(rows, 1, cg_min(LANES, cols - col), k->k, a, patches, k->patch, to);
+    for (; col + 2 * LANES <= cols; col += 2 * LANES, to.c += 2 * LANES) {
+        const real *first = NAME(next_vector)(&p), *both[] = {first, NAME(next_vector)(&p)};
+        NAME(conv_tile)(rows, 2, LANES, k->k, a, both, k->patch, to);
+    }
+    for (; col < cols; col += LANES, to.c += LANES) {
+        const real *one = NAME(next_vector)(&p);
+        NAME(conv_tile)(rows, 1, cg_min(LANES, cols - col), k->k, a, &one, k->patch, to);
+    }
 }
 
 /* `rows` ≤ GEMM_ROWS rows of C, tile by tile. */
-static void NAME(conv_rows)(int64_t rows, int64_t cols, const cg_k_table *k, const real *a, const real *patches, conv_target to) {
+static void NAME(conv_rows)(int64_t rows, int64_t cols, const cg_k_table *k, const real *a, conv_positions p, conv_target to) {
     switch (rows) { /* untested: no case for more rows, of which there are none */
-#define CONV_CASE(r) case r: NAME(conv_strip)(r, cols, k, a, patches, to); break;
+#define CONV_CASE(r) case r: NAME(conv_strip)(r, cols, k, a, p, to); break;
     GEMM_EACH_ROWS(CONV_CASE)
 #undef CONV_CASE
     }
@@ -151,6 +167,13 @@ typedef struct {
     cg_taps y, x;
 } NAME(conv_product);
 #define conv_product NAME(conv_product)
+
+/* All positions of an image. */
+static conv_positions NAME(positions_of)(const cg_patches *p, const real *patches) {
+    const int whole = p->rows == 1 || p->width == p->cols;
+    const int64_t vectors = whole ? INT64_MAX : p->cols / LANES;
+    return (conv_positions){patches, vectors, vectors, p->width - p->cols};
+}
 
 /* Copy the sums of a block into the result, whose positions are not contiguous. */
 static void NAME(conv_scatter)(const conv_product *c, const real *from, int64_t ldc, int64_t rows, const cg_patches *p, int64_t v,
@@ -202,7 +225,7 @@ static void NAME(conv_blocks)(const conv_product *c, const cg_block_of_k *b, con
         const int64_t n = item / x_bands / y_bands, v = item / x_bands % y_bands * band_rows, u = item % x_bands * band_cols;
         const int64_t height = cg_min(band_rows, c->y.count - v), width = cg_min(band_cols, c->x.count - u);
         if (made.rows != height || made.cols != width) {
-            made = cg_lay_out(b->y, b->x, height, width, 1, CONV_LINE);
+            made = cg_lay_out(b->y, b->x, height, width, 1, LANES, CONV_LINE);
             cg_fill_k(m.k, b, &made, c->channel, c->width);
             if (item == r.begin)
                 for (int64_t i = 0; i < rows; i += strip)
@@ -217,7 +240,7 @@ static void NAME(conv_blocks)(const conv_product *c, const cg_block_of_k *b, con
             conv_target to = {result + v * c->result_width + u, c->result_row, 0, direct && !first};
             if (!direct) to.c = m.sums, to.ldc = cols;
             if (c->bias && first) to.bias = c->bias + row + i;
-            NAME(conv_rows)(count, cols, m.k, m.weights + i * m.k->k, m.patches, to);
+            NAME(conv_rows)(count, cols, m.k, m.weights + i * m.k->k, NAME(positions_of)(&made, m.patches), to);
             if (!direct) NAME(conv_scatter)(c, m.sums, cols, count, &made, v, u, result, !first);
         }
     }
@@ -257,7 +280,7 @@ static void NAME(conv_phase)(const cg_conv_args *a, int transposed, cg_taps y, c
     if (!c.rows || y.count <= 0 || x.count <= 0) return;
     const cg_cut cut = cg_cut_k(c.depth, y.taps, x.taps);
     int64_t band_rows, band_cols;
-    cg_cut_positions(&cut, y, x, CONV_POSITIONS, CONV_PATCH_BYTES, sizeof(real), &band_rows, &band_cols);
+    cg_cut_positions(&cut, y, x, CONV_POSITIONS, CONV_PATCH_BYTES, sizeof(real), LANES, &band_rows, &band_cols);
     const int64_t items = a->n * cg_ceil_div(y.count, band_rows) * cg_ceil_div(x.count, band_cols);
     cg_range r = cg_part(a->groups * items, 1, share);
     while (r.begin < r.end) {
@@ -293,7 +316,7 @@ typedef struct {
     int64_t images, count;                 /* images, and positions of each */
     real *dw;
     int64_t dw_row;
-    int accumulate;
+    int accumulate, contiguous; /* whether to add to dw; whether its elements are in the order of k */
 } NAME(conv_outer);
 #define conv_outer NAME(conv_outer)
 
@@ -338,16 +361,24 @@ INLINE void NAME(weight_tile)(int r, int c, int64_t rows, int64_t cols, conv_out
             }
         }
     }
-    real sums[MOST];
+    real sums[MOST + 16]; /* more than its vectors, which may begin anywhere */
 #pragma GCC unroll 16
     for (int q = r * c; q < MOST; q++) sum[q] = (vec){0};
 #pragma GCC unroll 16
     for (int q = 0; q < r * c; q += LANES) STORE(sums + q, NAME(lane_sums)(sum + q));
-    for (int64_t i = 0; i < cg_min(r, rows); i++)
-        for (int64_t j = 0; j < cg_min(c, cols); j++) {
-            real *dw = o.dw + i * o.dw_row + weight[j];
-            *dw = o.accumulate ? *dw + sums[i * c + j] : sums[i * c + j];
-        }
+    for (int64_t i = 0; i < cg_min(r, rows); i++) {
+        real *dw = o.dw + i * o.dw_row;
+        if (o.contiguous)
+            for (int64_t j = 0; j < cg_min(c, cols); j += LANES) {
+                const int64_t n = cg_min(cols - j, LANES);
+                vec y = LOAD(sums + i * c + j);
+                if (o.accumulate) y += NAME(load_part)(dw + weight[0] + j, n, 0);
+                NAME(store_part)(dw + weight[0] + j, y, n);
+            }
+        else
+            for (int64_t j = 0; j < cg_min(c, cols); j++)
+                dw[weight[j]] = sums[i * c + j] + (o.accumulate ? dw[weight[j]] : 0);
+    }
 #undef EACH_SUM
 }
 
@@ -377,14 +408,15 @@ static void NAME(weight_group)(const cg_conv_weight_args *a, int64_t group, cg_r
     conv_outer o = {.dy_row = outs, .dy_image = a->groups * a->filters * outs, .dw_row = a->channels * taps};
     cg_cut cut = cg_cut_k(1, y.taps, x.taps);
     int64_t band_rows, band_cols;
-    cg_cut_positions(&cut, y, x, 2 * CONV_RUN, CONV_PATCH_BYTES / 8, sizeof(real), &band_rows, &band_cols);
-    cg_patches largest = cg_lay_out(cg_some_taps(y, 0, cut.y), cg_some_taps(x, 0, cut.x), band_rows, band_cols, 1, CONV_LINE);
+    cg_cut_positions(&cut, y, x, 2 * CONV_RUN, CONV_PATCH_BYTES / 8, sizeof(real), CONV_APART, &band_rows, &band_cols);
+    cg_patches largest = cg_lay_out(cg_some_taps(y, 0, cut.y), cg_some_taps(x, 0, cut.x), band_rows, band_cols, 1, CONV_APART, CONV_LINE);
     const int64_t room = CONV_RUN_BYTES / (int64_t)sizeof(real) / largest.channel;
     const int64_t images = cg_max(1, cg_min(cg_min(a->n, room), CONV_RUN / outs));
     largest.channel *= images;
     cut.channels = cg_max(1, cg_min(CONV_K / (cut.x * cut.y), CONV_PATCH_BYTES / (int64_t)sizeof(real) / largest.channel));
     cut.channels = cg_min(cut.channels, channels.end - channels.begin);
     cut.blocks = cut.x_blocks * cut.y_blocks * cg_ceil_div(channels.end - channels.begin, cut.channels);
+    o.contiguous = cut.blocks == 1 || cut.y * cut.x == taps;
     for (int64_t block = 0; block < cut.blocks; block++) {
         cg_block_of_k b = cg_cut_at(&cut, block, channels.end - channels.begin, y, x);
         b.channel += channels.begin;
@@ -396,7 +428,7 @@ static void NAME(weight_group)(const cg_conv_weight_args *a, int64_t group, cg_r
                     const int64_t height = cg_min(band_rows, y.count - v), width = cg_min(band_cols, x.count - u);
                     o.images = cg_min(images, a->n - n), o.count = height * width;
                     if (made.rows != height || made.cols != width || made.images != o.images) {
-                        made = cg_lay_out(b.y, b.x, height, width, o.images, CONV_LINE);
+                        made = cg_lay_out(b.y, b.x, height, width, o.images, CONV_APART, CONV_LINE);
                         cg_fill_k(m.k, &b, &made, taps, a->kernel_width);
                     }
                     const real *source = (const real *)a->x + n * image + (group * a->channels + b.channel) * pixels;
@@ -454,8 +486,8 @@ KERNEL_BODY(conv_weight) {
 }
 
 #undef CONV_LINE
-#undef CONV_WIDTH
 #undef conv_target
+#undef conv_positions
 #undef conv_product
 #undef conv_memory
 #undef conv_outer

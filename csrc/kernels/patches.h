@@ -1,8 +1,8 @@
 /* The patches of images that a convolution multiplies by its kernel. Row k = (channel, y, x) of the matrix of patches has a
  * column for each position of the kernel: the pixel under its element (y, x) there. The matrix is never made. A block of
  * images is copied to working memory, padded, once for each x: then each row is contiguous, and rows that differ in y are
- * parts of one copy, so that a table of offsets finds all. If an image has one row of positions, so are those that differ
- * in x. */
+ * parts of one copy, so that a table of offsets finds all. Where rows of positions fill whole vectors, or there is one
+ * row, those that differ in x are parts of one copy too. */
 
 #ifndef CYGRAD_PATCHES_H
 #define CYGRAD_PATCHES_H
@@ -63,8 +63,9 @@ typedef struct {
     int64_t image, copy, channel;           /* elements from one to the next */
 } cg_patches;
 
-/* `line` elements are a line of the cache. Channels are an odd number of them apart, so that they do not evict each other. */
-static inline cg_patches cg_lay_out(cg_taps y, cg_taps x, int64_t rows, int64_t cols, int64_t images, int64_t line) {
+/* Vectors have `lanes` elements, a line of the cache `line`. Channels are an odd number of lines apart, so that they do not
+ * evict each other. */
+static inline cg_patches cg_lay_out(cg_taps y, cg_taps x, int64_t rows, int64_t cols, int64_t images, int64_t lanes, int64_t line) {
     cg_patches p = {.rows = rows, .cols = cols, .images = images};
     const int64_t y_step = cg_distance(y.start_step);
     const int64_t period = cg_min(y.step / cg_common_divisor(y.step, y_step), cg_max(1, y.taps));
@@ -72,7 +73,7 @@ static inline cg_patches cg_lay_out(cg_taps y, cg_taps x, int64_t rows, int64_t 
     const int share = period * shared <= cg_max(1, y.taps) * rows;
     p.classes = share ? period : y.taps, p.height = share ? shared : rows;
     const int64_t wide = cols + (x.taps - 1) * cg_distance(x.start_step);
-    const int share_x = rows == 1 && x.step == 1 && wide <= x.taps * cols;
+    const int share_x = (rows == 1 || cols % lanes == 0) && x.step == 1 && wide <= x.taps * cols;
     p.copies = share_x ? 1 : x.taps, p.width = share_x ? wide : cols;
     p.image = p.classes * p.height * p.width;
     p.copy = p.image * images;
@@ -107,22 +108,40 @@ INLINE void NAME(copy_pixels)(real *to, const real *from, int64_t count, int64_t
 
 /* Zeros; may write up to LANES − 1 elements more. */
 INLINE void NAME(clear_pixels)(real *to, int64_t count) {
-    for (int64_t i = 0; i < count; i += LANES) STORE(to + i, (vec){0});
+    if (count <= 0) return;
+    STORE(to, (vec){0}); /* mostly all: a loop alone would become a call of memset */
+    for (int64_t i = LANES; i < count; i += LANES) STORE(to + i, (vec){0});
 }
 
-/* One copy of a plane of an image: rows of one class. `low` ≤ i < `high` are the columns inside of the image. */
-static void NAME(copy_plane)(real *to, const real *from, const real *end, const cg_patches *p, cg_taps y, int64_t first,
-                             int64_t step, int64_t low, int64_t high, int64_t size) {
-    for (int64_t r = 0; r < p->height; r++, first += y.step, to += p->width) {
-        if (first < 0 || first >= y.size || low >= high) {
-            NAME(clear_pixels)(to, p->width);
-            continue;
-        }
-        const real *row = from + first * size;
-        NAME(clear_pixels)(to, low);
-        NAME(copy_pixels)(to + low, row, high - low, step, end - row);
-        NAME(clear_pixels)(to + high, p->width - high);
+/* `rows` rows of a plane whose rows are as long as those of the patches: one run of pixels, of which the ends of rows, that
+ * are outside of the image, are cleared. */
+static void NAME(shift_plane)(real *to, const real *from, const real *end, int64_t rows, int64_t width, int64_t low, int64_t high) {
+    NAME(copy_pixels)(to + low, from, rows * width - low - (width - high), 1, end - from);
+    for (int64_t r = 0; r < rows; r++, to += width) {
+        for (int64_t i = 0; i < low; i++) to[i] = 0;
+        for (int64_t i = high; i < width; i++) to[i] = 0;
     }
+}
+
+/* One copy of a plane of an image: rows of one class, of which row `first` of the image is the first. Columns low … high are
+ * inside of the image, from `from` on. */
+static void NAME(copy_plane)(real *to, const real *from, const real *end, const cg_patches *p, cg_taps y, int64_t first,
+                             cg_taps x, int64_t low, int64_t high) {
+    int64_t begin = first < 0 ? cg_min(p->height, cg_ceil_div(-first, y.step)) : 0;
+    int64_t stop = first < y.size ? cg_min(p->height, (y.size - 1 - first) / y.step + 1) : 0;
+    if (begin >= stop || low >= high) begin = stop = p->height;
+    NAME(clear_pixels)(to, begin * p->width);
+    to += begin * p->width, from += (first + begin * y.step) * x.size;
+    if (begin < stop && p->width == x.size && x.step == 1 && y.step == 1) {
+        NAME(shift_plane)(to, from, end, stop - begin, p->width, low, high);
+        to += (stop - begin) * p->width;
+    } else
+        for (int64_t r = begin; r < stop; r++, to += p->width, from += y.step * x.size) {
+            NAME(clear_pixels)(to, low);
+            NAME(copy_pixels)(to + low, from, high - low, x.step, end - from);
+            NAME(clear_pixels)(to + high, p->width - high);
+        }
+    NAME(clear_pixels)(to, (p->height - stop) * p->width);
 }
 
 /* Copy the patches of `channels` channels of `images` images, from position (v, u) on. The source, which ends before `end`,
@@ -139,6 +158,6 @@ static void NAME(copy_patches)(real *to, const real *from, const real *end, int6
                 for (int64_t q = 0; q < p->classes; q++)
                     NAME(copy_plane)(copy + n * p->image + q * p->height * p->width,
                                      from + n * image + first + low * x.step, end, p, y,
-                                     v * y.step + cg_lowest(y, q, p->classes), x.step, low, high, x.size);
+                                     v * y.step + cg_lowest(y, q, p->classes), x, low, high);
         }
 }
