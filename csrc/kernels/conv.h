@@ -175,6 +175,25 @@ static conv_positions NAME(positions_of)(const cg_patches *p, const real *patche
     return (conv_positions){patches, vectors, vectors, p->width - p->cols};
 }
 
+/* Every second element of a line, from its first (phase 0) or second on. Phase 0 is the first, and clears the others. */
+INLINE void NAME(scatter_pairs)(real *line, const real *sums, int64_t cols, int64_t phase, int64_t room, int accumulate) {
+    int64_t j = 0;
+    for (; j + LANES <= cols && 2 * (j + LANES) <= room; j += LANES) {
+        real *to = line + 2 * j;
+        const vec x = LOAD(to), y = LOAD(to + LANES), old = phase ? ODD(x, y) : EVEN(x, y);
+        vec sum = LOAD(sums + j), even = EVEN(x, y), zero = {0};
+        if (accumulate) sum += old;
+        if (!phase) even = sum, sum = zero;
+        STORE(to, ZIP_LOW(even, sum));
+        STORE(to + LANES, ZIP_HIGH(even, sum));
+    }
+    for (; j < cols; j++) {
+        real *to = line + 2 * j + phase;
+        *to = sums[j] + (accumulate ? *to : 0);
+        if (!phase && 2 * j + 1 < room) to[1] = 0;
+    }
+}
+
 /* Copy the sums of a block into the result, whose positions are not contiguous. */
 static void NAME(conv_scatter)(const conv_product *c, const real *from, int64_t ldc, int64_t rows, const cg_patches *p, int64_t v,
                                int64_t u, real *to, int accumulate) {
@@ -183,9 +202,18 @@ static void NAME(conv_scatter)(const conv_product *c, const real *from, int64_t 
         for (int64_t r = 0; r < p->rows; r++) {
             const real *sums = from + r * p->cols;
             real *line = to + (c->y.target + (v + r) * y_step) * c->result_width + c->x.target + u * x_step;
-            if (accumulate) for (int64_t j = 0; j < p->cols; j++) line[j * x_step] += sums[j];
+            if (x_step == 2)
+                NAME(scatter_pairs)(line - c->x.target, sums, p->cols, c->x.target, c->result_width - 2 * u, accumulate);
+            else if (accumulate) for (int64_t j = 0; j < p->cols; j++) line[j * x_step] += sums[j];
             else for (int64_t j = 0; j < p->cols; j++) line[j * x_step] = sums[j];
         }
+}
+
+/* Zeros in the lines of a block. */
+static void NAME(clear_lines)(const conv_product *c, real *to, int64_t v, int64_t u, int64_t height, int64_t width) {
+    const int64_t count = cg_min(2 * width, c->result_width - 2 * u);
+    for (int64_t r = v; r < v + height; r++)
+        memset(to + (c->y.target + r * c->y.target_step) * c->result_width + 2 * u, 0, (size_t)count * sizeof(real));
 }
 
 /* Pack the weights of rows i … i + rows: those of each k next to each other. */
@@ -230,6 +258,11 @@ static void NAME(conv_blocks)(const conv_product *c, const cg_block_of_k *b, con
             if (item == r.begin)
                 for (int64_t i = 0; i < rows; i += strip)
                     NAME(conv_pack)(m.weights + i * m.k->k, c, m.k, row + i, cg_min(strip, rows - i));
+        }
+        if (!m.k->k && !c->bias && c->x.target_step == 2) { /* no tap meets this phase: zeros, if it is the first of a line */
+            for (int64_t i = 0; i < rows && !c->x.target; i++)
+                NAME(clear_lines)(c, c->result + n * c->result_image + (row + i) * c->result_row, v, u, height, width);
+            continue;
         }
         if (m.k->k)
             NAME(copy_patches)(m.patches, c->source + n * c->source_image + b->channel * c->y.size * c->x.size, c->end,
@@ -281,8 +314,8 @@ static void NAME(conv_phase)(const cg_conv_args *a, int transposed, cg_taps y, c
     const cg_cut cut = cg_cut_k(c.depth, y.taps, x.taps);
     int64_t band_rows, band_cols;
     cg_cut_positions(&cut, y, x, CONV_POSITIONS, CONV_PATCH_BYTES, sizeof(real), LANES, &band_rows, &band_cols);
-    const int64_t items = a->n * cg_ceil_div(y.count, band_rows) * cg_ceil_div(x.count, band_cols);
-    cg_range r = cg_part(a->groups * items, 1, share);
+    const int64_t bands = cg_ceil_div(y.count, band_rows) * cg_ceil_div(x.count, band_cols), items = a->n * bands;
+    cg_range r = cg_part(a->groups * items, x.target_step == 2 ? bands : 1, share); /* whole images: phases share lines */
     while (r.begin < r.end) {
         const int64_t group = r.begin / items, first = r.begin % items, last = cg_min(items, first + r.end - r.begin);
         c.weight = (const real *)a->weight + group * a->filters * a->channels * taps;
