@@ -157,13 +157,13 @@ static void NAME(conv_rows)(int64_t rows, int64_t cols, const cg_k_table *k, con
     }
 }
 
-/* One product: `rows` rows of weights `row` apart, with the patches of images of `depth` channels. */
+/* Products: for each of `groups` groups, `rows` rows of weights `row` apart with the patches of images of `depth` channels. */
 typedef struct {
     const real *weight, *source, *end, *bias;
     real *result;
     int64_t row, channel, width;                  /* steps of the weight: of rows, channels, and rows of the kernel */
     int64_t source_image, result_image, result_row, result_width;
-    int64_t rows, depth;
+    int64_t groups, group, rows, depth;           /* `group` elements of the weight from one group to the next */
     cg_taps y, x;
 } NAME(conv_product);
 #define conv_product NAME(conv_product)
@@ -216,10 +216,11 @@ static void NAME(clear_lines)(const conv_product *c, real *to, int64_t v, int64_
         memset(to + (c->y.target + r * c->y.target_step) * c->result_width + 2 * u, 0, (size_t)count * sizeof(real));
 }
 
-/* Pack the weights of rows i … i + rows: those of each k next to each other. */
-static void NAME(conv_pack)(real *to, const conv_product *c, const cg_k_table *k, int64_t i, int64_t rows) {
+/* Pack the weights of rows i … i + rows of a group: those of each k next to each other. */
+static void NAME(conv_pack)(real *to, const conv_product *c, const cg_k_table *k, int64_t group, int64_t i, int64_t rows) {
+    const real *weight = c->weight + group * c->group + i * c->row;
     for (int64_t p = 0; p < k->k; p++)
-        for (int64_t q = 0; q < rows; q++) *to++ = c->weight[(i + q) * c->row + k->weight[p]];
+        for (int64_t q = 0; q < rows; q++) *to++ = weight[q * c->row + k->weight[p]];
 }
 
 /* The memory of a product within that of a share. */
@@ -242,7 +243,7 @@ static conv_memory NAME(conv_memory_in)(void *scratch) {
 /* The rows of weights in blocks that fit, all in strips of about equal size. */
 static int64_t NAME(conv_strip_rows)(int64_t rows) { return cg_ceil_div(rows, cg_ceil_div(rows, GEMM_ROWS)); }
 
-/* Blocks first … last of positions of the images, for one block of k and of rows of weights. */
+/* The same for one block of k and of rows of weights. */
 static void NAME(conv_blocks)(const conv_product *c, const cg_block_of_k *b, conv_memory m, int64_t row, int64_t rows,
                               int64_t band_rows, int64_t band_cols, cg_range r, int first) {
     const int64_t strip = NAME(conv_strip_rows)(c->rows);
@@ -250,36 +251,40 @@ static void NAME(conv_blocks)(const conv_product *c, const cg_block_of_k *b, con
     const int direct = c->y.target_step == 1 && c->x.target_step == 1;
     cg_patches made = {0};
     for (int64_t item = r.begin; item < r.end; item++) {
-        const int64_t n = item / x_bands / y_bands, v = item / x_bands % y_bands * band_rows, u = item % x_bands * band_cols;
+        const int64_t line = cg_quotient(item, x_bands), image = cg_quotient(line, y_bands), n = cg_quotient(image, c->groups);
+        const int64_t v = (line - image * y_bands) * band_rows, u = (item - line * x_bands) * band_cols;
+        const int64_t group = image - n * c->groups;
         const int64_t height = cg_min(band_rows, c->y.count - v), width = cg_min(band_cols, c->x.count - u);
         if (made.rows != height || made.cols != width) {
             made = cg_lay_out(b->y, b->x, height, width, 1, LANES, CONV_LINE);
             cg_fill_k(m.k, b, &made, c->channel, c->width);
-            if (item == r.begin)
+            for (int64_t g = 0; item == r.begin && g < c->groups; g++)
                 for (int64_t i = 0; i < rows; i += strip)
-                    NAME(conv_pack)(m.weights + i * m.k->k, c, m.k, row + i, cg_min(strip, rows - i));
+                    NAME(conv_pack)(m.weights + (g * c->rows + i) * m.k->k, c, m.k, g, row + i, cg_min(strip, rows - i));
         }
+        const real *weights = m.weights + group * c->rows * m.k->k;
+        real *results = c->result + n * c->result_image + (group * c->rows + row) * c->result_row;
         if (!m.k->k && !c->bias && c->x.target_step == 2) { /* no tap meets this phase: zeros, if it is the first of a line */
             for (int64_t i = 0; i < rows && !c->x.target; i++)
-                NAME(clear_lines)(c, c->result + n * c->result_image + (row + i) * c->result_row, v, u, height, width);
+                NAME(clear_lines)(c, results + i * c->result_row, v, u, height, width);
             continue;
         }
         if (m.k->k)
-            NAME(copy_patches)(m.patches, c->source + n * c->source_image + b->channel * c->y.size * c->x.size, c->end,
-                               c->source_image, b->channels, &made, b->y, b->x, v, u);
+            NAME(copy_patches)(m.patches, c->source + n * c->source_image + (group * c->depth + b->channel) * c->y.size * c->x.size,
+                               c->end, c->source_image, b->channels, &made, b->y, b->x, v, u);
         for (int64_t i = 0; i < rows; i += strip) {
             const int64_t count = cg_min(strip, rows - i), cols = height * width;
-            real *result = c->result + n * c->result_image + (row + i) * c->result_row;
+            real *result = results + i * c->result_row;
             conv_target to = {result + v * c->result_width + u, c->result_row, 0, direct && !first};
             if (!direct) to.c = m.sums, to.ldc = cols;
-            if (c->bias && first) to.bias = c->bias + row + i;
-            NAME(conv_rows)(count, cols, m.k, m.weights + i * m.k->k, NAME(positions_of)(&made, m.patches), to);
+            if (c->bias && first) to.bias = c->bias + group * c->rows + row + i;
+            NAME(conv_rows)(count, cols, m.k, weights + i * m.k->k, NAME(positions_of)(&made, m.patches), to);
             if (!direct) NAME(conv_scatter)(c, m.sums, cols, count, &made, v, u, result, !first);
         }
     }
 }
 
-/* The share of one product for `n` images, of which it does items first … last of n × bands. */
+/* Items r of images × groups × bands. */
 static void NAME(conv_run)(const conv_product *c, conv_memory m, const cg_cut *cut, int64_t band_rows, int64_t band_cols,
                            cg_range r) {
     const int64_t strip = NAME(conv_strip_rows)(c->rows);
@@ -316,9 +321,14 @@ static void NAME(conv_phase)(const cg_conv_args *a, int transposed, cg_taps y, c
     cg_cut_positions(&cut, y, x, CONV_POSITIONS, CONV_PATCH_BYTES, sizeof(real), LANES, &band_rows, &band_cols);
     const int64_t bands = cg_ceil_div(y.count, band_rows) * cg_ceil_div(x.count, band_cols), items = a->n * bands;
     cg_range r = cg_part(a->groups * items, x.target_step == 2 ? bands : 1, share); /* whole images: phases share lines */
+    c.group = a->filters * a->channels * taps;
+    /* image by image where the weights of all groups fit: in every phase or in none */
+    const int together = c.depth * taps <= CONV_K && a->groups * c.group * (int64_t)sizeof(real) <= CONV_A_BYTES;
+    c.groups = together ? a->groups : 1;
     while (r.begin < r.end) {
-        const int64_t group = r.begin / items, first = r.begin % items, last = cg_min(items, first + r.end - r.begin);
-        c.weight = (const real *)a->weight + group * a->filters * a->channels * taps;
+        int64_t group = r.begin / items, first = r.begin % items, last = cg_min(items, first + r.end - r.begin);
+        if (together) group = 0, first = r.begin, last = r.end;
+        c.weight = (const real *)a->weight + group * c.group;
         c.source = (const real *)a->x + group * c.depth * from, c.result = (real *)a->y + group * c.rows * to;
         c.bias = a->bias ? (const real *)a->bias + group * c.rows : 0;
         NAME(conv_run)(&c, m, &cut, band_rows, band_cols, (cg_range){first, last});

@@ -42,6 +42,9 @@ static inline cg_taps cg_transposed_axis(cg_span_of_axis s, int64_t phase) {
                      s.out, cg_ceil_div(s.size - phase, s.stride), phase, s.stride};
 }
 
+/* a/b for a ≥ 0, mostly with b = 1: small images need many, and a division takes longer than a vector. */
+static inline int64_t cg_quotient(int64_t a, int64_t b) { return b == 1 ? a : a / b; }
+
 /* Taps first … first + taps of an axis, or fewer. */
 static inline cg_taps cg_some_taps(cg_taps a, int64_t first, int64_t taps) {
     a.taps = cg_min(taps, a.taps - first);
@@ -51,8 +54,8 @@ static inline cg_taps cg_some_taps(cg_taps a, int64_t first, int64_t taps) {
 
 /* The first element that taps first, first + every, … read, for position 0. */
 static inline int64_t cg_lowest(cg_taps a, int64_t first, int64_t every) {
-    const int64_t last = first + (a.taps - 1 - first) / every * every;
-    return a.start + (a.start_step < 0 ? last : first) * a.start_step;
+    if (a.start_step < 0) first += cg_quotient(a.taps - 1 - first, every) * every;
+    return a.start + first * a.start_step;
 }
 
 /* How a block of patches lies in working memory: `rows` × `cols` positions of `images` images. Rows of images that are read
@@ -118,8 +121,8 @@ INLINE void NAME(clear_pixels)(real *to, int64_t count) {
 static void NAME(shift_plane)(real *to, const real *from, const real *end, int64_t rows, int64_t width, int64_t low, int64_t high) {
     NAME(copy_pixels)(to + low, from, rows * width - low - (width - high), 1, end - from);
     for (int64_t r = 0; r < rows; r++, to += width) {
-        for (int64_t i = 0; i < low; i++) to[i] = 0;
-        for (int64_t i = high; i < width; i++) to[i] = 0;
+        for (int64_t i = 0; i < low; i += LANES) NAME(store_part)(to + i, (vec){0}, cg_min(LANES, low - i));
+        for (int64_t i = high; i < width; i += LANES) NAME(store_part)(to + i, (vec){0}, cg_min(LANES, width - i));
     }
 }
 
@@ -127,8 +130,8 @@ static void NAME(shift_plane)(real *to, const real *from, const real *end, int64
  * inside of the image, from `from` on. */
 static void NAME(copy_plane)(real *to, const real *from, const real *end, const cg_patches *p, cg_taps y, int64_t first,
                              cg_taps x, int64_t low, int64_t high) {
-    int64_t begin = first < 0 ? cg_min(p->height, cg_ceil_div(-first, y.step)) : 0;
-    int64_t stop = first < y.size ? cg_min(p->height, (y.size - 1 - first) / y.step + 1) : 0;
+    int64_t begin = first < 0 ? cg_min(p->height, cg_quotient(-first - 1, y.step) + 1) : 0;
+    int64_t stop = first < y.size ? cg_min(p->height, cg_quotient(y.size - 1 - first, y.step) + 1) : 0;
     if (begin >= stop || low >= high) begin = stop = p->height;
     NAME(clear_pixels)(to, begin * p->width);
     to += begin * p->width, from += (first + begin * y.step) * x.size;
@@ -151,8 +154,8 @@ static void NAME(copy_patches)(real *to, const real *from, const real *end, int6
     for (int64_t c = 0; c < channels; c++, from += y.size * x.size)
         for (int64_t t = 0; t < p->copies; t++) {
             const int64_t first = u * x.step + (p->copies == x.taps ? x.start + t * x.start_step : cg_lowest(x, 0, 1));
-            const int64_t low = first < 0 ? cg_min(p->width, cg_ceil_div(-first, x.step)) : 0;
-            const int64_t high = first < x.size ? cg_min(p->width, (x.size - 1 - first) / x.step + 1) : 0;
+            const int64_t low = first < 0 ? cg_min(p->width, cg_quotient(-first - 1, x.step) + 1) : 0;
+            const int64_t high = first < x.size ? cg_min(p->width, cg_quotient(x.size - 1 - first, x.step) + 1) : 0;
             real *copy = to + c * p->channel + t * p->copy;
             for (int64_t n = 0; n < p->images; n++)
                 for (int64_t q = 0; q < p->classes; q++)
