@@ -19,6 +19,13 @@ static const int64_t CONVOLUTIONS[][14] = {
     /* more than one band: of rows, of columns */
     {1, 1, 24, 3, 70, 60, 3, 3, 1, 1, 1, 1, 1, 1},  {1, 1, 40, 2, 2, 2500, 2, 3, 1, 1, 1, 1, 1, 1},
     {1, 1, 3, 2, 1, 9000, 1, 3, 1, 1, 0, 1, 1, 1},  {2, 1, 2, 3, 100, 100, 2, 2, 2, 2, 0, 0, 1, 1},
+    /* rows that fill vectors, and bands of them; strides of 2, with lines of whole vectors and odd ends, phases without taps, more
+     * than one block of k, bands of a line; a stride in one axis; images that are cropped */
+    {2, 1, 3, 5, 6, 32, 3, 3, 1, 1, 1, 1, 1, 1},    {2, 3, 2, 3, 5, 64, 3, 2, 1, 1, 0, 1, 1, 1},
+    {1, 1, 30, 3, 80, 32, 3, 3, 1, 1, 1, 1, 1, 1},  {2, 1, 3, 4, 9, 71, 3, 3, 2, 2, 1, 1, 1, 1},
+    {2, 2, 3, 2, 6, 70, 1, 1, 2, 2, 0, 0, 1, 1},    {1, 1, 2, 3, 5, 67, 2, 2, 2, 2, 1, 1, 1, 1},
+    {1, 1, 2, 300, 4, 40, 3, 3, 2, 2, 1, 1, 1, 1},  {1, 1, 2, 2, 1, 20000, 1, 3, 1, 2, 0, 1, 1, 1},
+    {2, 1, 2, 3, 5, 90, 2, 3, 3, 2, 0, 1, 1, 1},    {1, 1, 2, 2, 6, 36, 2, 2, 1, 1, -1, -2, 1, 1},
     /* more than one block of weights */
     {1, 1, 115, 150, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1},
 };
