@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["RangeError", "ShapeError", "cached_property", "not_initialized", "set_by_init"]
+__all__ = ["AssertedError", "RangeError", "ShapeError", "cached_property", "not_initialized", "set_by_init"]
 
 T = TypeVar("T")
 
 
 class ShapeError(RuntimeError, ValueError):
     """Shapes that do not fit: RuntimeError in PyTorch, ValueError in NumPy."""
+
+
+class AssertedError(AssertionError, ValueError):
+    """An argument that does not fit: AssertionError in PyTorch's attention, ValueError elsewhere."""
 
 
 class RangeError(IndexError, RuntimeError):

@@ -87,8 +87,9 @@ cdef ndarray matrix_of(int64_t rows, int64_t cols, ndarray model):
 
 
 cdef ndarray packed_columns(Matrix w, int64_t k, int64_t n, ndarray model):
-    """w[k, n] in panels for matrix products."""
+    """w[k, n] in panels for matrix products; what no column fills is 0, so that two such arrays can be compared."""
     cdef ndarray packed = matrix_of((n + 31) // 32 * 32, k, model)
+    memset(data(packed), 0, size(packed) * cnp.PyArray_ITEMSIZE(packed))
     cdef cg_pack_columns_args args = cg_pack_columns_args(packed=data(packed), w=w.p, k=k, n=n, row=w.row, col=w.col)
     launch(CG_pack_columns, dtype_of(model), &args)
     return packed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,16 +29,29 @@ def operands_of(launch: Any) -> list[Operand]:
 
 
 def part_written(launch: Any, operand: Operand, array: Array) -> Array:
-    """The elements of the array of an operand that a launch writes, as a view: all, but for copies to a part of it."""
-    if launch.name != "strided" or array.itemsize != 4 * (1 + launch.dtype):
-        return array
-    numbers = [launch.number(f"n{i}") for i in range(4)], [launch.number(f"y{i}") for i in range(4)]
-    sizes, steps = (tuple(part) for part in numbers)
+    """The elements of the array of an operand that a launch writes, as a view: all, but for matrix products and copies
+    to a part of it."""
+    layout = layout_written(launch, operand.name, array.itemsize)
     flat = array.ravel("K")
-    if not np.may_share_memory(flat, array):
+    if layout is None or math.prod(layout[0]) == array.size or not np.may_share_memory(flat, array):
         return array
+    sizes, steps = layout
     start = (operand.pointer - kernels.address(flat)) // array.itemsize
     return np.lib.stride_tricks.as_strided(flat[start:], sizes, [step * array.itemsize for step in steps])
+
+
+def layout_written(launch: Any, operand: str, itemsize: int) -> tuple[list[int], list[int]] | None:
+    """Sizes, and steps in elements, of what a launch writes to an array of such items; None for all of it."""
+    number = launch.number
+    if launch.name == "copy":
+        return ([number("bytes") // itemsize], [1]) if number("bytes") % itemsize == 0 else None
+    if itemsize != 4 * (1 + launch.dtype):
+        return None
+    if launch.name == "strided":
+        return [number(f"n{i}") for i in range(4)], [number(f"y{i}") for i in range(4)]
+    if launch.name == "gemm" and operand == "c":
+        return [number("batch"), number("m"), number("n")], [number("c_batch"), number("ldc"), 1]
+    return None
 
 
 class Cut(NamedTuple):

@@ -234,7 +234,7 @@ def translate_op(graph: Graph, traced: TracedOp, first: Trace, second: Trace, op
 
 
 # Options that are determined by the shapes of inputs and outputs.
-SHAPE_OPTIONS = {"reshape": "shape", "expand": "size"}
+SHAPE_OPTIONS = {"reshape": "shape", "expand": "size", "placed": "shape"}
 
 
 def require_equal_ops(first: Trace, second: Trace) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad import functions as f
+from cygrad._attributes import AssertedError
 from cygrad.autograd import recording
 from cygrad.creation import zeros
 from cygrad.generator import source_of
@@ -296,19 +297,19 @@ def check_sequences(query: Tensor, key: Tensor, value: Tensor, padding: Any, mas
     for label, x in (("query", query), ("key", key), ("value", value)):
         check_tensor(name, label, x)
     if query.ndim not in (2, 3):
-        raise AssertionError(f"{name}: query must have 2 or 3 dimensions, got shape {tuple(query.shape)}")
+        raise AssertedError(f"{name}: query must have 2 or 3 dimensions, got shape {tuple(query.shape)}")
     batched = query.ndim == 3
     if key.ndim != query.ndim or value.ndim != query.ndim:
         shapes = [tuple(x.shape) for x in (query, key, value)]
-        raise AssertionError(f"{name}: query, key and value must have as many dimensions, got shapes {shapes}")
+        raise AssertedError(f"{name}: query, key and value must have as many dimensions, got shapes {shapes}")
     if padding is not None and padding.ndim != query.ndim - 1:
-        raise AssertionError(f"{name}: key_padding_mask must have {query.ndim - 1} dimensions, got {padding.ndim}")
+        raise AssertedError(f"{name}: key_padding_mask must have {query.ndim - 1} dimensions, got {padding.ndim}")
     if mask is not None and mask.ndim not in (2, 3):
-        raise AssertionError(f"{name}: attn_mask must have 2 or 3 dimensions, got shape {tuple(mask.shape)}")
+        raise AssertedError(f"{name}: attn_mask must have 2 or 3 dimensions, got shape {tuple(mask.shape)}")
     if not batched and mask is not None and mask.ndim == 3:
         wanted = (heads, query.shape[0], key.shape[0])
         if tuple(mask.shape) != wanted:
-            raise AssertionError(f"{name}: attn_mask has shape {tuple(mask.shape)}, wanted {wanted}")
+            raise AssertedError(f"{name}: attn_mask has shape {tuple(mask.shape)}, wanted {wanted}")
     return batched
 
 
@@ -362,9 +363,9 @@ def multi_head_attention_forward(
     """
     batched = check_sequences(query, key, value, key_padding_mask, attn_mask, num_heads)
     if query.shape[-1] != embed_dim_to_check:
-        raise AssertionError(f"multi_head_attention: query has width {query.shape[-1]}, wanted {embed_dim_to_check}")
+        raise AssertedError(f"multi_head_attention: query has width {query.shape[-1]}, wanted {embed_dim_to_check}")
     if num_heads < 1 or embed_dim_to_check % num_heads:
-        raise AssertionError(f"multi_head_attention: width {embed_dim_to_check} is not divisible by {num_heads} heads")
+        raise AssertedError(f"multi_head_attention: width {embed_dim_to_check} is not divisible by {num_heads} heads")
     causal = causal_of(is_causal, attn_mask, key_padding_mask, need_weights)
     inputs: Any = (query, key, value)
     if not batched:

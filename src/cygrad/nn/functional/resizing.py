@@ -83,7 +83,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 def surrounded(x: Tensor, sizes: Sequence[int]) -> Tensor:
     """x with zeros around its last dimensions."""
     pairs = [(0, 0)] * (x.ndim - len(sizes) // 2) + list(zip(sizes[::2], sizes[1::2]))[::-1]
-    key = tuple([slice(before, before + n) for n, (before, _) in zip(x.shape, pairs)])
+    # An axis without zeros is taken whole, whatever its size: an exported graph takes batches of any size.
+    key = tuple([slice(p, p + n) if (p, q) != (0, 0) else slice(None) for n, (p, q) in zip(x.shape, pairs)])
     shape = tuple([before + n + after for n, (before, after) in zip(x.shape, pairs)])
     return placed(x, key=key, shape=shape)
 

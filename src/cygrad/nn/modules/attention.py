@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cygrad._attributes import AssertedError
 from cygrad.nn import init
 from cygrad.nn.functional import attention
 from cygrad.nn.module import Module
@@ -89,7 +90,7 @@ class MultiheadAttention(Module):
         if not 0 <= dropout <= 1:
             raise ValueError(f"{name}: dropout must lie in [0, 1], got {dropout}")
         if embed_dim % num_heads:
-            raise AssertionError(f"{name}: embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
+            raise AssertedError(f"{name}: embed_dim {embed_dim} is not divisible by num_heads {num_heads}")
         self.dropout, self.batch_first, self.add_zero_attn = dropout, batch_first, add_zero_attn
         self.head_dim = embed_dim // num_heads
         self._qkv_same_embed_dim = self.kdim == embed_dim and self.vdim == embed_dim
@@ -139,7 +140,7 @@ class MultiheadAttention(Module):
     ) -> tuple[Tensor, Tensor | None]:
         batched = attention.check_sequences(query, key, value, key_padding_mask, attn_mask, self.num_heads)
         if query.shape[-1] != self.embed_dim:
-            raise AssertionError(f"MultiheadAttention: query has width {query.shape[-1]}, wanted {self.embed_dim}")
+            raise AssertedError(f"MultiheadAttention: query has width {query.shape[-1]}, wanted {self.embed_dim}")
         causal = attention.causal_of(is_causal, attn_mask, key_padding_mask, need_weights)
         inputs: Any = (query, key, value)
         if not batched:
