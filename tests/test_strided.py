@@ -128,7 +128,7 @@ def gradients(library, case, dtype, times=1, run=lambda step: step):
 def test_gradients_of_parts_of_one_tensor_are_pytorchs(case):
     torch = pytest.importorskip("torch")
     for mine, theirs in zip(gradients(cg, case, cg.float64), gradients(torch, case, torch.float64)):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12)  # terms of up to 100 cancel
 
 
 @st.composite
