@@ -151,3 +151,77 @@ def test_wrong_arguments_are_named(call, kind, message):
     with pytest.raises(kind, match=message):
         call(cg.func, cg.from_numpy(A.copy()))
     assert cg.func._depth == 0
+
+
+class Residual(cg.nn.Module):
+    """A module of the user's, with layers and a computation between them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = cg.nn.Sequential(cg.nn.Linear(width, width), cg.nn.Tanh(), cg.nn.Linear(width, width, bias=False))
+
+    def forward(self, x):
+        return x + self.inner(x)
+
+
+def member(seed: int) -> cg.nn.Module:
+    cg.manual_seed(seed)
+    return cg.nn.Sequential(cg.nn.Linear(3, 8), cg.nn.ReLU(), Residual(8), cg.nn.Dropout(0.5), cg.nn.Linear(8, 2)).eval()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_stacked_modules_compute_what_their_members_do(shared):
+    models = [member(seed) for seed in range(4)]
+    stacked = cg.func.stack_modules(models)
+    x = cg.randn(5, 3) if shared else cg.randn(4, 5, 3)
+    x.requires_grad_()
+    y = stacked(x)
+    expected = cg.stack([model(x if shared else x[k]) for k, model in enumerate(models)])
+    np.testing.assert_allclose(y.detach(), expected.detach(), rtol=1e-5, atol=1e-6)
+    (dx,), (wanted,) = (cg.autograd.grad((z * z).sum(), [x]) for z in (y, expected))
+    np.testing.assert_allclose(dx, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_stacked_modules_train_as_their_members_do():
+    models, x, t = [member(seed).eval() for seed in range(3)], cg.randn(20, 3), cg.randint(2, (20,))
+    stacked = cg.func.stack_modules(models)
+
+    @cg.compile
+    def step(x, t):
+        optimizer.zero_grad()
+        loss = cg.nn.functional.cross_entropy(stacked(x).reshape(60, 2), t) * 3
+        loss.backward()
+        optimizer.step()
+
+    optimizer = cg.optim.Adam(stacked.parameters(), lr=0.01)
+    for _ in range(5):
+        step(x, t.repeat(3))
+    for model, trained in zip(models, cg.func.unstack_modules(stacked)):
+        own = cg.optim.Adam(model.parameters(), lr=0.01)
+        for _ in range(5):
+            own.zero_grad()
+            cg.nn.functional.cross_entropy(model(x), t).backward()
+            own.step()
+        assert repr(model) == repr(trained) and not trained.training
+        for p, q in zip(model.parameters(), trained.parameters()):
+            np.testing.assert_allclose(p.detach(), q.detach(), rtol=1e-3, atol=1e-4)
+
+
+def test_stacking_refuses_what_it_cannot_stack():
+    linear = cg.nn.Linear(2, 2)
+    with pytest.raises(ValueError, match="there is no module"):
+        cg.func.stack_modules([])
+    for other in (cg.nn.Linear(2, 3), cg.nn.Linear(2, 2, bias=False), cg.nn.Linear(2, 2, dtype=np.float64), cg.nn.ReLU()):
+        with pytest.raises(ValueError, match="module 1 has another architecture than module 0"):
+            cg.func.stack_modules([linear, other])
+    with pytest.raises(ValueError, match="module 1 has another"):
+        cg.func.stack_modules([cg.nn.Dropout(0.1), cg.nn.Dropout(0.2)])
+    for layer in (cg.nn.Conv1d(2, 2, 1), cg.nn.BatchNorm1d(3), cg.nn.Softmax(1), cg.nn.PReLU()):
+        with pytest.raises(TypeError, match=f"stack_modules: {type(layer).__name__} at 1 has no form for members"):
+            cg.func.stack_modules([cg.nn.Sequential(linear, layer)])
+    own = Residual(2)
+    own.scale = cg.nn.Parameter(cg.ones(2))
+    with pytest.raises(TypeError, match="Residual has parameters of its own"):
+        cg.func.stack_modules([own, own])
+    with pytest.raises(ValueError, match=r"one number of members, got \[\]"):
+        cg.func.unstack_modules(linear)

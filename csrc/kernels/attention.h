@@ -67,7 +67,7 @@ INLINE void NAME(attention_product)(real *c, int64_t ldc, int64_t rows, int64_t 
         return;
     }
     const int64_t step = cg_ceil_div(rows, cg_ceil_div(rows, GEMM_ROWS));
-    NAME(gemm_region)(&g, a, b, (NAME(gemm_target)){c, ldc, 0, 0, accumulate, 0}, (NAME(gemm_span)){0, rows, step},
+    NAME(gemm_region)(&g, a, b, (NAME(gemm_target)){c, ldc, 0, 0, accumulate, 0}, 0, (NAME(gemm_span)){0, rows, step},
                       (NAME(gemm_span)){0, cols, 2 * LANES}, scratch);
 }
 

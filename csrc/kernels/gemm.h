@@ -263,8 +263,8 @@ static void NAME(gemm_dots)(int64_t rows, int64_t cols, int64_t k, gemm_view a, 
 }
 
 /* Rows i and columns j of one product: blocks of B, within them of k, within them of A. */
-static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, gemm_target c, gemm_span i, gemm_span j,
-                              void *scratch) {
+static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, gemm_target c, real *row_sums, gemm_span i,
+                              gemm_span j, void *scratch) {
     real *a_panels = scratch, *b_panels = a_panels + (GEMM_A_BYTES + 1024) / sizeof(real);
     int64_t k_blocks = cg_max(1, cg_ceil_div(g->k, GEMM_K)), k_step = cg_max(1, cg_ceil_div(g->k, k_blocks));
     int64_t i_step = GEMM_A_BYTES / (k_step * (int64_t)sizeof(real)) / i.step * i.step;
@@ -272,7 +272,7 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, g
     /* rows of A a multiple of a page apart would evict each other from the first-level cache */
     int pages_apart = a.row && a.row * (int64_t)sizeof(real) % 4096 == 0;
     int pack_a = j.end - j.begin > (pages_apart ? 2 : 32) * GEMM_COLS;
-    int pack_b = b.col != 1 || i.end - i.begin > 4 * GEMM_ROWS;
+    int pack_b = b.col != 1 || i.end - i.begin > 5 * GEMM_ROWS;
     for (int64_t col = j.begin; col < j.end; col += j_step)
         for (int64_t p = 0; p == 0 || p < g->k; p += k_step) {
             const int64_t all = cg_min(j_step, j.end - col), whole = all / LANES * LANES, k = cg_min(k_step, g->k - p);
@@ -292,8 +292,8 @@ static void NAME(gemm_region)(const cg_gemm_args *g, gemm_view a, gemm_view b, g
             for (int64_t row = i.begin; row < i.end; row += i_step) {
                 gemm_span rows = {row, cg_min(row + i_step, i.end), i.step};
                 gemm_view a_block = gemm_part(a, row, p);
-                if (g->row_sums && col == 0)
-                    NAME(gemm_sum_rows)((real *)g->row_sums + row, a_block, rows.end - row, k, p > 0);
+                if (row_sums && col == 0)
+                    NAME(gemm_sum_rows)(row_sums + row, a_block, rows.end - row, k, p > 0);
                 NAME(gemm_block)(rows, cols, k, a_block, pack_a ? a_panels : 0, columns, to);
             }
             if (cols < all)
@@ -319,7 +319,7 @@ static void NAME(gemm_swapped)(const cg_gemm_args *g, cg_share share) {
     gemm_view a = {(const real *)g->a + r.begin, 1, g->a_col}, b = {g->b, g->b_row, g->b_col};
     gemm_span i = {0, g->n, cg_ceil_div(g->n, cg_ceil_div(g->n, GEMM_ROWS))}, j = {0, width, GEMM_COLS};
     NAME(gemm_region)(&plain, (gemm_view){b.p, b.col, b.row}, (gemm_view){a.p, a.col, a.row},
-                      (gemm_target){swapped, width, 0, 0, 0, 0}, i, j, share.scratch);
+                      (gemm_target){swapped, width, 0, 0, 0, 0}, 0, i, j, share.scratch);
     if (g->row_sums) NAME(gemm_sum_rows)((real *)g->row_sums + r.begin, a, width, g->k, 0);
     for (int64_t row = 0; row < width; row++) {
         real *c = (real *)g->c + (r.begin + row) * g->ldc;
@@ -330,8 +330,8 @@ static void NAME(gemm_swapped)(const cg_gemm_args *g, cg_share share) {
 
 /* C[m, n] = A[m, k]·B[k, n] (+ C) (+ bias[n]), then the activation; with a mask[m, n] in the layout of C, 0 where
  * that is ≤ 0, as in the gradient of ReLU. `batch` such products, `…_batch` apart. Strides of A and B are in elements, of
- * any sign or zero; rows of C are contiguous, ldc apart. row_sums[m] = Σ A over k, unless it is NULL: then a_row and batch
- * are 1. */
+ * any sign or zero; rows of C are contiguous, ldc apart. row_sums[batch, m] = Σ A over k, unless it is NULL: then a_row is
+ * 1. */
 KERNEL_BODY(gemm) {
     if (a->m == 0 || a->n == 0) return;
     if (NAME(gemm_swap_pays)(a)) {
@@ -351,9 +351,11 @@ KERNEL_BODY(gemm) {
         gemm_view x = {(const real *)a->a + batch * a->a_batch, a->a_row, a->a_col};
         gemm_view y = {(const real *)a->b + batch * a->b_batch, a->b_row, a->b_col};
         gemm_target z = {a->c, a->ldc, a->bias, a->mask, a->accumulate, a->activation == GEMM_RELU};
+        real *row_sums = a->row_sums ? (real *)a->row_sums + batch * a->m : 0;
         z.c += batch * a->c_batch;
+        if (z.bias) z.bias += batch * a->bias_batch;
         if (z.mask) z.mask += batch * a->c_batch;
-        NAME(gemm_region)(a, x, y, z, i, j, share.scratch);
+        NAME(gemm_region)(a, x, y, z, row_sums, i, j, share.scratch);
         r.begin += last - first;
     }
 }

@@ -2,7 +2,7 @@
 #include "harness.h"
 
 /* m, n, k, whether A and B are transposed (2: every second element of rows and columns, 3: in reverse), batch, whether B is
- * the same in all, accumulate, bias; 1 for an activation, 2 for a mask, 3 for neither and no sums of rows */
+ * the same in all, accumulate, bias (2: one for each of the batch); 1 for an activation, 2 for a mask, 3 for neither and no sums of rows */
 static const int64_t PRODUCTS[][10] = {
     {0, 3, 2, 0, 0, 1, 0, 0, 0, 0},     {3, 0, 2, 0, 0, 1, 0, 0, 0, 0},      {2, 3, 0, 0, 0, 1, 0, 1, 1, 0},
     {1, 1, 1, 0, 0, 1, 0, 0, 0, 0},     {5, 7, 3, 0, 1, 1, 0, 0, 1, 1},      {14, 32, 16, 1, 0, 1, 0, 1, 0, 0},
@@ -13,6 +13,7 @@ static const int64_t PRODUCTS[][10] = {
     /* columns as dot products: one, several, with all that follows the sum in a tile, more than one block of k, batched */
     {200, 1, 100, 0, 1, 1, 0, 0, 1, 0}, {13, 3, 130, 0, 1, 1, 0, 1, 1, 1},   {1, 2, 1100, 0, 1, 1, 0, 0, 1, 1},
     {33, 34, 257, 0, 1, 1, 0, 1, 0, 2}, {7, 2, 129, 0, 1, 3, 1, 0, 0, 0},   {9, 3, 2050, 0, 1, 2, 0, 0, 0, 2},
+    {20, 40, 30, 0, 1, 3, 0, 0, 2, 1},   {7, 9, 33, 1, 0, 10, 1, 0, 2, 0},
     {200, 100, 10, 0, 0, 1, 0, 0, 0, 2}, {15, 37, 1, 0, 0, 2, 0, 0, 1, 2},
     /* the transposed product: few columns, A transposed */
     {100, 10, 200, 1, 0, 1, 0, 0, 0, 0}, {64, 4, 32, 1, 0, 1, 0, 1, 0, 0},   {31, 1, 16, 1, 0, 1, 0, 0, 0, 0},
@@ -39,12 +40,12 @@ static strided matrices(int64_t batch, int64_t rows, int64_t cols, int64_t kind)
 }
 static int gemm_build(void *args, int variant) {
     if (variant >= COUNT(PRODUCTS)) return 0;
-    const int64_t *s = PRODUCTS[variant], m = s[0], n = s[1], k = s[2], batch = s[5], mask = s[9] == 2;
+    const int64_t *s = PRODUCTS[variant], m = s[0], n = s[1], k = s[2], batch = s[5], mask = s[9] == 2, each_bias = s[8] == 2;
     const strided a = matrices(batch, m, k, s[3]), b = matrices(s[6] ? 1 : batch, k, n, s[4]);
     *(cg_gemm_args *)args = (cg_gemm_args){
-        output_from(batch * m * n, -1, 1), s[3] == 1 && batch == 1 && s[9] != 3 ? output(m) : NULL, a.p, b.p,
-        s[8] ? numbers(n, -1, 1) : NULL, mask ? numbers(batch * m * n, -1, 1) : NULL, m, n, k, n, a.row, a.col, b.row, b.col,
-        batch, m * n, a.batch, s[6] ? 0 : b.batch, s[7], s[9] == 1};
+        output_from(batch * m * n, -1, 1), s[3] == 1 && s[9] != 3 ? output(batch * m) : NULL, a.p, b.p,
+        s[8] ? numbers(each_bias ? batch * n : n, -1, 1) : NULL, mask ? numbers(batch * m * n, -1, 1) : NULL, m, n, k, n, a.row, a.col, b.row, b.col,
+        batch, m * n, a.batch, s[6] ? 0 : b.batch, each_bias ? n : 0, s[7], s[9] == 1};
     return 1;
 }
 static void gemm_twin(const void *args) {
@@ -53,16 +54,17 @@ static void gemm_twin(const void *args) {
         for (int64_t i = 0; i < a->m; i++)
             for (int64_t j = 0; j < a->n; j++) {
                 const int64_t at = b * a->c_batch + i * a->ldc + j;
-                double sum = (a->accumulate ? get(a->c, at) : 0) + (a->bias ? get(a->bias, j) : 0);
+                double sum = (a->accumulate ? get(a->c, at) : 0) + (a->bias ? get(a->bias, b * a->bias_batch + j) : 0);
                 for (int64_t p = 0; p < a->k; p++)
                     sum += get(a->a, b * a->a_batch + i * a->a_row + p * a->a_col) *
                            get(a->b, b * a->b_batch + p * a->b_row + j * a->b_col);
                 put(a->c, at, (a->activation && sum < 0) || (a->mask && get(a->mask, at) <= 0) ? 0 : sum);
             }
-    for (int64_t i = 0; a->row_sums && a->n && i < a->m; i++) {
+    for (int64_t row = 0; a->row_sums && a->n && row < a->batch * a->m; row++) {
+        const int64_t b = row / a->m, i = row % a->m;
         double sum = 0;
-        for (int64_t p = 0; p < a->k; p++) sum += get(a->a, i + p * a->a_col);
-        put(a->row_sums, i, sum);
+        for (int64_t p = 0; p < a->k; p++) sum += get(a->a, b * a->a_batch + i + p * a->a_col);
+        put(a->row_sums, row, sum);
     }
 }
 

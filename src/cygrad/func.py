@@ -12,6 +12,7 @@ from typing import Any
 from cygrad import autograd
 from cygrad.functions import stack
 from cygrad.nn.module import Module
+from cygrad.nn.stacking import stack_modules, unstack_modules
 from cygrad.tensor import Tensor
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "jacrev",
     "jvp",
     "stack_module_state",
+    "stack_modules",
+    "unstack_modules",
     "vjp",
     "vmap",
 ]

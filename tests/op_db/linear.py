@@ -30,6 +30,26 @@ def linear_samples(rng, dtype):
     yield Sample(uniform(rng, dtype, 4, 6), uniform(rng, dtype, 6, 5).T, None)
 
 
+def ensemble_linear_samples(rng, dtype):
+    for members, (m, n, k) in zip([1, 2, 3] * 6, SIZES):
+        inputs = uniform(rng, dtype, m, k) if members == 2 else uniform(rng, dtype, members, m, k)
+        yield Sample(inputs, uniform(rng, dtype, members, n, k), uniform(rng, dtype, members, n))
+    yield Sample(uniform(rng, dtype, 4, 6), uniform(rng, dtype, 3, 6, 5).swapaxes(1, 2))
+    yield Sample(uniform(rng, dtype, 2, 4, 6), uniform(rng, dtype, 2, 6, 5).swapaxes(1, 2), None)
+
+
+def vmapped_linear(torch):
+    """What the op is in PyTorch: vmap of a linear layer."""
+
+    def linear(x, weight, bias=None):
+        shared = None if x.ndim == 2 else 0
+        if bias is None:
+            return torch.func.vmap(torch.nn.functional.linear, (shared, 0))(x, weight)
+        return torch.func.vmap(torch.nn.functional.linear, (shared, 0, 0))(x, weight, bias)
+
+    return linear
+
+
 def matmul_samples(rng, dtype):
     for m, n, k in SIZES:
         yield Sample(uniform(rng, dtype, m, k), uniform(rng, dtype, k, n))
@@ -100,6 +120,23 @@ ROWS = [
             bad(F.linear, (2, 3), ("float64", 4, 3), error=TypeError, match="linear: weight is float64, but input is float32"),
             bad(F.linear, (2, 3), (4, 3), ("float64", 4), error=TypeError, match="linear: bias is float64, but input is"),
             bad(F.linear, ("int64", 2, 3), (4, 3), error=TypeError, match="linear: input must be float32 or float64, got int64"),
+        ),
+    ),
+    Row(
+        "ensemble_linear",
+        F.ensemble_linear,
+        ensemble_linear_samples,
+        torch=vmapped_linear,
+        reference=reference.ensemble_linear,
+        kernels=("gemm", "sum"),
+        **LOOSE,
+        bad=(
+            bad(F.ensemble_linear, (2, 3), (4, 3), match=r"weight must have shape \(members, outputs, inputs\), got \(4, 3\)"),
+            bad(F.ensemble_linear, (2, 4), (2, 4, 3), match=r"input has shape \(2, 4\), but weight has \(2, 4, 3\)"),
+            bad(F.ensemble_linear, (3,), (2, 4, 3), match=r"input has shape \(3,\), but weight has \(2, 4, 3\)"),
+            bad(F.ensemble_linear, (3, 5, 3), (2, 4, 3), match=r"input has shape \(3, 5, 3\), but weight has"),
+            bad(F.ensemble_linear, (5, 3), (2, 4, 3), (4,), match=r"bias has shape \(4,\), but weight has \(2, 4, 3\)"),
+            bad(F.ensemble_linear, (5, 3), ("float64", 2, 4, 3), error=TypeError, match="weight is float64, but input is"),
         ),
     ),
     Row(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["linear", "linear_backward", "matmul"]
+__all__ = ["ensemble_linear", "ensemble_linear_backward", "linear", "linear_backward", "matmul"]
 
 
 def wide(x: Any) -> Any:
@@ -33,3 +33,16 @@ def linear_backward(dy: Any, x: Any, w: Any, want_x: Any, want_w: Any, want_b: A
     dx = np.matmul(wide(dy), wide(w)).astype(dy.dtype) if want_x else None
     dw = (rows.T @ wide(x).reshape(len(rows), w.shape[1])).astype(dy.dtype) if want_w else None
     return dx, dw, rows.sum(0).astype(dy.dtype) if want_b else None
+
+
+def ensemble_linear(x: Any, w: Any, b: Any = None) -> Any:
+    """y[k, n, o] = x[k, n, i]·w[k, o, i]ᵀ + b[k, o]; all members may share x[n, i]"""
+    y = np.matmul(wide(x), wide(w).swapaxes(1, 2))
+    return np.asarray(y + (0 if b is None else wide(b)[:, None]), x.dtype)
+
+
+def ensemble_linear_backward(dy: Any, x: Any, w: Any, want_x: Any, want_w: Any, want_b: Any) -> Any:
+    """dx = dy·w, dw = dyᵀ·x, db = Σ dy over the rows, for each member"""
+    dx = np.matmul(wide(dy), wide(w)).astype(dy.dtype) if want_x else None
+    dw = np.matmul(wide(dy).swapaxes(1, 2), wide(x)).astype(dy.dtype) if want_w else None
+    return dx, dw, wide(dy).sum(1).astype(dy.dtype) if want_b else None

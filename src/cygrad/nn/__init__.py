@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cygrad.nn.modules.conv import *
     from cygrad.nn.modules.dropout import *
     from cygrad.nn.modules.embedding import *
+    from cygrad.nn.modules.ensemble import *
     from cygrad.nn.modules.layer_norm import *
     from cygrad.nn.modules.loss import *
     from cygrad.nn.modules.pooling import *
@@ -33,6 +34,7 @@ FILES = files_of({
     "conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
     "dropout": "Dropout",
     "embedding": "Embedding",
+    "ensemble": "EnsembleLinear",
     "layer_norm": "LayerNorm",
     "loss": "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss NLLLoss SmoothL1Loss",
     "pooling": "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d LPPool1d "

@@ -65,6 +65,55 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | Non
 
 
 @op
+def ensemble_linear(ctx: Node, input: Array, weight: Array, bias: Array | None = None) -> Array:
+    """Apply the linear layers of K members of an ensemble: yₖ = xₖ·Wₖᵀ + bₖ, as one batched product.
+
+    It is what ``torch.func.vmap`` makes of ``torch.nn.functional.linear`` with parameters that
+    ``torch.func.stack_module_state`` has stacked.
+
+    Args:
+        input: x, shape (K, N, in_features), or (N, in_features) for one input of all members; float32 or float64.
+        weight: W, shape (K, out_features, in_features), of the same dtype.
+        bias: b, shape (K, out_features); None for no bias.
+
+    Returns:
+        y, shape (K, N, out_features).
+
+    Raises:
+        ValueError: if the shapes do not fit.
+        TypeError: if the dtypes differ.
+
+    >>> W, b = cg.tensor([[[1.0, 2.0]], [[3.0, 4.0]]]), cg.tensor([[0.0], [0.5]])
+    >>> cg.nn.functional.ensemble_linear(cg.tensor([[1.0, 1.0]]), W, b)
+    tensor([[[3.0000]],
+    <BLANKLINE>
+            [[7.5000]]])
+    """
+    ctx.save(input if ctx.needs[1] else None, weight, input.ndim)
+    return kernels.ensemble_linear(input, weight, bias)
+
+
+@ensemble_linear.gradient
+def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
+    """dxₖ = dyₖ·Wₖ, summed over k where the members share x; dWₖ = dyₖᵀ·xₖ, dbₖ = Σ dyₖ"""
+    x, weight, ndim = ctx.saved
+    dx, dw, db = kernels.ensemble_linear_backward(dy, x, weight, *ctx.needs)
+    return summed_to(dx, dx.shape[1:]) if dx is not None and ndim == 2 else dx, dw, db
+
+
+@ensemble_linear.definition
+def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """dxₖ = dyₖ·Wₖ, summed over k where the members share x; dWₖ = dyₖᵀ·xₖ, dbₖ = Σ dyₖ"""
+    x, weight, ndim = ctx.saved
+    want_x, want_weight, want_bias = ctx.needs
+    dx = matmul(dy, ctx.input(1, weight)) if want_x else None
+    if dx is not None and ndim == 2:
+        dx = dx.sum(0)
+    dw = matmul(dy.transpose(-1, -2), ctx.input(0, x)) if want_weight else None
+    return dx, dw, dy.sum(1) if want_bias else None
+
+
+@op
 def matmul(ctx: Node, input: Array, other: Array) -> Array:
     """Multiply matrices, as NumPy and PyTorch do.
 

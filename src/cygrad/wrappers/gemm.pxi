@@ -39,12 +39,12 @@ cdef enum Activation:
 
 
 cdef int product(int dtype, void *c, Matrix a, Matrix b, void *bias, int64_t m, int64_t n, int64_t k, int64_t batch=1,
-                 int64_t a_batch=0, int64_t b_batch=0, bint accumulate=False, void *row_sums=NULL) except -1:
+                 int64_t a_batch=0, int64_t b_batch=0, bint accumulate=False, void *row_sums=NULL, int64_t bias_batch=0) except -1:
     """C[m, n] = A[m, k]·B[k, n] + bias[n] (+ C), for `batch` products, each C m·n elements after the one before; and the
     sums of the rows of A."""
     cdef cg_gemm_args args = cg_gemm_args(
         c=c, row_sums=row_sums, a=a.p, b=b.p, bias=bias, mask=NULL, m=m, n=n, k=k, ldc=n, a_row=a.row, a_col=a.col, b_row=b.row, b_col=b.col,
-        batch=batch, c_batch=m * n, a_batch=a_batch, b_batch=b_batch, accumulate=accumulate, activation=LINEAR)
+        batch=batch, c_batch=m * n, a_batch=a_batch, b_batch=b_batch, bias_batch=bias_batch, accumulate=accumulate, activation=LINEAR)
     return launch(CG_gemm, dtype, &args)
 
 
@@ -181,5 +181,80 @@ def linear_backward(dy, x, w, bint want_x, bint want_w, bint want_b):
                 outputs, inputs, rows, 1, 0, 0, False, optional(db))
     elif want_b:
         sums = cg_sum_args(y=data(db), x=data(g), outer=1, count=rows, inner=outputs, scale=1.0)
+        launch(CG_sum, dtype, &sums)
+    return dx, dw, db
+
+
+# Linear layers of the members of an ensemble: x[members, n, inputs], or x[n, inputs] for all of them, w[members, outputs, inputs],
+# b[members, outputs].
+
+cdef int64_t check_members(ndarray x, ndarray weight, str name, int64_t size) except -1:
+    """The number of rows of x for each member. Raises ShapeError unless x has `size` elements a row."""
+    cdef int ndim = cnp.PyArray_NDIM(x)
+    if cnp.PyArray_NDIM(weight) != 3:
+        raise ShapeError(f"ensemble_linear: weight must have shape (members, outputs, inputs), got {shape_of(weight)}")
+    if ndim < 2 or ndim > 3 or x.shape[ndim - 1] != size or ndim == 3 and x.shape[0] != weight.shape[0]:
+        raise ShapeError(f"ensemble_linear: {name} has shape {shape_of(x)}, but weight has {shape_of(weight)}")
+    return x.shape[ndim - 2]
+
+
+def ensemble_linear(x, w, b=None):
+    """y[k, n, o] = x[k, n, i]·w[k, o, i]ᵀ + b[k, o]"""
+    cdef ndarray source = real("ensemble_linear", "input", x), weight = strided("ensemble_linear", "weight", w), bias, y
+    check_same_dtype("ensemble_linear", "weight", weight, "input", source)
+    cdef int64_t inputs = weight.shape[2] if cnp.PyArray_NDIM(weight) == 3 else 0
+    cdef int64_t rows = check_members(source, weight, "input", inputs)
+    cdef int64_t members = weight.shape[0], outputs = weight.shape[1], apart = rows * inputs if cnp.PyArray_NDIM(source) == 3 else 0
+    cdef void *added = NULL
+    if b is not None:
+        bias = real("ensemble_linear", "bias", b)
+        check_same_dtype("ensemble_linear", "bias", bias, "input", source)
+        if shape_of(bias) != (members, outputs):
+            raise ShapeError(f"ensemble_linear: bias has shape {shape_of(bias)}, but weight has {shape_of(weight)}")
+        added = data(bias)
+    cdef cnp.npy_intp shape[3]
+    shape[0], shape[1], shape[2] = members, rows, outputs
+    y = empty(3, shape, cnp.PyArray_TYPE(source))
+    if members * rows * outputs:
+        product(dtype_of(y), data(y), Matrix(data(source), inputs, 1), matrix(weight, 2, 1), added, rows, outputs, inputs,
+                members, apart, step_of(weight, 0), False, NULL, outputs)
+    return y
+
+
+def ensemble_linear_backward(dy, x, w, bint want_x, bint want_w, bint want_b):
+    """(dx, dw, db) for each member: dx = dy·w, dw = dyᵀ·x, db = Σ dy over the rows; None for those not wanted. x is
+    [n, inputs] or [members, n, inputs], and dx [members, n, inputs]."""
+    cdef ndarray g = real("ensemble_linear", "gradient", dy), weight = strided("ensemble_linear", "weight", w), source
+    check_same_dtype("ensemble_linear", "weight", weight, "gradient", g)
+    cdef int64_t outputs = weight.shape[1] if cnp.PyArray_NDIM(weight) == 3 else 0
+    cdef int64_t rows = check_members(g, weight, "gradient", outputs)
+    if cnp.PyArray_NDIM(g) != 3:
+        raise ShapeError(f"ensemble_linear: gradient has shape {shape_of(g)}, but weight has {shape_of(weight)}")
+    cdef int64_t members = weight.shape[0], inputs = weight.shape[2], apart
+    cdef ndarray dx = None, dw = None, db = None
+    cdef cnp.npy_intp shape[3]
+    cdef int dtype = dtype_of(g)
+    cdef cg_sum_args sums
+    if want_x:
+        shape[0], shape[1], shape[2] = members, rows, inputs
+        dx = empty(3, shape, cnp.PyArray_TYPE(g))
+        if members * rows * inputs:
+            product(dtype, data(dx), Matrix(data(g), outputs, 1), matrix(weight, 1, 2), NULL, rows, inputs, outputs,
+                    members, rows * outputs, step_of(weight, 0))
+    if want_b:
+        shape[0], shape[1] = members, outputs
+        db = empty(2, shape, cnp.PyArray_TYPE(g))
+    if want_w:
+        source = real("ensemble_linear", "input", x)
+        check_same_dtype("ensemble_linear", "input", source, "gradient", g)
+        if check_members(source, weight, "input", inputs) != rows:
+            raise ShapeError(f"ensemble_linear: input has shape {shape_of(source)}, but gradient has {shape_of(g)}")
+        dw = empty(3, cnp.PyArray_DIMS(weight), cnp.PyArray_TYPE(g))
+    if want_w and members * inputs * outputs:
+        apart = rows * inputs if cnp.PyArray_NDIM(source) == 3 else 0
+        product(dtype, data(dw), Matrix(data(g), 1, outputs), Matrix(data(source), inputs, 1), NULL, outputs, inputs, rows,
+                members, rows * outputs, apart, False, optional(db))
+    elif want_b:
+        sums = cg_sum_args(y=data(db), x=data(g), outer=members, count=rows, inner=outputs, scale=1.0)
         launch(CG_sum, dtype, &sums)
     return dx, dw, db

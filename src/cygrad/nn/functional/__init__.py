@@ -6,7 +6,7 @@ from cygrad._missing import files_of, found
 from cygrad.nn.functional import activation
 from cygrad.nn.functional.activation import *
 from cygrad.nn.functional.dropout import dropout
-from cygrad.nn.functional.linear import embedding, linear, one_hot
+from cygrad.nn.functional.linear import embedding, ensemble_linear, linear, one_hot
 from cygrad.ops import activation as activation_ops
 from cygrad.ops.activation import *
 
@@ -29,7 +29,7 @@ FILES = files_of({
     "max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_unpool1d max_unpool2d",
 })  # fmt: skip
 
-__all__ = ["dropout", "embedding", "linear", "one_hot"]
+__all__ = ["dropout", "embedding", "ensemble_linear", "linear", "one_hot"]
 __all__ += activation.__all__
 __all__ += activation_ops.__all__
 __all__ += FILES

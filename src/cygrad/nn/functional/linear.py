@@ -11,12 +11,12 @@ from cygrad._typing import Array
 from cygrad.autograd import recording
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.ops.embedding import embedding_rows, one_hot_rows
-from cygrad.ops.linear import linear
+from cygrad.ops.linear import ensemble_linear, linear
 
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
 
-__all__ = ["embedding", "linear", "one_hot"]
+__all__ = ["embedding", "ensemble_linear", "linear", "one_hot"]
 
 
 def embedding(

@@ -1,0 +1,70 @@
+"""Layers of several networks side by side."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from cygrad.nn import functional as F
+from cygrad.nn import init
+from cygrad.nn.module import Module
+from cygrad.nn.modules.factory import checked_size, empty_parameter
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from cygrad.tensor import Tensor
+
+__all__ = ["EnsembleLinear"]
+
+
+class EnsembleLinear(Module):
+    """Apply the linear layers of K members, yₖ = xₖ·Wₖᵀ + bₖ, as one batched product.
+
+    The parameters are those of K :class:`Linear` layers, stacked: ``weight`` W (K, out_features, in_features) and
+    ``bias`` b (K, out_features). The input has shape (K, N, in_features), or (N, in_features) for all members; the
+    output (K, N, out_features). :func:`cygrad.func.stack_modules` makes such layers of trained or new networks.
+
+    Args:
+        members: K.
+        in_features: size of the input's last dimension.
+        out_features: size of the output's last dimension.
+        bias: whether there is a b, default True.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameters, float32 (default) or float64.
+
+    >>> cg.nn.EnsembleLinear(10, 3, 2)(cg.zeros(5, 3)).shape
+    (10, 5, 2)
+    """
+
+    def __init__(
+        self,
+        members: int,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: object = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        self.members = checked_size("EnsembleLinear", "members", members, least=1)
+        self.in_features = checked_size("EnsembleLinear", "in_features", in_features)
+        self.out_features = checked_size("EnsembleLinear", "out_features", out_features)
+        weight = (self.members, self.out_features, self.in_features)
+        self.weight = empty_parameter("EnsembleLinear", weight, device, dtype)
+        self.bias = empty_parameter("EnsembleLinear", weight[:2], device, dtype) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Initialize weight and bias again, uniform in ±1/√in_features as in :class:`Linear`."""
+        bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.ensemble_linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        sizes = f"members={self.members}, in_features={self.in_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"
