@@ -225,3 +225,5 @@ def test_stacking_refuses_what_it_cannot_stack():
         cg.func.stack_modules([own, own])
     with pytest.raises(ValueError, match=r"one number of members, got \[\]"):
         cg.func.unstack_modules(linear)
+    with pytest.raises(TypeError, match="EnsembleScale has no form for one member"):
+        cg.func.unstack_modules(cg.nn.Sequential(cg.nn.EnsembleScale(2, 3), cg.nn.EnsembleLinear(2, 3, 1)))

@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn: multi-layer perceptrons with its parameters, trained by cygrad."""
+"""Estimators for scikit-learn: multi-layer perceptrons with its parameters, and ensembles for tables."""
 
 try:
     import sklearn as _sklearn  # noqa: F401
@@ -7,5 +7,6 @@ except ImportError:
 
 from cygrad.sklearn.classifier import MLPClassifier
 from cygrad.sklearn.regressor import MLPRegressor
+from cygrad.sklearn.tabular import TabularClassifier, TabularRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor"]

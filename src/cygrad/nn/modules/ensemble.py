@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cygrad.tensor import Tensor
 
-__all__ = ["EnsembleLinear"]
+__all__ = ["EnsembleLinear", "EnsembleScale"]
 
 
 class EnsembleLinear(Module):
@@ -68,3 +68,38 @@ class EnsembleLinear(Module):
     def extra_repr(self) -> str:
         sizes = f"members={self.members}, in_features={self.in_features}, out_features={self.out_features}"
         return f"{sizes}, bias={self.bias is not None}"
+
+
+class EnsembleScale(Module):
+    """Multiply each feature by a factor of its own, for K members: yₖ = xₖ·sₖ.
+
+    A network that starts with it learns which features matter. The parameter ``weight`` s (K, features) starts at 1.
+    The input has shape (K, N, features), or (N, features) for all members; the output (K, N, features).
+    D. Holzmüller, L. Grinsztajn, I. Steinwart (2024), "Better by default".
+
+    Args:
+        members: K.
+        features: size of the input's last dimension.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameter, float32 (default) or float64.
+
+    >>> cg.nn.EnsembleScale(10, 3)(cg.ones(5, 3)).shape
+    (10, 5, 3)
+    """
+
+    def __init__(self, members: int, features: int, device: object = None, dtype: DTypeLike | None = None) -> None:
+        super().__init__()
+        self.members = checked_size("EnsembleScale", "members", members, least=1)
+        self.features = checked_size("EnsembleScale", "features", features)
+        self.weight = empty_parameter("EnsembleScale", (self.members, self.features), device, dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set all factors to 1."""
+        init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input * self.weight.unsqueeze(1)
+
+    def extra_repr(self) -> str:
+        return f"members={self.members}, features={self.features}"

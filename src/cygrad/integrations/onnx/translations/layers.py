@@ -22,6 +22,14 @@ def affine(call: Call) -> Any:
     return call.add("Add", product, inputs[2]) if len(inputs) == 3 else product
 
 
+@translates(linear.ensemble_linear)
+def ensemble_affine(call: Call) -> Any:
+    product = call.add("MatMul", call.name(0), call.add("Transpose", call.name(1), perm=[0, 2, 1]))
+    if not call.has(2):
+        return product
+    return call.add("Add", product, call.add("Unsqueeze", call.name(2), call.integers(1)))
+
+
 @translates(linear.matmul)
 def matmul(call: Call) -> Any:
     return call.add("MatMul", call.name(0), call.name(1))

@@ -1,0 +1,159 @@
+"""The columns of a table as features of a network: numbers, categories and missing values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cygrad._typing import Array
+
+__all__ = ["Features", "category_columns"]
+
+MOST_CATEGORIES = 50  # of a column that have a feature of their own; the rest share none
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A numeric column: (x − median)·scale, clipped smoothly to ±3, then whether x is missing, if any was.
+
+    Args:
+        median: of the training set.
+        scale: 1/(q₇₅ − q₂₅), or 2/(max − min) where the quartiles are equal, or 0 for a constant.
+        missing: whether values were missing.
+    """
+
+    median: float
+    scale: float
+    missing: bool
+
+    @staticmethod
+    def fitted(column: Array) -> Numbers:
+        """Statistics of a column of floats, NaN for missing values."""
+        x = column[np.isfinite(column)]
+        if not len(x):
+            return Numbers(0.0, 0.0, len(column) > 0)
+        least, low, median, high, most = np.quantile(x, [0, 0.25, 0.5, 0.75, 1]).tolist()
+        scale = 1 / (high - low) if high - low > 0 else 2 / (most - least) if most - least > 0 else 0.0
+        return Numbers(median, scale if np.isfinite(scale) else 0.0, len(x) < len(column))
+
+    def encoded(self, column: Array) -> Array:
+        """The features (N, 1 or 2) of a column."""
+        absent = ~np.isfinite(column)
+        scaled = np.where(absent, 0.0, (np.where(absent, 0.0, column) - self.median) * self.scale)
+        clipped = scaled / np.sqrt(1 + (scaled / 3) ** 2)
+        return np.stack([clipped, absent], 1) if self.missing else clipped[:, None]
+
+
+@dataclass(frozen=True)
+class Categories:
+    """A column of categories: one feature of ±1 for two of them, else one of 0 or 1 for each of the most frequent. A
+    value that is missing, rare or not in the training set has zeros.
+
+    Args:
+        values: the categories, in ascending order.
+    """
+
+    values: tuple[Any, ...]
+
+    @staticmethod
+    def fitted(column: Array) -> Categories:
+        """The categories of a column of objects."""
+        counts: dict[Any, int] = {}
+        for value in column.tolist():
+            if not is_missing(value):
+                counts[key(value)] = counts.get(key(value), 0) + 1
+        frequent = sorted(counts, key=lambda value: (-counts[value], value))[:MOST_CATEGORIES]
+        return Categories(tuple(sorted(frequent)))
+
+    def encoded(self, column: Array) -> Array:
+        """The features (N, categories) of a column."""
+        index = {value: i for i, value in enumerate(self.values)}
+        codes = np.array([-1 if is_missing(v) else index.get(key(v), -1) for v in column.tolist()], np.intp)
+        if len(self.values) == 2:
+            return np.where(codes < 0, 0.0, 2.0 * codes - 1)[:, None]
+        return (codes[:, None] == np.arange(len(self.values))).astype(np.float64)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN or pandas' NA."""
+    return value is None or value is not value or type(value).__name__ in ("NAType", "NaTType")
+
+
+def key(value: Any) -> str:
+    """The text that stands for a category, so that 1 and "1", or True and "True", are one."""
+    return str(value)
+
+
+def category_columns(X: Any, given: str | Sequence[Any] | None, name: str) -> list[int]:
+    """The indices of the columns that hold categories.
+
+    Args:
+        X: an array or a data frame.
+        given: "from_dtype" for the columns of a data frame that are not numbers; or the names, indices or a mask.
+        name: of the estimator, for messages.
+    """
+    columns = list(getattr(X, "columns", ()))
+    if given is None:
+        return []
+    if isinstance(given, str):
+        return [i for i, column in enumerate(columns) if not is_numeric(X[column])]
+    count = len(columns) if columns else np.asarray(X).shape[-1]
+    chosen = np.asarray(given)
+    if chosen.dtype == bool and chosen.shape != (count,):
+        raise ValueError(f"{name}: categorical_features has {chosen.size} entries for {count} columns")
+    if chosen.dtype == bool:
+        return [int(i) for i in np.flatnonzero(chosen)]
+    unknown = [c for c in given if not (c in columns if isinstance(c, str) else 0 <= int(c) < count)]
+    if unknown:
+        raise ValueError(f"{name}: categorical_features has {unknown[:5]}, but the columns are {columns or count}")
+    return sorted({columns.index(c) if isinstance(c, str) else int(c) for c in given})
+
+
+def is_numeric(series: Any) -> bool:
+    """Whether a column of a data frame holds numbers: floats, integers or booleans."""
+    kind = getattr(series.dtype, "kind", None)  # of pandas; polars' dtypes have methods
+    if kind is not None:
+        return kind in "fiub" and str(series.dtype) != "category"
+    return bool(series.dtype.is_numeric() or str(series.dtype) == "Boolean")
+
+
+@dataclass(frozen=True)
+class Features:
+    """The encoding of all columns, fitted on the training set.
+
+    Args:
+        columns: of each column.
+    """
+
+    columns: tuple[Numbers | Categories, ...]
+
+    @staticmethod
+    def fitted(X: Array, categories: Sequence[int]) -> Features:
+        """The encoding of X (N, D), an array of floats, or of objects if there are categories."""
+        chosen = set(categories)
+        return Features(
+            tuple(
+                [
+                    Categories.fitted(X[:, i]) if i in chosen else Numbers.fitted(as_floats(X[:, i]))
+                    for i in range(X.shape[1])
+                ]
+            )
+        )
+
+    def encoded(self, X: Array) -> Array:
+        """The features (N, features) of X, float32."""
+        parts = [
+            column.encoded(x if isinstance(column, Categories) else as_floats(x))
+            for column, x in zip(self.columns, X.T, strict=True)
+        ]
+        return np.concatenate(parts, 1, dtype=np.float32) if parts else np.zeros((len(X), 0), np.float32)
+
+
+def as_floats(column: Array) -> Array:
+    """A column as floats, with NaN for what is missing."""
+    if column.dtype != object:
+        return np.asarray(column, np.float64)
+    return np.array([np.nan if is_missing(value) else float(value) for value in column.tolist()])

@@ -1,0 +1,154 @@
+"""Ensembles for tables: scikit-learn's checks, columns of every kind, and scores."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+from sklearn.base import clone
+from sklearn.datasets import load_iris, make_friedman1
+from sklearn.metrics import r2_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from cygrad.sklearn import TabularClassifier, TabularRegressor
+from cygrad.sklearn.tabular_features import Categories, Features, Numbers, category_columns
+from cygrad.sklearn.tabular_network import flat_cosine, rate_factor
+from cygrad.sklearn.tabular_training import Folds
+
+FAST = {"epochs": 30, "members": 2, "hidden_layer_sizes": (32, 32), "random_state": 0}
+
+
+@parametrize_with_checks([TabularClassifier(epochs=40, members=2), TabularRegressor(epochs=40, members=2)])
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+class Frame(dict):
+    """What a data frame has for the encoding: columns with a dtype."""
+
+    @property
+    def columns(self):
+        return list(self)
+
+
+def test_columns_of_a_frame_that_are_not_numbers_hold_categories():
+    frame = Frame(a=np.zeros(2), b=np.array(["x", "y"], object), c=np.array([True, False]), d=np.array(["u", "v"]))
+    assert category_columns(frame, "from_dtype", "E") == [1, 3]
+    assert category_columns(frame, ["c", "a"], "E") == category_columns(frame, [2, 0], "E") == [0, 2]
+    assert category_columns(frame, [False, True, False, True], "E") == [1, 3]
+    assert category_columns(frame, None, "E") == category_columns(np.zeros((2, 4)), "from_dtype", "E") == []
+    for wrong in (["z"], [4], [-1]):
+        with pytest.raises(ValueError, match="E: categorical_features has"):
+            category_columns(frame, wrong, "E")
+    with pytest.raises(ValueError, match="E: categorical_features has 2 entries for 4 columns"):
+        category_columns(frame, [True, False], "E")
+
+
+def test_numbers_are_scaled_by_quartiles_and_clipped():
+    column = np.array([1.0, 2, 3, 4, 5, np.nan, 1e30])
+    numbers = Numbers.fitted(column)
+    scaled = numbers.encoded(column)
+    assert (numbers.median, numbers.missing) == (3.5, True)
+    assert abs(scaled[:, 0]).max() <= 3 and scaled[5, 0] == 0
+    assert scaled[:, 1].tolist() == [0, 0, 0, 0, 0, 1, 0]
+    z = (2 - 3.5) * numbers.scale
+    assert scaled[1, 0] == pytest.approx(z / np.sqrt(1 + (z / 3) ** 2))
+    assert Numbers.fitted(np.ones(5)).encoded(np.ones(5)).tolist() == [[0]] * 5
+    mostly = Numbers.fitted(np.array([0.0] * 9 + [4]))
+    assert mostly.scale == 0.5
+    assert Numbers.fitted(np.full(3, np.nan)).encoded(np.array([np.nan, 1])).tolist() == [[0, 1], [0, 0]]
+
+
+def test_categories_are_features_and_unseen_values_have_none():
+    three = Categories.fitted(np.array(["b", "a", None, "c", "a"], object))
+    assert three.values == ("a", "b", "c")
+    assert three.encoded(np.array(["a", "z", np.nan, "c"], object)).tolist() == [[1, 0, 0], [0] * 3, [0] * 3, [0, 0, 1]]
+    two = Categories.fitted(np.array([1, 0], object))
+    assert two.encoded(np.array([0, 1, 2, None], object)).tolist() == [[-1], [1], [0], [0]]
+    many = Categories.fitted(np.array([f"v{i}" for i in range(200)] + ["often"] * 3, object))
+    assert len(many.values) == 50 and "often" in many.values
+    features = Features.fitted(np.array([[1.0, "a"], [2, "b"], [4, "c"]], object), [1])
+    assert features.encoded(np.array([[2.0, "b"]], object)).shape == (1, 4)
+
+
+def test_folds_are_all_rows_together_and_contain_each_class():
+    strata = np.repeat([0, 1], [40, 10])
+    folds = Folds(strata, 50, 5, 0.2, np.random.RandomState(0))
+    assert sorted(np.concatenate(folds.validation)) == list(range(50))
+    for train, validation in zip(folds.train, folds.validation):
+        assert not set(train) & set(validation) and (strata[validation] == 1).sum() == 2
+    rows = folds.epoch(np.random.RandomState(1), 8).reshape(5, 5, 8)
+    for member in range(5):
+        assert set(rows[:, member].ravel()) <= set(folds.train[member])
+        assert len(set(rows[:, member].ravel())) == 40
+    alone = Folds(None, 50, 1, 0.2, np.random.RandomState(0))
+    assert [len(part) for part in (alone.train[0], alone.validation[0])] == [40, 10]
+
+
+def test_schedules_follow_their_formulas():
+    t = np.linspace(0, 1, 16)
+    expected = 0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * t)))
+    np.testing.assert_allclose([rate_factor(x) for x in t], expected, atol=1e-12)
+    assert rate_factor(0) == 0 and rate_factor((2**0.5 - 1) / 15) == pytest.approx(1)
+    assert [flat_cosine(x) for x in (0, 0.49, 0.5)] == [1, 1, 1] and flat_cosine(1) == pytest.approx(0)
+
+
+def test_mixed_columns_with_missing_values():
+    rng = np.random.default_rng(0)
+    X = np.empty((300, 3), object)
+    X[:, 0], X[:, 1], X[:, 2] = rng.standard_normal(300), rng.choice(["red", "green", "blue"], 300), rng.random(300)
+    y = np.where((X[:, 1] == "red") | (X[:, 0].astype(float) > 1), "yes", "no")
+    X[::7, 2], X[::11, 1] = np.nan, None
+    model = TabularClassifier(categorical_features=[1], **FAST).fit(X, y)
+    assert model.score(X, y) > 0.9
+    unseen = np.array([[0.0, "violet", np.nan], [np.nan, None, 1e30]], object)
+    assert np.isfinite(model.predict_proba(unseen)).all()
+
+
+def test_a_seed_gives_the_same_networks_and_pickling_keeps_them():
+    X, y = load_iris(return_X_y=True)
+    model = TabularClassifier(**FAST).fit(X, y)
+    again = clone(model).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), again.predict_proba(X))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), model.predict_proba(X))
+    other = clone(model).set_params(random_state=1).fit(X, y)
+    assert not np.array_equal(model.predict_proba(X), other.predict_proba(X))
+    errors = model.history_["val_error"]
+    assert model.best_iteration_ == max(i for i, e in enumerate(errors, 1) if e == min(errors))
+
+
+def test_class_weight_moves_the_boundary():
+    rng = np.random.default_rng(0)
+    y = (rng.random(600) < 0.1).astype(int)
+    X = rng.standard_normal((600, 2)) + y[:, None]
+    plain, weighted = (TabularClassifier(class_weight=w, **FAST).fit(X, y) for w in (None, {0: 1, 1: 9}))
+    assert weighted.predict(X).mean() > 2 * plain.predict(X).mean()
+    balanced = TabularClassifier(class_weight="balanced", **FAST).fit(X, y)
+    assert balanced.predict(X).mean() > 2 * plain.predict(X).mean()
+
+
+def test_targets_of_any_scale_and_number():
+    X, y = make_friedman1(300, random_state=0)
+    Y = np.stack([1e6 * y + 1e7, -y], 1)
+    predicted = TabularRegressor(**FAST).fit(X[:200], Y[:200]).predict(X[200:])
+    assert predicted.shape == (100, 2)
+    assert min(r2_score(Y[200:], predicted, multioutput="raw_values")) > 0.7
+    constant = TabularRegressor(**FAST).fit(X[:50], np.full(50, 3.0))
+    np.testing.assert_allclose(constant.predict(X), 3)
+
+
+def test_predictions_stay_in_the_range_of_the_targets():
+    X, y = make_friedman1(200, random_state=0)
+    predicted = TabularRegressor(**FAST).fit(X, y).predict(1e30 * X)
+    assert y.min() <= predicted.min() and predicted.max() <= y.max()
+
+
+@pytest.mark.parametrize(("estimator", "y"), [(TabularClassifier, [0, 1] * 10), (TabularRegressor, np.arange(20.0))])
+def test_a_loss_that_is_not_finite_is_named(estimator, y):
+    X = np.random.default_rng(0).standard_normal((20, 2))
+    with pytest.raises(ValueError, match=rf"{estimator.__name__}: the loss of epoch \d+ is (nan|inf); lower"):
+        estimator(learning_rate=1e30, **FAST).fit(X, y)
