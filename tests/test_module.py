@@ -575,13 +575,27 @@ def test_parameter_list():
     assert all(isinstance(p, nn.Parameter) for p in values)
 
 
+def test_lists_keep_what_is_no_module_or_parameter():
+    torch = pytest.importorskip("torch")
+    for lib in (torch, cg):
+        layers = lib.nn.ModuleList([lib.nn.Linear(2, 2), None, lib.nn.ReLU()])
+        layers.append(None)
+        layers.insert(1, lib.nn.Tanh())
+        assert [type(layer).__name__ for layer in layers] == ["Linear", "Tanh", "NoneType", "ReLU", "NoneType"]
+        assert len(layers) == 5 and None in layers and layers[-1] is None and list(layers.state_dict()) == ["0.weight", "0.bias"]
+        assert layers.pop(2) is None and len(layers[1:]) == 3
+        values = lib.nn.ParameterList([lib.ones(2), lib.nn.ParameterList([lib.zeros(1)]), 3, None])
+        assert [name for name, _ in values.named_parameters()] == ["0", "1.0"] and values[2] == 3 and values[3] is None and len(values) == 4
+    assert repr(values).splitlines()[-3:] == ["  (2): Object of type int", "  (3): Object of type NoneType", ")"]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
         (lambda: nn.Sequential(3), TypeError, "Sequential: an item must be a Module, got int"),
         (lambda: nn.Sequential(nn.ReLU())[1], IndexError, "Sequential: index 1 is out of range for 1 items"),
         (lambda: nn.Sequential().pop(), IndexError, "Sequential: index -1 is out of range for 0 items"),
-        (lambda: nn.ModuleList([nn.ReLU(), None]), TypeError, "ModuleList: an item must be a Module"),
+        (lambda: nn.ModuleList([nn.ReLU(), 3]), TypeError, "ModuleList: an item must be a Module, got int"),
         (lambda: nn.ModuleDict({"a.b": nn.ReLU()}), KeyError, "add_module: the name must not be"),
         (lambda: nn.ModuleDict({"a": 3}), TypeError, "add_module: a must be a Module or None, got int"),
     ],

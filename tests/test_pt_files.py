@@ -6,6 +6,8 @@ import io
 import os
 import pickle
 import random
+import subprocess
+import sys
 import zipfile
 from collections import OrderedDict
 
@@ -182,3 +184,46 @@ def test_other_arguments_are_named(tmp_path):
     loop.append(loop)
     with pytest.raises(ValueError, match="nested too deeply"):
         cg.save(loop, tmp_path / "y.pt")
+
+
+def test_arrays_of_numpy_are_read_and_written(tmp_path):
+    state = {"a": np.arange(6.0).reshape(2, 3).T, "b": np.float32(2.5), "c": np.array(["x", "yz"]), "d": np.zeros((0, 3), "i4"), "e": np.array(7, ">i8")}
+    torch.save(state, tmp_path / "theirs.pt")
+    loaded = cg.load(tmp_path / "theirs.pt")
+    assert all(np.array_equal(loaded[k], v) and loaded[k].dtype == v.dtype.newbyteorder('=') for k, v in state.items())
+    script = "import torch, numpy as np; torch.save({'a': np.arange(3.0), 'b': [np.array('é')]}, 'ours.pt'); a = torch.load('ours.pt')['a']; assert type(a) is np.ndarray"
+    subprocess.run([sys.executable, "-c", f"import cygrad.torch; cygrad.torch.install(quiet=True); {script}"], cwd=tmp_path, check=True)
+    theirs = torch.load(tmp_path / "ours.pt", weights_only=False)
+    assert theirs["a"].tolist() == [0, 1, 2] and theirs["b"][0] == "é"
+
+
+@pytest.mark.parametrize("value", [np.array([None]), np.zeros(2, [("a", "i4")]), np.zeros(1, "M8[s]")])
+def test_arrays_of_other_dtypes_are_refused(tmp_path, value):
+    torch.save(value, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match=r"load: .*a\.pt (is truncated|sets|calls|contains)"):
+        cg.load(tmp_path / "a.pt")
+
+
+def test_whole_modules_need_consent(tmp_path):
+    script = """
+import torch, sys
+model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3), torch.nn.LSTM(3, 2))
+torch.save({"model": model, "epoch": 3}, "model.pt")
+loaded = torch.load("model.pt", weights_only=False)
+assert loaded["epoch"] == 3 and all((a == b).all() for a, b in zip(model.state_dict().values(), loaded["model"].state_dict().values()))
+try:
+    torch.load("model.pt")
+except ValueError as error:
+    print(error)
+try:
+    torch.save(lambda: 3, "f.pt")
+except TypeError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", f"import cygrad.torch; cygrad.torch.install(quiet=True)\n{script}"]
+    lines = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert "is a pickled object; weights_only=False executes the code" in lines[0] and "save: a function can't be saved" in lines[1]
+    with pytest.raises(ValueError, match="is a pickled object"):
+        cg.load(tmp_path / "model.pt", weights_only=False)  # only scripts under cygrad.torch
+    with pytest.raises(TypeError, match=r"save: a Linear can't be saved in a \.pt file"):
+        cg.save(cg.nn.Linear(2, 2), tmp_path / "x.pt")

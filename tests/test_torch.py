@@ -63,13 +63,13 @@ def test_imports_of_torch_give_cygrad(tmp_path):
 
 MISSING = """\
 import torch
-for text in ("torch.nn.Conv3d", "torch.jit", "torch.nothing", "torch.nn.functional.max_pool3d", "torch.complex64"):
+for text in ("torch.nn.Conv3d", "torch.fx", "torch.nothing", "torch.nn.functional.max_pool3d", "torch.complex64"):
     try:
         eval(text)
     except AttributeError as error:
         print(error)
     assert not hasattr(torch, "nothing") and getattr(torch, "nothing", 3) == 3
-for text in ("import torch.jit", "from torch import hub", "import torch.distributed as dist", "import torch.nothing.at.all"):
+for text in ("import torch.fx", "from torch import hub", "import torch.sparse as sparse", "import torch.nothing.at.all"):
     try:
         exec(text)
     except ImportError as error:
@@ -80,13 +80,13 @@ for text in ("import torch.jit", "from torch import hub", "import torch.distribu
 def test_a_missing_name_is_named_with_the_reason(tmp_path):
     assert output(tmp_path, MISSING).splitlines() == [
         "module 'cygrad.nn' has no attribute 'Conv3d': it has convolutions of one and two dimensions only",
-        "torch.jit is not in cygrad: there is nothing to script; cg.compile records training steps",
+        "torch.fx is not in cygrad: it has no graphs of Python code; cg.compile records training steps",
         "torch.nothing is not in cygrad",
         "module 'cygrad.nn.functional' has no attribute 'max_pool3d': it pools sequences and images",
         "torch.complex64 is not in cygrad: it has no complex numbers",
-        "ModuleNotFoundError torch.jit is not in cygrad: there is nothing to script; cg.compile records training steps",
+        "ModuleNotFoundError torch.fx is not in cygrad: it has no graphs of Python code; cg.compile records training steps",
         "ImportError cannot import name 'hub' from 'torch'",
-        "ModuleNotFoundError torch.distributed is not in cygrad: it trains in one process",
+        "ModuleNotFoundError torch.sparse is not in cygrad: its tensors are dense",
         "ModuleNotFoundError torch.nothing is not in cygrad",
     ]
 

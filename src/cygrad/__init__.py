@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from cygrad import compiler as compiler
     from cygrad import cuda as cuda
     from cygrad import data as data
+    from cygrad import distributed as distributed
     from cygrad import distributions as distributions
     from cygrad import fft as fft
     from cygrad import func as func
+    from cygrad import jit as jit
     from cygrad import linalg as linalg
     from cygrad import mps as mps
     from cygrad import multiprocessing as multiprocessing
@@ -74,8 +76,9 @@ if TYPE_CHECKING:
     from cygrad.serialization import *
 else:
     ROOMS = (  # imported when they are first used
-        "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributions", "fft", "func",
-        "linalg", "mps", "multiprocessing", "onnx", "runs", "special", "testing", "train", "utils", "version", "xpu",
+        "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributed", "distributions",
+        "fft", "func", "jit", "linalg", "mps", "multiprocessing", "onnx", "runs", "special", "testing", "train",
+        "utils", "version", "xpu",
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "attribute_error", "files_of", "public_names"}
     NAMES = files_of({  # likewise
@@ -96,7 +99,10 @@ else:
         "parallel": "parallel_map",
         "serialization": "load save",
     })  # fmt: skip
-    METHODS = ("detach", "is_floating_point", "is_nonzero", "is_same_size")  # functions too, as those that end in _
+    METHODS = (  # functions too, as those that end in _
+        "conj", "detach", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg", "is_nonzero",
+        "is_same_size", "resolve_conj", "resolve_neg",
+    )  # fmt: skip
 
     def __getattr__(name):
         """Find what few programs need."""

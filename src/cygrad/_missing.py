@@ -10,13 +10,13 @@ __all__ = ["attribute_error", "files_of", "found", "reason"]
 REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"(.*\.)?(Lazy)?[Cc]onv\w*": "it has convolutions of one and two dimensions only",
     r"(.*\.)?(\w*(Pool|pool)3d\w*|\w*[Uu]n[Pp]ool3d|([Ff]ractional)\w*)": "it pools sequences and images",
-    r"nn\.attention\b.*|.*flex_attention.*": "it has one way to compute attention",
+    r"nn\.attention\.\w+|.*flex_attention.*": "it has one way to compute attention",
     r"(.*\.)?(CTCLoss|ctc_loss|AdaptiveLogSoftmaxWithLoss|[Ll]inear_?[Cc]ross_?[Ee]ntropy\w*|grid_sample|affine_grid)":
         "it has none yet",
     r"nn\.utils\.(fuse|convert)_\w+": "its layers stay as they are",
-    r"jit.*": "there is nothing to script; cg.compile records training steps",
+    r"jit\.\w+|_C": "there is nothing to script; cg.compile records training steps",
     r"(fx|_dynamo|_inductor|export|package)\b.*": "it has no graphs of Python code; cg.compile records training steps",
-    r"distributed.*|nn\.parallel.*|.*DataParallel": "it trains in one process",
+    r"distributed.*|nn\.parallel\..*|.*DataParallel": "it trains in one process",
     r"(.*\.)?(sparse|to_sparse|coalesce|SparseAdam)\w*": "its tensors are dense",
     r"(.*\.)?(quantiz|quantis|ao\b|qint|quint|per_tensor|fake_quant)\w*.*": "it has no quantization",
     r"(.*\.)?(complex|cfloat|cdouble|chalf|view_as_|polar|is_conj)\w*": "it has no complex numbers",

@@ -92,6 +92,12 @@ def save_pt_file(obj: Any, file: IO[bytes]) -> None:
         save_pt(file, obj)
     except RecursionError:
         raise ValueError("save: the object is nested too deeply, or contains itself") from None
+    except TypeError:
+        if not follows_torch():
+            raise
+        from cygrad._pt.pickled import save_pickled
+
+        save_pickled(file, obj)
 
 
 def check_metadata(metadata: dict[str, str], suffix: str) -> None:
@@ -116,15 +122,17 @@ def load(
     """Load an object that ``save`` saved, or ``torch.save``.
 
     Other files of arrays, such as those of ``numpy.savez`` or the safetensors file of a PyTorch model, become a dict of
-    tensors. No code in the file is executed. The memory needed is that of the arrays; those of a compressed file may
-    take 1 GiB, or 100 times its size if that is more.
+    tensors. No code in the file is executed, unless a script of PyTorch asks for it. The memory needed is that of the
+    arrays; those of a compressed file may take 1 GiB, or 100 times its size if that is more.
 
     Args:
         f: a ``.npz``, ``.safetensors``, ``.pt``, ``.pth`` or ``.ckpt`` file; or an open binary file in PyTorch's
             format. Of the latter, state dicts, tensors and what they are nested in are read, half precision as float32;
             anything else is refused by name.
         map_location: "cpu", which tensors of any device come to.
-        weights_only, mmap, pickle_module: accepted, without effect: code in a file is never executed.
+        weights_only: False allows to read whole modules and other pickled objects under :mod:`cygrad.torch`, where
+            ``save`` writes them. It executes the code that the file names: trust the file. Elsewhere without effect.
+        mmap, pickle_module: accepted, without effect.
 
     Returns:
         The object, with new tensors and arrays.
@@ -144,11 +152,11 @@ def load(
     if isinstance(map_location, (str, device)):
         check_device("load", map_location)
     if not isinstance(f, (str, os.PathLike)):
-        return load_pt_file(opened("load", f, "read"), "the file")
+        return load_pt_file(opened("load", f, "read"), "the file", not weights_only)
     suffix = file_suffix("load", f)
     if suffix in TORCH:
         with open_file("load", f) as file:
-            return load_pt_file(file, os.fspath(f))
+            return load_pt_file(file, os.fspath(f), not weights_only)
     read = load_npz if suffix == ".npz" else load_safetensors
     with open_file("load", f) as file:
         arrays, text = read(file, os.fspath(f))
@@ -164,11 +172,11 @@ def opened(op: str, file: Any, method: str) -> IO[bytes]:
     return file
 
 
-def load_pt_file(file: IO[bytes], path: str) -> Any:
+def load_pt_file(file: IO[bytes], path: str, run_code: bool) -> Any:
     """Read an object in PyTorch's format."""
     from cygrad._pt.reader import load_pt
 
-    return load_pt(file, path)
+    return load_pt(file, path, run_code and follows_torch())
 
 
 def to_tensor(name: str, array: Array, path: str) -> Tensor:

@@ -16,6 +16,8 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from cygrad._files import one_line
+from cygrad._pt.numpy_arrays import NUMPY, ArrayType, fill_array
+from cygrad._pt.pickled import ENTRY, load_pickled
 from cygrad._typing import Array
 from cygrad.device import device
 from cygrad.tensor import Tensor
@@ -41,8 +43,8 @@ class Storage:
         self.elements = elements
 
 
-def load_pt(file: IO[bytes], path: str) -> Any:
-    """The object in a ``.pt`` file.
+def load_pt(file: IO[bytes], path: str, run_code: bool = False) -> Any:
+    """The object in a ``.pt`` file. Pickled objects, such as whole modules, are read only with `run_code`.
 
     Raises:
         ValueError: the file is truncated, corrupt, of another kind, or contains more than tensors, numbers, strings and
@@ -50,7 +52,11 @@ def load_pt(file: IO[bytes], path: str) -> Any:
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            return Reader(archive).read()
+            if ENTRY not in archive.namelist():
+                return Reader(archive).read()
+            if not run_code:
+                raise Refused("is a pickled object; weights_only=False executes the code that it names")
+            return load_pickled(archive)
     except MemoryError:
         raise
     except Refused as error:
@@ -133,11 +139,15 @@ class Reader:
         self.stack.append(FUNCTIONS[str(function)](*arguments))
 
     def build(self) -> None:
-        """Set attributes of an OrderedDict, such as the metadata of a state dict."""
+        """Set attributes of an OrderedDict, such as the metadata of a state dict, or fill an array."""
         state, target = self.stack.pop(), self.stack[-1]
-        if not isinstance(target, OrderedDict) or not isinstance(state, dict):
+        if isinstance(state, tuple) and isinstance(target, ArrayType):
+            target.set_state(state)
+        elif isinstance(state, tuple) and isinstance(target, np.ndarray):
+            fill_array(target, state)
+        elif not isinstance(target, OrderedDict) or not isinstance(state, dict):
             raise Refused(f"sets attributes of a {type(target).__name__}, which is not read")
-        if "_metadata" in state:
+        elif "_metadata" in state:
             target._metadata = state["_metadata"]  # type: ignore[attr-defined]
 
     def storage(self) -> None:
@@ -207,6 +217,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": ordered,
     "torch.Size": tuple,
     "torch.device": device,
+    **NUMPY,
 }
 AS_THEY_ARE = (
     "BINUNICODE SHORT_BINUNICODE BINUNICODE8 UNICODE BININT BININT1 BININT2 INT LONG LONG1 LONG4 BINFLOAT FLOAT "

@@ -12,6 +12,7 @@ import numpy as np
 from cygrad._pt.reader import STORAGES
 from cygrad._typing import Array
 from cygrad.autograd.arrays import plain
+from cygrad.config import follows_torch
 from cygrad.tensor import Tensor
 
 __all__ = ["save_pt"]
@@ -60,6 +61,8 @@ class Writer:
             self.parts.append(b"G" + struct.pack(">d", value))
         elif type(value) is str:
             self.text(value)
+        elif isinstance(value, np.ndarray) and follows_torch():
+            self.array(value)
         elif isinstance(value, (Tensor, np.ndarray)):
             self.tensor(value.array if isinstance(value, Tensor) else plain("save", value))
         elif isinstance(value, dict):
@@ -94,6 +97,32 @@ class Writer:
             self.value(key, (*path, "key"))
             self.value(item, (*path, str(key)))
         self.parts.append(b"u")
+
+    def array(self, array: Array) -> None:
+        """An array of NumPy as such: a call of _reconstruct, then its shape, dtype, order and elements."""
+        if array.dtype.kind not in "?biufcSU":
+            raise TypeError(f"save: a .pt file can't hold an array of {array.dtype}")
+        array = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+        self.parts.append(b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n")
+        self.value((0,), ())
+        self.bytes_as_text(b"b")
+        self.parts.append(b"tR(")
+        for part in (1, tuple(array.shape)):
+            self.value(part, ())
+        self.parts.append(b"cnumpy\ndtype\n")
+        self.value((array.dtype.str[1:], False, True), ())
+        self.parts.append(b"R")
+        self.value(array.dtype.__reduce__()[2], ())  # with the byte order
+        self.parts.append(b"b\x89")
+        self.bytes_as_text(array.tobytes())
+        self.parts.append(b"tb")
+
+    def bytes_as_text(self, data: bytes) -> None:
+        """Bytes, which protocol 2 has as text in Latin-1."""
+        self.parts.append(b"c_codecs\nencode\n(")
+        self.text(data.decode("latin1"))
+        self.text("latin1")
+        self.parts.append(b"tR")
 
     def tensor(self, array: Array) -> None:
         """A call of _rebuild_tensor_v2 with the storage, its offset, size, strides, requires_grad and no hooks."""

@@ -389,7 +389,7 @@ class Op:
                 return call_otherwise(self, self.names, args, options)
             raise
         except AttributeError as error:  # an operand that is not a tensor, where the op needs one
-            if not self.forward.__module__.startswith("cygrad."):
+            if self.opaque or not self.forward.__module__.startswith("cygrad."):
                 raise  # the op of a user, who wants to see it
             got = ", ".join([type(value).__name__ for value in (*args, *rest, *options.values())])
             raise TypeError(f"{self.name}: expected tensors, and options of the documented types, got {got}") from error

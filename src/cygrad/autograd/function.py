@@ -150,7 +150,7 @@ def place_of(tensor: Any, args: Sequence[Any], outputs: Sequence[Any]) -> int | 
 def run_backward(cls: type[Function], node: Node, upstream: Sequence[Array | None]) -> tuple[Array | None, ...]:
     """Run the subclass's backward on tensors over the gradients; return arrays."""
     *saved, context = node.saved
-    context.saved_tensors = tuple([None if a is None else engine.wrap(a) for a in saved])
+    context.saved_tensors = tuple([leaf_or_wrapped(node, a, place) for a, place in zip(saved, context.places)])
     context.needs_input_grad = tuple(node.needs)
     if context.materialize_grads:
         upstream = engine.materialized(node, upstream)
@@ -183,6 +183,14 @@ def inputs_of(node: Node, specs: Sequence[Any]) -> list[Any]:
     """Tensors at the positions of the inputs that require a gradient; their elements do not matter."""
     pairs = [(i, edge) for i, edge in enumerate(node.edges) if edge is not None]
     return [node.input(i, np.zeros(*specs[i])) if isinstance(edge, Node) else edge for i, edge in pairs]
+
+
+def leaf_or_wrapped(node: Node, array: Array | None, place: int | None) -> Any:
+    """A saved tensor: the leaf itself, for which a backward may ask ``autograd.grad``, or a new one on the array."""
+    if array is None:
+        return None
+    edge = node.edges[place] if place is not None and place >= 0 else None
+    return edge if isinstance(edge, Value) and edge.array is array else engine.wrap(array)
 
 
 def positioned(node: Node, array: Array | None, place: int | None) -> Any:

@@ -22,6 +22,7 @@ __all__ = [
     "moveaxis",
     "negative",
     "not_equal",
+    "spmm",
     "swapdims",
     "unsafe_chunk",
     "unsafe_split",
@@ -43,6 +44,7 @@ less_equal = compare.le
 greater = compare.gt
 greater_equal = compare.ge
 ger = products.outer
+spmm = products.mm
 moveaxis = shapes.movedim
 swapdims = shapes.transpose
 unsafe_chunk = shapes.chunk

@@ -175,11 +175,21 @@ class Sequential(_List[Module]):
     __rmul__ = __mul__
 
 
-class ModuleList(_List[Module]):
+class _Numbered(_List[Item]):
+    """Items that are known by their names, "0", "1", …, so that not all need to be of the type."""
+
+    def _items(self) -> list[Any]:
+        return [self.__dict__[name] for name in self._names()]
+
+    def _names(self) -> list[str]:
+        return [name for name in self.__dict__ if name.isdecimal()]
+
+
+class ModuleList(_Numbered[Module]):
     """A list of modules. Their parameters are parameters of the module that contains it. As ``torch.nn.ModuleList``.
 
     Args:
-        modules: the modules, default none.
+        modules: the modules, default none. An item may be None, where a model has no layer at a position.
 
     >>> layers = cg.nn.ModuleList([cg.nn.Linear(3, 3) for _ in range(2)])
     >>> len(layers), len(list(layers.parameters()))
@@ -189,6 +199,9 @@ class ModuleList(_List[Module]):
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         self._set_items(modules or ())
+
+    def _check_item(self, item: Any) -> Any:
+        return None if item is None else super()._check_item(item)
 
     def __repr__(self) -> str:
         """Show neighbors that look the same once, with their count."""
@@ -202,30 +215,32 @@ class ModuleList(_List[Module]):
         return layout(type(self).__name__, [], lines)
 
 
-class ParameterList(_List[Parameter]):
+class ParameterList(_Numbered[Parameter]):
     """A list of parameters, which are parameters of the module that contains it. As ``torch.nn.ParameterList``.
 
     Args:
-        values: parameters, or tensors, which are made parameters; default none.
+        values: parameters, or tensors, which are made parameters; other values are kept as they are. Default none.
     """
 
     _item_type = Parameter
 
-    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
         self._set_items(values or ())
 
-    def _check_item(self, item: Any) -> Parameter:
-        if isinstance(item, Tensor) and not isinstance(item, Parameter):
-            item = Parameter(item)
-        return super()._check_item(item)
+    def _check_item(self, item: Any) -> Any:
+        return Parameter(item) if isinstance(item, Tensor) and not isinstance(item, Parameter) else item
 
     def __repr__(self) -> str:
-        items = [
-            f"({name}): Parameter of {value.array.dtype}, shape {tuple(value.array.shape)}"
-            for name, value in self._members(Parameter)
-        ]
+        items = [f"({name}): {described(self.__dict__[name])}" for name in self._names()]
         return layout(type(self).__name__, [], items)
+
+
+def described(item: Any) -> str:
+    """What an item of a ParameterList is."""
+    if isinstance(item, Parameter):
+        return f"Parameter of {item.array.dtype}, shape {tuple(item.array.shape)}"
+    return indented(repr(item)) if isinstance(item, Module) else f"Object of type {type(item).__name__}"
 
 
 class ModuleDict(Module):

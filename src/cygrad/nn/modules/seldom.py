@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from cygrad.nn.modules.channel_dropout import *
+from cygrad.nn.modules.data_parallel import *
 from cygrad.nn.modules.distance import *
 from cygrad.nn.modules.group_norm import *
 from cygrad.nn.modules.lazy import *
