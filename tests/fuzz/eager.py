@@ -183,7 +183,7 @@ class Eager(Fuzzer[Program]):
                 return None
             return f"{'only cygrad' if mine else 'only PyTorch'} refuses: {line}\n{mine or other!r}"
         refused = " ".join(case.lines[number] for number in our_errors)
-        through_view = any("] =" in line or "[:]" in line or writes_to_view(line, theirs) for line in case.lines)
+        through_view = any(re.search(r"\] [-+*/]?= ", line) or "[:]" in line or writes_to_view(line, theirs) for line in case.lines)
         if (overwritten and through_view) or any(".data" in line for line in case.lines):
             refused += "backward"  # PyTorch keeps no copy of what is overwritten through a view, nor notices .data
         try:

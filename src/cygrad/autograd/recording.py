@@ -170,6 +170,8 @@ def plus(a: Array, b: Array) -> Array:
     active = recorder()
     if active is not None:
         return active.plus(a, b)
+    if a.nbytes >= kernels.POOL_BYTES and a.dtype == b.dtype and a.dtype.char in "fd":
+        return kernels.add(a, b)
     result = a + b
     return result if isinstance(result, np.ndarray) else arrays.as_array(result)
 
@@ -194,7 +196,7 @@ def add_into(target: Array, source: Array) -> None:
     active = recorder()
     if active is not None:
         active.add_into(target, source)
-    else:
+    elif target.nbytes < kernels.POOL_BYTES or not kernels.move(target, source, accumulate=True):
         np.add(target, source, out=target)
 
 

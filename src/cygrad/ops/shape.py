@@ -37,6 +37,8 @@ __all__ = [
     "unsqueeze",
 ]
 
+COPIES_ONLY_IF_ASKED = np.lib.NumpyVersion(np.__version__) >= "2.1.0"  # whether reshape takes copy=False
+
 
 @op
 def reshape(ctx: Node, input: Array, *, shape: tuple[int, ...]) -> Array:
@@ -58,10 +60,23 @@ def reshape(ctx: Node, input: Array, *, shape: tuple[int, ...]) -> Array:
         raise RuntimeError(
             f"reshape: shape {tuple(shape)} does not hold the {input.size} elements of shape {input.shape}"
         )
-    y = input.reshape(sizes)
-    if y.base is input or y.base is input.base or recording.recorder() is None:
+    return reshaped(input, sizes)
+
+
+def reshaped(x: Array, shape: tuple[int, ...]) -> Array:
+    """x in another shape of as many elements: a view where the layout allows it, else a copy, which is a launch while a
+    step is recorded, and where x is so large that NumPy's copy would take fresh pages."""
+    if x.flags.c_contiguous:
+        return x.reshape(shape)
+    if x.nbytes >= kernels.POOL_BYTES and COPIES_ONLY_IF_ASKED:
+        try:
+            return x.reshape(shape, copy=False)
+        except ValueError:
+            return kernels.copied(x).reshape(shape)
+    y = x.reshape(shape)
+    if y.base is x or y.base is x.base or recording.recorder() is None:
         return y
-    return kernels.copied(input).reshape(sizes)  # by a launch, which programs repeat
+    return kernels.copied(x).reshape(shape)
 
 
 def whole_shape(shape: Sequence[int], size: int) -> tuple[int, ...] | None:
@@ -77,11 +92,17 @@ def whole_shape(shape: Sequence[int], size: int) -> tuple[int, ...] | None:
 
 
 @reshape.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy in x's shape"""
+    (shape,) = ctx.saved
+    return dy.reshape(shape)
+
+
 @reshape.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy in x's shape"""
     (shape,) = ctx.saved
-    return dy.reshape(shape)
+    return reshaped(dy, shape)
 
 
 @op

@@ -3,6 +3,9 @@
 cdef struct Axis:
     int64_t size, y, x  # steps in elements
 
+cdef enum:
+    MOST_LAUNCHES = 16  # of one copy
+
 
 cdef inline bint movable(ndarray x) noexcept:
     """Whether the elements can be moved as floats or doubles: they are numbers of that size, aligned, in native order."""
@@ -10,12 +13,13 @@ cdef inline bint movable(ndarray x) noexcept:
             and (cnp.PyArray_ITEMSIZE(x) == 4 or cnp.PyArray_ITEMSIZE(x) == 8))
 
 
-cdef bint lay_out(cg_strided_args *a, int ndim, cnp.npy_intp *shape, cnp.npy_intp *y_steps, ndarray x) noexcept:
-    """Fill in the sizes and steps of y ← x, with x broadcast to `shape`. False if more than four axes remain where those
-    that follow each other in both arrays are one."""
+cdef bint lay_out(cg_strided_args *a, Axis *outer, int ndim, cnp.npy_intp *shape, cnp.npy_intp *y_steps, ndarray x) noexcept:
+    """Fill in the sizes and steps of y ← x, with x broadcast to `shape`. A launch has four axes, where those that follow
+    each other in both arrays are one; of five, the shortest is `outer`, of which each index is a launch. False if more remain,
+    or that is too long."""
     cdef Axis axes[MOST_AXES]
     cdef Axis axis
-    cdef int count = 0, missing = ndim - cnp.PyArray_NDIM(x), i, item = cnp.PyArray_ITEMSIZE(x)
+    cdef int count = 0, missing = ndim - cnp.PyArray_NDIM(x), i, shortest, item = cnp.PyArray_ITEMSIZE(x)
     for i in range(ndim):
         if shape[i] == 1:
             continue
@@ -31,7 +35,16 @@ cdef bint lay_out(cg_strided_args *a, int ndim, cnp.npy_intp *shape, cnp.npy_int
             count -= 1
         axes[count] = axis
         count += 1
-    if count > 4:
+    outer[0] = Axis(1, 0, 0)
+    if count == 5:
+        shortest = 0
+        for i in range(1, count):
+            shortest = i if axes[i].size < axes[shortest].size else shortest
+        outer[0] = axes[shortest]
+        count -= 1
+        for i in range(shortest, count):
+            axes[i] = axes[i + 1]
+    if count > 4 or outer.size > MOST_LAUNCHES:
         return False
     for i in range(count - 1):  # the axis in which x is contiguous stands before the last, if it is not the last
         if axes[i].x == 1 and axes[count - 1].x != 1:
@@ -53,27 +66,30 @@ cdef bint lay_out(cg_strided_args *a, int ndim, cnp.npy_intp *shape, cnp.npy_int
     return True
 
 
-cdef int launch_strided(cg_strided_args *a, ndarray y, ndarray x) except -1:
-    a.y, a.x = data(y), data(x)
+cdef int launch_strided(cg_strided_args *a, Axis outer, ndarray y, ndarray x) except -1:
+    cdef int64_t item = cnp.PyArray_ITEMSIZE(y), i
     if a.n0 and a.n1 and a.n2 and a.n3:
-        launch(CG_strided, CG_FLOAT32 if cnp.PyArray_ITEMSIZE(y) == 4 else CG_FLOAT64, a)
+        for i in range(outer.size):
+            a.y, a.x = <char *>data(y) + i * outer.y * item, <char *>data(x) + i * outer.x * item
+            launch(CG_strided, CG_FLOAT32 if item == 4 else CG_FLOAT64, a)
     return 0
 
 
 cdef ndarray dense(ndarray x):
     """A copy of x in C order: by a launch if there is one for its layout, else NumPy's."""
     cdef cg_strided_args a = cg_strided_args(accumulate=0)
+    cdef Axis outer
     cdef cnp.npy_intp steps[MOST_AXES]
     cdef int64_t step = cnp.PyArray_ITEMSIZE(x)
     cdef int i, ndim = cnp.PyArray_NDIM(x)
     for i in range(ndim - 1, -1, -1):
         steps[i] = step
         step *= x.shape[i]
-    if not movable(x) or not lay_out(&a, ndim, cnp.PyArray_DIMS(x), steps, x):
+    if not movable(x) or not lay_out(&a, &outer, ndim, cnp.PyArray_DIMS(x), steps, x):
         return cnp.PyArray_FROMANY(x, cnp.PyArray_TYPE(x), 0, 0,
                                    cnp.NPY_ARRAY_CARRAY | cnp.NPY_ARRAY_NOTSWAPPED | cnp.NPY_ARRAY_ENSURECOPY)
     cdef ndarray y = empty_like(x)
-    launch_strided(&a, y, x)
+    launch_strided(&a, outer, y, x)
     return y
 
 
@@ -92,13 +108,14 @@ cdef bint overlap(ndarray x, ndarray y) noexcept:
 
 
 def move(y, x, bint accumulate=False):
-    """y[...] = x, or += for floats, in one launch: whether there is one for these arrays; else nothing has happened.
+    """y[...] = x, or += for floats, by launches: whether there are some for these arrays; else nothing has happened.
 
-    There is none for elements of another size than 4 or 8 bytes, for two dtypes, for memory that the two share, and for
-    layouts of more than four axes.
+    There are none for elements of another size than 4 or 8 bytes, for two dtypes, for memory that the two share, and for
+    layouts of more than five axes, or of five that are all long.
     """
     cdef ndarray to = <ndarray?>y, source = <ndarray?>x
     cdef cg_strided_args a = cg_strided_args(accumulate=accumulate)
+    cdef Axis outer
     cdef int i, missing = cnp.PyArray_NDIM(to) - cnp.PyArray_NDIM(source)
     if (cnp.PyArray_TYPE(to) != cnp.PyArray_TYPE(source) or not movable(to) or not movable(source) or missing < 0
             or not cnp.PyArray_ISWRITEABLE(to) or (accumulate and not is_real(to))):
@@ -106,13 +123,13 @@ def move(y, x, bint accumulate=False):
     for i in range(cnp.PyArray_NDIM(source)):
         if source.shape[i] != to.shape[i + missing] and source.shape[i] != 1:
             return False
-    if not lay_out(&a, cnp.PyArray_NDIM(to), cnp.PyArray_DIMS(to), cnp.PyArray_STRIDES(to), source):
+    if not lay_out(&a, &outer, cnp.PyArray_NDIM(to), cnp.PyArray_DIMS(to), cnp.PyArray_STRIDES(to), source):
         return False
     if size(to) == 0:
         return True
     if overlap(to, source):
         return False
-    launch_strided(&a, to, source)
+    launch_strided(&a, outer, to, source)
     return True
 
 
