@@ -2,6 +2,9 @@
 
 cimport numpy as np
 
+cdef extern from "allocator.h":
+    const np.int64_t CG_POOL_BYTES
+
 
 cdef inline int check(object array) except -1:
     if not isinstance(array, np.ndarray):  # a cast, <np.ndarray?>, would let None pass
@@ -47,6 +50,10 @@ cdef inline Py_ssize_t size(object array) except -1:
     for axis in range(np.PyArray_NDIM(<np.ndarray>array)):
         count *= np.PyArray_DIM(<np.ndarray>array, axis)
     return count
+
+
+cdef inline bint is_large(object array) except -1:
+    return size(array) >= CG_POOL_BYTES // 4
 
 
 cdef inline bint is_float(object array) except -1:

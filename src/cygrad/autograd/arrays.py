@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad import _kernels as kernels
 from cygrad._typing import Array
 
 
@@ -71,6 +72,11 @@ def dtype(array: Array) -> np.dtype[Any]:
 def owns_memory(array: Array) -> bool:
     """Whether the array is not a view."""
     return array.base is None
+
+
+def is_large(array: Array) -> bool:
+    """Whether there are so many elements that wrappers take an array of floats from the pool."""
+    return array.size >= kernels.POOL_BYTES // 4
 
 
 def size(array: Array) -> int:

@@ -175,7 +175,7 @@ cdef dict leading_to(dict wanted, outputs)
 
 cpdef depth_of(Node node)
 
-cdef plus(a, b)
+cdef plus(a, b, bint owned)
 
 cdef bint is_new(array, list received, tuple saved, tuple results)
 

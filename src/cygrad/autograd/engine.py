@@ -1118,7 +1118,7 @@ def accumulate(leaf: Value, array: Any, owned: bool) -> None:
         if recorder is None:
             np.add(total._array, array, out=total._array)
         else:
-            recording.overwrite(total._array, recording.plus(total._array, array))
+            recording.overwrite(total._array, recording.plus(total._array, array, False))
         total.version.value += 1
 
 
@@ -1250,7 +1250,11 @@ def carry(
             result = results[number]
             if edge is not None and result is not None and needs[number]:
                 index = 0 if indices is None else indices[number]
-                owned = not create_graph and not isinstance(edge, Node) and is_new(result, received, saved, results)
+                owned = (
+                    not create_graph
+                    and (not isinstance(edge, Node) or arrays.is_large(result))
+                    and is_new(result, received, saved, results)
+                )
                 deposit(edge, index, result, owned, leaves, shared, pending, waiting)
                 if is_window and is_new(result, received, saved, results):
                     sums.add((edge, index))
@@ -1318,7 +1322,8 @@ def deposit(
     pending: dict[Node, list[Array | None]],
     waiting: list[Node],
 ) -> None:
-    """Add a gradient to those that have arrived at a leaf, or at output `index` of a node."""
+    """Add a gradient to those that have arrived at a leaf, or at output `index` of a node. `owned`: nobody but the walk
+    holds it, so that it may be overwritten by the sum; of a node's it is known for large ones."""
     if isinstance(target, Node):
         node = target
         received = pending.get(node)
@@ -1327,7 +1332,7 @@ def deposit(
             pending[node] = received
             insert(node, waiting)
         sum_so_far = received[index]
-        received[index] = array if sum_so_far is None else plus(sum_so_far, array)
+        received[index] = array if sum_so_far is None else plus(sum_so_far, array, owned)
     else:
         before = leaves.get(target)
         if before is None:
@@ -1335,13 +1340,13 @@ def deposit(
             if not owned:
                 shared.add(target)
         else:
-            leaves[target] = plus(before, array)
+            leaves[target] = plus(before, array, owned)
             shared.discard(target)
 
 
-def plus(a: Any, b: Any) -> Any:
-    """The sum of two gradients, arrays or values."""
-    return a + b if isinstance(a, Value) else recording.plus(a, b)
+def plus(a: Any, b: Any, owned: bool) -> Any:
+    """The sum of two gradients, arrays or values, in the memory of b if it is large and `owned`."""
+    return a + b if isinstance(a, Value) else recording.plus(a, b, owned)
 
 
 def insert(node: Node, waiting: list[Node]) -> None:

@@ -12,7 +12,7 @@ cpdef note_change()
 
 cpdef reading(str what)
 
-cpdef plus(a, b)
+cpdef plus(a, b, bint owned)
 
 cpdef copied(array)
 

@@ -165,12 +165,14 @@ def replayed(method: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def plus(a: Array, b: Array) -> Array:
-    """a + b"""
+def plus(a: Array, b: Array, owned: bool) -> Array:
+    """a + b, in the memory of b if it is large and `owned`"""
     active = recorder()
     if active is not None:
         return active.plus(a, b)
-    if a.nbytes >= kernels.POOL_BYTES and a.dtype == b.dtype and a.dtype.char in "fd":
+    if arrays.is_large(b) and a.dtype == b.dtype and a.dtype.char in "fd":
+        if owned and kernels.move(b, a, accumulate=True):
+            return b
         return kernels.add(a, b)
     result = a + b
     return result if isinstance(result, np.ndarray) else arrays.as_array(result)
@@ -196,7 +198,7 @@ def add_into(target: Array, source: Array) -> None:
     active = recorder()
     if active is not None:
         active.add_into(target, source)
-    elif target.nbytes < kernels.POOL_BYTES or not kernels.move(target, source, accumulate=True):
+    elif not (arrays.is_large(target) and kernels.move(target, source, accumulate=True)):
         np.add(target, source, out=target)
 
 

@@ -145,9 +145,13 @@ def unset(shape, dtype):
 
 
 def zeros(shape, dtype):
-    """A new array of zeros: while a step is recorded, one of floats is set by a launch."""
-    if tape is None or not tape.is_active() or np.dtype(dtype).kind != "f":
-        return np.zeros(shape, dtype)
-    cdef ndarray y = unset(shape, dtype)
+    """A new array of zeros: from the pool if it is large; while a step is recorded, one of floats is set by a launch."""
+    cdef cnp.dtype descr = np.dtype(dtype)
+    cdef int64_t bytes = descr.itemsize
+    if tape is None or not tape.is_active() or descr.kind != "f":
+        for n in shape:
+            bytes *= n
+        return np.zeros(shape, descr) if bytes < CG_POOL_BYTES else pooled(np.zeros, shape, descr)
+    cdef ndarray y = unset(shape, descr)
     move(y, number_of(0, cnp.PyArray_TYPE(y)))
     return y
