@@ -1,5 +1,5 @@
-"""Compares whole training steps of convolutional, recurrent and attention networks with PyTorch's: the time, in interleaved
-runs, or the memory that a step needs beyond its data and parameters.
+"""Compares whole training steps of convolutional, recurrent and attention networks with PyTorch's: the time, in
+interleaved runs, or the memory that a step needs beyond its data and parameters.
 
     python benchmarks/networks.py --threads 2 --only LSTM
     python benchmarks/networks.py --memory
@@ -14,6 +14,8 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 from cygrad.bench.timing import limit_threads
@@ -22,7 +24,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=9)
 parser.add_argument("--only", default="", help="run only networks whose name contains this")
-parser.add_argument("--memory", action="store_true", help="print the peak memory of a step, each in a process of its own")
+parser.add_argument("--memory", action="store_true", help="print the peak memory of a step, in a process of its own")
 parser.add_argument("--library", choices=["cygrad", "torch"], help="with --memory: this library, in this process")
 options = parser.parse_args()
 limit_threads(options.threads)
@@ -58,9 +60,9 @@ class Networks:
         nn, (a, b) = self.nn, channels
         left = ((side // 2) - kernel + 1) // 2
         model = self.sequential([
-            nn.Conv2d(1, a, kernel, padding=kernel // 2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(a, b, kernel), nn.ReLU(),
-            nn.MaxPool2d(2), nn.Flatten(), nn.Linear(b * left**2, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(),
-            nn.Linear(84, 10),
+            nn.Conv2d(1, a, kernel, padding=kernel // 2), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(a, b, kernel), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.Linear(b * left**2, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
         ])  # fmt: skip
         return self.classify(model, *self.images(64, 1, side, side))
 
@@ -84,7 +86,9 @@ class Networks:
             skip = self.sequential([nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)])
         return self.wrapped(lambda own, x: self.F.relu(own.block(x) + own.skip(x)), block=block, skip=skip)
 
-    def resnet(self, blocks: int, batch: int, widths: tuple[int, ...] = (16, 32, 64), shape: tuple[int, int] = (32, 32)):
+    def resnet(
+        self, blocks: int, batch: int, widths: tuple[int, ...] = (16, 32, 64), shape: tuple[int, int] = (32, 32)
+    ) -> tuple[Any, Step]:
         nn = self.nn
         layers = [nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
         before = widths[0]
@@ -98,7 +102,7 @@ class Networks:
     def separable(self, widths: tuple[int, ...] = (32, 64, 128, 128, 256, 256), kernel: int = 3) -> tuple[Any, Step]:
         nn = self.nn
         layers = [nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
-        for number, (a, b) in enumerate(zip(widths, widths[1:])):
+        for number, (a, b) in enumerate(pairwise(widths)):
             layers += [
                 nn.Conv2d(a, a, kernel, 2 if number % 2 else 1, kernel // 2, groups=a, bias=False), nn.BatchNorm2d(a),
                 nn.ReLU(), nn.Conv2d(a, b, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU(),
@@ -109,7 +113,8 @@ class Networks:
     def convnet(self, widths: tuple[int, ...], kernel: int, shape: tuple[int, int], batch: int) -> tuple[Any, Step]:
         nn, layers, before = self.nn, [], 3
         for width in widths:
-            layers += [nn.Conv2d(before, width, kernel, padding=kernel // 2), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
+            layers += [nn.Conv2d(before, width, kernel, padding=kernel // 2), nn.BatchNorm2d(width), nn.ReLU()]
+            layers.append(nn.MaxPool2d(2))
             before = width
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 10)]
         return self.classify(self.sequential(layers), *self.images(batch, 3, *shape))
@@ -139,8 +144,8 @@ class Networks:
 
         def block(own: Any, x: Any) -> Any:
             batch, steps, _ = x.shape
-            parts = own.qkv(own.norm(x)).reshape(batch, steps, 3, heads, size // heads).permute(2, 0, 3, 1, 4)
-            mixed = F.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_causal=causal)
+            q, k, v = own.qkv(own.norm(x)).reshape(batch, steps, 3, heads, size // heads).permute(2, 0, 3, 1, 4)
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
             x = x + own.out(mixed.transpose(1, 2).reshape(batch, steps, size))
             return x + own.mlp(own.norm2(x))
 
@@ -150,8 +155,10 @@ class Networks:
 
     def characters(self, size: int = 128, heads: int = 4, steps: int = 64, batch: int = 12) -> tuple[Any, Step]:
         nn, cg = self.nn, self.library
-        body = self.sequential([self.attention(size, heads, 4 * size, causal=True) for _ in range(4)] + [nn.LayerNorm(size)])
-        children = {"tokens": nn.Embedding(65, size), "places": nn.Embedding(steps, size), "head": nn.Linear(size, 65)}
+        layers = [self.attention(size, heads, 4 * size, causal=True) for _ in range(4)]
+        body = self.sequential([*layers, nn.LayerNorm(size)])
+        tokens, known = nn.Embedding(65, size), nn.Embedding(steps, size)
+        children = {"tokens": tokens, "places": known, "head": nn.Linear(size, 65)}
         places = cg.arange(steps)
         forward = lambda own, x: own.head(own.body(own.tokens(x) + own.places(places)))  # noqa: E731
         model = self.wrapped(forward, body=body, **children)
@@ -227,7 +234,8 @@ def steps_of(name: str) -> dict[str, Step]:
 
 def times(steps: dict[str, Step]) -> dict[str, float]:
     """Median milliseconds of each step, in turns of about 30 ms."""
-    turns, found = {}, {peer: [] for peer in steps}
+    turns: dict[str, int] = {}
+    found: dict[str, list[float]] = {peer: [] for peer in steps}
     for peer, step in steps.items():
         for _ in range(3):
             step()
@@ -251,11 +259,7 @@ def status(key: str) -> float:
 
 def memory_of(library: str, name: str) -> float:
     """The peak of the resident set over three steps above what it was before, in MB: activations, gradients, state."""
-    if library == "torch":
-        import torch as chosen
-    else:
-        import cygrad as chosen
-
+    chosen = import_module(library)
     chosen.set_num_threads(options.threads)
     warm = training_step(chosen, "LSTM 8 → 64, 24 steps @ 1" if "@ 1" not in name[-3:] else name)
     warm()

@@ -225,3 +225,10 @@ def test_scatter_takes_values_of_its_own_dtype_alone():
 def test_products_overflow_as_late_as_pytorchs():
     x = cg.tensor([1e30, 1e30, 1e-30, 1e-30, 2.0])
     np.testing.assert_allclose(cg.cumprod(x, 0).array, [1e30, np.inf, 1e30, 1, 2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", ["é", b"1", None, [1], (1, 2), {}, np.datetime64(0, "s"), object()])
+def test_tensors_are_filled_with_numbers_alone(value):
+    for make in (lambda: cg.full((2,), value), lambda: cg.full((2,), value, dtype=cg.float64), lambda: cg.full_like(cg.ones(2), value)):
+        with pytest.raises(TypeError, match="full"):
+            make()

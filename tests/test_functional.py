@@ -86,6 +86,21 @@ def test_mean_without_a_class_is_nan(name):
     assert getattr(F, name)(cg.zeros(2, 3), cg.tensor([-100, -100]), reduction="sum").item() == 0
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_the_target_of_one_row_may_have_shape_1(name, reduction):
+    def loss(lib, x):
+        return getattr(lib.nn.functional, name)(x, lib.tensor([2]), lib.tensor([1.0, 2.0, 4.0]).double(), reduction=reduction)
+
+    x = cg.tensor(f64(-1.0, 0.5, 2.0), requires_grad=True)
+    loss(cg, x).backward()  # PyTorch has no gradient
+    mine = x.grad.tolist()
+    x.grad = None
+    getattr(F, name)(x, cg.tensor(2), cg.tensor([1.0, 2.0, 4.0]).double(), reduction=reduction).backward()
+    assert mine == x.grad.tolist()
+    assert_same(loss, f64(-1.0, 0.5, 2.0), grad=False)
+
+
 def test_smooth_l1_without_beta_is_l1():
     x, t = cg.tensor([1.0, 3.0]), cg.tensor([0.0, 0.0])
     assert F.smooth_l1_loss(x, t, beta=0.0).item() == F.l1_loss(x, t).item()

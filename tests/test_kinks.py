@@ -88,6 +88,7 @@ UNARY = {
     "clamp(1, -1)": lambda m, x: x.clamp(1.0, -1.0),
     "clamp(nan)": lambda m, x: x.clamp(min=NAN),
     **{f"pow({p})": lambda m, x, p=p: x**p for p in (0, 0.0, 0.5, 1, 2, 2.0, 3, -1, -0.5, INF, -INF, NAN)},
+    **{f"pow(tensor {p})": lambda m, x, p=p: x ** m.tensor(p).double() for p in (0, 0.5, 1, 2, 3, -1, -0.5, INF, NAN)},
     **{f"rpow({p})": lambda m, x, p=p: p**x for p in (0.0, 0.5, 1.0, 2.0, -1.0)},
     "where(x > 0, sqrt)": lambda m, x: m.where(x > 0, m.sqrt(x), m.zeros_like(x)),
     "where(x > 0, log)": lambda m, x: m.where(x > 0, m.log(x), m.zeros_like(x)),

@@ -19,6 +19,7 @@ def as_array(result: Any) -> Array:
     return np.asarray(result)
 
 
+LARGE = kernels.pool_bytes() // 4
 PLAIN = frozenset("?bhilqBHILQefd")  # booleans, integers and floats of up to 64 bits
 
 
@@ -76,7 +77,7 @@ def owns_memory(array: Array) -> bool:
 
 def is_large(array: Array) -> bool:
     """Whether there are so many elements that wrappers take an array of floats from the pool."""
-    return array.size >= kernels.POOL_BYTES // 4
+    return array.size >= LARGE
 
 
 def size(array: Array) -> int:

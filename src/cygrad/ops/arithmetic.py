@@ -369,21 +369,24 @@ def pow(ctx: Node, input: Any, exponent: Any) -> Array:
         result = kernels.mul(x, x) if is_real(x) else x * x
     else:
         with np.errstate(all="ignore"):
-            result = power(x, y)
+            result = power(x, y, is_number=not isinstance(exponent, np.ndarray))
         if result is x:  # a new tensor, which in-place writes to the input leave alone
             result = x.copy()
     ctx.save(x, y, result if ctx.needs[1] else None, spec(input), spec(exponent))
     return result
 
 
-def power(x: Array, y: Array) -> Array:
-    """xʸ; one number as the exponent, if it is 1 or ±½, gives x or a root, as in PyTorch: (−∞)^½ is NaN."""
-    if y.ndim == 0 and x.dtype.kind == "f":
+def power(x: Array, y: Array, is_number: bool) -> Array:
+    """xʸ, as in PyTorch: an exponent that was a number, no tensor, gives x or a root if it is 1 or ±½. (−∞)^½ is NaN
+    then, else ∞."""
+    if is_number and x.dtype.kind == "f":
         if y == 1:
             return x
         if y == 0.5 or y == -0.5:
             root = np.asarray(np.sqrt(x))
             return root if y > 0 else np.reciprocal(root)
+    elif x.dtype.kind == "f" and (np.abs(y) == 0.5).any():  # of which NumPy may take the root
+        x = np.where((np.abs(y) == 0.5) & ((x == 0) | (x == -np.inf)), np.abs(x), x)
     if x.dtype.kind == "i" and (y < 0).any():  # 1/xⁿ, rounded toward zero
         power = np.power(x, np.abs(y))
         return np.where(y < 0, np.where(np.abs(x) == 1, power, 0), power)
@@ -397,7 +400,7 @@ def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None]:
     dx = d_exponent = None
     with np.errstate(all="ignore"):
         if ctx.needs[0]:
-            slope = y * power(x, y - 1)
+            slope = y * power(x, y - 1, is_number=y_spec is None)
             dx = dy * slope
             if y.ndim or y == 0:
                 dx = np.where(y == 0, dy.dtype.type(0), dx)

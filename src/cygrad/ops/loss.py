@@ -177,9 +177,10 @@ def from_class_rows(rows: Array, shape: tuple[int, ...]) -> Array:
 
 
 def flat_target(name: str, target: Any, shape: tuple[int, ...]) -> Array:
-    """Class indices, one per row."""
+    """Class indices, one per row. Of the only row of an input (C) it may have shape (1,), as in PyTorch."""
     wanted = shape[:1] + shape[2:] if len(shape) > 1 else ()
-    if not isinstance(target, np.ndarray) or target.shape != wanted:
+    alone = len(shape) == 1 and isinstance(target, np.ndarray) and target.shape == (1,)
+    if not isinstance(target, np.ndarray) or (target.shape != wanted and not alone):
         got = getattr(target, "shape", type(target).__name__)
         raise ValueError(f"{name}: target has shape {got}, but input of shape {shape} needs {wanted}")
     return target if target.ndim == 1 else target.reshape(-1)
@@ -211,7 +212,7 @@ def cross_entropy_classes(
     flat = flat_target("cross_entropy", target, input.shape)
     loss, stats, classes, total = kernels.cross_entropy(rows, flat, weight, ignore_index, label_smoothing, number)
     ctx.save(input, classes, weight, stats, total, label_smoothing, number)
-    return loss.reshape(target.shape) if number == 0 else loss
+    return loss.reshape(target.shape if input.ndim > 1 else ()) if number == 0 else loss
 
 
 @cross_entropy_classes.gradient
@@ -349,7 +350,7 @@ def nll_loss(
     flat = flat_target("nll_loss", target, input.shape)
     loss, classes, total = kernels.nll_loss(rows, flat, weight, ignore_index, number)
     ctx.save(input, classes, weight, total, number)
-    return loss.reshape(target.shape) if number == 0 else loss
+    return loss.reshape(target.shape if input.ndim > 1 else ()) if number == 0 else loss
 
 
 @nll_loss.gradient

@@ -11,7 +11,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, Value, op, recording
-from cygrad.autograd.arrays import add_at
+from cygrad.autograd.arrays import LARGE, add_at
 from cygrad.autograd.calls import function
 from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.broadcast import result_type, summed_to
@@ -68,7 +68,7 @@ def reshaped(x: Array, shape: tuple[int, ...]) -> Array:
     step is recorded, and where x is so large that NumPy's copy would take fresh pages."""
     if x.flags.c_contiguous:
         return x.reshape(shape)
-    if x.nbytes >= kernels.POOL_BYTES and COPIES_ONLY_IF_ASKED:
+    if x.size >= LARGE and COPIES_ONLY_IF_ASKED:
         try:
             return x.reshape(shape, copy=False)
         except ValueError:

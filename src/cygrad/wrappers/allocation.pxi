@@ -42,7 +42,9 @@ cdef extern from "numpy/arrayobject.h":
                                 void *data, int flags, PyObject *base)
 
 
-POOL_BYTES = CG_POOL_BYTES  # arrays of at least as many bytes come from the pool
+def pool_bytes():
+    """The size from which arrays come from the pool, in bytes."""
+    return CG_POOL_BYTES
 
 
 cdef void *pool_malloc(void *ctx, size_t bytes) noexcept nogil:

@@ -296,6 +296,9 @@ def check_sequences(query: Tensor, key: Tensor, value: Tensor, padding: Any, mas
     name = "multi_head_attention"
     for label, x in (("query", query), ("key", key), ("value", value)):
         check_tensor(name, label, x)
+    for label, x in (("key_padding_mask", padding), ("attn_mask", mask)):
+        if x is not None:
+            check_tensor(name, label, x)
     if query.ndim not in (2, 3):
         raise AssertedError(f"{name}: query must have 2 or 3 dimensions, got shape {tuple(query.shape)}")
     batched = query.ndim == 3
