@@ -1018,3 +1018,27 @@ def test_a_batch_larger_than_the_data_warns():
 
 def test_lbfgs_has_no_partial_fit():
     assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit") and hasattr(MLPClassifier(), "partial_fit")
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_scaled_target_is_learned_in_any_unit(solver):
+    X, y = make_friedman1(300, random_state=0)
+    Y = np.stack([y, 1e6 * y + 1e8], 1)
+    model = MLPRegressor(scale_target=True, solver=solver, learning_rate_init=0.01, random_state=0).fit(X, Y)
+    assert r2_score(Y, model.predict(X), multioutput="raw_values").min() > 0.8
+    scaled = (Y - Y.mean(0)) / Y.std(0)
+    plain = MLPRegressor(solver=solver, learning_rate_init=0.01, random_state=0).fit(X, scaled)
+    np.testing.assert_allclose(model.predict(X), plain.predict(X) * Y.std(0) + Y.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(model.loss_curve_, plain.loss_curve_, rtol=1e-5)
+
+
+def test_a_scaled_target_keeps_the_unit_of_the_first_call():
+    X, y = make_friedman1(100, random_state=0)
+    model = MLPRegressor(scale_target=True, random_state=0).partial_fit(X, y)
+    before = model.predict(X)
+    model.partial_fit(X[:50], 0 * y[:50] + 1e3)
+    assert model._unit[0] == pytest.approx(y.mean()) and not np.array_equal(model.predict(X), before)
+    constant = MLPRegressor(scale_target=True, max_iter=5).fit(X, np.full(100, 7.0)).predict(X)
+    assert np.isfinite(constant).all()
+    with pytest.raises(ValueError, match="scale_target does not go with loss='poisson'"):
+        MLPRegressor("poisson", scale_target=True).fit(X, y)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -29,6 +30,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     Args:
         loss: ``"squared_error"``, ½(y − ŷ)² summed over the outputs, or ``"poisson"``, half the Poisson deviance of
             ŷ = eᶻ for y ≥ 0.
+        scale_target: whether the network learns (y − ȳ)/σ of each target, with ȳ and σ of the samples of the first fit.
+            Losses are then of scaled targets, predictions as before. Default False, as scikit-learn does.
         hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate, learning_rate_init, power_t, max_iter,
             shuffle, random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping,
             validation_fraction, beta_1, beta_2, epsilon, n_iter_no_change, max_fun, dropout, norm, weight_decay, clip,
@@ -56,11 +59,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     hidden_layer_sizes: int | Sequence[int] = (100,)
     activation: str | Sequence[str] = "relu"
     _: KW_ONLY
+    scale_target: bool = False
 
     _metric = "r2"
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMLP._parameter_constraints,
         "loss": [StrOptions({"squared_error", "poisson"})],
+        "scale_target": ["boolean"],
     }
 
     @available_if(BaseMLP._supports_partial_fit)
@@ -121,6 +126,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             ValueError: NaN, infinities, or a different number of columns than in ``fit``.
         """
         outputs = self._outputs(self._scores(X))
+        if self._unit is not None:
+            mean, deviation = self._unit
+            outputs = (outputs * deviation + mean).astype(outputs.dtype)
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
     def _target_checks(self) -> dict[str, Any]:
@@ -129,13 +137,25 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _set_outputs(self, y: Any, incremental: bool, classes: Any) -> None:
         self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        self._unit = self._unit_of(y.reshape(len(y), -1)) if self.scale_target else None
+
+    def _unit_of(self, columns: Array) -> tuple[Array, Array]:
+        """The mean and the deviation of each target; 1 for a constant."""
+        if self.out_activation_ == "exp":
+            raise ValueError("MLPRegressor: scale_target does not go with loss='poisson', whose targets must be ≥ 0")
+        deviation = columns.std(0, dtype=np.float64)
+        return columns.mean(0, dtype=np.float64), np.where(deviation > 0, deviation, 1.0)
 
     def _encode(self, y: Any, dtype: Any) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        columns = self._cast_target(y.reshape(len(y), -1), dtype)
+        columns = y.reshape(len(y), -1)
         if columns.shape[1] != self.n_outputs_:
             raise ValueError(f"MLPRegressor: y has {columns.shape[1]} columns, but {self.n_outputs_} in the first call")
+        if self._unit is not None:
+            mean, deviation = self._unit
+            columns = (columns - mean) / deviation
+        columns = self._cast_target(columns, dtype)
         if self.out_activation_ == "exp" and columns.min() < 0:
             raise ValueError(f"MLPRegressor: loss='poisson' needs y ≥ 0, got {columns.min()}")
         return columns

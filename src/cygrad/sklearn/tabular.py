@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin, _fit_context
@@ -32,9 +32,19 @@ __all__ = ["TabularClassifier", "TabularRegressor"]
 Self = TypeVar("Self", bound="BaseTabular")
 
 FEW_ROWS = 1000
-Sizes = tuple[int, tuple[int, ...], int]  # members, hidden layers, epochs
-SMALL: Sizes = (8, (64, 64, 64), 256)
-LARGE: Sizes = (4, (128, 128, 128), 64)
+EPOCHS = 64
+
+
+class Sizes(NamedTuple):
+    """What fits the number of rows."""
+
+    members: int
+    hidden: tuple[int, ...]
+    batch: int
+
+
+SMALL = Sizes(12, (64, 64, 64), 32)
+LARGE = Sizes(4, (128, 128, 128), 256)
 
 
 @dataclass(kw_only=True, eq=False, repr=False, match_args=False)
@@ -47,8 +57,8 @@ class BaseTabular(BaseEstimator):
     dropout: float = 0.15
     weight_decay: float = 0.02
     learning_rate: float = 0.04
-    epochs: int | None = None
-    batch_size: int = 256
+    epochs: int = EPOCHS
+    batch_size: int | None = None
     validation_fraction: float = 0.2
     categorical_features: str | Sequence[Any] | None = "from_dtype"
     random_state: int | np.random.RandomState | None = None
@@ -60,8 +70,8 @@ class BaseTabular(BaseEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "epochs": [Interval(Integral, 1, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "random_state": ["random_state"],
@@ -77,7 +87,7 @@ class BaseTabular(BaseEstimator):
         """A class for each row, within which folds are drawn."""
         raise NotImplementedError
 
-    def _recipe(self, targets: Array, epochs: int) -> Recipe:
+    def _recipe(self, targets: Array, batch: int) -> Recipe:
         """How to train."""
         raise NotImplementedError
 
@@ -107,14 +117,11 @@ class BaseTabular(BaseEstimator):
         features = Features.fitted(X, categories)
         x = features.encoded(X)
         generator = Generator().manual_seed(int(random.randint(2**31)))
-        members, widths, epochs = SMALL if len(x) < FEW_ROWS else LARGE
-        members, epochs = self.members or members, self.epochs or epochs
-        widths = (
-            widths if self.hidden_layer_sizes is None else hidden_sizes(type(self).__name__, self.hidden_layer_sizes)
-        )
-        model = build(members, [x.shape[1], *widths, outputs], self.activation, self.dropout, generator)
-        folds = Folds(self._strata(targets), len(x), members, self.validation_fraction, random)
-        recipe = self._recipe(targets, epochs)
+        chosen = self._sizes(len(x))
+        widths = [x.shape[1], *chosen.hidden, outputs]
+        model = build(chosen.members, widths, self.activation, self.dropout, generator)
+        folds = Folds(self._strata(targets), len(x), chosen.members, self.validation_fraction, random)
+        recipe = self._recipe(targets, chosen.batch)
         try:
             history, best = train(model, x, targets, folds, recipe, random)
         except ValueError as error:
@@ -128,11 +135,13 @@ class BaseTabular(BaseEstimator):
         return self
 
     def _sizes(self, rows: int) -> Sizes:
-        """Members, sizes of the hidden layers and epochs: those given, or those that fit the number of rows."""
-        members, widths, epochs = SMALL if rows < FEW_ROWS else LARGE
-        if self.hidden_layer_sizes is not None:
-            widths = hidden_sizes(type(self).__name__, self.hidden_layer_sizes)
-        return self.members or members, widths, self.epochs or epochs
+        """The sizes that were given, else those that fit the number of rows."""
+        fitting, hidden = SMALL if rows < FEW_ROWS else LARGE, self.hidden_layer_sizes
+        return Sizes(
+            self.members or fitting.members,
+            fitting.hidden if hidden is None else hidden_sizes(type(self).__name__, hidden),
+            self.batch_size or fitting.batch,
+        )
 
     def _validated(self, X: Any, y: Any, categories: Sequence[int]) -> tuple[Array, Array]:
         refuse_masked(self, X, y)
@@ -172,14 +181,14 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     four cycles, weight decay and dropout fade out, labels are smoothed.
 
     Args:
-        members: the number K of networks; default 8 for fewer than 1,000 rows, else 4.
+        members: the number K of networks; default 12 for fewer than 1,000 rows, else 4.
         hidden_layer_sizes: units of each hidden layer; default three of 64 for fewer than 1,000 rows, else of 128.
         activation: selu, mish, relu, gelu or silu.
         dropout: probability to drop an output of a hidden layer, in the first half of the training.
         weight_decay: decoupled decay of weights, in the first half.
         learning_rate: the largest learning rate of a weight, times √fan_in.
-        epochs: passes over the training rows; default 256 for fewer than 1,000 rows, else 64.
-        batch_size: rows of a batch, for each member.
+        epochs: passes over the training rows.
+        batch_size: rows of a batch, for each member; default 32 for fewer than 1,000 rows, else 256.
         validation_fraction: of the rows, if there is one member; several have one fold of K each.
         categorical_features: columns that hold categories: "from_dtype" for those of a data frame that are not numbers,
             names, indices, a mask, or None.
@@ -248,7 +257,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     def _strata(self, targets: Array) -> Array:
         return targets
 
-    def _recipe(self, targets: Array, epochs: int) -> Recipe:
+    def _recipe(self, targets: Array, batch: int) -> Recipe:
         weight, smoothing = self._weight, float(self.label_smoothing)
 
         def loss(scores: Tensor, targets: Tensor) -> Tensor:
@@ -258,7 +267,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         def error(scores: Array, targets: Array) -> float:
             return float((scores.argmax(1) != targets).mean())
 
-        return Recipe(epochs, self.batch_size, self.learning_rate, self.weight_decay, loss, error, "error")
+        return Recipe(self.epochs, batch, self.learning_rate, self.weight_decay, loss, error, "error")
 
 
 @dataclass(eq=False, repr=False, match_args=False)
@@ -314,7 +323,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular):
     def _strata(self, targets: Array) -> None:
         return None
 
-    def _recipe(self, targets: Array, epochs: int) -> Recipe:
+    def _recipe(self, targets: Array, batch: int) -> Recipe:
         least, most = targets.min(0), targets.max(0)
 
         def loss(scores: Tensor, targets: Tensor) -> Tensor:
@@ -323,7 +332,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular):
         def error(scores: Array, targets: Array) -> float:
             return float(np.mean((scores.clip(least, most) - targets) ** 2))
 
-        return Recipe(epochs, self.batch_size, self.learning_rate, self.weight_decay, loss, error, "mse")
+        return Recipe(self.epochs, batch, self.learning_rate, self.weight_decay, loss, error, "mse")
 
 
 def mean_probabilities(scores: Array) -> Array:
