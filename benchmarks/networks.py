@@ -8,6 +8,8 @@ interleaved runs, or the memory that a step needs beyond its data and parameters
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import statistics
 import subprocess
 import sys
@@ -258,11 +260,15 @@ def status(key: str) -> float:
 
 
 def memory_of(library: str, name: str) -> float:
-    """The peak of the resident set over three steps above what it was before, in MB: activations, gradients, state."""
+    """The peak of the resident set over three steps above what it was before, in MB: activations, gradients, state.
+    Linux alone tells it."""
     chosen = import_module(library)
     chosen.set_num_threads(options.threads)
-    warm = training_step(chosen, "LSTM 8 → 64, 24 steps @ 1" if "@ 1" not in name[-3:] else name)
-    warm()
+    training_step(chosen, name)()  # what a library sets up once does not count
+    gc.collect()
+    if library == "cygrad":
+        chosen.empty_cache()
+    ctypes.CDLL(None).malloc_trim(0)
     step = training_step(chosen, name)
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # resets the peak
