@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed import nn as dist_nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 from weights import reset
@@ -66,7 +67,7 @@ x = torch.linspace(-1, 1, 12).reshape(3, 4)
 loss = model(x).square().sum() + model.module(x).sum()
 loss.backward()
 print(f"{loss.item():.5f}", list(model.state_dict()), [f"{p.grad.sum().item():.4f}" for p in model.parameters()])
-print(dist.is_available() and dist.is_initialized(), torch.is_complex(x), torch.is_conj(x), torch.resolve_conj(x).shape == x.shape, torch.jit.is_scripting())
+print(dist.is_available() and dist.is_initialized(), torch.is_complex(x), torch.is_conj(x), torch.resolve_conj(x).shape == x.shape, torch.jit.is_scripting(), callable(dist_nn.all_reduce))
 
 map_ = reset(nn.Linear(4, 4))
 with torch.no_grad():
