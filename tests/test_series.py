@@ -182,6 +182,24 @@ def test_a_season_before_the_series_is_refused():
         cg.data.seasonal_naive(np.arange(5.0), np.array([4]), 1, 9)
 
 
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"values": np.ones((5, 1))}, "values must have one dimension, got shape \\(5, 1\\)"),
+        ({"values": "text"}, "floats, got <U4"), ({"last": np.array([1.5])}, "last must be integers, got float64"),
+        ({"last": np.array([5])}, "rows of 0 to 4, got 5 to 5"), ({"last": np.array([-1, 2])}, "got -1 to 2"),
+        ({"last": 4}, "last must have one dimension"), ({"horizon": 0}, "horizon must be .* at least 1, got 0"),
+        ({"horizon": 1.0}, "horizon must be an integer"), ({"season": -1}, "season must be .*, got -1"),
+        ({"positions": np.arange(4.0)}, "positions must have shape \\(5,\\), got \\(4,\\)"),
+        ({"positions": np.dtype("f4")}, "seasonal_naive"),
+    ],
+)  # fmt: skip
+def test_a_naive_forecast_checks_its_arguments(changed, error):
+    given = {"values": np.arange(5.0), "last": np.array([4]), "horizon": 1, "season": 2}
+    with pytest.raises((TypeError, ValueError), match=error):
+        cg.data.seasonal_naive(**{**given, **changed})
+
+
 # Networks
 
 

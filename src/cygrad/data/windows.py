@@ -42,9 +42,7 @@ class Windows(Dataset):
         if x.ndim != 2 or y.shape != x.shape[:1]:
             got = f"{tuple(x.shape)} and {tuple(y.shape)}"
             raise ValueError(f"Windows: features must have shape (n, k) and the target (n,), got {got}")
-        for name, size in ("window", window), ("horizon", horizon):
-            if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-                raise ValueError(f"Windows: {name} must be an integer of at least 1, got {size!r}")
+        check_counts("Windows", window=window, horizon=horizon)
         places = np.arange(len(y), dtype=np.float64) if positions is None else np.asarray(positions, np.float64)
         if places.shape != (len(y),):
             raise ValueError(f"Windows: positions must have shape ({len(y)},), got {places.shape}")
@@ -65,6 +63,21 @@ class Windows(Dataset):
         return Tensor(x.array[start:end]), Tensor(y.array[end : end + self.horizon])
 
 
+def check_counts(op: str, **counts: Any) -> None:
+    """Raise ValueError unless each is a positive integer."""
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
+            raise ValueError(f"{op}: {name} must be an integer of at least 1, got {count!r}")
+
+
+def line_of(name: str, values: Any) -> Array:
+    """An argument of ``seasonal_naive``, an array or tensor of one dimension."""
+    line = plain("seasonal_naive", getattr(values, "array", values))
+    if line.ndim != 1:
+        raise ValueError(f"seasonal_naive: {name} must have one dimension, got shape {line.shape}")
+    return line
+
+
 def seasonal_naive(values: Array, last: Array, horizon: int, season: int, positions: Array | None = None) -> Array:
     """Forecast that a series repeats its last season: the baseline of every forecast.
 
@@ -82,17 +95,28 @@ def seasonal_naive(values: Array, last: Array, horizon: int, season: int, positi
         Forecasts (m, horizon).
 
     Raises:
-        ValueError: if the season before a row to forecast lies before the series.
+        TypeError: if `last` are no integers.
+        ValueError: if an array has another shape, `last` names a row that there is not, or the season before a row to
+            forecast lies before the series.
 
     R. J. Hyndman and G. Athanasopoulos (2021), "Forecasting: principles and practice", section 5.2.
 
     >>> cg.data.seasonal_naive(np.array([1.0, 2.0, 3.0, 4.0]), np.array([3]), horizon=3, season=2)
     array([[3., 4., 3.]])
     """
-    places = np.arange(len(values), dtype=np.float64) if positions is None else positions
+    check_counts("seasonal_naive", horizon=horizon, season=season)
+    series, known = line_of("values", values), line_of("last", last)
+    places = np.arange(len(series), dtype=np.float64) if positions is None else line_of("positions", positions)
+    if len(places) != len(series):
+        raise ValueError(f"seasonal_naive: positions must have shape ({len(series)},), got {places.shape}")
+    if known.dtype.kind not in "iu":
+        raise TypeError(f"seasonal_naive: last must be integers, got {known.dtype}")
+    if len(known) and not (known.min() >= 0 and known.max() < len(series)):
+        got = f"{known.min()} to {known.max()}"
+        raise ValueError(f"seasonal_naive: last must be rows of 0 to {len(series) - 1}, got {got}")
     ahead = np.arange(1, horizon + 1)
-    wanted = places[last][:, None] + (ahead - season * -(-ahead // season))
+    wanted = places[known][:, None] + (ahead - season * -(-ahead // season))
     rows = np.searchsorted(places, wanted, "right") - 1
     if (rows < 0).any():
         raise ValueError(f"seasonal_naive: a season of {season} steps begins before the series")
-    return np.asarray(values[rows])
+    return np.asarray(series[rows])
