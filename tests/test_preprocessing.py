@@ -100,8 +100,15 @@ def test_a_constant_with_missing_values_is_not_dropped():
     np.testing.assert_array_equal(fitted.transform(Table({"x": [5, None]})), [[0, 0], [0, 1]])
 
 
+def test_a_mixture_of_numbers_and_text_is_text_and_noted():
+    preprocessor = Preprocessor().fit(Table({"x": ["1", "2", "high"]}))
+    assert preprocessor.features == ["x is '1'", "x is '2'", "x is 'high'"]
+    assert preprocessor.notes[0].startswith(
+        "column 'x' mixes numbers and text, such as '1' and 'high', and is taken as"
+    )
+
+
 BAD_FITS = {
-    "mixed types": ({"x": ["1", "2", "high"]}, {}, "column 'x' mixes numbers and text, such as '1' and 'high'"),
     "infinity": ({"x": [1, math.inf]}, {}, "column 'x' contains inf in row 2, expected finite numbers"),
     "missing": ({"x": [1, None]}, {"missing": "raise"}, "column 'x' has 1 missing value, the first in row 2"),
     "missing text": ({"x": ["a", None]}, {"missing": "raise"}, "column 'x' has 1 missing value, the first in row 2"),

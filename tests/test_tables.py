@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import datetime
 import decimal
+import gzip
 import io
 import math
 import pickle
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,7 +18,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import cygrad as cg
-from cygrad.data import Table, read_csv, read_npy, read_npz, read_parquet
+from cygrad.data import Table, read_csv, read_json_lines, read_npy, read_npz, read_parquet
+from cygrad.data.tables.column import normal_booleans
 
 
 def plain(table):
@@ -40,6 +43,9 @@ VALUES = {
     "days": ([datetime.date(2026, 11, 24)], ["2026-11-24"]),
     "times": (np.array(["1970-01-02", "NaT"], "datetime64[ns]"), [86400.0, None]),
     "time spans": (np.array([1500, 20], "timedelta64[ms]"), [1.5, 0.02]),
+    "large integers": (np.array([2**53, 2**53 + 1]), [str(2**53), str(2**53 + 1)]),
+    "large integers of Python": ([2**53 + 1, None, 1], [str(2**53 + 1), None, "1"]),
+    "spellings of booleans": (["TRUE", "false", None], ["True", "False", None]),
     "nothing": ([None, None], [None, None]),
     "empty": ([], []),
 }
@@ -113,6 +119,35 @@ GOOD = {
     "decimal comma": ("a;b\n1,5;x\n-,5;y\n", {"decimal": ","}, {"a": [1.5, -0.5], "b": ["x", "y"]}),
     "explicit text column": ("a,b\n01,1\n02,2\n", {"text": ["a"]}, {"a": ["01", "02"], "b": [1, 2]}),
     "number formats": ("a,b,c\n1e3,inf,1_0\n+.5,-inf,2\n", {}, {"a": [1000, 0.5], "b": [math.inf, -math.inf], "c": ["1_0", "2"]}),
+    "thousands": ("a;b;c;d\n1,234,567.5;1 234;1'234;x\n-2,000;9;99;y\n", {}, {"a": [1234567.5, -2000], "b": [1234, 9], "c": [1234, 99], "d": ["x", "y"]}),
+    "no thousands": ("a;b\n12,34,567;0 123\n1,2345;x\n", {}, {"a": ["12,34,567", "1,2345"], "b": ["0 123", "x"]}),
+    "thousands and a decimal comma": ("a;b\n1.234,5;1.200\n7;12.000\n", {"decimal": ","}, {"a": [1234.5, 7], "b": [1200, 12000]}),
+    "amounts": ("a,b\n$1.50,22%\n-€2,-3.5 %\n", {"numbers": ["a", "b"]}, {"a": [1.5, -2], "b": [22, -3.5]}),
+    "large integers": (f"a,b\n{2**53 + 1},{2**53}\n1,{2**60}\n", {}, {"a": [str(2**53 + 1), "1"], "b": [2.0**53, 2.0**60]}),
+    "large integers rounded": (f"a\n{2**53 + 1}\n", {"numbers": ["a"]}, {"a": [2.0**53]}),
+    "booleans": ("a,b\nTRUE,true\nfalse,maybe\n", {}, {"a": ["True", "False"], "b": ["true", "maybe"]}),
+    "no header": ("1,x\n2,y\n", {"header": "none"}, {"0": [1, 2], "1": ["x", "y"]}),
+    "names": ("1,x\n2,y\n", {"names": ["a", "b"]}, {"a": [1, 2], "b": ["x", "y"]}),
+    "names that are there": ("a,b\n1,x\n", {"names": ["a", "b"]}, {"a": [1], "b": ["x"]}),
+    "other names": ("a,b\n1,x\n", {"names": ["c", "d"], "header": "first"}, {"c": [1], "d": ["x"]}),
+    "numbers as names": ("2019,2020\n1,2\n", {"header": "first"}, {"2019": [1], "2020": [2]}),
+    "pandas' index": (",a\n7,1\n3,2\n", {}, {"a": [1, 2]}),
+    "pandas' index, read and written": ("Unnamed: 0.1,Unnamed: 0,a\n0,0,1\n", {}, {"a": [1]}),
+    "R's row names": ('"a" "b"\n"Mazda RX4" 1 x\n"Fiat" 2 y\n', {}, {"a": [1, 2], "b": ["x", "y"]}),
+    "R's numbers of rows": ('"a","b"\n"1",5,"x"\n"2",6,"y"\n', {}, {"a": [5, 6], "b": ["x", "y"]}),
+    "delimiters at the end": ("a,b,,\n1,2,,\n3,4,,\n", {}, {"a": [1, 3], "b": [2, 4]}),
+    "delimiters at the end of rows": ("a,b\n1,2,\n3,4,\n", {}, {"a": [1, 3], "b": [2, 4]}),
+    "a named delimiter": ("sep=:\na:b\n1:x\n", {}, {"a": [1], "b": ["x"]}),
+    "blanks": ("a   b\n 1  2\n3 \t 4\n", {}, {"a": [1, 3], "b": [2, 4]}),
+    "one column of words": ("full name\nA B\nC D E\n", {}, {"full name": ["A B", "C D E"]}),
+    "comments": ('# x\na,b\n#y\n1,"2\n# 3"\n', {"comment": "#"}, {"a": [1], "b": ["2\n# 3"]}),
+    "a preamble": ("report,\n\na,b\n1,2\n", {"skip_rows": 2}, {"a": [1], "b": [2]}),
+    "dropped columns": ("a,b\n1;2,1\n", {"drop": ["a"]}, {"b": [1]}),
+    "chosen columns": ("a,b,c\n1,2,3\n", {"columns": ["c", "a", "z"]}, {"a": [1], "c": [3]}),
+    "utf8 with a mark": ("\ufeffa\n1\n", {"encoding": "utf8"}, {"a": [1]}),
+    "UTF-8 with a mark": ("\ufeffa\n1\n", {"encoding": "UTF-8"}, {"a": [1]}),
+    "u8 with a mark": ("\ufeffa\n1\n", {"encoding": "u8"}, {"a": [1]}),
+    "utf-16-le with a mark": ("\ufeffa\n1\n", {"encoding": "utf-16-le"}, {"a": [1]}),
     "latin-1": ("a\né\n", {"encoding": "latin-1"}, {"a": ["é"]}),
 }  # fmt: skip
 
@@ -132,9 +167,18 @@ BAD = {
     "too many fields": (b"a,b\n1,2,3\n", {}, "line 2 of .* must have 2 fields, one per column, got 3"),
     "duplicate name": (b"a,b,a\n1,2,3\n", {}, "duplicate column 'a' in"),
     "duplicate name apart from whitespace": (b"a, a\n1,2\n", {}, "duplicate column 'a' in"),
-    "no name": (b",a\n0,1\n", {}, "column 1 of .* has no name; for a file written by pandas, use to_csv.index=False.$"),
+    "no name": (b"a,,b\n0,1,2\n", {}, "column 2 of .* has no name$"),
     "no name for the last column": (b"a,\n0,1\n", {}, "column 2 of .* has no name$"),
-    "no names": (b"1,2\n3,4\n", {}, "the first line of .* must contain column names, got numbers"),
+    "no names": (b"1,2\n3,4\n", {}, "the first line of .* must contain column names, got the number '1'; pass header='none'"),
+    "a number among the names": (b"a,2019\n3,4\n", {}, "got the number '2019'; .* or header='first' if these are names"),
+    "comments": (b"# a\n# b\nx,y\n1,2\n", {}, "line 3 of .* must have 1 fields.*pass comment='#'"),
+    "a preamble": (b"report\nx,y\n1,2\n", {}, "line 2 of .* must have 1 fields.*pass skip_rows"),
+    "points and a decimal comma": (b"a\n1.5\n2.25\n", {"decimal": ","}, "has numbers with a decimal point, such as '1.5'"),
+    "both, with a decimal comma": (b"a;b\n1.234,5;1\n999,25;2\n", {}, "has numbers with a decimal comma, such as '1.234,5'"),
+    "no amount": (b"a\n$1\nfree\n", {"numbers": ["a"]}, "column 'a' of .* contains 'free' in row 2, expected a number"),
+    "no such header": (b"a\n1\n", {"header": "last"}, "header must be first or none, got 'last'"),
+    "negative lines": (b"a\n1\n", {"skip_rows": -1}, "skip_rows must not be negative, got -1"),
+    "too few names": (b"1,2\n", {"names": ["a"]}, "line 1 of .* must have 1 fields, one per column, got 2"),
     "unclosed quotes": (b'a,b\n1,"x\n', {}, "line 2 of .* is not valid CSV"),
     "text after quotes": (b'a,b\n1,"x"y\n', {}, "line 2 of .* is not valid CSV"),
     "not utf-8": ("a\né\n".encode("latin-1"), {}, "is not valid utf-8 at byte 2; try encoding='latin-1'"),
@@ -171,9 +215,9 @@ fields = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 )
 @example([["x"], ["1"]], ",")
 def test_csv_agrees_with_the_csv_module(tmp_path_factory, rows, delimiter):
-    """For anything that csv.writer writes, except decimal commas, which are refused, fields agree with csv.reader and numbers
+    """For anything that csv.writer writes, except decimal commas and thousands, fields agree with csv.reader and numbers
     with float."""
-    assume(not any(re.fullmatch(r"[+-]?\d*,\d+(e[+-]?\d+)?", field.strip(), re.I) for row in rows for field in row))
+    assume(not any(re.search(r"\d[,. '’\u00a0\u2009\u202f]\d", field) for row in rows for field in row))
     names = [f"column {i}" for i in range(len(rows[0]))]
     buffer = io.StringIO(newline="")
     csv.writer(buffer, delimiter=delimiter).writerows([names, *rows])
@@ -184,9 +228,10 @@ def test_csv_agrees_with_the_csv_module(tmp_path_factory, rows, delimiter):
     table = read_csv(path, delimiter=delimiter, missing=["nan", "NA"], text=[])
     assert len(table) == len(rows) == len(read)
     for column, name in enumerate(names):
-        expected = [None if line[column] in ("nan", "NA") else line[column] for line in read]
+        expected = [None if line[column] in ("nan", "NA", "") else line[column] for line in read]
         if table[name].dtype == object:
-            assert table[name].tolist() == [value or None for value in expected]
+            texts = [value or None for value in expected]
+            assert table[name].tolist() == list(normal_booleans(texts))
         else:
             numbers = np.array([math.nan if value is None else float(value) for value in expected])
             np.testing.assert_array_equal(table[name], numbers)
@@ -214,6 +259,86 @@ def test_any_bytes_are_a_table_or_an_error(tmp_path_factory, content):
         assert "read_csv: " in str(error) and str(path) in str(error)
     else:
         assert len(table) and table.names
+
+
+NOTES = {
+    "thousands": ('a\n"1,250"\n', {}, "'1,250' is read as 1250; pass decimal=',' if it means 1.25$"),
+    "certain thousands": ('a\n"1,234,567"\n"1,250"\n', {}, "'1,234,567' is read as 1234567$"),
+    "thousands by points": ("a\n1.200\n", {"decimal": ","}, "'1.200' is read as 1200; pass decimal='.' if it means 1.2$"),
+    "currency": ("a\n$5\n12 EUR\n", {}, "has amounts such as '\\$5' and is read as text; list it in numbers to read 5$"),
+    "large integers": (f"a\n{2**53 + 1}\n", {}, f"has integers above 2\\^53, such as {2**53 + 1}, and is read as text"),
+    "an index": (",a\n0,1\n", {}, "the first column, which has no name, .* is left out"),
+    "blanks": ("a b\n1 2\n", {}, "separated by blanks; pass delimiter=',' if it has one column"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "options", "note"), NOTES.values(), ids=NOTES)
+def test_decisions_are_noted(text, options, note, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    table = read_csv(path, **options)
+    assert len(table.notes) == 1 and re.search(note, table.notes[0]), table.notes
+    assert table.take([0]).notes == table.notes
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.integers(-(10**15), 10**15), min_size=1, max_size=8), st.sampled_from(",.'’\u202f "), st.data())
+def test_thousands_are_read_with_any_separator(tmp_path_factory, integers, mark, data):
+    """Whatever separates groups of three digits, and whatever the decimal point, the value is that of the digits."""
+    decimal = data.draw(st.sampled_from([point for point in ".," if point != mark]))
+    fractions = data.draw(st.lists(st.integers(0, 99), min_size=len(integers), max_size=len(integers)))
+    texts = [f"{n:,}".replace(",", mark) + f"{decimal}{f:02d}" for n, f in zip(integers, fractions, strict=True)]
+    path = tmp_path_factory.getbasetemp() / "thousands.csv"
+    path.write_text("a;b\n" + "".join(f"{text};x\n" for text in texts), encoding="utf-8")
+    expected = [float(f"{n}.{f:02d}") for n, f in zip(integers, fractions, strict=True)]
+    assert read_csv(path, decimal=decimal, delimiter=";")["a"].tolist() == expected
+
+
+def test_compressed_files_and_standard_input(tmp_path, monkeypatch):
+    content, expected = b"a,b\n1,x\n", {"a": [1], "b": ["x"]}
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(content))
+    for name in "t.zip", "t.csv.zip":
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("inner.csv", content)
+            archive.writestr("__MACOSX/._inner.csv", b"")
+    for name in "t.csv.gz", "t.zip", "t.csv.zip":
+        assert plain(Table.read(tmp_path / name)) == expected
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert plain(Table.read("-")) == expected
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(content)[:-9])
+    (tmp_path / "no.csv.zip").write_bytes(b"PK")
+    with zipfile.ZipFile(tmp_path / "two.csv.zip", "w") as archive:
+        archive.writestr("a.csv", content)
+        archive.writestr("b.csv", content)
+    for name in "cut.csv.gz", "no.csv.zip", "two.csv.zip":
+        with pytest.raises(ValueError, match=f"read_csv: .*{name} (can't be decompressed|must contain one file)"):
+            Table.read(tmp_path / name)
+
+
+def test_a_file_that_expands_too_far_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("cygrad.data.tables.content.expansion_limit", lambda size: 1000)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a\n" + b"1\n" * 1000))
+    with pytest.raises(ValueError, match=r"read_csv: .*t\.csv\.gz expands to more than 1,000 bytes"):
+        Table.read(tmp_path / "t.csv.gz")
+
+
+def test_json_lines(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"a": 1, "b": true}}\n\n{{"c": "x", "a": null, "id": {2**53 + 1}}}\n', encoding="utf-8-sig")
+    assert plain(Table.read(path)) == {
+        "a": [1, None], "b": ["True", None], "c": [None, "x"], "id": [None, str(2**53 + 1)],
+    }  # fmt: skip
+    for line, message in (
+        ("[1]", "line 2 of .* must be an object"),
+        ('{"a": [1]}', "must be an object of numbers and text, got a nested one"),
+        ("{", "line 2 of .* is not valid JSON"),
+    ):
+        path.write_text('{"a": 1}\n' + line, encoding="utf-8")
+        with pytest.raises(ValueError, match=f"read_json_lines: .*{message}"):
+            read_json_lines(path)
+    path.write_text("\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="has no rows"):
+        read_json_lines(path)
 
 
 # NumPy files
@@ -289,6 +414,9 @@ def test_parquet(tmp_path, monkeypatch):
         "flag": ["True", None, "False"], "day": [86400, None, 0], "price": [1.25] * 3,
     }  # fmt: skip
     assert plain(Table.read(path)) == expected
+    parquet.write_table(pyarrow.table({"id": [2**53 + 1, None], "a": [1, 2], "__index_level_0__": [7, 3]}), path)
+    assert plain(read_parquet(path)) == {"id": [str(2**53 + 1), None], "a": [1, 2]}
+    assert len(read_parquet(path).notes) == 1
     parquet.write_table(pyarrow.table({"lists": [[1], [2]]}), path)
     with pytest.raises(ValueError, match=r"read_parquet: .*table\.parquet is not a table .*column 'lists'"):
         read_parquet(path)
@@ -312,7 +440,7 @@ def test_parquet_requires_a_package(tmp_path, monkeypatch):
 def test_other_suffixes_and_missing_files_raise(tmp_path):
     with pytest.raises(ValueError, match=r"Table\.read: the file must end in \.csv, .*, got '.*table\.xlsx'"):
         Table.read(tmp_path / "table.xlsx")
-    with pytest.raises(ValueError, match=r"options are for \.csv and \.tsv files, got delimiter for \.npy"):
+    with pytest.raises(ValueError, match=r"options are for \.csv, \.tsv, \.txt, \.data files, got delimiter for \.npy"):
         Table.read(tmp_path / "table.npy", delimiter=";")
     for name in "table.csv", "table.npy", "table.npz", "table.parquet":
         with pytest.raises(FileNotFoundError):

@@ -227,9 +227,8 @@ BAD = {
     "target not said": (f"x,z,y\n{X}", None, "train: the option target is missing; the columns of .* are x, z, y"),
     "other delimiter": (f"x,z,y\n{X}", ["--delimiter", ";"], "train: .* has only one column, 'x,z,y'; check the delimiter"),
     "other encoding": (f"x,z,y\n{X}\n1,1,é".encode("latin-1"), [], "read_csv: .* is not valid utf-8 at byte"),
-    "mixed types": (f"x,z,y\n{X}\nhigh,1,a", [], "column 'x' mixes numbers and text, such as '0' and 'high'"),
     "infinity": (f"x,z,y\n{X}\ninf,1,a", [], "column 'x' contains inf in row 31, expected finite numbers"),
-    "missing target": (f"x,z,y\n{X}\n1,1,", [], "target 'y' has a missing value in row 31"),
+    "only missing targets": ("x,z,y\n1,1,\n2,1,\n", [], "target 'y' must have at least two distinct values, got none|missing value"),
     "missing values": (f"x,z,y\n{X}\n,1,a", ["--missing", "raise", "--test", "0", "--validation", "0.05"], "column 'x' has 1 missing value"),
     "one class": ("x,y\n1,a\n2,a\n", [], "target 'y' must have at least two distinct values, got only 'a'"),
     "only constants": ("x,y\n" + "1,a\n1,b\n" * 20, [], "no column is left to learn from: column 'x' is dropped: all its values are 1"),
@@ -287,6 +286,16 @@ def test_doubtful_data_is_reported(capsys, tmp_path):
             re.M,
         )
     assert set(unseen) == {"x", "z"}
+
+
+def test_what_is_left_out_is_said(capsys, tmp_path):
+    """Rows without a target, a row index, dropped columns whatever they hold, numbers that are text."""
+    (tmp_path / "table.csv").write_text(",x,z,bad,y\n" + "".join(f"{i},{i},{'7b'[i % 2]},1;5,{'pq '[i % 3]}\n" for i in range(60)))
+    arguments = ["train", str(tmp_path / "table.csv"), "--target", "y", "--drop", "bad", "--epochs", "1"]
+    assert cli.main([*arguments, "--out", str(tmp_path / "run")]) == 0
+    output = capsys.readouterr().out
+    assert "20 rows of 60 have no target 'y' and are left out\n" in output
+    assert "the first column, which has no name" in output and "column 'z' mixes numbers and text" in output
 
 
 # predict

@@ -50,6 +50,7 @@ __all__ = [
     "random_split",
     "read_csv",
     "read_idx",
+    "read_json_lines",
     "read_matrix",
     "read_npy",
     "read_npz",
@@ -65,14 +66,16 @@ if TYPE_CHECKING:
     from cygrad.data import augment as augment
     from cygrad.data.leakage import LeakageWarning, repeated_rows, warn_of_leakage
     from cygrad.data.preprocessing import Preprocessor
-    from cygrad.data.tables import Table, read_csv, read_npy, read_npz, read_parquet
+    from cygrad.data.tables import Table, read_csv, read_json_lines, read_npy, read_npz, read_parquet
     from cygrad.data.windows import Windows, seasonal_naive
 else:
     LAZY = {  # the modules of names that are imported on first use
         "augment": "cygrad.data.augment",
         **dict.fromkeys(["LeakageWarning", "repeated_rows", "warn_of_leakage"], "cygrad.data.leakage"),
         "Preprocessor": "cygrad.data.preprocessing",
-        **dict.fromkeys(["Table", "read_csv", "read_npy", "read_npz", "read_parquet"], "cygrad.data.tables"),
+        **dict.fromkeys(
+            ["Table", "read_csv", "read_json_lines", "read_npy", "read_npz", "read_parquet"], "cygrad.data.tables"
+        ),
         **dict.fromkeys(["Windows", "seasonal_naive"], "cygrad.data.windows"),
     }
 

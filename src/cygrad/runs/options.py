@@ -9,7 +9,8 @@ from dataclasses import Field, dataclass, field, fields, replace
 from operator import index
 from typing import Any
 
-from cygrad.data.tables.table import READERS
+from cygrad.data.tables.content import STANDARD_INPUT, plain_name
+from cygrad.data.tables.table import READERS, suffix_of
 
 __all__ = ["DATASETS", "OPTIONS", "Options"]
 
@@ -17,7 +18,9 @@ DATASETS = ("digits", "mnist", "fashion")
 IN_FILES = ("mnist", "fashion")  # which need --data
 NETWORKS = ("mlp", "convnet", "tcn", "gru")
 SPLITS = ("stratified", "random", "time")
-READING = ("delimiter", "encoding", "decimal", "missing_values")  # options of cygrad.data.tables.read_csv
+READING = (  # options of cygrad.data.tables.read_csv
+    "delimiter", "encoding", "decimal", "missing_values", "text", "numbers", "header", "names", "skip_rows", "comment",
+)  # fmt: skip
 TYPE_NAMES: dict[Any, str] = {int: "an integer", float: "a number", str: "a string"}
 
 
@@ -36,7 +39,7 @@ def layer_sizes(value: Any) -> tuple[int, ...]:
     return sizes
 
 
-def names(value: Any) -> tuple[str, ...]:
+def name_list(value: Any) -> tuple[str, ...]:
     """Parse "a,b" or ["a", "b"]."""
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
@@ -76,7 +79,7 @@ class Options:
         network, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience, min_delta, seed,
             checkpoint_seconds, threads: options of the training.
         target, task, categories, drop, missing, split, time, validation, test, delimiter, encoding, decimal,
-            missing_values: options of tables.
+            missing_values, text, numbers, header, names, skip_rows, comment: options of tables.
         window, horizon, season: options of forecasts of a table's column.
         unset: names of the options that the data may still choose, see ``with_defaults``.
 
@@ -111,8 +114,8 @@ class Options:
     threads: int | None = training(None, int, "N", "threads that a kernel may use (default: all cores)")
     target: str | None = table(None, str, "COLUMN", "column to predict (required)")
     task: str | None = table(None, str, "TASK", "classification or regression (default: inferred from the target)")
-    categories: Sequence[str] = table((), names, "COLUMNS", "numeric columns to treat as categories")
-    drop: Sequence[str] = table((), names, "COLUMNS", "columns to ignore")
+    categories: Sequence[str] = table((), name_list, "COLUMNS", "numeric columns to treat as categories")
+    drop: Sequence[str] = table((), name_list, "COLUMNS", "columns to ignore")
     missing: str = table(
         "fill", str, "HOW", "missing values: fill, by the mean or as a category of their own, or raise"
     )
@@ -131,8 +134,16 @@ class Options:
     encoding: str | None = table(None, str, "NAME", "encoding of the file (default: utf-8)")
     decimal: str | None = table(None, str, "CHAR", "decimal separator (default: .)")
     missing_values: Sequence[str] | None = table(
-        None, names, "TEXTS", "texts that mean a missing value (default: none, NA, NaN, null, ...)"
+        None, name_list, "TEXTS", "texts that mean a missing value, besides none, NA, NaN, null, ..."
     )
+    text: Sequence[str] | None = table(None, name_list, "COLUMNS", "columns to read as text, even if all are numbers")
+    numbers: Sequence[str] | None = table(
+        None, name_list, "COLUMNS", "columns to read as numbers, without currency and percent signs"
+    )
+    header: str | None = table(None, str, "HOW", "first if the first line has the column names (default), or none")
+    names: Sequence[str] | None = table(None, name_list, "NAMES", "column names, instead of those in the file")
+    skip_rows: int | None = table(None, int, "N", "lines in front of the table")
+    comment: str | None = table(None, str, "CHAR", "ignore lines that start with this character")
     window: int | None = series(None, int, "N", "rows to forecast from; makes the training that of a forecast")
     horizon: int | None = series(None, int, "H", "rows to forecast (required)")
     season: int | None = series(
@@ -185,7 +196,9 @@ class Options:
     @property
     def name(self) -> str:
         """Name of the data and, by default, of the run."""
-        return os.path.splitext(os.path.basename(self.source))[0]
+        if self.source == STANDARD_INPUT:
+            return "table"
+        return os.path.splitext(os.path.basename(plain_name(self.source)))[0]
 
     @property
     def folder(self) -> str:
@@ -225,7 +238,7 @@ def converted(name: str, value: Any) -> Any:
 def check_source(options: Options) -> None:
     """Raise ValueError if the source is unknown, or an option does not apply to it."""
     source = options.source
-    if options.is_table and not source.lower().endswith(tuple(READERS)):
+    if options.is_table and suffix_of(source) not in READERS:
         known = f"digits, mnist, fashion, a .toml file or a table ({', '.join(sorted(READERS))})"
         raise ValueError(f"train: the source must be {known}, got {source!r}")
     if source in IN_FILES and options.data is None:

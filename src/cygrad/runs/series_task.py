@@ -22,7 +22,7 @@ from cygrad.runs.image_task import PARTS
 from cygrad.runs.options import Options
 from cygrad.runs.series_run import SeriesConfig, SeriesRun, sorted_times
 from cygrad.runs.table_run import read_file
-from cygrad.runs.table_task import power_of_two, separate_target, unseen_notes
+from cygrad.runs.table_task import check_roles, power_of_two, separate_target, unseen_notes
 from cygrad.train.evaluation import Loss
 from cygrad.train.forecasters import forecaster, tcn_depth
 
@@ -162,7 +162,7 @@ def prepare_series(options: Options) -> SeriesTask:
         (309, 45, 45, [24, 168])
     """
     series = read_series(options)
-    preprocessor = Preprocessor(categories=options.categories, drop=options.drop, missing=options.missing)
+    preprocessor = Preprocessor(categories=options.categories, missing=options.missing)
     preprocessor.check(series.columns)
     fractions = [1 - options.validation - options.test, options.validation, options.test]
     subsets = time_split(range(len(series.times)), series.times, fractions)
@@ -170,7 +170,7 @@ def prepare_series(options: Options) -> SeriesTask:
     preprocessor.fit(series.columns.take(parts[0]))
     target = fit_target(series.target, series.values[parts[0]], "regression")
     assert isinstance(target, Quantity)
-    notes = [*time_notes(series), *preprocessor.notes]
+    notes = [*time_notes(series), *series.columns.notes, *preprocessor.notes]
     train, validation, test = (
         windows_of(series, rows, part, preprocessor, target, options, notes)
         for rows, part in zip(parts, PARTS, strict=True)
@@ -214,7 +214,8 @@ class Series(NamedTuple):
 
 def read_series(options: Options) -> Series:
     """Read a table and sort it by time."""
-    table = read_file(options.source, options.reading)
+    check_roles(options)
+    table = read_file(options.source, options.reading, drop=options.drop)
     name, others = separate_target(table, options)
     time = options.time or ""  # check_series has demanded one
     if time == name:
@@ -227,7 +228,7 @@ def read_series(options: Options) -> Series:
     if len(times) < 2:
         raise ValueError(f"train: a series needs at least two rows, got {len(times)}")
     timeline = fit_timeline(times, table[time].dtype == object)
-    columns = Table({name: values, **dict(others.items())}).take(order)
+    columns = Table.of_columns({name: values, **dict(others.items())}, len(table), table.notes).take(order)
     in_order = bool((np.diff(order) > 0).all())
     return Series(name, values[order], columns, time, times, timeline, timeline.positions(times), in_order)
 

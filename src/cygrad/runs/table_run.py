@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -16,6 +16,8 @@ from cygrad.data.preprocessing import Category, Classes, Number, Preprocessor, t
 from cygrad.data.preprocessing.target import Target
 from cygrad.data.tables import Table
 from cygrad.data.tables.delimited import MISSING
+from cygrad.data.tables.numerals import parse_amount, parse_numeral
+from cygrad.data.tables.table import TEXT_SUFFIXES, require_names, suffix_of
 from cygrad.nn.description import build
 from cygrad.nn.functional import softmax
 from cygrad.nn.module import Module
@@ -125,11 +127,13 @@ class TableRun:
             ValueError: if a column is missing, a category unknown, or a value invalid; the message names column and
                 row.
         """
-        return self.features(table_of(rows, columns, self.preprocessor.columns, self.config.reading))
+        expected, reading = self.preprocessor.columns, self.config.reading
+        return self.features(table_of(rows, columns, expected, reading, self.text_columns))
 
     def read(self, path: str | os.PathLike[str]) -> Array:
         """Read the rows in a file, as the training did, and encode them as features."""
-        return self.features(read_file(path, self.config.reading, self.text_columns))
+        needed = self.preprocessor.columns
+        return self.features(read_file(path, self.config.reading, self.text_columns, columns=needed))
 
     @property
     def text_columns(self) -> list[str]:
@@ -194,31 +198,62 @@ class TableRun:
 
 
 def table_of(
-    rows: Sequence[Sequence[Any]], columns: Sequence[str] | None, expected: Sequence[str], reading: Mapping[str, Any]
+    rows: Sequence[Sequence[Any]],
+    columns: Sequence[str] | None,
+    expected: Sequence[str],
+    reading: Mapping[str, Any],
+    text: Sequence[str] = (),
 ) -> Table:
-    """A table of rows of values, as JSON or CSV holds them; without names of columns, those that are expected."""
+    """A table of rows of values, as JSON or CSV holds them; without names of columns, those that are expected. Texts
+    that are numbers with the decimal point of the training become numbers, except in the columns `text`."""
     if columns is None and rows and len(rows[0]) != len(expected):
         listed = ", ".join(expected)
         raise ValueError(f"predict: the rows have {len(rows[0])} values, but the model expects {listed}")
-    absent = set(reading.get("missing_values", MISSING))
+    names, fields = expected if columns is None else columns, zip(*rows, strict=True)
+    needed = set(expected)
     try:
-        values = zip(expected if columns is None else columns, zip(*rows, strict=True), strict=True)
-        return Table({name: [None if is_absent(v, absent) else v for v in column] for name, column in values})
+        columns_of_values = {n: as_read(n, c, reading, text) for n, c in zip(names, fields, strict=True) if n in needed}
+        return Table(columns_of_values)
     except (ValueError, TypeError) as error:
         raise ValueError(f"predict: {error}") from None
 
 
-def is_absent(value: Any, absent: Set[str]) -> bool:
-    """Whether a value is a text that stands for a missing one."""
-    return isinstance(value, str) and value.strip() in absent
+def as_read(name: str, values: Sequence[Any], reading: Mapping[str, Any], text: Sequence[str]) -> list[Any]:
+    """The values of a column of a request, as ``read_csv`` reads them."""
+    absent = {"", *MISSING, *reading.get("missing_values", ())}
+    known = [None if isinstance(value, str) and value.strip() in absent else value for value in values]
+    if name in text:
+        return known
+    parse = parse_amount if name in reading.get("numbers", ()) else parse_numeral
+    decimal = reading.get("decimal", ".")
+    numbers = [parse(value.strip(), decimal) if isinstance(value, str) else None for value in known]
+    return [value if number is None else number for value, number in zip(known, numbers, strict=True)]
 
 
-def read_file(path: str | os.PathLike[str], reading: Mapping[str, Any], text: Sequence[str] = ()) -> Table:
-    """Read a table; a text file with these options of ``read_csv``."""
-    if not os.fspath(path).lower().endswith((".csv", ".tsv")):
-        return Table.read(path)
-    options = {"missing" if name == "missing_values" else name: value for name, value in reading.items()}
-    return Table.read(path, text=text, **options)
+def read_file(
+    path: str | os.PathLike[str],
+    reading: Mapping[str, Any],
+    text: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    columns: Sequence[str] | None = None,
+) -> Table:
+    """Read a table; a text file with these options of ``read_csv``, the columns `text` as text.
+
+    Args:
+        path: the file.
+        reading: options of ``read_csv``; ``missing_values`` are those besides the usual ones.
+        text: names of columns to read as text.
+        drop: names of columns to leave out, whatever they contain.
+        columns: names of the columns to read; all by default.
+    """
+    if suffix_of(path) not in TEXT_SUFFIXES:
+        table = Table.read(path)
+        require_names(table.names, drop)
+        return table.drop(drop)
+    options = {name: value for name, value in reading.items() if name != "missing_values"}
+    options["missing"] = (*MISSING, *reading.get("missing_values", ()))
+    options["text"] = (*text, *reading.get("text", ()))
+    return Table.read(path, drop=drop, columns=columns, **options)
 
 
 def example_rows(encoders: Sequence[Number | Category]) -> Array:

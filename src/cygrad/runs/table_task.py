@@ -134,15 +134,22 @@ def prepare_table(options: Options) -> TableTask:
         >>> len(task.train), len(task.validation), len(task.test), task.target.labels
         (28, 6, 6, ['lily', 'rose'])
     """
-    table = read_file(options.source, options.reading)
+    check_roles(options)
+    table, missing = with_target(read_file(options.source, options.reading, drop=options.drop), options.target)
     name, inputs = separate_target(table, options)
-    preprocessor = Preprocessor(categories=options.categories, drop=options.drop, missing=options.missing)
+    preprocessor = Preprocessor(categories=options.categories, missing=options.missing)
     preprocessor.check(inputs)
     kind = fit_target(name, table[name], options.task).task
     parts = split(table, name, kind, options)
     target = fit_target(name, table[name][parts[0]], kind)
     preprocessor.fit(inputs.take(parts[0]))
-    notes = [target_note(target, options), *preprocessor.notes, *single_row_notes(target, table[name])]
+    notes = [
+        target_note(target, options),
+        *table.notes,
+        *missing,
+        *preprocessor.notes,
+        *single_row_notes(target, table[name]),
+    ]
     datasets = [
         encode(inputs.take(rows), table[name][rows], preprocessor, target, part, notes)
         for rows, part in zip(parts, PARTS, strict=True)
@@ -161,6 +168,26 @@ def prepare_table(options: Options) -> TableTask:
     )
 
 
+def check_roles(options: Options) -> None:
+    """Raise ValueError if the target or the time is also in categories or drop."""
+    for role, name in ("target", options.target), ("time", options.time):
+        if name is not None and name in (*options.categories, *options.drop):
+            raise ValueError(f"train: column {name!r} is the {role}, so it can't be in categories or drop")
+
+
+def with_target(table: Table, name: str | None) -> tuple[Table, list[str]]:
+    """The rows that have a target, and a note that counts the others."""
+    if name is None or name not in table:
+        return table, []
+    column = table[name]
+    missing = column == None if column.dtype == object else np.isnan(column)  # noqa: E711 elementwise
+    count = int(missing.sum())
+    if not 0 < count < len(table):
+        return table, []
+    rows = f"{count} row{'s' * (count != 1)}"
+    return table.take(np.flatnonzero(~missing)), [f"{rows} of {len(table)} have no target {name!r} and are left out"]
+
+
 def separate_target(table: Table, options: Options) -> tuple[str, Table]:
     """The name of the target, and the columns that are inputs."""
     path, columns = options.source, ", ".join(table.names)
@@ -171,9 +198,7 @@ def separate_target(table: Table, options: Options) -> tuple[str, Table]:
     for role, name in ("target", options.target), ("time", options.time):
         if name is not None and name not in table:
             raise ValueError(f"train: {path} has no column {name!r} for the option {role}; its columns are {columns}")
-        if name is not None and name in (*options.categories, *options.drop):
-            raise ValueError(f"train: column {name!r} is the {role}, so it can't be in categories or drop")
-    require_columns(table, (*options.categories, *options.drop))
+    require_columns(table, options.categories)
     return options.target, table.drop([name for name in table if name in (options.target, options.time)])
 
 

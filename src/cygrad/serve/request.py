@@ -7,6 +7,7 @@ See "Serving" in MLflow's documentation, https://mlflow.org/docs/latest/ml/deplo
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -59,12 +60,12 @@ def read_request(body: bytes | bytearray, content_type: str, max_rows: int, max_
     if kind not in KINDS:
         raise Refusal(415, f"the content type must be {' or '.join(KINDS)}, got {kind[:100] or 'none'}")
     name, _, value = parameters.partition("=")
-    if parameters.strip() and (name.strip().lower() != "charset" or value.strip(' "').lower() not in ("utf-8", "utf8")):
+    if parameters.strip() and (name.strip().lower() != "charset" or not is_utf8(value.strip(' "'))):
         raise Refusal(
             415, f"the content type may only have the parameter charset=utf-8, got {parameters.strip()[:100]}"
         )
     try:
-        text = body.decode("utf-8")
+        text = body.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise Refusal(400, f"the body is not valid UTF-8 at byte {error.start}") from None
     check_size(text, kind, max_rows, max_values)
@@ -74,6 +75,14 @@ def read_request(body: bytes | bytearray, content_type: str, max_rows: int, max_
     if len(request.rows) > max_rows:
         raise Refusal(413, f"a request may have at most {max_rows} rows, got {len(request.rows)}")
     return request
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether a text is a spelling of UTF-8, with or without a byte order mark."""
+    try:
+        return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+    except (LookupError, ValueError):
+        return False
 
 
 def check_size(text: str, kind: str, max_rows: int, max_values: int) -> None:
@@ -137,8 +146,10 @@ def parse_csv_body(text: str, max_rows: int) -> Request:
     if not lines:
         refuse("the body is empty")
     columns, rows = lines[0], lines[1:]
-    check_columns(columns)
     check_widths(rows, len(columns))
+    if not columns[0].strip() and len(columns) > 1:  # a row index, as pandas writes it
+        columns, rows = columns[1:], [row[1:] for row in rows]
+    check_columns(columns)
     return Request(rows, columns, {})
 
 

@@ -19,7 +19,7 @@ from cygrad.data.preprocessing.encoders import (
     encoder_from_dict,
     encoder_to_dict,
 )
-from cygrad.data.tables.table import Table, list_names
+from cygrad.data.tables.table import Table, require_names
 
 __all__ = ["Preprocessor"]
 
@@ -87,8 +87,8 @@ class Preprocessor:
             The preprocessor itself.
 
         Raises:
-            ValueError: if the table has no rows, lacks a column listed in `categories` or `drop`, mixes numbers and
-                text in a column, contains infinity, or if all columns are dropped. The message names the column.
+            ValueError: if the table has no rows, lacks a column listed in `categories` or `drop`, contains infinity, or
+                if all columns are dropped. The message names the column.
         """
         if not len(table):
             raise ValueError("Preprocessor: can't be fitted to a table without rows")
@@ -111,16 +111,14 @@ class Preprocessor:
             table: the whole table.
 
         Raises:
-            ValueError: if a column mixes numbers and text or contains infinity, or a listed column does not exist.
+            ValueError: if a column contains infinity, or a listed column does not exist.
         """
         require_columns(table, (*self.categories, *self.drop))
         unchecked = {*self.categories, *self.drop}
         for name, column in table.items():
             if name in unchecked:
                 continue
-            if column.dtype == object:
-                check_one_type(name, column)
-            else:
+            if column.dtype != object:
                 check_finite(name, column)
 
     def _fit_column(self, name: str, column: Array, listed: bool, notes: list[str]) -> Encoder | None:
@@ -132,6 +130,8 @@ class Preprocessor:
         if not len(known):
             notes.append(f"column {name!r} is dropped: it has no values")
             return None
+        if column.dtype == object and not listed and (note := mixture_note(name, known)):
+            notes.append(note)
         if column.dtype == object or listed:
             return self._fit_category(name, known, missing, listed, notes)
         return self._fit_number(name, known, missing, notes)
@@ -277,21 +277,20 @@ class Preprocessor:
 
 def require_columns(table: Table, names: Iterable[str]) -> None:
     """Raise ValueError if the table lacks a column."""
-    for name in names:
-        if name not in table:
-            raise ValueError(f"column {name!r} is missing; the table has {list_names(table.names, name)}")
+    require_names(table.names, names)
 
 
-def check_one_type(name: str, column: Array) -> None:
-    """Raise ValueError if some texts of a column are numbers and others are not."""
+def mixture_note(name: str, column: Array) -> str | None:
+    """What to tell if some texts of a column are numbers and others are not."""
     values = [value for value in column if value is not None]
     text = next((value for value in values if parse_number(value) is None), None)
     number = next((value for value in values if parse_number(value) is not None), None)
-    if text is not None and number is not None:
-        raise ValueError(
-            f"column {name!r} mixes numbers and text, such as {number[:40]!r} and {text[:40]!r}: list it in categories "
-            "or drop, or declare the text as a missing value"
-        )
+    if text is None or number is None:
+        return None
+    return (
+        f"column {name!r} mixes numbers and text, such as {number[:40]!r} and {text[:40]!r}, and is taken as text; "
+        "declare texts that stand for a missing number as missing values"
+    )
 
 
 def check_finite(name: str, column: Array) -> None:

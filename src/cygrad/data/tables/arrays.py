@@ -10,6 +10,7 @@ import numpy as np
 from cygrad._files import one_line, open_file
 from cygrad._typing import Array
 from cygrad.data.parsing import load_npy
+from cygrad.data.tables.index import index_names, index_note
 from cygrad.data.tables.table import Table, reads
 from cygrad.serialization import load_npz
 
@@ -82,12 +83,17 @@ def read_npz(path: str | os.PathLike[str]) -> Table:
     return build_table("read_npz", name, columns)
 
 
-def build_table(op: str, path: str, columns: dict[str, Any]) -> Table:
-    """A table of columns from a file. Raises ValueError, naming the file, if they do not form one or have no rows."""
+def build_table(op: str, path: str, columns: Any) -> Table:
+    """A table of columns from a file, without a row index that pandas wrote. Raises ValueError, naming the file, if
+    they do not form one or have no rows."""
+    kept = dict(columns.items())
+    index = index_names(list(kept))
+    index = index if len(index) < len(kept) else []
     try:
-        table = Table(columns)
+        table = Table({name: values for name, values in kept.items() if name not in index})
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{op}: {path} is not a table ({one_line(error)})") from None
     if not len(table):
         raise ValueError(f"{op}: {path} has no rows")
+    table.notes = [index_note(path, name) for name in index]
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
 
-__all__ = ["as_column", "format_number", "to_numbers"]
+__all__ = ["as_column", "format_number", "normal_booleans", "text_column", "to_numbers"]
+
+BOOLEANS = {"true": "True", "false": "False"}
+LARGEST_EXACT = 2**53  # float64 holds every integer up to here
 
 
 def as_column(name: str, values: Any) -> Array:
@@ -22,7 +26,7 @@ def as_column(name: str, values: Any) -> Array:
     if array.ndim != 1:
         raise ValueError(f"Table: column {name!r} must be 1-dimensional, got shape {array.shape}")
     if array.dtype.kind in "fiu":
-        return array.astype(np.float64)
+        return from_integers(array) if array.dtype.kind != "f" else array.astype(np.float64)
     if array.dtype.kind in "Mm":
         return to_seconds(array)
     if array.dtype.kind not in "ObUT":
@@ -30,14 +34,38 @@ def as_column(name: str, values: Any) -> Array:
     return column_from_values([to_value(name, value) for value in array.tolist()])
 
 
+def from_integers(array: Array) -> Array:
+    """A numeric column, or a text column if float64 can't hold an integer."""
+    numbers = array.astype(np.float64)
+    if array.itemsize < 8 or not (np.abs(numbers) >= LARGEST_EXACT).any():
+        return numbers
+    integers = array.tolist()
+    if all(int(number) == integer for number, integer in zip(numbers.tolist(), integers, strict=True)):
+        return numbers
+    return text_column([str(integer) for integer in integers])
+
+
 def column_from_values(values: list[float | str | None]) -> Array:
     """A numeric column if all values that are not missing are numbers, else a text column."""
     known = [value for value in values if value is not None]
     if known and not any(isinstance(value, str) for value in known):
         return np.array([math.nan if value is None else value for value in values], np.float64)
+    texts = [value if value is None or isinstance(value, str) else format_number(value) for value in values]
+    return text_column(normal_booleans(texts))
+
+
+def text_column(values: Sequence[str | None]) -> Array:
+    """A text column."""
     column = np.empty(len(values), object)
-    column[:] = [value if value is None or isinstance(value, str) else format_number(value) for value in values]
+    column[:] = values
     return column
+
+
+def normal_booleans(values: Sequence[str | None]) -> Sequence[str | None]:
+    """The values; if all are the texts true and false, in any case, or missing, in the form "True" and "False"."""
+    if all(value is None or value.lower() in BOOLEANS for value in values):
+        return [None if value is None else BOOLEANS[value.lower()] for value in values]
+    return values
 
 
 def to_value(name: str, value: Any) -> float | str | None:
@@ -58,6 +86,8 @@ def to_value(name: str, value: Any) -> float | str | None:
         number = None
     if number is None:
         raise TypeError(f"Table: column {name!r} must contain numbers or text, got a {type(value).__name__}")
+    if isinstance(value, int) and abs(value) > LARGEST_EXACT and int(number) != value:
+        return str(value)
     return None if math.isnan(number) else number
 
 

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
-import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-
-from cygrad._files import one_line, open_file
+from cygrad._files import one_line
 from cygrad._typing import Array
-from cygrad.data.parsing import parse_number
-from cygrad.data.tables.table import Table, reads
+from cygrad.data.tables.content import Lines, read_text
+from cygrad.data.tables.header import HEADERS, Record, lay_out
+from cygrad.data.tables.inference import Inference
+from cygrad.data.tables.table import TEXT_SUFFIXES, Table, reads, require_names
 
 __all__ = ["MISSING", "read_csv"]
 
 MISSING = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None")
 DELIMITERS = ",;\t|"
-DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
+BLANK = " "
+BLANKS = re.compile(r'("(?:[^"]|"")*")|[ \t]+')
+DELIMITER_LINE = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE)  # as spreadsheets write it
 
 
-@reads(".csv", ".tsv")
+@reads(*TEXT_SUFFIXES)
 def read_csv(
     path: str | os.PathLike[str],
     *,
@@ -33,21 +32,43 @@ def read_csv(
     decimal: str = ".",
     missing: Iterable[str] = MISSING,
     text: Iterable[str] = (),
+    numbers: Iterable[str] = (),
+    header: str | None = None,
+    names: Sequence[str] | None = None,
+    skip_rows: int = 0,
+    comment: str | None = None,
+    drop: Iterable[str] = (),
+    columns: Iterable[str] | None = None,
 ) -> Table:
-    """Read a table from a CSV file whose first line contains the column names.
+    """Read a table from a CSV file, by default with column names in the first line.
 
     Quoted fields may contain delimiters and line breaks. Empty lines are ignored, and whitespace around names and
     values is stripped. A column is numeric if all its values are numbers, apart from missing ones; ``inf`` is a number,
-    ``1_000`` is not.
+    ``1_000`` is not. Thousands may be separated, by a comma, point, space or apostrophe that three digits follow. A
+    column of integers that float64 can't hold, above 2^53, is text. The texts true and false, in any case, are "True"
+    and "False".
+
+    A row index that pandas or R wrote is left out, and so are fields behind the last name that are empty in all lines.
+    A line ``sep=;`` in front names the delimiter. The table's ``notes`` tell what was decided.
 
     Args:
-        path: the file.
+        path: the file; it may be compressed as ``.gz`` or ``.zip``, and "-" is standard input.
         delimiter: field separator; by default the one among comma, semicolon, tab and bar that splits the first line
-            into most fields.
-        encoding: encoding of the file; a UTF-8 byte order mark is skipped.
-        decimal: decimal point.
-        missing: texts that stand for a missing value.
+            into most fields, or blanks if none does and they split all lines alike. " " stands for any number of
+            blanks.
+        encoding: encoding of the file; a byte order mark is skipped.
+        decimal: decimal point. If it is a comma, a point can only separate thousands.
+        missing: texts that stand for a missing value; empty ones always do.
         text: names of columns to read as text, whatever they contain.
+        numbers: names of columns to read as numbers without their currency and percent signs: 12.5 for "$12.50", 22 for
+            "22%".
+        header: "first" if the first line contains the column names, "none" if it contains values; by default "first",
+            or "none" if `names` are given that differ from it. Without names, columns are named "0", "1", ….
+        names: column names, instead of those in the file.
+        skip_rows: number of lines in front of the table.
+        comment: character; lines that start with it are ignored.
+        drop: names of columns to leave out, whatever they contain.
+        columns: names of the columns to read, all by default; absent ones are ignored.
 
     Returns:
         The table.
@@ -55,55 +76,119 @@ def read_csv(
     Raises:
         OSError: if the file can't be opened, or is not a regular file.
         ValueError: if the file has no rows, is not in `encoding` or not valid CSV, a line has too few or too many
-            fields, a name is empty or repeated, or numbers have a decimal comma but `decimal` is another character.
-            The message names the file and the line.
+            fields, a name is empty, repeated or by default a number, or all values of a column would be numbers with
+            another decimal point. The message names the file and the line.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "people.csv")
-    >>> _ = path.write_text("height,city\\n1.8,Bern\\n,Oslo\\n")
-    >>> cg.data.read_csv(path)
-    Table(2 rows; height: numbers, city: text)
+    >>> _ = path.write_text("height,city,income\\n1.8,Bern,\\"12,500\\"\\n,Oslo,900\\n")
+    >>> table = cg.data.read_csv(path, drop=["city"])
+    >>> table, table["income"]
+    (Table(2 rows; height: numbers, income: numbers), array([12500.,   900.]))
     """
     name = os.fspath(path)
-    for option, value in ("delimiter", delimiter), ("decimal", decimal):
+    check_options(delimiter, decimal, comment, header, skip_rows)
+    content = read_text("read_csv", name, encoding)
+    records, notes = parse_records(name, content, delimiter, skip_rows, comment)
+    layout = lay_out(name, records, header, names)
+    left_out, as_text, as_numbers = set(drop), set(text), set(numbers)
+    require_names(layout.names, left_out)
+    wanted = set(layout.names if columns is None else columns) - left_out
+    inference = Inference(name, decimal, missing)
+    values: dict[str, Array] = {}
+    for column, fields in zip(layout.names, zip(*layout.rows, strict=False), strict=False):
+        if column not in wanted:
+            continue
+        if column in as_numbers:
+            values[column] = inference.amounts(column, fields)
+        else:
+            values[column] = inference.text(fields) if column in as_text else inference.infer(column, fields)
+    return Table.of_columns(values, len(layout.rows), [*notes, *layout.notes, *inference.notes])
+
+
+def check_options(delimiter: str | None, decimal: str, comment: str | None, header: str | None, skip_rows: int) -> None:
+    """Raise ValueError if an option of ``read_csv`` is out of range."""
+    for option, value in ("delimiter", delimiter), ("decimal", decimal), ("comment", comment):
         if value is not None and (len(value) != 1 or value in '"\r\n'):
             raise ValueError(f"read_csv: {option} must be a single character, got {value!r}")
-    content = read_text(name, encoding)
-    names, rows = parse_fields(name, content, delimiter or detect_delimiter(content))
-    missing_texts, text_columns = {value.strip() for value in missing}, set(text)
-    columns = {}
-    for column, fields in zip(names, zip(*rows, strict=True), strict=True):
-        numbers = None if column in text_columns else parse_complete(fields, decimal, missing_texts)
-        if numbers is None:
-            values = [None if (stripped := field.strip()) in missing_texts else stripped for field in fields]
-            numbers = text_column(values) if column in text_columns else infer_column(name, column, values, decimal)
-        columns[column] = numbers
-    return Table(columns)
+    if header not in (None, *HEADERS):
+        raise ValueError(f"read_csv: header must be {' or '.join(HEADERS)}, got {header!r}")
+    if skip_rows < 0:
+        raise ValueError(f"read_csv: skip_rows must not be negative, got {skip_rows}")
 
 
-def read_text(path: str, encoding: str) -> str:
-    """The decoded content of a file."""
+# Records
+
+
+def parse_records(
+    path: str, content: str, delimiter: str | None, skip_rows: int, comment: str | None
+) -> tuple[list[Record], list[str]]:
+    """The records of a text, those of the names and of the rows, and what to tell about the delimiter."""
+    notes: list[str] = []
+    lines = Lines(content, skip_rows, comment)
+    first = first_line(lines)
+    if found := DELIMITER_LINE.fullmatch(first):
+        delimiter, skip_rows = delimiter or found[1], lines.number
+    elif delimiter is None:
+        delimiter = detect_delimiter(first, Lines(content, skip_rows, comment))
+        if delimiter == BLANK:
+            notes.append(f"the fields of {path} are separated by blanks; pass delimiter=',' if it has one column")
+    lines = Lines(content, skip_rows, comment)
+    source = map(tabs_for_blanks, lines) if delimiter == BLANK else lines
+    reader = csv.reader(source, delimiter="\t" if delimiter == BLANK else delimiter, strict=True)
+    records: list[Record] = []
     try:
-        codec = codecs.lookup("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding).name
-        with io.TextIOWrapper(open_file("read_csv", path), encoding=codec, newline="") as file:
-            content = file.read()
-    except (LookupError, TypeError):
-        raise ValueError(f"read_csv: unknown encoding {encoding!r}") from None
-    except UnicodeError as error:
-        where = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
-        with open_file("read_csv", path) as raw:
-            mark = raw.read(2)
-        other = "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
-        raise ValueError(f"read_csv: {path} is not valid {encoding}{where}; try encoding={other!r}") from None
-    if "\0" in content:
-        raise ValueError(f"read_csv: {path} contains zero bytes, so it is not text in {encoding}")
-    return content
+        for fields in records_of(reader, lines):
+            if fields:
+                records.append(Record(lines.number, fields))
+    except csv.Error as error:
+        raise ValueError(f"read_csv: line {lines.number} of {path} is not valid CSV ({one_line(error)})") from None
+    return records, notes
 
 
-def detect_delimiter(content: str) -> str:
-    """The delimiter that splits the first non-blank line into most fields."""
-    first = next((line for line in io.StringIO(content) if line.strip()), "")
-    return max(DELIMITERS, key=lambda delimiter: count_fields(first, delimiter))
+def records_of(reader: Iterator[list[str]], lines: Lines) -> Iterator[list[str]]:
+    """The records of a reader, which may skip comments between them."""
+    while True:
+        lines.between = True
+        fields = next(reader, None)
+        if fields is None:
+            return
+        yield fields
+
+
+def first_line(lines: Lines) -> str:
+    """The first line that is not blank."""
+    for line in lines:
+        lines.between = True
+        if line.strip():
+            return line
+    return ""
+
+
+def detect_delimiter(first: str, lines: Lines) -> str:
+    """The delimiter that splits the first line into most fields; blanks if none does and they split all lines alike."""
+    best = max(DELIMITERS, key=lambda delimiter: count_fields(first, delimiter))
+    return BLANK if count_fields(first, best) == 1 and split_by_blanks(first, lines) else best
+
+
+def split_by_blanks(first: str, lines: Lines) -> bool:
+    """Whether blanks split all lines into as many fields as the first, at least two, or into one more each."""
+    width = count_fields(tabs_for_blanks(first), "\t")
+    if width < 2:
+        return False
+    widths = set()
+    for line in lines:
+        lines.between = True
+        if line.strip() and line != first:
+            widths.add(count_fields(tabs_for_blanks(line), "\t"))
+            if len(widths) > 1 or not widths <= {width, width + 1}:
+                return False
+    return bool(widths)
+
+
+def tabs_for_blanks(line: str) -> str:
+    """A line with a tab for all blanks between two fields."""
+    return BLANKS.sub(lambda found: found[1] or "\t", line.strip())
 
 
 def count_fields(line: str, delimiter: str) -> int:
@@ -112,85 +197,3 @@ def count_fields(line: str, delimiter: str) -> int:
         return len(next(csv.reader([line], delimiter=delimiter), []))
     except csv.Error:
         return 0
-
-
-def parse_fields(path: str, content: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
-    """The column names, and the fields of each row."""
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
-    names: list[str] = []
-    rows: list[list[str]] = []
-    try:
-        for fields in reader:
-            if not fields:
-                continue
-            if not names:
-                names = [field.strip() for field in fields]
-                check_header(path, names)
-            elif len(fields) != len(names):
-                line = f"line {reader.line_num} of {path}"
-                raise ValueError(f"read_csv: {line} must have {len(names)} fields, one per column, got {len(fields)}")
-            else:
-                rows.append(fields)
-    except csv.Error as error:
-        raise ValueError(f"read_csv: line {reader.line_num} of {path} is not valid CSV ({one_line(error)})") from None
-    if not rows:
-        raise ValueError(f"read_csv: {path} {'has column names but no rows' if names else 'is empty'}")
-    return names, rows
-
-
-def check_header(path: str, names: Sequence[str]) -> None:
-    """Raise ValueError if the first line can't contain the column names."""
-    if all(parse_number(column) is not None for column in names):
-        raise ValueError(f"read_csv: the first line of {path} must contain column names, got numbers")
-    seen: set[str] = set()
-    for number, column in enumerate(names, 1):
-        if not column:
-            hint = "; for a file written by pandas, use to_csv(index=False)" if number == 1 else ""
-            raise ValueError(f"read_csv: column {number} of {path} has no name{hint}")
-        if column in seen:
-            raise ValueError(f"read_csv: duplicate column {column!r} in {path}")
-        seen.add(column)
-
-
-def parse_complete(fields: Sequence[str], decimal: str, missing: Iterable[str]) -> Array | None:
-    """A numeric column without missing values, parsed at once; None if the fields need a closer look."""
-    sentinels = [number for value in missing if (number := parse_number(value)) is not None and not math.isnan(number)]
-    if sentinels or decimal != "." or "_" in "".join(fields):
-        return None
-    try:
-        return np.array(list(map(float, fields)))
-    except ValueError:
-        return None
-
-
-def text_column(values: Sequence[str | None]) -> Array:
-    """A text column."""
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column
-
-
-def infer_column(path: str, column: str, values: Sequence[str | None], decimal: str) -> Array:
-    """A numeric column if all values that are not missing are numbers, else a text column."""
-    numbers = np.full(len(values), np.nan)
-    for row, value in enumerate(values):
-        if value is None:
-            continue
-        number = parse_number(value if decimal == "." else value.replace(decimal, "."))
-        if number is None:
-            if decimal == "." and DECIMAL_COMMA.fullmatch(value):
-                check_decimal_comma(path, column, values)
-            return text_column(values)
-        numbers[row] = number
-    return numbers if any(value is not None for value in values) else text_column(values)
-
-
-def check_decimal_comma(path: str, column: str, values: Sequence[str | None]) -> None:
-    """Raise ValueError if all values would be numbers with a comma as decimal point."""
-    known = [value for value in values if value is not None]
-    if all(DECIMAL_COMMA.fullmatch(value) or parse_number(value) is not None for value in known):
-        example = next(value for value in known if DECIMAL_COMMA.fullmatch(value))
-        raise ValueError(
-            f"read_csv: column {column!r} of {path} has numbers with a decimal comma, such as {example!r}; "
-            "pass decimal=','"
-        )

@@ -58,7 +58,8 @@ def columns_from_pyarrow(file: Any) -> dict[str, Any]:
         if name in columns:
             raise ValueError(f"duplicate column {name!r}")
         kind = column.type
-        plain = types.is_integer(kind) or types.is_floating(kind) or types.is_temporal(kind)
+        whole = types.is_integer(kind) and not column.null_count
+        plain = whole or types.is_floating(kind) or types.is_temporal(kind)
         columns[name] = column.to_numpy() if plain and not types.is_time(kind) else column.to_pylist()
     return columns
 

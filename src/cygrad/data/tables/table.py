@@ -12,7 +12,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.data.tables.column import as_column
 
-__all__ = ["READERS", "Table", "reads"]
+__all__ = ["READERS", "Table", "list_names", "reads", "require_names"]
 
 Reader = TypeVar("Reader", bound=Callable[..., Any])
 
@@ -23,8 +23,9 @@ class Table:
     A numeric column is a float64 array (n,) in which NaN marks missing values. A text column is an object array (n,) of
     str, with None for missing values.
 
-    Integers and floats become float64, booleans the text "True" and "False", dates and times seconds since 1970.
-    Whitespace around text is stripped; blank text is missing.
+    Integers and floats become float64, integers that it can't hold text, booleans the text "True" and "False", dates
+    and times seconds since 1970. Whitespace around text is stripped; blank text is missing. ``notes`` tells what a
+    reader decided about a file, one message each.
 
     Args:
         columns: a dict from names to values, or any object with ``items()``, such as a pandas data frame.
@@ -42,6 +43,7 @@ class Table:
         if not hasattr(columns, "items"):
             raise TypeError(f"Table: expected a dict of columns or a data frame, got {type(columns).__name__}")
         self._columns: dict[str, Array] = {}
+        self.notes: list[str] = []
         length = None
         for name, values in columns.items():
             if not isinstance(name, str) or not name:
@@ -62,8 +64,9 @@ class Table:
         """Read a table from a file; the reader is chosen by the file's suffix. No code in the file is executed.
 
         Args:
-            path: a ``.csv``, ``.tsv``, ``.npy``, ``.npz`` or ``.parquet`` file.
-            **options: options of ``read_csv``, for ``.csv`` and ``.tsv`` files.
+            path: a ``.csv``, ``.tsv``, ``.txt``, ``.data``, ``.jsonl``, ``.ndjson``, ``.npy``, ``.npz`` or ``.parquet``
+                file. Text may be compressed, as in ``.csv.gz`` and ``.csv.zip``; "-" is CSV from standard input.
+            **options: options of ``read_csv``, for files that it reads.
 
         Returns:
             The table.
@@ -71,11 +74,12 @@ class Table:
         Raises:
             ValueError: if the suffix is another one, the file can't be read as a table, or options do not apply.
         """
-        suffix = os.path.splitext(os.fspath(path))[1].lower()
+        suffix = suffix_of(path)
         if suffix not in READERS:
             raise ValueError(f"Table.read: the file must end in {', '.join(sorted(READERS))}, got {os.fspath(path)!r}")
-        if options and suffix not in (".csv", ".tsv"):
-            raise ValueError(f"Table.read: options are for .csv and .tsv files, got {', '.join(options)} for {suffix}")
+        if options and suffix not in TEXT_SUFFIXES:
+            kinds = ", ".join(TEXT_SUFFIXES)
+            raise ValueError(f"Table.read: options are for {kinds} files, got {', '.join(options)} for {suffix}")
         return READERS[suffix](path, **options)
 
     @property
@@ -115,7 +119,8 @@ class Table:
             A table of k rows.
         """
         indices = np.asarray(rows, np.int64)
-        return self._from_columns({name: column[indices] for name, column in self.items()}, len(indices))
+        columns = {name: column[indices] for name, column in self.items()}
+        return self.of_columns(columns, len(indices), self.notes)
 
     def drop(self, names: Iterable[str]) -> Table:
         """Remove columns.
@@ -133,13 +138,22 @@ class Table:
         for name in dropped:
             self[name]
         columns = {name: column for name, column in self.items() if name not in dropped}
-        return self._from_columns(columns, len(self))
+        return self.of_columns(columns, len(self), self.notes)
 
     @staticmethod
-    def _from_columns(columns: dict[str, Array], length: int) -> Table:
-        """A table of columns that need no conversion."""
+    def of_columns(columns: dict[str, Array], length: int, notes: Iterable[str] = ()) -> Table:
+        """Make a table of columns that need no conversion.
+
+        Args:
+            columns: arrays (length,) of float64 or objects, by name.
+            length: number of rows.
+            notes: of the table.
+
+        Returns:
+            The table.
+        """
         table = Table({})
-        table._columns, table._length = columns, length
+        table._columns, table._length, table.notes = columns, length, list(notes)
         return table
 
     def __repr__(self) -> str:
@@ -149,6 +163,15 @@ class Table:
 
 # The reader of each file suffix. Readers register themselves, so that this module does not import them.
 READERS: dict[str, Callable[..., Table]] = {}
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".data")  # of the files that read_csv reads
+
+
+def suffix_of(path: str | os.PathLike[str]) -> str:
+    """The suffix that tells a file's format: that of the content if it is compressed, ".csv" for standard input."""
+    from cygrad.data.tables.content import STANDARD_INPUT, plain_name
+
+    name = os.fspath(path)
+    return ".csv" if name == STANDARD_INPUT else os.path.splitext(plain_name(name))[1].lower()
 
 
 def reads(*suffixes: str) -> Callable[[Reader], Reader]:
@@ -166,3 +189,10 @@ def list_names(names: Sequence[str], wanted: str) -> str:
     similar = difflib.get_close_matches(wanted, names, 3)
     ordered = [*similar, *(name for name in names if name not in similar)]
     return ", ".join(map(repr, ordered[:10])) + (", …" if len(ordered) > 10 else "") if ordered else "none"
+
+
+def require_names(known: Sequence[str], wanted: Iterable[str]) -> None:
+    """Raise ValueError if a name is not among the known ones."""
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"column {name!r} is missing; the table has {list_names(known, name)}")
