@@ -231,6 +231,48 @@ def test_it_stops_early_and_restores_the_best(mode, monitor):
     assert_same(state(model), states[stopping.best_epoch - 1])
 
 
+def negative_error(output, target):
+    return -np.abs(output).mean()
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+@pytest.mark.parametrize("kind", ["accuracy", "f1", "roc_auc", "negative_error"])
+def test_early_stopping_follows_the_direction_of_the_metric(kind, direction):
+    """Without a mode, the best epoch is the one with the best value, negative ones included."""
+    metric = train.FunctionMetric(negative_error, direction=direction) if kind == "negative_error" else kind
+    best = direction if kind == "negative_error" else "max"
+    model, loader, optimizer = setting(lr=0.1)
+    stopping = train.EarlyStopping(model, 3)
+    trainer = trainer_of(model, optimizer, metrics=[metric], monitor=f"val_{kind}", early_stopping=stopping)
+    values = trainer.fit(loader, DataLoader(two_classes(16, 1), 16), epochs=40)[f"val_{kind}"]
+    assert stopping.best == (min(values) if best == "min" else max(values)) and stopping.mode == best
+
+
+def test_a_mode_against_the_direction_of_the_metric_is_refused():
+    model, loader, optimizer = setting()
+    options = {"metrics": ["accuracy", negative_error], "monitor": "val_accuracy"}
+    held = DataLoader(two_classes(16, 1), 16)
+    with pytest.raises(ValueError, match="early stopping has mode 'min', but a higher val_accuracy is better"):
+        trainer_of(model, optimizer, early_stopping=train.EarlyStopping(model, mode="min"), **options).fit(loader, held)
+    plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+    with pytest.raises(ValueError, match="ReduceLROnPlateau has mode 'min', but a higher val_accuracy is better"):
+        trainer_of(model, optimizer, scheduler=plateau, **options).fit(loader, held)
+    options["monitor"] = "val_negative_error"
+    with pytest.raises(ValueError, match="can't tell whether a higher val_negative_error is better; pass it mode"):
+        trainer_of(model, optimizer, early_stopping=train.EarlyStopping(model), **options).fit(loader, held)
+    with pytest.raises(ValueError, match="direction must be min, max or None, got 'up'"):
+        train.FunctionMetric(negative_error, direction="up")
+
+
+@pytest.mark.parametrize(("mode", "worse"), [("min", -0.99995), ("max", -1.00005)])
+def test_a_worse_negative_value_is_no_improvement_on_a_plateau(mode, worse):
+    optimizer = optim.SGD([cg.nn.Parameter(cg.zeros(1))], lr=1.0)
+    plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode, patience=0)
+    plateau.step(-1.0)
+    plateau.step(worse)
+    assert plateau.best == -1.0 and optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_non_finite_data_is_located_and_the_best_weights_restored(value):
     data = two_classes()

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import Field
 from typing import Any, NamedTuple, NoReturn
@@ -204,6 +205,8 @@ def add_predict(parser: Parser) -> None:
         "file", metavar="FILE", help="table with the columns of the training data; the target may be missing"
     )
     parser.add_argument("--proba", action="store_true", help="print the probabilities of all classes")
+    unseen = "categories and missing numbers that the training data did not have: ignore, as missing values, or raise"
+    parser.add_argument("--unseen", choices=("ignore", "raise"), default="ignore", help=f"{unseen} (default: ignore)")
 
 
 def add_export(parser: Parser) -> None:
@@ -291,7 +294,13 @@ def predict(arguments: argparse.Namespace) -> int:
     from cygrad import runs
 
     run = runs.load(arguments.run)
-    for prediction in run.predictions(run.read(arguments.file), arguments.proba):
+    options = {"unseen": arguments.unseen} if isinstance(run, runs.TableRun) else {}
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        inputs = run.read(arguments.file, **options)
+    for note in notes:
+        complain(str(note.message))
+    for prediction in run.predictions(inputs, arguments.proba):
         if arguments.proba:
             print(",".join(f"{value:.6f}" for value in prediction))
         else:

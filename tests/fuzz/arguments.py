@@ -30,7 +30,7 @@ UNDOCUMENTED = (RecursionError, UnicodeError)
 
 # Other fuzzers' subjects (files, threads), and what changes the process.
 OMITTED = {
-    "cg.save", "cg.load", "cg.parallel_map", "cg.seed", "cg.compile", "data.MNIST", "data.load_mnist", "data.load_digits", "data.read_csv", "data.read_idx",
+    "cg.save", "cg.load", "cg.parallel_map", "cg.seed", "cg.compile", "data.MNIST", "data.load_mnist", "data.load_digits", "data.read_csv", "data.read_idx", "data.read_json_lines",
     "data.read_matrix", "data.read_npy", "data.read_npz", "data.read_parquet", "data.Preprocessor", "data.Table", "data.Dataset", "cg.set_cache_limit", "cg.inference_mode",
     "cg.no_grad", "cg.enable_grad", "cg.set_grad_enabled", "cg.empty", "cg.empty_like", "optim.Optimizer", "nn.Module", "data.LeakageWarning", "augment.Transform",
     "x.data_ptr", "x.graph", "cg.data", "cg.show_config", "cg.set_printoptions", "data.warn_of_leakage",

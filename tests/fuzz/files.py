@@ -103,6 +103,8 @@ def readers(folder: Path) -> dict[str, Reader]:
     add("npz table", folder / "e.npz", data.read_npz)
     (folder / "f.csv").write_text('a,b,c\n1,x,"q ""r"""\n2.5,,z\nNA,y,w\n')
     add("csv", folder / "f.csv", data.read_csv)
+    (folder / "f.jsonl").write_text('{"a": 1, "b": true}\n{"a": null, "c": "x"}\n', encoding="utf-8")
+    add("jsonl", folder / "f.jsonl", data.read_json_lines)
     (folder / "g.csv").write_text("h,w\n1,2\n3.5,-4e2\n\n5,6\n")
     add("matrix", folder / "g.csv", data.read_matrix)
     idx = b"\0\0\x0d\x02" + (2).to_bytes(4, "big") + (3).to_bytes(4, "big") + bytes(24)

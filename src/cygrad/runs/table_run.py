@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
@@ -27,7 +28,11 @@ from cygrad.ops.shape import cat
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
 
-__all__ = ["TableConfig", "TableRun", "encode_rows", "example_rows", "read_file", "table_of"]
+__all__ = ["TableConfig", "TableRun", "UnseenWarning", "encode_rows", "example_rows", "read_file", "table_of"]
+
+
+class UnseenWarning(UserWarning):
+    """Rows to predict have values that the training data did not have."""
 
 
 @dataclass
@@ -124,26 +129,44 @@ class TableRun:
             columns: their names; by default the input columns in the order of ``metadata``.
 
         Raises:
-            ValueError: if a column is missing, a category unknown, or a value invalid; the message names column and
-                row.
+            ValueError: if a column is missing, or a value invalid; the message names column and row.
         """
         expected, reading = self.preprocessor.columns, self.config.reading
         return self.features(table_of(rows, columns, expected, reading, self.text_columns))
 
-    def read(self, path: str | os.PathLike[str]) -> Array:
-        """Read the rows in a file, as the training did, and encode them as features."""
-        needed = self.preprocessor.columns
-        return self.features(read_file(path, self.config.reading, self.text_columns, columns=needed))
+    def read(self, path: str | os.PathLike[str], unseen: str = "ignore") -> Array:
+        """Read the rows in a file, as the training did, and encode them as features.
+
+        An unseen category, or a missing number in a column that had none, is treated as training's missing value; an
+        ``UnseenWarning`` counts them by column.
+
+        Args:
+            path: the file.
+            unseen: "raise" to refuse them.
+
+        Raises:
+            ValueError: if a column is missing, or a value invalid or refused; the message names column and row.
+        """
+        table = read_file(path, self.config.reading, self.text_columns, columns=self.preprocessor.columns)
+        features = self.features(table, unseen)
+        if unseen == "ignore" and (counts := self.preprocessor.unknown(table)):
+            listed = ", ".join(f"{count} in column {name!r}" for name, count in counts.items())
+            warnings.warn(
+                f"predict: values that the training data did not have are treated as missing ones: {listed}",
+                UnseenWarning,
+                stacklevel=2,
+            )
+        return features
 
     @property
     def text_columns(self) -> list[str]:
         """Columns that are text, even if all values in a file look like numbers."""
         return [e.name for e in self.preprocessor.encoders if isinstance(e, Category) and e.of_text]
 
-    def features(self, table: Table) -> Array:
+    def features(self, table: Table, unseen: str = "ignore") -> Array:
         """Encode a table as features, (N, features) of float32."""
         try:
-            return self.preprocessor.transform(table)
+            return self.preprocessor.transform(table, unseen)
         except ValueError as error:
             raise ValueError(f"predict: {error}") from None
 

@@ -12,7 +12,7 @@ from cygrad.train.callbacks import Callback
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.protocols import ConfiguredTrainer
 
-__all__ = ["check_options", "check_parts"]
+__all__ = ["check_options", "check_parts", "set_direction"]
 
 
 def check_parts(model: Any, loss: Any, optimizer: Any, early_stopping: Any, callbacks: Any) -> None:
@@ -56,3 +56,38 @@ def check_options(trainer: ConfiguredTrainer) -> None:
         raise ValueError("Trainer: early_stopping belongs to a different model")
     if t.early_stopping is not None and t.early_stopping.mode == "max" and t.monitor is None:
         raise ValueError("Trainer: early_stopping in mode max needs a monitor, such as val_accuracy")
+
+
+def set_direction(trainer: ConfiguredTrainer, monitored: str) -> None:
+    """Give early stopping the direction of the value it watches.
+
+    Args:
+        trainer: with its parts.
+        monitored: name of the value in the history.
+
+    Raises:
+        ValueError: if early stopping has no mode and the direction is unknown, or a mode is the opposite of it.
+    """
+    direction, stopping, scheduler = direction_of(trainer, monitored), trainer.early_stopping, trainer.scheduler
+    if stopping is not None and stopping.follows_metric:
+        if direction is None:
+            raise ValueError(
+                f"fit: early stopping can't tell whether a higher {monitored} is better; pass it mode='max' or "
+                "mode='min', or give the metric a direction"
+            )
+        stopping.mode = direction
+    for name, part in ("early stopping", stopping), ("ReduceLROnPlateau", scheduler):
+        if not isinstance(part, (EarlyStopping, ReduceLROnPlateau)) or direction in (None, part.mode):
+            continue
+        better = "higher" if direction == "max" else "lower"
+        raise ValueError(
+            f"fit: {name} has mode {part.mode!r}, but a {better} {monitored} is better; pass it mode={direction!r}"
+        )
+
+
+def direction_of(trainer: ConfiguredTrainer, monitored: str) -> str | None:
+    """ "max" if higher values are better, "min" if lower ones are, None if that is unknown."""
+    name = monitored.removeprefix("val_")
+    if name == "loss":
+        return "min"
+    return next((metric.direction for metric in trainer.metrics if metric.name == name), None)

@@ -23,7 +23,7 @@ class EarlyStopping:
         module: whose parameters and buffers are saved.
         patience: epochs in a row without improvement.
         min_delta: smallest difference that is an improvement.
-        mode: ``"min"`` or ``"max"``.
+        mode: ``"min"`` or ``"max"``; by default that of the metric which a ``Trainer`` monitors, otherwise "min".
 
     Raises:
         ValueError: if the patience is below 1, min_delta negative or the mode unknown.
@@ -40,17 +40,18 @@ class EarlyStopping:
         >>> stopping.restore()
     """
 
-    def __init__(self, module: Module, patience: int = 10, min_delta: float = 0.0, mode: str = "min") -> None:
+    def __init__(self, module: Module, patience: int = 10, min_delta: float = 0.0, mode: str | None = None) -> None:
         if not patience >= 1:
             raise ValueError(f"EarlyStopping: patience must be at least 1, got {patience}")
         if not 0 <= min_delta < math.inf:
             raise ValueError(f"EarlyStopping: min_delta must be finite and not negative, got {min_delta}")
-        if mode not in ("min", "max"):
+        if mode not in (None, "min", "max"):
             raise ValueError(f"EarlyStopping: mode must be min or max, got {mode!r}")
         self.module = module
         self.patience = patience
         self.min_delta = min_delta
-        self.mode = mode
+        self.follows_metric = mode is None
+        self.mode = mode or "min"
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.epoch = 0

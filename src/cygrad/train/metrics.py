@@ -18,11 +18,12 @@ class Metric:
     """Base class of metrics. A subclass defines ``reset``, ``update`` and ``compute``.
 
     ``name`` is the name in the history; ``state`` names the attributes that a checkpoint saves: numbers, arrays, or
-    lists of them.
+    lists of them. ``direction`` is "max" if higher values are better, "min" if lower ones are, None if that is unknown;
+    early stopping follows it.
 
     Example:
         >>> class Largest(cg.train.Metric):
-        ...     name, state = "largest", ("value",)
+        ...     name, state, direction = "largest", ("value",), "max"
         ...     def reset(self):
         ...         self.value = -np.inf
         ...     def update(self, output, target):
@@ -37,6 +38,7 @@ class Metric:
 
     name: str = "metric"
     state: ClassVar[tuple[str, ...]] = ()
+    direction: str | None = None
 
     def __init__(self) -> None:
         self.reset()
@@ -78,6 +80,7 @@ class Accuracy(Metric):
     """
 
     name = "accuracy"
+    direction = "max"
     state = ("hits", "count")
 
     def reset(self) -> None:
@@ -112,6 +115,7 @@ class F1(Metric):
     """
 
     name = "f1"
+    direction = "max"
     state = ("counts",)
 
     def __init__(self, average: str = "macro") -> None:
@@ -182,6 +186,7 @@ class RocAuc(Collected):
     """
 
     name = "roc_auc"
+    direction = "max"
 
     def score(self, output: Array, target: Array) -> float:
         _, actual, n = classes(self.name, output, target)
@@ -205,6 +210,7 @@ class MAE(Metric):
     """
 
     name = "mae"
+    direction = "min"
     state = ("total", "count")
 
     def reset(self) -> None:
@@ -235,6 +241,7 @@ class R2(Metric):
     """
 
     name = "r2"
+    direction = "max"
     state = ("count", "mean", "spread", "residual")
 
     def reset(self) -> None:
@@ -269,6 +276,10 @@ class FunctionMetric(Collected):
     Args:
         function: of two arrays, outputs and targets.
         name: in the history; the function's by default.
+        direction: "max" if higher values are better, "min" if lower ones are, None if that is unknown.
+
+    Raises:
+        ValueError: if the direction is another one.
 
     Example:
         >>> def worst(output, target):
@@ -280,8 +291,11 @@ class FunctionMetric(Collected):
         ('worst', 2.0)
     """
 
-    def __init__(self, function: Function, name: str | None = None) -> None:
+    def __init__(self, function: Function, name: str | None = None, direction: str | None = None) -> None:
+        if direction not in (None, "min", "max"):
+            raise ValueError(f"FunctionMetric: direction must be min, max or None, got {direction!r}")
         self.function = function
+        self.direction = direction
         self.name = str(name or getattr(function, "__name__", type(function).__name__))
         super().__init__()
 

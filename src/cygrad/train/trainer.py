@@ -24,7 +24,7 @@ from cygrad.random import manual_seed
 from cygrad.tensor import Tensor
 from cygrad.train.callbacks import Callback, call_all, listens
 from cygrad.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from cygrad.train.checks import check_options, check_parts
+from cygrad.train.checks import check_options, check_parts, set_direction
 from cygrad.train.clipping import Clip, kind_and_bound
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import (
@@ -197,7 +197,8 @@ class Trainer:
             NonFiniteError: a ValueError, if the data, a loss or a gradient is not finite, before any weight changes.
                 The message names epoch and batch, from 1.
             TypeError: if the data is not in batches.
-            ValueError: if the validation set is empty, or `monitor` names nothing that is measured.
+            ValueError: if the validation set is empty, `monitor` names nothing that is measured, or early stopping or
+                ``ReduceLROnPlateau`` would take its worst value for the best.
         """
         if not isinstance(epochs, int) or epochs < 0:
             raise ValueError(f"fit: epochs must be an integer of at least 0, got {epochs!r}")
@@ -207,7 +208,7 @@ class Trainer:
             raise ValueError("fit: the validation set is empty")
         if self.swa is not None and self.swa.start > epochs:
             raise ValueError(f"fit: swa starts in epoch {self.swa.start}, but there are only {epochs} epochs")
-        self._monitored(valid)
+        set_direction(self, self._monitored(valid))
         if check_leakage and valid is not None:
             warn_of_leakage(train, valid)
         if resume is True:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
-from cygrad.data.tables.column import format_number, to_numbers
+from cygrad.data.tables.column import BOOLEANS, format_number, to_numbers
 
 __all__ = ["Category", "Encoder", "Number", "encoder_from_dict", "encoder_to_dict"]
 
@@ -112,14 +112,19 @@ class Category:
 
     def unknown(self, column: Array) -> Array:
         """Return a boolean mask (N,) of values that are not among the categories."""
-        return self.codes(column, "ignore") < 0
+        return self._indices(column) < 0
+
+    def _indices(self, column: Array) -> Array:
+        """The index of each value's category, −1 for other values."""
+        indices = {value: index for index, value in enumerate(self.values)}
+        return np.array([indices.get(value, -1) for value in self.read(column)], np.int64)
 
     def codes(self, column: Array, unseen: str = "raise") -> Array:
         """Return the index of each value's category.
 
         Args:
             column: values (N,).
-            unseen: "raise", or "ignore" to return −1 for other values.
+            unseen: "raise", or "ignore" to return the category of missing values for other ones, −1 if there is none.
 
         Returns:
             Indices (N,) of int64.
@@ -127,8 +132,9 @@ class Category:
         Raises:
             ValueError: if a value is not among the categories; the message names the row.
         """
-        indices = {value: index for index, value in enumerate(self.values)}
-        codes = np.array([indices.get(value, -1) for value in self.read(column)], np.int64)
+        codes = self._indices(column)
+        if unseen == "ignore" and None in self.values:
+            codes[codes < 0] = self.values.index(None)
         if unseen == "raise" and (codes < 0).any():
             row = int(np.argmax(codes < 0))
             got = format_value(None if is_missing(column[row]) else column[row])[:60]
@@ -143,6 +149,8 @@ class Category:
         """Return the values of a column as numbers or as text, whichever the categories are."""
         values = [None if is_missing(value) else value for value in column.tolist()]
         if self.of_text:
+            if set(self.values) <= {*BOOLEANS.values(), None}:
+                values = [BOOLEANS.get(value.lower(), value) if isinstance(value, str) else value for value in values]
             return [format_number(value) if isinstance(value, float) else value for value in values]
         return [parse_number(value) if isinstance(value, str) else value for value in values]
 
@@ -151,7 +159,8 @@ class Category:
 
         Args:
             column: values (N,).
-            unseen: "raise", or "ignore" to encode other values as all zeros.
+            unseen: "raise", or "ignore" to encode other values as missing ones, or as all zeros if none was missing in
+                training.
 
         Returns:
             Features (N, number of values) of float32.

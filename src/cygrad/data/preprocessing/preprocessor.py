@@ -187,7 +187,8 @@ class Preprocessor:
         Args:
             table: a table with at least the columns listed in ``columns``.
             unseen: "raise" an error for unseen categories, and for missing numbers in a column without any in the
-                training data; or "ignore" them: encode the category as all zeros, the number as the mean.
+                training data; or "ignore" them: encode the category as a missing one, or as all zeros if the training
+                data had none, the number as the mean.
 
         Returns:
             Features (N, number of features) of float32.

@@ -11,7 +11,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
 
-__all__ = ["as_column", "format_number", "normal_booleans", "text_column", "to_numbers"]
+__all__ = ["BOOLEANS", "as_column", "format_number", "normal_booleans", "text_column", "to_numbers"]
 
 BOOLEANS = {"true": "True", "false": "False"}
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here

@@ -19,7 +19,8 @@ class ReduceLROnPlateau(LRScheduler):
     ``torch.optim.lr_scheduler.ReduceLROnPlateau``.
 
     A metric m improves if m < best·(1 − threshold), or m < best − threshold in mode "abs"; with ``mode="max"`` if
-    m > best·(1 + threshold), or m > best + threshold.
+    m > best·(1 + threshold), or m > best + threshold. If best is negative, ±threshold changes its sign, so that an
+    improvement is one; in PyTorch a slightly worse value counts as one then.
 
     Args:
         optimizer: optimizer whose learning rates are set.
@@ -100,7 +101,10 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _improves(self, value: float) -> bool:
         margin = -self.threshold if self.mode == "min" else self.threshold
-        bound = self.best * (1 + margin) if self.threshold_mode == "rel" else self.best + margin
+        if self.threshold_mode == "abs":
+            bound = self.best + margin
+        else:
+            bound = self.best * (1 + margin if self.best > 0 or math.isinf(self.best) else 1 - margin)
         return value < bound if self.mode == "min" else value > bound
 
     def _reduce(self) -> None:
