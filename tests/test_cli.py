@@ -203,7 +203,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["digits", "--seed", "1" * 30], 1, "train: seed must fit in 64 bits, got 1"),
         (["digits", "--hidden", "3,x"], 2, "argument --hidden: must be integers of at least 1, separated by commas, got '3,x'"),
         (["digits", "--epochs", "many"], 2, "argument --epochs: must be an integer, got 'many'"),
-        (["letters"], 1, "train: the source must be digits, mnist, fashion, a .toml file or a table (.csv, .npy, .npz, .parquet, .tsv), got 'letters'"),
+        (["letters"], 1, "train: the source must be digits, mnist, fashion, a .toml file or a table (.csv, .data, .jsonl, .ndjson, .npy, .npz, .parquet, .tsv, .txt), got 'letters'"),
     ],
 )  # fmt: skip
 def test_invalid_options_are_named(capsys, tmp_path, monkeypatch, arguments, code, message):
@@ -231,6 +231,18 @@ def test_predict_reads_csv_and_npy(tmp_path, capsys, digits_run):
     assert shares.shape == (40, 10)
     np.testing.assert_array_equal(shares.argmax(1), wanted)
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
+
+
+def test_predict_writes_csv_of_images(tmp_path, capsys, digits_run):
+    np.save(tmp_path / "rows.npy", np.zeros((3, 64), np.float32))
+    rows, out = str(tmp_path / "rows.npy"), str(tmp_path / "out.csv")
+    assert cli.main(["predict", str(digits_run), rows, "--out", out]) == 0
+    assert (tmp_path / "out.csv").read_text().split()[0] == "class"
+    assert cli.main(["predict", str(digits_run), rows, "--out", out, "--proba"]) == 0
+    lines = (tmp_path / "out.csv").read_text().split()
+    assert lines[0] == "0,1,2,3,4,5,6,7,8,9" and len(lines) == 4
+    capsys.readouterr()
+    assert "keep applies to runs on the rows of a table" in failure(capsys, "predict", str(digits_run), rows, "--keep")
 
 
 def test_predict_reports_errors(tmp_path, capsys, digits_run):

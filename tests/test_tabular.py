@@ -361,6 +361,62 @@ def test_a_run_predicts_its_own_training_file(tmp_path, capsys):
             assert len(capsys.readouterr().out.split()) == 61
 
 
+@pytest.mark.parametrize("options", [[], ["--proba"], ["--keep"], ["--keep", "--proba"]], ids=" ".join)
+def test_predict_writes_csv_with_a_header(options, people, classifier, tmp_path, capsys):
+    saved, out = runs.load(classifier), tmp_path / "answers.csv"
+    assert cli.main(["predict", str(classifier), str(people), "--out", str(out), *options]) == 0
+    capsys.readouterr()
+    kept, whole = cg.data.Table.read(people), cg.data.Table.read(out)
+    inputs = kept.names if "--keep" in options else []
+    expected = saved.predictions(saved.features(kept), "--proba" in options)
+    if "--proba" in options:
+        assert whole.names == [*inputs, "no", "yes"]
+        np.testing.assert_array_equal(np.stack([whole["no"], whole["yes"]], 1), expected)
+    else:
+        name = "predicted buys" if inputs else "buys"
+        assert whole.names == [*inputs, name] and whole[name].tolist() == expected
+    for name in inputs:
+        np.testing.assert_array_equal(whole[name], kept[name])
+
+
+def test_predict_keeps_the_spelling_of_the_table(classifier, tmp_path, capsys):
+    table = tmp_path / "new.csv"
+    table.write_text("id,age,city,member,income\n007,30.50,Bern,TRUE,\n18446744073709551615,20,Oslo,false,3\n")
+    assert cli.main(["predict", str(classifier), str(table), "--keep"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "id,age,city,member,income,buys"
+    assert [line.rpartition(",")[0] for line in lines[1:]] == table.read_text().splitlines()[1:]
+
+
+def test_predict_keeps_the_columns_of_a_table_alone(classifier, people, tmp_path, capsys, monkeypatch):
+    with open(people) as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert "keep needs a file" in failure(capsys, "predict", classifier, "-", "--keep")
+
+
+OWN = {
+    "a category in one row": [(["Bonn", "Oslo"][i % 2] if i else "Rome", i, i % 2) for i in range(60)],
+    "a number missing once": [("" if i == 7 else i, i % 3, "ab"[i % 2]) for i in range(60)],
+    "numbers and words": [("high" if i == 9 else i, i % 5, "ab"[i % 2]) for i in range(60)],
+    "no target in some rows": [(i, i % 3, "" if i % 4 == 0 else i % 2) for i in range(60)],
+    "booleans": [(["TRUE", "false", "", "True"][i % 4], i, i * 0.5) for i in range(60)],
+    "an empty column": [("", i, i % 2) for i in range(60)],
+    "large integers": [(2**60 + i % 3 + 1, i, i % 2) for i in range(60)],
+    "thousands": [(f'"{i + 1},{i:03}"', i % 7, i % 2) for i in range(60)],
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("rows", OWN.values(), ids=OWN)
+def test_a_run_predicts_tables_with_gaps(rows, seed, tmp_path, capsys):
+    path, out = tmp_path / "own.csv", str(tmp_path / "run")
+    path.write_text("a,b,y\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    assert cli.main(["train", str(path), "--target", "y", "--epochs", "1", "--seed", str(seed), "--out", out]) == 0
+    capsys.readouterr()
+    assert cli.main(["predict", out, str(path)]) == 0
+    assert len(capsys.readouterr().out.split()) == len(rows)
+
+
 def test_codes_that_look_like_numbers_stay_text(tmp_path, capsys):
     path = tmp_path / "codes.csv"
     path.write_text("code,y\n" + "".join(f"{c},{c}!\n" for c in ["01", "1", "1A"] * 20))
@@ -814,11 +870,12 @@ def test_the_best_run_comes_first():
 
     rows = [
         {"run": "a", "val_loss": 2.0},
-        {"run": "b", "val_loss": 1.0, "test_accuracy": 0.5},
-        {"run": "c", "val_loss": None, "test_accuracy": 0.9},
+        {"run": "b", "val_loss": 1.0, "test_accuracy": 0.5, "test_f1": 0.1},
+        {"run": "c", "val_loss": None, "test_accuracy": 0.9, "test_f1": 0.3},
     ]
     assert [row["run"] for row in sort_rows(rows, "val_loss")] == ["b", "a", "c"]
     assert [row["run"] for row in sort_rows(rows, "test_accuracy")] == ["c", "b", "a"]
+    assert [row["run"] for row in sort_rows(rows, "test_f1")] == ["c", "b", "a"]
     assert sort_rows(rows, None) == rows
 
 

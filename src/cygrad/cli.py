@@ -10,9 +10,12 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import Field
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from cygrad._version import __version__
+
+if TYPE_CHECKING:
+    from cygrad.runs import Run
 
 __all__ = ["main"]
 
@@ -207,6 +210,8 @@ def add_predict(parser: Parser) -> None:
     parser.add_argument("--proba", action="store_true", help="print the probabilities of all classes")
     unseen = "categories and missing numbers that the training data did not have: ignore, as missing values, or raise"
     parser.add_argument("--unseen", choices=("ignore", "raise"), default="ignore", help=f"{unseen} (default: ignore)")
+    parser.add_argument("--out", metavar="FILE", help="CSV file to write, with a header; classes are named")
+    parser.add_argument("--keep", action="store_true", help="CSV with a header, the columns of the table first")
 
 
 def add_export(parser: Parser) -> None:
@@ -290,7 +295,8 @@ def compare(arguments: argparse.Namespace) -> int:
 
 def predict(arguments: argparse.Namespace) -> int:
     """Print the predicted class or number of each row of a table, one per line; of a forecast, the time and the number
-    of each row that follows the table. The preprocessing of the training is applied to the rows."""
+    of each row that follows the table. With --out or --keep, write CSV with a header. The preprocessing of the training
+    is applied to the rows."""
     from cygrad import runs
 
     run = runs.load(arguments.run)
@@ -300,12 +306,36 @@ def predict(arguments: argparse.Namespace) -> int:
         inputs = run.read(arguments.file, **options)
     for note in notes:
         complain(str(note.message))
-    for prediction in run.predictions(inputs, arguments.proba):
+    predictions = run.predictions(inputs, arguments.proba)
+    if arguments.out or arguments.keep:
+        return write_answers(run, predictions, arguments)
+    for prediction in predictions:
         if arguments.proba:
             print(",".join(f"{value:.6f}" for value in prediction))
         else:
             print(text_of(prediction))
     sys.stdout.flush()
+    return 0
+
+
+def write_answers(run: Run, predictions: list[Any], arguments: argparse.Namespace) -> int:
+    """Write predictions as CSV, to a file or to standard output."""
+    from cygrad._files import atomic_write
+    from cygrad.runs.answers import answer_columns, input_columns, to_csv
+    from cygrad.train.output import say
+
+    if arguments.keep and arguments.file == "-":
+        raise ValueError("predict: keep needs a file, because standard input can be read only once")
+    kept = input_columns(run, arguments.file) if arguments.keep else {}
+    text = to_csv(answer_columns(run, predictions, arguments.proba), kept)
+    if arguments.out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return 0
+    with atomic_write("predict", arguments.out) as file:
+        file.write(text.encode())
+    say(f"wrote {arguments.out}")
+    drop_broken_output()
     return 0
 
 

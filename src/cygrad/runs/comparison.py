@@ -8,11 +8,11 @@ from typing import Any
 
 from cygrad._folders import committed
 from cygrad.runs.folder import CONFIG, JOB, read_json
+from cygrad.train.metrics import HIGHER_IS_BETTER
 
 __all__ = ["find_runs", "format_rows", "sort_rows", "summarize_run"]
 
 Row = dict[str, Any]
-HIGHER_IS_BETTER = ("accuracy", "r2")  # endings of column names
 ALWAYS_SHOWN = ("run", "task", "state", "epochs", "best_epoch", "val_loss")
 
 

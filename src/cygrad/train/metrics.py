@@ -9,7 +9,19 @@ import numpy as np
 
 from cygrad._typing import Array
 
-__all__ = ["F1", "MAE", "R2", "Accuracy", "Function", "FunctionMetric", "Metric", "RocAuc", "metric", "named_metrics"]
+__all__ = [
+    "F1",
+    "HIGHER_IS_BETTER",
+    "MAE",
+    "R2",
+    "Accuracy",
+    "Function",
+    "FunctionMetric",
+    "Metric",
+    "RocAuc",
+    "metric",
+    "named_metrics",
+]
 
 Function = Callable[[Array, Array], float]
 
@@ -303,7 +315,9 @@ class FunctionMetric(Collected):
         return self.function(output, target)
 
 
-BY_NAME: dict[str, Callable[[], Metric]] = {kind.name: kind for kind in (Accuracy, F1, RocAuc, MAE, R2)}
+KINDS: tuple[type[Metric], ...] = (Accuracy, F1, RocAuc, MAE, R2)
+BY_NAME: dict[str, Callable[[], Metric]] = {kind.name: kind for kind in KINDS}
+HIGHER_IS_BETTER = tuple(kind.name for kind in KINDS if kind.direction == "max")
 
 
 def metric(which: str | Metric | Function) -> Metric:
