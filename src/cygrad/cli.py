@@ -172,7 +172,8 @@ def add_train(parser: Parser) -> None:
 
     parser.usage = "%(prog)s [options] SOURCE"
     parser.epilog = "Examples: cygrad train digits; cygrad train people.csv --target income --out runs/income."
-    text = "digits, mnist, fashion, a table (.csv, .tsv, .npy, .npz, .parquet), or a .toml file"
+    text = "digits, mnist, fashion, a table (.csv, .tsv, .txt, .jsonl, .npy, .npz, .parquet; - for CSV from "
+    text += "standard input), or a .toml file"
     parser.add_argument("source", metavar="SOURCE", help=text)
     folder = {"metavar": "DIR", "default": argparse.SUPPRESS}
     parser.add_argument("--data", help="folder with the IDX files of MNIST or Fashion-MNIST", **folder)  # type: ignore[arg-type]
