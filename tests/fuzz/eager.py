@@ -21,7 +21,7 @@ from tests.fuzz.fuzzer import Fuzzer, fewer
 from tests.fuzz.programs import Input, Program, ProgramWriter
 
 HUGE = {"float64": 1e150, "float32": 1e19}  # whose squares overflow
-SHAKES = 5  # a comparison of equal numbers does not change under every shake
+SHAKES = 16  # a comparison of equal numbers does not change under every shake
 SHAKE = {"float64": 1e-13, "float32": 1e-6}
 TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
 FLOOR = {"float64": 1e-9, "float32": 1e-4}  # what cancels to 0 in one library is a rounding error in the other

@@ -384,6 +384,8 @@ def choice(w: Writer) -> None:
     name = w.rng.choice(["argmax", "argmin", "sort", "argsort", "topk", "max", "count_nonzero"])
     if name in ("argmax", "argmin", "topk", "max"):  # PyTorch's choice among equal values depends on the layout
         w.inexact()
+        ramp = f"T.linspace(0, 1e-3, {math.prod(x.shape)}, dtype={x}.dtype).reshape({tuple(x.shape)})"
+        x = w.new(f"{x} + {ramp}", x.shape)
     if name in ("argmax", "argmin"):
         w.new(f"T.take_along_dim({x}, {x}.{name}(dim={d}, keepdim=True), {d})", reduced(x.shape, d, True))
     elif name == "count_nonzero":
