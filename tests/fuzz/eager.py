@@ -183,9 +183,10 @@ class Eager(Fuzzer[Program]):
                 return None
             return f"{'only cygrad' if mine else 'only PyTorch'} refuses: {line}\n{mine or other!r}"
         refused = " ".join(case.lines[number] for number in our_errors)
-        through_view = any(re.search(r"\] [-+*/]?= ", line) or "[:]" in line or writes_to_view(line, theirs) for line in case.lines)
+        views = [value for value in theirs.values() if getattr(value, "_is_view", bool)()]
+        through_view = bool(views) or any(re.search(r"\] [-+*/]?= |\[:\]", line) for line in case.lines)
         if (overwritten and through_view) or any(".data" in line for line in case.lines):
-            refused += "backward"  # PyTorch keeps no copy of what is overwritten through a view, nor notices .data
+            refused += "backward"  # PyTorch keeps no copy of a view, or of what one overwrites, nor notices .data
         try:
             return self.compare(case, results(case, ours), results(case, theirs), refused)
         except (MemoryError, RuntimeError) as error:
@@ -242,12 +243,6 @@ class Eager(Fuzzer[Program]):
 
     def show(self, case: Program) -> str:
         return script(case)
-
-
-def writes_to_view(line: str, names: dict[str, Any]) -> bool:
-    """Whether a line calls an in-place method of a view."""
-    found = re.match(r"(\w+)\.\w*[a-z]_\(", line)
-    return found is not None and getattr(names.get(found[1]), "_is_view", bool)()
 
 
 OVERWRITTEN = "was changed in place"

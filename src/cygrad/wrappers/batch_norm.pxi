@@ -51,8 +51,7 @@ def batch_norm(x, weight, bias, running_mean, running_var, double momentum, doub
     cdef ndarray source = batch_input(x)
     cdef ndarray w = channels("batch_norm", "weight", weight, source), b = channels("batch_norm", "bias", bias, source)
     cdef int64_t inner = inner_of(source)
-    cdef int64_t values = source.shape[0] * inner
-    if values == 1 or (values == 0 and source.shape[1]):
+    if source.shape[0] * inner < 2 and source.shape[1]:
         raise ValueError("batch_norm: training needs more than one value for each channel, "
                          f"got an input of shape {shape_of(source)}")
     cdef ndarray m = None, v = None, batch_count = None if batches is None else counter("batch_norm", batches)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,9 @@ def batch_norm(
             if input.array.shape != (0,):
                 raise
     if input.array.size == 0:
+        if math.prod((*input.shape[:1], *input.shape[2:])) == 1:
+            got = f"got an input of shape {tuple(input.shape)}"
+            raise ValueError(f"batch_norm: training needs more than one value for each channel, {got}")
         for name, value in (("weight", weight), ("bias", bias)):
             if value is not None:
                 check_tensor("batch_norm", name, value)
