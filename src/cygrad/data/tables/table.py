@@ -193,6 +193,7 @@ def list_names(names: Sequence[str], wanted: str) -> str:
 
 def require_names(known: Sequence[str], wanted: Iterable[str]) -> None:
     """Raise ValueError if a name is not among the known ones."""
+    found = set(known)
     for name in wanted:
-        if name not in known:
+        if name not in found:
             raise ValueError(f"column {name!r} is missing; the table has {list_names(known, name)}")
