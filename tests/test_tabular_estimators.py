@@ -109,6 +109,14 @@ def test_mixed_columns_with_missing_values():
     assert np.isfinite(model.predict_proba(unseen)).all()
 
 
+@pytest.mark.parametrize("absent", [None, np.nan, np.float32("nan"), float("nan"), type("NAType", (), {})()])
+def test_every_missing_value_of_a_category_is_none(absent):
+    column = np.array(["red", "blue", absent, "red"], object)
+    encoding = Categories.fitted(column)
+    assert encoding.values == ("blue", "red")
+    assert encoding.encoded(column).tolist() == [[1], [-1], [0], [1]]
+
+
 def test_a_seed_gives_the_same_networks_and_pickling_keeps_them():
     X, y = load_iris(return_X_y=True)
     model = TabularClassifier(**FAST).fit(X, y)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.data.tables.column import is_pandas_missing
 
 __all__ = ["Features", "category_columns"]
 
@@ -79,7 +80,7 @@ class Categories:
 
 def is_missing(value: Any) -> bool:
     """Whether a value is None, NaN or pandas' NA."""
-    return value is None or value is not value or type(value).__name__ in ("NAType", "NaTType")
+    return value is None or is_pandas_missing(value) or bool(value != value)
 
 
 def key(value: Any) -> str:
@@ -102,9 +103,9 @@ def category_columns(X: Any, given: str | Sequence[Any] | None, name: str) -> li
         return [i for i, column in enumerate(columns) if not is_numeric(X[column])]
     count = len(columns) if columns else np.asarray(X).shape[-1]
     chosen = np.asarray(given)
-    if chosen.dtype == bool and chosen.shape != (count,):
-        raise ValueError(f"{name}: categorical_features has {chosen.size} entries for {count} columns")
     if chosen.dtype == bool:
+        if chosen.shape != (count,):
+            raise ValueError(f"{name}: categorical_features has {chosen.size} entries for {count} columns")
         return [int(i) for i in np.flatnonzero(chosen)]
     unknown = [c for c in given if not (c in columns if isinstance(c, str) else 0 <= int(c) < count)]
     if unknown:

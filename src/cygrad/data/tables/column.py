@@ -11,7 +11,15 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
 
-__all__ = ["BOOLEANS", "as_column", "format_number", "normal_booleans", "text_column", "to_numbers"]
+__all__ = [
+    "BOOLEANS",
+    "as_column",
+    "format_number",
+    "is_pandas_missing",
+    "normal_booleans",
+    "text_column",
+    "to_numbers",
+]
 
 BOOLEANS = {"true": "True", "false": "False"}
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here
@@ -72,7 +80,7 @@ def to_value(name: str, value: Any) -> float | str | None:
     """A value as a number, as text, or as None if it is missing."""
     if isinstance(value, str):
         return value.strip() or None
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # missing values of pandas
+    if value is None or is_pandas_missing(value):
         return None
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
@@ -89,6 +97,11 @@ def to_value(name: str, value: Any) -> float | str | None:
     if isinstance(value, int) and abs(value) > LARGEST_EXACT and int(number) != value:
         return str(value)
     return None if math.isnan(number) else number
+
+
+def is_pandas_missing(value: Any) -> bool:
+    """Whether a value is pandas' NA or NaT, told by its class: pandas need not be installed."""
+    return type(value).__name__ in ("NAType", "NaTType")
 
 
 def to_seconds(array: Array) -> Array:
