@@ -95,7 +95,7 @@ def seasonal_naive(values: Array, last: Array, horizon: int, season: int, positi
         Forecasts (m, horizon).
 
     Raises:
-        TypeError: if `last` are no integers.
+        TypeError: if `last` does not hold integers.
         ValueError: if an array has another shape, `last` names a row that there is not, or the season before a row to
             forecast lies before the series.
 

@@ -291,7 +291,7 @@ class FunctionMetric(Collected):
         direction: "max" if higher values are better, "min" if lower ones are, None if that is unknown.
 
     Raises:
-        ValueError: if the direction is another one.
+        ValueError: if the direction is anything else.
 
     Example:
         >>> def worst(output, target):

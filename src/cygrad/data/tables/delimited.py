@@ -49,7 +49,7 @@ def read_csv(
     and "False".
 
     A row index that pandas or R wrote is left out, and so are fields behind the last name that are empty in all lines.
-    A line ``sep=;`` in front names the delimiter. The table's ``notes`` tell what was decided.
+    A line ``sep=;`` in front names the delimiter. The table's ``notes`` say what was decided.
 
     Args:
         path: the file; it may be compressed as ``.gz`` or ``.zip``, and "-" is standard input.

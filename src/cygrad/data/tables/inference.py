@@ -65,7 +65,7 @@ class Inference:
         """A numeric column of amounts without their currency and percent signs.
 
         Raises:
-            ValueError: if a value is no amount; the message names the row.
+            ValueError: if a value is not an amount; the message names the row.
         """
         numbers = np.full(len(fields), np.nan)
         for row, value in enumerate(self._known(fields)):
@@ -93,7 +93,7 @@ class Inference:
             return None
 
     def _numbers(self, values: Sequence[str | None]) -> tuple[Array | None, str]:
-        """The values as numbers; or None, and the first value that is none."""
+        """The values as numbers; or None, and the first value that is not a number."""
         numbers = np.full(len(values), np.nan)
         for row, value in enumerate(values):
             if value is None:
@@ -126,7 +126,7 @@ class Inference:
         self.notes.append(note)
 
     def _text(self, name: str, values: Sequence[str | None], other: str) -> Array:
-        """A text column, after a look at what else the values may mean. `other` is the first that is no number."""
+        """A text column, after a look at what else the values may mean. `other` is the first that is not a number."""
         point = POINTS.get(self.decimal, "")
         known = [value for value in values if value is not None]
         if point and point in other and all(parse_numeral(value, point) is not None for value in known):
