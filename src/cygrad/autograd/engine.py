@@ -1323,7 +1323,7 @@ def deposit(
     waiting: list[Node],
 ) -> None:
     """Add a gradient to those that have arrived at a leaf, or at output `index` of a node. `owned`: nobody but the walk
-    holds it, so that it may be overwritten by the sum; of a node's it is known for large ones."""
+    holds it, so that the sum may overwrite it. For a node, the walk finds this out only for large gradients."""
     if isinstance(target, Node):
         node = target
         received = pending.get(node)

@@ -385,8 +385,10 @@ def power(x: Array, y: Array, is_number: bool) -> Array:
         if y == 0.5 or y == -0.5:
             root = np.asarray(np.sqrt(x))
             return root if y > 0 else np.reciprocal(root)
-    elif x.dtype.kind == "f" and (np.abs(y) == 0.5).any():  # of which NumPy may take the root
-        x = np.where((np.abs(y) == 0.5) & ((x == 0) | (x == -np.inf)), np.abs(x), x)
+    elif x.dtype.kind == "f":
+        halves = np.abs(y) == 0.5
+        if halves.any():  # NumPy may take the root
+            x = np.where(halves & ((x == 0) | (x == -np.inf)), np.abs(x), x)
     if x.dtype.kind == "i" and (y < 0).any():  # 1/xⁿ, rounded toward zero
         power = np.power(x, np.abs(y))
         return np.where(y < 0, np.where(np.abs(x) == 1, power, 0), power)

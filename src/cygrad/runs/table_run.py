@@ -243,7 +243,7 @@ def table_of(
 
 def as_read(name: str, values: Sequence[Any], reading: Mapping[str, Any], text: Sequence[str]) -> list[Any]:
     """The values of a column of a request, as ``read_csv`` reads them."""
-    absent = {"", *MISSING, *reading.get("missing_values", ())}
+    absent = {*missing_texts(reading)}
     known = [None if isinstance(value, str) and value.strip() in absent else value for value in values]
     if name in text:
         return known
@@ -251,6 +251,11 @@ def as_read(name: str, values: Sequence[Any], reading: Mapping[str, Any], text: 
     decimal = reading.get("decimal", ".")
     numbers = [parse(value.strip(), decimal) if isinstance(value, str) else None for value in known]
     return [value if number is None else number for value, number in zip(known, numbers, strict=True)]
+
+
+def missing_texts(reading: Mapping[str, Any]) -> tuple[str, ...]:
+    """The texts that stand for a missing value: the usual ones, and those of the run."""
+    return (*MISSING, *reading.get("missing_values", ()))
 
 
 def read_file(
@@ -274,7 +279,7 @@ def read_file(
         require_names(table.names, drop)
         return table.drop(drop)
     options = {name: value for name, value in reading.items() if name != "missing_values"}
-    options["missing"] = (*MISSING, *reading.get("missing_values", ()))
+    options["missing"] = missing_texts(reading)
     options["text"] = (*text, *reading.get("text", ()))
     return Table.read(path, drop=drop, columns=columns, **options)
 

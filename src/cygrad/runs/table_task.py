@@ -13,9 +13,9 @@ from cygrad._version import __version__
 from cygrad.data import TensorDataset, random_split, stratified_split, time_split
 from cygrad.data.leakage import leakage_messages
 from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
-from cygrad.data.preprocessing.preprocessor import require_columns
 from cygrad.data.preprocessing.target import Target, target_to_dict
 from cygrad.data.tables import Table
+from cygrad.data.tables.table import require_names
 from cygrad.data.timeline import parse_times
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
@@ -198,7 +198,7 @@ def separate_target(table: Table, options: Options) -> tuple[str, Table]:
     for role, name in ("target", options.target), ("time", options.time):
         if name is not None and name not in table:
             raise ValueError(f"train: {path} has no column {name!r} for the option {role}; its columns are {columns}")
-    require_columns(table, options.categories)
+    require_names(table.names, options.categories)
     return options.target, table.drop([name for name in table if name in (options.target, options.time)])
 
 

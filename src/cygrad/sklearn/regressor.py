@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -14,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 
 from cygrad._typing import Array
 from cygrad.sklearn.base import BaseMLP, Self, ValidationData
+from cygrad.sklearn.samples import mean_and_deviation
 from cygrad.sklearn.scores import r2, r2_of_exp
 from cygrad.sklearn.training import Score
 
@@ -143,8 +143,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """The mean and the deviation of each target; 1 for a constant."""
         if self.out_activation_ == "exp":
             raise ValueError("MLPRegressor: scale_target does not go with loss='poisson', whose targets must be ≥ 0")
-        deviation = columns.std(0, dtype=np.float64)
-        return columns.mean(0, dtype=np.float64), np.where(deviation > 0, deviation, 1.0)
+        return mean_and_deviation(columns)
 
     def _encode(self, y: Any, dtype: Any) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:

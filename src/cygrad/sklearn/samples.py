@@ -14,7 +14,16 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from cygrad._typing import Array
 from cygrad.tensor import Tensor
 
-__all__ = ["Batch", "Samples", "contiguous", "dense", "hold_out", "row_keys", "rows_besides"]
+__all__ = [
+    "Batch",
+    "Samples",
+    "contiguous",
+    "dense",
+    "hold_out",
+    "mean_and_deviation",
+    "row_keys",
+    "rows_besides",
+]
 
 Batch = tuple[Tensor, Tensor, "Tensor | None"]  # inputs, targets, and weights with sum 1
 
@@ -100,6 +109,12 @@ def hold_out(
         )
     validation = random.permutation(free)[:size]
     return np.setdiff1d(rows, validation), validation
+
+
+def mean_and_deviation(columns: Array) -> tuple[Array, Array]:
+    """The mean and the deviation of each column in float64; 1 is the deviation of a constant."""
+    deviation = columns.std(0, dtype=np.float64)
+    return columns.mean(0, dtype=np.float64), np.where(deviation > 0, deviation, 1.0)
 
 
 def row_keys(samples: Samples) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from cygrad._typing import Array
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.sklearn.fitted import refuse_masked
+from cygrad.sklearn.samples import mean_and_deviation
 from cygrad.sklearn.settings import hidden_sizes
 from cygrad.sklearn.tabular_features import Features, category_columns
 from cygrad.sklearn.tabular_network import ACTIVATIONS, build
@@ -315,8 +316,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular):
             y = column_or_1d(y, warn=True)
         self._flat = y.ndim == 1
         columns = y.reshape(len(y), -1).astype(np.float64)
-        deviation = columns.std(0)
-        self._mean, self._scale = columns.mean(0), np.where(deviation > 0, deviation, 1.0)
+        self._mean, self._scale = mean_and_deviation(columns)
         self._least, self._most = columns.min(0), columns.max(0)
         return ((columns - self._mean) / self._scale).astype(np.float32), columns.shape[1]
 

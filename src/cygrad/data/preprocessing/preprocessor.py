@@ -113,7 +113,7 @@ class Preprocessor:
         Raises:
             ValueError: if a column contains infinity, or a listed column does not exist.
         """
-        require_columns(table, (*self.categories, *self.drop))
+        require_names(table.names, (*self.categories, *self.drop))
         unchecked = {*self.categories, *self.drop}
         for name, column in table.items():
             if name in unchecked:
@@ -206,7 +206,7 @@ class Preprocessor:
         """Raise an error if the preprocessor is not fitted, or the table lacks columns."""
         if not self.encoders:
             raise RuntimeError("Preprocessor: not fitted yet, call fit first")
-        require_columns(table, self.columns)
+        require_names(table.names, self.columns)
 
     def unknown(self, table: Table) -> dict[str, int]:
         """Count the rows with values that ``transform`` would refuse as unseen.
@@ -274,11 +274,6 @@ class Preprocessor:
 
     def __repr__(self) -> str:
         return f"Preprocessor({len(self.columns)} columns, {len(self.features)} features)"
-
-
-def require_columns(table: Table, names: Iterable[str]) -> None:
-    """Raise ValueError if the table lacks a column."""
-    require_names(table.names, names)
 
 
 def mixture_note(name: str, column: Array) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import io
 import os
 import sys
@@ -55,7 +56,7 @@ def read_text(op: str, path: str, encoding: str) -> str:
 
     Raises:
         OSError: if the file can't be opened, or is not a regular file.
-        ValueError: if it is corrupt, expands to more than 1 GiB and 100 times its size, or is no text in `encoding`.
+        ValueError: if it is corrupt, expands to more than 1 GiB and 100 times its size, or is not text in `encoding`.
     """
     try:
         codec = codecs.lookup(encoding).name
@@ -94,8 +95,6 @@ def read_bytes(op: str, path: str) -> bytes:
 
 def read_compressed(path: str, file: IO[bytes], suffix: str, limit: int) -> bytes:
     """The bytes in a compressed file, at most `limit`."""
-    import gzip
-
     if suffix == ".gz":
         return read_at_most(path, gzip.GzipFile(fileobj=file), limit)
     with zipfile.ZipFile(file) as archive, archive.open(only_member(path, archive)) as member:
@@ -118,8 +117,9 @@ class Lines:
     Args:
         content: the text.
         skip: number of lines in front of the table.
-        comment: the character that comments start with, None for none. Set ``between`` before a record is read, since a
-            line inside of quotes is no comment.
+        comment: the character that comments start with, or None.
+
+    A line inside quotes is not a comment: set ``between`` before each record.
     """
 
     def __init__(self, content: str, skip: int = 0, comment: str | None = None) -> None:

@@ -104,7 +104,8 @@ def has_row_names(names: Sequence[str], records: Sequence[Record]) -> bool:
 def without_index(path: str, layout: Layout) -> Layout:
     """Leave out a row index that pandas or R wrote."""
     names, rows, notes = layout
-    index = [name for name in index_names(names) if holds_index(name, [row[names.index(name)] for row in rows])]
+    places = {name: names.index(name) for name in index_names(names)}
+    index = [name for name, place in places.items() if holds_index(name, [row[place] for row in rows])]
     if index and len(index) < len(names):
         kept = [i for i, name in enumerate(names) if name not in index]
         rows = [[row[i] for i in kept] for row in rows]

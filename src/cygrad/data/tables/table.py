@@ -11,6 +11,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.data.tables.column import as_column
+from cygrad.data.tables.content import STANDARD_INPUT, plain_name
 
 __all__ = ["READERS", "Table", "list_names", "reads", "require_names"]
 
@@ -24,7 +25,7 @@ class Table:
     str, with None for missing values.
 
     Integers and floats become float64, integers that it can't hold text, booleans the text "True" and "False", dates
-    and times seconds since 1970. Whitespace around text is stripped; blank text is missing. ``notes`` tells what a
+    and times seconds since 1970. Whitespace around text is stripped; blank text is missing. ``notes`` says what a
     reader decided about a file, one message each.
 
     Args:
@@ -168,8 +169,6 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".data")  # of the files that read_csv 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
     """The suffix that tells a file's format: that of the content if it is compressed, ".csv" for standard input."""
-    from cygrad.data.tables.content import STANDARD_INPUT, plain_name
-
     name = os.fspath(path)
     return ".csv" if name == STANDARD_INPUT else os.path.splitext(plain_name(name))[1].lower()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cygrad.nn import init
 from cygrad.nn.functional import conv as F
 from cygrad.nn.module import Module
-from cygrad.nn.modules.factory import checked_size, empty_parameter
+from cygrad.nn.modules.factory import bound_of, checked_size, empty_parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -91,8 +91,7 @@ class _ConvNd(Module):
         """Initialize weight and bias again."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
-            fan_in = math.prod(self.weight.shape[1:])
-            bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+            bound = bound_of(math.prod(self.weight.shape[1:]))
             init.uniform_(self.bias, -bound, bound)
 
     def extra_repr(self) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from cygrad.nn import functional as F
 from cygrad.nn import init
 from cygrad.nn.module import Module
-from cygrad.nn.modules.factory import checked_size, empty_parameter
+from cygrad.nn.modules.factory import bound_of, checked_size, empty_parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -57,7 +56,7 @@ class EnsembleLinear(Module):
 
     def reset_parameters(self) -> None:
         """Initialize weight and bias again, uniform in ±1/√in_features as in :class:`Linear`."""
-        bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+        bound = bound_of(self.in_features)
         init.uniform_(self.weight, -bound, bound)
         if self.bias is not None:
             init.uniform_(self.bias, -bound, bound)

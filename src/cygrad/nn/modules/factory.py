@@ -17,7 +17,7 @@ from cygrad.nn.parameter import Parameter
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-__all__ = ["allowance", "checked_dtype", "checked_size", "empty_parameter", "spend"]
+__all__ = ["allowance", "bound_of", "checked_dtype", "checked_size", "empty_parameter", "spend"]
 
 allowed: ContextVar[list[int] | None] = ContextVar("allowed", default=None)  # elements that layers may still create
 
@@ -60,6 +60,11 @@ def checked_size(layer: str, name: str, value: Any, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{layer}: {name} must be an integer of at least {least}, got {value!r}")
     return int(value)
+
+
+def bound_of(fan_in: int) -> float:
+    """1/√fan_in, the bound of PyTorch's uniform initialization of biases; 0 without inputs."""
+    return 1 / math.sqrt(fan_in) if fan_in else 0.0
 
 
 def checked_dtype(layer: str, device: object, dtype: DTypeLike | None) -> np.dtype[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cygrad.nn import functional as F
 from cygrad.nn import init
 from cygrad.nn.module import Module
-from cygrad.nn.modules.factory import checked_size, empty_parameter
+from cygrad.nn.modules.factory import bound_of, checked_size, empty_parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -54,7 +54,7 @@ class Linear(Module):
         """Initialize weight and bias again."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
-            bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+            bound = bound_of(self.in_features)
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from cygrad.autograd import Value
 from cygrad.nn import init
 from cygrad.nn.functional import recurrent as R
 from cygrad.nn.module import Module
-from cygrad.nn.modules.factory import checked_size, empty_parameter
+from cygrad.nn.modules.factory import bound_of, checked_size, empty_parameter
 from cygrad.nn.utils.rnn import PackedSequence
 
 if TYPE_CHECKING:
@@ -379,7 +379,7 @@ class RNNCellBase(Module):
 
     def reset_parameters(self) -> None:
         """Initialize all parameters again, uniform in ±1/√hidden_size."""
-        bound = 1 / math.sqrt(self.hidden_size) if self.hidden_size else 0.0
+        bound = bound_of(self.hidden_size)
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 
