@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -163,6 +164,75 @@ def test_an_error_names_its_job_and_stops_the_others(threads):
         cg.parallel_map(job, range(8), threads=threads)
     assert isinstance(caught.value.__cause__, ValueError)
     assert ended[0] == 0 and len(ended) < 7
+
+
+class Cleanup:
+    """Python drops an exception that is raised while this is deleted."""
+
+    def __init__(self, begun):
+        self.begun = begun
+
+    def __del__(self):
+        self.begun.set()
+        end = time.monotonic() + 0.2
+        while time.monotonic() < end:
+            pass
+
+
+def run_to_the_end(job, monkeypatch):
+    """Run job(begun) beside a job that fails once begun is set; job is interrupted."""
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
+    begun = threading.Event()
+
+    def fail():
+        begun.wait(60)
+        raise ValueError("a reason")
+
+    with pytest.raises(RuntimeError, match="parallel_map: job 1 raised ValueError: a reason"):
+        cg.parallel_map(lambda number: fail() if number else job(begun), range(2), threads=2)
+
+
+def test_an_interrupt_that_falls_into_a_destructor_comes_again(monkeypatch):
+    ended = []
+
+    def job(begun):
+        cleanup = Cleanup(begun)
+        del cleanup
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            pass
+        ended.append("by itself")
+
+    run_to_the_end(job, monkeypatch)
+    assert not ended
+
+
+def test_a_job_that_ends_after_an_interrupt_is_left_alone(monkeypatch):
+    ended = []
+
+    def job(begun):
+        try:
+            begun.set()
+            while True:
+                pass
+        finally:
+            for _ in range(20):
+                time.sleep(0.05)
+            ended.append("in order")
+
+    run_to_the_end(job, monkeypatch)
+    assert ended == ["in order"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_call_that_forks_returns_in_the_child_too():
+    parent = os.getpid()
+    try:
+        child = kernels.Task(threading.get_ident()).run(os.fork, ())
+    finally:
+        if os.getpid() != parent:
+            os._exit(sys.exc_info()[0] is not None)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_errors_in_the_place_of_results():

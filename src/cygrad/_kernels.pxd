@@ -44,6 +44,7 @@ cdef class Task:
     cdef readonly bint interrupted
     cdef unsigned long caller, thread  # 0 where it does not run
     cdef bint ended
+    cdef object interruption  # weak reference to the latest
 
     cdef int end(self) except -1
     cdef int interrupt(self) except -1

@@ -163,9 +163,15 @@ class Pool:
         except Exception as error:
             self.failure = None if workers else error
         for worker in workers:
-            worker.join()
+            self.join(worker)
         self.ended = True
         self.news.put(None)
+
+    def join(self, worker: threading.Thread) -> None:
+        """Wait until a worker has ended. Interrupts its job again if that has lost the interrupt."""
+        while worker.is_alive():
+            worker.join(0.25)
+            kernels.interrupt_all([task for task in self.tasks if task.interrupted])
 
     def work(self) -> None:
         """Run one job after the other."""

@@ -22,15 +22,15 @@ cdef object raise_pending = eval("lambda: None", {})
 cdef long long TURN = 20000  # microseconds after which a thread that waits looks for interrupts
 
 cdef dict owned_locks = {}  # id → weak reference, of every lock
-cdef dict callers = {}  # thread of a task → thread that waits for it
+cdef dict running = {}  # thread → the task that it runs
 cdef list resets = []  # functions that return what a forked child calls, or None
 
 
 cdef set threads_waiting_for(unsigned long thread):
     """A thread, the one that waits for its task, the one that waits for that one's, …"""
     found = {thread}
-    while thread in callers:
-        thread = callers[thread]
+    while thread in running:
+        thread = (<Task>running[thread]).caller
         found.add(thread)
     return found
 
@@ -103,6 +103,20 @@ cdef class OwnedLock:
         PyThread_release_lock(self.lock)
 
 
+class Interruption(KeyboardInterrupt):
+    """What interrupts a task.
+
+    Python drops an exception that is raised in a destructor or a callback of a weak reference. So a task knows its latest one:
+    as long as that lives it is being handled, in a ``finally`` of the function for instance; once it has gone and the function
+    still runs, it was lost.
+    """
+
+    def __init__(self):
+        cdef Task task = running.get(PyThread_get_thread_ident())
+        if task is not None:
+            task.interruption = ref(self)
+
+
 cdef class Task:
     """A function call that other threads can interrupt.
 
@@ -118,13 +132,13 @@ cdef class Task:
         cdef unsigned long me = PyThread_get_thread_ident()
         if self.interrupted:
             raise KeyboardInterrupt
-        callers[me] = self.caller
+        running[me] = self
         self.thread = me
         try:
             return function(*args)
         finally:
             self.end()
-            callers.pop(me)
+            running.pop(me, None)  # a child that the function forked has none
             if self.interrupted:
                 try:
                     raise_pending()
@@ -142,13 +156,16 @@ cdef class Task:
         if self.ended:
             return 0
         self.interrupted = True
-        if self.thread:
-            PyThreadState_SetAsyncExc(self.thread, PyExc_KeyboardInterrupt)
+        if self.thread and (self.interruption is None or self.interruption() is None):
+            PyThreadState_SetAsyncExc(self.thread, <void *>Interruption)
         return 0
 
 
 def interrupt_all(list tasks):
-    """Raise KeyboardInterrupt in the tasks that run, at their next line of Python; those that have not begun will not."""
+    """Raise KeyboardInterrupt in the tasks that run, at their next line of Python; those that have not begun will not.
+
+    Called again, it does so in those that still run and no longer handle the earlier one.
+    """
     for task in tasks:
         (<Task?>task).interrupt()
 
@@ -161,7 +178,7 @@ def in_child(function):
 def forget_other_threads():
     """Called in a forked child."""
     cdef OwnedLock lock
-    callers.clear()
+    running.clear()
     for reference in list(owned_locks.values()):
         lock = reference()
         if lock is not None and lock.owner != PyThread_get_thread_ident():
