@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from cygrad._folders import FolderInUseError, locked
 from cygrad.nn.description import class_named
 from cygrad.nn.modules.factory import allowance
 from tests.limits import allocated
-from tests.saved import number_of, run_of
+from tests.saved import model_of, number_of, run_of
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -112,6 +113,41 @@ def test_a_reader_beside_a_writer_sees_whole_runs(tmp_path):
         seen.append(number_of(tmp_path))
     writer.join()
     assert seen == sorted(seen) and len(set(seen)) > 2
+
+
+@pytest.mark.parametrize("module", ["cygrad.runs.folder", "cygrad.train.saved_model"])
+def test_weights_that_are_replaced_while_they_are_read(module, tmp_path, monkeypatch):
+    """A save commits before the description is read, and moves its files once the weights have been read."""
+    if module.startswith("cygrad.train"):
+        pytest.importorskip("safetensors")
+    reader = importlib.import_module(module)
+    read, count, finish, begun = reader.read_json, reader.count_elements, _folders.finish, []
+
+    def save(number):
+        if module == "cygrad.runs.folder":
+            runs.save(tmp_path, run_of(number))
+        else:
+            train.save_model(tmp_path, model_of(number))
+
+    def read_late(*args):
+        if not begun:
+            begun.append(True)
+            monkeypatch.setattr(_folders, "finish", lambda folder: None)
+            save(2)
+        return read(*args)
+
+    def count_late(weights):
+        finish(str(tmp_path))
+        return count(weights)
+
+    save(1)
+    monkeypatch.setattr(reader, "read_json", read_late)
+    monkeypatch.setattr(reader, "count_elements", count_late)
+    if module == "cygrad.runs.folder":
+        assert number_of(tmp_path) == 2
+    else:
+        model = train.load_model(tmp_path)
+        assert isinstance(model[1], cg.nn.Tanh) and float(model[0].weight.array[0, 0]) == 2
 
 
 @pytest.mark.parametrize("kind", ["run", "model"])

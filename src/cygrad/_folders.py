@@ -16,9 +16,9 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
-from cygrad._files import flush_folder, open_file, try_lock
+from cygrad._files import flush_folder, try_lock
 
 __all__ = ["FolderInUseError", "commit", "committed", "digest", "locked", "read_stable"]
 
@@ -143,12 +143,13 @@ def signature(folder: str, names: Sequence[str]) -> list[tuple[str, int, int]]:
     return result
 
 
-def digest(op: str, path: str) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+def digest(file: IO[bytes]) -> str:
+    """The SHA-256 of an open file, in hexadecimal. Who reads a file and checks it opens it once: another process may
+    replace what is at its path."""
     result = hashlib.sha256()
-    with open_file(op, path) as file:
-        while part := file.read(2**20):
-            result.update(part)
+    file.seek(0)
+    while part := file.read(2**20):
+        result.update(part)
     return result.hexdigest()
 
 

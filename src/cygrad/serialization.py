@@ -157,12 +157,17 @@ def load(
     if suffix in TORCH:
         with open_file("load", f) as file:
             return load_pt_file(file, os.fspath(f), not weights_only)
-    read = load_npz if suffix == ".npz" else load_safetensors
     with open_file("load", f) as file:
-        arrays, text = read(file, os.fspath(f))
+        return load_open(file, os.fspath(f))
+
+
+def load_open(file: IO[bytes], path: str) -> Any:
+    """The object in an open ``.npz`` or ``.safetensors`` file; the suffix of its path tells which."""
+    read = load_npz if file_suffix("load", path, OWN) == ".npz" else load_safetensors
+    arrays, text = read(file, path)
     if text is None:
-        return {name: to_tensor(name, array, os.fspath(f)) for name, array in arrays.items()}
-    return decode_file(text, arrays, os.fspath(f))
+        return {name: to_tensor(name, array, path) for name, array in arrays.items()}
+    return decode_file(text, arrays, path)
 
 
 def opened(op: str, file: Any, method: str) -> IO[bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cygrad import _files, serialization
-from cygrad._files import atomic_write, one_line
+from cygrad._files import atomic_write, one_line, open_file
 from cygrad._folders import commit, committed, digest, locked, read_stable
 from cygrad.nn.modules.factory import allowance
 from cygrad.nn.state import count_elements
@@ -99,7 +99,8 @@ def save_locked(folder: str | os.PathLike[str], run: Run, records: Sequence[Reco
     with commit("runs.save", os.fspath(folder)) as new:
         weights = os.path.join(new, WEIGHTS)
         serialization.save(run.model.state_dict(), weights)
-        content = {**run.config.to_dict(), "weights_sha256": digest("runs.save", weights)}
+        with open_file("runs.save", weights) as file:
+            content = {**run.config.to_dict(), "weights_sha256": digest(file)}
         write_text(os.path.join(new, METRICS), "".join(lines))
         write_text(os.path.join(new, CONFIG), json.dumps(content, indent=2) + "\n")
 
@@ -138,7 +139,8 @@ def read_run(folder: str) -> Run:
             raise FileNotFoundError(f"runs.load: {folder} is not a run folder: {name} is missing{hint}")
     path = committed(folder, WEIGHTS)
     content = read_json("runs.load", committed(folder, CONFIG))
-    weights = serialization.load(path)
+    with open_file("load", path) as file:
+        weights, checksum = serialization.load_open(file, path), digest(file)
     elements = count_elements(weights)
     with allowance(elements):
         config = parse_config(content, os.path.join(folder, CONFIG))
@@ -148,7 +150,7 @@ def read_run(folder: str) -> Run:
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"runs.load: the weights in {path} do not fit the network ({one_line(error)})") from None
-    if config.weights_sha256 and digest("runs.load", path) != config.weights_sha256:
+    if config.weights_sha256 and checksum != config.weights_sha256:
         raise ValueError(f"runs.load: {folder} is damaged: {WEIGHTS} is not the file that {CONFIG} was saved with")
     model.eval()
     if isinstance(config, TableConfig):

@@ -6,14 +6,14 @@ import json
 import os
 from typing import Any
 
-from cygrad._files import atomic_write, one_line, read_json
+from cygrad._files import atomic_write, one_line, open_file, read_json
 from cygrad._folders import commit, committed, digest, locked, read_stable
 from cygrad._version import __version__
 from cygrad.nn.description import build, describe
 from cygrad.nn.module import Module
 from cygrad.nn.modules.factory import allowance
 from cygrad.nn.state import count_elements
-from cygrad.serialization import load, save
+from cygrad.serialization import load_open, save
 
 __all__ = ["load_model", "save_model"]
 
@@ -50,7 +50,8 @@ def save_model(folder: str | os.PathLike[str], model: Module) -> None:
     with locked("save_model", name), commit("save_model", name) as new:
         weights = os.path.join(new, WEIGHTS)
         save(model.state_dict(), weights)
-        content["weights_sha256"] = digest("save_model", weights)
+        with open_file("save_model", weights) as file:
+            content["weights_sha256"] = digest(file)
         with atomic_write("save_model", os.path.join(new, DESCRIPTION)) as file:
             file.write(json.dumps(content, indent=2).encode() + b"\n")
 
@@ -78,7 +79,8 @@ def read_model(folder: str) -> Module:
             raise FileNotFoundError(f"load_model: {folder} is not a saved model: {name} is missing")
     path = committed(folder, WEIGHTS)
     content = read_description(committed(folder, DESCRIPTION))
-    weights = load(path)
+    with open_file("load", path) as file:
+        weights, checksum = load_open(file, path), digest(file)
     try:
         with allowance(count_elements(weights)):
             model = build(content["network"])
@@ -87,7 +89,7 @@ def read_model(folder: str) -> Module:
         raise ValueError(
             f"load_model: the weights and {DESCRIPTION} in {folder} do not make a model ({one_line(error)})"
         ) from None
-    if content.get("weights_sha256", "") and digest("load_model", path) != content["weights_sha256"]:
+    if content.get("weights_sha256", "") and checksum != content["weights_sha256"]:
         raise ValueError(
             f"load_model: {folder} is damaged: {WEIGHTS} is not the file that {DESCRIPTION} was saved with"
         )
