@@ -117,11 +117,11 @@ def test_a_reader_beside_a_writer_sees_whole_runs(tmp_path):
 
 @pytest.mark.parametrize("module", ["cygrad.runs.folder", "cygrad.train.saved_model"])
 def test_weights_that_are_replaced_while_they_are_read(module, tmp_path, monkeypatch):
-    """A save commits before the description is read, and moves its files once the weights have been read."""
+    """A save commits before the description is found, and moves its files once the weights have been read."""
     if module.startswith("cygrad.train"):
         pytest.importorskip("safetensors")
     reader = importlib.import_module(module)
-    read, count, finish, begun = reader.read_json, reader.count_elements, _folders.finish, []
+    find, count, finish, found = reader.committed, reader.count_elements, _folders.finish, []
 
     def save(number):
         if module == "cygrad.runs.folder":
@@ -129,19 +129,19 @@ def test_weights_that_are_replaced_while_they_are_read(module, tmp_path, monkeyp
         else:
             train.save_model(tmp_path, model_of(number))
 
-    def read_late(*args):
-        if not begun:
-            begun.append(True)
+    def find_late(folder, name):
+        found.append(name)
+        if len(found) == 4:  # after both files for being there, and the weights
             monkeypatch.setattr(_folders, "finish", lambda folder: None)
             save(2)
-        return read(*args)
+        return find(folder, name)
 
     def count_late(weights):
         finish(str(tmp_path))
         return count(weights)
 
     save(1)
-    monkeypatch.setattr(reader, "read_json", read_late)
+    monkeypatch.setattr(reader, "committed", find_late)
     monkeypatch.setattr(reader, "count_elements", count_late)
     if module == "cygrad.runs.folder":
         assert number_of(tmp_path) == 2
