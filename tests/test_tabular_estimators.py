@@ -14,10 +14,11 @@ from sklearn.datasets import load_iris, make_friedman1
 from sklearn.metrics import r2_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from cygrad.generator import Generator
 from cygrad.sklearn import TabularClassifier, TabularRegressor
 from cygrad.sklearn.tabular_features import Categories, Features, Numbers, category_columns
-from cygrad.sklearn.tabular_network import flat_cosine, rate_factor
-from cygrad.sklearn.tabular_training import Folds
+from cygrad.train.tabular.folds import Folds
+from cygrad.train.tabular.schedule import flat_cosine, rate_factor
 
 FAST = {"epochs": 30, "members": 2, "hidden_layer_sizes": (32, 32), "random_state": 0}
 
@@ -77,15 +78,15 @@ def test_categories_are_features_and_unseen_values_have_none():
 
 def test_folds_are_all_rows_together_and_contain_each_class():
     strata = np.repeat([0, 1], [40, 10])
-    folds = Folds(strata, 50, 5, 0.2, np.random.RandomState(0))
+    folds = Folds.drawn(strata, 50, 5, 0.2, Generator())
     assert sorted(np.concatenate(folds.validation)) == list(range(50))
     for train, validation in zip(folds.train, folds.validation):
         assert not set(train) & set(validation) and (strata[validation] == 1).sum() == 2
-    rows = folds.epoch(np.random.RandomState(1), 8).reshape(5, 5, 8)
+    rows = folds.epoch(Generator().manual_seed(1), 8).reshape(5, 5, 8)
     for member in range(5):
         assert set(rows[:, member].ravel()) <= set(folds.train[member])
         assert len(set(rows[:, member].ravel())) == 40
-    alone = Folds(None, 50, 1, 0.2, np.random.RandomState(0))
+    alone = Folds.drawn(None, 50, 1, 0.2, Generator())
     assert [len(part) for part in (alone.train[0], alone.validation[0])] == [40, 10]
 
 

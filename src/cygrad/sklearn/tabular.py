@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin, _fit_context
@@ -23,30 +23,25 @@ from cygrad.sklearn.fitted import refuse_masked
 from cygrad.sklearn.samples import mean_and_deviation
 from cygrad.sklearn.settings import hidden_sizes
 from cygrad.sklearn.tabular_features import Features, category_columns
-from cygrad.sklearn.tabular_network import ACTIVATIONS, build
-from cygrad.sklearn.tabular_training import Folds, Recipe, scores_of, train
+from cygrad.sklearn.tabular_training import Recipe, scores_of, train
 from cygrad.tensor import Tensor
 from cygrad.train.history import History
+from cygrad.train.tabular.folds import Folds
+from cygrad.train.tabular.network import ACTIVATIONS, ensemble
+from cygrad.train.tabular.recipe import (
+    CLASSES,
+    DROPOUT,
+    EPOCHS,
+    LABEL_SMOOTHING,
+    NUMBERS,
+    WEIGHT_DECAY,
+    Sizes,
+    sizes_for,
+)
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
 
 Self = TypeVar("Self", bound="BaseTabular")
-
-FEW_ROWS = 1000
-EPOCHS = 64
-
-
-class Sizes(NamedTuple):
-    """What fits the number of rows."""
-
-    members: int
-    hidden: tuple[int, ...]
-    batch: int
-
-
-SMALL = Sizes(12, (64, 64, 64), 32)
-LARGE = Sizes(4, (128, 128, 128), 256)
-
 
 @dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class BaseTabular(BaseEstimator):
@@ -54,10 +49,10 @@ class BaseTabular(BaseEstimator):
 
     members: int | None = None
     hidden_layer_sizes: Sequence[int] | None = None
-    activation: str = "selu"
-    dropout: float = 0.15
-    weight_decay: float = 0.02
-    learning_rate: float = 0.04
+    activation: str = CLASSES.activation
+    dropout: float = DROPOUT
+    weight_decay: float = WEIGHT_DECAY
+    learning_rate: float = CLASSES.learning_rate
     epochs: int = EPOCHS
     batch_size: int | None = None
     validation_fraction: float = 0.2
@@ -120,11 +115,11 @@ class BaseTabular(BaseEstimator):
         generator = Generator().manual_seed(int(random.randint(2**31)))
         chosen = self._sizes(len(x))
         widths = [x.shape[1], *chosen.hidden, outputs]
-        model = build(chosen.members, widths, self.activation, self.dropout, generator)
-        folds = Folds(self._strata(targets), len(x), chosen.members, self.validation_fraction, random)
+        model = ensemble(chosen.members, widths, self.activation, self.dropout, generator)
+        folds = Folds.drawn(self._strata(targets), len(x), chosen.members, self.validation_fraction, generator)
         recipe = self._recipe(targets, chosen.batch)
         try:
-            history, best = train(model, x, targets, folds, recipe, random)
+            history, best = train(model, x, targets, folds, recipe, generator)
         except ValueError as error:
             raise ValueError(f"{type(self).__name__}: {error}") from None
         self._categories = categories
@@ -137,7 +132,7 @@ class BaseTabular(BaseEstimator):
 
     def _sizes(self, rows: int) -> Sizes:
         """The sizes that were given, else those that fit the number of rows."""
-        fitting, hidden = SMALL if rows < FEW_ROWS else LARGE, self.hidden_layer_sizes
+        fitting, hidden = sizes_for(rows), self.hidden_layer_sizes
         return Sizes(
             self.members or fitting.members,
             fitting.hidden if hidden is None else hidden_sizes(type(self).__name__, hidden),
@@ -213,7 +208,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     """
 
     class_weight: Mapping[Any, float] | str | None = None
-    label_smoothing: float = 0.1
+    label_smoothing: float = LABEL_SMOOTHING
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseTabular._parameter_constraints,
@@ -292,8 +287,8 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular):
         True
     """
 
-    activation: str = "mish"
-    learning_rate: float = 0.14
+    activation: str = NUMBERS.activation
+    learning_rate: float = NUMBERS.learning_rate
 
     def predict(self, X: Any) -> Array:
         """Predicts the targets: the mean of the members' predictions.

@@ -13,15 +13,17 @@ from cygrad._typing import Array
 from cygrad.autograd import no_grad
 from cygrad.compiler import CompiledFunction, Epochs
 from cygrad.sklearn.network import evaluate
-from cygrad.sklearn.tabular_network import flat_cosine, parameter_groups, rate_factor
+from cygrad.generator import Generator
 from cygrad.tensor import Tensor
 from cygrad.train.early_stopping import copied
 from cygrad.train.history import History
+from cygrad.train.tabular.folds import Folds
+from cygrad.train.tabular.network import BETAS, parameter_groups
+from cygrad.train.tabular.schedule import RecipeSchedule
 
-__all__ = ["Folds", "Recipe", "scores_of", "train"]
+__all__ = ["Recipe", "scores_of", "train"]
 
 ROWS = 2048  # predicted at a time
-DROPOUT_STAGES = 8  # a recorded step has one dropout probability
 
 
 @dataclass(frozen=True)
@@ -47,49 +49,14 @@ class Recipe:
     name: str
 
 
-class Folds:
-    """The rows that each member trains on, and those that it is validated on.
-
-    With several members the validation sets are the parts of a K-fold split, so that together they are all rows.
-
-    Args:
-        strata: a class for each row, within which rows are dealt out; or None.
-        count: of rows.
-        members: of the ensemble.
-        fraction: of the rows for validation of a single member.
-        random: draws the split.
-    """
-
-    def __init__(
-        self, strata: Array | None, count: int, members: int, fraction: float, random: np.random.RandomState
-    ) -> None:
-        order = random.permutation(count)
-        if strata is not None:
-            order = order[np.argsort(strata[order], kind="stable")]
-        parts = min(max(members, 2) if members > 1 else max(2, round(1 / fraction)), count)
-        part = np.empty(count, np.intp)
-        part[order] = np.arange(count) % parts
-        held = [k % parts for k in range(members)]
-        self.validation = [np.flatnonzero(part == k) for k in held]
-        self.train = [np.flatnonzero(part != k) for k in held]
-        self.size = min([len(rows) for rows in self.train])
-
-    def epoch(self, random: np.random.RandomState, batch: int) -> Array:
-        """The rows of an epoch, for each batch those of all members in turn: (batches·members·batch,)."""
-        count = self.size // batch
-        rows = np.stack([random.permutation(rows)[: count * batch].reshape(count, batch) for rows in self.train], 1)
-        return rows.reshape(-1)
-
-
 def train(
-    model: nn.Sequential, x: Array, y: Array, folds: Folds, recipe: Recipe, random: np.random.RandomState
+    model: nn.Sequential, x: Array, y: Array, folds: Folds, recipe: Recipe, generator: Generator
 ) -> tuple[History, int]:
     """Train all members; afterwards they have the weights of the epoch whose mean error of validation was least, the
     last of equal ones. Returns the history and that epoch."""
-    members, batch = len(folds.train), min(recipe.batch_size, folds.size)
-    optimizer = optim.AdamW(parameter_groups(model, recipe.learning_rate, recipe.weight_decay), betas=(0.9, 0.95))
-    peaks = [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups]
-    dropouts = [(layer, layer.p) for layer in model if isinstance(layer, nn.Dropout)]
+    members, batch = folds.members, min(recipe.batch_size, folds.size)
+    optimizer = optim.AdamW(parameter_groups(model, recipe.learning_rate, recipe.weight_decay), betas=BETAS)
+    schedule = RecipeSchedule(optimizer, model, recipe.epochs)
 
     def step(rows: Tensor, targets: Tensor) -> Tensor:
         optimizer.zero_grad()
@@ -102,12 +69,8 @@ def train(
     history, best, best_epoch, least = History(), copied(model), 0, np.inf
     model.train()
     for epoch in range(1, recipe.epochs + 1):
-        time = (epoch - 0.5) / recipe.epochs
-        for group, (rate, decay) in zip(optimizer.param_groups, peaks):
-            group["lr"], group["weight_decay"] = rate * rate_factor(time), decay * flat_cosine(time)
-        for layer, p in dropouts:
-            layer.p = p * flat_cosine(np.floor(time * DROPOUT_STAGES) / DROPOUT_STAGES)
-        losses = epochs.run(folds.epoch(random, batch))
+        losses = epochs.run(folds.epoch(generator, batch))
+        schedule.step()
         scores = evaluate(model, lambda: member_scores(model, x, folds.validation))
         error = float(np.mean([recipe.error(z, y[rows]) for z, rows in zip(scores, folds.validation)]))
         loss = float(np.mean(losses.array)) / members
@@ -123,11 +86,9 @@ def train(
 
 def member_scores(model: nn.Sequential, x: Array, rows: list[Array]) -> list[Array]:
     """The scores of each member for rows of its own."""
-    longest = max([len(part) for part in rows])
-    padded = np.stack([np.resize(part, longest) for part in rows])
-    parts = [model(Tensor(x[padded[:, i : i + ROWS]])).array for i in range(0, longest, ROWS)]
-    scores = np.concatenate(parts, 1)
-    return [z[: len(part)] for z, part in zip(scores, rows)]
+    indices = np.stack(rows)
+    parts = [model(Tensor(x[indices[:, i : i + ROWS]])).array for i in range(0, indices.shape[1], ROWS)]
+    return list(np.concatenate(parts, 1))
 
 
 def scores_of(model: nn.Sequential, x: Array) -> Any:

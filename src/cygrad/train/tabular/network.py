@@ -1,8 +1,7 @@
-"""The networks of a tabular estimator, side by side, and how their parameters are trained.
+"""The networks of an ensemble for tables, side by side, and the learning rates of their parameters.
 
-D. Holzmüller, L. Grinsztajn, I. Steinwart (2024), "Better by default: strong pre-tuned MLPs and boosted trees on
-tabular data", appendix A: RealMLP's parametrization and schedules. A weight that is multiplied by 1/√fan_in and trained
-by Adam with rate η is a plain weight with rate η/√fan_in, which is what `parameter_groups` gives it.
+A weight that RealMLP multiplies by 1/√fan_in and trains by Adam with rate η is a plain weight with rate η/√fan_in, which
+is what `parameter_groups` gives it.
 """
 
 from __future__ import annotations
@@ -16,17 +15,30 @@ from cygrad import nn
 from cygrad.generator import Generator
 from cygrad.nn import init
 
-__all__ = ["build", "flat_cosine", "parameter_groups", "rate_factor"]
+__all__ = ["ACTIVATIONS", "BETAS", "ensemble", "flattened", "parameter_groups"]
 
 ACTIVATIONS = {"selu": nn.SELU, "mish": nn.Mish, "relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU}
 SCALE_RATE = 6.0  # learning rates relative to that of the weights
 BIAS_RATE = 0.1
+BETAS = (0.9, 0.95)  # of AdamW
 
 
-def build(members: int, sizes: Sequence[int], activation: str, dropout: float, generator: Generator) -> nn.Sequential:
+def ensemble(
+    members: int, sizes: Sequence[int], activation: str, dropout: float, generator: Generator | None = None
+) -> nn.Sequential:
     """Build K networks: a scaling layer, for each hidden layer Linear, activation and Dropout, then Linear.
 
     Weights start as N(0, 1/fan_in), biases as N(0, 1), and the last layer at zero.
+
+    Args:
+        members: K.
+        sizes: of the input, the hidden layers and the output.
+        activation: a name in ``ACTIVATIONS``.
+        dropout: probability; 0 leaves the Dropout layers out.
+        generator: of the weights and of dropout; the default generator if None.
+
+    Returns:
+        A network from features (N, sizes[0]), or (K, N, sizes[0]), to scores (K, N, sizes[-1]).
     """
     layers: list[nn.Module] = [nn.EnsembleScale(members, sizes[0])]
     for fan_in, width in pairwise(sizes[:-1]):
@@ -43,10 +55,16 @@ def build(members: int, sizes: Sequence[int], activation: str, dropout: float, g
     return nn.Sequential(*layers, last)
 
 
-def parameter_groups(model: nn.Sequential, rate: float, decay: float) -> list[dict[str, Any]]:
+def flattened(networks: nn.Sequential, members: int) -> nn.Sequential:
+    """The same networks for batches (K·B, F) of rows of all members in turn, with scores (K·B, C): what a training loop
+    with its loss and metrics expects."""
+    return nn.Sequential(nn.Unflatten(0, (members, -1)), *networks, nn.Flatten(0, 1))
+
+
+def parameter_groups(model: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
     """Groups for AdamW, each with its learning rate; only weights decay, by rate·decay a step."""
     groups = []
-    for layer in model:
+    for layer in model.modules():
         if isinstance(layer, nn.EnsembleScale):
             groups.append({"params": [layer.weight], "lr": SCALE_RATE * rate, "weight_decay": 0.0})
         elif isinstance(layer, nn.EnsembleLinear):
@@ -54,14 +72,3 @@ def parameter_groups(model: nn.Sequential, rate: float, decay: float) -> list[di
             groups.append({"params": [layer.weight], "lr": rate / root, "weight_decay": decay * root})
             groups.append({"params": [layer.bias], "lr": BIAS_RATE * rate, "weight_decay": 0.0})
     return groups
-
-
-def rate_factor(t: float) -> float:
-    """The learning rate at a time t from 0 to 1, relative to the largest: ½(1 − cos(2π·log₂(1 + 15t))), four rises and
-    falls, each longer than the one before."""
-    return 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * t)))
-
-
-def flat_cosine(t: float) -> float:
-    """1 in the first half, then down to 0 along a cosine."""
-    return 1.0 if t < 0.5 else 0.5 * (1 + math.cos(2 * math.pi * (t - 0.5)))
