@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_written_fails_before_the_training(tmp_path, cap
         (["mnist"], 1, "train: mnist needs --data, the folder with its IDX files"),
         (["digits", "--data", "x"], 1, "train: --data applies to mnist and fashion only, not to digits"),
         (["fashion"], 1, "train: fashion needs --data, the folder with its IDX files"),
-        (["digits", "--network", "resnet"], 1, "train: network must be one of mlp, convnet, tcn, gru, got 'resnet'"),
+        (["digits", "--network", "resnet"], 1, "train: network must be one of mlp, ensemble, convnet, tcn, gru, got 'resnet'"),
         (["x.csv", "--network", "convnet"], 1, "train: a convnet needs images, not a table such as x.csv"),
         (["digits", "--network", "convnet", "--hidden", "8,8,8,8"], 1, "convnet: images of 8 × 8 can't be halved 4 times"),
         (["mnist", "--data", "nowhere"], 1, "load_mnist: neither t10k-images-idx3-ubyte nor"),

@@ -18,6 +18,7 @@ SAMPLES = [
     nn.EnsembleLinear(2, 3, 2),
     nn.EnsembleLinear(2, 3, 2, bias=False, dtype=cg.float64),
     nn.EnsembleScale(2, 3),
+    nn.EnsembleMean("probabilities"),
     nn.Linear(3, 2, bias=False, dtype=cg.float64),
     nn.BatchNorm1d(4),
     nn.BatchNorm1d(4, eps=1e-3, momentum=None, affine=False),

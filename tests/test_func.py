@@ -227,3 +227,19 @@ def test_stacking_refuses_what_it_cannot_stack():
         cg.func.unstack_modules(linear)
     with pytest.raises(TypeError, match="EnsembleScale has no form for one member"):
         cg.func.unstack_modules(cg.nn.Sequential(cg.nn.EnsembleScale(2, 3), cg.nn.EnsembleLinear(2, 3, 1)))
+
+
+def test_the_mean_of_members_is_that_of_their_outputs_or_probabilities():
+    scores = np.random.default_rng(0).normal(0, 30, (4, 5, 3)).astype(np.float32)
+    x = cg.tensor(scores)
+    np.testing.assert_allclose(cg.nn.EnsembleMean()(x).array, scores.mean(0), rtol=1e-5, atol=1e-5)
+    powers = np.exp(scores.astype(np.float64) - scores.max(2, keepdims=True))
+    mean = (powers / powers.sum(2, keepdims=True)).mean(0)
+    logarithms = cg.nn.EnsembleMean("probabilities")(x)
+    np.testing.assert_allclose(logarithms.array, np.log(mean), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(logarithms.softmax(-1).array, mean, atol=1e-6)
+    assert np.isfinite(cg.nn.EnsembleMean("probabilities")(x * 1e6).array).all()
+    with pytest.raises(ValueError, match="of must be outputs or probabilities, got 'scores'"):
+        cg.nn.EnsembleMean("scores")
+    with pytest.raises(ValueError, match=r"must have shape \(K, N, C\), got \(4, 3\)"):
+        cg.nn.EnsembleMean()(cg.zeros(4, 3))

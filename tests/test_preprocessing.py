@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cygrad.data import Preprocessor, Table
-from cygrad.data.preprocessing import Category, Classes, Number, Quantity, fit_target, target_of
+from cygrad.data.preprocessing import Category, Classes, Number, Quantity, RobustNumber, fit_target, target_of
 from cygrad.data.preprocessing.target import target_to_dict
 
 TRAIN = Table({"age": [20, 30, None, 40], "city": ["Bern", "Oslo", "Bern", None], "level": [1, 2, 1, 3]})
@@ -38,6 +38,43 @@ def test_numbers_are_standardized_and_categories_encoded():
         "column 'city' has 1 missing value, encoded as a separate category",
     ]
     assert repr(fitted) == "Preprocessor(3 columns, 8 features)"
+
+
+def test_numbers_are_scaled_by_quartiles_and_clipped():
+    column = np.array([1.0, 2, 3, 4, 5, np.nan, 1e30])
+    fitted = RobustNumber.fitted("x", column)
+    encoded = fitted.encode(column)
+    assert (fitted.median, fitted.marked) == (3.5, True) and fitted.outliers(column).tolist() == [False] * 6 + [True]
+    assert encoded[5].tolist() == [0, 1] and encoded[:5, 1].tolist() == [0] * 5
+    z = (2 - 3.5) * fitted.scale
+    assert encoded[1, 0] == pytest.approx(z / np.sqrt(1 + (z / 3) ** 2))
+    np.testing.assert_allclose(fitted.encode(np.array([1e300, -1e300]))[:, 0], [3, -3])
+    mostly = RobustNumber.fitted("x", np.array([0.0] * 9 + [4]))
+    assert mostly.scale == 0.5 and RobustNumber.fitted("x", np.ones(5)).encode(np.ones(5)).tolist() == [[0]] * 5
+    none = RobustNumber.fitted("x", np.full(3, np.nan))
+    assert none.encode(np.array([np.nan, 1])).tolist() == [[0, 1], [0, 0]]
+
+
+def test_robust_scaling_is_described_and_restored():
+    table = Table({"x": [1, 2, 3, None, 1000], "y": [5, 5, 5, 5, None], "z": [1, 1, 1, 1, 1]})
+    fitted = Preprocessor(scaling="robust").fit(table)
+    assert fitted.notes == [
+        "column 'x' has 1 missing value, replaced by the median and marked by a feature",
+        "column 'y' has 1 missing value, replaced by the median and marked by a feature",
+        "column 'z' is dropped: all its values are 1",
+    ]
+    far = Table({"x": [1e6, 2, None], "y": [5, -5, 5]})
+    assert fitted.outliers(far) == {"x": 1} and fitted.outliers(table) == {}
+    again = Preprocessor.from_dict(json.loads(json.dumps(fitted.to_dict())))
+    assert again.encoders == fitted.encoders
+    np.testing.assert_array_equal(again.transform(far), fitted.transform(far))
+    for wrong in ({"scale": -1.0}, {"median": math.inf}, {"scale": "1"}, {"marked": 1}, {"std": 1.0}):
+        description = fitted.to_dict()
+        description["columns"][0].update(wrong)
+        with pytest.raises(ValueError, match="description of"):
+            Preprocessor.from_dict(description)
+    with pytest.raises(ValueError, match="scaling must be standard or robust, got 'none'"):
+        Preprocessor(scaling="none")
 
 
 @settings(deadline=None)

@@ -393,7 +393,7 @@ BAD = {
     "a small part": (None, ["--window", "200"], "train: the validation set has 202 rows, but a window of 200 and a horizon of 6 need 206"),
     "a perceptron": (None, ["--network", "mlp"], "train: the network of a forecast must be tcn or gru, got mlp"),
     "a convnet": (None, ["--network", "convnet"], "train: a convnet needs images"),
-    "another network": (None, ["--network", "lstm"], "train: network must be one of mlp, convnet, tcn, gru, got 'lstm'"),
+    "another network": (None, ["--network", "lstm"], "train: network must be one of mlp, ensemble, convnet, tcn, gru, got 'lstm'"),
     "deep": (None, ["--hidden", "8,8,8,8,8"], "forecaster: a window of 24 takes at most 4 blocks of a tcn, got 5"),
     "no hidden layers": (None, ["--hidden", ""], "forecaster: a tcn needs at least one hidden size"),
     "layers of two sizes": (None, ["--network", "gru", "--hidden", "8,4"], "forecaster: the layers of a gru must have one size, got 8,4"),

@@ -72,6 +72,15 @@ def classifier(people, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def perceptron(people, tmp_path_factory):
+    """A run whose network is a perceptron, as those of earlier versions are."""
+    folder = tmp_path_factory.mktemp("runs") / "mlp"
+    arguments = ["train", people, "--target", "buys", "--drop", "spends,day", "--network", "mlp", "--out", folder]
+    assert cli.main([str(a) for a in arguments]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
 def regressor(people, tmp_path_factory):
     """A run that predicts a number."""
     folder = tmp_path_factory.mktemp("runs") / "number"
@@ -118,12 +127,64 @@ def test_a_classification_is_learned_and_described(people, tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == "target 'buys': classification, 2 classes"
     assert re.fullmatch(
-        r"column 'income' has \d+ missing values, replaced by the mean and marked by a feature", lines[1]
+        r"column 'income' has \d+ missing values, replaced by the median and marked by a feature", lines[1]
     )
     assert lines[2] == "column 'planet' is dropped: all its values are 'Earth'"
-    assert lines[3].startswith("people: 168 training, 36 validation and 36 test rows; MLP 8-32-16-2, ")
+    assert lines[3].startswith("LeakageWarning: rows of the training set that repeat others: 1 of 204; ")
+    assert lines[4].startswith(
+        "people: 204 training and 36 test rows; ensemble of 12 networks 8-64-64-64-2, each validated on a fold of its own, "
+    )
     assert float(re.search(r"^test accuracy (\d+\.\d\d) %$", done.stdout, re.M).group(1)) > 85
     assert sorted(os.listdir(tmp_path / "runs" / "people")) == ["config.json", "metrics.csv", "weights.npz"]
+
+
+def test_a_perceptron_is_trained_with_the_defaults_of_earlier_versions(people, perceptron, capsys):
+    config = runs.load(perceptron).config
+    assert config.options["hidden"] == [32, 16] and config.options["batch_size"] == 16
+    assert (config.options["patience"], config.options["clip"], config.options["members"]) == (30, 1.0, None)
+    assert config.preprocessing["columns"][0]["kind"] == "number" and "std" in config.preprocessing["columns"][0]
+    assert config.results["test_accuracy"] > 0.85
+    from_python = runs.Options(str(people), target="buys")
+    assert not from_python.is_ensemble and runs.prepare_table(from_python).network_type == "mlp"
+
+
+def test_an_ensemble_is_trained_as_options_say(people, tmp_path, capsys):
+    """On folds or on one validation set, with one member or several, and sizes of its own."""
+    out, arguments = str(tmp_path / "run"), ["train", str(people), "--target", "buys", "--drop", "spends,day"]
+    options = ["--members", "3", "--hidden", "16", "--epochs", "4", "--validation", "0.2", "--clip", "0.5"]
+    assert cli.main([*arguments, *options, "--out", out]) == 0
+    output = capsys.readouterr().out
+    assert "people: 156 training, 48 validation and 36 test rows; ensemble of 3 networks 8-16-2, each validated on the same" in output
+    weight = runs.load(out).model.state_dict()["1.weight"]
+    assert tuple(weight.shape) == (3, 16, 8)
+    assert cli.main([*arguments, "--members", "1", "--epochs", "4", "--patience", "1", "--out", out]) == 0
+    assert "ensemble of 1 networks" not in capsys.readouterr().out
+    for options, message in (
+        (["--members", "0"], "train: members must be at least 1, got 0"),
+        (["--members", "2", "--network", "mlp"], "train: members applies to the network ensemble only"),
+        (["--window", "3", "--horizon", "2", "--time", "day", "--network", "ensemble"], "must be tcn or gru, got ensemble"),
+    ):
+        assert message in failure(capsys, *arguments, *options)
+    assert "an ensemble needs a table, not digits" in failure(capsys, "train", "digits", "--network", "ensemble")
+
+
+def test_an_outlier_is_clipped_and_named(tmp_path, capsys):
+    """Stones by weight: 500 instead of 5.00 carat costs no more than the dearest stone of the training data."""
+    draw = random.Random(0)
+    weights = [round(draw.uniform(0.2, 5), 2) for _ in range(300)]
+    lines = [f"{w},{draw.choice('DEF')},{round(3000 * w**1.5 + draw.gauss(0, 50))}" for w in weights]
+    path, out = tmp_path / "stones.csv", str(tmp_path / "run")
+    path.write_text("carat,color,price\n" + "\n".join([*lines, "70,D,15000"]))
+    assert cli.main(["train", str(path), "--target", "price", "--test", "0", "--epochs", "8", "--out", out]) == 0
+    assert "column 'carat' has 1 outlier, such as 70, where the median is" in capsys.readouterr().out
+    (tmp_path / "new.csv").write_text("carat,color\n1,D\n500,D\n1e300,E\n")
+    assert cli.main(["predict", out, str(tmp_path / "new.csv")]) == 0
+    printed = capsys.readouterr()
+    prices = [float(line) for line in printed.out.split()]
+    assert prices[0] < prices[1] <= 1.0001 * (3000 * 5**1.5 + 200)
+    assert printed.err == (
+        "cygrad: predict: outliers, numbers far from those of the training data, are clipped: 2 in column 'carat'\n"
+    )
 
 
 def test_a_regression_is_learned_with_a_time_split(people, regressor):
@@ -234,7 +295,7 @@ BAD = {
     "only constants": ("x,y\n" + "1,a\n1,b\n" * 20, [], "no column is left to learn from: column 'x' is dropped: all its values are 1"),
     "only a target": ("y\na\nb\n", [], "train: .* has only one column, 'y'"),
     "few rows": ("x,y\n1,a\n2,b\n3,a\n", [], "train: the test set is empty: 3 rows are too few for a fraction of 0.15"),
-    "one row to learn from": ("x,y\n1,a\n2,b\n", ["--split", "random", "--validation", "0.5", "--test", "0"], "train: the training set has one row, but batch norm needs at least two"),
+    "one row to learn from": ("x,y\n1,a\n2,b\n", ["--split", "random", "--validation", "0.5", "--test", "0"], "train: the training set has one row, but a training needs at least two"),
     "no validation": (f"x,z,y\n{X}", ["--validation", "0"], "train: validation must be above 0, since early stopping needs a validation set"),
     "no training": (f"x,z,y\n{X}", ["--validation", "0.6", "--test", "0.5"], "train: validation and test must leave rows for training, got 0.6 \\+ 0.5"),
     "share": (f"x,z,y\n{X}", ["--test", "1.5"], r"train: test must lie in \[0, 1\), got 1.5"),
@@ -273,7 +334,7 @@ def test_doubtful_data_is_reported(capsys, tmp_path):
     output = capsys.readouterr().out
     assert "class 'single' has only one row, so no other row checks what is learned of it\n" in output
     assert re.search(
-        r"^LeakageWarning: \d+ of \d+ rows of the validation set \(the first is row \d+\) also occur", output, re.M
+        r"^LeakageWarning: rows of the training set that repeat others: \d+ of \d+; members of the ensemble", output, re.M
     )
     assert re.search(r"^LeakageWarning: \d+ of \d+ rows of the test set", output, re.M)
     unseen = []
@@ -431,7 +492,7 @@ def test_codes_that_look_like_numbers_stay_text(tmp_path, capsys):
 # export
 
 
-@pytest.mark.parametrize("name", ["classifier", "regressor"])
+@pytest.mark.parametrize("name", ["classifier", "regressor", "perceptron"])
 def test_the_onnx_graph_contains_the_preprocessing(name, people, tmp_path, request):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     onnx = pytest.importorskip("onnx", reason="onnx is not installed")
@@ -448,7 +509,7 @@ def test_the_onnx_graph_contains_the_preprocessing(name, people, tmp_path, reque
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     outputs = session.run(None, {"rows": np.array(rows, np.float64).T})
     scores = saved.scores(saved.features(table))
-    if name == "classifier":
+    if name != "regressor":
         np.testing.assert_allclose(outputs[0], scores, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(outputs[1].sum(1), 1, rtol=1e-5)
         assert [notes["classes"][i] for i in outputs[1].argmax(1)] == saved.predictions(saved.features(table))
@@ -513,7 +574,6 @@ def test_serve_returns_probabilities_and_numbers(classifier, regressor):
         ({"age": "old"}, "predict: column 'age' contains 'old' in row 1, expected a number"),
         ({"age": True}, "predict: column 'age' contains 'True' in row 1, expected a number"),
         ({"age": 10**400}, "predict: Table: column 'age' contains an integer too large for float64"),
-        ({"age": 1e300}, "predict: column 'age' contains 1e+300 in row 1, too far from the mean"),
         ({"age": "DROP"}, "predict: column 'age' is missing; the table has 'city', 'member', 'income'"),
     ],
 )  # fmt: skip
@@ -521,6 +581,14 @@ def test_serve_refuses_with_a_message(classifier, record, message):
     row = {name: value for name, value in {**ROW, **record}.items() if value != "DROP"}
     status, content = answer(runs.load(classifier), {"dataframe_records": [row]})
     assert (status, content) == (400, {"error_code": "BAD_REQUEST", "message": message})
+
+
+def test_serve_clips_numbers_or_refuses_them(classifier, perceptron):
+    body = {"dataframe_records": [{**ROW, "age": 1e300}]}
+    status, content = answer(runs.load(classifier), body)
+    assert status == 200 and content["predictions"][0] in ("yes", "no")
+    status, content = answer(runs.load(perceptron), body)
+    assert (status, content["message"]) == (400, "predict: column 'age' contains 1e+300 in row 1, too far from the mean")
 
 
 @pytest.mark.parametrize("record", [{"city": "Paris"}, {"city": None}, {"city": 7}, {"age": None}, {"age": ""}])
@@ -731,16 +799,18 @@ def test_leftovers_of_a_killed_writer_are_removed(whole, tmp_path, monkeypatch):
     )
 
 
-def test_a_job_of_an_earlier_version_is_resumed(whole, people, tmp_path, monkeypatch):
-    """Earlier versions wrote only the options that were given."""
-    folder, arguments = whole
-    out = tmp_path / "run"
+def test_a_job_of_an_earlier_version_is_resumed(people, tmp_path, monkeypatch):
+    """Earlier versions wrote only the options that were given, and trained a perceptron."""
+    folder, out = tmp_path / "whole", tmp_path / "run"
+    arguments = ["train", people, "--target", "buys", "--network", "mlp", "--epochs", "60", "--batch-size", "4"]
+    arguments += ["--checkpoint-seconds", "0"]
+    assert cli.main([*map(str, arguments), "--out", str(folder)]) == 0
     interrupt_in(monkeypatch, 3)
     assert cli.main([*map(str, arguments), "--out", str(out)]) == 130
     monkeypatch.undo()
     job = json.loads((out / "training.json").read_text())
-    given = {"target": "buys", "epochs": 60, "patience": 60, "batch_size": 4, "checkpoint_seconds": 0.0}
-    assert given.items() < job["options"].items() and job["options"]["hidden"] == [32, 16]
+    given = {"target": "buys", "epochs": 60, "batch_size": 4, "checkpoint_seconds": 0.0}
+    assert all(job["options"][name] == value for name, value in given.items()) and job["options"]["hidden"] == [32, 16]
     (out / "training.json").write_text(json.dumps({**job, "options": given}))
     assert cli.main(["resume", str(out)]) == 0
     assert files_of(out) == files_of(folder)
@@ -848,13 +918,13 @@ def test_runs_are_compared(classifier, regressor, tmp_path, capsys, monkeypatch)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["runs"]) == 0
     head, first, second = capsys.readouterr().out.splitlines()
-    assert {"run", "task", "state", "epochs", "val_loss", "test_accuracy", "test_r2", "patience"} > set(head.split()) - {
+    assert {"run", "task", "state", "epochs", "val_loss", "test_accuracy", "test_r2", "lr"} >= set(head.split()) - {
         "best_epoch", "test_loss", "test_mae", "threads",
     }  # fmt: skip
     assert first.split()[:3] == [os.path.join("runs", "a"), "people", "complete"] and second.split()[0].endswith("b")
     assert cli.main(["runs", "runs", "--sort", "test_r2", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [os.path.basename(row["run"]) for row in rows] == ["b", "a"] and rows[1]["hidden"] == [32, 16]
+    assert [os.path.basename(row["run"]) for row in rows] == ["b", "a"] and rows[1]["hidden"] == [64, 64, 64]
     assert failure(capsys, "runs", "--sort", "nothing").startswith(
         "runs: no run has the column 'nothing'; the columns are run, task, state"
     )

@@ -14,11 +14,13 @@ from sklearn.datasets import load_iris, make_friedman1
 from sklearn.metrics import r2_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from cygrad import optim
 from cygrad.generator import Generator
 from cygrad.sklearn import TabularClassifier, TabularRegressor
-from cygrad.sklearn.tabular_features import Categories, Features, Numbers, category_columns
+from cygrad.sklearn.tabular_features import Categories, Features, category_columns
 from cygrad.train.tabular.folds import Folds
-from cygrad.train.tabular.schedule import flat_cosine, rate_factor
+from cygrad.train.tabular.network import ensemble, parameter_groups
+from cygrad.train.tabular.schedule import RecipeSchedule, flat_cosine, rate_factor
 
 FAST = {"epochs": 30, "members": 2, "hidden_layer_sizes": (32, 32), "random_state": 0}
 
@@ -49,21 +51,6 @@ def test_columns_of_a_frame_that_are_not_numbers_hold_categories():
         category_columns(frame, [True, False], "E")
 
 
-def test_numbers_are_scaled_by_quartiles_and_clipped():
-    column = np.array([1.0, 2, 3, 4, 5, np.nan, 1e30])
-    numbers = Numbers.fitted(column)
-    scaled = numbers.encoded(column)
-    assert (numbers.median, numbers.missing) == (3.5, True)
-    assert abs(scaled[:, 0]).max() <= 3 and scaled[5, 0] == 0
-    assert scaled[:, 1].tolist() == [0, 0, 0, 0, 0, 1, 0]
-    z = (2 - 3.5) * numbers.scale
-    assert scaled[1, 0] == pytest.approx(z / np.sqrt(1 + (z / 3) ** 2))
-    assert Numbers.fitted(np.ones(5)).encoded(np.ones(5)).tolist() == [[0]] * 5
-    mostly = Numbers.fitted(np.array([0.0] * 9 + [4]))
-    assert mostly.scale == 0.5
-    assert Numbers.fitted(np.full(3, np.nan)).encoded(np.array([np.nan, 1])).tolist() == [[0, 1], [0, 0]]
-
-
 def test_categories_are_features_and_unseen_values_have_none():
     three = Categories.fitted(np.array(["b", "a", None, "c", "a"], object))
     assert three.values == ("a", "b", "c")
@@ -86,6 +73,9 @@ def test_folds_are_all_rows_together_and_contain_each_class():
     for member in range(5):
         assert set(rows[:, member].ravel()) <= set(folds.train[member])
         assert len(set(rows[:, member].ravel())) == 40
+    uneven = Folds.drawn(None, 23, 5, 0.2, Generator())
+    assert {len(part) for part in uneven.validation} == {4} and uneven.size == 19
+    assert len(np.unique(np.concatenate(uneven.validation))) == 20
     alone = Folds.drawn(None, 50, 1, 0.2, Generator())
     assert [len(part) for part in (alone.train[0], alone.validation[0])] == [40, 10]
 
@@ -96,6 +86,27 @@ def test_schedules_follow_their_formulas():
     np.testing.assert_allclose([rate_factor(x) for x in t], expected, atol=1e-12)
     assert rate_factor(0) == 0 and rate_factor((2**0.5 - 1) / 15) == pytest.approx(1)
     assert [flat_cosine(x) for x in (0, 0.49, 0.5)] == [1, 1, 1] and flat_cosine(1) == pytest.approx(0)
+
+
+def test_a_restored_schedule_sets_rates_decay_and_dropout():
+    def new():
+        model = ensemble(2, (3, 8, 1), "relu", 0.2)
+        optimizer = optim.AdamW(parameter_groups(model, 0.1, 0.02))
+        return model, optimizer, RecipeSchedule(optimizer, model, 20)
+
+    def values(model, optimizer):
+        return model[3].p, [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups]
+
+    model, optimizer, schedule = new()
+    seen = [values(model, optimizer)]
+    for _ in range(20):
+        schedule.step()
+        seen.append(values(model, optimizer))
+    assert seen[0][0] == 0.2 and seen[19][0] < 0.05 and seen[19][1][1][1] < 0.01 * seen[0][1][1][1]
+    other, restored, again = new()
+    restored.load_state_dict(optimizer.state_dict())
+    again.load_state_dict(schedule.state_dict())
+    assert values(other, restored) == seen[20]
 
 
 def test_mixed_columns_with_missing_values():

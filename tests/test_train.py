@@ -39,6 +39,7 @@ def assert_same(one, other):
         ({"patience": 2}, [math.nan, math.nan], [0, 1], (None, None)),
         ({"patience": 2}, [math.nan, 7.0, math.nan, math.nan], [0, 0, 0, 1], (7.0, 2)),
         ({"patience": 2}, [math.inf, 7.0, -math.inf], [0, 0, 0], (-math.inf, 3)),
+        ({"patience": 2, "ties": "last"}, [2.0, 1.0, 1.0, 3.0, 1.0, 2.0, 2.0], [0, 0, 0, 0, 0, 0, 1], (1.0, 5)),
     ],
 )
 def test_early_stopping_follows_the_sequence(options, values, stops, best):
@@ -99,6 +100,7 @@ def test_early_stopping_takes_tensors():
         ({"patience": 0}, "EarlyStopping: patience must be at least 1, got 0"),
         ({"min_delta": -1.0}, "EarlyStopping: min_delta must be finite and not negative, got -1.0"),
         ({"min_delta": math.nan}, "EarlyStopping: min_delta must be finite and not negative, got nan"),
+        ({"ties": "all"}, "EarlyStopping: ties must be first or last, got 'all'"),
         ({"mode": "most"}, "EarlyStopping: mode must be min or max, got 'most'"),
     ],
 )

@@ -62,6 +62,21 @@ class Each(train.Callback):
 # Learning and recording
 
 
+def test_the_validation_loss_may_be_another_one():
+    def smoothed(output, target):
+        return F.cross_entropy(output, target, label_smoothing=0.2)
+
+    records = []
+    for loss, validation in ((smoothed, F.cross_entropy), (smoothed, None)):
+        cg.manual_seed(0)
+        model, loader, optimizer = setting()
+        trainer = trainer_of(model, optimizer, loss=loss, validation_loss=validation)
+        records.append(trainer.fit(loader, HELD, epochs=3))
+        expected = train.evaluate(model, HELD, validation or loss)["loss"]
+        assert records[-1]["val_loss"][-1] == pytest.approx(expected)
+    assert records[0]["loss"] == records[1]["loss"] and records[0]["val_loss"] != records[1]["val_loss"]
+
+
 def test_a_training_learns_and_records():
     model, loader, optimizer = setting()
     stopping = train.EarlyStopping(model, 100)

@@ -251,10 +251,10 @@ def add_nothing(parser: Parser) -> None:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train a network and save the run: weights, configuration and metrics. The network is a perceptron with batch
-    norm, ReLU and dropout, a convnet on images, or with --window and --horizon one that forecasts a column of a table.
-    Prints a line per epoch and the result on the test set. For a table, the preprocessing and the size of the network
-    follow from the data. Ctrl-C stops early and keeps the best weights."""
+    """Train a network and save the run: weights, configuration and metrics. The network is an ensemble
+    for a table, a perceptron or a convnet for images, or with --window and --horizon one that forecasts a column of a
+    table. Prints a line per epoch and the result on the test set. For a table, the preprocessing and the size of the
+    networks follow from the data. Ctrl-C stops early and keeps the best weights."""
     from cygrad import runs
 
     given = {name: value for name, value in vars(arguments).items() if name != "command"}

@@ -34,7 +34,7 @@ FILES = files_of({
     "conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
     "dropout": "Dropout",
     "embedding": "Embedding",
-    "ensemble": "EnsembleLinear EnsembleScale",
+    "ensemble": "EnsembleLinear EnsembleMean EnsembleScale",
     "layer_norm": "LayerNorm",
     "loss": "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss NLLLoss SmoothL1Loss",
     "pooling": "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d LPPool1d "

@@ -46,7 +46,9 @@ def read_job(folder: str) -> Job:
     path = os.path.join(folder, JOB)
     content = read_json("resume", path)
     try:
-        values = {"source": content["source"], "data": content["data"], "out": folder, **content["options"]}
+        given = content["options"]
+        earlier = {"network": "mlp"} if "window" not in given else {}  # which files of earlier versions may leave out
+        values = {"source": content["source"], "data": content["data"], "out": folder, **earlier, **given}
         options = Options.from_values({name: value for name, value in values.items() if value is not None})
         return Job(options, content["fingerprint"], content["version"], content.get("cpu_level"))
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:

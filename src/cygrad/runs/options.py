@@ -16,7 +16,8 @@ __all__ = ["DATASETS", "OPTIONS", "Options"]
 
 DATASETS = ("digits", "mnist", "fashion")
 IN_FILES = ("mnist", "fashion")  # which need --data
-NETWORKS = ("mlp", "convnet", "tcn", "gru")
+NETWORKS = ("mlp", "ensemble", "convnet", "tcn", "gru")
+VALIDATION = 0.15
 SPLITS = ("stratified", "random", "time")
 READING = (  # options of cygrad.data.tables.read_csv
     "delimiter", "encoding", "decimal", "missing_values", "text", "numbers", "header", "names", "skip_rows", "comment",
@@ -76,7 +77,7 @@ class Options:
         source: ``"digits"``, ``"mnist"``, ``"fashion"``, or the path of a table.
         data: folder with the IDX files of MNIST or Fashion-MNIST.
         out: folder of the run; ``runs/NAME`` by default.
-        network, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience, min_delta, seed,
+        network, members, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience, min_delta, seed,
             checkpoint_seconds, threads: options of the training.
         target, task, categories, drop, missing, split, time, validation, test, delimiter, encoding, decimal,
             missing_values, text, numbers, header, names, skip_rows, comment: options of tables.
@@ -96,18 +97,27 @@ class Options:
     data: str | None = None
     out: str | None = None
     network: str | None = training(
-        None, str, "NAME", "mlp, convnet for images, tcn or gru for a forecast (default: mlp, for a forecast tcn)"
+        None,
+        str,
+        "NAME",
+        "ensemble for a table, mlp, convnet for images, tcn or gru for a forecast (default: ensemble for a table, mlp "
+        "for images, tcn for a forecast)",
     )
+    members: int | None = training(None, int, "N", "networks of an ensemble (default: 12 below 1,000 rows, else 4)")
     epochs: int = training(40, int, "N", "maximum number of epochs")
     batch_size: int = training(64, int, "N", "samples per step")
-    lr: float = training(2e-3, float, "RATE", "initial learning rate, annealed along a cosine")
+    lr: float = training(
+        2e-3, float, "RATE", "initial learning rate, annealed along a cosine; of an ensemble, the largest one"
+    )
     weight_decay: float = training(0.01, float, "RATE", "weight decay; biases and norms are exempt")
     dropout: float = training(0.3, float, "P", "dropout probability")
     hidden: Sequence[int] = training(
         (256, 128), layer_sizes, "SIZES", "sizes of the hidden layers; of a convnet or tcn, channels of its blocks"
     )
-    clip: float = training(1.0, float, "NORM", "maximum gradient norm")
-    patience: int = training(15, int, "N", "epochs without improvement before training stops")
+    clip: float | None = training(1.0, float, "NORM", "maximum gradient norm; by default, an ensemble has none")
+    patience: int | None = training(
+        15, int, "N", "epochs without improvement before training stops; by default, an ensemble trains all epochs"
+    )
     min_delta: float = training(0.0, float, "LOSS", "smallest decrease of the validation loss that is an improvement")
     seed: int = training(0, int, "N", "seed of the split, the initialization, shuffling and dropout")
     checkpoint_seconds: float = training(1.0, float, "S", "least time between two checkpoints, in seconds")
@@ -128,7 +138,13 @@ class Options:
     time: str | None = table(
         None, str, "COLUMN", "column to order rows by: the last are the test set, those before it the validation set"
     )
-    validation: float = table(0.15, float, "FRACTION", "fraction of the rows for validation and early stopping")
+    validation: float | None = table(
+        None,
+        float,
+        "FRACTION",
+        "fraction of the rows for validation and early stopping (default: 0.15; an ensemble validates each member on a "
+        "fold of its own, except with --time)",
+    )
     test: float = table(0.15, float, "FRACTION", "fraction of the rows for the final test; may be 0")
     delimiter: str | None = table(None, str, "CHAR", "field delimiter (default: inferred from the first line)")
     encoding: str | None = table(None, str, "NAME", "encoding of the file (default: utf-8)")
@@ -187,6 +203,24 @@ class Options:
     def is_table(self) -> bool:
         """Whether the data is a table in a file."""
         return self.source not in DATASETS
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the network is an ensemble: if the options say so, or if nobody has chosen another for a table."""
+        unchosen = self.network is None and "network" in self.unset and self.is_table and not self.is_series
+        return self.network == "ensemble" or unchosen
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether each member of an ensemble is validated on a fold of its own, not all on one validation set."""
+        return self.is_ensemble and self.validation is None and self.time is None
+
+    @property
+    def fractions(self) -> tuple[float, float, float]:
+        """The fractions of the rows for training, validation and test."""
+        chosen = VALIDATION if self.validation is None else self.validation
+        validation = 0.0 if self.has_folds else chosen
+        return 1 - validation - self.test, validation, self.test
 
     @property
     def is_series(self) -> bool:
@@ -249,6 +283,10 @@ def check_source(options: Options) -> None:
         raise ValueError(f"train: network must be one of {', '.join(NETWORKS)}, got {options.network!r}")
     if options.is_table and options.network == "convnet":
         raise ValueError(f"train: a {options.network} needs images, not a table such as {source}")
+    if options.network == "ensemble" and not options.is_table:
+        raise ValueError(f"train: an ensemble needs a table, not {source}")
+    if options.members is not None and not options.is_ensemble:
+        raise ValueError("train: members applies to the network ensemble only")
     if options.is_table:
         return
     for name, option in OPTIONS.items():
@@ -258,8 +296,8 @@ def check_source(options: Options) -> None:
 
 def check_training(options: Options) -> None:
     """Raise ValueError if an option of the training is out of range; the optimizer checks its own."""
-    for name in ("epochs", "batch_size", "patience"):
-        if getattr(options, name) < 1:
+    for name in ("epochs", "batch_size", "patience", "members"):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
             raise ValueError(f"train: {name} must be at least 1, got {getattr(options, name)}")
     if options.batch_size == 1:
         raise ValueError("train: batch norm needs a batch_size of at least 2, got 1")
@@ -267,7 +305,7 @@ def check_training(options: Options) -> None:
         raise ValueError(f"train: min_delta must be finite and not negative, got {options.min_delta}")
     if not options.checkpoint_seconds >= 0:
         raise ValueError(f"train: checkpoint_seconds must not be negative, got {options.checkpoint_seconds}")
-    if not options.clip > 0:
+    if options.clip is not None and not options.clip > 0:
         raise ValueError(f"train: clip must be above 0, got {options.clip}")
     if not 0 <= options.dropout < 1:
         raise ValueError(f"train: dropout must lie in [0, 1), got {options.dropout}")
@@ -278,12 +316,13 @@ def check_training(options: Options) -> None:
 def check_table(options: Options) -> None:
     """Raise ValueError if an option of tables is out of range."""
     for name in ("validation", "test"):
-        if not 0 <= getattr(options, name) < 1:
+        if getattr(options, name) is not None and not 0 <= getattr(options, name) < 1:
             raise ValueError(f"train: {name} must lie in [0, 1), got {getattr(options, name)}")
     if options.validation == 0:
         raise ValueError("train: validation must be above 0, since early stopping needs a validation set")
-    if options.validation + options.test >= 1:
-        total = f"{options.validation} + {options.test}"
+    training, validation, test = options.fractions
+    if training <= 0:
+        total = f"{validation} + {test}"
         raise ValueError(f"train: validation and test must leave rows for training, got {total}")
     if options.split is not None and options.split not in SPLITS:
         raise ValueError(f"train: split must be one of {', '.join(SPLITS)}, got {options.split!r}")
@@ -305,8 +344,8 @@ def check_series(options: Options) -> None:
     for name in ("window", "horizon", "season"):
         if getattr(options, name) is not None and getattr(options, name) < 1:
             raise ValueError(f"train: {name} must be at least 1, got {getattr(options, name)}")
-    if options.network == "mlp":
-        raise ValueError("train: the network of a forecast must be tcn or gru, got mlp")
+    if options.network in ("mlp", "ensemble"):
+        raise ValueError(f"train: the network of a forecast must be tcn or gru, got {options.network}")
     if options.task not in (None, "regression"):
         raise ValueError(f"train: a forecast is a regression, got the task {options.task!r}")
     if options.test == 0:

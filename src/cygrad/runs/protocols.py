@@ -88,8 +88,8 @@ class Task(Protocol):
         """The training set."""
 
     @property
-    def validation(self) -> Part:
-        """The validation set."""
+    def validation(self) -> Part | None:
+        """The validation set; None if folds of the training set take its place."""
 
     @property
     def test(self) -> Part | None:

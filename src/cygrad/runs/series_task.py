@@ -164,7 +164,7 @@ def prepare_series(options: Options) -> SeriesTask:
     series = read_series(options)
     preprocessor = Preprocessor(categories=options.categories, missing=options.missing)
     preprocessor.check(series.columns)
-    fractions = [1 - options.validation - options.test, options.validation, options.test]
+    fractions = options.fractions
     subsets = time_split(range(len(series.times)), series.times, fractions)
     parts = [np.asarray(subset.indices, np.int64) for subset in subsets]
     preprocessor.fit(series.columns.take(parts[0]))

@@ -10,13 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from cygrad import _kernels as kernels
-from cygrad import optim
 from cygrad._files import remove_leftovers
 from cygrad._folders import committed, locked
 from cygrad._version import __version__
 from cygrad.config import get_num_threads, set_num_threads
 from cygrad.data import DataLoader
-from cygrad.nn.module import Module
 from cygrad.random import manual_seed
 from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save_locked
 from cygrad.runs.image_task import digits, mnist
@@ -25,6 +23,7 @@ from cygrad.runs.options import Options
 from cygrad.runs.protocols import Part, Task
 from cygrad.runs.series_task import prepare_series
 from cygrad.runs.table_task import prepare_table
+from cygrad.runs.training import EVALUATION_ROWS, Training, training_of
 from cygrad.train.checkpoint import Checkpoint
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.evaluation import evaluate
@@ -37,15 +36,14 @@ from cygrad.train.trainer import Trainer
 
 __all__ = ["load_task", "resume", "train"]
 
-EVALUATION_ROWS = 1024
-
 
 def train(options: Options) -> bool:
     """Train a network, print a line per epoch and the results on the test set, and save the run.
 
     The network is a perceptron (``cygrad.train.mlp``), a convnet for images (``cygrad.train.convnet``), or one that
     forecasts a series (``cygrad.train.forecaster``). AdamW trains it, its weight decay exempting biases and norms, with
-    a learning rate annealed along a cosine, clipping by norm, and early stopping on the validation loss.
+    a learning rate annealed along a cosine, clipping by norm, and early stopping on the validation loss. For a table it
+    is an ensemble by default (``cygrad.train.tabular``), whose best epoch has the highest accuracy or the least error.
 
     Args:
         options: the data, the training and the folder of the run.
@@ -118,9 +116,10 @@ class Session:
         manual_seed(options.seed)
         self.task = load_task(options)
         self.options = options = options.with_defaults(self.task.defaults)
-        self.model = self.task.network(options)
-        self.stopping = EarlyStopping(self.model, options.patience, options.min_delta)
-        self.trainer = build_trainer(self.model, self.task, options, self.stopping)
+        self.training = training = training_of(self.task, options)
+        patience = options.patience or options.epochs
+        self.stopping = EarlyStopping(training.model, patience, options.min_delta, ties=training.ties)
+        self.trainer = build_trainer(training, self.task, options, self.stopping)
         self.fingerprint = fingerprint(arrays_of(self.task))
 
     def clear(self) -> None:
@@ -135,7 +134,7 @@ class Session:
         """Train to the end and return True, or to Ctrl-C and return False."""
         for note in self.task.notes:
             say(note)
-        say(describe(self.task, self.model, self.options))
+        say(describe(self.task, self.training, self.options))
         try:
             history = self.fit()
         except ValueError:
@@ -158,28 +157,26 @@ class Session:
 
     def fit(self) -> History:
         """Train, and print every epoch."""
-        train, batch_size = self.task.train, self.options.batch_size
-        # Batch norm needs more than one row.
-        loader = DataLoader(train, batch_size, shuffle=True, drop_last=len(train) % batch_size == 1)
-        valid = DataLoader(self.task.validation, EVALUATION_ROWS)
+        train, valid = self.training.train, self.training.valid
         # The task's notes report leakage.
-        return self.trainer.fit(loader, valid, self.options.epochs, resume=True, check_leakage=False)
+        return self.trainer.fit(train, valid, self.options.epochs, resume=True, check_leakage=False)
 
     def test(self) -> dict[str, float]:
         """Evaluate on the test set, if there is one, and print the result."""
         if self.task.test is None:
             return {}
         loader = DataLoader(self.task.test, EVALUATION_ROWS)
-        results, line = self.task.results(evaluate(self.model, loader, self.task.loss, self.task.metrics))
+        results, line = self.task.results(evaluate(self.training.network, loader, self.task.loss, self.task.metrics))
         say(line)
         return results
 
     def save(self, test_results: Mapping[str, float]) -> None:
         """Save the run; Ctrl-C waits until all files are written."""
         stopping, records = self.stopping, self.trainer.history.records
-        results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": stopping.best, **test_results}
+        loss = None if stopping.best_epoch is None else records[stopping.best_epoch - 1]["val_loss"]
+        results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": loss, **test_results}
         with uninterrupted():
-            run = self.task.run(self.model, self.options.values("training"), results)
+            run = self.task.run(self.training.network, self.options.values("training"), results)
             save_locked(self.options.folder, run, records)
 
 
@@ -198,16 +195,17 @@ def load_task(options: Options) -> Task:
     return replace(images, network_type=options.network or "mlp")
 
 
-def build_trainer(model: Module, task: Task, options: Options, stopping: EarlyStopping) -> Trainer:
+def build_trainer(training: Training, task: Task, options: Options, stopping: EarlyStopping) -> Trainer:
     """The trainer that the options describe."""
-    optimizer = optim.AdamW(optim.decay_groups(model, options.weight_decay), lr=options.lr)
     path = os.path.join(options.folder, CHECKPOINT)
     return Trainer(
-        model,
-        task.loss,
-        optimizer,
-        scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs),
+        training.model,
+        training.loss,
+        training.optimizer,
+        scheduler=training.scheduler,
         metrics=task.metrics,
+        monitor=training.monitor,
+        validation_loss=training.validation_loss,
         clip=options.clip,
         early_stopping=stopping,
         checkpoint=Checkpoint(path, every_seconds=options.checkpoint_seconds),
@@ -222,23 +220,23 @@ def arrays_of(task: Task) -> dict[str, Any]:
     }
 
 
-def describe(task: Task, model: Module, options: Options) -> str:
+def describe(task: Task, training: Training, options: Options) -> str:
     """The line before the first epoch."""
-    sizes = "-".join(str(size) for size in (task.columns, *options.hidden, task.outputs))
-    parameters = sum(p.array.size for p in model.parameters())
+    parameters = sum(p.array.size for p in training.network.parameters())
     tested = len(task.test) if task.test is not None else 0
     unit = "windows" if options.is_series else "rows"
-    samples = f"{len(task.train)} training, {len(task.validation)} validation and {tested} test {unit}"
+    validation = "" if task.validation is None else f", {len(task.validation)} validation"
+    samples = f"{len(task.train)} training{validation} and {tested} test {unit}"
     setting = f"threads {get_num_threads()}, seed {options.seed}"
-    kind = options.network if options.network == "convnet" else (options.network or "").upper()
-    return f"{task.name}: {samples}; {kind} {sizes}, {parameters:,} parameters; {setting}"
+    return f"{task.name}: {samples}; {training.description}, {parameters:,} parameters; {setting}"
 
 
 def summarize(history: History, stopping: EarlyStopping, options: Options) -> str:
     """The line after the last epoch: how the training ended, and whose weights were kept."""
     if stopping.best_epoch is None:
         return "interrupted during the first epoch: nothing was saved"
-    best = f"kept the weights of epoch {stopping.best_epoch}, validation loss {stopping.best:.4f}"
+    loss = history["val_loss"][stopping.best_epoch - 1]
+    best = f"kept the weights of epoch {stopping.best_epoch}, validation loss {loss:.4f}"
     if history.interrupted:
         return f"interrupted: {best}"
     return f"no improvement for {options.patience} epochs: {best}" if history.stopped else best

@@ -13,7 +13,8 @@ import numpy as np
 
 from cygrad._attributes import cached_property
 from cygrad._typing import Array
-from cygrad.data.preprocessing import Category, Classes, Number, Preprocessor, target_of
+from cygrad.data.preprocessing import Category, Classes, Number, Preprocessor, RobustNumber, target_of
+from cygrad.data.preprocessing.encoders import HUGE, Encoder
 from cygrad.data.preprocessing.target import Target
 from cygrad.data.tables import Table
 from cygrad.data.tables.delimited import MISSING
@@ -28,11 +29,24 @@ from cygrad.ops.shape import cat
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
 
-__all__ = ["TableConfig", "TableRun", "UnseenWarning", "encode_rows", "example_rows", "read_file", "table_of"]
+__all__ = [
+    "OutlierWarning",
+    "TableConfig",
+    "TableRun",
+    "UnseenWarning",
+    "encode_rows",
+    "example_rows",
+    "read_file",
+    "table_of",
+]
 
 
 class UnseenWarning(UserWarning):
     """Rows to predict have values that the training data did not have."""
+
+
+class OutlierWarning(UserWarning):
+    """Rows to predict have numbers far from those of the training data."""
 
 
 @dataclass
@@ -138,7 +152,8 @@ class TableRun:
         """Read the rows in a file, as the training did, and encode them as features.
 
         An unseen category, or a missing number in a column that had none, is treated as training's missing value; an
-        ``UnseenWarning`` counts them by column.
+        ``UnseenWarning`` counts them by column. Where the training scaled numbers robustly, an ``OutlierWarning``
+        counts those that are clipped because they are far from the training data.
 
         Args:
             path: the file.
@@ -150,10 +165,15 @@ class TableRun:
         table = read_file(path, self.config.reading, self.text_columns, columns=self.preprocessor.columns)
         features = self.features(table, unseen)
         if unseen == "ignore" and (counts := self.preprocessor.unknown(table)):
-            listed = ", ".join(f"{count} in column {name!r}" for name, count in counts.items())
             warnings.warn(
-                f"predict: values that the training data did not have are treated as missing ones: {listed}",
+                f"predict: values that the training data did not have are treated as missing ones: {listed(counts)}",
                 UnseenWarning,
+                stacklevel=2,
+            )
+        if counts := self.preprocessor.outliers(table):
+            warnings.warn(
+                f"predict: outliers, numbers far from those of the training data, are clipped: {listed(counts)}",
+                OutlierWarning,
                 stacklevel=2,
             )
         return features
@@ -220,6 +240,11 @@ class TableRun:
         }
 
 
+def listed(counts: Mapping[str, int]) -> str:
+    """Counts by column, as text."""
+    return ", ".join(f"{count} in column {name!r}" for name, count in counts.items())
+
+
 def table_of(
     rows: Sequence[Sequence[Any]],
     columns: Sequence[str] | None,
@@ -284,9 +309,9 @@ def read_file(
     return Table.read(path, drop=drop, columns=columns, **options)
 
 
-def example_rows(encoders: Sequence[Number | Category]) -> Array:
+def example_rows(encoders: Sequence[Encoder]) -> Array:
     """Two valid rows of numbers and category indices, (2, columns) of float64."""
-    columns = [[e.mean, e.mean + e.std] if isinstance(e, Number) else [0, len(e.values) - 1] for e in encoders]
+    columns = [[0, len(e.values) - 1] if isinstance(e, Category) else e.typical for e in encoders]
     return np.array(columns, np.float64).T
 
 
@@ -306,24 +331,38 @@ class TableNetwork(Module):
         return scores * self.target.std + self.target.mean
 
 
-def encode_rows(encoders: Sequence[Number | Category], rows: Tensor) -> Tensor:
+def encode_rows(encoders: Sequence[Encoder], rows: Tensor) -> Tensor:
     """Encode rows (…, columns) as features (…, features) of float32, adjacent numeric columns in one operation."""
     parts, start = [], 0
-    for numeric, group in groupby(encoders, lambda e: isinstance(e, Number) and not e.marked):
-        for block in [list(group)] if numeric else [[encoder] for encoder in group]:
+    for joint, group in groupby(encoders, lambda e: None if isinstance(e, Category) or e.marked else type(e)):
+        for block in [list(group)] if joint else [[encoder] for encoder in group]:
             parts += encode_block(block, rows[..., start : start + len(block)])
             start += len(block)
     return cat(parts, -1)
 
 
-def encode_block(block: Sequence[Number | Category], x: Tensor) -> list[Tensor]:
+def encode_block(block: Sequence[Encoder], x: Tensor) -> list[Tensor]:
     """Encode columns x (…, k): numbers that are never missing, or a single column of any kind."""
     first = block[0]
     if isinstance(first, Category):
         return [(x == Tensor(np.arange(len(first.values), dtype=np.float64)[None])).float()]
-    numbers = [encoder for encoder in block if isinstance(encoder, Number)]
-    mean, std = (Tensor(np.array([[getattr(n, name) for n in numbers]])) for name in ("mean", "std"))
     if not first.marked:
-        return [((x - mean) / std).float()]
+        return [scaled(block, x).float()]
     missing = isnan(x)
-    return [((where(missing, mean, x) - mean) / std).float(), missing.float()]
+    return [scaled(block, where(missing, row_of(block, CENTERS[type(first)]), x)).float(), missing.float()]
+
+
+CENTERS: dict[type[Encoder], str] = {Number: "mean", RobustNumber: "median"}
+
+
+def scaled(block: Sequence[Encoder], x: Tensor) -> Tensor:
+    """Scale columns x (…, k) as their encoders, all of one class, do."""
+    if isinstance(block[0], Number):
+        return (x - row_of(block, "mean")) / row_of(block, "std")
+    z = ((x - row_of(block, "median")) * row_of(block, "scale")).clamp(-HUGE, HUGE)
+    return z / (1 + (z / 3) ** 2).sqrt()
+
+
+def row_of(block: Sequence[Encoder], name: str) -> Tensor:
+    """An attribute of the encoders, (1, k)."""
+    return Tensor(np.array([[getattr(encoder, name) for encoder in block]]))

@@ -21,11 +21,14 @@ from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.description import describe
 from cygrad.nn.module import Module
+from cygrad.nn.modules.container import Sequential
 from cygrad.runs.image_task import PARTS, classification_results
 from cygrad.runs.options import Options
 from cygrad.runs.table_run import TableConfig, TableRun, read_file
 from cygrad.train.evaluation import Loss
 from cygrad.train.models import mlp
+from cygrad.train.tabular.network import ensemble
+from cygrad.train.tabular.recipe import CLASSES, DROPOUT, EPOCHS, NUMBERS, WEIGHT_DECAY, sizes_for
 
 __all__ = ["TableTask", "prepare_table"]
 
@@ -36,22 +39,25 @@ class TableTask:
 
     Args:
         name: of the data.
-        train, validation, test: the parts; `test` is None if the options leave none.
+        train, validation, test: the parts; `test` is None if the options leave none, `validation` if the members of an
+            ensemble are validated on folds of the training set.
         preprocessor: encodes columns as features; fitted on the training set.
         target: encodes the target column; fitted on the training set.
         reading: options of ``cygrad.data.tables.read_csv``.
         scale: of one unit of the network's output, in the target's unit.
+        network_type: "ensemble" or "mlp".
         notes: what the user should know about the data, one message each.
     """
 
     name: str
     train: TensorDataset
-    validation: TensorDataset
+    validation: TensorDataset | None
     test: TensorDataset | None
     preprocessor: Preprocessor
     target: Target
     reading: dict[str, Any]
     scale: float
+    network_type: str = "ensemble"
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -76,9 +82,11 @@ class TableTask:
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """Options that fit the table's size: about two hidden units per feature, small batches if there are few rows,
-        and more epochs if an epoch has few steps."""
+        """Options that fit the table's size. A perceptron has about two hidden units per feature, small batches if
+        there are few rows, and more epochs if an epoch has few steps."""
         rows, width = len(self.train), power_of_two(2 * self.columns, 32, 256)
+        if self.network_type == "ensemble":
+            return ensemble_defaults(rows, isinstance(self.target, Classes))
         small = rows < 2000
         return {
             "network": "mlp",
@@ -89,9 +97,13 @@ class TableTask:
             "dropout": 0.1,
         }
 
-    def network(self, options: Options) -> Module:
-        """Build the perceptron that the options describe."""
-        return mlp((self.columns, *options.hidden, self.outputs), options.dropout)
+    def network(self, options: Options) -> Sequential:
+        """Build the ensemble, with outputs (K, n, outputs), or the perceptron that the options describe."""
+        sizes = (self.columns, *options.hidden, self.outputs)
+        if self.network_type == "mlp":
+            return mlp(sizes, options.dropout)
+        kind = CLASSES if isinstance(self.target, Classes) else NUMBERS
+        return ensemble(options.members or 1, sizes, kind.activation, options.dropout)
 
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> TableRun:
         """Make a run of a model that was trained on this data."""
@@ -131,13 +143,14 @@ def prepare_table(options: Options) -> TableTask:
         >>> rows = [f"{i % 7},{i % 5},{'rose' if i % 2 else 'lily'}" for i in range(40)]
         >>> _ = path.write_text("length,width,flower\\n" + "\\n".join(rows))
         >>> task = cg.runs.prepare_table(cg.runs.Options(str(path), target="flower"))
-        >>> len(task.train), len(task.validation), len(task.test), task.target.labels
+        >>> len(task.train), len(task.validation), len(task.test), task.target.labels  # of a perceptron
         (28, 6, 6, ['lily', 'rose'])
     """
     check_roles(options)
     table, missing = with_target(read_file(options.source, options.reading, drop=options.drop), options.target)
     name, inputs = separate_target(table, options)
-    preprocessor = Preprocessor(categories=options.categories, missing=options.missing)
+    scaling = "robust" if options.is_ensemble else "standard"
+    preprocessor = Preprocessor(categories=options.categories, missing=options.missing, scaling=scaling)
     preprocessor.check(inputs)
     kind = fit_target(name, table[name], options.task).task
     parts = split(table, name, kind, options)
@@ -155,15 +168,18 @@ def prepare_table(options: Options) -> TableTask:
         for rows, part in zip(parts, PARTS, strict=True)
     ]
     notes += leakage_messages([table.take(rows) for rows in parts], PARTS)
+    if options.has_folds:
+        notes += repetition_notes(datasets[0])
     return TableTask(
         options.name,
         datasets[0],
-        datasets[1],
+        datasets[1] if len(parts[1]) else None,
         datasets[2] if len(parts[2]) else None,
         preprocessor,
         target,
         options.reading,
         1.0 if isinstance(target, Classes) else target.std,
+        "ensemble" if options.is_ensemble else "mlp",
         notes,
     )
 
@@ -204,7 +220,7 @@ def separate_target(table: Table, options: Options) -> tuple[str, Table]:
 
 def split(table: Table, name: str, kind: str, options: Options) -> list[Array]:
     """The row indices of the training, validation and test set, in ascending order."""
-    fractions = [1 - options.validation - options.test, options.validation, options.test]
+    fractions = options.fractions
     rows, generator = range(len(table)), Generator().manual_seed(options.seed)
     method = options.split or ("time" if options.time else "stratified" if kind == "classification" else "random")
     if method == "time" and options.time is not None:
@@ -222,7 +238,7 @@ def split(table: Table, name: str, kind: str, options: Options) -> list[Array]:
                 f"train: the {part} set is empty: {len(table)} rows are too few for a fraction of {fraction:g}"
             )
     if len(parts[0]) == 1:
-        raise ValueError("train: the training set has one row, but batch norm needs at least two")
+        raise ValueError("train: the training set has one row, but a training needs at least two")
     return parts
 
 
@@ -255,6 +271,19 @@ def unseen_notes(preprocessor: Preprocessor, inputs: Table, part: str) -> list[s
     ]
 
 
+def repetition_notes(data: TensorDataset) -> list[str]:
+    """A note if rows of the training set, which has folds, are equal in all features and the target."""
+    columns = [np.ascontiguousarray(tensor.array).reshape(len(data), -1).view(np.uint8) for tensor in data.tensors]
+    rows = np.ascontiguousarray(np.concatenate(columns, 1))
+    repeated = len(rows) - len(np.unique(rows.view(f"V{rows.shape[1]}")))
+    if not repeated:
+        return []
+    return [
+        f"LeakageWarning: rows of the training set that repeat others: {repeated} of {len(rows)}; members of the "
+        "ensemble are validated on copies of rows that they learn from"
+    ]
+
+
 def target_note(target: Target, options: Options) -> str:
     """Name the kind of task, and the option that changes it if it was inferred and could be wrong."""
     if isinstance(target, Classes):
@@ -272,6 +301,23 @@ def single_row_notes(target: Target, column: Array) -> list[str]:
     values, counts = np.unique(column.astype(str), return_counts=True)
     single = values[counts == 1].tolist()
     return [f"class {value!r} has only one row, so no other row checks what is learned of it" for value in single[:10]]
+
+
+def ensemble_defaults(rows: int, classes: bool) -> dict[str, Any]:
+    """Options of an ensemble that fit a number of training rows and the kind of target."""
+    sizes, kind = sizes_for(rows), CLASSES if classes else NUMBERS
+    return {
+        "network": "ensemble",
+        "members": sizes.members,
+        "hidden": sizes.hidden,
+        "batch_size": sizes.batch,
+        "epochs": EPOCHS,
+        "patience": None,
+        "lr": kind.learning_rate,
+        "weight_decay": WEIGHT_DECAY,
+        "dropout": DROPOUT,
+        "clip": None,
+    }
 
 
 def power_of_two(number: float, least: int, most: int) -> int:

@@ -9,43 +9,12 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.data.preprocessing.encoders import RobustNumber
 from cygrad.data.tables.column import is_pandas_missing
 
 __all__ = ["Features", "category_columns"]
 
 MOST_CATEGORIES = 50  # of a column that have a feature of their own; the rest share none
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """A numeric column: (x − median)·scale, clipped smoothly to ±3, then whether x is missing, if any was.
-
-    Args:
-        median: of the training set.
-        scale: 1/(q₇₅ − q₂₅), or 2/(max − min) where the quartiles are equal, or 0 for a constant.
-        missing: whether values were missing.
-    """
-
-    median: float
-    scale: float
-    missing: bool
-
-    @staticmethod
-    def fitted(column: Array) -> Numbers:
-        """Statistics of a column of floats, NaN for missing values."""
-        x = column[np.isfinite(column)]
-        if not len(x):
-            return Numbers(0.0, 0.0, len(column) > 0)
-        least, low, median, high, most = np.quantile(x, [0, 0.25, 0.5, 0.75, 1]).tolist()
-        scale = 1 / (high - low) if high - low > 0 else 2 / (most - least) if most - least > 0 else 0.0
-        return Numbers(median, scale if np.isfinite(scale) else 0.0, len(x) < len(column))
-
-    def encoded(self, column: Array) -> Array:
-        """The features (N, 1 or 2) of a column."""
-        absent = ~np.isfinite(column)
-        scaled = np.where(absent, 0.0, (np.where(absent, 0.0, column) - self.median) * self.scale)
-        clipped = scaled / np.sqrt(1 + (scaled / 3) ** 2)
-        return np.stack([clipped, absent], 1) if self.missing else clipped[:, None]
 
 
 @dataclass(frozen=True)
@@ -129,7 +98,7 @@ class Features:
         columns: of each column.
     """
 
-    columns: tuple[Numbers | Categories, ...]
+    columns: tuple[RobustNumber | Categories, ...]
 
     @staticmethod
     def fitted(X: Array, categories: Sequence[int]) -> Features:
@@ -138,7 +107,7 @@ class Features:
         return Features(
             tuple(
                 [
-                    Categories.fitted(X[:, i]) if i in chosen else Numbers.fitted(as_floats(X[:, i]))
+                    Categories.fitted(X[:, i]) if i in chosen else RobustNumber.fitted(str(i), as_floats(X[:, i]))
                     for i in range(X.shape[1])
                 ]
             )
@@ -147,7 +116,7 @@ class Features:
     def encoded(self, X: Array) -> Array:
         """The features (N, features) of X, float32."""
         parts = [
-            column.encoded(x if isinstance(column, Categories) else as_floats(x))
+            column.encoded(x) if isinstance(column, Categories) else column.encode(as_floats(x), unseen="ignore")
             for column, x in zip(self.columns, X.T, strict=True)
         ]
         return np.concatenate(parts, 1, dtype=np.float32) if parts else np.zeros((len(X), 0), np.float32)

@@ -12,8 +12,8 @@ from cygrad import nn, optim
 from cygrad._typing import Array
 from cygrad.autograd import no_grad
 from cygrad.compiler import CompiledFunction, Epochs
-from cygrad.sklearn.network import evaluate
 from cygrad.generator import Generator
+from cygrad.sklearn.network import evaluate
 from cygrad.tensor import Tensor
 from cygrad.train.early_stopping import copied
 from cygrad.train.history import History

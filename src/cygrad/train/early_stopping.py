@@ -16,17 +16,19 @@ class EarlyStopping:
     """Watch one value per epoch, keep the best state of a module, and stop after `patience` epochs without improvement.
 
     A value improves on the best so far if it is lower by more than `min_delta` (``mode="min"``), or higher
-    (``mode="max"``). The first value always does, NaN never. ``best`` is the best value and ``best_epoch`` its epoch,
-    from 1; both are None before the first. Before that, the saved state is the initial one.
+    (``mode="max"``). With ``ties="last"`` so does an equal one. The first value always does, NaN never. ``best`` is the
+    best value and ``best_epoch`` its epoch, from 1; both are None before the first. Before that, the saved state is the
+    initial one.
 
     Args:
         module: whose parameters and buffers are saved.
         patience: epochs in a row without improvement.
         min_delta: smallest difference that is an improvement.
         mode: ``"min"`` or ``"max"``; by default that of the metric which a ``Trainer`` monitors, otherwise "min".
+        ties: which of equally good epochs is the best, the ``"first"`` or the ``"last"``.
 
     Raises:
-        ValueError: if the patience is below 1, min_delta negative or the mode unknown.
+        ValueError: if the patience is below 1, min_delta negative, or the mode or ties unknown.
 
     L. Prechelt (1998), "Early stopping - but when?".
 
@@ -40,14 +42,24 @@ class EarlyStopping:
         >>> stopping.restore()
     """
 
-    def __init__(self, module: Module, patience: int = 10, min_delta: float = 0.0, mode: str | None = None) -> None:
+    def __init__(
+        self,
+        module: Module,
+        patience: int = 10,
+        min_delta: float = 0.0,
+        mode: str | None = None,
+        ties: str = "first",
+    ) -> None:
         if not patience >= 1:
             raise ValueError(f"EarlyStopping: patience must be at least 1, got {patience}")
         if not 0 <= min_delta < math.inf:
             raise ValueError(f"EarlyStopping: min_delta must be finite and not negative, got {min_delta}")
         if mode not in (None, "min", "max"):
             raise ValueError(f"EarlyStopping: mode must be min or max, got {mode!r}")
+        if ties not in ("first", "last"):
+            raise ValueError(f"EarlyStopping: ties must be first or last, got {ties!r}")
         self.module = module
+        self.ties = ties
         self.patience = patience
         self.min_delta = min_delta
         self.follows_metric = mode is None
@@ -78,7 +90,7 @@ class EarlyStopping:
         if math.isnan(value) or self.best is None:
             return not math.isnan(value)
         gain = self.best - value if self.mode == "min" else value - self.best
-        return gain > self.min_delta
+        return gain > self.min_delta or (self.ties == "last" and gain == 0)
 
     def restore(self) -> None:
         """Copy the best state back into the module."""

@@ -30,7 +30,7 @@ def options_of(trainer: ConfiguredTrainer) -> dict[str, Any]:
         "seed": t.seed,
     }
     if t.early_stopping is not None:
-        options.update({name: getattr(t.early_stopping, name) for name in ("patience", "min_delta", "mode")})
+        options.update({name: getattr(t.early_stopping, name) for name in ("patience", "min_delta", "mode", "ties")})
     for number, group in enumerate(groups):
         prefix = "optimizer's " if len(groups) == 1 else f"optimizer's group {number}'s "
         options.update(plain_values(prefix, group))

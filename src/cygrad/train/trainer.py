@@ -78,6 +78,7 @@ class Trainer:
         checkpoint: a ``Checkpoint``, or the path of one; see ``resume``.
         seed: of all random numbers, set at the start of ``fit``.
         progress: whether to print a line per epoch, and on terminals show a bar.
+        validation_loss: to report for the validation set instead of `loss`, for example without label smoothing.
         compile: whether to record steps (``cg.compile``), with the same bits. None, the default: if model, loss and
             optimizer are classes of this library, without hooks. True: always; Python code of your own then runs
             only while recording, its calls of the library are repeated, and if it reads numbers from tensors a warning
@@ -120,6 +121,7 @@ class Trainer:
         checkpoint: Checkpoint | Path | None = None,
         seed: int | None = None,
         progress: bool = True,
+        validation_loss: Loss | None = None,
         compile: bool | None = None,
     ) -> None:
         check_parts(model, loss, optimizer, early_stopping, callbacks)
@@ -138,6 +140,7 @@ class Trainer:
         self.callbacks = [*callbacks, *([Progress()] if progress else [])]
         self.checkpoint = Checkpoint(checkpoint) if isinstance(checkpoint, (str, os.PathLike)) else checkpoint
         self.seed = seed
+        self.validation_loss = validation_loss
         self.compile = compile
         check_options(self)
         self._options = options_of(self)
@@ -372,7 +375,8 @@ class Trainer:
         return mean, length
 
     def _validate(self, valid: Batches) -> Record:
-        return evaluate(self._evaluated(), valid, self.loss, self.metrics, where=f"validation in epoch {self.epoch}, ")
+        loss = self.loss if self.validation_loss is None else self.validation_loss
+        return evaluate(self._evaluated(), valid, loss, self.metrics, where=f"validation in epoch {self.epoch}, ")
 
     def _end_epoch(self, record: Record, monitored: str) -> None:
         """Everything that follows an epoch."""

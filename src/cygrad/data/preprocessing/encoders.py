@@ -12,14 +12,78 @@ from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
 from cygrad.data.tables.column import BOOLEANS, format_number, to_numbers
 
-__all__ = ["Category", "Encoder", "Number", "encoder_from_dict", "encoder_to_dict"]
+__all__ = ["HUGE", "Category", "Encoder", "Number", "RobustNumber", "encoder_from_dict", "encoder_to_dict"]
 
 Value = float | str | None
 MAX_LISTED = 6  # values listed in a message
+FAR = 10.0  # interquartile ranges
+HUGE = 1e100
+
+
+class NumberEncoder:
+    """What the encoders of numeric columns have in common: shape (N, 1), or (N, 2) if values were missing in the
+    training data; then the second feature is 1 where a value is missing, and the first one 0."""
+
+    name: str
+    marked: bool
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features."""
+        return [self.name, *([f"{self.name} is missing"] if self.marked else [])]
+
+    @property
+    def typical(self) -> list[float]:
+        """Two values of the column."""
+        raise NotImplementedError(f"{type(self).__name__}: typical is not defined")
+
+    def unknown(self, column: Array) -> Array:
+        """Return a boolean mask (N,) of values that are missing although none was in the training data."""
+        return np.isnan(to_numbers(self.name, column)) & (not self.marked)
+
+    def outliers(self, column: Array) -> Array:
+        """Return a boolean mask (N,) of values that are far from the training data and are clipped."""
+        return np.zeros(len(column), bool)
+
+    def scaled(self, numbers: Array) -> Array:
+        """Return the first feature (N,) of numbers (N,), NaN where they are."""
+        raise NotImplementedError(f"{type(self).__name__}: scaled is not defined")
+
+    def encode(self, column: Array, unseen: str = "raise") -> Array:
+        """Encode a column.
+
+        Args:
+            column: values (N,).
+            unseen: "raise", or "ignore" to take missing values for the center even if none was missing in training.
+
+        Returns:
+            Features (N, 1) or (N, 2) of float32.
+
+        Raises:
+            ValueError: if a value is text, infinite, missing, or so far out that its feature is infinite; the message
+                names the row.
+        """
+        numbers = to_numbers(self.name, column)
+        if np.isinf(numbers).any():
+            row = int(np.argmax(np.isinf(numbers)))
+            raise ValueError(f"column {self.name!r} contains {numbers[row]} in row {row + 1}, expected a finite number")
+        if unseen == "raise" and (unknown := self.unknown(column)).any():
+            row = int(np.argmax(unknown))
+            raise ValueError(
+                f"column {self.name!r} has a missing value in row {row + 1}, but had none in the training data"
+            )
+        missing = np.isnan(numbers)
+        with np.errstate(over="ignore"):
+            scaled = np.where(missing, 0.0, self.scaled(numbers)).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            row = int(np.argmin(np.isfinite(scaled)))
+            raise ValueError(f"column {self.name!r} contains {numbers[row]} in row {row + 1}, too far from the mean")
+        parts = [scaled, missing.astype(np.float32)] if self.marked else [scaled]
+        return np.stack(parts, 1)
 
 
 @dataclass(frozen=True)
-class Number:
+class Number(NumberEncoder):
     """Standardize a numeric column: (x − mean)/std, shape (N, 1).
 
     If values were missing in the training data, the shape is (N, 2): missing values are encoded as the mean, that is as
@@ -43,44 +107,69 @@ class Number:
     marked: bool = False
 
     @property
-    def features(self) -> list[str]:
-        """Names of the features."""
-        return [self.name, *([f"{self.name} is missing"] if self.marked else [])]
+    def typical(self) -> list[float]:
+        """The mean, and one standard deviation above it."""
+        return [self.mean, self.mean + self.std]
 
-    def unknown(self, column: Array) -> Array:
-        """Return a boolean mask (N,) of values that are missing although none was in the training data."""
-        return np.isnan(to_numbers(self.name, column)) & (not self.marked)
+    def scaled(self, numbers: Array) -> Array:
+        """Return (x − mean)/std."""
+        scaled: Array = (numbers - self.mean) / self.std
+        return scaled
 
-    def encode(self, column: Array, unseen: str = "raise") -> Array:
-        """Encode a column.
 
-        Args:
-            column: values (N,).
-            unseen: "raise", or "ignore" to replace missing values by the mean even if none was missing in training.
+@dataclass(frozen=True)
+class RobustNumber(NumberEncoder):
+    """Scale a numeric column by its quartiles and clip it smoothly to ±3: z/√(1 + (z/3)²) of z = (x − median)·scale.
 
-        Returns:
-            Features (N, 1) or (N, 2) of float32.
+    So an outlier is no more than far out, in training and in prediction. If values were missing in the training data,
+    there is a second feature as in :class:`Number`. D. Holzmüller, L. Grinsztajn, I. Steinwart (2024), "Better by
+    default".
 
-        Raises:
-            ValueError: if a value is text, infinite, too far from the mean, or missing; the message names the row.
-        """
-        numbers = to_numbers(self.name, column)
-        if np.isinf(numbers).any():
-            row = int(np.argmax(np.isinf(numbers)))
-            raise ValueError(f"column {self.name!r} contains {numbers[row]} in row {row + 1}, expected a finite number")
-        if unseen == "raise" and (unknown := self.unknown(column)).any():
-            row = int(np.argmax(unknown))
-            raise ValueError(
-                f"column {self.name!r} has a missing value in row {row + 1}, but had none in the training data"
-            )
-        missing = np.isnan(numbers)
+    Args:
+        name: name of the column.
+        median: median of the training data.
+        scale: 1/(q₇₅ − q₂₅), or 2/(max − min) where the quartiles are equal, or 0 for a constant.
+        marked: whether to add the second feature.
+
+    >>> from cygrad.data.preprocessing import RobustNumber
+    >>> RobustNumber("height", median=1.7, scale=5.0).encode(np.array([1.7, 1.9, 1e9])).round(3)
+    array([[0.   ],
+           [0.949],
+           [3.   ]], dtype=float32)
+    """
+
+    name: str
+    median: float
+    scale: float
+    marked: bool = False
+
+    @staticmethod
+    def fitted(name: str, column: Array) -> RobustNumber:
+        """Fit to a column of the training data, (N,) of float64 with NaN for missing values."""
+        x = column[np.isfinite(column)]
+        if not len(x):
+            return RobustNumber(name, 0.0, 0.0, len(column) > 0)
         with np.errstate(over="ignore"):
-            scaled = np.where(missing, 0.0, (numbers - self.mean) / self.std).astype(np.float32)
-        if not np.isfinite(scaled).all():
-            row = int(np.argmin(np.isfinite(scaled)))
-            raise ValueError(f"column {self.name!r} contains {numbers[row]} in row {row + 1}, too far from the mean")
-        parts = [scaled, missing.astype(np.float32)] if self.marked else [scaled]
-        return np.stack(parts, 1)
+            least, low, median, high, most = np.quantile(x, [0, 0.25, 0.5, 0.75, 1]).tolist()
+        scale = 1 / (high - low) if high - low > 0 else 2 / (most - least) if most - least > 0 else 0.0
+        return RobustNumber(name, median, scale if math.isfinite(scale) else 0.0, len(x) < len(column))
+
+    @property
+    def typical(self) -> list[float]:
+        """The median, and one interquartile range above it."""
+        return [self.median, self.median + (1 / self.scale if self.scale else 1.0)]
+
+    def outliers(self, column: Array) -> Array:
+        """Return a boolean mask (N,) of values with z beyond ±10, ten interquartile ranges from the median."""
+        with np.errstate(over="ignore"):
+            return np.abs(to_numbers(self.name, column) - self.median) * self.scale > FAR
+
+    def scaled(self, numbers: Array) -> Array:
+        """Return z/√(1 + (z/3)²)."""
+        z = (numbers - self.median) * self.scale
+        z = np.clip(z, -HUGE, HUGE)  # else z² overflows, and the largest numbers would become 0
+        scaled: Array = z / np.sqrt(1 + (z / 3) ** 2)
+        return scaled
 
 
 @dataclass(frozen=True)
@@ -171,7 +260,7 @@ class Category:
         return (self.codes(column, unseen)[:, None] == np.arange(len(self.values))).astype(np.float32)
 
 
-Encoder = Number | Category
+Encoder = Number | RobustNumber | Category
 
 
 def is_missing(value: Any) -> bool:
@@ -187,7 +276,7 @@ def format_value(value: Value) -> str:
 
 def encoder_to_dict(encoder: Encoder) -> dict[str, Any]:
     """An encoder as JSON values."""
-    return {"kind": "number" if isinstance(encoder, Number) else "category", **asdict(encoder)}
+    return {"kind": "category" if isinstance(encoder, Category) else "number", **asdict(encoder)}
 
 
 def encoder_from_dict(description: Any) -> Encoder:
@@ -195,7 +284,8 @@ def encoder_from_dict(description: Any) -> Encoder:
     options = dict(description) if isinstance(description, dict) else {}
     kind = options.pop("kind", None)
     try:
-        encoder = {"number": Number, "category": Category}[kind](**options)
+        number = RobustNumber if "median" in options else Number
+        encoder = {"number": number, "category": Category}[kind](**options)
     except (KeyError, TypeError):
         raise ValueError(f"not a description of an encoder: {str(description)[:100]}") from None
     if not isinstance(encoder.name, str) or not is_valid(encoder):
@@ -211,7 +301,8 @@ def is_valid(encoder: Encoder) -> bool:
         values = encoder.values
         kinds = {type(value) for value in values} - {type(None)} if isinstance(values, list) else {list}
         return kinds <= {str} or kinds <= {int, float}
-    numbers = encoder.mean, encoder.std
+    numbers = (encoder.mean, encoder.std) if isinstance(encoder, Number) else (encoder.median, encoder.scale)
     if any(type(number) not in (int, float) or not math.isfinite(number) for number in numbers):
         return False
-    return encoder.std > 0 and isinstance(encoder.marked, bool)
+    positive = encoder.std > 0 if isinstance(encoder, Number) else encoder.scale >= 0
+    return positive and isinstance(encoder.marked, bool)

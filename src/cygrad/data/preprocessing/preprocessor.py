@@ -15,6 +15,7 @@ from cygrad.data.preprocessing.encoders import (
     Category,
     Encoder,
     Number,
+    RobustNumber,
     Value,
     encoder_from_dict,
     encoder_to_dict,
@@ -24,14 +25,14 @@ from cygrad.data.tables.table import Table, require_names
 __all__ = ["Preprocessor"]
 
 FORMAT = 1
-CHOICES = {"missing": ("fill", "raise"), "unseen": ("raise", "ignore")}
+CHOICES = {"missing": ("fill", "raise"), "unseen": ("raise", "ignore"), "scaling": ("standard", "robust")}
 
 
 class Preprocessor:
     """Standardize numeric columns and one-hot encode categories, as fitted on the training data.
 
-    - Numeric columns become (x − mean)/std. If values are missing, the mean replaces them, and an extra feature marks
-      where.
+    - Numeric columns become (x − mean)/std, or are scaled robustly. If values are missing, the mean or the median
+      replaces them, and an extra feature marks where.
     - Text columns, and those listed in `categories`, are one-hot encoded. Missing values form a category of their own.
     - Columns listed in `drop` are dropped, and so are those with a single value, and text columns with more than
       `most_categories` values that are not listed in `categories`.
@@ -44,10 +45,12 @@ class Preprocessor:
         drop: names of columns to drop.
         missing: "fill" missing values as above, or "raise" an error for them.
         most_categories: the largest number of values of a text column that is not listed in `categories`.
+        scaling: "standard" for :class:`Number`, or "robust" for :class:`RobustNumber`, which clips outliers smoothly;
+            ``notes`` counts them.
 
     Raises:
         TypeError: if `categories` or `drop` is a string.
-        ValueError: if `missing` is another value.
+        ValueError: if `missing` or `scaling` is another value.
 
     >>> train = cg.data.Table({"height": [1.6, 1.8], "city": ["Bern", "Oslo"], "planet": ["Earth", "Earth"]})
     >>> preprocessor = cg.data.Preprocessor().fit(train)
@@ -64,14 +67,17 @@ class Preprocessor:
         drop: Iterable[str] = (),
         missing: str = "fill",
         most_categories: int = 100,
+        scaling: str = "standard",
     ) -> None:
         check_choice("missing", missing)
+        check_choice("scaling", scaling)
         if isinstance(categories, str) or isinstance(drop, str):
             raise TypeError("Preprocessor: categories and drop must be lists of names, got a string")
         self.categories = list(categories)
         self.drop = list(drop)
         self.missing = missing
         self.most_categories = most_categories
+        self.scaling = scaling
         self.encoders: list[Encoder] = []
         self.notes: list[str] = []
 
@@ -134,6 +140,8 @@ class Preprocessor:
             notes.append(note)
         if column.dtype == object or listed:
             return self._fit_category(name, known, missing, listed, notes)
+        if self.scaling == "robust":
+            return self._fit_robust(name, column, known, notes)
         return self._fit_number(name, known, missing, notes)
 
     def _fit_category(self, name: str, known: Array, missing: int, listed: bool, notes: list[str]) -> Category | None:
@@ -166,6 +174,25 @@ class Preprocessor:
         if missing:
             notes.append(f"column {name!r} has {count_missing(missing)}, replaced by the mean and marked by a feature")
         return Number(name, mean, std, bool(missing))
+
+    def _fit_robust(self, name: str, column: Array, known: Array, notes: list[str]) -> RobustNumber | None:
+        missing = len(column) - len(known)
+        if known.min() == known.max() and not missing:
+            notes.append(f"column {name!r} is dropped: all its values are {known[0]:g}")
+            return None
+        encoder = RobustNumber.fitted(name, column)
+        if missing:
+            notes.append(
+                f"column {name!r} has {count_missing(missing)}, replaced by the median and marked by a feature"
+            )
+        if (far := encoder.outliers(column)).any():
+            row = int(np.argmax(np.where(far, np.abs(column - encoder.median), -1)))
+            count = int(far.sum())
+            notes.append(
+                f"column {name!r} has {count} outlier{'s' * (count != 1)}, such as {column[row]:g}, where the median "
+                f"is {encoder.median:g}; they are clipped smoothly"
+            )
+        return encoder
 
     # Transforming
 
@@ -219,6 +246,20 @@ class Preprocessor:
         """
         self._require_fitted(table)
         counts = {encoder.name: int(encoder.unknown(table[encoder.name]).sum()) for encoder in self.encoders}
+        return {name: count for name, count in counts.items() if count}
+
+    def outliers(self, table: Table) -> dict[str, int]:
+        """Count the rows with numbers so far from the training data that robust scaling clips them.
+
+        Args:
+            table: a table with at least the columns listed in ``columns``.
+
+        Returns:
+            The number of rows for each column that has any.
+        """
+        self._require_fitted(table)
+        numeric = [encoder for encoder in self.encoders if not isinstance(encoder, Category)]
+        counts = {encoder.name: int(encoder.outliers(table[encoder.name]).sum()) for encoder in numeric}
         return {name: count for name, count in counts.items() if count}
 
     def fit_transform(self, table: Table) -> Array:

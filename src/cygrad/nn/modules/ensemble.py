@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from cygrad.nn import functional as F
 from cygrad.nn import init
 from cygrad.nn.module import Module
 from cygrad.nn.modules.factory import bound_of, checked_size, empty_parameter
+from cygrad.ops.reduce import logsumexp
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from cygrad.tensor import Tensor
 
-__all__ = ["EnsembleLinear", "EnsembleScale"]
+__all__ = ["EnsembleLinear", "EnsembleMean", "EnsembleScale"]
 
 
 class EnsembleLinear(Module):
@@ -67,6 +69,40 @@ class EnsembleLinear(Module):
     def extra_repr(self) -> str:
         sizes = f"members={self.members}, in_features={self.in_features}, out_features={self.out_features}"
         return f"{sizes}, bias={self.bias is not None}"
+
+
+class EnsembleMean(Module):
+    """Average the outputs of K members: (K, N, C) to (N, C).
+
+    With ``of="outputs"``, y = Σₖ xₖ/K. With ``of="probabilities"`` the inputs are scores of classes, and the output is
+    the logarithm of the mean probability, y = log Σₖ softmax(xₖ)/K, whose softmax are the mean probabilities.
+
+    Args:
+        of: "outputs" (default) or "probabilities".
+
+    Raises:
+        ValueError: if `of` is another value, or the input does not have 3 dimensions.
+
+    >>> scores = cg.tensor([[[2.0, 0.0]], [[0.0, 0.0]]])
+    >>> cg.nn.EnsembleMean("probabilities")(scores).exp()
+    tensor([[0.6904, 0.3096]])
+    """
+
+    def __init__(self, of: str = "outputs") -> None:
+        super().__init__()
+        if of not in ("outputs", "probabilities"):
+            raise ValueError(f"EnsembleMean: of must be outputs or probabilities, got {of!r}")
+        self.of = of
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim != 3:
+            raise ValueError(f"EnsembleMean: the input must have shape (K, N, C), got {tuple(input.shape)}")
+        if self.of == "outputs":
+            return input.mean(0)
+        return logsumexp(F.log_softmax(input, -1), 0) - math.log(input.shape[0])
+
+    def extra_repr(self) -> str:
+        return f"of={self.of!r}"
 
 
 class EnsembleScale(Module):

@@ -1,13 +1,13 @@
 """The networks of an ensemble for tables, side by side, and the learning rates of their parameters.
 
-A weight that RealMLP multiplies by 1/√fan_in and trains by Adam with rate η is a plain weight with rate η/√fan_in, which
-is what `parameter_groups` gives it.
+A weight that RealMLP multiplies by 1/√fan_in and trains by Adam with rate η is a plain weight with rate η/√fan_in,
+which is what `parameter_groups` gives it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -55,7 +55,7 @@ def ensemble(
     return nn.Sequential(*layers, last)
 
 
-def flattened(networks: nn.Sequential, members: int) -> nn.Sequential:
+def flattened(networks: Iterable[nn.Module], members: int) -> nn.Sequential:
     """The same networks for batches (K·B, F) of rows of all members in turn, with scores (K·B, C): what a training loop
     with its loss and metrics expects."""
     return nn.Sequential(nn.Unflatten(0, (members, -1)), *networks, nn.Flatten(0, 1))

@@ -1,0 +1,157 @@
+"""What a session trains: a network, or an ensemble for a table, with its batches and all that a ``Trainer`` needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cygrad import nn, optim
+from cygrad._typing import Array
+from cygrad.data import DataLoader, TensorDataset
+from cygrad.data.preprocessing import Classes
+from cygrad.generator import Generator
+from cygrad.nn import functional as F
+from cygrad.nn.module import Module
+from cygrad.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
+from cygrad.optim.optimizer import Optimizer
+from cygrad.runs.options import Options
+from cygrad.runs.protocols import Task
+from cygrad.runs.table_task import TableTask
+from cygrad.tensor import Tensor
+from cygrad.train.evaluation import Loss
+from cygrad.train.tabular.folds import Folds, MemberSampler, ValidationSampler
+from cygrad.train.tabular.network import BETAS, flattened, parameter_groups
+from cygrad.train.tabular.recipe import LABEL_SMOOTHING
+from cygrad.train.tabular.schedule import RecipeSchedule
+
+__all__ = ["EVALUATION_ROWS", "Training", "training_of"]
+
+EVALUATION_ROWS = 1024
+SINGLE = 0.2  # fraction of the rows that validates an ensemble of one
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a session trains.
+
+    Args:
+        model: that is trained on the batches of `train`.
+        network: that the run keeps; it has the parameters of the model.
+        description: of the network.
+        optimizer, scheduler: of the model.
+        train, valid: the batches of an epoch.
+        loss, validation_loss: of the model.
+        monitor: name of the value that tells the best epoch.
+        ties: which of equally good epochs is the best, "first" or "last".
+    """
+
+    model: Module
+    network: Module
+    description: str
+    optimizer: Optimizer
+    scheduler: LRScheduler
+    train: DataLoader
+    valid: DataLoader
+    loss: Loss
+    validation_loss: Loss
+    monitor: str = "val_loss"
+    ties: str = "first"
+
+
+def training_of(task: Task, options: Options) -> Training:
+    """The training that the options describe."""
+    if isinstance(task, TableTask) and options.is_ensemble:
+        return ensemble_training(task, options)
+    return network_training(task, options)
+
+
+def network_training(task: Task, options: Options) -> Training:
+    """The training of one network, with a learning rate annealed along a cosine."""
+    model = task.network(options)
+    optimizer = optim.AdamW(optim.decay_groups(model, options.weight_decay), lr=options.lr)
+    # Batch norm needs more than one row.
+    drop_last = len(task.train) % options.batch_size == 1
+    kind = options.network if options.network == "convnet" else (options.network or "").upper()
+    return Training(
+        model,
+        model,
+        f"{kind} {sizes_of(task, options)}",
+        optimizer,
+        CosineAnnealingLR(optimizer, options.epochs),
+        DataLoader(task.train, options.batch_size, shuffle=True, drop_last=drop_last),
+        DataLoader(task.validation, EVALUATION_ROWS),
+        task.loss,
+        task.loss,
+    )
+
+
+def ensemble_training(task: TableTask, options: Options) -> Training:
+    """The training of an ensemble by the recipe of ``cygrad.train.tabular``. A batch holds rows of all members in
+    turn."""
+    networks = task.network(options)
+    data, folds = rows_of(task, options)
+    classes, bounds = isinstance(task.target, Classes), bounds_of(data.tensors[1].array)
+    batch = min(options.batch_size, folds.size)
+    model = flattened(networks, folds.members)
+    optimizer = optim.AdamW(parameter_groups(model, options.lr, options.weight_decay), betas=BETAS)
+    loss: Loss = partial(F.cross_entropy, label_smoothing=LABEL_SMOOTHING) if classes else F.mse_loss
+    counted = f"ensemble of {folds.members} network{'s' * (folds.members != 1)} {sizes_of(task, options)}"
+    return Training(
+        model,
+        averaged(networks, None if classes else bounds),
+        f"{counted}, each validated on {'a fold of its own' if options.has_folds else 'the same rows'}",
+        optimizer,
+        RecipeSchedule(optimizer, model, options.epochs),
+        DataLoader(data, folds.members * batch, sampler=MemberSampler(folds, batch)),
+        DataLoader(data, folds.members * EVALUATION_ROWS, sampler=ValidationSampler(folds, EVALUATION_ROWS)),
+        loss,
+        F.cross_entropy if classes else BoundedError(*bounds),
+        "val_accuracy" if classes else "val_loss",
+        "last",
+    )
+
+
+def averaged(networks: Iterable[Module], bounds: tuple[float, float] | None) -> nn.Sequential:
+    """The network that a run keeps: the mean of the members' numbers, between bounds, or without bounds that of their
+    probabilities."""
+    layers = [layer for layer in networks if not isinstance(layer, nn.Dropout)]
+    if bounds is None:
+        return nn.Sequential(*layers, nn.EnsembleMean("probabilities"))
+    return nn.Sequential(*layers, nn.EnsembleMean(), nn.Hardtanh(*bounds))
+
+
+class BoundedError:
+    """The mean squared error of outputs that are kept between bounds."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self.least, self.most = least, most
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        return F.mse_loss(output.clamp(self.least, self.most), target)
+
+
+def rows_of(task: TableTask, options: Options) -> tuple[TensorDataset, Folds]:
+    """The rows of training and validation, and those of each member."""
+    members = options.members or 1
+    if task.validation is not None:
+        pairs = zip(task.train.tensors, task.validation.tensors, strict=True)
+        both = [np.concatenate([a.array, b.array]) for a, b in pairs]
+        return TensorDataset(*both), Folds.shared(len(task.train), len(task.validation), members)
+    strata = task.train.tensors[1].array if isinstance(task.target, Classes) else None
+    generator = Generator().manual_seed(options.seed)
+    return task.train, Folds.drawn(strata, len(task.train), members, SINGLE, generator)
+
+
+def bounds_of(values: Array) -> tuple[float, float]:
+    """The least and the largest value."""
+    return float(values.min()), float(values.max())
+
+
+def sizes_of(task: Task, options: Options) -> str:
+    """The sizes of the layers, such as 8-64-64-2."""
+    sizes: Sequence[Any] = (task.columns, *options.hidden, task.outputs)
+    return "-".join(map(str, sizes))
