@@ -36,6 +36,7 @@ def cases():
         np.eye(4)[LABELS],
         lambda m: m.accuracy_score(LABELS, SCORES.argmax(1)),
     )
+    yield "balanced", train.BalancedAccuracy(), SCORES, LABELS, lambda m: m.balanced_accuracy_score(LABELS, SCORES.argmax(1))
     yield "f1", train.F1(), SCORES, LABELS, lambda m: m.f1_score(LABELS, SCORES.argmax(1), average="macro")
     few = LABELS.clip(0, 1)
     yield "f1 of some", train.F1(), SCORES * [1, 1, 1, 0] - [0, 0, 0, 99], few, lambda m: m.f1_score(
@@ -116,3 +117,22 @@ def test_functions_see_the_whole_epoch():
     data = cg.data.DataLoader(cg.data.TensorDataset(np.arange(10.0), np.zeros(10)), 4)
     result = train.evaluate(cg.nn.Identity(), data, cg.nn.functional.mse_loss, [spread, "mae"])
     assert result == {"loss": 28.5, "spread": 9.0, "mae": 4.5} and seen == [((10,), (10,))]
+
+
+def test_balanced_accuracy_is_scikit_learns():
+    sklearn = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    for classes in (2, 4):
+        scores, targets = rng.standard_normal((60, classes)), rng.integers(classes - (classes == 4), size=60)
+        metric = train.BalancedAccuracy()
+        metric.update(scores[:25], targets[:25])
+        state = metric.state_dict()
+        other = train.BalancedAccuracy()
+        other.load_state_dict(state)
+        other.update(scores[25:], targets[25:])
+        predicted = scores.argmax(1)
+        recalls = [np.mean(predicted[targets == c] == c) for c in np.unique(targets)]
+        assert other.compute() == pytest.approx(np.mean(recalls))
+        if classes == 2:
+            assert other.compute() == pytest.approx(sklearn.balanced_accuracy_score(targets, predicted))
+    assert np.isnan(train.BalancedAccuracy().compute())

@@ -22,7 +22,6 @@ import pytest
 
 import cygrad as cg
 from cygrad import cli, runs, train
-from cygrad.runs import session
 from cygrad.train.interrupts import uninterrupted
 from tests.test_cli import failure
 
@@ -134,7 +133,11 @@ def test_a_classification_is_learned_and_described(people, tmp_path):
     assert lines[4].startswith(
         "people: 204 training and 36 test rows; ensemble of 12 networks 8-64-64-64-2, each validated on a fold of its own, "
     )
-    assert float(re.search(r"^test accuracy (\d+\.\d\d) %$", done.stdout, re.M).group(1)) > 85
+    assert lines[-5].split() == ["test", "set", "accuracy", "balanced", "F1", "AUC", "log", "loss"]
+    scores = {line[:20].strip(): [float(word) for word in line[20:].split()] for line in lines[-4:-1]}
+    assert list(scores) == ["ensemble", "linear model", "most frequent class"]
+    assert min(scores["ensemble"][:4]) > 0.85 and scores["most frequent class"][1] == 0.5
+    assert scores["linear model"][0] > 0.8 and max(map(len, lines[-5:])) <= 80
     assert sorted(os.listdir(tmp_path / "runs" / "people")) == ["config.json", "metrics.csv", "weights.npz"]
 
 
@@ -730,7 +733,7 @@ def test_a_second_ctrl_c_in_the_test_loses_nothing(whole, tmp_path, monkeypatch,
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(session, "evaluate", interrupt)
+    monkeypatch.setattr(runs.TableTask, "results", interrupt)
     assert failure(capsys, *arguments, "--out", out, code=130) == "interrupted"
     results = runs.load(out).config.results
     assert results["epochs"] == 2 and "test_accuracy" not in results
@@ -918,8 +921,8 @@ def test_runs_are_compared(classifier, regressor, tmp_path, capsys, monkeypatch)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["runs"]) == 0
     head, first, second = capsys.readouterr().out.splitlines()
-    assert {"run", "task", "state", "epochs", "val_loss", "test_accuracy", "test_r2", "lr"} >= set(head.split()) - {
-        "best_epoch", "test_loss", "test_mae", "threads",
+    assert {"run", "task", "state", "epochs", "val_loss", "test_accuracy", "test_r2", "lr"} == set(head.split()) - {
+        "best_epoch", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_loss", "test_rmse", "test_mae", "threads",
     }  # fmt: skip
     assert first.split()[:3] == [os.path.join("runs", "a"), "people", "complete"] and second.split()[0].endswith("b")
     assert cli.main(["runs", "runs", "--sort", "test_r2", "--json"]) == 0

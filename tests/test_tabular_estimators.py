@@ -137,7 +137,7 @@ def test_a_seed_gives_the_same_networks_and_pickling_keeps_them():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), model.predict_proba(X))
     other = clone(model).set_params(random_state=1).fit(X, y)
     assert not np.array_equal(model.predict_proba(X), other.predict_proba(X))
-    errors = model.history_["val_error"]
+    errors = model.history_["val_loss"]
     assert model.best_iteration_ == max(i for i, e in enumerate(errors, 1) if e == min(errors))
 
 

@@ -528,7 +528,7 @@ PLATEAU = optim.lr_scheduler.ReduceLROnPlateau(OPTIMIZER)
         ({"early_stopping": train.EarlyStopping(cg.nn.Linear(1, 1))}, "Trainer: early_stopping belongs to a different model"),
         ({"early_stopping": train.EarlyStopping(MODEL, mode="max")}, "Trainer: early_stopping in mode max needs a monitor"),
         ({"callbacks": [print]}, "Trainer: a callback must be a Callback, got builtin_function_or_method"),
-        ({"metrics": ["recall"]}, "metric: there is no metric 'recall'; the names are accuracy, f1, roc_auc, mae, r2"),
+        ({"metrics": ["recall"]}, "metric: there is no metric 'recall'; the names are accuracy, balanced_accuracy, f1, roc_auc, mae, r2"),
         ({"metrics": "accuracy"}, "metrics: expected a list of metrics, got the string 'accuracy'"),
         ({"metrics": ["f1", "f1"]}, "metrics: the name 'f1' is used twice"),
         ({"metrics": [3]}, "metric: expected a name, a Metric or a function, got int"),

@@ -48,7 +48,8 @@ def summarize_run(folder: str) -> Row:
         config = read_json("runs", committed(folder, CONFIG))
         row["task"] = config.get("task", "")
         for part in "results", "options":
-            row.update(config[part] if isinstance(config.get(part), dict) else {})
+            values = config[part] if isinstance(config.get(part), dict) else {}
+            row.update({name: value for name, value in values.items() if not isinstance(value, dict)})
     return row
 
 

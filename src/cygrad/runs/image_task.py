@@ -17,10 +17,11 @@ from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
 from cygrad.runs.image_run import ImageConfig, ImageRun, image_network, standardize
+from cygrad.runs.measuring import measured
 from cygrad.runs.options import Options
 from cygrad.train.evaluation import Loss
 
-__all__ = ["PARTS", "ImageTask", "classification_results", "digits", "mnist"]
+__all__ = ["PARTS", "ImageTask", "digits", "mnist"]
 
 PARTS = ("training", "validation", "test")
 
@@ -103,15 +104,11 @@ class ImageTask:
         )
         return ImageRun(model, config)
 
-    def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
-        """Return the results on the test set to save, and a line to print."""
-        return classification_results(measured)
-
-
-def classification_results(measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
-    """The results of a classification on the test set, and a line to print."""
-    results = {"test_loss": measured["loss"], "test_accuracy": measured["accuracy"]}
-    return results, f"test accuracy {100 * measured['accuracy']:.2f} %"
+    def results(self, run: ImageRun) -> tuple[dict[str, Any], str]:
+        """Return the results of a run on the test set to save, and a line to print."""
+        values = measured(run, self.test, self)
+        results = {"test_loss": values["loss"], "test_accuracy": values["accuracy"]}
+        return results, f"test accuracy {100 * values['accuracy']:.2f} %"
 
 
 def digits(seed: int = 0) -> ImageTask:

@@ -15,6 +15,7 @@ from cygrad.data.tables.table import READERS, suffix_of
 __all__ = ["DATASETS", "OPTIONS", "Options"]
 
 DATASETS = ("digits", "mnist", "fashion")
+CRITERIA = ("accuracy", "balanced_accuracy", "f1")  # of cygrad.train.tabular.threshold
 IN_FILES = ("mnist", "fashion")  # which need --data
 NETWORKS = ("mlp", "ensemble", "convnet", "tcn", "gru")
 VALIDATION = 0.15
@@ -79,8 +80,8 @@ class Options:
         out: folder of the run; ``runs/NAME`` by default.
         network, members, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience, min_delta, seed,
             checkpoint_seconds, threads: options of the training.
-        target, task, categories, drop, missing, split, time, validation, test, delimiter, encoding, decimal,
-            missing_values, text, numbers, header, names, skip_rows, comment: options of tables.
+        target, task, class_weight, threshold, categories, drop, missing, split, time, validation, test, delimiter,
+            encoding, decimal, missing_values, text, numbers, header, names, skip_rows, comment: options of tables.
         window, horizon, season: options of forecasts of a table's column.
         unset: names of the options that the data may still choose, see ``with_defaults``.
 
@@ -124,6 +125,16 @@ class Options:
     threads: int | None = training(None, int, "N", "threads that a kernel may use (default: all cores)")
     target: str | None = table(None, str, "COLUMN", "column to predict (required)")
     task: str | None = table(None, str, "TASK", "classification or regression (default: inferred from the target)")
+    class_weight: str | None = table(
+        None, str, "HOW", "balanced: classes count in the loss as if they were equally frequent; or CLASS=FACTOR,..."
+    )
+    threshold: str | None = table(
+        None,
+        str,
+        "CRITERION",
+        "of two classes, choose the probability from which on the second is predicted by this criterion on the "
+        "validation rows: accuracy, balanced_accuracy or f1 (default: the more probable class)",
+    )
     categories: Sequence[str] = table((), name_list, "COLUMNS", "numeric columns to treat as categories")
     drop: Sequence[str] = table((), name_list, "COLUMNS", "columns to ignore")
     missing: str = table(
@@ -324,6 +335,8 @@ def check_table(options: Options) -> None:
     if training <= 0:
         total = f"{validation} + {test}"
         raise ValueError(f"train: validation and test must leave rows for training, got {total}")
+    if options.threshold not in (None, *CRITERIA):
+        raise ValueError(f"train: threshold must be one of {', '.join(CRITERIA)}, got {options.threshold!r}")
     if options.split is not None and options.split not in SPLITS:
         raise ValueError(f"train: split must be one of {', '.join(SPLITS)}, got {options.split!r}")
     if options.split == "time" and options.time is None:
@@ -346,6 +359,9 @@ def check_series(options: Options) -> None:
             raise ValueError(f"train: {name} must be at least 1, got {getattr(options, name)}")
     if options.network in ("mlp", "ensemble"):
         raise ValueError(f"train: the network of a forecast must be tcn or gru, got {options.network}")
+    for name in ("class_weight", "threshold"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"train: {name} applies to classes, not to a forecast")
     if options.task not in (None, "regression"):
         raise ValueError(f"train: a forecast is a regression, got the task {options.task!r}")
     if options.test == 0:

@@ -125,5 +125,5 @@ class Task(Protocol):
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
         """Make a run of a model that was trained on this data."""
 
-    def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
-        """Return the results on the test set to save, from what ``evaluate`` measured, and a line to print."""
+    def results(self, run: Any) -> tuple[dict[str, Any], str]:
+        """Return the results of a run on the test set to save, and lines to print."""

@@ -19,6 +19,7 @@ from cygrad.data.windows import Windows, seasonal_naive
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
 from cygrad.runs.image_task import PARTS
+from cygrad.runs.measuring import measured
 from cygrad.runs.options import Options
 from cygrad.runs.series_run import SeriesConfig, SeriesRun, sorted_times
 from cygrad.runs.table_run import read_file
@@ -119,9 +120,11 @@ class SeriesTask:
         )
         return SeriesRun(model, config)
 
-    def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
-        """Return the results on the test set to save, and the lines to print: the network beside the baseline."""
-        errors = measured["mae"] * self.target.std, measured["loss"] ** 0.5 * self.target.std
+    def results(self, run: SeriesRun) -> tuple[dict[str, Any], str]:
+        """Return the results of a run on the test set to save, and the lines to print: the network beside the
+        baseline."""
+        values = measured(run, self.test, self)
+        errors = values["mae"] * self.target.std, values["loss"] ** 0.5 * self.target.std
         rows = {
             f"season of {self.timeline.span(season)}" if season > 1 else "last value": error
             for season, error in self.baselines.items()
@@ -131,7 +134,7 @@ class SeriesTask:
         lines += [f"{name:20} {mae:11.5g} {rmse:11.5g}" for name, (mae, rmse) in rows.items()]
         best = min(self.baselines.values())
         results = {
-            "test_loss": measured["loss"],
+            "test_loss": values["loss"],
             "test_mae": errors[0],
             "test_rmse": errors[1],
             "test_naive_mae": best[0],

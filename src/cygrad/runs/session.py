@@ -14,19 +14,17 @@ from cygrad._files import remove_leftovers
 from cygrad._folders import committed, locked
 from cygrad._version import __version__
 from cygrad.config import get_num_threads, set_num_threads
-from cygrad.data import DataLoader
 from cygrad.random import manual_seed
 from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save_locked
 from cygrad.runs.image_task import digits, mnist
 from cygrad.runs.job import read_job, write_job
 from cygrad.runs.options import Options
-from cygrad.runs.protocols import Part, Task
+from cygrad.runs.protocols import Part, Run, Task
 from cygrad.runs.series_task import prepare_series
 from cygrad.runs.table_task import prepare_table
-from cygrad.runs.training import EVALUATION_ROWS, Training, training_of
+from cygrad.runs.training import Training, training_of
 from cygrad.train.checkpoint import Checkpoint
 from cygrad.train.early_stopping import EarlyStopping
-from cygrad.train.evaluation import evaluate
 from cygrad.train.fingerprint import fingerprint
 from cygrad.train.history import History
 from cygrad.train.interrupts import uninterrupted
@@ -121,6 +119,7 @@ class Session:
         self.stopping = EarlyStopping(training.model, patience, options.min_delta, ties=training.ties)
         self.trainer = build_trainer(training, self.task, options, self.stopping)
         self.fingerprint = fingerprint(arrays_of(self.task))
+        self.chosen: dict[str, Any] = {}  # on the validation set, once the training is done
 
     def clear(self) -> None:
         """Remove the files that only an unfinished training needs."""
@@ -146,6 +145,7 @@ class Session:
         if self.stopping.best_epoch is None:
             self.clear()
             return False
+        self.chosen = self.training.choices()
         self.save({})  # before the test, so that Ctrl-C there loses nothing
         self.save(self.test())
         say(f"saved in {self.options.folder}")
@@ -161,23 +161,26 @@ class Session:
         # The task's notes report leakage.
         return self.trainer.fit(train, valid, self.options.epochs, resume=True, check_leakage=False)
 
-    def test(self) -> dict[str, float]:
+    def test(self) -> dict[str, Any]:
         """Evaluate on the test set, if there is one, and print the result."""
         if self.task.test is None:
             return {}
-        loader = DataLoader(self.task.test, EVALUATION_ROWS)
-        results, line = self.task.results(evaluate(self.training.network, loader, self.task.loss, self.task.metrics))
-        say(line)
+        results, lines = self.task.results(self.run_of(self.chosen))
+        say(lines)
         return results
 
-    def save(self, test_results: Mapping[str, float]) -> None:
+    def save(self, test_results: Mapping[str, Any]) -> None:
         """Save the run; Ctrl-C waits until all files are written."""
         stopping, records = self.stopping, self.trainer.history.records
         loss = None if stopping.best_epoch is None else records[stopping.best_epoch - 1]["val_loss"]
-        results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": loss, **test_results}
+        results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": loss}
+        results = {**results, **self.chosen, **test_results}
         with uninterrupted():
-            run = self.task.run(self.training.network, self.options.values("training"), results)
-            save_locked(self.options.folder, run, records)
+            save_locked(self.options.folder, self.run_of(results), records)
+
+    def run_of(self, results: Mapping[str, Any]) -> Run:
+        """A run of the network as it is now."""
+        return self.task.run(self.training.network, self.options.values("training"), results)
 
 
 def load_task(options: Options) -> Task:

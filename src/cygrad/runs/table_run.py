@@ -62,7 +62,7 @@ class TableConfig:
         task: name of the data.
         reading: options of ``cygrad.data.tables.read_csv``.
         options: of the training.
-        results: on the validation and the test set.
+        results: on the validation and the test set; also the ``threshold`` of two classes, if one was chosen.
         kind: "table".
         format: number of the file format.
         weights_sha256: checksum of the file of weights that belongs to this configuration; ``save`` sets it.
@@ -97,7 +97,15 @@ class TableConfig:
         for name in ("reading", "options", "results"):
             if not isinstance(getattr(config, name), dict):
                 raise ValueError(f"{name} must be an object")
+        t = config.threshold
+        if t is not None and not (type(t) in (int, float) and 0 < t < 1 and outputs == 2):
+            raise ValueError(f"the threshold must lie between 0 and 1 and needs two classes, got {t!r}")
         return config
+
+    @property
+    def threshold(self) -> float | None:
+        """The probability from which on the second of two classes is predicted; None for the more probable class."""
+        return self.results.get("threshold")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, as JSON can hold them."""
@@ -202,9 +210,12 @@ class TableRun:
         """
         scores = self.scores(inputs)
         if isinstance(self.target, Classes):
+            probabilities = softmax(Tensor(scores), dim=-1).array
             if proba:
-                return softmax(Tensor(scores), dim=-1).array.tolist()
-            return self.target.decode(scores.argmax(1))
+                return probabilities.tolist()
+            threshold = self.config.threshold
+            chosen = scores.argmax(1) if threshold is None else (probabilities[:, 1] >= threshold).astype(np.int64)
+            return self.target.decode(chosen)
         if proba:
             raise ValueError(f"predict: the target {self.target.name!r} is a number and has no probabilities")
         return self.target.decode(scores)

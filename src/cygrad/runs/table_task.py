@@ -12,6 +12,7 @@ from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.data import TensorDataset, random_split, stratified_split, time_split
 from cygrad.data.leakage import leakage_messages
+from cygrad.data.parsing import parse_number
 from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
 from cygrad.data.preprocessing.target import Target, target_to_dict
 from cygrad.data.tables import Table
@@ -22,11 +23,14 @@ from cygrad.nn import functional as F
 from cygrad.nn.description import describe
 from cygrad.nn.module import Module
 from cygrad.nn.modules.container import Sequential
-from cygrad.runs.image_task import PARTS, classification_results
+from cygrad.runs.image_task import PARTS
 from cygrad.runs.options import Options
 from cygrad.runs.table_run import TableConfig, TableRun, read_file
+from cygrad.runs.table_scores import class_scores, most_frequent, number_scores, shown
+from cygrad.tensor import Tensor
 from cygrad.train.evaluation import Loss
 from cygrad.train.models import mlp
+from cygrad.train.tabular.linear import fit_linear
 from cygrad.train.tabular.network import ensemble
 from cygrad.train.tabular.recipe import CLASSES, DROPOUT, EPOCHS, NUMBERS, WEIGHT_DECAY, sizes_for
 
@@ -46,6 +50,7 @@ class TableTask:
         reading: options of ``cygrad.data.tables.read_csv``.
         scale: of one unit of the network's output, in the target's unit.
         network_type: "ensemble" or "mlp".
+        class_weight: the factor of each class in the loss of the training; None for 1.
         notes: what the user should know about the data, one message each.
     """
 
@@ -58,6 +63,7 @@ class TableTask:
     reading: dict[str, Any]
     scale: float
     network_type: str = "ensemble"
+    class_weight: Tensor | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -78,7 +84,9 @@ class TableTask:
     @property
     def metrics(self) -> list[str]:
         """Names of the metrics to report beside the loss."""
-        return ["accuracy"] if isinstance(self.target, Classes) else ["r2", "mae"]
+        if not isinstance(self.target, Classes):
+            return ["r2", "mae"]
+        return ["accuracy"] if self.class_weight is None else ["accuracy", "balanced_accuracy"]
 
     @property
     def defaults(self) -> Mapping[str, Any]:
@@ -120,12 +128,27 @@ class TableTask:
         )
         return TableRun(model, config)
 
-    def results(self, measured: Mapping[str, float]) -> tuple[dict[str, float], str]:
-        """Return the results on the test set to save, and a line to print."""
+    def results(self, run: TableRun) -> tuple[dict[str, Any], str]:
+        """Return the results of a run on the test set to save, with those of baselines: of the most frequent class or
+        the mean, and of a linear model. And a table of them to print."""
+        assert self.test is not None
+        x, y = (tensor.array for tensor in self.test.tensors)
+        known, targets = (tensor.array for tensor in self.train.tensors)
+        linear = fit_linear(known, targets, self.outputs, self.class_weight)(Tensor(x)).array
         if isinstance(self.target, Classes):
-            return classification_results(measured)
-        results = {"test_loss": measured["loss"], "test_r2": measured["r2"], "test_mae": measured["mae"] * self.scale}
-        return results, f"test r2 {results['test_r2']:.4f}, mean absolute error {results['test_mae']:.6g}"
+            own = class_scores(run.scores(x), y, run.config.threshold)
+            frequent = class_scores(most_frequent(targets, len(y), self.outputs), y)
+            rows = {self.network_type: own, "linear model": class_scores(linear, y), "most frequent class": frequent}
+        else:
+            numbers = {self.network_type: run.scores(x), "linear model": linear, "mean": np.zeros_like(y)}
+            rows = {name: number_scores(self.decoded(z), self.decoded(y)) for name, z in numbers.items()}
+        results = {f"test_{name}": value for name, value in rows[self.network_type].items()}
+        baselines = {name: scores for name, scores in rows.items() if name != self.network_type}
+        return {**results, "baselines": baselines}, shown(rows)
+
+    def decoded(self, outputs: Array) -> Array:
+        """Numbers in the target's unit."""
+        return np.array(self.target.decode(outputs))
 
 
 def prepare_table(options: Options) -> TableTask:
@@ -180,8 +203,39 @@ def prepare_table(options: Options) -> TableTask:
         options.reading,
         1.0 if isinstance(target, Classes) else target.std,
         "ensemble" if options.is_ensemble else "mlp",
+        weights_of(target, datasets[0].tensors[1].array, options),
         notes,
     )
+
+
+def weights_of(target: Target, indices: Array, options: Options) -> Tensor | None:
+    """The factor of each class in the loss, by the option class_weight; its mean over the rows is 1 if it is
+    "balanced"."""
+    for name in ("class_weight", "threshold"):
+        if getattr(options, name) is not None and not isinstance(target, Classes):
+            raise ValueError(f"train: {name} applies to classes, but the target {target.name!r} is a number")
+    if not isinstance(target, Classes):
+        return None
+    if options.threshold is not None and len(target.values) != 2:
+        raise ValueError(f"train: a threshold needs two classes, but {target.name!r} has {len(target.values)}")
+    if options.class_weight is None:
+        return None
+    if options.class_weight == "balanced":
+        counts = np.bincount(indices, minlength=len(target.values))
+        return Tensor((len(indices) / (len(counts) * np.maximum(counts, 1))).astype(np.float32))
+    labels = [str(label) for label in target.labels]
+    factors = dict.fromkeys(labels, 1.0)
+    for pair in options.class_weight.split(","):
+        label, equals, text = pair.rpartition("=")
+        factor = parse_number(text.strip())
+        if label.strip() not in factors or not equals or factor is None or not 0 < factor < np.inf:
+            known = ", ".join(labels)
+            raise ValueError(
+                "train: class_weight must be balanced or CLASS=FACTOR,..., with factors above 0 and the classes "
+                f"{known}, got {pair.strip()!r}"
+            )
+        factors[label.strip()] = factor
+    return Tensor(np.array([factors[label] for label in labels], np.float32))
 
 
 def check_roles(options: Options) -> None:

@@ -15,22 +15,24 @@ from cygrad.data import DataLoader, TensorDataset
 from cygrad.data.preprocessing import Classes
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
+from cygrad.nn.functional import softmax
 from cygrad.nn.module import Module
 from cygrad.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 from cygrad.optim.optimizer import Optimizer
+from cygrad.runs.measuring import EVALUATION_ROWS
 from cygrad.runs.options import Options
 from cygrad.runs.protocols import Task
 from cygrad.runs.table_task import TableTask
 from cygrad.tensor import Tensor
-from cygrad.train.evaluation import Loss
+from cygrad.train.evaluation import Loss, predict
 from cygrad.train.tabular.folds import Folds, MemberSampler, ValidationSampler
 from cygrad.train.tabular.network import BETAS, flattened, parameter_groups
-from cygrad.train.tabular.recipe import LABEL_SMOOTHING
+from cygrad.train.tabular.recipe import LABEL_SMOOTHING, sizes_for
 from cygrad.train.tabular.schedule import RecipeSchedule
+from cygrad.train.tabular.threshold import choose_threshold
 
 __all__ = ["EVALUATION_ROWS", "Training", "training_of"]
 
-EVALUATION_ROWS = 1024
 SINGLE = 0.2  # fraction of the rows that validates an ensemble of one
 
 
@@ -47,6 +49,7 @@ class Training:
         loss, validation_loss: of the model.
         monitor: name of the value that tells the best epoch.
         ties: which of equally good epochs is the best, "first" or "last".
+        criterion: by which the threshold between two classes is chosen, if it is.
     """
 
     model: Module
@@ -60,6 +63,15 @@ class Training:
     validation_loss: Loss
     monitor: str = "val_loss"
     ties: str = "first"
+    criterion: str | None = None
+
+    def choices(self) -> dict[str, Any]:
+        """What is chosen on the validation set after the training: the ``threshold``, if there is a criterion."""
+        if self.criterion is None:
+            return {}
+        scores = predict(self.model, self.valid)
+        targets = np.concatenate([batch[1].array for batch in self.valid])
+        return {"threshold": choose_threshold(softmax(Tensor(scores), -1).array[:, 1], targets, self.criterion)}
 
 
 def training_of(task: Task, options: Options) -> Training:
@@ -84,9 +96,18 @@ def network_training(task: Task, options: Options) -> Training:
         CosineAnnealingLR(optimizer, options.epochs),
         DataLoader(task.train, options.batch_size, shuffle=True, drop_last=drop_last),
         DataLoader(task.validation, EVALUATION_ROWS),
+        training_loss(task),
         task.loss,
-        task.loss,
+        criterion=options.threshold,
     )
+
+
+def training_loss(task: Task, label_smoothing: float = 0.0) -> Loss:
+    """The loss to minimize: that of the task, with the weights of its classes, if it has any."""
+    weight = task.class_weight if isinstance(task, TableTask) else None
+    if weight is None and not label_smoothing:
+        return task.loss
+    return partial(F.cross_entropy, weight=weight, label_smoothing=label_smoothing)
 
 
 def ensemble_training(task: TableTask, options: Options) -> Training:
@@ -98,7 +119,6 @@ def ensemble_training(task: TableTask, options: Options) -> Training:
     batch = min(options.batch_size, folds.size)
     model = flattened(networks, folds.members)
     optimizer = optim.AdamW(parameter_groups(model, options.lr, options.weight_decay), betas=BETAS)
-    loss: Loss = partial(F.cross_entropy, label_smoothing=LABEL_SMOOTHING) if classes else F.mse_loss
     counted = f"ensemble of {folds.members} network{'s' * (folds.members != 1)} {sizes_of(task, options)}"
     return Training(
         model,
@@ -108,11 +128,20 @@ def ensemble_training(task: TableTask, options: Options) -> Training:
         RecipeSchedule(optimizer, model, options.epochs),
         DataLoader(data, folds.members * batch, sampler=MemberSampler(folds, batch)),
         DataLoader(data, folds.members * EVALUATION_ROWS, sampler=ValidationSampler(folds, EVALUATION_ROWS)),
-        loss,
+        training_loss(task, LABEL_SMOOTHING if classes else 0.0),
         F.cross_entropy if classes else BoundedError(*bounds),
-        "val_accuracy" if classes else "val_loss",
+        monitored(task, len(data)),
         "last",
+        options.threshold,
     )
+
+
+def monitored(task: TableTask, rows: int) -> str:
+    """The name of the value that tells the best epoch."""
+    if task.class_weight is not None:
+        return "val_balanced_accuracy"
+    by_error = isinstance(task.target, Classes) and sizes_for(rows).criterion == "error"
+    return "val_accuracy" if by_error else "val_loss"
 
 
 def averaged(networks: Iterable[Module], bounds: tuple[float, float] | None) -> nn.Sequential:

@@ -16,7 +16,7 @@ from cygrad.train.health import (
 )
 from cygrad.train.history import History
 from cygrad.train.lr_finder import RateTest, find_lr
-from cygrad.train.metrics import F1, MAE, R2, Accuracy, FunctionMetric, Metric, RocAuc
+from cygrad.train.metrics import F1, MAE, R2, Accuracy, BalancedAccuracy, FunctionMetric, Metric, RocAuc
 from cygrad.train.models import convnet, mlp
 from cygrad.train.option_changes import ResumeWarning
 from cygrad.train.progress import Progress
@@ -31,6 +31,7 @@ __all__ = [
     "R2",
     "SWA",
     "Accuracy",
+    "BalancedAccuracy",
     "Callback",
     "CallbackError",
     "Checkpoint",

@@ -89,7 +89,8 @@ def evaluate(
         model: to evaluate; the modes of its modules are restored.
         data: batches of inputs and targets.
         loss: function of outputs and targets.
-        metrics: names (accuracy, f1, roc_auc, mae, r2), ``Metric`` objects, or functions of all outputs and targets.
+        metrics: names (accuracy, balanced_accuracy, f1, roc_auc, mae, r2), ``Metric`` objects, or functions of all
+            outputs and targets.
         where: put before the number of a batch in error messages.
 
     Returns:

@@ -15,6 +15,7 @@ __all__ = [
     "MAE",
     "R2",
     "Accuracy",
+    "BalancedAccuracy",
     "Function",
     "FunctionMetric",
     "Metric",
@@ -105,6 +106,39 @@ class Accuracy(Metric):
 
     def compute(self) -> float:
         return self.hits / self.count if self.count else np.nan
+
+
+class BalancedAccuracy(Metric):
+    """The mean over classes of the fraction of their samples that are predicted correctly; classes without a sample do
+    not count. It is 1/C for the best guess that knows nothing, however rare a class is.
+
+    Outputs and targets are those of ``Accuracy``. K. H. Brodersen et al. (2010), "The balanced accuracy and its
+    posterior distribution".
+
+    Example:
+        >>> balanced = cg.train.BalancedAccuracy()
+        >>> balanced.update(np.array([[2.0, 1.0], [0.5, 0.0], [1.0, 0.0]]), np.array([0, 0, 1]))
+        >>> balanced.compute()
+        0.5
+    """
+
+    name = "balanced_accuracy"
+    direction = "max"
+    state = ("counts",)
+
+    def reset(self) -> None:
+        self.counts: Array = np.zeros((2, 0), np.int64)  # per class: hits, samples
+
+    def update(self, output: Array, target: Array) -> None:
+        predicted, actual, n = classes(self.name, output, target)
+        if self.counts.shape[1] == 0:
+            self.counts = np.zeros((2, n), np.int64)
+        for row, values in zip(self.counts, (actual[predicted == actual], actual), strict=True):
+            row += np.bincount(values.reshape(-1), minlength=n)
+
+    def compute(self) -> float:
+        hits, samples = self.counts[:, self.counts[1] > 0]
+        return float((hits / samples).mean()) if len(samples) else np.nan
 
 
 class F1(Metric):
@@ -315,13 +349,14 @@ class FunctionMetric(Collected):
         return self.function(output, target)
 
 
-KINDS: tuple[type[Metric], ...] = (Accuracy, F1, RocAuc, MAE, R2)
+KINDS: tuple[type[Metric], ...] = (Accuracy, BalancedAccuracy, F1, RocAuc, MAE, R2)
 BY_NAME: dict[str, Callable[[], Metric]] = {kind.name: kind for kind in KINDS}
 HIGHER_IS_BETTER = tuple(kind.name for kind in KINDS if kind.direction == "max")
 
 
 def metric(which: str | Metric | Function) -> Metric:
-    """Return the metric that a name (accuracy, f1, roc_auc, mae, r2), a metric or a function stands for.
+    """Return the metric that a name (accuracy, balanced_accuracy, f1, roc_auc, mae, r2), a metric or a function stands
+    for.
 
     Raises:
         ValueError: if there is no metric of that name.

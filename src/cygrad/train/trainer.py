@@ -63,7 +63,8 @@ class Trainer:
         scheduler: of the learning rate.
         scheduler_interval: when the scheduler steps, after every ``"epoch"`` or every ``"step"``; by default "step" for
             ``OneCycleLR``, else "epoch". ``ReduceLROnPlateau`` receives `monitor`.
-        metrics: names (accuracy, f1, roc_auc, mae, r2), ``Metric`` objects, or functions of all outputs and targets.
+        metrics: names (accuracy, balanced_accuracy, f1, roc_auc, mae, r2), ``Metric`` objects, or functions of all
+            outputs and targets.
         monitor: name of the value that early stopping and ``ReduceLROnPlateau`` watch; by default ``"val_loss"``, or
             ``"loss"`` without a validation set.
         clip: bound of the gradient: a number bounds the total norm; or ``("norm", 1.0)``, ``("value", 0.5)``,
