@@ -14,8 +14,11 @@ from sklearn.datasets import load_iris, make_friedman1
 from sklearn.metrics import r2_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import cygrad as cg
 from cygrad import optim
+from cygrad.compiler import CompiledFunction
 from cygrad.generator import Generator
+from cygrad.nn import functional as F
 from cygrad.sklearn import TabularClassifier, TabularRegressor
 from cygrad.sklearn.tabular_features import Categories, Features, category_columns
 from cygrad.train.tabular.folds import Folds
@@ -107,6 +110,25 @@ def test_a_restored_schedule_sets_rates_decay_and_dropout():
     restored.load_state_dict(optimizer.state_dict())
     again.load_state_dict(schedule.state_dict())
     assert values(other, restored) == seen[20]
+
+
+def test_a_step_of_an_ensemble_is_launches_alone():
+    """So that an epoch is one call into C."""
+    model = ensemble(3, (5, 8, 2), "selu", 0.2)
+    optimizer = optim.AdamW(parameter_groups(model, 0.1, 0.02))
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x.reshape(3, 4, 5)).reshape(12, 2), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = CompiledFunction(step)
+    for _ in range(3):
+        compiled(cg.randn(12, 5), cg.randint(2, (12,)))
+    (program,) = compiled.cache.programs
+    assert program.loop is not None
 
 
 def test_mixed_columns_with_missing_values():

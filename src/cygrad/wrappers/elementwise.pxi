@@ -1,5 +1,9 @@
 # Arithmetic of two operands with broadcasting. All argument blocks of the family have the layout of add's.
 
+cdef enum:
+    MOST_SLICES = 64  # launches of one operation
+
+
 cdef struct Layout:
     int64_t row, col  # steps in elements
 
@@ -8,12 +12,12 @@ cdef bint contiguous(ndarray x) noexcept:
     return cnp.PyArray_ISCARRAY_RO(x)
 
 
-cdef bint read_as(ndarray x, int ndim, cnp.npy_intp *shape, int split, Layout *layout) noexcept:
-    """Whether contiguous x, broadcast to `shape`, has constant steps if the axes before `split` are taken as rows and the
-    others as columns. If so, `layout` receives the steps."""
+cdef bint read_as(ndarray x, int ndim, cnp.npy_intp *shape, int first, int split, Layout *layout) noexcept:
+    """Whether contiguous x, broadcast to `shape`, has constant steps if the axes from `first` on are taken as rows before
+    `split` and as columns after it. If so, `layout` receives the steps."""
     cdef int x_ndim = cnp.PyArray_NDIM(x), axis, k
     cdef int64_t rows = 1, cols = 1, x_rows = 1, x_cols = 1
-    for axis in range(ndim):
+    for axis in range(first, ndim):
         k = axis - (ndim - x_ndim)
         if axis < split:
             rows *= shape[axis]
@@ -44,18 +48,26 @@ cdef ndarray arithmetic(int kernel, str op, object x, object y):
         shape[i] = b if a == 1 else a
     out = empty(ndim, shape, cnp.PyArray_TYPE(u))
     cdef Layout lu, lv
+    cdef int64_t slices = 1, slice, u_step = 0, v_step = 0
     for split in range(ndim + 1):
-        if read_as(u, ndim, shape, split, &lu) and read_as(v, ndim, shape, split, &lv):
+        if read_as(u, ndim, shape, 0, split, &lu) and read_as(v, ndim, shape, 0, split, &lv):
             break
     else:
-        # A mixed pattern such as (3, 1, 2) with (1, 4, 1) is expanded first.
-        u = cnp.PyArray_FROMANY(np.broadcast_to(u, shape_of(out)), cnp.PyArray_TYPE(u), 0, 0, cnp.NPY_ARRAY_CARRAY_RO)
-        v = cnp.PyArray_FROMANY(np.broadcast_to(v, shape_of(out)), cnp.PyArray_TYPE(v), 0, 0, cnp.NPY_ARRAY_CARRAY_RO)
-        split = 0
-        read_as(u, ndim, shape, 0, &lu)
-        read_as(v, ndim, shape, 0, &lv)
-    cdef int64_t rows = 1, cols = 1
-    for i in range(ndim):
+        split = sliced(u, v, ndim, shape, &lu, &lv)
+        if split:  # such as (3, 5, 2) with (3, 1, 2): a launch for each index of the first axis
+            slices = shape[0]
+            u_step = cnp.PyArray_SIZE(u) // slices if u_ndim == ndim and u.shape[0] > 1 else 0
+            v_step = cnp.PyArray_SIZE(v) // slices if v_ndim == ndim and v.shape[0] > 1 else 0
+        else:
+            # Any other mixed pattern, such as (3, 1, 2) with (1, 4, 1), is expanded first.
+            u = cnp.PyArray_FROMANY(
+                np.broadcast_to(u, shape_of(out)), cnp.PyArray_TYPE(u), 0, 0, cnp.NPY_ARRAY_CARRAY_RO)
+            v = cnp.PyArray_FROMANY(
+                np.broadcast_to(v, shape_of(out)), cnp.PyArray_TYPE(v), 0, 0, cnp.NPY_ARRAY_CARRAY_RO)
+            read_as(u, ndim, shape, 0, 0, &lu)
+            read_as(v, ndim, shape, 0, 0, &lv)
+    cdef int64_t rows = 1, cols = 1, item = cnp.PyArray_ITEMSIZE(out)
+    for i in range(1 if slices > 1 else 0, ndim):
         if i < split:
             rows *= shape[i]
         else:
@@ -63,9 +75,26 @@ cdef ndarray arithmetic(int kernel, str op, object x, object y):
     cdef cg_add_args args = cg_add_args(
         out=data(out), x=data(u), y=data(v), rows=rows, cols=cols,
         x_row=lu.row, x_col=lu.col, y_row=lv.row, y_col=lv.col)
-    if rows and cols:
+    if not (rows and cols):
+        return out
+    for slice in range(slices):
         launch(kernel, dtype_of(out), &args)
+        args.out = <char *>args.out + rows * cols * item
+        args.x = <char *>args.x + u_step * item
+        args.y = <char *>args.y + v_step * item
     return out
+
+
+cdef int sliced(ndarray u, ndarray v, int ndim, cnp.npy_intp *shape, Layout *lu, Layout *lv) noexcept:
+    """The axis before which the others but the first are rows, if contiguous u and v have constant steps at each index of
+    the first axis; 0 if not, or if these are many."""
+    cdef int split
+    if ndim < 3 or not 1 < shape[0] <= MOST_SLICES:
+        return 0
+    for split in range(1, ndim + 1):
+        if read_as(u, ndim, shape, 1, split, lu) and read_as(v, ndim, shape, 1, split, lv):
+            return split
+    return 0
 
 
 cdef ndarray number_of(double value, int type_number):
@@ -89,7 +118,7 @@ def repeated(x, shape, double divisor=1.0):
     cdef int split, ndim = cnp.PyArray_NDIM(wide), i
     cdef Layout layout
     for split in range(ndim + 1):
-        if read_as(u, ndim, cnp.PyArray_DIMS(wide), split, &layout):
+        if read_as(u, ndim, cnp.PyArray_DIMS(wide), 0, split, &layout):
             break
     else:
         u = cnp.PyArray_FROMANY(wide, cnp.PyArray_TYPE(u), 0, 0, cnp.NPY_ARRAY_CARRAY_RO)
