@@ -119,7 +119,9 @@ class Options:
     patience: int | None = training(
         15, int, "N", "epochs without improvement before training stops; by default, an ensemble trains all epochs"
     )
-    min_delta: float = training(0.0, float, "LOSS", "smallest decrease of the validation loss that is an improvement")
+    min_delta: float = training(
+        0.0, float, "LOSS", "smallest gain that counts, of the validation loss or accuracy that tells the best epoch"
+    )
     seed: int = training(0, int, "N", "seed of the split, the initialization, shuffling and dropout")
     checkpoint_seconds: float = training(1.0, float, "S", "least time between two checkpoints, in seconds")
     threads: int | None = training(None, int, "N", "threads that a kernel may use (default: all cores)")
