@@ -65,7 +65,7 @@ def one_cycle(**options):
     (lambda: cg.tensor_split(cg.ones(2), 2.5), "tensor_split: sections must be an integer or indices, got float"),
     (lambda: cg.hstack([[]]), "hstack: expected a tensor, got tuple"),
     (lambda: cg.block_diag((cg.ones(2), cg.ones(2))), "block_diag: expected a tensor, got tuple"),
-    (lambda: cg.ones(2).index_put([[1.0]], cg.ones(1)), "index_put: expected a tensor, got list"),
+    (lambda: cg.ones(2).index_put([[1.0]], cg.ones(1)), "index_put: indices must be a tuple of tensors, got float"),
     (lambda: cg.gradient(cg.ones(3), spacing="a"), "gradient: spacing must be a number or a tensor, got str"),
     (lambda: cg.tril_indices(2, 2, dtype=np.datetime64), "tril_indices: a tensor holds booleans, integers or floats"),
     (lambda: cg.optim.ASGD([nn.Parameter(cg.ones(1))], 1, -1), "ASGD: lambd must not be negative, got -1"),
@@ -88,6 +88,66 @@ def one_cycle(**options):
 def test_the_message_names_operation_and_argument(call, message):
     with pytest.raises((TypeError, ValueError, RuntimeError), match=message):
         call()
+
+
+RECORDS = np.rec.array([(1.0, 2)], "f4,i4")  # a class whose attribute errors are its own
+SIZED = {
+    name: lambda *sizes, name=name: getattr(cg.ones(6), name)(*sizes)
+    for name in ("reshape", "view", "expand", "repeat", "tile", "new_zeros", "new_full", "resize_", "sum_to_size")
+} | {name: getattr(cg, name) for name in ("zeros", "ones", "empty", "full", "rand", "randn", "randint")}
+FIRST = {"full": lambda f, *s: f(s, 1.0), "new_full": lambda f, *s: f(s, 1.0), "randint": lambda f, *s: f(3, s)}
+
+
+@pytest.mark.parametrize("sizes", [(2.0, 3), (2, "a"), (None, 2), (6, [1]), (2, 1j), (True, 6), (RECORDS, 1)])
+@pytest.mark.parametrize("name", SIZED)
+def test_sizes_of_a_wrong_class_are_named(name, sizes):
+    with pytest.raises(TypeError, match=r"^(\w+): (a size must be an integer|sizes must be integers), got \w+$"):
+        FIRST.get(name, lambda f, *s: f(*s))(SIZED[name], *sizes)
+
+
+@pytest.mark.parametrize("one", [True, np.int64(1), np.array(1), cg.tensor(1)])
+@pytest.mark.parametrize("name", [n for n in SIZED if n not in ("expand", "sum_to_size")])
+def test_sizes_may_be_anything_that_is_an_integer(name, one):
+    x = FIRST.get(name, lambda f, *s: f(*s))(SIZED[name], 6, one)
+    plain = FIRST.get(name, lambda f, *s: f(*s))(SIZED[name], 6, 1)
+    assert x.shape == plain.shape and [type(n) for n in x.shape] == [int, int]
+
+
+@pytest.mark.parametrize("counts", [(1, False), (2, True), (False + 0, 1)])
+def test_repetitions_may_be_booleans(counts):
+    x = cg.ones(3, requires_grad=True)
+    x.tile(*counts).sum().backward()
+    assert x.grad.tolist() == [float(np.prod(counts))] * 3
+
+
+@pytest.mark.parametrize("call", [
+    lambda: cg.ones(3).index_put_(RECORDS, cg.ones(1)), lambda: cg.ones(3).index_put_((RECORDS,), cg.ones(1)),
+    lambda: cg.ones(3).index_put((None, 1), cg.ones(1)), lambda: cg.ones(3).index_put(cg.tensor([0]), cg.ones(1)),
+    lambda: cg.ones(3).index_put(1, cg.ones(1)), lambda: cg.block_diag(RECORDS), lambda: cg.stack([RECORDS]),
+    lambda: cg.vstack((cg.ones(1), RECORDS)), lambda: nn.functional.mse_loss(cg.ones(1), RECORDS),
+    lambda: cg.arange("a"), lambda: cg.linspace("a", 1, 3), lambda: cg.logspace(None, 1, 2), lambda: cg.linspace(0, 1, 2.5),
+    lambda: cg.eye(2.0), lambda: cg.eye(2, "a"), lambda: cg.ones(3).view(None),
+])  # fmt: skip
+def test_aliens_among_tensors_and_numbers_are_named(call):
+    with pytest.raises(TypeError, match=r"^\w+: .*(got \w+|got one tensor)"):
+        call()
+
+
+@pytest.mark.parametrize("dtype", [cg.float64, object, "O", 3.5])
+def test_memory_that_cant_be_seen_as_a_dtype(dtype):
+    with pytest.raises(RuntimeError, match=r"^view: float32 of shape \(3,\) can't be seen as "):
+        cg.ones(3).view(dtype)
+
+
+@pytest.mark.parametrize("name", ["scatter", "scatter_add"])
+@pytest.mark.parametrize("size", [(0, 3), (0, 0), (2, 0), (0, 1), (3, 0)])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_an_empty_index_writes_nothing_whatever_the_shapes(name, size, dim):
+    src, x = cg.ones((1, 1), requires_grad=True), cg.ones((3, 3), requires_grad=True)
+    y = getattr(cg, name)(x, dim, cg.zeros(size, dtype=cg.int64), src)
+    (grad,) = cg.autograd.grad(y.sum(), src, create_graph=True)
+    y.sum().backward()
+    assert y.tolist() == x.tolist() and src.grad.tolist() == grad.tolist() == [[0.0]] and (x.grad == 1).all()
 
 
 @pytest.mark.parametrize("call, error", [

@@ -60,6 +60,16 @@ def test_tensors_are_printed_as_pytorch_prints_them(seed):
         assert texts[0] == texts[1], (options, array.dtype, array.shape)
 
 
+@pytest.mark.parametrize("edge", [1, 2, 3])
+def test_a_view_larger_than_memory_is_printed(edge):
+    cg.set_printoptions(edgeitems=edge)
+    try:
+        shown = repr(cg.tensor(7).expand(2**20, 2**20))
+    finally:
+        cg.set_printoptions(profile="default")
+    assert shown.count("7") == (2 * edge) ** 2
+
+
 def test_options_are_checked_before_any_is_set():
     with pytest.raises(ValueError, match="profile must be one of default, short, full, got 'long'"):
         cg.set_printoptions(precision=2, profile="long")

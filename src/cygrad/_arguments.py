@@ -17,6 +17,20 @@ def shape_argument(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
 
 
+def checked_sizes(name: str, values: Any) -> tuple[int, ...]:
+    """The sizes of a shape as Python's integers; raise TypeError, naming the function, where one is something else.
+
+    As in PyTorch, a boolean can't be the first of them, where it is likely to be a misplaced option.
+    """
+    if not isinstance(values, (tuple, list)) or (values and type(values[0]) is bool):
+        got = type(values[0] if isinstance(values, (tuple, list)) else values).__name__
+        raise TypeError(f"{name}: sizes must be integers, got {got}")
+    for n in values:
+        if type(n) is not int:
+            return tuple([int(integer(name, "a size", n)) for n in values])
+    return tuple(values)
+
+
 def integer(name: str, argument: str, value: Any) -> int:
     """An integer, or a tensor or array of one; raise TypeError, naming function and argument, for anything else."""
     try:

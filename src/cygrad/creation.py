@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._arguments import checked, shape_argument
+from cygrad._arguments import checked, checked_sizes, integer, shape_argument
 from cygrad._typing import Array, DType, Nested, Size
 from cygrad.autograd import recording
 from cygrad.autograd.arrays import plain
@@ -228,11 +228,12 @@ def filled(
 ) -> Tensor:
     """A tensor that one of NumPy's functions creates from a shape."""
     check_place(op, place)
+    sizes = checked_sizes(op, shape_argument(shape))
     if out is not None:
         if not isinstance(out, Tensor):
             raise TypeError(f"{op}: out must be a Tensor, got {type(out).__name__}")
-        return written(op, out, function(shape_argument(shape), out.array.dtype))
-    return Tensor(kernels.pooled(function, shape_argument(shape), FLOAT32 if dtype is None else dtype), requires_grad)
+        return written(op, out, function(sizes, out.array.dtype))
+    return Tensor(kernels.pooled(function, sizes, FLOAT32 if dtype is None else dtype), requires_grad)
 
 
 def written(op: str, out: Tensor, values: Array) -> Tensor:
@@ -270,7 +271,8 @@ def full(
         default = FLOAT32 if isinstance(value, float) and not has_dtype(value) else np.asarray(value).dtype
         dtype = out_dtype("full", None, out, default)
     create: Any = recording.produced if isinstance(value, np.ndarray) else kernels.pooled
-    return given("full", Tensor(plain("full", create(np.full, size, value, dtype)), requires_grad), out)
+    sizes = checked_sizes("full", size)
+    return given("full", Tensor(plain("full", create(np.full, sizes, value, dtype)), requires_grad), out)
 
 
 @checked
@@ -360,7 +362,7 @@ def arange(
     tensor([1, 3, 5])
     """
     check_place("arange", place)
-    start, end, step = (number(v) for v in ((0, start, step) if end is None else (start, end, step)))
+    start, end, step = (number("arange", v) for v in ((0, start, step) if end is None else (start, end, step)))
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: step {step} does not lead from {start} to {end}")
     if dtype is None:
@@ -377,7 +379,7 @@ def arange(
 
 def range(start: Any, end: Any, step: Any = 1, *, dtype: DType = None, **options: Any) -> Tensor:
     """Return start, start + step, … up to end, which is included, in float32 by default; see :func:`cygrad.arange`."""
-    first, last, difference = number(start), number(end), number(step)
+    first, last, difference = [number("range", v) for v in (start, end, step)]
     if difference == 0 or (last - first) * difference < 0:
         raise RuntimeError(f"range: step {difference} does not lead from {first} to {last}")
     places = arange(math.floor((last - first) / difference) + 1, dtype=np.float64)
@@ -386,7 +388,7 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: DType = None, **options
 
 def scalar_tensor(s: float, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]) -> Tensor:
     """Create a tensor without dimensions from a number, in float32 by default."""
-    return full((), number(s), dtype=dtype or FLOAT32, requires_grad=requires_grad, **place)
+    return full((), number("scalar_tensor", s), dtype=dtype or FLOAT32, requires_grad=requires_grad, **place)
 
 
 def empty_strided(
@@ -426,9 +428,12 @@ def range_of_integers(start: Any, end: Any, step: Any, dtype: Any) -> Array | No
     return first + difference * np.arange(max(math.ceil((end - start) / step), 0))
 
 
-def number(value: Any) -> Any:
-    """A Python number, also from a tensor of one element."""
-    return value.item() if isinstance(value, (Tensor, np.ndarray, np.generic)) else value
+def number(name: str, value: Any) -> Any:
+    """A Python number, also from a tensor of one element; raise TypeError, naming the function, for anything else."""
+    value = value.item() if isinstance(value, (Tensor, np.ndarray, np.generic)) else value
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
+    return value
 
 
 def linspace(
@@ -453,13 +458,14 @@ def linspace(
     """
     check_place("linspace", place)
     kind = np.dtype(out_dtype("linspace", dtype, out, FLOAT32))
-    values = spaced("linspace", number(start), number(end), steps, kind)
+    values = spaced("linspace", start, end, steps, kind)
     return given("linspace", Tensor(kernels.pooled(values.astype, kind), requires_grad), out)
 
 
 def spaced(name: str, start: Any, end: Any, steps: int, dtype: np.dtype[Any]) -> Array:
     """Evenly spaced numbers. For integers both ends are cut first, and each half counts from its own end, as in
     PyTorch."""
+    start, end, steps = number(name, start), number(name, end), integer(name, "steps", steps)
     if steps < 0:
         raise RuntimeError(f"{name}: the number of steps must not be negative, got {steps}")
     if dtype.kind not in "iu":
@@ -493,7 +499,7 @@ def logspace(
     """
     check_place("logspace", place)
     kind = np.dtype(out_dtype("logspace", dtype, out, FLOAT32))
-    exponents = spaced("logspace", number(start), number(end), steps, kind)
+    exponents = spaced("logspace", start, end, steps, kind)
     powers = np.power(float(base), exponents)
     return given("logspace", Tensor(kernels.pooled(powers.astype, kind), requires_grad), out)
 
@@ -517,6 +523,7 @@ def eye(
         out: a tensor to write to and return.
     """
     check_place("eye", place)
+    n, m = integer("eye", "n", n), None if m is None else integer("eye", "m", m)
     if n < 0 or (m is not None and m < 0):
         raise RuntimeError(f"eye: sizes must not be negative, got {n} and {m}")
     kind = out_dtype("eye", dtype, out, FLOAT32)

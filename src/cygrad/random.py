@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from cygrad._arguments import checked, shape_argument
+from cygrad._arguments import checked, checked_sizes, shape_argument
 from cygrad._typing import Array, DType, Size
 from cygrad.autograd import recording
 from cygrad.autograd.calls import given, out_dtype
@@ -110,11 +110,11 @@ def rand(
     (2, 3)
     """
     check_place("rand", place)
-    shape = shape if size is None else (size,)
+    shape = checked_sizes("rand", shape_argument(shape if size is None else (size,)))
     if out is not None:
         dtype = out_dtype("rand", dtype, out, None)
-        return given("rand", Tensor(uniform_array(shape_argument(shape), dtype, generator)), out)
-    return Tensor(uniform_array(shape_argument(shape), dtype, generator), requires_grad)
+        return given("rand", Tensor(uniform_array(shape, dtype, generator)), out)
+    return Tensor(uniform_array(shape, dtype, generator), requires_grad)
 
 
 def randn(
@@ -138,11 +138,11 @@ def randn(
         place: device="cpu", and what has no effect on it.
     """
     check_place("randn", place)
-    shape = shape if size is None else (size,)
+    shape = checked_sizes("randn", shape_argument(shape if size is None else (size,)))
     if out is not None:
         dtype = out_dtype("randn", dtype, out, None)
-        return given("randn", Tensor(normal_array(shape_argument(shape), dtype, generator)), out)
-    return Tensor(normal_array(shape_argument(shape), dtype, generator), requires_grad)
+        return given("randn", Tensor(normal_array(shape, dtype, generator)), out)
+    return Tensor(normal_array(shape, dtype, generator), requires_grad)
 
 
 @checked
@@ -248,8 +248,8 @@ def randint(
     low, high = operator.index(low), operator.index(high)
     if not low < high:
         raise RuntimeError(f"randint: low must be below high, got {low} and {high}")
-    kind = out_dtype("randint", dtype, out, np.int64)
-    draws = recording.produced(integers_array, low, high, tuple(size or ()), kind, generator)
+    sizes, kind = checked_sizes("randint", size or ()), out_dtype("randint", dtype, out, np.int64)
+    draws = recording.produced(integers_array, low, high, sizes, kind, generator)
     return given("randint", Tensor(draws, requires_grad), out)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad import autograd, functions
-from cygrad._arguments import checked, shape_argument
+from cygrad._arguments import checked, checked_sizes, shape_argument
 from cygrad._typing import Array, DType, Nested, Operand, Size
 from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.arrays import plain
@@ -507,7 +507,7 @@ class Tensor(TensorMethods):
         if not shape:
             shape = (dtype if size is None else size,)
         if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)):
-            view = Tensor(self.numpy().view(shape[0]))
+            view = Tensor(self._seen_as(shape[0]))
             view._share_version(self)
             return view
         result = shape_ops.reshape(self, shape=shape_argument(shape))
@@ -516,6 +516,15 @@ class Tensor(TensorMethods):
                 f"view: no view of shape {result.shape} exists for shape {self.shape} and strides {self.stride()}"
             )
         return result
+
+    def _seen_as(self, dtype: Any) -> Array:
+        """The memory as an array of another dtype."""
+        if dtype is None:
+            raise TypeError("view: expected sizes or a dtype, got None")
+        try:
+            return self.numpy().view(dtype)
+        except (TypeError, ValueError):
+            raise RuntimeError(f"view: {self.dtype} of shape {self.shape} can't be seen as {dtype}") from None
 
     @checked
     def view_as(self, other: Tensor) -> Tensor:
@@ -659,7 +668,8 @@ class Tensor(TensorMethods):
     ) -> Tensor:
         """A tensor that one of NumPy's functions creates from a shape."""
         check_place(op, place)
-        array = kernels.pooled(partial(function, dtype=dtype or self.array.dtype), shape_argument(shape))
+        sizes = checked_sizes(op, shape_argument(shape))
+        array = kernels.pooled(partial(function, dtype=dtype or self.array.dtype), sizes)
         return Tensor(array, requires_grad)
 
     # Dtypes and devices

@@ -42,16 +42,16 @@ class RecordedWriter(ProgramWriter):
             lines.insert(place, self.rng.choice(self.extras(str(x))))
         edits = [(self.rng.choice([3, 3, 5, 6]), self.edit(program)) for _ in range(self.rng.choice([0, 0, 1, 1, 2]))]
         calls = tuple(self.rng.choice(HOW) for _ in range(CALLS)) if self.chance(0.5) else ("same",) * CALLS
-        inputs = tuple(self.precise(i) for i in program.inputs)
+        large = self.chance(0.003) and not any(".unbind(" in line for line in lines)  # which makes a view of each row
+        inputs = tuple(self.precise(i, large) for i in program.inputs)
         return replace(program, inputs=inputs, lines=tuple(lines), edits=tuple(sorted(edits)), calls=calls)
 
-    def precise(self, one: Input) -> Input:
-        dtype = "float32" if self.chance(0.2) else one.dtype
-        if one.kind == "float" and one.name == "x0" and self.chance(0.003):
-            return replace(
-                one, dtype=dtype, shape=(3_200_000,), data="lattice"
-            )  # as large as what several threads share
-        return replace(one, dtype=dtype)
+    def precise(self, one: Input, large: bool) -> Input:
+        """An input in one of two dtypes; the first one may be as large as what several threads share."""
+        one = replace(one, dtype="float32" if self.chance(0.2) else one.dtype)
+        if large and one.kind == "float" and one.name == "x0":
+            return replace(one, shape=(3_200_000,), data="lattice")
+        return one
 
     def extras(self, x: str) -> list[str]:
         arguments = [n.text for n in self.names if n.text[0] == "x" and n.kind == "float"] or [x]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad._arguments import checked, shape_argument
+from cygrad._arguments import checked, checked_sizes, shape_argument
 from cygrad._typing import Array, Size, Tensor
 from cygrad.autograd import engine
 from cygrad.functions.shapes import t, transpose
@@ -75,7 +75,7 @@ def t_(input: Tensor) -> Tensor:
 
 def resize_(input: Tensor, *sizes: Size) -> Tensor:
     """Change the shape in place, keeping the elements in order; what is added is zero."""
-    size = shape_argument(sizes)
+    size = checked_sizes("resize_", shape_argument(sizes))
     if input.requires_grad:
         raise RuntimeError("resize_: a tensor that requires a gradient can't be resized")
     flat, n = input.array.reshape(-1), math.prod(size)
@@ -181,7 +181,7 @@ def new(input: Tensor, *sizes: Any) -> Tensor:
 
 def sum_to_size(input: Tensor, *size: Size) -> Tensor:
     """Sum over the dimensions that broadcasting from `size` would repeat."""
-    target = shape_argument(size)
+    target = checked_sizes("sum_to_size", shape_argument(size))
     try:
         fits = np.broadcast_shapes(target, input.shape) == tuple(input.shape)
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cygrad._arguments import integer
+from cygrad._arguments import integer, other_than_tensors
 from cygrad._typing import Tensor
 from cygrad.autograd.arrays import plain
 from cygrad.autograd.calls import function, requires_tensor
@@ -90,6 +90,8 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
 @function
 def block_diag(*tensors: Tensor) -> Tensor:
     """Return a matrix with matrices along its diagonal."""
+    if (other := other_than_tensors(tensors)) is not None:
+        raise TypeError(f"block_diag: expected tensors, got {other} among them")
     blocks = [atleast_2d(x) for x in tensors]
     if any([b.ndim > 2 for b in blocks]):
         raise RuntimeError("block_diag: tensors must have at most 2 dimensions")

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from cygrad._arguments import shape_argument
+from cygrad._arguments import checked_sizes, shape_argument
 from cygrad._typing import Size, Tensor
 from cygrad.autograd import Value
 from cygrad.autograd.calls import requires_tensor
@@ -173,7 +173,8 @@ def tile(input: Tensor, dims: Sequence[int]) -> Tensor:
         input: a tensor.
         dims: the number of repetitions along each of the last dimensions.
     """
-    return shape.repeat(input, sizes=(1,) * (input.ndim - len(dims)) + tuple(dims))
+    counts = checked_sizes("tile", dims)
+    return shape.repeat(input, sizes=(1,) * (input.ndim - len(counts)) + counts)
 
 
 @requires_tensor

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from cygrad._arguments import other_than_tensors
 from cygrad._typing import Tensor
+from cygrad.autograd import engine
 from cygrad.autograd.calls import requires_tensor
 from cygrad.ops import arithmetic, reduce, shape
 from cygrad.ops import index as index_ops
@@ -86,6 +88,9 @@ def index_put(input: Tensor, indices: Sequence[Any], values: Tensor, accumulate:
         values: the values, broadcast to the shape of the indexed part.
         accumulate: whether to add them, each one where an index repeats.
     """
+    given = [i for i in indices if i is not None] if isinstance(indices, (tuple, list)) else [indices]
+    if (other := other_than_tensors(given)) is not None or isinstance(indices, engine.Value):
+        raise TypeError(f"index_put: indices must be a tuple of tensors, got {other or 'one tensor'}")
     key = tuple([slice(None) if i is None else i.array for i in indices])
     if values.dtype != input.dtype:
         raise RuntimeError(f"index_put: values must be {input.dtype}, as input is, got {values.dtype}")

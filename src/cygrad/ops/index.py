@@ -271,6 +271,8 @@ def source_part(name: str, src: Array, index: Array, input: Array) -> Array:
 def source_gradient(dy: Array, positions: Array, axis: int, shape: tuple[int, ...]) -> Array:
     """d src[i, j] = dy[index[i, j], j], zeros where the index is smaller than src"""
     d_src = np.zeros(shape or (1,), dy.dtype)
+    if not positions.size:  # nothing is written then, whatever the shapes
+        return d_src.reshape(shape)
     part = np.take_along_axis(corner(np.atleast_1d(dy), positions, axis), positions, axis)
     d_src[tuple([slice(n) for n in positions.shape])] = part
     return d_src.reshape(shape)
@@ -292,6 +294,8 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor, None, Tensor | None]:
 
 def source_part_gradient(dy: Tensor, positions: Array, axis: int, shape: tuple[int, ...]) -> Tensor:
     """As ``source_gradient``, on tensors."""
+    if not positions.size:
+        return constant(np.zeros(shape, dy.dtype))
     line = dy.reshape(-1) if not dy.ndim else dy
     part = gather(line, constant(positions), dim=axis)
     if part.shape == (shape or (1,)):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import _kernels as kernels
+from cygrad._arguments import checked_sizes
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, Value, op, recording
 from cygrad.autograd.arrays import LARGE, add_at
@@ -55,12 +56,12 @@ def reshape(ctx: Node, input: Array, *, shape: tuple[int, ...]) -> Array:
     (2, 3)
     """
     ctx.save(input.shape)
-    sizes = whole_shape(shape, input.size)
-    if sizes is None:
+    whole = whole_shape(checked_sizes("reshape", shape), input.size)
+    if whole is None:
         raise RuntimeError(
             f"reshape: shape {tuple(shape)} does not hold the {input.size} elements of shape {input.shape}"
         )
-    return reshaped(input, sizes)
+    return reshaped(input, whole)
 
 
 def reshaped(x: Array, shape: tuple[int, ...]) -> Array:
@@ -145,7 +146,7 @@ def expand(ctx: Node, input: Array, *, size: Sequence[int]) -> Array:
     Raises:
         RuntimeError: if a dimension of another size would change.
     """
-    lead = len(size) - input.ndim
+    size, lead = checked_sizes("expand", size), len(size) - input.ndim
     shape = tuple([input.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(size)])
     if lead < 0 or any([n < 0 for n in shape]) or any([m not in (1, n) for m, n in zip(input.shape, shape[lead:])]):
         raise RuntimeError(f"expand: a tensor of shape {input.shape} does not expand to {tuple(size)}")
@@ -396,9 +397,10 @@ def repeat(ctx: Node, input: Array, *, sizes: Sequence[int]) -> Array:
         input: a tensor.
         sizes: the number of repetitions per dimension; additional dimensions come first.
     """
+    sizes = checked_sizes("repeat", sizes)
     if len(sizes) < input.ndim or any([n < 0 for n in sizes]):
-        raise RuntimeError(f"repeat: sizes {tuple(sizes)} do not fit a tensor of {input.ndim} dimensions")
-    ctx.save(input.shape, tuple(sizes))
+        raise RuntimeError(f"repeat: sizes {sizes} do not fit a tensor of {input.ndim} dimensions")
+    ctx.save(input.shape, sizes)
     y = np.tile(input, sizes)
     return y if y.size else y.copy()  # NumPy returns views of empty arrays
 

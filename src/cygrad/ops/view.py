@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cygrad._arguments import checked_sizes
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, engine, op
 from cygrad.autograd.arrays import add_at, address
@@ -77,6 +78,7 @@ def as_strided(
         stride: the step of each dimension, in elements.
         storage_offset: the position of the first element, by default that of the input.
     """
+    size, stride = checked_sizes("as_strided", size), checked_sizes("as_strided", stride)
     memory = input.base if isinstance(input.base, np.ndarray) else input
     flat = memory.ravel("K")
     start = (address(input) - address(flat)) // input.itemsize if storage_offset is None else storage_offset
