@@ -88,12 +88,12 @@ def index_put(input: Tensor, indices: Sequence[Any], values: Tensor, accumulate:
         values: the values, broadcast to the shape of the indexed part.
         accumulate: whether to add them, each one where an index repeats.
     """
+    if input.dtype != values.dtype:
+        raise RuntimeError(f"index_put: values must be {input.dtype}, as input is, got {values.dtype}")
     given = [i for i in indices if i is not None] if isinstance(indices, (tuple, list)) else [indices]
     if (other := other_than_tensors(given)) is not None or isinstance(indices, engine.Value):
         raise TypeError(f"index_put: indices must be a tuple of tensors, got {other or 'one tensor'}")
     key = tuple([slice(None) if i is None else i.array for i in indices])
-    if values.dtype != input.dtype:
-        raise RuntimeError(f"index_put: values must be {input.dtype}, as input is, got {values.dtype}")
     if not accumulate:
         return index_ops.index_put(input, values, key=key)
     size = index_ops.at(input.array, key).shape
