@@ -24,6 +24,7 @@ HUGE = {"float64": 1e150, "float32": 1e19}  # whose squares overflow
 SHAKES = 16  # a comparison of equal numbers does not change under every shake
 SHAKE = {"float64": 1e-13, "float32": 1e-6}
 TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
+EXACT = 2.0**20  # multiples of a sixteenth below it have been computed without rounding
 FLOOR = {"float64": 1e-9, "float32": 1e-4}  # what cancels to 0 in one library is a rounding error in the other
 
 
@@ -242,11 +243,16 @@ class Eager(Fuzzer[Program]):
 
         def shaken(value: Any) -> Any:
             noise = SHAKE[precision] * T.from_numpy(rng.standard_normal(tuple(value.shape)))
-            return T.where(value * 16 == (value * 16).round(), value, value * (1 + noise.to(value.dtype)))  # not what is exact
+            exact = (value * 16 == (value * 16).round()) & (value.abs() < EXACT)
+            return T.where(exact, value, value * (1 + noise.to(value.dtype)))
+
+        def all_shaken(gradients: Any, _: Any) -> Any:
+            return tuple(None if g is None else shaken(g) for g in gradients)
 
         def shake(value: Any) -> None:
             if isinstance(value, T.Tensor) and value.is_floating_point() and value.grad_fn is not None:
                 value.register_hook(shaken)
+                value.grad_fn.register_hook(all_shaken)  # those of operands, before equal ones are added
                 value.data = shaken(value.detach())
 
         names = names_of(case, T, SHAKE[precision], seed=seed)
