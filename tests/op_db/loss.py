@@ -282,7 +282,7 @@ ROWS = [
         ("cross_entropy", "cross_entropy_backward", "classes", "divide"),
         bad=(*bad_classes(F.cross_entropy),
              Bad(lambda cg: F.cross_entropy(cg.ones(1), cg.tensor([0])), RuntimeError,
-                 r"cross_entropy: target has input's shape \(1,\), and must then hold probabilities, got .*int64"),
+                 "cross_entropy: a target of input's shape holds probabilities, got int64"),
              Bad(lambda cg: F.cross_entropy(cg.ones(1, 2), cg.tensor([0]), label_smoothing=1.5), ValueError,
                  r"cross_entropy: label_smoothing must lie in \[0, 1\], got 1.5"))),
     row("cross_entropy_soft", F.cross_entropy, soft_samples,

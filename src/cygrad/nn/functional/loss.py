@@ -374,10 +374,8 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
     if target.array.dtype.kind == "f":
         return ops.cross_entropy_soft(input, target, weight, reduction=reduction, label_smoothing=label_smoothing)
-    if target.shape == input.shape:
-        raise RuntimeError(
-            f"cross_entropy: target has input's shape {input.shape}, and must then hold probabilities, got {target.dtype}"
-        )
+    if input.ndim and target.shape == input.shape:
+        raise RuntimeError(f"cross_entropy: a target of input's shape holds probabilities, got {target.dtype}")
     return ops.cross_entropy_classes(input, target, weight, ignore_index, reduction, label_smoothing)
 
 
