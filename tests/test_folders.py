@@ -314,7 +314,7 @@ def test_a_second_training_is_refused_and_harms_nothing(tmp_path):
             first.send_signal(signal.SIGKILL)
     done = subprocess.run([*command, *options, "--epochs", "1"], env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "weights.npz"]
+    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "report.html", "report.json", "weights.npz"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="an open file can't be removed on Windows")

@@ -133,7 +133,7 @@ def test_a_command_trains_to_its_end_without_its_output(tmp_path, output):
         done = subprocess.run(["sh", "-c", f'"$@" {target}', "sh", *COMMAND, *arguments], env=ENVIRONMENT, capture_output=True, text=True)  # fmt: skip
         code, errors = done.returncode, done.stderr
     assert (code, errors) == (0, "")
-    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "weights.npz"]
+    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "report.html", "report.json", "weights.npz"]
 
 
 @posix

@@ -313,7 +313,7 @@ def test_a_forecast_is_learned_described_and_better_than_the_baseline(load, tmp_
     assert lines[0].startswith("naive baseline, the value 24 rows (1 day) before: test MAE ")
     assert lines[1].startswith("naive baseline, the value 168 rows (7 days) before: test MAE ")
     assert lines[2].startswith("load: 912 training, 173 validation and 172 test windows; TCN 2-32-32-32-32-6, ")
-    head, *rows = lines[-5:-1]
+    head, *rows = lines[-7:-3]
     assert head.split() == ["test", "set", "MAE", "RMSE"]
     errors = {row[:20].strip(): [float(number) for number in row[20:].split()] for row in rows}
     assert list(errors) == ["season of 1 day", "season of 7 days", "TCN"]
@@ -324,7 +324,7 @@ def test_a_forecast_is_learned_described_and_better_than_the_baseline(load, tmp_
     assert results["test_naive_mae"] == pytest.approx(
         min(errors["season of 1 day"][0], errors["season of 7 days"][0]), rel=1e-3
     )
-    assert sorted(path.name for path in out.iterdir()) == ["config.json", "metrics.csv", "weights.npz"]
+    assert sorted(path.name for path in out.iterdir()) == ["config.json", "metrics.csv", "report.html", "report.json", "weights.npz"]
 
 
 def test_the_errors_are_those_of_the_forecasts(forecast, load):

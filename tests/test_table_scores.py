@@ -86,9 +86,9 @@ def test_scores_are_those_of_scikit_learn():
     }
     assert number_scores(numbers, targets) == pytest.approx(expected)
     one = class_scores(np.zeros((2, 2)), np.zeros(2, int))
-    assert one["roc_auc"] is None and " -" in shown({"x": one})
+    assert one["roc_auc"] is None and " -" in shown({"x": one}, "test set")
     assert number_scores(np.ones(1), np.ones(1))["r2"] is None
-    frequent = class_scores(most_frequent(np.array([0, 1, 1]), 4, 3), np.array([1, 1, 1, 2]))
+    frequent = class_scores(np.tile(most_frequent(np.array([0, 1, 1]), 3), (4, 1)), np.array([1, 1, 1, 2]))
     assert frequent["accuracy"] == 0.75 and frequent["loss"] > 20
 
 

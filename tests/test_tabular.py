@@ -133,12 +133,12 @@ def test_a_classification_is_learned_and_described(people, tmp_path):
     assert lines[4].startswith(
         "people: 204 training and 36 test rows; ensemble of 12 networks 8-64-64-64-2, each validated on a fold of its own, "
     )
-    assert lines[-5].split() == ["test", "set", "accuracy", "balanced", "F1", "AUC", "log", "loss"]
-    scores = {line[:20].strip(): [float(word) for word in line[20:].split()] for line in lines[-4:-1]}
+    assert lines[-7].split() == ["test", "set", "accuracy", "balanced", "F1", "AUC", "log", "loss"]
+    scores = {line[:20].strip(): [float(word) for word in line[20:].split()] for line in lines[-6:-3]}
     assert list(scores) == ["ensemble", "linear model", "most frequent class"]
     assert min(scores["ensemble"][:4]) > 0.85 and scores["most frequent class"][1] == 0.5
-    assert scores["linear model"][0] > 0.8 and max(map(len, lines[-5:])) <= 80
-    assert sorted(os.listdir(tmp_path / "runs" / "people")) == ["config.json", "metrics.csv", "weights.npz"]
+    assert scores["linear model"][0] > 0.8 and max(map(len, lines[-7:])) <= 80
+    assert sorted(os.listdir(tmp_path / "runs" / "people")) == ["config.json", "metrics.csv", "report.html", "report.json", "weights.npz"]
 
 
 def test_a_perceptron_is_trained_with_the_defaults_of_earlier_versions(people, perceptron, capsys):
@@ -679,7 +679,7 @@ def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
     assert (process.returncode, errors) == (0, "")
     assert "saved in run" in out or out == "run is already complete\n"  # if the last kill came too late
     assert files_of(tmp_path / "run") == files_of(folder)
-    assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "metrics.csv", "weights.npz"]
+    assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "metrics.csv", "report.html", "report.json", "weights.npz"]
 
 
 def test_digits_are_resumed_too(tmp_path, monkeypatch, capsys):
@@ -797,7 +797,7 @@ def test_leftovers_of_a_killed_writer_are_removed(whole, tmp_path, monkeypatch):
     for name in "weights.npz", "config.json", "metrics.csv", "checkpoint.npz", "training.json":
         (out / f".{name}.7-abcdef00.tmp").write_text("half")
     assert cli.main(["resume", str(out)]) == 0
-    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "weights.npz"] and files_of(out) == files_of(
+    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "report.html", "report.json", "weights.npz"] and files_of(out) == files_of(
         folder
     )
 

@@ -401,6 +401,17 @@ def serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def report(arguments: argparse.Namespace) -> int:
+    """Write the page report.html of a run anew and print its path: the data, learning curves, scores with intervals
+    beside baselines, errors, and the importance of columns, as measured when the training ended."""
+    from cygrad.runs.reporting import remake_report
+    from cygrad.train.output import say
+
+    say(remake_report(arguments.run))
+    drop_broken_output()
+    return 0
+
+
 def bench(arguments: argparse.Namespace) -> int:
     """Time each kernel, and a whole training step, against NumPy on one thread, after checking that both give the same
     results. The ratio is NumPy's time divided by cygrad's."""
@@ -438,6 +449,7 @@ COMMANDS = {
     "runs": Command("compare runs in a table", add_runs, compare),
     "predict": Command("predict with a trained run", add_predict, predict),
     "export": Command("export a run's model to ONNX or safetensors", add_export, export),
+    "report": Command("write the page of a run anew", add_run, report),
     "serve": Command("serve a run's model over HTTP", add_serve, serve),
     "bench": Command("time the kernels against NumPy", add_bench, bench),
     "exec": Command("run a PyTorch script on cygrad", add_nothing, execute),

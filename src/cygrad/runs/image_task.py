@@ -16,6 +16,7 @@ from cygrad.data.leakage import leakage_messages
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
+from cygrad.runs.held import Held
 from cygrad.runs.image_run import ImageConfig, ImageRun, image_network, standardize
 from cygrad.runs.measuring import measured
 from cygrad.runs.options import Options
@@ -104,7 +105,7 @@ class ImageTask:
         )
         return ImageRun(model, config)
 
-    def results(self, run: ImageRun) -> tuple[dict[str, Any], str]:
+    def results(self, run: ImageRun, held: Held | None = None) -> tuple[dict[str, Any], str]:
         """Return the results of a run on the test set to save, and a line to print."""
         values = measured(run, self.test, self)
         results = {"test_loss": values["loss"], "test_accuracy": values["accuracy"]}

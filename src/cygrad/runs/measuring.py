@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from cygrad.data import DataLoader
+from cygrad.runs.held import EVALUATION_ROWS
 from cygrad.runs.protocols import Part, Run, Task
 from cygrad.train.evaluation import evaluate
 
 __all__ = ["EVALUATION_ROWS", "measured"]
-
-EVALUATION_ROWS = 1024
 
 
 def measured(run: Run, part: Part, task: Task) -> dict[str, float]:

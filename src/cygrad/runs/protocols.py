@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from cygrad._typing import Array
 from cygrad.nn.module import Module
+from cygrad.runs.held import Held
 from cygrad.runs.options import Options
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import Loss
@@ -125,5 +126,5 @@ class Task(Protocol):
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
         """Make a run of a model that was trained on this data."""
 
-    def results(self, run: Any) -> tuple[dict[str, Any], str]:
-        """Return the results of a run on the test set to save, and lines to print."""
+    def results(self, run: Any, held: Held | None) -> tuple[dict[str, Any], str]:
+        """Return the results of a run on held-out rows to save, and lines to print."""

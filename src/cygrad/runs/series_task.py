@@ -18,6 +18,7 @@ from cygrad.data.timeline import Timeline, counted, fit_timeline, time_texts
 from cygrad.data.windows import Windows, seasonal_naive
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
+from cygrad.runs.held import Held
 from cygrad.runs.image_task import PARTS
 from cygrad.runs.measuring import measured
 from cygrad.runs.options import Options
@@ -120,7 +121,7 @@ class SeriesTask:
         )
         return SeriesRun(model, config)
 
-    def results(self, run: SeriesRun) -> tuple[dict[str, Any], str]:
+    def results(self, run: SeriesRun, held: Held | None = None) -> tuple[dict[str, Any], str]:
         """Return the results of a run on the test set to save, and the lines to print: the network beside the
         baseline."""
         values = measured(run, self.test, self)

@@ -10,16 +10,19 @@ from dataclasses import replace
 from typing import Any
 
 from cygrad import _kernels as kernels
-from cygrad._files import remove_leftovers
+from cygrad._files import one_line, remove_leftovers
 from cygrad._folders import committed, locked
 from cygrad._version import __version__
 from cygrad.config import get_num_threads, set_num_threads
 from cygrad.random import manual_seed
+from cygrad.report.commands import next_commands
 from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save_locked
+from cygrad.runs.held import Held
 from cygrad.runs.image_task import digits, mnist
 from cygrad.runs.job import read_job, write_job
 from cygrad.runs.options import Options
 from cygrad.runs.protocols import Part, Run, Task
+from cygrad.runs.reporting import FINDINGS, REPORT, findings_of, held_of, write_report
 from cygrad.runs.series_task import prepare_series
 from cygrad.runs.table_task import prepare_table
 from cygrad.runs.training import Training, training_of
@@ -123,7 +126,7 @@ class Session:
 
     def clear(self) -> None:
         """Remove the files that only an unfinished training needs."""
-        for name in CONFIG, METRICS, WEIGHTS, CHECKPOINT, JOB:
+        for name in CONFIG, METRICS, WEIGHTS, CHECKPOINT, JOB, FINDINGS, REPORT:
             remove_leftovers(os.path.join(self.options.folder, name))
         for name in JOB, CHECKPOINT:
             with contextlib.suppress(FileNotFoundError):
@@ -147,8 +150,10 @@ class Session:
             return False
         self.chosen = self.training.choices()
         self.save({})  # before the test, so that Ctrl-C there loses nothing
-        self.save(self.test())
+        held = held_of(self.task, self.training, self.run_of(self.chosen))
+        self.save(results := self.test(held))
         say(f"saved in {self.options.folder}")
+        self.report(held, results)
         if history.interrupted:
             say(f"continue with: cygrad resume {self.options.folder}")
             return False
@@ -161,22 +166,40 @@ class Session:
         # The task's notes report leakage.
         return self.trainer.fit(train, valid, self.options.epochs, resume=True, check_leakage=False)
 
-    def test(self) -> dict[str, Any]:
-        """Evaluate on the test set, if there is one, and print the result."""
-        if self.task.test is None:
-            return {}
-        results, lines = self.task.results(self.run_of(self.chosen))
+    def test(self, held: Held | None) -> dict[str, Any]:
+        """Evaluate on held-out rows, and print the result."""
+        results, lines = self.task.results(self.run_of(self.chosen), held)
         say(lines)
         return results
 
+    def report(self, held: Held | None, results: Mapping[str, Any]) -> None:
+        """Write the report; one that fails does not take the run with it."""
+        run = self.run_of({**self.results, **results})
+        try:
+            path = write_report(
+                self.options.folder,
+                findings_of(self.task, self.training, run, held),
+                self.trainer.history.records,
+            )
+        except (ValueError, ArithmeticError, LookupError, TypeError, OSError, MemoryError) as error:
+            say(f"note: the report could not be written ({one_line(error)})")
+        else:
+            say(f"report: {path}")
+        if not self.trainer.history.interrupted:
+            say(f"next: {next_commands(self.options.folder)[0].command}")
+
     def save(self, test_results: Mapping[str, Any]) -> None:
         """Save the run; Ctrl-C waits until all files are written."""
+        with uninterrupted():
+            run = self.run_of({**self.results, **test_results})
+            save_locked(self.options.folder, run, self.trainer.history.records)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What is known before the test."""
         stopping, records = self.stopping, self.trainer.history.records
         loss = None if stopping.best_epoch is None else records[stopping.best_epoch - 1]["val_loss"]
-        results = {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": loss}
-        results = {**results, **self.chosen, **test_results}
-        with uninterrupted():
-            save_locked(self.options.folder, self.run_of(results), records)
+        return {"best_epoch": stopping.best_epoch, "epochs": len(records), "val_loss": loss, **self.chosen}
 
     def run_of(self, results: Mapping[str, Any]) -> Run:
         """A run of the network as it is now."""

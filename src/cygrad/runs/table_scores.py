@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from cygrad._typing import Array
 from cygrad.train.metrics import F1, MAE, R2, Accuracy, BalancedAccuracy, Metric, RocAuc
 
-__all__ = ["class_scores", "most_frequent", "number_scores", "shown"]
+__all__ = ["Scores", "class_scorer", "class_scores", "most_frequent", "number_scorer", "number_scores", "shown"]
 
 Scores = dict[str, float | None]
 HEADINGS = {
@@ -61,19 +61,29 @@ def measured(metric: Metric, outputs: Array, targets: Array) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def most_frequent(train: Array, rows: int, classes: int) -> Array:
-    """The logarithms of the classes' frequencies in the training set, (rows, classes): the prediction that knows no
+def class_scorer(outputs: Array, targets: Array, threshold: float | None = None) -> Callable[[Array], Scores]:
+    """``class_scores`` of the rows with given indices."""
+    return lambda rows: class_scores(outputs[rows], targets[rows], threshold)
+
+
+def number_scorer(predicted: Array, targets: Array) -> Callable[[Array], Scores]:
+    """``number_scores`` of the rows with given indices."""
+    return lambda rows: number_scores(predicted[rows], targets[rows])
+
+
+def most_frequent(train: Array, classes: int) -> Array:
+    """The logarithms of the classes' frequencies in the training set, (classes,): the prediction that knows no
     columns."""
     counts = np.bincount(train, minlength=classes)
     with np.errstate(divide="ignore"):
         logs = np.log(counts / len(train))
-    return np.tile(np.maximum(logs, -100.0), (rows, 1))
+    return np.maximum(logs, -100.0)
 
 
-def shown(scores: Mapping[str, Scores]) -> str:
-    """A table of the scores of several models, at most 80 characters wide."""
+def shown(scores: Mapping[str, Scores], held: str) -> str:
+    """A table of the scores of several models on held-out rows, at most 80 characters wide."""
     columns = [name for name in HEADINGS if name in next(iter(scores.values()))]
-    lines = ["test set".ljust(20) + "".join(f"{HEADINGS[name]:>11}" for name in columns)]
+    lines = [held.ljust(20) + "".join(f"{HEADINGS[name]:>11}" for name in columns)]
     for model, values in scores.items():
         lines.append(model.ljust(20) + "".join(f"{text_of(values[name]):>11}" for name in columns))
     return "\n".join(lines)

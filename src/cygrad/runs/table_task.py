@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,10 +23,13 @@ from cygrad.nn import functional as F
 from cygrad.nn.description import describe
 from cygrad.nn.module import Module
 from cygrad.nn.modules.container import Sequential
+from cygrad.report.findings import Column
+from cygrad.runs.held import Held
 from cygrad.runs.image_task import PARTS
 from cygrad.runs.options import Options
+from cygrad.runs.profile import profile_columns
 from cygrad.runs.table_run import TableConfig, TableRun, read_file
-from cygrad.runs.table_scores import class_scores, most_frequent, number_scores, shown
+from cygrad.runs.table_scores import Scores, class_scorer, most_frequent, number_scorer, shown
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import Loss
 from cygrad.train.models import mlp
@@ -51,6 +54,7 @@ class TableTask:
         scale: of one unit of the network's output, in the target's unit.
         network_type: "ensemble" or "mlp".
         class_weight: the factor of each class in the loss of the training; None for 1.
+        profile: the columns of the training set, for a report.
         notes: what the user should know about the data, one message each.
     """
 
@@ -64,6 +68,7 @@ class TableTask:
     scale: float
     network_type: str = "ensemble"
     class_weight: Tensor | None = None
+    profile: list[Column] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -128,23 +133,35 @@ class TableTask:
         )
         return TableRun(model, config)
 
-    def results(self, run: TableRun) -> tuple[dict[str, Any], str]:
-        """Return the results of a run on the test set to save, with those of baselines: of the most frequent class or
-        the mean, and of a linear model. And a table of them to print."""
-        assert self.test is not None
-        x, y = (tensor.array for tensor in self.test.tensors)
-        known, targets = (tensor.array for tensor in self.train.tensors)
-        linear = fit_linear(known, targets, self.outputs, self.class_weight)(Tensor(x)).array
-        if isinstance(self.target, Classes):
-            own = class_scores(run.scores(x), y, run.config.threshold)
-            frequent = class_scores(most_frequent(targets, len(y), self.outputs), y)
-            rows = {self.network_type: own, "linear model": class_scores(linear, y), "most frequent class": frequent}
-        else:
-            numbers = {self.network_type: run.scores(x), "linear model": linear, "mean": np.zeros_like(y)}
-            rows = {name: number_scores(self.decoded(z), self.decoded(y)) for name, z in numbers.items()}
-        results = {f"test_{name}": value for name, value in rows[self.network_type].items()}
+    def results(self, run: TableRun, held: Held | None) -> tuple[dict[str, Any], str]:
+        """Return the results of a run on held-out rows to save, with those of baselines, and a table of them to
+        print."""
+        assert held is not None
+        every = np.arange(len(held))
+        rows = {name: score(every) for name, score in self.scorers(held, run.config.threshold).items()}
+        part = "test" if held.name == "test set" else "validation"
+        results = {f"{part}_{name}": value for name, value in rows[self.network_type].items()}
         baselines = {name: scores for name, scores in rows.items() if name != self.network_type}
-        return {**results, "baselines": baselines}, shown(rows)
+        return {**results, "baselines": baselines}, shown(rows, held.name)
+
+    def scorers(self, held: Held, threshold: float | None) -> dict[str, Callable[[Array], Scores]]:
+        """By model, the function that scores it on some of the held-out rows: the network, a linear model, and the most
+        frequent class or the mean.
+
+        Args:
+            held: the rows.
+            threshold: from which probability on the network predicts the second of two classes, if one was chosen.
+        """
+        y, size = held.targets, self.outputs
+        linear = held.baseline(lambda x, targets: fit_linear(x, targets, size, self.class_weight))
+        if isinstance(self.target, Classes):
+            frequent = held.constant(lambda targets: most_frequent(targets, size))
+            outputs = {self.network_type: held.outputs(), "linear model": linear, "most frequent class": frequent}
+            chosen = {self.network_type: threshold}
+            return {name: class_scorer(z, y, chosen.get(name)) for name, z in outputs.items()}
+        mean = held.constant(lambda targets: targets.mean(0))
+        outputs = {self.network_type: held.outputs(), "linear model": linear, "mean": mean}
+        return {name: number_scorer(self.decoded(z), self.decoded(y)) for name, z in outputs.items()}
 
     def decoded(self, outputs: Array) -> Array:
         """Numbers in the target's unit."""
@@ -204,6 +221,7 @@ def prepare_table(options: Options) -> TableTask:
         1.0 if isinstance(target, Classes) else target.std,
         "ensemble" if options.is_ensemble else "mlp",
         weights_of(target, datasets[0].tensors[1].array, options),
+        profile_columns(inputs.take(parts[0]), preprocessor),
         notes,
     )
 

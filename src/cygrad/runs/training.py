@@ -50,6 +50,7 @@ class Training:
         monitor: name of the value that tells the best epoch.
         ties: which of equally good epochs is the best, "first" or "last".
         criterion: by which the threshold between two classes is chosen, if it is.
+        folds: the rows of each member of an ensemble.
     """
 
     model: Module
@@ -64,6 +65,7 @@ class Training:
     monitor: str = "val_loss"
     ties: str = "first"
     criterion: str | None = None
+    folds: Folds | None = None
 
     def choices(self) -> dict[str, Any]:
         """What is chosen on the validation set after the training: the ``threshold``, if there is a criterion."""
@@ -133,6 +135,7 @@ def ensemble_training(task: TableTask, options: Options) -> Training:
         monitored(task, len(data)),
         "last",
         options.threshold,
+        folds,
     )
 
 

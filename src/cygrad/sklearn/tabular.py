@@ -43,6 +43,7 @@ __all__ = ["TabularClassifier", "TabularRegressor"]
 
 Self = TypeVar("Self", bound="BaseTabular")
 
+
 @dataclass(kw_only=True, eq=False, repr=False, match_args=False)
 class BaseTabular(BaseEstimator):
     """The common part of both estimators. The fields are the parameters."""

@@ -47,9 +47,7 @@ def mlp(sizes: Sequence[int], dropout: float = 0.0, *, flatten: bool = False) ->
     return nn.Sequential(*layers, he_linear(sizes[-2], sizes[-1], "linear"))
 
 
-def convnet(
-    shape: Sequence[int], channels: Sequence[int], classes: int, dropout: float = 0.0
-) -> nn.Sequential:
+def convnet(shape: Sequence[int], channels: Sequence[int], classes: int, dropout: float = 0.0) -> nn.Sequential:
     """Build a convolutional network for small images.
 
     A block is Conv2d, BatchNorm2d and ReLU, twice, then MaxPool2d and Dropout: it keeps the size of its input for 3 × 3

@@ -59,6 +59,4 @@ class Fold(_Patches):
     stride: Ints = 1
 
     def forward(self, input: Tensor) -> Tensor:
-        return patches.fold(
-            input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride
-        )
+        return patches.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
