@@ -120,7 +120,7 @@ DROPPED = {
     "constant that has no exact sum": ([0.1] * 3, "column 'x' is dropped: all its values are 0.1"),
     "constant text": (["a", "a", "a"], "column 'x' is dropped: all its values are 'a'"),
     "nothing": ([None] * 3, "column 'x' is dropped: it has no values"),
-    "names": (["a", "b", "c"], "column 'x' is dropped: 3 texts have 3 distinct values, more than 2"),
+    "names": (["a", "b", "c"], "column 'x' is dropped: 3 texts have 3 distinct values, more than 2, and none is frequent"),
 }
 
 
@@ -212,7 +212,7 @@ def test_unseen_values_can_be_ignored():
 def test_invalid_options_raise():
     with pytest.raises(ValueError, match="missing must be fill or raise, got 'drop'"):
         Preprocessor(missing="drop")
-    with pytest.raises(TypeError, match="categories and drop must be lists of names, got a string"):
+    with pytest.raises(TypeError, match="categories, drop and dates must be lists of names, got a string"):
         Preprocessor(categories="city")
     with pytest.raises(RuntimeError, match="Preprocessor: not fitted yet, call fit first"):
         Preprocessor().transform(TRAIN)

@@ -9,6 +9,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from operator import index
 from typing import Any
 
+from cygrad.data.dates import ORDERS
 from cygrad.data.tables.content import STANDARD_INPUT, plain_name
 from cygrad.data.tables.table import READERS, suffix_of
 
@@ -138,6 +139,12 @@ class Options:
         "validation rows: accuracy, balanced_accuracy or f1 (default: the more probable class)",
     )
     categories: Sequence[str] = table((), name_list, "COLUMNS", "numeric columns to treat as categories")
+    dates: Sequence[str] = table(
+        (), name_list, "COLUMNS", "numeric columns of dates: seconds or milliseconds since 1970, or such as 20241231"
+    )
+    date_order: str | None = table(
+        None, str, "ORDER", "dmy or mdy, what dates such as 01/02/2024 mean if the column does not tell"
+    )
     drop: Sequence[str] = table((), name_list, "COLUMNS", "columns to ignore")
     missing: str = table(
         "fill", str, "HOW", "missing values: fill, by the mean or as a category of their own, or raise"
@@ -339,6 +346,8 @@ def check_table(options: Options) -> None:
         raise ValueError(f"train: validation and test must leave rows for training, got {total}")
     if options.threshold not in (None, *CRITERIA):
         raise ValueError(f"train: threshold must be one of {', '.join(CRITERIA)}, got {options.threshold!r}")
+    if options.date_order not in (None, *ORDERS):
+        raise ValueError(f"train: date_order must be {' or '.join(ORDERS)}, got {options.date_order!r}")
     if options.split is not None and options.split not in SPLITS:
         raise ValueError(f"train: split must be one of {', '.join(SPLITS)}, got {options.split!r}")
     if options.split == "time" and options.time is None:

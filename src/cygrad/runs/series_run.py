@@ -11,11 +11,11 @@ import numpy as np
 
 from cygrad._attributes import cached_property
 from cygrad._typing import Array
-from cygrad.data.preprocessing import Category, Number, Preprocessor, Quantity, target_of
+from cygrad.data.preprocessing import Number, Preprocessor, Quantity, target_of
 from cygrad.data.tables import Table
 from cygrad.data.timeline import Timeline, parse_times, time_texts
 from cygrad.nn.module import Module
-from cygrad.runs.table_run import encode_rows, example_rows, read_file, table_of
+from cygrad.runs.table_run import encode_rows, example_rows, read_file, table_of, text_columns
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
 from cygrad.train.forecasters import Forecaster, forecaster
@@ -143,8 +143,7 @@ class SeriesRun:
 
     def read(self, path: str | os.PathLike[str]) -> Array:
         """Read the history in a file, as the training did, and convert it to an input of the model."""
-        encoders = self.preprocessor.encoders
-        text = [e.name for e in encoders if isinstance(e, Category) and e.of_text]
+        text = text_columns(self.preprocessor.encoders)
         return self.history(read_file(path, self.config.reading, text))
 
     def history(self, table: Table) -> Array:

@@ -166,7 +166,9 @@ def prepare_series(options: Options) -> SeriesTask:
         (309, 45, 45, [24, 168])
     """
     series = read_series(options)
-    preprocessor = Preprocessor(categories=options.categories, missing=options.missing)
+    preprocessor = Preprocessor(
+        categories=options.categories, missing=options.missing, dates=options.dates, date_order=options.date_order
+    )
     preprocessor.check(series.columns)
     fractions = options.fractions
     subsets = time_split(range(len(series.times)), series.times, fractions)

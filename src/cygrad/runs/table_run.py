@@ -13,8 +13,9 @@ import numpy as np
 
 from cygrad._attributes import cached_property
 from cygrad._typing import Array
-from cygrad.data.preprocessing import Category, Classes, Number, Preprocessor, RobustNumber, target_of
-from cygrad.data.preprocessing.encoders import HUGE, Encoder
+from cygrad.data.preprocessing import Category, Classes, Date, Number, Preprocessor, RobustNumber, target_of
+from cygrad.data.preprocessing.base import clipped
+from cygrad.data.preprocessing.encoders import Encoder
 from cygrad.data.preprocessing.target import Target
 from cygrad.data.tables import Table
 from cygrad.data.tables.delimited import MISSING
@@ -38,6 +39,7 @@ __all__ = [
     "example_rows",
     "read_file",
     "table_of",
+    "text_columns",
 ]
 
 
@@ -153,14 +155,22 @@ class TableRun:
         Raises:
             ValueError: if a column is missing, or a value invalid; the message names column and row.
         """
+        return self.noted_inputs(rows, columns)[0]
+
+    def noted_inputs(
+        self, rows: Sequence[Sequence[Any]], columns: Sequence[str] | None = None
+    ) -> tuple[Array, list[str]]:
+        """As ``inputs``, with notes that count the values that the training data did not have, and outliers."""
         expected, reading = self.preprocessor.columns, self.config.reading
-        return self.features(table_of(rows, columns, expected, reading, self.text_columns))
+        table = table_of(rows, columns, expected, reading, self.text_columns)
+        return self.features(table), [str(warning) for warning in self.warnings(table)]
 
     def read(self, path: str | os.PathLike[str], unseen: str = "ignore") -> Array:
         """Read the rows in a file, as the training did, and encode them as features.
 
-        An unseen category, or a missing number in a column that had none, is treated as training's missing value; an
-        ``UnseenWarning`` counts them by column. Where the training scaled numbers robustly, an ``OutlierWarning``
+        What the training data did not have is treated as its missing value: unseen categories, text in a column of
+        numbers or dates, infinity, missing numbers in a column that had none; an ``UnseenWarning`` counts them by
+        column. Where the training scaled numbers robustly, an ``OutlierWarning``
         counts those that are clipped because they are far from the training data.
 
         Args:
@@ -172,24 +182,26 @@ class TableRun:
         """
         table = read_file(path, self.config.reading, self.text_columns, columns=self.preprocessor.columns)
         features = self.features(table, unseen)
-        if unseen == "ignore" and (counts := self.preprocessor.unknown(table)):
-            warnings.warn(
-                f"predict: values that the training data did not have are treated as missing ones: {listed(counts)}",
-                UnseenWarning,
-                stacklevel=2,
-            )
-        if counts := self.preprocessor.outliers(table):
-            warnings.warn(
-                f"predict: outliers, numbers far from those of the training data, are clipped: {listed(counts)}",
-                OutlierWarning,
-                stacklevel=2,
-            )
+        for warning in self.warnings(table):
+            warnings.warn(warning, stacklevel=2)
         return features
+
+    def warnings(self, table: Table) -> list[Warning]:
+        """What to tell about the values of a table: a warning that counts those that are treated as missing ones, and
+        one that counts those that are clipped."""
+        found: list[Warning] = []
+        if counts := self.preprocessor.unknown(table):
+            what = "values that the training data did not have are treated as missing ones"
+            found.append(UnseenWarning(f"predict: {what}: {listed(counts)}"))
+        if counts := self.preprocessor.outliers(table):
+            what = "outliers, numbers far from those of the training data, are clipped"
+            found.append(OutlierWarning(f"predict: {what}: {listed(counts)}"))
+        return found
 
     @property
     def text_columns(self) -> list[str]:
         """Columns that are text, even if all values in a file look like numbers."""
-        return [e.name for e in self.preprocessor.encoders if isinstance(e, Category) and e.of_text]
+        return text_columns(self.preprocessor.encoders)
 
     def features(self, table: Table, unseen: str = "ignore") -> Array:
         """Encode a table as features, (N, features) of float32."""
@@ -223,8 +235,8 @@ class TableRun:
     def network(self) -> Module:
         """Return the model with its preprocessing: rows to scores and probabilities, or to predictions.
 
-        Rows are (N, columns) of float64 in the order of ``metadata``, a category as its index among the values, a
-        missing number as NaN.
+        Rows are (N, columns) of float64 in the order of ``metadata``, a category as its index among the values, the
+        index after the last being that of other values, a date in seconds since 1970, a missing number as NaN.
         """
         return TableNetwork(self)
 
@@ -249,6 +261,12 @@ class TableRun:
             "columns": self.config.preprocessing["columns"],
             "results": self.config.results,
         }
+
+
+def text_columns(encoders: Sequence[Encoder]) -> list[str]:
+    """The columns of categories and of dates that are text."""
+    dates = {e.name for e in encoders if isinstance(e, Date) and e.spelling == "text"}
+    return [e.name for e in encoders if e.name in dates or (isinstance(e, Category) and e.of_text)]
 
 
 def listed(counts: Mapping[str, int]) -> str:
@@ -322,7 +340,7 @@ def read_file(
 
 def example_rows(encoders: Sequence[Encoder]) -> Array:
     """Two valid rows of numbers and category indices, (2, columns) of float64."""
-    columns = [[0, len(e.values) - 1] if isinstance(e, Category) else e.typical for e in encoders]
+    columns = [[0, e.width - 1] if isinstance(e, Category) else e.typical for e in encoders]
     return np.array(columns, np.float64).T
 
 
@@ -345,7 +363,7 @@ class TableNetwork(Module):
 def encode_rows(encoders: Sequence[Encoder], rows: Tensor) -> Tensor:
     """Encode rows (…, columns) as features (…, features) of float32, adjacent numeric columns in one operation."""
     parts, start = [], 0
-    for joint, group in groupby(encoders, lambda e: None if isinstance(e, Category) or e.marked else type(e)):
+    for joint, group in groupby(encoders, lambda e: None if isinstance(e, (Category, Date)) or e.marked else type(e)):
         for block in [list(group)] if joint else [[encoder] for encoder in group]:
             parts += encode_block(block, rows[..., start : start + len(block)])
             start += len(block)
@@ -356,22 +374,32 @@ def encode_block(block: Sequence[Encoder], x: Tensor) -> list[Tensor]:
     """Encode columns x (…, k): numbers that are never missing, or a single column of any kind."""
     first = block[0]
     if isinstance(first, Category):
-        return [(x == Tensor(np.arange(len(first.values), dtype=np.float64)[None])).float()]
+        return [(x == Tensor(np.arange(first.width, dtype=np.float64)[None])).float()]
     if not first.marked:
         return [scaled(block, x).float()]
     missing = isnan(x)
-    return [scaled(block, where(missing, row_of(block, CENTERS[type(first)]), x)).float(), missing.float()]
+    known = scaled(block, where(missing, row_of(block, CENTERS[type(first)]), x)).float()
+    return [known * (1 - missing.float()), missing.float()]
 
 
-CENTERS: dict[type[Encoder], str] = {Number: "mean", RobustNumber: "median"}
+CENTERS: dict[type[Encoder], str] = {Number: "mean", RobustNumber: "median", Date: "center"}
+
+
+class TensorFunctions:
+    """The functions of NumPy that encoders call, on tensors."""
+
+    floor, sin, cos, sqrt, clip = Tensor.floor, Tensor.sin, Tensor.cos, Tensor.sqrt, Tensor.clamp
 
 
 def scaled(block: Sequence[Encoder], x: Tensor) -> Tensor:
     """Scale columns x (…, k) as their encoders, all of one class, do."""
-    if isinstance(block[0], Number):
+    first = block[0]
+    if isinstance(first, Date):
+        return cat(first.of_calendar(x, TensorFunctions), -1)
+    if isinstance(first, Number):
         return (x - row_of(block, "mean")) / row_of(block, "std")
-    z = ((x - row_of(block, "median")) * row_of(block, "scale")).clamp(-HUGE, HUGE)
-    return z / (1 + (z / 3) ** 2).sqrt()
+    z: Tensor = clipped((x - row_of(block, "median")) * row_of(block, "scale"), TensorFunctions)
+    return z
 
 
 def row_of(block: Sequence[Encoder], name: str) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.data import TensorDataset, random_split, stratified_split, time_split
+from cygrad.data.identifiers import identifier_notes
 from cygrad.data.leakage import leakage_messages
 from cygrad.data.parsing import parse_number
 from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
@@ -190,7 +191,15 @@ def prepare_table(options: Options) -> TableTask:
     table, missing = with_target(read_file(options.source, options.reading, drop=options.drop), options.target)
     name, inputs = separate_target(table, options)
     scaling = "robust" if options.is_ensemble else "standard"
-    preprocessor = Preprocessor(categories=options.categories, missing=options.missing, scaling=scaling)
+    identifiers = identifier_notes(inputs, (*options.categories, *options.dates, *(options.numbers or ())))
+    inputs = inputs.drop(identifiers)
+    preprocessor = Preprocessor(
+        categories=options.categories,
+        missing=options.missing,
+        scaling=scaling,
+        dates=options.dates,
+        date_order=options.date_order,
+    )
     preprocessor.check(inputs)
     kind = fit_target(name, table[name], options.task).task
     parts = split(table, name, kind, options)
@@ -200,6 +209,7 @@ def prepare_table(options: Options) -> TableTask:
         target_note(target, options),
         *table.notes,
         *missing,
+        *identifiers.values(),
         *preprocessor.notes,
         *single_row_notes(target, table[name]),
     ]

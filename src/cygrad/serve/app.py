@@ -11,8 +11,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from cygrad._typing import Array
 from cygrad._version import __version__
-from cygrad.runs import Run
+from cygrad.runs import Run, TableRun
 from cygrad.serve.limits import Limits
 from cygrad.serve.load import BODIES, Deadline, Load
 from cygrad.serve.refusal import Refusal
@@ -37,8 +38,9 @@ class Application:
 
     ``GET /health`` and ``/ping`` answer 200, ``/version`` cygrad's version, ``/metadata`` a description of the model.
     ``POST /invocations`` takes rows, see ``cygrad.serve.request``, and answers ``{"predictions": […]}``; with
-    ``"params": {"proba": true}`` these are the probabilities of all classes. Errors have a status of 4xx or 5xx and the
-    body ``{"error_code": …, "message": …}``.
+    ``"params": {"proba": true}`` these are the probabilities of all classes. ``"notes"`` beside them count values that
+    the training data did not have, which are treated as missing ones, and outliers. Errors have a status of 4xx or 5xx
+    and the body ``{"error_code": …, "message": …}``.
 
     Args:
         run: as ``cygrad.runs.load`` returns it.
@@ -120,7 +122,7 @@ class Application:
         proba = wants_probabilities(request)
         deadline.check()
         try:
-            inputs = self.run.inputs(request.rows, request.columns)
+            inputs, notes = self.inputs(request)
             del request
             parts, size = [], 0
             for start in range(0, len(inputs), ROWS_AT_ONCE):
@@ -133,7 +135,14 @@ class Application:
         except ValueError as error:
             text = " ".join(str(error).split())
             raise Refusal(400, text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…") from None
-        return b'{"predictions": [' + b", ".join(parts) + b"]}"
+        told = b', "notes": ' + as_json(notes) if notes else b""
+        return b'{"predictions": [' + b", ".join(parts) + b"]" + told + b"}"
+
+    def inputs(self, request: Request) -> tuple[Array, list[str]]:
+        """The rows of a request as inputs of the model, with notes that count unseen values and outliers."""
+        if isinstance(self.run, TableRun):
+            return self.run.noted_inputs(request.rows, request.columns)
+        return self.run.inputs(request.rows, request.columns), []
 
     async def read_body(self, body: Body, headers: Mapping[str, str], receive: Receive) -> None:
         """Read the whole body.

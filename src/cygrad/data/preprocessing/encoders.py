@@ -9,77 +9,14 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.data.parsing import parse_number
-from cygrad.data.tables.column import BOOLEANS, format_number, to_numbers
+from cygrad.data.preprocessing.base import FAR, NumberEncoder, clipped, is_missing
+from cygrad.data.preprocessing.dates import Date
+from cygrad.data.tables.column import BOOLEANS, as_number, format_number
 
-__all__ = ["HUGE", "Category", "Encoder", "Number", "RobustNumber", "encoder_from_dict", "encoder_to_dict"]
+__all__ = ["Category", "Encoder", "Number", "RobustNumber", "encoder_from_dict", "encoder_to_dict"]
 
 Value = float | str | None
 MAX_LISTED = 6  # values listed in a message
-FAR = 10.0  # interquartile ranges
-HUGE = 1e100
-
-
-class NumberEncoder:
-    """What the encoders of numeric columns have in common: shape (N, 1), or (N, 2) if values were missing in the
-    training data; then the second feature is 1 where a value is missing, and the first one 0."""
-
-    name: str
-    marked: bool
-
-    @property
-    def features(self) -> list[str]:
-        """Names of the features."""
-        return [self.name, *([f"{self.name} is missing"] if self.marked else [])]
-
-    @property
-    def typical(self) -> list[float]:
-        """Two values of the column."""
-        raise NotImplementedError(f"{type(self).__name__}: typical is not defined")
-
-    def unknown(self, column: Array) -> Array:
-        """Return a boolean mask (N,) of values that are missing although none was in the training data."""
-        return np.isnan(to_numbers(self.name, column)) & (not self.marked)
-
-    def outliers(self, column: Array) -> Array:
-        """Return a boolean mask (N,) of values that are far from the training data and are clipped."""
-        return np.zeros(len(column), bool)
-
-    def scaled(self, numbers: Array) -> Array:
-        """Return the first feature (N,) of numbers (N,), NaN where they are."""
-        raise NotImplementedError(f"{type(self).__name__}: scaled is not defined")
-
-    def encode(self, column: Array, unseen: str = "raise") -> Array:
-        """Encode a column.
-
-        Args:
-            column: values (N,).
-            unseen: "raise", or "ignore" to take missing values for the center even if none was missing in training.
-
-        Returns:
-            Features (N, 1) or (N, 2) of float32.
-
-        Raises:
-            ValueError: if a value is text, infinite, missing, or so far out that its feature is infinite; the message
-                names the row.
-        """
-        numbers = to_numbers(self.name, column)
-        if np.isinf(numbers).any():
-            row = int(np.argmax(np.isinf(numbers)))
-            raise ValueError(f"column {self.name!r} contains {numbers[row]} in row {row + 1}, expected a finite number")
-        if unseen == "raise" and (unknown := self.unknown(column)).any():
-            row = int(np.argmax(unknown))
-            raise ValueError(
-                f"column {self.name!r} has a missing value in row {row + 1}, but had none in the training data"
-            )
-        missing = np.isnan(numbers)
-        with np.errstate(over="ignore"):
-            scaled = np.where(missing, 0.0, self.scaled(numbers)).astype(np.float32)
-        if not np.isfinite(scaled).all():
-            row = int(np.argmin(np.isfinite(scaled)))
-            raise ValueError(f"column {self.name!r} contains {numbers[row]} in row {row + 1}, too far from the mean")
-        parts = [scaled, missing.astype(np.float32)] if self.marked else [scaled]
-        return np.stack(parts, 1)
 
 
 @dataclass(frozen=True)
@@ -112,8 +49,8 @@ class Number(NumberEncoder):
         return [self.mean, self.mean + self.std]
 
     def scaled(self, numbers: Array) -> Array:
-        """Return (x − mean)/std."""
-        scaled: Array = (numbers - self.mean) / self.std
+        """Return (x − mean)/std, (N, 1)."""
+        scaled: Array = (numbers[:, None] - self.mean) / self.std
         return scaled
 
 
@@ -162,23 +99,22 @@ class RobustNumber(NumberEncoder):
     def outliers(self, column: Array) -> Array:
         """Return a boolean mask (N,) of values with z beyond ±10, ten interquartile ranges from the median."""
         with np.errstate(over="ignore"):
-            return np.abs(to_numbers(self.name, column) - self.median) * self.scale > FAR
+            return np.abs(self.numbers(column) - self.median) * self.scale > FAR
 
     def scaled(self, numbers: Array) -> Array:
-        """Return z/√(1 + (z/3)²)."""
-        z = (numbers - self.median) * self.scale
-        z = np.clip(z, -HUGE, HUGE)  # else z² overflows, and the largest numbers would become 0
-        scaled: Array = z / np.sqrt(1 + (z / 3) ** 2)
+        """Return z/√(1 + (z/3)²), (N, 1)."""
+        scaled: Array = clipped((numbers[:, None] - self.median) * self.scale)
         return scaled
 
 
 @dataclass(frozen=True)
 class Category:
-    """One-hot encode a categorical column, shape (N, number of values).
+    """One-hot encode a categorical column, shape (N, number of values), or one more with `other`.
 
     Args:
         name: name of the column.
         values: the categories, all numbers or all text; None among them is the category of missing values.
+        other: whether all other values, which were rare in the training data, form a last category.
 
     >>> from cygrad.data.preprocessing import Category
     >>> Category("city", ["Bern", "Oslo"]).encode(np.array(["Oslo", "Bern"], object))
@@ -188,11 +124,18 @@ class Category:
 
     name: str
     values: list[Value] = field(default_factory=list)
+    other: bool = False
 
     @property
     def features(self) -> list[str]:
         """Names of the features."""
-        return [f"{self.name} is {format_value(value)}" for value in self.values]
+        named = [f"{self.name} is {format_value(value)}" for value in self.values]
+        return [*named, *([f"{self.name} is another value"] if self.other else [])]
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return len(self.values) + self.other
 
     @property
     def of_text(self) -> bool:
@@ -204,9 +147,10 @@ class Category:
         return self._indices(column) < 0
 
     def _indices(self, column: Array) -> Array:
-        """The index of each value's category, −1 for other values."""
+        """The index of each value's category, −1 for values without one."""
         indices = {value: index for index, value in enumerate(self.values)}
-        return np.array([indices.get(value, -1) for value in self.read(column)], np.int64)
+        rest = len(self.values) if self.other else -1
+        return np.array([indices.get(v, -1 if v is None else rest) for v in self.read(column)], np.int64)
 
     def codes(self, column: Array, unseen: str = "raise") -> Array:
         """Return the index of each value's category.
@@ -235,13 +179,16 @@ class Category:
         return codes
 
     def read(self, column: Array) -> list[Value]:
-        """Return the values of a column as numbers or as text, whichever the categories are."""
+        """Return the values of a column as numbers or as text, whichever the categories are. Truth values may be
+        spelled in any case, or as 1 and 0."""
         values = [None if is_missing(value) else value for value in column.tolist()]
-        if self.of_text:
-            if set(self.values) <= {*BOOLEANS.values(), None}:
-                values = [BOOLEANS.get(value.lower(), value) if isinstance(value, str) else value for value in values]
-            return [format_number(value) if isinstance(value, float) else value for value in values]
-        return [parse_number(value) if isinstance(value, str) else value for value in values]
+        if not self.of_text:
+            return [as_number(value) for value in values]
+        texts = [format_number(value) if isinstance(value, float) else value for value in values]
+        if set(self.values) <= {*BOOLEANS.values(), None}:
+            spellings = {**BOOLEANS, "1": "True", "0": "False"}
+            return [None if text is None else spellings.get(text.lower(), text) for text in texts]
+        return texts
 
     def encode(self, column: Array, unseen: str = "raise") -> Array:
         """Encode a column.
@@ -257,14 +204,10 @@ class Category:
         Raises:
             ValueError: if a value is not among the categories; the message names the row.
         """
-        return (self.codes(column, unseen)[:, None] == np.arange(len(self.values))).astype(np.float32)
+        return (self.codes(column, unseen)[:, None] == np.arange(self.width)).astype(np.float32)
 
 
-Encoder = Number | RobustNumber | Category
-
-
-def is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+Encoder = Number | RobustNumber | Date | Category
 
 
 def format_value(value: Value) -> str:
@@ -276,7 +219,9 @@ def format_value(value: Value) -> str:
 
 def encoder_to_dict(encoder: Encoder) -> dict[str, Any]:
     """An encoder as JSON values."""
-    return {"kind": "category" if isinstance(encoder, Category) else "number", **asdict(encoder)}
+    kind = "category" if isinstance(encoder, Category) else "date" if isinstance(encoder, Date) else "number"
+    description = {"kind": kind, **asdict(encoder)}
+    return {name: value for name, value in description.items() if name != "other" or value}
 
 
 def encoder_from_dict(description: Any) -> Encoder:
@@ -285,13 +230,13 @@ def encoder_from_dict(description: Any) -> Encoder:
     kind = options.pop("kind", None)
     try:
         number = RobustNumber if "median" in options else Number
-        encoder = {"number": number, "category": Category}[kind](**options)
+        encoder = {"number": number, "date": Date, "category": Category}[kind](**options)
     except (KeyError, TypeError):
         raise ValueError(f"not a description of an encoder: {str(description)[:100]}") from None
     if not isinstance(encoder.name, str) or not is_valid(encoder):
         raise ValueError(f"the description of the encoder of column {str(encoder.name)[:40]!r} has invalid values")
     if isinstance(encoder, Category):
-        return Category(encoder.name, [float(v) if isinstance(v, int) else v for v in encoder.values])
+        return Category(encoder.name, [float(v) if isinstance(v, int) else v for v in encoder.values], encoder.other)
     return encoder
 
 
@@ -300,7 +245,9 @@ def is_valid(encoder: Encoder) -> bool:
     if isinstance(encoder, Category):
         values = encoder.values
         kinds = {type(value) for value in values} - {type(None)} if isinstance(values, list) else {list}
-        return kinds <= {str} or kinds <= {int, float}
+        return isinstance(encoder.other, bool) and (kinds <= {str} or kinds <= {int, float})
+    if isinstance(encoder, Date):
+        return encoder.is_valid()
     numbers = (encoder.mean, encoder.std) if isinstance(encoder, Number) else (encoder.median, encoder.scale)
     if any(type(number) not in (int, float) or not math.isfinite(number) for number in numbers):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,10 @@ import numpy as np
 
 from cygrad._files import atomic_write, one_line, read_json
 from cygrad._typing import Array
+from cygrad.data.dates import ORDERS, parse_date
 from cygrad.data.parsing import parse_number
+from cygrad.data.preprocessing.base import missing_mask
+from cygrad.data.preprocessing.dates import date_spelling, fit_date
 from cygrad.data.preprocessing.encoders import (
     Category,
     Encoder,
@@ -25,17 +29,27 @@ from cygrad.data.tables.table import Table, require_names
 __all__ = ["Preprocessor"]
 
 FORMAT = 1
-CHOICES = {"missing": ("fill", "raise"), "unseen": ("raise", "ignore"), "scaling": ("standard", "robust")}
+RARE = 1e-3  # a category that is kept among many has at least this fraction of the rows
+CHOICES = {
+    "missing": ("fill", "raise"),
+    "unseen": ("raise", "ignore"),
+    "scaling": ("standard", "robust"),
+    "date_order": ORDERS,
+}
 
 
 class Preprocessor:
-    """Standardize numeric columns and one-hot encode categories, as fitted on the training data.
+    """Encode numbers, dates and categories as features, as fitted on the training data.
 
     - Numeric columns become (x − mean)/std, or are scaled robustly. If values are missing, the mean or the median
       replaces them, and an extra feature marks where.
-    - Text columns, and those listed in `categories`, are one-hot encoded. Missing values form a category of their own.
-    - Columns listed in `drop` are dropped, and so are those with a single value, and text columns with more than
-      `most_categories` values that are not listed in `categories`.
+    - Columns of dates become year, month, weekday, hour and elapsed time, see :class:`Date`: text if all values are
+      dates, numbers such as seconds since 1970 if the column's name says so or it is listed in `dates`.
+    - Other text columns, and those listed in `categories`, are one-hot encoded. Missing values form a category of their
+      own. If a text column has more than `most_categories` values, and is not listed in `categories`, the frequent ones
+      are kept, and the others form one category.
+    - Columns listed in `drop` are dropped, and so are those with a single value, text columns without frequent values,
+      and dates whose day and month can't be told apart.
 
     After fitting, ``notes`` lists everything that was filled or dropped, ``columns`` the names of the input columns and
     ``features`` the names of the features.
@@ -44,13 +58,16 @@ class Preprocessor:
         categories: names of columns to one-hot encode even if they are numeric or have many values.
         drop: names of columns to drop.
         missing: "fill" missing values as above, or "raise" an error for them.
-        most_categories: the largest number of values of a text column that is not listed in `categories`.
+        most_categories: the largest number of categories of a text column that is not listed in `categories`.
         scaling: "standard" for :class:`Number`, or "robust" for :class:`RobustNumber`, which clips outliers smoothly;
             ``notes`` counts them.
+        dates: names of columns with dates, even if they are numeric: seconds, milliseconds, microseconds or nanoseconds
+            since 1970, or digits such as 20241231.
+        date_order: "dmy" or "mdy", what dates such as 01/02/2024 mean if the column does not tell.
 
     Raises:
-        TypeError: if `categories` or `drop` is a string.
-        ValueError: if `missing` or `scaling` is another value.
+        TypeError: if `categories`, `drop` or `dates` is a string.
+        ValueError: if `missing`, `scaling` or `date_order` is another value.
 
     >>> train = cg.data.Table({"height": [1.6, 1.8], "city": ["Bern", "Oslo"], "planet": ["Earth", "Earth"]})
     >>> preprocessor = cg.data.Preprocessor().fit(train)
@@ -68,16 +85,22 @@ class Preprocessor:
         missing: str = "fill",
         most_categories: int = 100,
         scaling: str = "standard",
+        dates: Iterable[str] = (),
+        date_order: str | None = None,
     ) -> None:
         check_choice("missing", missing)
         check_choice("scaling", scaling)
-        if isinstance(categories, str) or isinstance(drop, str):
-            raise TypeError("Preprocessor: categories and drop must be lists of names, got a string")
+        if date_order is not None:
+            check_choice("date_order", date_order)
+        if any(isinstance(names, str) for names in (categories, drop, dates)):
+            raise TypeError("Preprocessor: categories, drop and dates must be lists of names, got a string")
         self.categories = list(categories)
         self.drop = list(drop)
         self.missing = missing
         self.most_categories = most_categories
         self.scaling = scaling
+        self.dates = list(dates)
+        self.date_order = date_order
         self.encoders: list[Encoder] = []
         self.notes: list[str] = []
 
@@ -93,8 +116,8 @@ class Preprocessor:
             The preprocessor itself.
 
         Raises:
-            ValueError: if the table has no rows, lacks a column listed in `categories` or `drop`, contains infinity, or
-                if all columns are dropped. The message names the column.
+            ValueError: if the table has no rows, lacks a listed column, contains infinity, if a column listed in
+                `dates` has none, or if all columns are dropped. The message names the column.
         """
         if not len(table):
             raise ValueError("Preprocessor: can't be fitted to a table without rows")
@@ -119,7 +142,7 @@ class Preprocessor:
         Raises:
             ValueError: if a column contains infinity, or a listed column does not exist.
         """
-        require_names(table.names, (*self.categories, *self.drop))
+        require_names(table.names, (*self.categories, *self.drop, *self.dates))
         unchecked = {*self.categories, *self.drop}
         for name, column in table.items():
             if name in unchecked:
@@ -129,13 +152,17 @@ class Preprocessor:
 
     def _fit_column(self, name: str, column: Array, listed: bool, notes: list[str]) -> Encoder | None:
         """The encoder of a column, which may be listed in ``categories``; None if the column is dropped."""
-        mask = column == None if column.dtype == object else np.isnan(column)  # noqa: E711 elementwise
+        mask = missing_mask(column)
         known, missing = column[~mask], int(mask.sum())
         if missing and self.missing == "raise":
             raise ValueError(f"column {name!r} has {count_missing(missing)}, the first in row {mask.argmax() + 1}")
         if not len(known):
             notes.append(f"column {name!r} is dropped: it has no values")
             return None
+        if not listed and (spelling := date_spelling(name, column, name in self.dates)):
+            return fit_date(name, column, spelling, self.date_order or "", notes)
+        if name in self.dates:
+            raise ValueError(f"column {name!r} is listed in dates, but not all its values are dates")
         if column.dtype == object and not listed and (note := mixture_note(name, known)):
             notes.append(note)
         if column.dtype == object or listed:
@@ -145,20 +172,29 @@ class Preprocessor:
         return self._fit_number(name, known, missing, notes)
 
     def _fit_category(self, name: str, known: Array, missing: int, listed: bool, notes: list[str]) -> Category | None:
-        values: list[Value] = sorted(set(known.tolist()))
-        if len(values) > self.most_categories and not listed:
+        counts = Counter(known.tolist())
+        values: list[Value] = sorted(counts)
+        many = len(values) > self.most_categories and not listed
+        if many:
+            least = max(2, RARE * len(known))
+            frequent = sorted((v for v, count in counts.items() if count >= least), key=lambda v: (-counts[v], v))
+            values = sorted(frequent[: self.most_categories])
+            described = f"{len(known)} texts have {len(counts)} distinct values, more than {self.most_categories}"
+            if not values:
+                notes.append(f"column {name!r} is dropped: {described}, and none is frequent")
+                return None
+            rest = len(known) - sum(counts[value] for value in values)
             notes.append(
-                f"column {name!r} is dropped: {len(known)} texts have {len(values)} distinct values, "
-                f"more than {self.most_categories}"
+                f"column {name!r}: {described}; the {len(values)} most frequent are kept, those of the other {rest} "
+                "rows become one category"
             )
-            return None
         if missing:
             notes.append(f"column {name!r} has {count_missing(missing)}, encoded as a separate category")
             values.append(None)
-        if len(values) == 1:
+        if len(values) == 1 and not many:
             notes.append(f"column {name!r} is dropped: all its values are {values[0]!r}")
             return None
-        return Category(name, values)
+        return Category(name, values, many)
 
     def _fit_number(self, name: str, known: Array, missing: int, notes: list[str]) -> Number | None:
         if known.min() == known.max():
@@ -213,17 +249,16 @@ class Preprocessor:
 
         Args:
             table: a table with at least the columns listed in ``columns``.
-            unseen: "raise" an error for unseen categories, and for missing numbers in a column without any in the
-                training data; or "ignore" them: encode the category as a missing one, or as all zeros if the training
-                data had none, the number as the mean.
+            unseen: "raise" an error for values that the training data did not have: categories, text in a column of
+                numbers or dates, infinity, missing values in a column without any; or "ignore" them: encode them as
+                missing, a category as all zeros and a number as the mean if none was missing in the training data.
 
         Returns:
             Features (N, number of features) of float32.
 
         Raises:
             RuntimeError: if the preprocessor is not fitted.
-            ValueError: if a column does not exist, or a value is infinite, not a number or unseen. The message names
-                column and row.
+            ValueError: if a column does not exist, or a value is refused. The message names column and row.
         """
         check_choice("unseen", unseen)
         self._require_fitted(table)
@@ -318,16 +353,23 @@ class Preprocessor:
 
 
 def mixture_note(name: str, column: Array) -> str | None:
-    """What to tell if some texts of a column are numbers and others are not."""
-    values = [value for value in column if value is not None]
-    text = next((value for value in values if parse_number(value) is None), None)
-    number = next((value for value in values if parse_number(value) is not None), None)
-    if text is None or number is None:
-        return None
-    return (
-        f"column {name!r} mixes numbers and text, such as {number[:40]!r} and {text[:40]!r}, and is taken as text; "
-        "declare texts that stand for a missing number as missing values"
-    )
+    """What to tell if some texts of a column are numbers or dates and others are not."""
+    values = list(dict.fromkeys(value for value in column if value is not None))
+    for kind, parse in ("number", parse_number), ("date", is_date):
+        text = next((value for value in values if parse(value) is None), None)
+        other = next((value for value in values if parse(value) is not None), None)
+        if text is not None and other is not None:
+            return (
+                f"column {name!r} mixes {kind}s and text, such as {other[:40]!r} and {text[:40]!r}, and is taken as "
+                f"text; declare texts that stand for a missing {kind} as missing values"
+            )
+    return None
+
+
+def is_date(text: str) -> float | None:
+    """The point in time that a text names, in any order of day and month, or None."""
+    first, second = (parse_date(text, order) for order in ORDERS)
+    return second if first is None else first
 
 
 def check_finite(name: str, column: Array) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.data.preprocessing.base import missing_mask
 from cygrad.data.preprocessing.encoders import Category, format_value, is_valid
 from cygrad.data.tables.column import to_numbers
 
@@ -144,10 +145,11 @@ def infer_task(values: Array, distinct: list[Any]) -> str:
 
 def finite_numbers(name: str, column: Array) -> Array:
     """The values of a target as numbers. Raises ValueError for missing or infinite ones."""
-    try:
-        numbers = to_numbers(name, column)
-    except ValueError as error:
-        raise ValueError(f"the target is not numeric: {error}") from None
+    numbers = to_numbers(column)
+    if (other := np.isnan(numbers) & ~missing_mask(column)).any():
+        row = int(np.argmax(other))
+        got = f"contains {column[row][:40]!r} in row {row + 1}"
+        raise ValueError(f"the target is not numeric: column {name!r} {got}, expected a number")
     if not np.isfinite(numbers).all():
         row = int(np.argmin(np.isfinite(numbers)))
         what = "has a missing value" if np.isnan(numbers[row]) else f"contains {numbers[row]}"

@@ -13,7 +13,9 @@ from cygrad.data.parsing import parse_number
 
 __all__ = [
     "BOOLEANS",
+    "LARGEST_EXACT",
     "as_column",
+    "as_number",
     "format_number",
     "is_pandas_missing",
     "normal_booleans",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 BOOLEANS = {"true": "True", "false": "False"}
+TRUTH = {"true": 1.0, "false": 0.0}
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here
 
 
@@ -36,7 +39,7 @@ def as_column(name: str, values: Any) -> Array:
     if array.dtype.kind in "fiu":
         return from_integers(array) if array.dtype.kind != "f" else array.astype(np.float64)
     if array.dtype.kind in "Mm":
-        return to_seconds(array)
+        return from_times(array)
     if array.dtype.kind not in "ObUT":
         raise TypeError(f"Table: column {name!r} must contain numbers or text, got {array.dtype}")
     return column_from_values([to_value(name, value) for value in array.tolist()])
@@ -104,11 +107,18 @@ def is_pandas_missing(value: Any) -> bool:
     return type(value).__name__ in ("NAType", "NaTType")
 
 
-def to_seconds(array: Array) -> Array:
-    """Dates and times as seconds since 1970, time spans as seconds."""
-    kind = "datetime64[us]" if array.dtype.kind == "M" else "timedelta64[us]"
-    micros = array.astype(kind)
-    return np.where(np.isnat(micros), np.nan, micros.astype(np.int64) / 1e6)
+def from_times(array: Array) -> Array:
+    """Dates and times as text in ISO 8601, without the time of day if all are midnight; time spans as seconds."""
+    missing = np.isnat(array)
+    if array.dtype.kind == "m":
+        return np.where(missing, np.nan, array.astype("timedelta64[us]").astype(np.int64) / 1e6)
+    micros: Any = array.astype("datetime64[us]")
+    stamps = micros[~missing].astype(np.int64)
+    units: Any = (("D", 86_400_000_000), ("s", 1_000_000), ("us", 1))
+    unit: Any = next(unit for unit, size in units if not (stamps % size).any())
+    texts = np.datetime_as_string(micros, unit=unit).astype(object)
+    texts[missing] = None
+    return texts
 
 
 def format_number(number: float) -> str:
@@ -116,16 +126,17 @@ def format_number(number: float) -> str:
     return str(int(number)) if math.isfinite(number) and number == int(number) else repr(number)
 
 
-def to_numbers(name: str, column: Array) -> Array:
-    """A column as float64 (n,), text parsed as numbers. Raises ValueError, naming column and row, for other text."""
+def as_number(value: float | str | None) -> float | None:
+    """The number that a value of a column represents, 1 and 0 for truth values, or None."""
+    if not isinstance(value, str):
+        return value
+    number = parse_number(value)
+    return TRUTH.get(value.lower()) if number is None else number
+
+
+def to_numbers(column: Array) -> Array:
+    """A column as float64 (n,), text parsed as numbers; NaN for other text and missing values."""
     if column.dtype != object:
         return column
-    numbers = np.full(len(column), np.nan)
-    for i, text in enumerate(column):
-        if text is None:
-            continue
-        number = parse_number(text)
-        if number is None:
-            raise ValueError(f"column {name!r} contains {text[:40]!r} in row {i + 1}, expected a number")
-        numbers[i] = number
-    return numbers
+    known = {value: as_number(value) for value in set(column.tolist())}
+    return np.array([known[value] for value in column.tolist()], np.float64)

@@ -25,8 +25,8 @@ class Table:
     str, with None for missing values.
 
     Integers and floats become float64, integers that it can't hold text, booleans the text "True" and "False", dates
-    and times seconds since 1970. Whitespace around text is stripped; blank text is missing. ``notes`` says what a
-    reader decided about a file, one message each.
+    and times text in ISO 8601, time spans seconds. Whitespace around text is stripped; blank text is missing.
+    ``notes`` says what a reader decided about a file, one message each.
 
     Args:
         columns: a dict from names to values, or any object with ``items()``, such as a pandas data frame.
