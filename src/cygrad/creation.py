@@ -266,6 +266,8 @@ def full(
     value: Any = getattr(fill_value, "array", fill_value)
     if not isinstance(value, (int, float, complex, np.bool_, np.number, np.ndarray)):
         raise TypeError(f"full: fill_value must be a number, got {type(value).__name__}")
+    if np.ndim(value):
+        raise TypeError(f"full: fill_value must be a number, got shape {np.shape(value)}")
     value = plain("full", value) if isinstance(value, np.ndarray) else value
     if dtype is None:
         default = FLOAT32 if isinstance(value, float) and not has_dtype(value) else np.asarray(value).dtype

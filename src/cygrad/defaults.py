@@ -71,6 +71,9 @@ def promote_types(type1: Any, type2: Any) -> Any:
 
 def can_cast(from_: Any, to: Any) -> bool:
     """Return whether a conversion stays among booleans, integers or floats, or goes up in this order."""
+    for given in (from_, to):
+        if hasattr(given, "array") or isinstance(given, (np.ndarray, np.generic, bool, int, float)):
+            raise TypeError(f"can_cast: expected dtypes, got {type(given).__name__}")
     order = "biuf"
     first, second = [min(order.index(np.dtype(d).kind), 2) + (np.dtype(d).kind == "f") for d in (from_, to)]
     return first <= second or (first, second) == (2, 1)

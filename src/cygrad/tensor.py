@@ -12,6 +12,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad import autograd, functions
 from cygrad._arguments import checked, checked_sizes, shape_argument
+from cygrad._attributes import ShapeError
 from cygrad._typing import Array, DType, Nested, Operand, Size
 from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.arrays import plain
@@ -450,6 +451,16 @@ class Tensor(TensorMethods):
         return index_ops.getitem(self, key=key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        try:
+            self._put(key, value)
+        except ValueError as error:
+            if "broadcast" not in str(error) or isinstance(error, ShapeError):
+                raise
+            shape = np.shape(getattr(value, "array", value))
+            raise ShapeError(f"setitem: a value of shape {shape} does not fit the part that it replaces") from error
+
+    def _put(self, key: Any, value: Any) -> None:
+        """Write values at a key."""
         key = plain_key(key)
         if isinstance(key, tuple) and (apart := integers_apart(key)):
             index_ops.getitem(self, key=apart[0])[apart[1]] = value
@@ -587,7 +598,9 @@ class Tensor(TensorMethods):
     # Filling
 
     def fill_(self, value: Operand) -> Self:
-        """Set every element to `value`."""
+        """Set every element to `value`, a number or a tensor without dimensions."""
+        if getattr(value, "ndim", 0):
+            raise RuntimeError(f"fill_: value must have no dimensions, got shape {tuple(value.shape)}")  # type: ignore[union-attr]
         self[...] = value
         return self
 
@@ -661,6 +674,8 @@ class Tensor(TensorMethods):
         **place: Unpack[Place],
     ) -> Tensor:
         """Create a tensor with the same value in each element, by default in this tensor's dtype."""
+        if np.ndim(getattr(fill_value, "array", fill_value)):
+            raise TypeError(f"new_full: fill_value must be a number, got shape {np.shape(fill_value)}")
         return self._new("new_full", partial(np.full, fill_value=fill_value), (size,), dtype, requires_grad, place)
 
     def _new(

@@ -508,6 +508,12 @@ def call_otherwise(function: Any, names: Sequence[str], args: tuple[Any, ...], o
 CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2}  # what a tensor holds never becomes one of a lower category
 
 
+def check_category(op: str, source: np.dtype[Any], target: np.dtype[Any]) -> None:
+    """Raise RuntimeError where a result is of a higher category (boolean, integer, float) than what is to hold it."""
+    if CATEGORIES[source.kind] > CATEGORIES[target.kind]:
+        raise RuntimeError(f"{op}: a {source} result can't be stored in a {target} tensor")
+
+
 def write_out(op: str, result: Any, out: Any) -> Any:
     """Write a result, or each of several, into the memory of the tensor `out`, which is resized to fit and returned."""
     if not isinstance(result, Value):
@@ -521,8 +527,7 @@ def write_out(op: str, result: Any, out: Any) -> Any:
     if _mode.enabled and (result.requires_grad or out.requires_grad):
         raise RuntimeError(f"{op}: out= does not support gradients, but one of the arguments requires one")
     source, target = result.array, out.array
-    if CATEGORIES[source.dtype.kind] > CATEGORIES[target.dtype.kind]:
-        raise RuntimeError(f"{op}: a {source.dtype} result can't be stored in a {target.dtype} tensor")
+    check_category(op, source.dtype, target.dtype)
     if source.shape != target.shape:
         out.array = target = np.empty(source.shape, target.dtype)
     recording.overwrite(target, source)
@@ -977,8 +982,7 @@ def rewrite(value: Any, result: Any) -> Any:
             f"in-place: the result has shape {result._array.shape}, "
             f"which does not fit the tensor's {value._array.shape}"
         )
-    if not np.can_cast(result._array.dtype, value._array.dtype, casting="same_kind"):
-        raise RuntimeError(f"in-place: a {result._array.dtype} result can't be stored in a {value._array.dtype} tensor")
+    check_category("in-place", result._array.dtype, value._array.dtype)
     if not value._array.flags.writeable:
         raise ValueError("in-place: the tensor's memory is read-only")
     if result.node is not None:

@@ -185,10 +185,10 @@ def copied(array: Array) -> Array:
 
 
 def overwrite(target: Array, source: Array) -> None:
-    """target ← source, of the same shape."""
+    """target ← source, of the same shape; callers check the category of the dtypes."""
     active = recorder()
     if active is None:
-        np.copyto(target, source, casting="same_kind")
+        np.copyto(target, source, casting="unsafe")
     else:
         active.overwrite(target, source)
 

@@ -17,7 +17,6 @@ from cygrad.ops.activation import relu as relu
 from cygrad.ops.activation import sigmoid as sigmoid
 from cygrad.ops.activation import tanh as tanh
 from cygrad.ops.arithmetic import *
-from cygrad.ops.broadcast import result_type as result_type
 from cygrad.ops.compare import *
 from cygrad.ops.einsum import *
 from cygrad.ops.index import *

@@ -1,14 +1,19 @@
-"""Comparing whole tensors. Positional and keyword arguments are those of PyTorch."""
+"""Comparing whole tensors, and their dtypes. Positional and keyword arguments are those of PyTorch."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from cygrad import dtypes
 from cygrad._typing import Tensor
 from cygrad.autograd import engine, recording
 from cygrad.autograd.calls import requires_tensor
+from cygrad.config import follows_torch
+from cygrad.ops import broadcast
 
-__all__ = ["allclose", "equal", "isclose", "numel"]
+__all__ = ["allclose", "equal", "isclose", "numel", "result_type"]
 
 
 @requires_tensor
@@ -19,6 +24,20 @@ def numel(input: Tensor) -> int:
         input: a tensor.
     """
     return int(input.array.size)
+
+
+def result_type(tensor1: Any, tensor2: Any) -> Any:
+    """Return the dtype of an operation on two operands. As ``torch.result_type``.
+
+    Args:
+        tensor1, tensor2: tensors or numbers. A tensor without dimensions, and then a number, counts only where its
+            category (boolean, integer, float) is higher.
+
+    >>> cg.result_type(cg.tensor([1, 2], dtype=cg.int8), 3)
+    dtype('int8')
+    """
+    found = broadcast.result_type(*[getattr(x, "array", x) for x in (tensor1, tensor2)])
+    return dtypes.dtype(found) if follows_torch() else found
 
 
 @requires_tensor

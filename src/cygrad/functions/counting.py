@@ -158,6 +158,8 @@ def searchsorted(
     edges, x = sorted_sequence.array, np.asarray(_plain(input))
     if side not in (None, "left", "right") or (side == "left" and right):
         raise RuntimeError(f"searchsorted: side must be left or right, and agree with right, got {side!r} and {right}")
+    if not edges.ndim:
+        raise RuntimeError("searchsorted: sorted_sequence must have at least one dimension")
     if edges.ndim > 1 and edges.shape[:-1] != x.shape[:-1]:
         raise RuntimeError(f"searchsorted: the first dimensions must be equal, got shapes {edges.shape} and {x.shape}")
     if sorter is not None:

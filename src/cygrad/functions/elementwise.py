@@ -127,7 +127,11 @@ def isreal(input: Tensor) -> Tensor:
 @requires_tensor
 def ldexp(input: Tensor, other: Operand) -> Tensor:
     """Return input·2^other."""
-    return input * arithmetic.pow(2.0, other * 1.0 if isinstance(other, Value) else other)
+    if not isinstance(other, Value):
+        return input * arithmetic.pow(2.0, other)
+    power = arithmetic.pow(2.0, other * 1.0)
+    exact = input.is_floating_point() and other.array.dtype.kind != "f"  # integers do not widen input
+    return input * (power.to(input.dtype) if exact else power)
 
 
 @requires_tensor

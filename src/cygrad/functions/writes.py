@@ -41,6 +41,8 @@ def _lines(input: Tensor, *others: Any) -> list[Any]:
 
 def _check_source(name: str, input: Tensor, axis: int, index: Tensor, source: Tensor) -> None:
     expected = tuple([index.numel() if i == axis else n for i, n in enumerate(input.shape)])
+    if input.ndim and not source.ndim and index.numel() != 1:
+        raise IndexError(f"{name}: source has no dimensions, so index must have one element, got {index.numel()}")
     if source.dtype != input.dtype:
         raise RuntimeError(f"{name}: source must be {input.dtype}, as input is, got {source.dtype}")
     if input.ndim and source.ndim and source.shape != expected:

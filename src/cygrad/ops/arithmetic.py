@@ -9,7 +9,18 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
-from cygrad.ops.broadcast import FLOAT32, Spec, as_array, is_real, option, promoted, result_type, spec, unbroadcast
+from cygrad.ops.broadcast import (
+    FLOAT32,
+    Spec,
+    as_array,
+    is_real,
+    option,
+    promoted,
+    refuse_booleans,
+    result_type,
+    spec,
+    unbroadcast,
+)  # fmt: skip
 from cygrad.ops.definition import constant, fitted, self_adjoint
 
 __all__ = [
@@ -70,7 +81,7 @@ def add(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
     """
     x, y = promoted(input, other)
     if type(alpha) is not int or alpha != 1:
-        alpha = option("add", "alpha", alpha)
+        alpha = factor("add", alpha, y)
         y = times(y, alpha)
     ctx.save(spec(input), spec(other), alpha)
     return kernels.add(x, y) if is_real(x) else np.add(x, y)
@@ -95,11 +106,19 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
     return fitted(dy, x) if ctx.needs[0] else None, fitted(scaled, y) if ctx.needs[1] else None
 
 
+def factor(op: str, alpha: Any, y: Array) -> float:
+    """The factor of an operand; raise RuntimeError for a float beside integers or booleans."""
+    result: float = option(op, "alpha", alpha)
+    if isinstance(result, float) and y.dtype.kind != "f":
+        raise RuntimeError(f"{op}: alpha must be an integer for operands of {y.dtype}, got {result}")
+    return result
+
+
 def times(x: Array, factor: float) -> Array:
-    """x·factor, in x's dtype where that is a float."""
+    """x·factor, in x's dtype."""
     if is_real(x):
         return kernels.mul(x, kernels.number(factor, x.dtype))
-    return x * as_array(factor, x.dtype if x.dtype.kind == "f" else None)
+    return x * as_array(factor).astype(x.dtype)
 
 
 @op
@@ -118,7 +137,7 @@ def sub(ctx: Node, input: Any, other: Any, *, alpha: float = 1) -> Array:
         raise RuntimeError("sub: booleans can't be subtracted, use logical_xor or ~")
     x, y = promoted(input, other)
     if type(alpha) is not int or alpha != 1:
-        alpha = option("sub", "alpha", alpha)
+        alpha = factor("sub", alpha, y)
         y = times(y, alpha)
     ctx.save(spec(input), spec(other), alpha)
     return kernels.sub(x, y) if is_real(x) else np.subtract(x, y)
@@ -200,6 +219,7 @@ def div(ctx: Node, input: Any, other: Any, *, rounding_mode: str | None = None) 
         raise ValueError(f"div: rounding_mode must be None, floor or trunc, got {rounding_mode!r}")
     x, y = promoted(input, other)
     if rounding_mode is not None:
+        refuse_booleans("div", x)
         ctx.save()
         return floor_quotient(x, y) if rounding_mode == "floor" else truncated_quotient(x, y)
     if x.dtype.kind != "f":
@@ -269,7 +289,9 @@ def floor_divide(ctx: Node, input: Any, other: Any) -> Array:
     Raises:
         ZeroDivisionError: if integers are divided by zero.
     """
-    return floor_quotient(*promoted(input, other))
+    x, y = promoted(input, other)
+    refuse_booleans("floor_divide", x)
+    return floor_quotient(x, y)
 
 
 @op
@@ -284,6 +306,7 @@ def remainder(ctx: Node, input: Any, other: Any) -> Array:
         ZeroDivisionError: if integers are divided by zero.
     """
     x, y = promoted(input, other)
+    refuse_booleans("remainder", x)
     check_integer_divisor("remainder", x, y)
     ctx.save(x, y, spec(input), spec(other))
     with np.errstate(all="ignore"):
@@ -325,6 +348,7 @@ def fmod(ctx: Node, input: Any, other: Any) -> Array:
         ZeroDivisionError: if integers are divided by zero.
     """
     x, y = promoted(input, other)
+    refuse_booleans("fmod", x)
     check_integer_divisor("fmod", x, y)
     ctx.save(x, y, spec(input), spec(other))
     with np.errstate(all="ignore"):
@@ -363,6 +387,7 @@ def pow(ctx: Node, input: Any, exponent: Any) -> Array:
         RuntimeError: if integers are raised to a negative number.
     """
     x, y = promoted(input, exponent)
+    refuse_booleans("pow", x)
     if x.dtype.kind in "iu" and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("pow: integers can't be raised to negative integer powers")
     if isinstance(exponent, (int, float)) and exponent == 2:

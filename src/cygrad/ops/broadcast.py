@@ -9,7 +9,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
 
-__all__ = ["as_array", "as_float", "is_real", "promoted", "result_type", "spec", "unbroadcast"]
+__all__ = ["as_array", "as_float", "is_real", "promoted", "refuse_booleans", "result_type", "spec", "unbroadcast"]
 
 Spec = tuple[tuple[int, ...], Any]
 
@@ -27,18 +27,20 @@ def category(kind: str) -> int:
 
 def result_type(*operands: Any) -> np.dtype[Any]:
     """The dtype of an operation on several operands, by PyTorch's rule: arrays with dimensions decide; an array
-    without dimensions, and then a Python number, counts only where its category (boolean, integer, float) is higher. A
-    Python float among integers gives float32.
+    without dimensions, and then a number, counts only where its category (boolean, integer, float) is higher. NumPy's
+    numbers count as Python's: a float among integers gives float32.
 
     See "Type promotion" in PyTorch's documentation of tensor attributes.
     """
     groups: list[np.dtype[Any] | None] = [None, None]  # of arrays with dimensions, and without
     number = -1
     for x in operands:
-        if isinstance(x, (np.ndarray, np.generic)):
+        if isinstance(x, np.ndarray):
             rank = 0 if x.ndim else 1
             before = groups[rank]
             groups[rank] = x.dtype if before is None else joined(before, x.dtype)
+        elif isinstance(x, np.generic):
+            number = max(number, category(x.dtype.kind))
         else:
             number = max(number, 0 if isinstance(x, bool) else 1 if isinstance(x, int) else 2)
     result: np.dtype[Any] | None = None
@@ -67,6 +69,12 @@ def as_array(x: Any, dtype: Any = None) -> Array:
 def as_float(x: Array) -> Array:
     """x itself if it holds floats, else x in float32."""
     return x if x.dtype.kind == "f" else x.astype(FLOAT32)
+
+
+def refuse_booleans(op: str, x: Array) -> None:
+    """Raise NotImplementedError where the common dtype of the operands is bool."""
+    if x.dtype.kind == "b":
+        raise NotImplementedError(f"{op}: not defined for booleans; convert one operand to numbers")
 
 
 def is_real(x: Array) -> bool:

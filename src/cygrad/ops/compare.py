@@ -76,7 +76,7 @@ def bitwise(name: str, doc: str, function: Any) -> Op:
     def forward(ctx: Node, input: Any, other: Any) -> Array:
         x, y = promoted(input, other)
         if x.dtype.kind == "f":
-            raise TypeError(f"{name}: operands must hold integers or booleans, got {x.dtype}")
+            raise NotImplementedError(f"{name}: operands must hold integers or booleans, got {x.dtype}")
         return np.asarray(function(x, y))
 
     forward.__name__, forward.__doc__, forward.__module__ = name, documentation(doc, TWO), __name__

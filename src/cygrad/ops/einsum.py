@@ -72,7 +72,7 @@ def parse_einsum(equation: str, operands: tuple[Any, ...]) -> tuple[list[list[st
     for term, x in zip(terms, operands):
         extra = x.ndim - len(term.replace("...", ""))
         if extra < 0 or (extra and "..." not in term):
-            raise ValueError(f"einsum: term {term!r} does not fit shape {tuple(x.shape)}")
+            raise ShapeError(f"einsum: term {term!r} does not fit shape {tuple(x.shape)}")
         letters.append(expand_ellipsis("einsum", term, names[wide - extra :]))
     flat = [c for term in letters for c in term]
     if arrow:

@@ -298,7 +298,7 @@ class Recorder:
         if both and known and target.shape == source.shape and not np.may_share_memory(target, source):
             kernels.copy_into(target, source)
         elif not known or not kernels.move(target, source):
-            self.call_again(np.copyto, (target, source), {"casting": "same_kind"})
+            self.call_again(np.copyto, (target, source), {"casting": "unsafe"})
 
     def add_into(self, target: Array, source: Array) -> None:
         """target ← target + source"""

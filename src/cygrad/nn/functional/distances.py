@@ -9,6 +9,7 @@ import numpy as np
 from cygrad import functions as f
 from cygrad.nn.functional.checks import check_tensor
 from cygrad.nn.functional.linear import embedding
+from cygrad.ops.broadcast import result_type
 
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
@@ -20,7 +21,10 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """Return x₁·x₂/(max(‖x₁‖, eps)·max(‖x₂‖, eps)) along dim. As ``torch.nn.functional.cosine_similarity``."""
     check_tensor("cosine_similarity", "x1", x1)
     check_tensor("cosine_similarity", "x2", x2)
-    shape = np.broadcast_shapes(x1.shape, x2.shape)
+    shape, dtype = np.broadcast_shapes(x1.shape, x2.shape), result_type(x1.array, x2.array)
+    if dtype.kind != "f":
+        raise RuntimeError(f"cosine_similarity: expected floats, got {x1.dtype} and {x2.dtype}")
+    x1, x2 = x1.to(dtype), x2.to(dtype)
     unit = [x / floored(x.norm(2, dim, True), eps) for x in (x1.expand(shape), x2.expand(shape))]
     return (unit[0] * unit[1]).sum(dim)
 
