@@ -422,3 +422,13 @@ def test_importing_the_library_loads_nothing_that_only_commands_need():
     code = "import sys, numpy; before = set(sys.modules); import cygrad; print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert "cygrad" in done.stdout.split() and not names & set(done.stdout.split())
+
+
+def test_advice_names_options_of_the_command_line(tmp_path, capsys):
+    path = tmp_path / "prices.csv"
+    path.write_text("price;y\n" + "".join(f"{i},5;{'ab'[i % 2]}\n" for i in range(20)))
+    assert cli.main(["train", str(path), "--target", "y", "--epochs", "1", "--out", str(tmp_path / "run")]) == 1
+    assert capsys.readouterr().err.endswith("pass --decimal ,, or list the column in --text or --drop\n")
+    path.write_text("# made by hand\nx,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(20)))
+    assert cli.main(["train", str(path), "--target", "y", "--epochs", "1", "--out", str(tmp_path / "run")]) == 1
+    assert "pass --comment '#'" in capsys.readouterr().err

@@ -538,6 +538,101 @@ def test_load_mnist_errors(tmp_path):
         data.load_mnist(tmp_path)
 
 
+def distributed_idx(folder, train, test, images, labels):
+    """Write IDX files under names made from the patterns `images` and `labels`."""
+    for part, (x, y) in (("train", train), ("t10k", test)):
+        for name, array in ((images.format(part), x), (labels.format(part), y.astype(np.uint8))):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(gzip.compress(idx_bytes(array)) if name.endswith(".gz") else idx_bytes(array))
+
+
+def distributed_npz(folder, train, test):
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {"x_train": train[0], "y_train": train[1], "x_test": test[0], "y_test": test[1]}
+    np.savez_compressed(folder / "mnist.npz", **{k: v.astype(np.uint8) for k, v in arrays.items()})
+
+
+def write_pixels(path, images, labels, header="", first=True, quoted="{}"):
+    """Write a CSV file of pixels, the label first or last."""
+    rows = [[quoted.format(y), *map(str, x.ravel())] for x, y in zip(images, labels, strict=True)]
+    lines = [",".join(row if first else [*row[1:], row[0]]) for row in rows]
+    path.write_text("\n".join([*([header] if header else []), *lines]) + "\n")
+
+
+NAMED = ",".join(f"pixel{i}" for i in range(784))
+FILES = {
+    "with points": lambda d, a, b: distributed_idx(d, a, b, "{}-images.idx3-ubyte", "{}-labels.idx1-ubyte"),
+    "points and gzip": lambda d, a, b: distributed_idx(d, a, b, "{}-images.idx3-ubyte.gz", "{}-labels.idx1-ubyte.gz"),
+    "torchvision": lambda d, a, b: distributed_idx(
+        d, a, b, "MNIST/raw/{}-images-idx3-ubyte", "MNIST/raw/{}-labels-idx1-ubyte"
+    ),
+    "raw": lambda d, a, b: distributed_idx(d, a, b, "raw/{}-images-idx3-ubyte.gz", "raw/{}-labels-idx1-ubyte.gz"),
+    "a folder each": lambda d, a, b: distributed_idx(
+        d, a, b, "{0}-images-idx3-ubyte/{0}-images-idx3-ubyte", "{0}-labels-idx1-ubyte/{0}-labels-idx1-ubyte"
+    ),
+    "Keras": distributed_npz,
+    "Keras in a folder": lambda d, a, b: distributed_npz(d / "data", a, b),
+    "CSV": lambda d, a, b: [write_pixels(d / f"mnist_{n}.csv", *x) for n, x in (("train", a), ("test", b))],
+    "CSV with names": lambda d, a, b: [
+        write_pixels(d / f"fashion-mnist_{n}.csv", *x, header="label," + NAMED) for n, x in (("train", a), ("test", b))
+    ],
+    "label last": lambda d, a, b: [
+        write_pixels(d / f"mnist_{n}.csv", *x, header=NAMED + ",class", first=False, quoted="'{}'")
+        for n, x in (("train", a), ("test", b))
+    ],
+}
+
+
+@pytest.mark.parametrize("write", FILES.values(), ids=FILES)
+def test_load_mnist_as_it_is_distributed(write, tmp_path):
+    rng = np.random.default_rng(0)
+    parts = [(rng.integers(0, 256, (n, 28, 28), np.uint8), np.arange(n) % 10) for n in (12, 5)]
+    write(tmp_path, *parts)
+    for array, expected in zip(data.load_mnist(tmp_path), (*parts[0], *parts[1]), strict=True):
+        np.testing.assert_array_equal(array, expected, strict=True)
+
+
+def test_load_mnist_from_one_table(tmp_path):
+    images, labels = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8), np.arange(20) % 10
+    write_pixels(tmp_path / "train.csv", images, labels, header="label," + NAMED)
+    write_pixels(tmp_path / "test.csv", images, labels, header=NAMED)
+    lines = (tmp_path / "test.csv").read_text().splitlines()  # without labels, as Kaggle's
+    (tmp_path / "test.csv").write_text("\n".join([lines[0], *(line.split(",", 1)[1] for line in lines[1:])]))
+    for path in tmp_path, tmp_path / "train.csv":
+        loaded = data.load_mnist(path)
+        assert [len(array) for array in loaded] == [16, 16, 4, 4]
+        np.testing.assert_array_equal(np.concatenate([loaded.train_images, loaded.test_images]), images)
+    with pytest.raises(ValueError, match=r"test\.csv has no labels: its lines have 784 values"):
+        data.load_mnist(tmp_path / "test.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty"),
+        ("1,2,x,4,5\n1,2,3,4,5\n", "is not a table of pixels"),
+        ("1,2,3,4,500\n", "must contain lines of integers from 0 to 255"),
+        ("1,2,3,4,0.5\n", "must contain lines of integers from 0 to 255"),
+        ("1,2,3\n", "must have a label and the pixels of a square, got 3 values"),
+        ("1,2,3,4,5\n1,2\n", "is not a table of pixels"),
+    ],
+)
+def test_load_mnist_refuses_other_tables(content, message, tmp_path):
+    (tmp_path / "mnist_train.csv").write_text(content)
+    with pytest.raises(ValueError, match=f"load_mnist: .*{message}"):
+        data.load_mnist(tmp_path)
+
+
+def test_load_mnist_names_two_candidates(tmp_path):
+    for name in "MNIST", "FashionMNIST":
+        (tmp_path / name / "raw").mkdir(parents=True)
+        write_mnist(tmp_path / name / "raw", "t10k", 20)
+    with pytest.raises(ValueError, match=r"FashionMNIST.raw.* and .*MNIST.raw.* are both there"):
+        data.load_mnist(tmp_path)
+    assert len(data.load_mnist(tmp_path / "MNIST").test_images) == 4
+
+
 # Digits
 
 

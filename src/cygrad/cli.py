@@ -91,7 +91,9 @@ def message(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+    from cygrad.runs.advice import as_options
+
+    return as_options(" ".join(str(error).split())) or type(error).__name__
 
 
 # Options
@@ -176,7 +178,7 @@ def add_train(parser: Parser) -> None:
     text += "standard input), or a .toml file"
     parser.add_argument("source", metavar="SOURCE", help=text)
     folder = {"metavar": "DIR", "default": argparse.SUPPRESS}
-    parser.add_argument("--data", help="folder with the IDX files of MNIST or Fashion-MNIST", **folder)  # type: ignore[arg-type]
+    parser.add_argument("--data", help="folder or file of MNIST or Fashion-MNIST: IDX, mnist.npz, CSV", **folder)  # type: ignore[arg-type]
     parser.add_argument("--out", help="folder of the run (default: runs/NAME)", **folder)  # type: ignore[arg-type]
     groups = {
         "training": parser.add_argument_group("training", "For a table, defaults depend on its size."),
@@ -306,7 +308,7 @@ def predict(arguments: argparse.Namespace) -> int:
         warnings.simplefilter("always")
         inputs = run.read(arguments.file, **options)
     for note in notes:
-        complain(str(note.message))
+        complain(message(note.message if isinstance(note.message, Warning) else Warning(note.message)))
     predictions = run.predictions(inputs, arguments.proba)
     if arguments.out or arguments.keep:
         return write_answers(run, predictions, arguments)

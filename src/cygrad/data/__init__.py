@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from cygrad.data.combined import ChainDataset, IterableDataset, StackDataset
 from cygrad.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset
 from cygrad.data.digits import load_digits
-from cygrad.data.idx import MNIST, load_mnist, read_idx
+from cygrad.data.idx import read_idx
 from cygrad.data.loader import DataLoader, default_collate, default_convert
 from cygrad.data.matrix import read_matrix
 from cygrad.data.sampler import (
@@ -65,6 +65,7 @@ __all__ = [
 if TYPE_CHECKING:
     from cygrad.data import augment as augment
     from cygrad.data.leakage import LeakageWarning, repeated_rows, warn_of_leakage
+    from cygrad.data.mnist import MNIST, load_mnist
     from cygrad.data.preprocessing import Preprocessor
     from cygrad.data.tables import Table, read_csv, read_json_lines, read_npy, read_npz, read_parquet
     from cygrad.data.windows import Windows, seasonal_naive
@@ -76,6 +77,7 @@ else:
         **dict.fromkeys(
             ["Table", "read_csv", "read_json_lines", "read_npy", "read_npz", "read_parquet"], "cygrad.data.tables"
         ),
+        **dict.fromkeys(["MNIST", "load_mnist"], "cygrad.data.mnist"),
         **dict.fromkeys(["Windows", "seasonal_naive"], "cygrad.data.windows"),
     }
 

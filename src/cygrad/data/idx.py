@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import os
 import sys
-from typing import IO, NamedTuple, Protocol
+from typing import IO, Protocol
 
 import numpy as np
 
 from cygrad._files import expansion_limit, open_file
 from cygrad._typing import Array
 
-__all__ = ["MNIST", "load_mnist", "read_idx"]
+__all__ = ["read_idx"]
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 32
@@ -115,71 +115,3 @@ def read_upto(file: Readable, size: int) -> bytearray:
     while len(data) < size and (piece := file.read(min(CHUNK, size - len(data)))):
         data += piece
     return data
-
-
-class MNIST(NamedTuple):
-    """Images (n, 28, 28) of uint8 and labels (n,) of int64, for training and for testing."""
-
-    train_images: Array
-    train_labels: Array
-    test_images: Array
-    test_labels: Array
-
-
-def load_mnist(folder: str | os.PathLike[str]) -> MNIST:
-    """Load MNIST or Fashion-MNIST from a folder.
-
-    If the folder has only the two t10k files, the first four fifths of these, 8,000 of 10,000 images, are the training
-    set and the rest is the test set.
-
-    Args:
-        folder: folder with ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-            ``t10k-labels-idx1-ubyte``, plain or compressed as ``.gz``.
-
-    Returns:
-        An ``MNIST`` tuple: train_images, train_labels, test_images, test_labels.
-
-    Raises:
-        FileNotFoundError: if a file is missing.
-        ValueError: if a file is corrupt, or the numbers of images and labels differ.
-
-    >>> import pathlib, tempfile
-    >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> images = bytes([0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 28, 0, 0, 0, 28]) + bytes(5 * 28 * 28)
-    >>> _ = (folder / "t10k-images-idx3-ubyte").write_bytes(images)
-    >>> _ = (folder / "t10k-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 5, 7, 2, 1, 0, 4]))
-    >>> data = cg.data.load_mnist(folder)
-    >>> data.train_images.shape, data.test_labels
-    ((4, 28, 28), array([4]))
-    """
-    images, labels = load_pair(folder, "t10k")
-    if any(find(folder, f"train-{part}") for part in ("images-idx3-ubyte", "labels-idx1-ubyte")):
-        return MNIST(*load_pair(folder, "train"), images, labels)
-    n = len(images) * 4 // 5
-    return MNIST(images[:n], labels[:n], images[n:], labels[n:])
-
-
-def load_pair(folder: str | os.PathLike[str], part: str) -> tuple[Array, Array]:
-    """The images and labels of ``train`` or ``t10k``."""
-    paths = []
-    for name in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
-        path = find(folder, name)
-        if path is None:
-            raise FileNotFoundError(f"load_mnist: neither {name} nor {name}.gz is in {os.fspath(folder)}")
-        paths.append(path)
-    images, labels = map(read_idx, paths)
-    for path, array, dimensions in zip(paths, (images, labels), (3, 1), strict=True):
-        if array.ndim != dimensions or array.dtype != np.uint8:
-            raise ValueError(
-                f"load_mnist: {path} must contain a {dimensions}-dimensional uint8 array, "
-                f"got {array.dtype} of shape {array.shape}"
-            )
-    if len(images) != len(labels):
-        raise ValueError(f"load_mnist: {paths[0]} has {len(images)} images, but {paths[1]} has {len(labels)} labels")
-    return images, labels.astype(np.int64)
-
-
-def find(folder: str | os.PathLike[str], name: str) -> str | None:
-    """The path of a file, plain or compressed, or None if it does not exist."""
-    plain = os.path.join(folder, name)
-    return next((path for path in (plain, plain + ".gz") if os.path.isfile(path)), None)

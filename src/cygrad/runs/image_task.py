@@ -139,7 +139,7 @@ def mnist(folder: str | os.PathLike[str], seed: int = 0, name: str = "mnist") ->
     """Load MNIST, or a data set in its format, with a tenth of the training images for validation.
 
     Args:
-        folder: with the IDX files, see ``cygrad.data.load_mnist``.
+        folder: with the files, or one file, see ``cygrad.data.load_mnist``.
         seed: of the split.
         name: of the data.
     """

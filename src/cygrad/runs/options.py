@@ -77,7 +77,7 @@ class Options:
 
     Args:
         source: ``"digits"``, ``"mnist"``, ``"fashion"``, or the path of a table.
-        data: folder with the IDX files of MNIST or Fashion-MNIST.
+        data: folder or file of MNIST or Fashion-MNIST, see ``cygrad.data.load_mnist``.
         out: folder of the run; ``runs/NAME`` by default.
         network, members, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience, min_delta, seed,
             checkpoint_seconds, threads: options of the training.

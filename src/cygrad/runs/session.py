@@ -16,6 +16,7 @@ from cygrad._version import __version__
 from cygrad.config import get_num_threads, set_num_threads
 from cygrad.random import manual_seed
 from cygrad.report.commands import next_commands
+from cygrad.runs.advice import as_options
 from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save_locked
 from cygrad.runs.held import Held
 from cygrad.runs.image_task import digits, mnist
@@ -135,7 +136,7 @@ class Session:
     def run(self) -> bool:
         """Train to the end and return True, or to Ctrl-C and return False."""
         for note in self.task.notes:
-            say(note)
+            say(as_options(note))
         say(describe(self.task, self.training, self.options))
         try:
             history = self.fit()

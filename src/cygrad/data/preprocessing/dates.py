@@ -185,8 +185,8 @@ def fit_date(name: str, column: Array, spelling: str, order: str, notes: list[st
         if len(orders) == 2 and not order:
             text = next(t for t in known.tolist() if parse_date(t, "dmy") != parse_date(t, "mdy"))
             readings = " or ".join(f"{date_text(parse_date(text, o) or 0.0)} ({o})" for o in orders)
-            choice = " or ".join(ORDERS)
-            notes.append(f"column {name!r} is dropped: {text!r} means {readings}; set date_order to {choice}")
+            choice = " or ".join(f"date_order={o!r}" for o in ORDERS)
+            notes.append(f"column {name!r} is dropped: {text!r} means {readings}; pass {choice}")
             return None
         order = orders[0] if len(orders) == 1 else order
     else:
