@@ -411,7 +411,7 @@ def test_parquet(tmp_path, monkeypatch):
     parquet.write_table(pyarrow.table(columns), path)
     expected = {
         "whole": [1, None, 3], "part": [0.5, 1.5, None], "text": ["x", None, "z"], "coded": ["u", "v", "u"],
-        "flag": ["True", None, "False"], "day": [86400, None, 0], "price": [1.25] * 3,
+        "flag": ["True", None, "False"], "day": ["1970-01-02", None, "1970-01-01"], "price": [1.25] * 3,
     }  # fmt: skip
     assert plain(Table.read(path)) == expected
     parquet.write_table(pyarrow.table({"id": [2**53 + 1, None], "a": [1, 2], "__index_level_0__": [7, 3]}), path)

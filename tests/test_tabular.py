@@ -138,7 +138,13 @@ def test_a_classification_is_learned_and_described(people, tmp_path):
     assert list(scores) == ["ensemble", "linear model", "most frequent class"]
     assert min(scores["ensemble"][:4]) > 0.85 and scores["most frequent class"][1] == 0.5
     assert scores["linear model"][0] > 0.8 and max(map(len, lines[-7:])) <= 80
-    assert sorted(os.listdir(tmp_path / "runs" / "people")) == ["config.json", "metrics.csv", "report.html", "report.json", "weights.npz"]
+    assert sorted(os.listdir(tmp_path / "runs" / "people")) == [
+        "config.json",
+        "metrics.csv",
+        "report.html",
+        "report.json",
+        "weights.npz",
+    ]
 
 
 def test_a_perceptron_is_trained_with_the_defaults_of_earlier_versions(people, perceptron, capsys):
@@ -462,10 +468,13 @@ def test_predict_keeps_the_spelling_of_the_table(classifier, tmp_path, capsys):
     assert [line.rpartition(",")[0] for line in lines[1:]] == table.read_text().splitlines()[1:]
 
 
-def test_predict_keeps_the_columns_of_a_table_alone(classifier, people, tmp_path, capsys, monkeypatch):
+def test_predict_reads_standard_input_once(classifier, people, capsys, monkeypatch):
     with open(people) as file:
         monkeypatch.setattr("sys.stdin", file)
-        assert "keep needs a file" in failure(capsys, "predict", classifier, "-", "--keep")
+        assert cli.main(["predict", str(classifier), "-", "--keep"]) == 0
+    said = capsys.readouterr().out
+    assert cli.main(["predict", str(classifier), str(people), "--keep"]) == 0
+    assert said == capsys.readouterr().out
 
 
 OWN = {
@@ -769,7 +778,13 @@ def test_a_killed_run_ends_with_the_same_bits(whole, tmp_path):
     assert (process.returncode, errors) == (0, "")
     assert "saved in run" in out or out == "run is already complete\n"  # if the last kill came too late
     assert files_of(tmp_path / "run") == files_of(folder)
-    assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "metrics.csv", "report.html", "report.json", "weights.npz"]
+    assert sorted(os.listdir(tmp_path / "run")) == [
+        "config.json",
+        "metrics.csv",
+        "report.html",
+        "report.json",
+        "weights.npz",
+    ]
 
 
 def test_digits_are_resumed_too(tmp_path, monkeypatch, capsys):
@@ -887,9 +902,13 @@ def test_leftovers_of_a_killed_writer_are_removed(whole, tmp_path, monkeypatch):
     for name in "weights.npz", "config.json", "metrics.csv", "checkpoint.npz", "training.json":
         (out / f".{name}.7-abcdef00.tmp").write_text("half")
     assert cli.main(["resume", str(out)]) == 0
-    assert sorted(os.listdir(out)) == ["config.json", "metrics.csv", "report.html", "report.json", "weights.npz"] and files_of(out) == files_of(
-        folder
-    )
+    assert sorted(os.listdir(out)) == [
+        "config.json",
+        "metrics.csv",
+        "report.html",
+        "report.json",
+        "weights.npz",
+    ] and files_of(out) == files_of(folder)
 
 
 def test_a_job_of_an_earlier_version_is_resumed(people, tmp_path, monkeypatch):

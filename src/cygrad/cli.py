@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+Blocks = Iterable[tuple[list[Any], dict[str, list[Any]]]]  # predictions, and columns of the input
 FORMATS = ("onnx", "safetensors")
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # 130 as a shell reports SIGINT: 128 + 2
 TYPE_NAMES: dict[Any, str] = {int: "an integer", float: "a number"}
@@ -301,51 +302,53 @@ def predict(arguments: argparse.Namespace) -> int:
     of each row that follows the table. With --out or --keep, write CSV with a header. The preprocessing of the training
     is applied to the rows."""
     from cygrad import runs
+    from cygrad.runs.answers import answers_of
 
     run = runs.load(arguments.run)
-    options = {"unseen": arguments.unseen} if isinstance(run, runs.TableRun) else {}
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
-        inputs = run.read(arguments.file, **options)
+        blocks = answers_of(run, arguments.file, arguments.proba, arguments.unseen, arguments.keep)
+        write_answers(run, blocks, arguments) if arguments.out or arguments.keep else print_answers(blocks)
     for note in notes:
         complain(message(note.message if isinstance(note.message, Warning) else Warning(note.message)))
-    predictions = run.predictions(inputs, arguments.proba)
-    if arguments.out or arguments.keep:
-        return write_answers(run, predictions, arguments)
-    for prediction in predictions:
-        if arguments.proba:
-            print(",".join(f"{value:.6f}" for value in prediction))
-        else:
-            print(text_of(prediction))
-    sys.stdout.flush()
+    if arguments.out:
+        from cygrad.train.output import say
+
+        say(f"wrote {arguments.out}")
+        drop_broken_output()
     return 0
 
 
-def write_answers(run: Run, predictions: list[Any], arguments: argparse.Namespace) -> int:
+def print_answers(blocks: Blocks) -> None:
+    """Print predictions, one per line."""
+    for predictions, _ in blocks:
+        sys.stdout.write("".join(f"{text_of(prediction)}\n" for prediction in predictions))
+    sys.stdout.flush()
+
+
+def write_answers(run: Run, blocks: Blocks, arguments: argparse.Namespace) -> None:
     """Write predictions as CSV, to a file or to standard output."""
     from cygrad._files import atomic_write
-    from cygrad.runs.answers import answer_columns, input_columns, to_csv
-    from cygrad.train.output import say
+    from cygrad.runs.answers import answer_columns, to_csv
 
-    if arguments.keep and arguments.file == "-":
-        raise ValueError("predict: keep needs a file, because standard input can be read only once")
-    kept = input_columns(run, arguments.file) if arguments.keep else {}
-    text = to_csv(answer_columns(run, predictions, arguments.proba), kept)
+    parts = (
+        to_csv(answer_columns(run, predictions, arguments.proba), kept, header=number == 0)
+        for number, (predictions, kept) in enumerate(blocks)
+    )
     if arguments.out is None:
-        sys.stdout.write(text)
+        sys.stdout.writelines(parts)
         sys.stdout.flush()
-        return 0
+        return
     with atomic_write("predict", arguments.out) as file:
-        file.write(text.encode())
-    say(f"wrote {arguments.out}")
-    drop_broken_output()
-    return 0
+        file.writelines(part.encode() for part in parts)
 
 
 def text_of(prediction: Any) -> str:
-    """A prediction as text: a class, a number, or the values of a record."""
+    """A prediction as text: a class, a number, the values of a record, or probabilities."""
     if isinstance(prediction, dict):
         return ",".join(map(text_of, prediction.values()))
+    if isinstance(prediction, list):  # probabilities
+        return ",".join(f"{value:.6f}" for value in prediction)
     return f"{prediction:.7g}" if isinstance(prediction, float) else str(prediction)
 
 

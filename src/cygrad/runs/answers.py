@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cygrad.data.tables.column import format_number
+from cygrad.data.tables.content import plain_name
+from cygrad.data.tables.delimited import BLOCK
 from cygrad.runs.protocols import Run
-from cygrad.runs.table_run import TableRun, read_file
+from cygrad.runs.table_run import TableRun
+from cygrad.train.progress import UNPRINTABLE, progress_bar
 
-__all__ = ["answer_columns", "input_columns", "to_csv"]
+__all__ = ["answer_columns", "answers_of", "to_csv"]
 
 
 def answer_columns(run: Run, predictions: Sequence[Any], proba: bool = False) -> dict[str, list[Any]]:
@@ -36,23 +40,47 @@ def answer_columns(run: Run, predictions: Sequence[Any], proba: bool = False) ->
     return {description.get("target", "class"): list(predictions)}
 
 
-def input_columns(run: Run, path: str | os.PathLike[str]) -> dict[str, list[Any]]:
-    """Read the columns of a file as text, in the spelling of the file if it is text.
+def answers_of(
+    run: Run, path: str | os.PathLike[str], proba: bool, unseen: str = "ignore", keep: bool = False
+) -> Iterator[tuple[list[Any], dict[str, list[Any]]]]:
+    """Predict for the rows of a file in blocks, with a bar on a terminal if there is more than one.
+
+    Args:
+        run: that predicts.
+        path: the file.
+        proba: whether to predict probabilities.
+        unseen: see ``TableRun.read_blocks``; applies to the rows of a table.
+        keep: whether to return the columns of the file, too.
+
+    Returns:
+        For each block the predictions, and with `keep` the columns.
 
     Raises:
-        ValueError: if the run does not predict rows of a table.
+        ValueError: if a row is refused, or `keep` is set and the run does not predict rows of a table.
     """
     if not isinstance(run, TableRun):
-        raise ValueError(f"predict: keep applies to runs on the rows of a table, got a {type(run).__name__}")
-    reading = run.config.reading
-    names = read_file(path, reading).names
-    table = read_file(path, {name: value for name, value in reading.items() if name != "numbers"}, text=names)
-    return {name: column.tolist() for name, column in table.items()}
+        if keep:
+            raise ValueError(f"predict: keep applies to runs on the rows of a table, got a {type(run).__name__}")
+        yield run.predictions(run.read(path), proba), {}
+        return
+    bar, first = None, 0
+    for number, (features, kept) in enumerate(run.read_blocks(path, unseen, keep)):
+        if number == 1:
+            known = os.path.isfile(path) and plain_name(os.fspath(path)) == os.fspath(path)
+            bar = progress_bar("predict", "row", first, round(first * os.path.getsize(path) / BLOCK) if known else None)
+        yield run.predictions(features, proba), kept
+        first = first or len(features)
+        if bar is not None:
+            with contextlib.suppress(*UNPRINTABLE):
+                bar.update(len(features))
+    if bar is not None:
+        with contextlib.suppress(*UNPRINTABLE):
+            bar.close()
 
 
-def to_csv(answers: Mapping[str, Sequence[Any]], kept: Mapping[str, Sequence[Any]]) -> str:
+def to_csv(answers: Mapping[str, Sequence[Any]], kept: Mapping[str, Sequence[Any]], header: bool = True) -> str:
     """Format columns as CSV, those of the input first; the name of an answer that the input has gets "predicted" in
-    front.
+    front. Without `header`, as the rows of a later block.
 
     Example:
         >>> from cygrad.runs.answers import to_csv
@@ -64,8 +92,9 @@ def to_csv(answers: Mapping[str, Sequence[Any]], kept: Mapping[str, Sequence[Any
     columns = {**kept, **{f"predicted {name}" if name in kept else name: values for name, values in answers.items()}}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([cell(value) for value in row] for row in zip(*columns.values(), strict=True))
+    if header:
+        writer.writerow(columns)
+    writer.writerows(zip(*(map(cell, values) for values in columns.values()), strict=True))
     return text.getvalue()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -18,7 +19,7 @@ from cygrad.data.preprocessing.base import clipped
 from cygrad.data.preprocessing.encoders import Encoder
 from cygrad.data.preprocessing.target import Target
 from cygrad.data.tables import Table
-from cygrad.data.tables.delimited import MISSING
+from cygrad.data.tables.delimited import MISSING, read_csv_blocks
 from cygrad.data.tables.numerals import parse_amount, parse_numeral
 from cygrad.data.tables.table import TEXT_SUFFIXES, require_names, suffix_of
 from cygrad.nn.description import build
@@ -163,40 +164,63 @@ class TableRun:
         """As ``inputs``, with notes that count the values that the training data did not have, and outliers."""
         expected, reading = self.preprocessor.columns, self.config.reading
         table = table_of(rows, columns, expected, reading, self.text_columns)
-        return self.features(table), [str(warning) for warning in self.warnings(table)]
+        return self.features(table), [
+            str(w) for w in counted(self.preprocessor.unknown(table), self.preprocessor.outliers(table))
+        ]
 
     def read(self, path: str | os.PathLike[str], unseen: str = "ignore") -> Array:
-        """Read the rows in a file, as the training did, and encode them as features.
+        """Read the rows in a file, as the training did, and encode them as features. See ``read_blocks``."""
+        return np.concatenate([features for features, _ in self.read_blocks(path, unseen)])
+
+    def read_blocks(
+        self, path: str | os.PathLike[str], unseen: str = "ignore", keep: bool = False
+    ) -> Iterator[tuple[Array, dict[str, list[Any]]]]:
+        """Read the rows in a file once, as the training did, in blocks that fit into memory, and encode them.
 
         What the training data did not have is treated as its missing value: unseen categories, text in a column of
-        numbers or dates, infinity, missing numbers in a column that had none; an ``UnseenWarning`` counts them by
-        column. Where the training scaled numbers robustly, an ``OutlierWarning``
+        numbers or dates, infinity, missing numbers in a column that had none. After the last block, an
+        ``UnseenWarning`` counts them by column. Where the training scaled numbers robustly, an ``OutlierWarning``
         counts those that are clipped because they are far from the training data.
 
         Args:
-            path: the file.
-            unseen: "raise" to refuse them.
+            path: the file; one of text is read in blocks.
+            unseen: "raise" to refuse values that the training data did not have.
+            keep: whether to return the columns of the file, too.
+
+        Returns:
+            For each block the features (n, features) of float32, and with `keep` all columns of the file, those of a
+            text file in its spelling.
 
         Raises:
-            ValueError: if a column is missing, or a value invalid or refused; the message names column and row.
+            ValueError: if a column is missing, or a value refused; the message names column and row.
         """
-        table = read_file(path, self.config.reading, self.text_columns, columns=self.preprocessor.columns)
-        features = self.features(table, unseen)
-        for warning in self.warnings(table):
-            warnings.warn(warning, stacklevel=2)
-        return features
+        unknown, outliers, rows = Counter[str](), Counter[str](), 0
+        for table, kept in self.tables(path, keep):
+            try:
+                features = self.features(table, unseen)
+            except ValueError as error:
+                where = f" (its row {rows + 1} is counted as row 1)" if rows else ""
+                raise ValueError(f"{error}{where}") from None
+            unknown.update(self.preprocessor.unknown(table))
+            outliers.update(self.preprocessor.outliers(table))
+            rows += len(table)
+            yield features, kept
+        for warning in counted(unknown, outliers):
+            warnings.warn(warning, stacklevel=3)
 
-    def warnings(self, table: Table) -> list[Warning]:
-        """What to tell about the values of a table: a warning that counts those that are treated as missing ones, and
-        one that counts those that are clipped."""
-        found: list[Warning] = []
-        if counts := self.preprocessor.unknown(table):
-            what = "values that the training data did not have are treated as missing ones"
-            found.append(UnseenWarning(f"predict: {what}: {listed(counts)}"))
-        if counts := self.preprocessor.outliers(table):
-            what = "outliers, numbers far from those of the training data, are clipped"
-            found.append(OutlierWarning(f"predict: {what}: {listed(counts)}"))
-        return found
+    def tables(self, path: str | os.PathLike[str], keep: bool) -> Iterator[tuple[Table, dict[str, list[Any]]]]:
+        """The blocks of a file as tables, and with `keep` their columns as in the file."""
+        reading, needed, text = self.config.reading, self.preprocessor.columns, self.text_columns
+        if suffix_of(path) not in TEXT_SUFFIXES:
+            table = Table.read(path)
+            yield table, {name: column.tolist() for name, column in table.items()} if keep else {}
+            return
+        options = {**csv_options(reading, text), "numbers": ()}  # texts among numbers are parsed one by one below
+        options |= {"text": Every()} if keep else {"columns": needed}
+        for table in read_csv_blocks(path, **options):
+            columns = {name: table[name] for name in needed if name in table}
+            read = {n: as_read(n, c.tolist(), reading, text) if c.dtype == object else c for n, c in columns.items()}
+            yield Table(read), {name: column.tolist() for name, column in table.items()} if keep else {}
 
     @property
     def text_columns(self) -> list[str]:
@@ -269,6 +293,18 @@ def text_columns(encoders: Sequence[Encoder]) -> list[str]:
     return [e.name for e in encoders if e.name in dates or (isinstance(e, Category) and e.of_text)]
 
 
+def counted(unknown: Mapping[str, int], outliers: Mapping[str, int]) -> list[Warning]:
+    """Warnings that count by column the values that are treated as missing ones, and those that are clipped."""
+    found: list[Warning] = []
+    if unknown:
+        what = "values that the training data did not have are treated as missing ones"
+        found.append(UnseenWarning(f"predict: {what}: {listed(unknown)}"))
+    if outliers:
+        what = "outliers, numbers far from those of the training data, are clipped"
+        found.append(OutlierWarning(f"predict: {what}: {listed(outliers)}"))
+    return found
+
+
 def listed(counts: Mapping[str, int]) -> str:
     """Counts by column, as text."""
     return ", ".join(f"{count} in column {name!r}" for name, count in counts.items())
@@ -332,10 +368,20 @@ def read_file(
         table = Table.read(path)
         require_names(table.names, drop)
         return table.drop(drop)
+    return Table.read(path, drop=drop, columns=columns, **csv_options(reading, text))
+
+
+def csv_options(reading: Mapping[str, Any], text: Sequence[str] = ()) -> dict[str, Any]:
+    """Options of ``read_csv`` that read as the training did, the columns `text` as text."""
     options = {name: value for name, value in reading.items() if name != "missing_values"}
-    options["missing"] = missing_texts(reading)
-    options["text"] = (*text, *reading.get("text", ()))
-    return Table.read(path, drop=drop, columns=columns, **options)
+    return {**options, "missing": missing_texts(reading), "text": (*text, *reading.get("text", ()))}
+
+
+class Every:
+    """A collection that contains every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def example_rows(encoders: Sequence[Encoder]) -> Array:

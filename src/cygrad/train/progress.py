@@ -11,7 +11,7 @@ from cygrad.train.history import Record
 from cygrad.train.output import say
 from cygrad.train.protocols import TrainerLike
 
-__all__ = ["Progress"]
+__all__ = ["UNPRINTABLE", "Progress", "progress_bar"]
 
 # What tqdm raises where the terminal is gone; AttributeError if the construction of another bar has failed for that
 # reason, since its list of bars keeps half of that one.
@@ -26,14 +26,8 @@ class Progress(Callback):
     bar: Any = None
 
     def on_epoch_begin(self, trainer: TrainerLike) -> None:
-        if not is_terminal(sys.stderr):
-            return
-        with contextlib.suppress(ImportError, *UNPRINTABLE):
-            from tqdm import tqdm
-
-            done = getattr(trainer, "step_of_epoch", 0)  # only a Trainer resumes within an epoch
-            name = f"epoch {trainer.epoch}"
-            self.bar = tqdm(desc=name, total=trainer.steps_per_epoch, initial=done, unit="step", leave=False)
+        done = getattr(trainer, "step_of_epoch", 0)  # only a Trainer resumes within an epoch
+        self.bar = progress_bar(f"epoch {trainer.epoch}", "step", done, trainer.steps_per_epoch)
 
     def on_batch_end(self, trainer: TrainerLike, metrics: dict[str, float]) -> None:
         if self.bar is not None:
@@ -53,6 +47,16 @@ class Progress(Callback):
         if bar is not None:
             with contextlib.suppress(*UNPRINTABLE):
                 bar.close()
+
+
+def progress_bar(name: str, unit: str, done: int, total: int | None) -> Any:
+    """A tqdm bar, or None if tqdm is not installed or there is no terminal."""
+    if is_terminal(sys.stderr):
+        with contextlib.suppress(ImportError, *UNPRINTABLE):
+            from tqdm import tqdm
+
+            return tqdm(desc=name, total=total, initial=done, unit=unit, leave=False)
+    return None
 
 
 def is_terminal(stream: Any) -> bool:

@@ -44,7 +44,8 @@ class Classes:
 
     def decode(self, indices: Array) -> list[Any]:
         """Return the labels of class indices (N,)."""
-        return [self.labels[index] for index in indices.tolist()]
+        labels = self.labels
+        return [labels[index] for index in indices.tolist()]
 
     @property
     def category(self) -> Category:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from cygrad._files import one_line
 from cygrad._typing import Array
-from cygrad.data.tables.content import Lines, read_text
-from cygrad.data.tables.header import HEADERS, Record, lay_out
+from cygrad.data.tables.content import Lines, read_text, text_blocks
+from cygrad.data.tables.header import HEADERS, Record, are_plain, header_of, lay_out
 from cygrad.data.tables.inference import Inference
+from cygrad.data.tables.plain import LARGE, read_columns
 from cygrad.data.tables.table import TEXT_SUFFIXES, Table, reads, require_names
 
-__all__ = ["MISSING", "read_csv"]
+__all__ = ["BLOCK", "MISSING", "read_csv", "read_csv_blocks"]
 
 MISSING = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None")
 DELIMITERS = ",;\t|"
 BLANK = " "
+BLOCK = 2**23  # characters
+HEAD = 2**16  # characters in which to look for names
 BLANKS = re.compile(r'("(?:[^"]|"")*")|[ \t]+')
 DELIMITER_LINE = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE)  # as spreadsheets write it
 
@@ -52,7 +58,7 @@ def read_csv(
     A line ``sep=;`` in front names the delimiter. The table's ``notes`` say what was decided.
 
     Args:
-        path: the file; it may be compressed as ``.gz`` or ``.zip``, and "-" is standard input.
+        path: the file; it may be compressed as ``.gz``, ``.zip`` or ``.zst``, and "-" is standard input.
         delimiter: field separator; by default the one among comma, semicolon, tab and bar that splits the first line
             into most fields, or blanks if none does and they split all lines alike. " " stands for any number of
             blanks.
@@ -86,24 +92,144 @@ def read_csv(
     >>> table, table["income"]
     (Table(2 rows; height: numbers, income: numbers), array([12500.,   900.]))
     """
-    name = os.fspath(path)
+    name, drop, columns = os.fspath(path), set(drop), None if columns is None else set(columns)
     check_options(delimiter, decimal, comment, header, skip_rows)
-    content = read_text("read_csv", name, encoding)
-    records, notes = parse_records(name, content, delimiter, skip_rows, comment)
-    layout = lay_out(name, records, header, names)
-    left_out, as_text, as_numbers = set(drop), set(text), set(numbers)
-    require_names(layout.names, left_out)
-    wanted = set(layout.names if columns is None else columns) - left_out
+    form = Form(name, delimiter, comment, header, names, skip_rows)
     inference = Inference(name, decimal, missing)
+    roles = Roles(set(text), set(numbers), drop, columns)
+    return table_of(form, read_text("read_csv", name, encoding), inference, roles)
+
+
+def read_csv_blocks(
+    path: str | os.PathLike[str],
+    *,
+    size: int = BLOCK,
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+    decimal: str = ".",
+    missing: Iterable[str] = MISSING,
+    text: Container[str] = (),
+    numbers: Iterable[str] = (),
+    header: str | None = None,
+    names: Sequence[str] | None = None,
+    skip_rows: int = 0,
+    comment: str | None = None,
+    columns: Iterable[str] | None = None,
+) -> Iterator[Table]:
+    """Read a table as ``read_csv`` does, in blocks of rows, so that the file may be larger than memory. What a column
+    contains is told for each block.
+
+    Args:
+        path: the file.
+        size: characters of a block, about.
+        delimiter, encoding, decimal, missing, text, numbers, header, names, skip_rows, comment, columns: see
+            ``read_csv``.
+
+    Returns:
+        Tables, in the order of the rows.
+    """
+    name, missing, columns = os.fspath(path), list(missing), None if columns is None else set(columns)
+    check_options(delimiter, decimal, comment, header, skip_rows)
+    form = Form(name, delimiter, comment, header, names, skip_rows)
+    roles, head, before = Roles(text, set(numbers), set(), columns), "", 0
+    for number, block in enumerate(text_blocks("read_csv", name, encoding, size)):
+        if number and not block.strip():
+            continue
+        yield table_of(form, head + block, Inference(name, decimal, missing), roles)
+        if not number:
+            head, form = form.of_rest(block)
+        before += block.count("\n")
+        form = form._replace(gap=(head.count("\n"), before - head.count("\n")))
+
+
+class Form(NamedTuple):
+    """How a text is laid out; see the options of ``read_csv`` and the gap of ``Lines``."""
+
+    path: str
+    delimiter: str | None
+    comment: str | None
+    header: str | None
+    names: Sequence[str] | None
+    skip_rows: int
+    gap: tuple[int, int] = (0, 0)
+
+    def lines(self, content: str) -> Lines:
+        """The lines of a text behind those that are skipped."""
+        return Lines(content, self.skip_rows, self.comment, self.gap)
+
+    def of_rest(self, block: str) -> tuple[str, Form]:
+        """What stands in front of the rows in the first block of a file, and the form of each further block behind
+        it."""
+        lines = self.lines(block)
+        line = first_line(lines)
+        if DELIMITER_LINE.fullmatch(line):
+            form, line = self, first_line(lines)
+        else:
+            form = self._replace(delimiter=self.delimiter or detect_delimiter(line, self.lines(block)))
+        start = lines.position - len(line)
+        first, _ = parse_records(form, block[: start + complete_record(block[start:])])
+        if (self.header or header_of([field.strip() for field in first[0].fields], self.names)) == "first":
+            return block[: start + complete_record(block[start:])], form
+        return "", form._replace(header="none", skip_rows=0)
+
+
+class Roles(NamedTuple):
+    """Names of the columns that are text, numbers in spite of signs, left out, and read; see ``read_csv``."""
+
+    text: Container[str]
+    numbers: set[str]
+    drop: set[str]
+    columns: set[str] | None
+
+    def wanted(self, names: Sequence[str]) -> list[str]:
+        """The names of the columns to read."""
+        require_names(names, self.drop)
+        return [n for n in names if n not in self.drop and (self.columns is None or n in self.columns)]
+
+
+def table_of(form: Form, content: str, inference: Inference, roles: Roles) -> Table:
+    """The table in a text."""
+    if (found := plain_columns(form, content, inference, roles)) is not None:
+        names, columns, rows = found
+        notes: list[str] = []
+    else:
+        records, notes = parse_records(form, content)
+        layout = lay_out(form.path, records, form.header, form.names)
+        names, columns, rows = layout.names, zip(*layout.rows, strict=False), len(layout.rows)
+        notes += layout.notes
+    wanted = set(roles.wanted(names))
     values: dict[str, Array] = {}
-    for column, fields in zip(layout.names, zip(*layout.rows, strict=False), strict=False):
+    for column, fields in zip(names, columns, strict=False):
         if column not in wanted:
             continue
-        if column in as_numbers:
+        if isinstance(fields, np.ndarray):
+            values[column] = fields
+        elif column in roles.numbers:
             values[column] = inference.amounts(column, fields)
         else:
-            values[column] = inference.text(fields) if column in as_text else inference.infer(column, fields)
-    return Table.of_columns(values, len(layout.rows), [*notes, *layout.notes, *inference.notes])
+            values[column] = inference.text(fields) if column in roles.text else inference.infer(column, fields)
+    return Table.of_columns(values, rows, [*notes, *inference.notes])
+
+
+def plain_columns(
+    form: Form, content: str, inference: Inference, roles: Roles
+) -> tuple[list[str], Iterable[Any], int] | None:
+    """The names, columns and number of rows of a text that is large and has nothing but a line of names and lines of
+    fields; None for any other, and one that the readers in C leave to ``csv``. A column is an array, or its fields."""
+    if len(content) < LARGE or form.comment or form.header == "none" or inference.decimal != ".":
+        return None
+    head = content[:HEAD]
+    lines = form.lines(head)
+    first = first_line(lines)
+    if DELIMITER_LINE.fullmatch(first) or not first.endswith("\n"):
+        return None
+    delimiter = form.delimiter or detect_delimiter(first, form.lines(head))
+    fields = [field.strip() for field in next(csv.reader([first], delimiter=delimiter), [])] if '"' not in first else []
+    if delimiter == BLANK or not are_plain(fields) or header_of(fields, form.names) != "first":
+        return None
+    as_text = [i for i, name in enumerate(fields) if name in roles.text or name in roles.numbers]
+    columns = read_columns(content[lines.position :], len(fields), delimiter, inference.missing, as_text)
+    return None if columns is None else (fields, columns, len(columns[0]))
 
 
 def check_options(delimiter: str | None, decimal: str, comment: str | None, header: str | None, skip_rows: int) -> None:
@@ -120,20 +246,18 @@ def check_options(delimiter: str | None, decimal: str, comment: str | None, head
 # Records
 
 
-def parse_records(
-    path: str, content: str, delimiter: str | None, skip_rows: int, comment: str | None
-) -> tuple[list[Record], list[str]]:
+def parse_records(form: Form, content: str) -> tuple[list[Record], list[str]]:
     """The records of a text, those of the names and of the rows, and what to tell about the delimiter."""
     notes: list[str] = []
-    lines = Lines(content, skip_rows, comment)
+    path, delimiter, lines = form.path, form.delimiter, form.lines(content)
     first = first_line(lines)
     if found := DELIMITER_LINE.fullmatch(first):
-        delimiter, skip_rows = delimiter or found[1], lines.number
+        delimiter, form = delimiter or found[1], form._replace(skip_rows=lines.number)
     elif delimiter is None:
-        delimiter = detect_delimiter(first, Lines(content, skip_rows, comment))
+        delimiter = detect_delimiter(first, form.lines(content))
         if delimiter == BLANK:
             notes.append(f"the fields of {path} are separated by blanks; pass delimiter=',' if it has one column")
-    lines = Lines(content, skip_rows, comment)
+    lines = form.lines(content)
     source = map(tabs_for_blanks, lines) if delimiter == BLANK else lines
     reader = csv.reader(source, delimiter="\t" if delimiter == BLANK else delimiter, strict=True)
     records: list[Record] = []
@@ -144,6 +268,14 @@ def parse_records(
     except csv.Error as error:
         raise ValueError(f"read_csv: line {lines.number} of {path} is not valid CSV ({one_line(error)})") from None
     return records, notes
+
+
+def complete_record(text: str) -> int:
+    """The number of characters up to the first line break that an even number of quotes precedes."""
+    end = text.find("\n") + 1
+    while end and text.count('"', 0, end) % 2:
+        end = text.find("\n", end) + 1
+    return end or len(text)
 
 
 def records_of(reader: Iterator[list[str]], lines: Lines) -> Iterator[list[str]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cygrad.data.parsing import parse_number
 from cygrad.data.tables.index import index_names, index_note
 
-__all__ = ["HEADERS", "Layout", "Record", "lay_out"]
+__all__ = ["HEADERS", "Layout", "Record", "are_plain", "header_of", "lay_out"]
 
 HEADERS = ("first", "none")
 COMMENTS = ("#", "%", "//", ";")  # what comments start with in other programs' files
@@ -46,8 +46,7 @@ def lay_out(path: str, records: list[Record], header: str | None, names: Sequenc
         raise ValueError(f"read_csv: {path} is empty")
     first = [field.strip() for field in records[0].fields]
     told = header == "first"
-    if header is None:
-        header = "none" if names is not None and list(names) != first else "first"
+    header = header or header_of(first, names)
     if header == "first":
         records = records[1:]
     if not records:
@@ -62,6 +61,11 @@ def lay_out(path: str, records: list[Record], header: str | None, names: Sequenc
     check_widths(path, columns, records)
     check_header(path, columns)
     return Layout(columns, [record.fields for record in records], [])
+
+
+def header_of(first: Sequence[str], names: Sequence[str] | None) -> str:
+    """What a first record has, if nobody says it: names, unless others are given."""
+    return "none" if names is not None and list(names) != list(first) else "first"
 
 
 def from_first_line(path: str, first: list[str], records: list[Record]) -> Layout:
@@ -90,13 +94,14 @@ def used_width(records: Sequence[Record]) -> int:
 
 def has_row_names(names: Sequence[str], records: Sequence[Record]) -> bool:
     """Whether every record has one field more than there are names, and the first ones are the row names that R
-    writes: different texts, or 1, 2, ….  R writes no name above them."""
+    writes: different texts, or 1, 2, …, in a later block of a file n, n + 1, …. R writes no name above them."""
     if len(records) < 2 or any(len(record.fields) != len(names) + 1 for record in records):
         return False
     labels = [record.fields[0].strip() for record in records]
     if not any(record.fields[-1].strip() for record in records):  # a delimiter at the end
         return False
-    if labels == [str(i) for i in range(1, len(labels) + 1)]:
+    start = int(labels[0]) if labels[0].isdecimal() and len(labels[0]) < 18 else 1
+    if labels == [str(i) for i in range(start, start + len(labels))]:
         return True
     return len(set(labels)) == len(labels) and not any(parse_number(label) is not None for label in labels)
 
@@ -152,6 +157,16 @@ def check_numbers(path: str, names: Sequence[str]) -> None:
                 f"read_csv: the first line of {path} must contain column names, got the number {name!r}; pass "
                 "header='none' if it is the first row, or header='first' if these are names"
             )
+
+
+def are_plain(names: Sequence[str]) -> bool:
+    """Whether names need no closer look: they are neither numbers nor empty, repeated or those of a row index."""
+    return (
+        all(names)
+        and len(set(names)) == len(names)
+        and not index_names(names)
+        and all(parse_number(name) is None for name in names)
+    )
 
 
 def check_header(path: str, names: Sequence[str]) -> None:
