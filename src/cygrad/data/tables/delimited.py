@@ -20,7 +20,12 @@ from cygrad.data.tables.table import TEXT_SUFFIXES, Table, reads, require_names
 
 __all__ = ["BLOCK", "MISSING", "read_csv", "read_csv_blocks"]
 
-MISSING = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None")
+MISSING = (
+    *("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null", "None", "NaT", "\\N"),  # databases, pandas, R
+    *("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),  # spreadsheets
+    *("#NV", "#WERT!", "#BEZUG!", "#ZAHL!", "#VALEUR!", "#NOM?", "#NOMBRE!"),  # in German and French
+    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),  # Windows' C library
+)
 DELIMITERS = ",;\t|"
 BLANK = " "
 BLOCK = 2**23  # characters

@@ -7,6 +7,7 @@ from typing import Any
 
 from cygrad._files import expansion_limit, open_file
 from cygrad.data.tables.arrays import build_table
+from cygrad.data.tables.arrow import columns_of
 from cygrad.data.tables.table import Table, reads
 
 __all__ = ["read_parquet"]
@@ -45,23 +46,13 @@ def read_parquet(path: str | os.PathLike[str]) -> Table:
 
 def columns_from_pyarrow(file: Any) -> dict[str, Any]:
     import pyarrow.parquet as parquet
-    import pyarrow.types as types
 
     size = os.fstat(file.fileno()).st_size
     content = parquet.ParquetFile(file)
     description = content.metadata
     if 8 * description.num_rows * description.num_columns > expansion_limit(size):
         raise ValueError(f"{description.num_rows} rows of {description.num_columns} columns in {size} bytes")
-    table = content.read()
-    columns = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if name in columns:
-            raise ValueError(f"duplicate column {name!r}")
-        kind = column.type
-        whole = types.is_integer(kind) and not column.null_count
-        plain = whole or types.is_floating(kind) or types.is_temporal(kind)
-        columns[name] = column.to_numpy() if plain and not types.is_time(kind) else column.to_pylist()
-    return columns
+    return columns_of(content.read())
 
 
 def columns_from_pandas(file: Any) -> Any:

@@ -29,9 +29,11 @@ class Table:
     ``notes`` says what a reader decided about a file, one message each.
 
     Args:
-        columns: a dict from names to values, or any object with ``items()``, such as a pandas data frame.
+        columns: a dict from names to values, or any object with ``items()``, such as a pandas data frame, or with an
+            Arrow stream (``__arrow_c_stream__``), such as those of polars, pyarrow and DuckDB, which needs pyarrow.
 
     Raises:
+        ImportError: if pyarrow is needed and not installed.
         TypeError: if values are neither numbers nor text.
         ValueError: if columns differ in length, or a name is repeated, empty or not a string.
 
@@ -41,6 +43,10 @@ class Table:
     """
 
     def __init__(self, columns: Any) -> None:
+        if not hasattr(columns, "items") and hasattr(columns, "__arrow_c_stream__"):
+            from cygrad.data.tables.arrow import columns_of_stream
+
+            columns = columns_of_stream(columns)
         if not hasattr(columns, "items"):
             raise TypeError(f"Table: expected a dict of columns or a data frame, got {type(columns).__name__}")
         self._columns: dict[str, Array] = {}
