@@ -32,6 +32,15 @@ READ = {
     "Dec 31, 2024": "2024-12-31",
     "31. Dezember 2024": "2024-12-31",
     "1er": None,
+    "1er janvier 2024": "2024-01-01",
+    "mardi 31 décembre 2024": "2024-12-31",
+    "Di, 31.12.2024": "2024-12-31",
+    "mar 31, 2024": "2024-03-31",
+    "Jan 2024": "2024-01-01",
+    "31DEC2024:10:00:00": "2024-12-31 10:00:00",
+    "31/Dec/2024:10:00:00 +0100": "2024-12-31 09:00:00",
+    "Tue Dec 31 10:00:00 UTC 2024": "2024-12-31 10:00:00",
+    "2024年12月31日": "2024-12-31",
     "3 févr. 2024": "2024-02-03",
     "Tue, 31 Dec 2024 10:00:00 GMT": "2024-12-31 10:00:00",
     "14:30": "1970-01-01 14:30:00",
@@ -60,6 +69,16 @@ def test_the_order_of_day_and_month_is_told_by_the_values_or_open():
     assert date_orders(["1/1/2024", "2/2/2024"]) == ["dmy"]
     assert date_orders(["1/13/2024", "13/1/2024"]) == []
     assert date_orders(["1.2.2024", "2024-02-01"]) == [""]
+
+
+def test_a_year_of_two_digits_may_come_first():
+    assert date_orders(["99/12/31", "24-01-02"]) == ["ymd"]
+    days = [f"{1 + i % 12:02}/{1 + i % 5:02}/{1 + i:02}" for i in range(28)]
+    fitted = Preprocessor(date_order="ymd").fit(Table({"when": days}))
+    iso = [f"20{day[:2]}-{day[3:5]}-{day[6:]}" for day in days]
+    np.testing.assert_array_equal(fitted.transform(Table({"when": days})), fitted.transform(Table({"when": iso})))
+    fitted = Preprocessor().fit(Table({"when": [f"{24 + i % 8}/12/{1 + i:02}" for i in range(28)]}))
+    assert "'24/12/01' is read as 2001-12-24, not 2024-12-01 (date_order='ymd')" in fitted.notes[0]
 
 
 def test_the_calendar_is_that_of_datetime():
@@ -134,7 +153,7 @@ KINDS = {
     "wrong",
     [
         {"spelling": "h"},
-        {"order": "ymd"},
+        {"order": "ydm"},
         {"std": 0.0},
         {"center": "1"},
         {"kept": []},

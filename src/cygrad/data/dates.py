@@ -12,9 +12,10 @@ import numpy as np
 
 from cygrad._typing import Array
 
-__all__ = ["ORDERS", "SECONDS", "calendar", "date_orders", "date_text", "parse_date", "parse_dates"]
+__all__ = ["LIKELY", "ORDERS", "SECONDS", "calendar", "date_orders", "date_text", "fits", "parse_date", "parse_dates"]
 
-ORDERS = ("dmy", "mdy")  # 01/02/2024: the first of February, or the second of January
+ORDERS = ("dmy", "mdy", "ymd")  # 01/02/03: 2003-02-01, 2003-01-02 or 2001-02-03
+LIKELY = ORDERS[:2]  # a year of two digits comes first only where nothing else fits, or on request
 DAY = 86400.0
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}  # of the units that computers count time in
 MONTHS = (
@@ -42,11 +43,18 @@ DATES = (
     r"(?P<year>\d{4})-(?P<month>\d{2})",
     r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?=T)",
     rf"(?P<first>\d{{1,2}})(?P<mark>[-/.])(?P<last>\d{{1,2}})(?P=mark){YEAR}",
-    rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]?{NAME}[\s,-]+{YEAR}",
+    r"(?P<year>\d{4})年(?P<month>\d{1,2})月(?P<day>\d{1,2})日",
+    rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th|er|\.)?[\s/-]?{NAME}[\s,/-]*{YEAR}",
     rf"{NAME}[\s-](?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?[\s-](?P<year>\d{{4}})",
+    rf"{NAME}[\s-](?P<year>\d{{4}})",
 )
-WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
-FORMS = [re.compile(rf"{WEEKDAY}{form}(?:(?:T|,?\s+){TIME})?", re.IGNORECASE) for form in DATES]
+DAYS = (
+    *("mon", "tue", "wed", "thu", "fri", "sat", "sun", "mo", "di", "mi", "do", "fr", "sa", "so"),
+    *("lun", "mar", "mer", "jeu", "ven", "sam", "dim"),
+)
+WEEKDAY = rf"(?:(?:{'|'.join(DAYS)})[a-z]*\.?,?\s+)?"
+FORMS = [re.compile(rf"{WEEKDAY}{form}(?:(?:T|:|,?\s+){TIME})?", re.IGNORECASE) for form in DATES]
+FORMS.append(re.compile(rf"{WEEKDAY}{NAME}\s+(?P<day>\d{{1,2}})\s+{TIME}\s+(?P<year>\d{{4}})", re.IGNORECASE))  # C
 FORMS.append(re.compile(TIME, re.IGNORECASE))
 COMPACT = re.compile(r"(\d{8}T)(\d{2})(\d{2})(\d{2})?")  # of ISO 8601, without colons
 
@@ -58,8 +66,8 @@ def parse_date(text: str, order: str = "") -> float | None:
         text: a date in ISO 8601, one with points (31.12.2024), slashes or hyphens, or with the name of the month in
             English, German or French; maybe with a time of day and a zone. A time of day alone is one on the first of
             January 1970, a year of two digits one between 1969 and 2068, as in POSIX.
-        order: "dmy" or "mdy", of dates with slashes or hyphens whose year comes last; else those are None. With points
-            the day comes first.
+        order: "dmy" or "mdy", of dates with slashes or hyphens whose year comes last, or "ymd" if all have two digits;
+            else those are None. With points the day comes first.
 
     >>> from cygrad.data.dates import parse_date
     >>> parse_date("1970-01-02"), parse_date("2.1.1970 00:30"), parse_date("1/2/1970", "mdy"), parse_date("1/2/1970")
@@ -79,6 +87,8 @@ def day_number(parts: dict[str, str], order: str) -> int | None:
     """Days since 1970 of the parts of a date; 0 without any, None if there is no such day."""
     if "year" not in parts:
         return 0
+    if order == "ymd" and "first" in parts and parts["mark"] != ".":
+        parts = in_order(parts)
     year = int(parts["year"])
     if len(parts["year"]) == 2:
         if parts.get("mark") == "." and len(parts["first"] + parts["last"]) < 4:  # such as 3.10.12, a version
@@ -90,13 +100,21 @@ def day_number(parts: dict[str, str], order: str) -> int | None:
         month = month_number(parts["name"].lower())
     elif "first" in parts:
         order = "dmy" if parts["mark"] == "." else order
-        if order not in ORDERS:
+        if order not in LIKELY:
             return None
         day, month = [int(parts[name]) for name in (("first", "last") if order == "dmy" else ("last", "first"))]
     try:
         return None if month is None else date(year, month, day).toordinal() - date(1970, 1, 1).toordinal()
     except ValueError:
         return None
+
+
+def in_order(parts: dict[str, str]) -> dict[str, str]:
+    """The parts of a date whose year of two digits comes first; the same parts if its year can't."""
+    if any(len(parts[name]) != 2 for name in ("first", "last", "year")):
+        return parts
+    rest = {name: part for name, part in parts.items() if name not in ("first", "last")}
+    return {**rest, "year": parts["first"], "month": parts["last"], "day": parts["year"]}
 
 
 @lru_cache(256)
@@ -145,10 +163,15 @@ def date_orders(texts: Sequence[str]) -> list[str]:
     ([''], ['mdy'], ['dmy', 'mdy'])
     """
     distinct = list(dict.fromkeys(texts))
-    possible = [order for order in ORDERS if all(parse_date(text, order) is not None for text in distinct)]
+    possible = [order for order in LIKELY if fits(distinct, order)] or [o for o in ORDERS[2:] if fits(distinct, o)]
     if len(possible) == 2 and all(parse_date(text, "dmy") == parse_date(text, "mdy") for text in distinct):
         return [""] if all(parse_date(text) is not None for text in distinct) else ["dmy"]
     return possible
+
+
+def fits(texts: Iterable[str], order: str) -> bool:
+    """Whether all texts are dates in an order of day, month and year."""
+    return all(parse_date(text, order) is not None for text in texts)
 
 
 def date_text(seconds: float) -> str:

@@ -143,7 +143,7 @@ class Options:
         (), name_list, "COLUMNS", "numeric columns of dates: seconds or milliseconds since 1970, or such as 20241231"
     )
     date_order: str | None = table(
-        None, str, "ORDER", "dmy or mdy, what dates such as 01/02/2024 mean if the column does not tell"
+        None, str, "ORDER", "dmy, mdy or ymd, what dates such as 01/02/03 mean if the column does not tell"
     )
     drop: Sequence[str] = table((), name_list, "COLUMNS", "columns to ignore")
     missing: str = table(

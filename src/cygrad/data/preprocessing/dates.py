@@ -10,7 +10,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from cygrad._typing import Array
-from cygrad.data.dates import ORDERS, SECONDS, calendar, date_orders, date_text, parse_date, parse_dates
+from cygrad.data.dates import (
+    LIKELY,
+    ORDERS,
+    SECONDS,
+    calendar,
+    date_orders,
+    date_text,
+    fits,
+    parse_date,
+    parse_dates,
+)
 from cygrad.data.preprocessing.base import FAR, NumberEncoder, clipped, missing_mask
 from cygrad.data.tables.column import to_numbers
 
@@ -182,10 +192,12 @@ def fit_date(name: str, column: Array, spelling: str, order: str, notes: list[st
     known = column[~mask]
     if spelling == TEXT:
         orders = date_orders(known.tolist())
+        if order and fits(set(known.tolist()), order):
+            orders = [order] if orders != [""] else orders
         if len(orders) == 2 and not order:
             text = next(t for t in known.tolist() if parse_date(t, "dmy") != parse_date(t, "mdy"))
             readings = " or ".join(f"{date_text(parse_date(text, o) or 0.0)} ({o})" for o in orders)
-            choice = " or ".join(f"date_order={o!r}" for o in ORDERS)
+            choice = " or ".join(f"date_order={o!r}" for o in orders)
             notes.append(f"column {name!r} is dropped: {text!r} means {readings}; pass {choice}")
             return None
         order = orders[0] if len(orders) == 1 else order
@@ -197,12 +209,20 @@ def fit_date(name: str, column: Array, spelling: str, order: str, notes: list[st
         return None
     kept = varying(seconds)
     first = known[0] if spelling == TEXT else f"{known[0]:.15g}"
-    listed = ", ".join(kept)
-    notes.append(f"column {name!r} has dates, {first!r} is read as {date_text(seconds[0])}; its features are: {listed}")
+    reading = date_text(seconds[0]) + (year_first(known.tolist(), order) if spelling == TEXT else "")
+    notes.append(f"column {name!r} has dates, {first!r} is read as {reading}; its features are: {', '.join(kept)}")
     if mask.any():
         count = int(mask.sum())
         notes.append(f"column {name!r} has {count} missing value{'s' * (count != 1)}, marked by a feature")
     return Date(name, spelling, order, float(seconds.mean()), float(seconds.std()) or DAY, kept, bool(mask.any()))
+
+
+def year_first(texts: list[Any], order: str) -> str:
+    """The other reading of dates such as 24/12/31, taken for ones whose year comes last, if it fits all; else ""."""
+    if order not in LIKELY or not fits(set(texts), ORDERS[2]):
+        return ""
+    text = next((t for t in texts if parse_date(t, order) != parse_date(t, ORDERS[2])), None)
+    return "" if text is None else f", not {date_text(parse_date(texts[0], 'ymd') or 0.0)} (date_order='ymd')"
 
 
 def varying(seconds: Array) -> list[str]:

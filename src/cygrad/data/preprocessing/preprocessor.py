@@ -63,7 +63,7 @@ class Preprocessor:
             ``notes`` counts them.
         dates: names of columns with dates, even if they are numeric: seconds, milliseconds, microseconds or nanoseconds
             since 1970, or digits such as 20241231.
-        date_order: "dmy" or "mdy", what dates such as 01/02/2024 mean if the column does not tell.
+        date_order: "dmy", "mdy" or "ymd", what dates such as 01/02/03 mean if the column does not tell.
 
     Raises:
         TypeError: if `categories`, `drop` or `dates` is a string.
@@ -368,8 +368,7 @@ def mixture_note(name: str, column: Array) -> str | None:
 
 def is_date(text: str) -> float | None:
     """The point in time that a text names, in any order of day and month, or None."""
-    first, second = (parse_date(text, order) for order in ORDERS)
-    return second if first is None else first
+    return next((seconds for order in ORDERS if (seconds := parse_date(text, order)) is not None), None)
 
 
 def check_finite(name: str, column: Array) -> None:
