@@ -92,7 +92,8 @@ class NumberEncoder:
                     f"column {self.name!r} has a missing value in row {row + 1}, but had none in the training data"
                 )
             self.refuse(row + 1, column[row])
-        scaled = self.scaled(numbers).astype(np.float32)
+        with np.errstate(over="ignore"):  # before numbers far out are clipped
+            scaled = self.scaled(numbers).astype(np.float32)
         scaled[missing] = 0
         return np.concatenate([scaled, missing[:, None].astype(np.float32)], 1) if self.marked else scaled
 
