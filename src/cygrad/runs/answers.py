@@ -100,6 +100,8 @@ def to_csv(answers: Mapping[str, Sequence[Any]], kept: Mapping[str, Sequence[Any
 
 def cell(value: Any) -> str:
     """A value as text; nothing for a missing one."""
+    if isinstance(value, str):
+        return value
     if value is None or value != value:
         return ""
     return format_number(value) if isinstance(value, float) else str(value)

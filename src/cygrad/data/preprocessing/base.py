@@ -42,6 +42,11 @@ class NumberEncoder:
         """Return the values as float64 (N,), NaN where one is missing or can't be encoded: text, infinity, a number so
         far out that its feature is infinite."""
         numbers = to_numbers(column)
+        if len(numbers):  # scaled() is monotonic, and NaN is both the least and the largest number
+            extremes = np.array([numbers.min(), numbers.max()])
+            with np.errstate(over="ignore", invalid="ignore"):
+                if np.isfinite(extremes).all() and np.isfinite(self.scaled(extremes).astype(np.float32)).all():
+                    return numbers
         with np.errstate(over="ignore", invalid="ignore"):
             usable = np.isfinite(self.scaled(numbers).astype(np.float32)).all(1) & np.isfinite(numbers)
         return numbers if usable.all() else np.where(usable, numbers, np.nan)

@@ -58,7 +58,7 @@ def with_pyarrow(
     import pyarrow
     from pyarrow import csv, types
 
-    if "0x" in body or "0X" in body:  # integers for pyarrow, text for Python
+    if ("x" in body and "0x" in body) or ("X" in body and "0X" in body):  # integers for pyarrow, text for Python
         return None
 
     content = pyarrow.py_buffer(body.encode())
