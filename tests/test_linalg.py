@@ -33,6 +33,10 @@ CASES = {
     "vander": "L.vander(b)", "tensorinv": "L.tensorinv(a.reshape(2, 3, 3)[0].reshape(3, 3, 1), ind=1)", "tensorsolve": "L.tensorsolve(m.reshape(3, 1, 3), b[0].reshape(3, 1))",
     "inverse": "m.inverse()", "methods": f"{SPD}.logdet() + a.det() + a.slogdet()[1] + {SPD}.cholesky().sum()", "upper eigh": "L.eigh(m @ m.mT, UPLO='U')[0]", "cholesky_ex": f"L.cholesky_ex({SPD})[0]",
     "inv_ex": "L.inv_ex(a)[0]", "info": "L.cholesky_ex(a - 9 * T.eye(3, dtype=T.float64))[1] * 0 + L.solve_ex(a, b)[1]",
+    "lu": "T.cat(L.lu(a)[1:])", "permutation": "L.lu(a.mT)[0]", "wide lu": "L.lu(r)[2]", "tall lu": "L.lu(r.mT)[1]", "tall upper": "L.lu(r.mT)[2] ** 2", "wide lower": "L.lu(r)[1] ** 2",
+    "lu_factor": "L.lu_factor(a)[0]", "wide lu_factor": "L.lu_factor(r)[0]", "tall lu_factor": "L.lu_factor_ex(r.mT)[0]", "pivots": "L.lu_factor(a)[1]", "lu info": "L.lu_factor_ex(a * 0)[2]", "lu_solve": "L.lu_solve(*L.lu_factor(a), a.mT)", "lu_solve right": "L.lu_solve(*L.lu_factor(m), m.mT, left=False)",
+    "lu_solve adjoint": "L.lu_solve(*L.lu_factor(a), m, adjoint=True)", "lu_solve both": "L.lu_solve(*L.lu_factor(m), a, left=False, adjoint=True)", "old lu_solve": "T.lu_solve(a, *T.lu(a.mT))", "lu_unpack": "T.lu_unpack(*L.lu_factor(r))[2]", "lu_unpack wide": "T.cat(T.lu_unpack(*L.lu_factor(a)), -1)", "lu infos": "m.lu(get_infos=True)[2]",
+    "householder": "L.householder_product(a, b)", "few reflectors": "T.orgqr(m, v[:2])", "ormqr": "T.ormqr(m, v, m.mT)", "ormqr right": "T.ormqr(m, v, m.mT, left=False, transpose=True)", "triangular_solve": "T.triangular_solve(a, m, upper=False, transpose=True)[0]",
     "least column": "L.norm(m, -1)", "rank": "L.matrix_rank(a)", "rank of a part": "L.matrix_rank(m[:, :1] @ m[:1])",
 }  # fmt: skip
 ONCE = {"norm", "vector norm", "fro"}
@@ -72,6 +76,9 @@ def test_values_and_gradients_are_pytorchs(name):
         (lambda L: L.cross(cg.ones(2), cg.ones(2)), "RuntimeError", "dim -1 must have size 3"), (lambda L: L.lstsq(cg.ones(2, 2), cg.ones(3)), "RuntimeError", "lstsq: shapes"),
         (lambda L: L.eigh(cg.eye(2), "x"), "RuntimeError", "UPLO must be L or U, got 'x'"), (lambda L: L.inv(cg.ones(3)), "RuntimeError", r"expected matrices of floats, got float32 of shape \(3,\)"),
         (lambda L: L.svdvals(cg.arange(4).reshape(2, 2)), "RuntimeError", "matrices of floats, got int64"), (lambda L: L.multi_dot([cg.ones(2)]), "RuntimeError", "at least two"),
+        (lambda L: L.lu_factor(cg.zeros(2, 2)), "LinAlgError", "lu_factor: pivot 1 is zero"), (lambda L: cg.lu_unpack(cg.eye(2), cg.ones(2)), "RuntimeError", "LU_pivots must be int32, got float32"),
+        (lambda L: L.lu_solve(*L.lu_factor(cg.eye(2)), cg.ones(3, 1)), "RuntimeError", "lu_solve: shapes"), (lambda L: L.householder_product(cg.ones(2, 3), cg.ones(2)), "RuntimeError", "at least as many rows"),
+        (lambda L: L.householder_product(cg.ones(3, 2), cg.ones(3)), "RuntimeError", "householder_product: shapes"), (lambda L: cg.ormqr(cg.eye(2), cg.ones(2), cg.ones(3, 1)), "RuntimeError", "ormqr: shapes"),
         (lambda L: L.matrix_norm(cg.ones(2, 2), 3), "ValueError", "ord must be fro"),
     ],
 )  # fmt: skip
@@ -79,3 +86,11 @@ def test_errors_are_named(call, kind, message):
     with pytest.raises((RuntimeError, ValueError), match=message) as error:
         call(cg.linalg)
     assert type(error.value).__name__ == kind
+
+
+def test_lu_without_exchanges_of_rows():
+    a = cg.tensor(X + 5 * np.eye(3))
+    p, lower, upper = cg.linalg.lu(a, pivot=False)
+    assert p.shape == (0,) and (np.tril(lower.array) == lower.array).all() and (np.triu(upper.array) == upper.array).all()
+    np.testing.assert_allclose((lower @ upper).array, a.array, rtol=1e-12)
+    assert (cg.linalg.lu_factor(a, pivot=False).pivots.array == [1, 2, 3]).all()

@@ -14,6 +14,9 @@ from cygrad.functions import norm as whole_norm
 from cygrad.functions import sum as sum_of
 from cygrad.functions.algebra import cross as _cross
 from cygrad.functions.algebra import vander as _vander
+from cygrad.functions.elimination import householder_product, lu_factor, lu_factor_ex
+from cygrad.functions.elimination import lu_decomposition as lu
+from cygrad.functions.elimination import solve_factors as lu_solve
 from cygrad.functions.factors import eigh, eigvalsh, svdvals
 from cygrad.functions.matrices import (
     LinAlgError,
@@ -33,8 +36,8 @@ from cygrad.functions.matrices import (
 from cygrad.ops.definition import constant
 
 __all__ = [
-    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "inv_ex",
-    "lstsq", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr",
+    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh",
+    "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr",
     "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander",
     "vecdot", "vector_norm",
 ]  # fmt: skip

@@ -74,6 +74,7 @@ bernoulli_ exponential_ geometric_ log_normal_ cauchy_ random_ ndimension neleme
 pin_memory is_shared is_pinned is_conj is_neg is_inference is_complex is_signed is_same_size sum_to_size
 get_device resolve_conj resolve_neg conj angle fmax fmin unsafe_chunk unsafe_split
 cholesky cholesky_inverse cholesky_solve det inverse logdet matrix_exp matrix_power pinverse qr slogdet svd
+lu lu_solve orgqr ormqr triangular_solve
 """
 
 # Functions that are methods in two forms: ``add``, and ``add_``, which writes the result into the tensor

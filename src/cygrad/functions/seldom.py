@@ -6,6 +6,7 @@ from cygrad.functions.algebra import *
 from cygrad.functions.aliases import *
 from cygrad.functions.counting import *
 from cygrad.functions.elementwise import *
+from cygrad.functions.elimination import *
 from cygrad.functions.factors import *
 from cygrad.functions.matrices import *
 from cygrad.functions.parts import *
