@@ -725,3 +725,31 @@ def test_graph_as_svg_needs_no_graphviz(monkeypatch):
     assert autograd.graph(y, "svg") == y.graph().svg and y.graph().svg.startswith("<svg ")
     with pytest.raises(ValueError, match="format must be dot or svg, got 'png'"):
         autograd.graph(y, "png")
+
+
+def test_next_functions_end_at_leaves():
+    x, y = cg.ones(2, requires_grad=True), cg.ones(2)
+    (scaled, first), (constant, _) = (x * 3 + y).grad_fn.next_functions
+    assert scaled.name() == "mul" and first == 0 and constant is None
+    (leaf, index), other = scaled.next_functions
+    assert leaf.variable is x and index == 0 and other == (None, 0) and leaf.next_functions == ()
+    assert leaf == x.exp().grad_fn.next_functions[0][0] and leaf.name() == "torch::autograd::AccumulateGrad"
+    assert len({leaf, x.exp().grad_fn.next_functions[0][0]}) == 1 and repr(leaf).startswith(
+        "<AccumulateGrad object at 0x"
+    )
+
+
+def test_a_tensor_as_an_instance_of_a_subclass():
+    class Named(cg.Tensor):
+        def double(self):
+            return self * 2
+
+    x = cg.ones(3, requires_grad=True)
+    named = (x * 2).as_subclass(Named)
+    named.double().sum().backward()
+    assert x.grad.tolist() == [4, 4, 4] and isinstance(named, Named)
+    part = cg.zeros(3)
+    part.as_subclass(Named)[1] = 5
+    assert part.tolist() == [0, 5, 0]
+    with pytest.raises(TypeError, match="as_subclass: cls must be a subclass of Tensor, got <class 'int'>"):
+        x.as_subclass(int)

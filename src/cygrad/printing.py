@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.autograd.edges import node_name
 from cygrad.config import follows_torch
 
 __all__ = ["set_printoptions", "show"]
@@ -72,7 +73,8 @@ def show(tensor: Any) -> str:
         if array.dtype.name not in {"float32", "int64", "bool"}:
             extra.append(dtype)
     if tensor.node is not None:
-        extra.append(f"grad_fn={node_name(tensor.node)}")
+        name = node_name(tensor.node)
+        extra.append(f"grad_fn=<{name}>" if follows_torch() else f"grad_fn=<{name} backward>")
     elif tensor.requires_grad:
         extra.append("requires_grad=True")
     return with_extra(prefix + text, extra, len(prefix))
@@ -139,20 +141,3 @@ def edges(array: Array) -> Array:
             ends = slice(edge), slice(array.shape[axis] - edge, None)
             array = np.concatenate([array[(slice(None),) * axis + (end,)] for end in ends], axis)
     return array
-
-
-NAMES = {  # of ops whose nodes have other names in PyTorch
-    "batch_norm": "NativeBatchNorm", "cat_all": "Cat", "cross_entropy": "NllLoss", "getitem": "Index",
-    "layer_norm": "NativeLayerNorm", "linear": "Addmm", "matmul": "Mm", "reshape": "View", "whole_max": "Max",
-    "whole_min": "Min",
-}  # fmt: skip
-
-
-def node_name(node: Any) -> str:
-    """``<mul backward>``; under ``cygrad.torch`` as PyTorch, ``<MulBackward0>``."""
-    if not follows_torch():
-        return repr(node)
-    name = node.op.name
-    if node.op.opaque:
-        return f"<{name}Backward>"
-    return f"<{NAMES.get(name) or ''.join(part.capitalize() for part in name.split('_'))}Backward0>"

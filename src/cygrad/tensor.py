@@ -164,6 +164,21 @@ class Tensor(TensorMethods):
         self.requires_grad = requires_grad
         return self
 
+    def as_subclass(self, cls: type[T]) -> T:
+        """Return the tensor as an instance of a subclass, with the same memory and position in the graph.
+
+        Args:
+            cls: a subclass of Tensor; its ``__init__`` is not called.
+
+        Raises:
+            TypeError: cls is not one.
+        """
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError(f"as_subclass: cls must be a subclass of Tensor, got {cls!r}")
+        result = cls.__new__(cls)
+        engine.become(result, self.view(self.shape))
+        return result
+
     @property
     def is_leaf(self) -> bool:
         """Whether the tensor is a leaf: not the result of a recorded op."""

@@ -143,7 +143,7 @@ def gradients_of(nodes: list[Node], output: Value, upstream: Array) -> Flow:
         if node not in received:
             continue
         results = node.input_gradients(list(received[node]))
-        for port, ((edge, index), result) in enumerate(zip(node.next_functions, results)):
+        for port, ((edge, index), result) in enumerate(zip(node.sources, results)):
             if edge is not None and result is not None:
                 passed[node, port] = np.asarray(result)
                 deliver(edge, index, passed[node, port])
@@ -184,7 +184,7 @@ def vertices_of(
         args = getattr(node, "args", None) or [None] * len(node.edges)
         inputs = [
             (port, source_of(edge, index, arg))
-            for port, ((edge, index), arg) in enumerate(zip(node.next_functions, args))
+            for port, ((edge, index), arg) in enumerate(zip(node.sources, args))
             if edge is not None or arg is not None
         ]
         title = " = ".join([*[of_outputs[key] for key in outputs_of(node) if key in of_outputs], node.op.name])
@@ -207,7 +207,7 @@ def values_of(nodes: list[Node], output: Value) -> dict[tuple[Node, int], Array]
     values = {
         (edge, index): arg
         for node in nodes
-        for (edge, index), arg in zip(node.next_functions, getattr(node, "args", None) or ())
+        for (edge, index), arg in zip(node.sources, getattr(node, "args", None) or ())
         if isinstance(edge, Node)
     }
     assert output.node is not None

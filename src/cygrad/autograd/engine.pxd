@@ -73,6 +73,7 @@ cpdef make_leaf(Value value)
 cpdef take_position(Value value, Value other)
 
 cpdef make_view(Value value, Value base)
+cpdef become(Value value, Value other)
 
 @cython.locals(copy=Node)
 cpdef Node detached_node(Node node, tuple saved)

@@ -169,13 +169,24 @@ class Node:
         return f"<{self.op.name} backward>"
 
     def name(self) -> str:
-        """Return the name of the op."""
+        """Return the name of the op; under ``cygrad.torch`` the node's in PyTorch, such as ``MulBackward0``."""
         check_node(self)
-        return self.op.name
+        from cygrad.autograd.edges import node_name
+
+        return node_name(self)
 
     @property
-    def next_functions(self) -> tuple[tuple[Node | Value | None, int], ...]:
-        """Where the gradients go: for each input a (node or leaf, output number), None where none is needed."""
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """Where the gradients go: for each input a (node, output number), None where none is needed. A leaf is an
+        AccumulateGrad with the leaf as its ``variable``."""
+        check_node(self)
+        from cygrad.autograd.edges import next_functions
+
+        return next_functions(self.edges, self.indices)
+
+    @property
+    def sources(self) -> tuple[tuple[Node | Value | None, int], ...]:
+        """As :attr:`next_functions`, with the leaves themselves."""
         check_node(self)
         return tuple(zip(self.edges, self.indices or [0] * len(self.edges)))
 
@@ -875,6 +886,15 @@ def take_position(value: Value, other: Value) -> None:
     check_value(other)
     value.node = other.node
     value.index = other.index
+
+
+def become(value: Value, other: Value) -> None:
+    """Give a value that is not initialized the memory of `other`, and its position in the graph."""
+    check_value(other)
+    initialize(value, other._array, other.version)
+    value.requires_grad = other.requires_grad
+    value.node, value.index, value.base = other.node, other.index, other.base
+    value.seen_rewrites = other.seen_rewrites
 
 
 def make_view(value: Value, base: Value | None) -> None:

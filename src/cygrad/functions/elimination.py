@@ -1,5 +1,5 @@
-"""Gaussian elimination with row exchanges: LU factors, what is solved with them, and products of Householder reflectors,
-over NumPy, with gradients of every order."""
+"""LU factors by Gaussian elimination with row exchanges, what is solved with them, and products of Householder
+reflectors, over NumPy, with gradients of every order."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class TriangularSolution(NamedTuple):
 
 
 def eliminate(a: Array, exchange: bool) -> tuple[Array, Array, Array]:
-    """(LU, pivots, info) of matrices (…, m, n): step k brings the largest element of column k to row k, divides the rest
-    of the column by it, and subtracts their product from what is below and to the right (G. Golub, C. Van Loan, "Matrix
-    computations", algorithm 3.4.1). A column of zeros is left as it is."""
+    """(LU, pivots, info) of matrices (…, m, n): step k brings the largest element of column k to row k, divides the
+    rest of the column by it, and subtracts the product of column and row from what is below and to the right (G. Golub,
+    C. Van Loan, "Matrix computations", algorithm 3.4.1). A column of zeros is left as it is."""
     x = np.array(a)
     steps = min(x.shape[-2:])
     pivots = np.zeros((*x.shape[:-2], steps), np.int32)
@@ -87,7 +87,7 @@ def permutation(order: Array, dtype: Any) -> Array:
 
 
 class LowerUpper(Function):
-    """(L, U) of matrices (…, m, n) whose rows are in order. With the square blocks L₁, U₁ of L = [L₁; L₂], U = [U₁, U₂]:
+    """(L, U) of matrices (…, m, n) whose rows are in order. With square blocks L₁, U₁ of L = [L₁; L₂], U = [U₁, U₂]:
 
     dA₁ = L₁⁻ᵀ·(tril(L₁ᵀ·dL₁ − dU₂·U₂ᵀ, −1) + triu(dU₁·U₁ᵀ − L₂ᵀ·dL₂))·U₁⁻ᵀ,
     to the right of it L₁⁻ᵀ·dU₂, below it dL₂·U₁⁻ᵀ.
@@ -170,8 +170,8 @@ def lu_decomposition(A: Tensor, *, pivot: bool = True) -> PLU:
 
 @function
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> CheckedFactors:
-    """Return (LU, pivots, info); see :func:`lu_factor`. A zero pivot is told by info, an int32 for each matrix: its step,
-    from 1.
+    """Return (LU, pivots, info); see :func:`lu_factor`. Instead of an error, info, int32 for each matrix, is the step
+    of the first zero pivot, from 1, and 0 where there is none.
 
     Args:
         A: matrices of floats (…, m, n).

@@ -121,9 +121,9 @@ class Tracer:
         if not isinstance(source, Node):
             name, kind = self.titles.get(id(source), ("constant", "Constant"))
             return Box(unique_name(name, used), kind, [], source.array.shape)
-        name = unique_name(f"{self.owners.get(source, self.scopes[''])}/{source.name()}", used)
-        inputs = [reference(known, edge) for edge in source.next_functions if edge[0] is not None]
-        return Box(name, source.name(), inputs, self.shapes.get(source))
+        name = unique_name(f"{self.owners.get(source, self.scopes[''])}/{source.op.name}", used)
+        inputs = [reference(known, edge) for edge in source.sources if edge[0] is not None]
+        return Box(name, source.op.name, inputs, self.shapes.get(source))
 
 
 def scopes_of(model: Module) -> dict[str, str]:
