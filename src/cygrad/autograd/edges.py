@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from cygrad.autograd.engine import Value
 from cygrad.config import follows_torch
 
 __all__ = ["AccumulateGrad", "next_functions", "node_name"]
@@ -30,7 +29,7 @@ class AccumulateGrad:
     __slots__ = ("variable",)
     next_functions: tuple[()] = ()
 
-    def __init__(self, variable: Value) -> None:
+    def __init__(self, variable: Any) -> None:
         self.variable = variable
 
     def name(self) -> str:
@@ -49,7 +48,7 @@ class AccumulateGrad:
 
 def next_functions(edges: list[Any], indices: list[int] | None) -> tuple[tuple[Any, int], ...]:
     """For each input (node, output number), None where no gradient is needed; leaves as nodes."""
-    nodes = [AccumulateGrad(edge) if isinstance(edge, Value) else edge for edge in edges]
+    nodes = [AccumulateGrad(edge) if hasattr(edge, "requires_grad") else edge for edge in edges]
     return tuple(zip(nodes, indices or [0] * len(nodes)))
 
 
