@@ -10,9 +10,9 @@ import numpy as np
 from cygrad.tensor import Tensor
 
 __all__ = [
-    "Constraint", "boolean", "greater_than", "greater_than_eq", "half_open_interval", "integer_interval", "interval",
-    "less_than", "lower_cholesky", "nonnegative", "nonnegative_integer", "one_hot", "positive", "positive_definite",
-    "positive_integer", "real", "real_vector", "simplex", "unit_interval",
+    "Constraint", "boolean", "corr_cholesky", "greater_than", "greater_than_eq", "half_open_interval",
+    "integer_interval", "interval", "less_than", "lower_cholesky", "nonnegative", "nonnegative_integer", "one_hot",
+    "positive", "positive_definite", "positive_integer", "real", "real_vector", "simplex", "unit_interval",
 ]  # fmt: skip
 
 
@@ -24,10 +24,20 @@ class Constraint:
         test: a function of a tensor: which values lie in the set.
         is_discrete: whether there are countably many.
         event_dim: the number of dimensions of a value.
+        lower_bound, upper_bound: of intervals, None where there is none.
     """
 
-    def __init__(self, text: str, test: Callable[[Any], Any], is_discrete: bool = False, event_dim: int = 0) -> None:
+    def __init__(
+        self,
+        text: str,
+        test: Callable[[Any], Any],
+        is_discrete: bool = False,
+        event_dim: int = 0,
+        lower_bound: Any = None,
+        upper_bound: Any = None,
+    ) -> None:
         self.text, self.test, self.is_discrete, self.event_dim = text, test, is_discrete, event_dim
+        self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
     def check(self, value: Tensor) -> Tensor:
         """Return for each value whether it lies in the set."""
@@ -45,13 +55,15 @@ def whole(x: Tensor) -> Tensor:
 def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """The numbers from a lower to an upper bound."""
     inside = lambda x: (x >= lower_bound).logical_and(x <= upper_bound)  # noqa: E731
-    return Constraint(f"from {lower_bound} to {upper_bound}", inside)
+    return Constraint(f"from {lower_bound} to {upper_bound}", inside, lower_bound=lower_bound, upper_bound=upper_bound)
 
 
 def half_open_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """The numbers from a lower bound to below an upper one."""
     inside = lambda x: (x >= lower_bound).logical_and(x < upper_bound)  # noqa: E731
-    return Constraint(f"from {lower_bound} to below {upper_bound}", inside)
+    return Constraint(
+        f"from {lower_bound} to below {upper_bound}", inside, lower_bound=lower_bound, upper_bound=upper_bound
+    )
 
 
 def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
@@ -62,17 +74,17 @@ def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
 
 def greater_than(lower_bound: Any) -> Constraint:
     """The numbers above a bound."""
-    return Constraint(f"above {lower_bound}", lambda x: x > lower_bound)
+    return Constraint(f"above {lower_bound}", lambda x: x > lower_bound, lower_bound=lower_bound)
 
 
 def greater_than_eq(lower_bound: Any) -> Constraint:
     """The numbers of at least a bound."""
-    return Constraint(f"at least {lower_bound}", lambda x: x >= lower_bound)
+    return Constraint(f"at least {lower_bound}", lambda x: x >= lower_bound, lower_bound=lower_bound)
 
 
 def less_than(upper_bound: Any) -> Constraint:
     """The numbers below a bound."""
-    return Constraint(f"below {upper_bound}", lambda x: x < upper_bound)
+    return Constraint(f"below {upper_bound}", lambda x: x < upper_bound, upper_bound=upper_bound)
 
 
 def is_positive_definite(x: Tensor) -> Tensor:
@@ -102,6 +114,11 @@ one_hot = Constraint(
 lower_cholesky = Constraint(
     "lower triangular with a positive diagonal",
     lambda x: (x.tril() == x).all(-1).all(-1).logical_and((x.diagonal(0, -2, -1) > 0).all(-1)),
+    event_dim=2,
+)
+corr_cholesky = Constraint(
+    "lower triangular with a positive diagonal and rows of length 1",
+    lambda x: lower_cholesky.check(x).logical_and((x.norm(dim=-1) - 1).abs().amax(-1) < 1e-4),
     event_dim=2,
 )
 positive_definite = Constraint("symmetric and positive definite", is_positive_definite, event_dim=2)

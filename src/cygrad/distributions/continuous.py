@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from cygrad.distributions.distribution import Distribution, as_parameters
-from cygrad.functions import erf, expm1, log1p, where
+from cygrad.functions import erf, erfinv, expm1, log1p, where
 from cygrad.random import rand, randn
 from cygrad.tensor import Tensor
 
@@ -69,7 +69,7 @@ class LocationScale(Distribution):
         raise NotImplementedError
 
     def _icdf(self, p: Any) -> Tensor:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}: icdf is not defined")
 
 
 class Normal(LocationScale):
@@ -87,6 +87,9 @@ class Normal(LocationScale):
 
     def _cdf(self, z: Any) -> Tensor:
         return 0.5 * (1 + erf(z * (1 / math.sqrt(2))))
+
+    def _icdf(self, p: Any) -> Tensor:
+        return math.sqrt(2) * erfinv(2 * p - 1)
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
@@ -202,6 +205,9 @@ class HalfNormal(LocationScale):
         z = value / self.scale
         density = z * z * -0.5 - 0.5 * math.log(math.pi / 2) - self.scale.log()
         return where(z >= 0, density, -math.inf)
+
+    def icdf(self, value: Any) -> Tensor:
+        return self.scale * math.sqrt(2) * erfinv(value)
 
     def cdf(self, value: Any) -> Tensor:
         return erf(value / self.scale * (1 / math.sqrt(2)))

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from cygrad.distributions.continuous import (
     EULER,
     Cauchy,
@@ -20,10 +22,11 @@ from cygrad.distributions.counts import Binomial, Poisson
 from cygrad.distributions.discrete import Bernoulli, Categorical, Geometric
 from cygrad.distributions.distribution import Distribution, Independent, sum_last
 from cygrad.distributions.gamma import Beta, Dirichlet, Gamma
+from cygrad.distributions.matrices import LowRankMultivariateNormal, Wishart
 from cygrad.distributions.multivariate import MultivariateNormal, solve_lower
 from cygrad.distributions.seldom import Pareto
 from cygrad.distributions.transforms import LogNormal
-from cygrad.functions import log1p, where
+from cygrad.functions import log1p, mvlgamma, where
 from cygrad.nn.functional import softplus
 from cygrad.ops.special import digamma, lgamma
 from cygrad.tensor import Tensor
@@ -185,3 +188,72 @@ def _(p: Pareto, q: Pareto) -> Tensor:
     ratio = q.alpha / p.alpha
     kl = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
     return where(p.scale < q.scale, math.inf, kl)
+
+
+@register_kl(Exponential, Gamma)
+def _(p: Exponential, q: Gamma) -> Tensor:
+    ratio, a = q.rate / p.rate, q.concentration
+    return -a * ratio.log() + ratio + lgamma(a) + a * EULER - (1 + EULER)
+
+
+@register_kl(Gamma, Exponential)
+def _(p: Gamma, q: Exponential) -> Tensor:
+    return -p.entropy() - q.rate.log() + q.rate * p.concentration / p.rate
+
+
+@register_kl(Exponential, Normal)
+@register_kl(Gamma, Normal)
+@register_kl(Beta, Normal)
+@register_kl(Gumbel, Normal)
+@register_kl(Laplace, Normal)
+@register_kl(Uniform, Normal)
+def _(p: Distribution, q: Normal) -> Tensor:
+    """−H(p) − E log q, where E (x − μ)² = Var x + (E x − μ)²"""
+    square = (p.variance + (p.mean - q.loc).square()) / q.scale.square()
+    return -p.entropy() + q.scale.log() + 0.5 * (math.log(2 * math.pi) + square)
+
+
+@register_kl(Beta, Exponential)
+@register_kl(Uniform, Exponential)
+def _(p: Distribution, q: Exponential) -> Tensor:
+    """−H(p) − E log q, where both are positive"""
+    kl = -p.entropy() - q.rate.log() + q.rate * p.mean
+    return where(p.low < 0, math.inf, kl) if isinstance(p, Uniform) else kl
+
+
+@register_kl(Beta, Gamma)
+def _(p: Beta, q: Gamma) -> Tensor:
+    total = p.concentration1 + p.concentration0
+    mean_log = digamma(p.concentration1) - digamma(total)
+    a, rate = q.concentration, q.rate
+    return -p.entropy() + lgamma(a) - a * rate.log() - (a - 1) * mean_log + rate * p.concentration1 / total
+
+
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+def _(p: Any, q: Any) -> Tensor:
+    first, second = [MultivariateNormal(d.loc, scale_tril=d.scale_tril, validate_args=False) for d in (p, q)]
+    return kl_divergence(first, second)
+
+
+@register_kl(Wishart, Wishart)
+def _(p: Wishart, q: Wishart) -> Tensor:
+    """−H(p) − E log q, where E X = df·Σ and E log det X = Σᵢ ψ((df − i)/2) + n·log 2 + log det Σ"""
+    n = p.event_shape[0]
+    steps = Tensor(np.arange(n).astype(p.df.dtype) / 2)
+    log_det = digamma(p.df.unsqueeze(-1) / 2 - steps).sum(-1) + n * math.log(2) + 2 * p._half_log_det()
+    trace = p.df * solve_lower(q.scale_tril, p.scale_tril).square().sum((-2, -1))
+    norm = q.df * (n * math.log(2) / 2 + q._half_log_det()) + mvlgamma(q.df / 2, n)
+    return -p.entropy() - (q.df - n - 1) / 2 * log_det + trace / 2 + norm
+
+
+# Where p has values outside of q's support
+for kinds in (
+    (Exponential, Uniform), (Exponential, Beta), (Gamma, Uniform), (Gamma, Beta), (Normal, Exponential),
+    (Normal, Gamma), (Normal, Uniform), (Normal, Beta), (Laplace, Exponential),
+    (Laplace, Gamma), (Laplace, Uniform), (Laplace, Beta),
+    (Gumbel, Exponential), (Gumbel, Gamma), (Gumbel, Uniform), (Gumbel, Beta), (Poisson, Bernoulli),
+    (Poisson, Binomial),
+):  # fmt: skip
+    register_kl(*kinds)(lambda p, q: p.mean * 0 + math.inf)

@@ -181,6 +181,9 @@ class Kumaraswamy(Distribution):
         a, b, x = self.concentration1, self.concentration0, self.checked(value)
         return a.log() + b.log() + (a - 1) * x.log() + (b - 1) * log1p(-(x**a))
 
+    def icdf(self, value: Any) -> Tensor:
+        return (1 - (1 - value) ** (1 / self.concentration0)) ** (1 / self.concentration1)
+
     def cdf(self, value: Any) -> Tensor:
         return 1 - (1 - self.checked(value) ** self.concentration1) ** self.concentration0
 

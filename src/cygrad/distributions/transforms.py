@@ -13,15 +13,18 @@ from cygrad.nn.functional import logsigmoid, sigmoid, softplus
 from cygrad.tensor import Tensor
 
 __all__ = [
+    "AbsTransform",
     "AffineTransform",
     "ComposeTransform",
     "ExpTransform",
     "LogNormal",
     "PowerTransform",
     "SigmoidTransform",
+    "SoftplusTransform",
     "TanhTransform",
     "Transform",
     "TransformedDistribution",
+    "identity_transform",
 ]
 
 
@@ -34,6 +37,11 @@ class Transform:
 
     bijective = True
     event_dim: int = 0
+
+    @property
+    def sign(self) -> Any:
+        """1 where f rises, −1 where it falls."""
+        return 1
 
     def __init__(self, cache_size: int = 0) -> None:
         self._cache_size = cache_size
@@ -57,6 +65,10 @@ class Transform:
         """log |f′(x)|, for y = f(x)"""
         raise NotImplementedError(f"{type(self).__name__}: log_abs_det_jacobian is not defined")
 
+    def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of y for that of x."""
+        return tuple(shape)
+
     def _call(self, x: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__}: _call is not defined")
 
@@ -79,6 +91,10 @@ class AffineTransform(Transform):
     def __init__(self, loc: Any, scale: Any, event_dim: int = 0, cache_size: int = 0) -> None:
         super().__init__(cache_size)
         self.loc, self.scale, self.event_dim = loc, scale, event_dim
+
+    @property
+    def sign(self) -> Any:
+        return self.scale.sign() if isinstance(self.scale, Tensor) else math.copysign(1, self.scale)
 
     def _call(self, x: Tensor) -> Tensor:
         return self.loc + self.scale * x
@@ -116,6 +132,10 @@ class PowerTransform(Transform):
         super().__init__(cache_size)
         self.exponent = exponent
 
+    @property
+    def sign(self) -> Any:
+        return self.exponent.sign() if isinstance(self.exponent, Tensor) else math.copysign(1, self.exponent)
+
     def _call(self, x: Tensor) -> Tensor:
         return x**self.exponent
 
@@ -152,6 +172,31 @@ class TanhTransform(Transform):
         return 2.0 * (math.log(2.0) - x - softplus(-2.0 * x))
 
 
+class SoftplusTransform(Transform):
+    """y = log(1 + eˣ)"""
+
+    def _call(self, x: Tensor) -> Tensor:
+        return softplus(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return (-(-y).expm1()).log() + y
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return -softplus(-x)
+
+
+class AbsTransform(Transform):
+    """y = |x|, which forgets the sign; the inverse is y."""
+
+    bijective = False
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.abs()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y
+
+
 class ComposeTransform(Transform):
     """Transforms, one after the other.
 
@@ -165,6 +210,15 @@ class ComposeTransform(Transform):
         self.parts = list(parts)
         self.event_dim = max([part.event_dim for part in self.parts], default=0)
 
+    @property
+    def sign(self) -> Any:
+        return math.prod([part.sign for part in self.parts])
+
+    def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        for part in self.parts:
+            shape = part.forward_shape(shape)
+        return tuple(shape)
+
     def _call(self, x: Tensor) -> Tensor:
         for part in self.parts:
             x = part(x)
@@ -176,12 +230,15 @@ class ComposeTransform(Transform):
         return y
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        total: Any = 0.0
+        total: Any = 0.0 if self.parts else x.new_zeros(x.shape)
         for part in self.parts:
             y = part(x)
             total = total + sum_last(part.log_abs_det_jacobian(x, y), self.event_dim - part.event_dim)
             x = y
         return total
+
+
+identity_transform = ComposeTransform([])
 
 
 class TransformedDistribution(Distribution):
@@ -204,6 +261,8 @@ class TransformedDistribution(Distribution):
         event = max([len(base_distribution.event_shape), *[t.event_dim for t in self.transforms]])
         shape = (*base_distribution.batch_shape, *base_distribution.event_shape)
         cut = len(shape) - event
+        for transform in self.transforms:
+            shape = transform.forward_shape(shape)
         super().__init__(shape[:cut], shape[cut:], validate_args)
 
     @property
@@ -235,7 +294,15 @@ class TransformedDistribution(Distribution):
     def cdf(self, value: Any) -> Tensor:
         for transform in reversed(self.transforms):
             value = transform.inv(value)
-        return self.base_dist.cdf(value)
+        return self._turned(self.base_dist.cdf(value))
+
+    def icdf(self, value: Any) -> Tensor:
+        return self._forward(self.base_dist.icdf(self._turned(value)))
+
+    def _turned(self, p: Any) -> Tensor:
+        """A probability p, and 1 − p where the transforms fall."""
+        sign = math.prod([transform.sign for transform in self.transforms])
+        return p if isinstance(sign, int) else sign * (p - 0.5) + 0.5
 
     def __repr__(self) -> str:
         return f"TransformedDistribution({self.base_dist!r}, {self.transforms!r})"

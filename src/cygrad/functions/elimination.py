@@ -240,10 +240,10 @@ def solve_factors(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, a
         left: whether A stands to the left of X; X·A = B otherwise.
         adjoint: whether to solve with Aᵀ.
 
-    >>> A = cg.tensor([[2.0, 1.0], [1.0, 3.0]])
-    >>> A @ cg.linalg.lu_solve(*cg.linalg.lu_factor(A), cg.eye(2))
-    tensor([[1., 0.],
-            [0., 1.]])
+    >>> A = cg.tensor([[0.0, 2.0], [4.0, 0.0]])
+    >>> cg.linalg.lu_solve(*cg.linalg.lu_factor(A), cg.tensor([[1.0], [2.0]]))
+    tensor([[0.5000],
+            [0.5000]])
     """
     require_square("lu_solve", LU)
     if B.ndim < 2 or B.shape[-2 if left else -1] != LU.shape[-1]:
@@ -278,6 +278,8 @@ def triangular_solve(
         transpose: whether to solve with Aᵀ.
         unitriangular: whether the diagonal counts as 1.
     """
+    if b.ndim < 2:
+        raise RuntimeError(f"triangular_solve: b must be matrices, got shape {b.shape}")
     require_square("triangular_solve", A)
     a = A.mT if transpose else A
     x = solve_triangular(a, b, upper=bool(upper) != bool(transpose), unitriangular=unitriangular)
