@@ -482,3 +482,27 @@ def test_quantiles_are_pytorchs(name):
         results.append([x.detach().numpy(), p.grad.numpy(), d.cdf(x).detach().numpy()])
     for mine, other in zip(*results, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-6)
+@pytest.mark.parametrize("is_binary", [False, True])
+def test_probabilities_and_logits_are_converted_as_in_pytorch(is_binary):
+    from cygrad.distributions import utils
+
+    values = np.array([[0.0, 0.25, 0.75], [0.5, 0.5, 0.0]], np.float32)
+    for name in ("probs_to_logits", "logits_to_probs", "clamp_probs"):
+        options = {} if name == "clamp_probs" else {"is_binary": is_binary}
+        wanted = getattr(torch.distributions.utils, name)(torch.tensor(values), **options)
+        np.testing.assert_allclose(getattr(utils, name)(cg.tensor(values), **options).numpy(), wanted.numpy(), rtol=1e-6)
+    assert [value.shape for value in utils.broadcast_all(cg.zeros(2, 1), 1.0, cg.zeros(3))] == [(2, 3)] * 3
+
+
+def test_fork_rng_restores_the_generator():
+    _ = cg.manual_seed(3)
+    with cg.random.fork_rng():
+        _ = cg.manual_seed(9)
+        cg.rand(4)
+    inside = cg.rand(2).tolist()
+    _ = cg.manual_seed(3)
+    with cg.random.fork_rng(enabled=False):
+        cg.rand(4)
+    outside = cg.rand(2).tolist()
+    _ = cg.manual_seed(3)
+    assert inside == cg.rand(2).tolist() != outside

@@ -369,3 +369,11 @@ def test_arguments_have_pytorchs_names(text):
 def test_scatter_needs_new_values():
     with pytest.raises(TypeError, match="src, the new values, is missing"):
         cg.zeros(2).scatter(0, cg.tensor([0]))
+
+
+def test_numpy_of_a_parameter_is_refused_only_where_gradients_are_recorded():
+    x = cg.ones(2, requires_grad=True)
+    with cg.no_grad():
+        assert x.cpu().numpy() is x.array and np.asarray(x).tolist() == [1, 1]
+    with pytest.raises(RuntimeError, match="requires a gradient"):
+        x.numpy()

@@ -224,3 +224,59 @@ def test_shapes_and_dtypes_are_those_of_torch_in_scripts(tmp_path):
         "torch.float32 tensor([0., 1., 2.]) tensor([0, 1, 2], dtype=torch.int32)",
         "torch.float64 float32 torch.Size([2, 3]) [2, 3]",
     ]
+
+
+PATHS = """\
+import torch
+from torch.autograd.anomaly_mode import detect_anomaly
+from torch.distributed import ReduceOp, destroy_process_group, init_process_group
+from torch.distributions.utils import broadcast_all, logits_to_probs, probs_to_logits
+from torch.nn.common_types import _size_2_t
+from torch.nn.modules.fold import Fold
+from torch.nn.modules.rnn import LSTM, RNNBase
+from torch.nn.modules.utils import _pair, _reverse_repeat_tuple, _single
+from torch.nn.parallel import DistributedDataParallel as DDP
+from torch.nn.parallel.distributed import DistributedDataParallel
+from torch.optim.adamw import AdamW
+from torch.utils.data._utils.collate import default_collate
+from torch.utils.data.dataloader import default_collate as collate
+from torch.utils.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, random_split
+from torch.utils.data.sampler import BatchSampler, Sampler
+from torch.utils.dlpack import from_dlpack
+from torch.utils.hooks import RemovableHandle
+
+assert _pair(3) == (3, 3) and _pair([1, 2]) == (1, 2) and _single(4) == (4,) and _reverse_repeat_tuple((1, 2), 2) == (2, 2, 1, 1)
+assert collate is default_collate and DDP is DistributedDataParallel and issubclass(LSTM, RNNBase) and ReduceOp.SUM != ReduceOp.MAX
+assert torch.equal(from_dlpack(torch.ones(2)), torch.ones(2))
+model = torch.nn.Linear(2, 1)
+assert not isinstance(model, (DDP, torch.nn.parallel.DistributedDataParallel))
+assert torch.nn.SyncBatchNorm.convert_sync_batchnorm(model) is model
+assert not isinstance(model.weight, torch.cuda.FloatTensor) and torch.compiler.disable(model) is model
+for refused in (lambda: DDP(model), lambda: torch.cuda.LongTensor([1]), lambda: torch._check(False, lambda: "no")):
+    try:
+        refused()
+    except RuntimeError as error:
+        print(error)
+try:
+    torch._assert(False, "asserted")
+except AssertionError as error:
+    print(error)
+try:
+    model(torch.ones(1, 2)).sum().backward()
+except torch.OutOfMemoryError:
+    torch.cuda.empty_cache()
+assert torch.cuda.memory_summary() == "" and torch.cuda.memory_stats() == {} and torch.cuda.get_rng_state_all() == []
+torch.cuda.set_rng_state_all([]), torch.cuda.ipc_collect(), torch.set_num_interop_threads(2), torch.set_flush_denormal(True)
+with torch.backends.cuda.sdp_kernel(enable_flash=False), torch.inference_mode():
+    assert torch.is_inference_mode_enabled()
+    model.weight.cpu().numpy()
+"""
+
+
+def test_paths_of_files_and_names_for_other_devices_are_answered(tmp_path):
+    assert output(tmp_path, PATHS).splitlines() == [
+        "cygrad trains in one process: torch.distributed.is_available() is False",
+        "cuda.LongTensor: cygrad computes on the CPU only: there is no accelerator",
+        "no",
+        "asserted",
+    ]

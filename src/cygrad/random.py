@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = [
     "Generator",
     "bernoulli",
     "default_generator",
+    "fork_rng",
     "get_rng_state",
     "initial_seed",
     "manual_seed",
@@ -84,6 +86,29 @@ def set_rng_state(state: Any) -> None:
         state: what :func:`get_rng_state` returned.
     """
     current_generator().set_state(state)
+
+
+@contextmanager
+def fork_rng(
+    devices: Any = None,
+    enabled: bool = True,
+    device_type: str = "cpu",
+) -> Iterator[None]:
+    """A block after which the default generator goes on where it was before. As ``torch.random.fork_rng``.
+
+    Args:
+        devices, device_type: accepted, without effect: there is one generator.
+        enabled: whether the state is restored.
+
+    >>> with cg.random.fork_rng():
+    ...     _ = cg.manual_seed(0)
+    """
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            set_rng_state(state)
 
 
 def rand(

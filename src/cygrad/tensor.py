@@ -348,11 +348,13 @@ class Tensor(TensorMethods):
     # Conversion to NumPy and Python
 
     def numpy(self, *, force: bool = False) -> Array:
-        """Return the ndarray itself, not a copy. Raises RuntimeError if the tensor requires a gradient.
+        """Return the ndarray itself, not a copy.
+
+        Raises RuntimeError if the tensor requires a gradient and gradients are recorded; in ``no_grad`` they are not.
 
         Backward can't notice writes to the array: what it saved of this tensor is then silently wrong.
         """
-        if self.requires_grad and not force:
+        if self.requires_grad and not force and engine.grad_enabled():
             raise RuntimeError("numpy: the tensor requires a gradient; use tensor.detach().numpy()")
         recording.reading("numpy")
         return self.array

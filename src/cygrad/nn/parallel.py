@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from cygrad.distributed import init_process_group
 from cygrad.nn.module import Module
 from cygrad.nn.modules.data_parallel import DataParallel
 
-__all__ = ["DataParallel", "data_parallel"]
+__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
+
+
+class DistributedDataParallel(Module):
+    """Refused: cygrad trains in one process. Scripts import it, and ask whether a module is one.
+
+    Args:
+        module: not used.
+
+    Raises:
+        RuntimeError: always, as in PyTorch without a process group.
+    """
+
+    module: Module
+
+    def __init__(self, module: Module, *args: Any, **kwargs: Any) -> None:
+        init_process_group()
 
 
 def data_parallel(

@@ -9,6 +9,7 @@ from typing import Any
 import cygrad
 from cygrad._missing import reason
 from cygrad.nn.modules import FILES
+from cygrad.torch.extras import EXTRAS
 
 __all__ = ["RENAMED", "left_out", "torch_module"]
 
@@ -40,11 +41,17 @@ RENAMED = {
         for file, names in DISTRIBUTIONS.items()
         for name in names
     },
-    "torch.utils.data.dataset": "cygrad.data.dataset",
-    "torch.utils.data.dataloader": "cygrad.data.loader",
-    "torch.utils.data.sampler": "cygrad.data.sampler",
-    "torch.utils.data.distributed": "cygrad.data.sampler",
-    "torch.utils.data._utils.collate": "cygrad.data.loader",
+    **{
+        f"torch.utils.data.{name}": "cygrad.utils.data"
+        for name in ("dataset", "dataloader", "sampler", "distributed", "_utils", "_utils.collate", "_utils.worker")
+    },
+    "torch.utils.dlpack": "cygrad.creation",
+    "torch.utils.hooks": "cygrad.autograd.hooks",
+    "torch.autograd.anomaly_mode": "cygrad.autograd.grad_mode",
+    "torch.nn.common_types": "cygrad.torch.sizes",
+    "torch.nn.modules.utils": "cygrad.torch.sizes",
+    "torch.nn.parallel.distributed": "cygrad.nn.parallel",
+    "torch.optim.adamw": "cygrad.optim",
     "torch.autograd.variable": "cygrad.autograd",
     "torch.nn.modules.module": "cygrad.nn.module",
     **{
@@ -95,7 +102,7 @@ def torch_module() -> ModuleType:
     """A new module ``torch``."""
     module = TorchModule("torch", cygrad.__doc__)
     module.__file__, module.__path__ = cygrad.__file__, []
-    vars(module).update(__version__=VERSION, compile=compile)
+    vars(module).update(EXTRAS, __version__=VERSION, compile=compile)
     return module
 
 

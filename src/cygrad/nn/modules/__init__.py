@@ -8,8 +8,8 @@ __all__ = ["FILES"]
 
 # PyTorch's files of modules that cygrad has in others. All names are in cygrad.nn.
 FILES = frozenset((
-    "adaptive", "batchnorm", "channelshuffle", "flatten", "instancenorm", "module", "normalization", "padding",
-    "pixelshuffle", "sparse", "upsampling",
+    "adaptive", "batchnorm", "channelshuffle", "flatten", "fold", "instancenorm", "module", "normalization", "padding",
+    "pixelshuffle", "rnn", "sparse", "upsampling",
 ))  # fmt: skip
 
 

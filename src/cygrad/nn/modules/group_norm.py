@@ -51,6 +51,11 @@ class SyncBatchNorm(_BatchNorm):
     def __init__(self, *_: Any, **__: Any) -> None:
         raise NotImplementedError("SyncBatchNorm: cygrad trains in one process; use BatchNorm1d, 2d or 3d")
 
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """Return the module as it is: in one process its layers compute what the converted ones would."""
+        return module
+
 
 class _InstanceNorm(_BatchNorm):
     def __init__(
