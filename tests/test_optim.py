@@ -409,3 +409,14 @@ def test_none_in_a_state_is_no_tensor(make, where, tmp_path):
     q.grad = cg.tensor([1.0, -1.0])
     other.step()
     assert set(other.state[q]) == {"step", *names} and np.isfinite(q.detach().numpy()).all()
+
+
+def test_with_pytorchs_rules_fixed_parameters_of_other_dtypes_are_left_alone(monkeypatch):
+    monkeypatch.setattr("cygrad.optim.optimizer.follows_torch", lambda: True)
+    weight, mask = cg.nn.Parameter(cg.ones(2)), cg.nn.Parameter(cg.tensor([True, False]), requires_grad=False)
+    optimizer = cg.optim.AdamW([weight, mask], lr=0.1)
+    (weight * mask).sum().backward()
+    optimizer.step()
+    assert mask.tolist() == [True, False] and weight[0] < weight[1] and len(optimizer.state_dict()["state"]) == 1
+    with pytest.raises(TypeError, match="float32 or float64, got float16"):
+        cg.optim.SGD([cg.ones(2, dtype=cg.float16, requires_grad=True)], lr=0.1)

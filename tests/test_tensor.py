@@ -377,3 +377,35 @@ def test_numpy_of_a_parameter_is_refused_only_where_gradients_are_recorded():
         assert x.cpu().numpy() is x.array and np.asarray(x).tolist() == [1, 1]
     with pytest.raises(RuntimeError, match="requires a gradient"):
         x.numpy()
+
+
+SCALARS = [np.float64(1.5), np.float32(1.5), np.float16(1.5), np.int64(3), np.int32(3), np.uint8(3)]
+
+
+@pytest.mark.parametrize("scalar", [*SCALARS[:2], SCALARS[3]], ids=lambda scalar: type(scalar).__name__)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "float16"])
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_numpy_scalars_promote_as_numbers_of_python(scalar, dtype, shape):
+    def dtypes(library):
+        x = library.ones(shape, dtype=getattr(library, dtype))
+        results = [x * scalar, scalar * x, x + scalar, scalar - x, library.where(x > 0, x, scalar), library.full((2,), scalar), x > scalar, sum([scalar, x.sum()])]
+        return [str(y.dtype).rpartition(".")[2] for y in results]
+
+    torch = pytest.importorskip("torch")
+    assert dtypes(cg) == dtypes(torch)
+
+
+def test_nested_lists_have_the_dtype_to_which_all_elements_promote():
+    torch = pytest.importorskip("torch")
+
+    def dtypes(library):
+        data = [[s, 1.0] for s in SCALARS] + [[1, s] for s in SCALARS] + [[[s, s], [0.5, 2]] for s in SCALARS]
+        data += [[library.tensor(1.5), 1], [1.0, library.tensor(1.5, dtype=library.float64)], [], [[], []], [True, 1.5], [2, 0.5], 1.5]
+        return [str(library.tensor(x).dtype).rpartition(".")[2] for x in data]
+
+    assert dtypes(cg) == dtypes(torch)
+
+
+@pytest.mark.parametrize("kind", [cg.Tensor, cg.FloatTensor, np.float32, cg.float32, "torch.FloatTensor"])
+def test_type_takes_types_of_tensors_and_dtypes(kind):
+    assert (cg.arange(2) > 0).type(kind).dtype == np.float32

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from cygrad.autograd import recording
 from cygrad.autograd.arrays import plain
 from cygrad.autograd.calls import given, out_dtype
 from cygrad.device import Place, check_device, check_place
+from cygrad.ops.broadcast import joined
 from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -89,18 +91,19 @@ def tensor(
         array = kernels.pooled(np.array, without_tensors(data), dtype)
     except (ValueError, RecursionError) as error:  # the second where a list contains itself
         raise ValueError(f"tensor: data is not a rectangular array of numbers ({error})") from None
-    if dtype is None and array.dtype == np.float64 and not has_dtype(data) and not contains_dtype(data):
-        array = kernels.pooled(array.astype, FLOAT32)
+    if dtype is None and array.dtype.kind == "f" and not has_dtype(data) and array.dtype != (own := inferred(data)):
+        array = kernels.pooled(array.astype, own)
     return Tensor(plain("tensor", array), requires_grad)
 
 
-def contains_dtype(data: Any) -> bool:
-    """Whether the first element of nested lists has a dtype."""
-    while isinstance(data, (list, tuple)):
-        if not data:
-            return False
-        data = data[0]
-    return has_dtype(data)
+def inferred(data: Any) -> np.dtype[Any]:
+    """The dtype of nested lists: that to which their numbers, arrays and tensors promote."""
+    array = getattr(data, "array", data)
+    if not isinstance(array, (list, tuple)):
+        return FLOAT32 if type(array) is float else np.asarray(array).dtype
+    kinds = {type(item): item for item in array}
+    items = kinds.values() if kinds.keys() <= {float, int, bool} else array
+    return reduce(joined, map(inferred, items)) if items else FLOAT32
 
 
 def as_tensor(data: Nested, dtype: DType = None, device: object = None) -> Tensor:
@@ -264,13 +267,14 @@ def full(
     """
     check_place("full", place)
     value: Any = getattr(fill_value, "array", fill_value)
-    if not isinstance(value, (int, float, complex, np.bool_, np.number, np.ndarray)):
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, (int, float, complex, np.ndarray)):
         raise TypeError(f"full: fill_value must be a number, got {type(value).__name__}")
     if np.ndim(value):
         raise TypeError(f"full: fill_value must be a number, got shape {np.shape(value)}")
     value = plain("full", value) if isinstance(value, np.ndarray) else value
     if dtype is None:
-        default = FLOAT32 if isinstance(value, float) and not has_dtype(value) else np.asarray(value).dtype
+        default = FLOAT32 if isinstance(value, float) else np.asarray(value).dtype
         dtype = out_dtype("full", None, out, default)
     create: Any = recording.produced if isinstance(value, np.ndarray) else kernels.pooled
     sizes = checked_sizes("full", size)

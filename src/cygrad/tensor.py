@@ -749,7 +749,7 @@ class Tensor(TensorMethods):
         """Convert the tensor to a dtype; without one, return the name of its type, such as "cygrad.FloatTensor".
 
         Args:
-            dtype: a dtype, or the name of a type, or a type such as ``cg.FloatTensor``.
+            dtype: a dtype, or the name of a type, or a type such as ``cg.FloatTensor``, which ``cg.Tensor`` means too.
             non_blocking: accepted, without effect.
 
         Raises:
@@ -763,7 +763,9 @@ class Tensor(TensorMethods):
             if name not in TYPE_NAMES:
                 raise ValueError(f"type: expected one of {', '.join(TYPE_NAMES)}, got {dtype!r}")
             dtype = TYPE_NAMES[name]
-        return self.to(getattr(dtype, "dtype", dtype))
+        if isinstance(dtype, type):
+            dtype = np.float32 if dtype is Tensor else vars(dtype).get("dtype", dtype)
+        return self.to(dtype)
 
     @checked
     def type_as(self, other: Tensor) -> Tensor:

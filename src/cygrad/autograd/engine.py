@@ -745,13 +745,16 @@ def spec_of(value: Value) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def operand(arg: Any) -> Any:
-    """An argument in the form that a forward function takes: the array of a value, anything else as it is."""
+    """An argument in the form that a forward function takes: the array of a value, the number of a NumPy scalar, which
+    promotes as one of Python's, anything else as it is."""
     if isinstance(arg, Value):
         value = arg
         return value._array
-    if isinstance(arg, np.ndarray) and not arrays.is_plain(arg):
-        return arrays.plain("tensor", arg)
-    return arg
+    if type(arg) is float or type(arg) is int:
+        return arg
+    if isinstance(arg, np.ndarray):
+        return arg if arrays.is_plain(arg) else arrays.plain("tensor", arg)
+    return arg.item() if isinstance(arg, np.generic) else arg
 
 
 def forward(op: Op, node: Node, args: tuple[Any, ...], rest: tuple[Any, ...]) -> Any:

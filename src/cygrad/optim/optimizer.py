@@ -160,7 +160,7 @@ class Optimizer:
                 raise TypeError(f"{self.name}: a parameter must be a tensor, got {type(p).__name__}")
             if not p.is_leaf:
                 raise ValueError(f"{self.name}: a parameter must be a leaf of the graph, got the result of {p.node!r}")
-            if p.dtype not in (np.float32, np.float64):
+            if p.dtype not in (np.float32, np.float64) and (p.requires_grad or not follows_torch()):
                 raise TypeError(f"{self.name}: a parameter's dtype must be float32 or float64, got {p.dtype}")
             if id(p) in known:
                 message = f"{self.name}: a parameter of shape {p.shape} appears twice"
