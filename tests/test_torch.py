@@ -275,7 +275,7 @@ with torch.backends.cuda.sdp_kernel(enable_flash=False), torch.inference_mode():
 
 def test_paths_of_files_and_names_for_other_devices_are_answered(tmp_path):
     assert output(tmp_path, PATHS).splitlines() == [
-        "cygrad trains in one process: torch.distributed.is_available() is False",
+        "DistributedDataParallel: cygrad trains in one process",
         "cuda.LongTensor: cygrad computes on the CPU only: there is no accelerator",
         "no",
         "asserted",

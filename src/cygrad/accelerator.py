@@ -39,6 +39,10 @@ __all__ = [
 manual_seed_all, seed_all = manual_seed, seed
 
 
+class OutOfMemoryError(RuntimeError):
+    """What scripts catch where a GPU has too little memory; never raised."""
+
+
 def is_available() -> bool:
     """Return False: the CPU is the only device."""
     return False

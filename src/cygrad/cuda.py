@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 from cygrad import amp as amp
 from cygrad import legacy
 from cygrad.accelerator import *  # noqa: F403
+from cygrad.accelerator import OutOfMemoryError as OutOfMemoryError
 from cygrad.accelerator import current_device, memory_allocated, synchronize
-from cygrad.torch.extras import OutOfMemoryError as OutOfMemoryError
 
 CUDAGraph = Event = Stream = device = device_of = graph = stream = current_device  # made on a GPU only
 default_stream = get_rng_state = set_per_process_memory_fraction = set_rng_state = utilization = current_device

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from cygrad.distributed import init_process_group
 from cygrad.nn.module import Module
 from cygrad.nn.modules.data_parallel import DataParallel
 
@@ -24,7 +23,7 @@ class DistributedDataParallel(Module):
     module: Module
 
     def __init__(self, module: Module, *args: Any, **kwargs: Any) -> None:
-        init_process_group()
+        raise RuntimeError("DistributedDataParallel: cygrad trains in one process")
 
 
 def data_parallel(

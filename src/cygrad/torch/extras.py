@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from cygrad.accelerator import OutOfMemoryError
 from cygrad.autograd import is_grad_enabled
 
 __all__ = ["EXTRAS"]
-
-
-class OutOfMemoryError(RuntimeError):
-    """What scripts catch where a GPU has too little memory; never raised."""
 
 
 def _assert(condition: Any, message: str) -> None:
