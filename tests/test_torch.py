@@ -280,3 +280,26 @@ def test_paths_of_files_and_names_for_other_devices_are_answered(tmp_path):
         "no",
         "asserted",
     ]
+
+
+OLD_CALLS = """\
+import warnings
+import torch
+warnings.simplefilter("ignore")
+x, y, z = torch.ones(2, requires_grad=True), torch.full((2,), 3.0), torch.full((2,), 2.0)
+results = [x.add(0.5, y), torch.add(x, 0.5, y), x.sub(0.5, y), x.addcmul(0.5, y, z), torch.addcdiv(x, 0.5, y, z), torch.sub(x, 2, y)]
+with torch.no_grad():
+    results += [x.clone().add_(-0.1, y), x.clone().sub_(0.5, y), x.clone().addcmul_(0.5, y, z), x.clone().addcdiv_(-0.5, y, z)]
+    results += [x.add(y, alpha=2), x.add(2), torch.addcmul(x, y, z, value=3), x.clone().add_(y, alpha=0.5)]
+mask = torch.tensor([1, 0], dtype=torch.uint8)
+results += [torch.where(mask, x, y), x.where(mask, y), torch.where(mask > 0, x, y)]
+sum(results).sum().backward()
+print([[round(n, 4) for n in result.tolist()] for result in results], x.grad.tolist())
+"""
+
+
+def test_old_orders_of_arguments_are_accepted_as_by_pytorch(tmp_path):
+    pytest.importorskip("torch")
+    assert output(tmp_path, OLD_CALLS) == run(tmp_path, OLD_CALLS, command=()).stdout != ""
+    warned = run(tmp_path, "import torch\ntorch.ones(1).add_(2, torch.ones(1))\n")
+    assert "add_: a number before the operands is deprecated, use alpha=" in warned.stderr

@@ -12,6 +12,7 @@ from types import ModuleType
 from cygrad import config
 from cygrad._version import __version__
 from cygrad.torch.modules import RENAMED, left_out, torch_module
+from cygrad.torch.overloads import accept_old_calls
 from cygrad.torch.types import answer_as_torch
 
 __all__ = ["install"]
@@ -72,5 +73,6 @@ def install(quiet: bool = False) -> None:
     sys.meta_path.insert(0, Finder())
     config.follow_torch(True)
     answer_as_torch()
+    accept_old_calls()
     if not quiet:
         print(f"cygrad.torch: torch is cygrad {__version__} in this process", file=sys.stderr)

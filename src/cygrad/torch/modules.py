@@ -10,6 +10,7 @@ import cygrad
 from cygrad._missing import reason
 from cygrad.nn.modules import FILES
 from cygrad.torch.extras import EXTRAS
+from cygrad.torch.overloads import old_functions
 
 __all__ = ["RENAMED", "left_out", "torch_module"]
 
@@ -102,7 +103,7 @@ def torch_module() -> ModuleType:
     """A new module ``torch``."""
     module = TorchModule("torch", cygrad.__doc__)
     module.__file__, module.__path__ = cygrad.__file__, []
-    vars(module).update(EXTRAS, __version__=VERSION, compile=compile)
+    vars(module).update(EXTRAS, **old_functions(), __version__=VERSION, compile=compile)
     return module
 
 
