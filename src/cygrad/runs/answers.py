@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cygrad.data.tables.column import format_number
@@ -94,8 +94,16 @@ def to_csv(answers: Mapping[str, Sequence[Any]], kept: Mapping[str, Sequence[Any
     writer = csv.writer(text, lineterminator="\n")
     if header:
         writer.writerow(columns)
-    writer.writerows(zip(*(map(cell, values) for values in columns.values()), strict=True))
+    writer.writerows(zip(*(cells(values) for values in columns.values()), strict=True))
     return text.getvalue()
+
+
+def cells(values: Sequence[Any]) -> Iterable[str]:
+    """Values as texts, each distinct one formatted once, unless they are numbers, which rarely repeat."""
+    if values and isinstance(values[0], float):
+        return map(cell, values)
+    texts = {value: cell(value) for value in set(values)}
+    return map(texts.__getitem__, values)
 
 
 def cell(value: Any) -> str:

@@ -58,9 +58,6 @@ def with_pyarrow(
     import pyarrow
     from pyarrow import csv, types
 
-    if ("x" in body and "0x" in body) or ("X" in body and "0X" in body):  # integers for pyarrow, text for Python
-        return None
-
     content = pyarrow.py_buffer(body.encode())
     names = [str(i) for i in range(width)]
 
@@ -77,6 +74,8 @@ def with_pyarrow(
     try:
         if plain := [name for name in names if name not in others]:
             table = read(plain, null_values=list(missing))
+            if any(map(types.is_integer, table.schema.types)) and ("0x" in body or "0X" in body):
+                return None  # integers for pyarrow, text for Python
             for name in plain:
                 column = table.column(name)
                 numeric = types.is_integer(column.type) or types.is_floating(column.type)
