@@ -275,8 +275,8 @@ def test_bad_csv_is_refused_with_a_message(port, text, message):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (None, "the content type must be application/json or text/csv, got none"),
-        ("text/plain", "the content type must be application/json or text/csv, got text/plain"),
+        (None, "the content type must be application/json, text/csv or application/vnd.apache.parquet, got none"),
+        ("text/plain", "the content type must be application/json, text/csv or application/vnd.apache.parquet, got text/plain"),
         ("application/json; charset=latin-1", "the content type may only have the parameter charset=utf-8"),
         ("text/csv; header=absent", "the content type may only have the parameter charset=utf-8"),
     ],
@@ -297,7 +297,8 @@ def test_a_compressed_body_is_refused(port):
 @pytest.mark.parametrize(
     ("method", "path", "status", "message"),
     [
-        ("GET", "/", 404, "there is no path /; the paths are /health, /ping, /version, /metadata, /invocations"),
+        ("GET", "/x", 404, "there is no path /x; the paths are /, /docs, /openapi.json, /health, /ping, /version, /metadata"),
+        ("POST", "/", 405, "/ accepts GET and HEAD, got POST"),
         ("GET", "/" + "x" * 1000, 404, "there is no path /xxx"),
         ("GET", "/invocations", 405, "/invocations accepts POST, got GET"),
         ("POST", "/health", 405, "/health accepts GET and HEAD, got POST"),

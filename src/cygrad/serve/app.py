@@ -11,11 +11,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from cygrad._typing import Array
 from cygrad._version import __version__
-from cygrad.runs import Run, TableRun
+from cygrad.runs import Run
+from cygrad.serve.batches import Batches, noted_inputs
 from cygrad.serve.limits import Limits
 from cygrad.serve.load import BODIES, Deadline, Load
+from cygrad.serve.openapi import openapi_of
+from cygrad.serve.pages import docs_page, form_page
 from cygrad.serve.refusal import Refusal
 from cygrad.serve.request import Request, read_request
 
@@ -27,16 +29,19 @@ Answer = tuple[str, bytes]  # content type, body
 Endpoint = Callable[[Mapping[str, str], Receive], Awaitable[Answer]]
 
 GET = ("GET", "HEAD")
-JSON = "application/json"
+JSON, HTML = "application/json", "text/html; charset=utf-8"
 LONGEST_MESSAGE = 300  # it may repeat what the request contains
 ROWS_AT_ONCE = 1024  # predicted between two looks at the time
+SMALL_BODY, SMALL_REQUEST = 2**14, 32  # bytes and rows, up to which a request is read at once and predicted with others
 logger = logging.getLogger("cygrad.serve")
 
 
 class Application:
     """A run as an ASGI application.
 
-    ``GET /health`` and ``/ping`` answer 200, ``/version`` cygrad's version, ``/metadata`` a description of the model.
+    ``GET /`` is a page with a form to try the model, ``/docs`` one that describes the paths, ``/openapi.json`` the same
+    for programs; none of them needs a network. ``/health`` and ``/ping`` answer 200, ``/version`` cygrad's version,
+    ``/metadata`` a description of the model.
     ``POST /invocations`` takes rows, see ``cygrad.serve.request``, and answers ``{"predictions": […]}``; with
     ``"params": {"proba": true}`` these are the probabilities of all classes. ``"notes"`` beside them count values that
     the training data did not have, which are treated as missing ones, and outliers. Errors have a status of 4xx or 5xx
@@ -46,14 +51,19 @@ class Application:
         run: as ``cygrad.runs.load`` returns it.
         limits: on requests; by default those of ``Limits()``.
 
-    Requests that would take too much memory or time together are answered with 503.
+    Requests of a few rows that arrive together are predicted together. Requests that would take too much memory or time
+    together are answered with 503.
     """
 
     def __init__(self, run: Run, limits: Limits | None = None) -> None:
         self.run = run
         self.limits = limits or Limits()
         self.load = Load(self.limits.body)
+        self.batches = Batches(run, ROWS_AT_ONCE)
         self.paths: dict[str, tuple[tuple[str, ...], Endpoint]] = {
+            "/": (GET, self.form),
+            "/docs": (GET, self.docs),
+            "/openapi.json": (GET, self.openapi),
             "/health": (GET, self.health),
             "/ping": (GET, self.health),
             "/version": (GET, self.version),
@@ -92,6 +102,18 @@ class Application:
             raise Refusal(404, f"there is no path {path[:100]}; the paths are {', '.join(self.paths)}")
         return self.paths[path]
 
+    async def form(self, headers: Mapping[str, str], receive: Receive) -> Answer:
+        """A page to try the model by hand."""
+        return HTML, form_page(self.run).encode()
+
+    async def docs(self, headers: Mapping[str, str], receive: Receive) -> Answer:
+        """A page that describes the paths."""
+        return HTML, docs_page(openapi_of(self.run)).encode()
+
+    async def openapi(self, headers: Mapping[str, str], receive: Receive) -> Answer:
+        """The same for programs, as OpenAPI 3.1."""
+        return JSON, as_json(openapi_of(self.run))
+
     async def health(self, headers: Mapping[str, str], receive: Receive) -> Answer:
         """Answer that the model is loaded; the server does not start without it."""
         return JSON, b"\n"
@@ -111,18 +133,35 @@ class Application:
         try:
             await self.read_body(body, headers, receive)
             async with self.load.turn(len(body.data), self.limits.work):
-                return JSON, await asyncio.to_thread(self.predict, body.data, headers.get("content-type", ""))
+                kind = headers.get("content-type", "")
+                if len(body.data) <= SMALL_BODY:
+                    request = self.parse(body.data, kind)
+                    if len(request.rows) <= SMALL_REQUEST:
+                        return JSON, await self.predict_small(request)
+                return JSON, await asyncio.to_thread(self.predict, body.data, kind)
         finally:
             body.discard()
+
+    async def predict_small(self, request: Request) -> bytes:
+        """The answer to a request of a few rows, predicted together with others that wait."""
+        try:
+            predictions, notes = await self.batches.predict(request, wants_probabilities(request))
+        except ValueError as error:
+            raise refusal_of(error) from None
+        return as_json({"predictions": predictions, **({"notes": notes} if notes else {})})
+
+    def parse(self, body: bytes | bytearray, content_type: str) -> Request:
+        """Parse a body."""
+        return read_request(body, content_type, self.limits.rows, self.limits.values)
 
     def predict(self, body: bytes | bytearray, content_type: str) -> bytes:
         """The answer to the body of a request."""
         deadline = Deadline(self.limits.work)
-        request = read_request(body, content_type, self.limits.rows, self.limits.values)
+        request = self.parse(body, content_type)
         proba = wants_probabilities(request)
         deadline.check()
         try:
-            inputs, notes = self.inputs(request)
+            inputs, notes = noted_inputs(self.run, request)
             del request
             parts, size = [], 0
             for start in range(0, len(inputs), ROWS_AT_ONCE):
@@ -133,16 +172,9 @@ class Application:
                 if size > BODIES * self.limits.body:
                     raise Refusal(413, f"the answer would have more than {size} bytes; send fewer rows at a time")
         except ValueError as error:
-            text = " ".join(str(error).split())
-            raise Refusal(400, text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…") from None
+            raise refusal_of(error) from None
         told = b', "notes": ' + as_json(notes) if notes else b""
         return b'{"predictions": [' + b", ".join(parts) + b"]" + told + b"}"
-
-    def inputs(self, request: Request) -> tuple[Array, list[str]]:
-        """The rows of a request as inputs of the model, with notes that count unseen values and outliers."""
-        if isinstance(self.run, TableRun):
-            return self.run.noted_inputs(request.rows, request.columns)
-        return self.run.inputs(request.rows, request.columns), []
 
     async def read_body(self, body: Body, headers: Mapping[str, str], receive: Receive) -> None:
         """Read the whole body.
@@ -203,6 +235,12 @@ class Body:
 
     def too_large(self) -> Refusal:
         return Refusal(413, f"the body may have at most {self.load.body} bytes")
+
+
+def refusal_of(error: ValueError) -> Refusal:
+    """The answer to a request that the run refuses."""
+    text = " ".join(str(error).split())
+    return Refusal(400, text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…")
 
 
 def headers_of(scope: dict[str, Any]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Requests in MLflow's formats, parsed to rows of a table.
 
 JSON with one of ``dataframe_split`` {"columns": […], "data": [[…], …]}, ``dataframe_records`` [{name: value}, …],
-``instances`` [[…], …] or records, ``inputs`` [[…], …] or {name: [values]}; or CSV with column names in the first line.
+``instances`` [[…], …] or records, ``inputs`` [[…], …] or {name: [values]}; or CSV with column names in the first
+line; or Parquet, where pyarrow is installed.
 See "Serving" in MLflow's documentation, https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/.
 """
 
@@ -20,7 +21,8 @@ from cygrad.serve.refusal import Refusal
 __all__ = ["Request", "read_request"]
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-KINDS = ("application/json", "text/csv")
+PARQUET = "application/vnd.apache.parquet"
+KINDS = ("application/json", "text/csv", PARQUET)
 MOST_NAMES = 100_000  # in an object
 TOKEN = re.compile(r'\\.|["\[\]{}:]', re.DOTALL)
 
@@ -58,7 +60,11 @@ def read_request(body: bytes | bytearray, content_type: str, max_rows: int, max_
     kind, _, parameters = content_type.partition(";")
     kind = kind.strip().lower()
     if kind not in KINDS:
-        raise Refusal(415, f"the content type must be {' or '.join(KINDS)}, got {kind[:100] or 'none'}")
+        raise Refusal(
+            415, f"the content type must be {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {kind[:100] or 'none'}"
+        )
+    if kind == PARQUET:
+        return with_rows(read_parquet_body(body, max_rows, max_values), max_rows)
     name, _, value = parameters.partition("=")
     if parameters.strip() and (name.strip().lower() != "charset" or not is_utf8(value.strip(' "'))):
         raise Refusal(
@@ -69,7 +75,11 @@ def read_request(body: bytes | bytearray, content_type: str, max_rows: int, max_
     except UnicodeDecodeError as error:
         raise Refusal(400, f"the body is not valid UTF-8 at byte {error.start}") from None
     check_size(text, kind, max_rows, max_values)
-    request = parse_csv_body(text, max_rows) if kind == "text/csv" else parse_json_body(text)
+    return with_rows(parse_csv_body(text, max_rows) if kind == "text/csv" else parse_json_body(text), max_rows)
+
+
+def with_rows(request: Request, max_rows: int) -> Request:
+    """Return a request; refuse one without rows, or with too many."""
     if not request.rows:
         refuse("the request has no rows")
     if len(request.rows) > max_rows:
@@ -127,6 +137,20 @@ def shown(value: Any) -> str:
     """A value in a message, shortened."""
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+# Parquet
+
+
+def read_parquet_body(body: bytes | bytearray, max_rows: int, max_values: int) -> Request:
+    """Parse Parquet, where pyarrow is installed."""
+    try:
+        from cygrad.serve.parquet_body import parse_parquet
+    except ImportError:
+        raise Refusal(415, f"a body of {PARQUET} needs the package pyarrow on the server") from None
+    columns, rows = parse_parquet(body, max_rows, max_values)
+    check_columns(columns)
+    return Request(check_cells(rows, "the body"), columns, {})
 
 
 # CSV

@@ -16,7 +16,7 @@ from cygrad.serve.limits import Limits
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "serve"]
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 5000
-CONNECTIONS = 100  # open at once; more are answered 503
+CONNECTIONS = 512  # open at once; more are answered 503
 GRACE = 5  # seconds beyond the limit on the work of a request that the server waits for it when it stops
 
 

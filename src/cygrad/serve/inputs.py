@@ -1,0 +1,50 @@
+"""The columns that a server's form and documents name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cygrad.data.preprocessing import Category, Preprocessor
+from cygrad.data.tables.column import format_number
+from cygrad.runs import ImageRun, Run
+
+__all__ = ["Field", "fields_of"]
+
+Value = float | str | None
+
+
+class Field(NamedTuple):
+    """A column: its name, a typical value, and the values of a category."""
+
+    name: str
+    typical: Value
+    values: tuple[Value, ...] = ()
+
+
+def fields_of(run: Run) -> list[Field]:
+    """The columns of a run on a table or a series; none for images, whose columns are pixels.
+
+    Example:
+        >>> from cygrad.serve.inputs import fields_of
+        >>> config = cg.runs.ImageConfig([4, 2], 0.0, mean=0.0, std=1.0, classes=[0, 1], version=cg.__version__)
+        >>> fields_of(cg.runs.ImageRun(config.network(), config))
+        []
+    """
+    if isinstance(run, ImageRun):
+        return []
+    preprocessor: Preprocessor = run.preprocessor  # type: ignore[attr-defined]
+    fields = []
+    for encoder in preprocessor.encoders:
+        if isinstance(encoder, Category):
+            known = [value for value in encoder.values if value is not None]
+            fields.append(Field(encoder.name, known[0] if known else None, tuple(known)))
+        else:
+            fields.append(Field(encoder.name, float(f"{encoder.typical[0]:.4g}")))
+    return fields
+
+
+def text_of(value: Value) -> str:
+    """A value as a form shows it."""
+    if value is None:
+        return ""
+    return format_number(value) if isinstance(value, float) else str(value)
