@@ -73,8 +73,7 @@ def test_digits_reach_97_percent(tmp_path):
     assert done.returncode == 0 and done.stderr == ""
     assert accuracy(done.stdout) >= 97
     epochs = re.findall(
-        r"^epoch +\d+/40  loss [\d.]+  accuracy [\d.]+  val_loss [\d.]+  val_accuracy [\d.]+  grad_norm [\d.]+  "
-        r"lr \d\.\d\de-\d\d  [\d,]+ samples/s$",
+        r"^epoch +\d+/40  loss [\d.]+  accuracy [\d.]+  val_loss [\d.]+  val_accuracy [\d.]+$",
         done.stdout,
         re.M,
     )
@@ -383,7 +382,7 @@ def test_every_option_is_explained():
 
 
 def test_no_command_and_ctrl_c_outside_the_training(capsys, monkeypatch):
-    assert "COMMAND" in failure(capsys, code=2)
+    assert cli.main([]) == 0 and "COMMAND" in capsys.readouterr().out
 
     def interrupt():
         raise KeyboardInterrupt

@@ -55,7 +55,14 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command; return its exit code."""
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     try:
-        parsed = parser(name).parse_args(arguments)
+        top = parser(name)
+        if not arguments:
+            top.print_help()
+            return 0
+        parsed, unknown = top.parse_known_args(arguments)
+        if unknown:
+            of = f" {name}" if name in COMMANDS else ""
+            top.exit(MISUSED, f"cygrad: unrecognized arguments: {' '.join(unknown)}; see cygrad{of} --help\n")
         code = int(parsed.command(parsed))
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -134,6 +141,8 @@ def add_field(group: Any, flag: str, field: Field[Any]) -> None:
     """Add an option that a field of a dataclass declares; it is in the parsed arguments only if it is given."""
     parse, default = field.metadata["parse"], field.default
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+    ensemble = field.metadata.get("ensemble")
+    shown = f"{shown}; of an ensemble {ensemble}" if ensemble else shown
     suffix = f" (default: {shown})" if shown not in (None, "") else ""
     group.add_argument(
         flag,
@@ -169,6 +178,11 @@ def add_threads(parser: Parser, default: str) -> None:
     parser.add_argument("--threads", type=argument_type(int), metavar="N", help=text)
 
 
+def add_quiet(parser: Parser) -> None:
+    """Add the option to print less."""
+    parser.add_argument("--quiet", action="store_true", help="print nothing but results and errors")
+
+
 def add_train(parser: Parser) -> None:
     """Add the options of ``cygrad train``; ``Options`` declares them."""
     from cygrad.runs.options import OPTIONS
@@ -178,11 +192,15 @@ def add_train(parser: Parser) -> None:
     text = "digits, mnist, fashion, a table (.csv, .tsv, .txt, .jsonl, .npy, .npz, .parquet; - for CSV from "
     text += "standard input), or a .toml file"
     parser.add_argument("source", metavar="SOURCE", help=text)
+    add_quiet(parser)
     folder = {"metavar": "DIR", "default": argparse.SUPPRESS}
     parser.add_argument("--data", help="folder or file of MNIST or Fashion-MNIST: IDX, mnist.npz, CSV", **folder)  # type: ignore[arg-type]
     parser.add_argument("--out", help="folder of the run (default: runs/NAME)", **folder)  # type: ignore[arg-type]
     groups = {
-        "training": parser.add_argument_group("training", "For a table, defaults depend on its size."),
+        "training": parser.add_argument_group(
+            "training",
+            "Defaults are those of images and ensembles; those of other networks depend on the size of a table.",
+        ),
         "table": parser.add_argument_group("tables"),
         "series": parser.add_argument_group("forecasts", "Of a column of a table, along --time."),
     }
@@ -194,6 +212,7 @@ def add_resume(parser: Parser) -> None:
     """Add the options of ``cygrad resume``."""
     add_run(parser)
     add_threads(parser, "as when the training started")
+    add_quiet(parser)
 
 
 def add_runs(parser: Parser) -> None:
@@ -256,14 +275,14 @@ def add_nothing(parser: Parser) -> None:
 def train(arguments: argparse.Namespace) -> int:
     """Train a network and save the run: weights, configuration and metrics. The network is an ensemble
     for a table, a perceptron or a convnet for images, or with --window and --horizon one that forecasts a column of a
-    table. Prints a line per epoch and the result on the test set. For a table, the preprocessing and the size of the
+    table. Shows the progress and the result on the test set. For a table, the preprocessing and the size of the
     networks follow from the data. Ctrl-C stops early and keeps the best weights."""
     from cygrad import runs
 
-    given = {name: value for name, value in vars(arguments).items() if name != "command"}
+    given = {name: value for name, value in vars(arguments).items() if name not in ("command", "quiet")}
     if given["source"].lower().endswith(".toml"):
         given = {**runs.read_config(given.pop("source")), **given}
-    finished = runs.train(runs.Options.from_values(given))
+    finished = runs.train(runs.Options.from_values(given), arguments.quiet)
     drop_broken_output()
     return 0 if finished else INTERRUPTED
 
@@ -273,7 +292,7 @@ def resume(arguments: argparse.Namespace) -> int:
     same bits as that of a training that was never interrupted."""
     from cygrad import runs
 
-    finished = runs.resume(arguments.run, arguments.threads)
+    finished = runs.resume(arguments.run, arguments.threads, arguments.quiet)
     drop_broken_output()
     return 0 if finished else INTERRUPTED
 

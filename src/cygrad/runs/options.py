@@ -53,9 +53,11 @@ def name_list(value: Any) -> tuple[str, ...]:
 # The options
 
 
-def training(default: Any, parse: Callable[[Any], Any], metavar: str, text: str) -> Any:
-    """Declare an option of the training: its default, parser, metavar and help text."""
-    return field(default=default, metadata={"group": "training", "parse": parse, "metavar": metavar, "help": text})
+def training(default: Any, parse: Callable[[Any], Any], metavar: str, text: str, ensemble: str | None = None) -> Any:
+    """Declare an option of the training: its default, parser, metavar and help text, and the default of an ensemble
+    where it differs."""
+    shown = {"parse": parse, "metavar": metavar, "help": text, "ensemble": ensemble}
+    return field(default=default, metadata={"group": "training", **shown})
 
 
 def table(default: Any, parse: Callable[[Any], Any], metavar: str, text: str) -> Any:
@@ -106,20 +108,26 @@ class Options:
         "for images, tcn for a forecast)",
     )
     members: int | None = training(None, int, "N", "networks of an ensemble (default: 12 below 1,000 rows, else 4)")
-    epochs: int = training(40, int, "N", "maximum number of epochs")
-    batch_size: int = training(64, int, "N", "samples per step")
+    epochs: int = training(40, int, "N", "maximum number of epochs", "64")
+    batch_size: int = training(64, int, "N", "samples per step", "32 below 1,000 rows, else 256")
     lr: float = training(
-        2e-3, float, "RATE", "initial learning rate, annealed along a cosine; of an ensemble, the largest one"
+        2e-3,
+        float,
+        "RATE",
+        "initial learning rate, annealed along a cosine; of an ensemble, the largest one",
+        "0.04 for classes and 0.14 for numbers",
     )
-    weight_decay: float = training(0.01, float, "RATE", "weight decay; biases and norms are exempt")
-    dropout: float = training(0.3, float, "P", "dropout probability")
+    weight_decay: float = training(0.01, float, "RATE", "weight decay; biases and norms are exempt", "0.02")
+    dropout: float = training(0.3, float, "P", "dropout probability", "0.15")
     hidden: Sequence[int] = training(
-        (256, 128), layer_sizes, "SIZES", "sizes of the hidden layers; of a convnet or tcn, channels of its blocks"
+        (256, 128),
+        layer_sizes,
+        "SIZES",
+        "sizes of the hidden layers; of a convnet or tcn, channels of its blocks",
+        "64,64,64 below 1,000 rows, else 128,128,128",
     )
-    clip: float | None = training(1.0, float, "NORM", "maximum gradient norm; by default, an ensemble has none")
-    patience: int | None = training(
-        15, int, "N", "epochs without improvement before training stops; by default, an ensemble trains all epochs"
-    )
+    clip: float | None = training(1.0, float, "NORM", "maximum gradient norm", "none")
+    patience: int | None = training(15, int, "N", "epochs without improvement before training stops", "all epochs")
     min_delta: float = training(
         0.0, float, "LOSS", "smallest gain that counts, of the validation loss or accuracy that tells the best epoch"
     )

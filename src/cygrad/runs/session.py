@@ -17,6 +17,7 @@ from cygrad.config import get_num_threads, set_num_threads
 from cygrad.random import manual_seed
 from cygrad.report.commands import next_commands
 from cygrad.runs.advice import as_options
+from cygrad.runs.console import Console
 from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save_locked
 from cygrad.runs.held import Held
 from cygrad.runs.image_task import digits, mnist
@@ -39,7 +40,7 @@ from cygrad.train.trainer import Trainer
 __all__ = ["load_task", "resume", "train"]
 
 
-def train(options: Options) -> bool:
+def train(options: Options, quiet: bool = False) -> bool:
     """Train a network, print a line per epoch and the results on the test set, and save the run.
 
     The network is a perceptron (``cygrad.train.mlp``), a convnet for images (``cygrad.train.convnet``), or one that
@@ -49,6 +50,7 @@ def train(options: Options) -> bool:
 
     Args:
         options: the data, the training and the folder of the run.
+        quiet: whether to print nothing but results.
 
     Returns:
         False if Ctrl-C ended the training. The best weights so far, if there are any, are saved, and ``resume``
@@ -58,7 +60,7 @@ def train(options: Options) -> bool:
         OSError: if the folder can't be written, or another process is training in it.
         ValueError: if the options do not match the data, or a loss or gradient is not finite.
     """
-    session = Session(options)
+    session = Session(options, quiet)
     prepare_folder(options.folder)
     with locked("train", options.folder):
         session.clear()
@@ -66,12 +68,13 @@ def train(options: Options) -> bool:
         return session.run()
 
 
-def resume(folder: str, threads: int | None = None) -> bool:
+def resume(folder: str, threads: int | None = None, quiet: bool = False) -> bool:
     """Continue an interrupted training from its last checkpoint, with the bits of one that was not interrupted.
 
     Args:
         folder: of the run. A complete run stays as it is.
         threads: that a kernel may use; by default as many as the training was started with.
+        quiet: whether to print nothing but results.
 
     Returns:
         False if Ctrl-C ended the training.
@@ -88,13 +91,13 @@ def resume(folder: str, threads: int | None = None) -> bool:
         say(f"{folder} is already complete")
         return True
     with locked("resume", folder):
-        return resume_locked(folder, threads)
+        return resume_locked(folder, threads, quiet)
 
 
-def resume_locked(folder: str, threads: int | None) -> bool:
+def resume_locked(folder: str, threads: int | None, quiet: bool = False) -> bool:
     """``resume`` an unfinished training, in a folder that this process has locked."""
     job = read_job(folder)
-    session = Session(job.options if threads is None else replace(job.options, threads=threads))
+    session = Session(job.options if threads is None else replace(job.options, threads=threads), quiet)
     if session.fingerprint != job.fingerprint:
         raise ValueError(f"resume: the data of {job.options.source} has changed since the training started")
     if job.version != __version__:
@@ -112,7 +115,8 @@ def resume_locked(folder: str, threads: int | None) -> bool:
 class Session:
     """One training in the folder of a run."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, quiet: bool = False) -> None:
+        self.console = Console(quiet)
         if options.threads is not None:
             set_num_threads(options.threads)
         manual_seed(options.seed)
@@ -121,7 +125,7 @@ class Session:
         self.training = training = training_of(self.task, options)
         patience = options.patience or options.epochs
         self.stopping = EarlyStopping(training.model, patience, options.min_delta, ties=training.ties)
-        self.trainer = build_trainer(training, self.task, options, self.stopping)
+        self.trainer = build_trainer(training, self.task, options, self.stopping, self.console)
         self.fingerprint = fingerprint(arrays_of(self.task))
         self.chosen: dict[str, Any] = {}  # on the validation set, once the training is done
 
@@ -135,9 +139,8 @@ class Session:
 
     def run(self) -> bool:
         """Train to the end and return True, or to Ctrl-C and return False."""
-        for note in self.task.notes:
-            say(as_options(note))
-        say(describe(self.task, self.training, self.options))
+        self.console.notes([as_options(note) for note in self.task.notes])
+        self.console.tell(describe(self.task, self.training, self.options))
         try:
             history = self.fit()
         except ValueError:
@@ -145,7 +148,7 @@ class Session:
             if self.stopping.best_epoch is not None:
                 self.save({})
             raise
-        say(summarize(history, self.stopping, self.options))
+        self.console.tell(summarize(history, self.stopping, self.options))
         if self.stopping.best_epoch is None:
             self.clear()
             return False
@@ -153,10 +156,10 @@ class Session:
         self.save({})  # before the test, so that Ctrl-C there loses nothing
         held = held_of(self.task, self.training, self.run_of(self.chosen))
         self.save(results := self.test(held))
-        say(f"saved in {self.options.folder}")
+        self.console.result(f"saved in {self.options.folder}")
         self.report(held, results)
         if history.interrupted:
-            say(f"continue with: cygrad resume {self.options.folder}")
+            self.console.result(f"continue with: cygrad resume {self.options.folder}")
             return False
         self.clear()
         return True
@@ -170,7 +173,7 @@ class Session:
     def test(self, held: Held | None) -> dict[str, Any]:
         """Evaluate on held-out rows, and print the result."""
         results, lines = self.task.results(self.run_of(self.chosen), held)
-        say(lines)
+        self.console.result(lines)
         return results
 
     def report(self, held: Held | None, results: Mapping[str, Any]) -> None:
@@ -183,11 +186,11 @@ class Session:
                 self.trainer.history.records,
             )
         except (ValueError, ArithmeticError, LookupError, TypeError, OSError, MemoryError) as error:
-            say(f"note: the report could not be written ({one_line(error)})")
+            self.console.result(f"note: the report could not be written ({one_line(error)})")
         else:
-            say(f"report: {path}")
+            self.console.result(f"report: {path}")
         if not self.trainer.history.interrupted:
-            say(f"next: {next_commands(self.options.folder)[0].command}")
+            self.console.tell(f"next: {next_commands(self.options.folder)[0].command}")
 
     def save(self, test_results: Mapping[str, Any]) -> None:
         """Save the run; Ctrl-C waits until all files are written."""
@@ -222,7 +225,9 @@ def load_task(options: Options) -> Task:
     return replace(images, network_type=options.network or "mlp")
 
 
-def build_trainer(training: Training, task: Task, options: Options, stopping: EarlyStopping) -> Trainer:
+def build_trainer(
+    training: Training, task: Task, options: Options, stopping: EarlyStopping, console: Console
+) -> Trainer:
     """The trainer that the options describe."""
     path = os.path.join(options.folder, CHECKPOINT)
     return Trainer(
@@ -235,6 +240,8 @@ def build_trainer(training: Training, task: Task, options: Options, stopping: Ea
         validation_loss=training.validation_loss,
         clip=options.clip,
         early_stopping=stopping,
+        callbacks=[console],
+        progress=False,
         checkpoint=Checkpoint(path, every_seconds=options.checkpoint_seconds),
     )
 

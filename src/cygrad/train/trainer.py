@@ -330,7 +330,8 @@ class Trainer:
     def _train_group(self, group: list[Any]) -> None:
         """Update the weights, and everything that follows an update."""
         running = self._running
-        rate = self.optimizer.param_groups[0]["lr"]
+        first = self.optimizer.param_groups[0]
+        rate = first["lr"] / first.get("lr_scale", 1.0)
         loss, norm = self._step(group)
         self.step += 1
         running.steps += 1

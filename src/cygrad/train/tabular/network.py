@@ -62,11 +62,14 @@ def flattened(networks: Iterable[nn.Module], members: int) -> nn.Sequential:
 
 
 def parameter_groups(model: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
-    """Groups for AdamW, each with its learning rate; only weights decay, by rate·decay a step."""
+    """Groups for AdamW, each with its learning rate; only weights decay, by rate·decay a step. The first one has an
+    ``lr_scale``, by which a ``Trainer`` divides the rate that it shows."""
     groups = []
     for layer in model.modules():
         if isinstance(layer, nn.EnsembleScale):
-            groups.append({"params": [layer.weight], "lr": SCALE_RATE * rate, "weight_decay": 0.0})
+            groups.append(
+                {"params": [layer.weight], "lr": SCALE_RATE * rate, "lr_scale": SCALE_RATE, "weight_decay": 0.0}
+            )
         elif isinstance(layer, nn.EnsembleLinear):
             root = math.sqrt(max(layer.in_features, 1))
             groups.append({"params": [layer.weight], "lr": rate / root, "weight_decay": decay * root})
