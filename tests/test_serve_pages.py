@@ -229,7 +229,7 @@ def test_two_hundred_clients_lose_nothing(table):
 
 
 def test_a_body_of_parquet_without_pyarrow(table, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "cygrad.serve.parquet_body", None)
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     ((status, content),) = answers(Application(table), b"PAR1", kind="application/vnd.apache.parquet")
     assert status == 415 and "pyarrow" in content["message"]
 

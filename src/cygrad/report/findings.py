@@ -13,7 +13,7 @@ class Column(TypedDict):
     """A column of a table, as the training set has it. Without a `reason`, it is an input of the network."""
 
     name: str
-    kind: str  # "number" or "category"
+    kind: str  # "number", "category" or "date"
     missing: int
     outliers: int
     distinct: int

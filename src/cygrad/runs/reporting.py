@@ -14,7 +14,7 @@ from cygrad._files import one_line
 from cygrad._folders import committed
 from cygrad._typing import Array
 from cygrad.data import DataLoader, TensorDataset
-from cygrad.data.preprocessing import Category, Classes
+from cygrad.data.preprocessing import Category, Classes, Date
 from cygrad.report import Findings, page_of
 from cygrad.report.alone import share_alone
 from cygrad.report.findings import Alone, Estimate
@@ -223,17 +223,21 @@ def columns_of(task: TableTask) -> dict[str, range]:
 
 def alone(task: TableTask, held: Held) -> list[Alone]:
     """What each column alone tells of the target, most first; over folds, the mean of three."""
-    kinds = {encoder.name: isinstance(encoder, Category) for encoder in task.preprocessor.encoders}
+    encoders = {encoder.name: encoder for encoder in task.preprocessor.encoders}
     classes = task.outputs if isinstance(task.target, Classes) else 0
     groups = list(zip(held.train, held.x, held.y, strict=True))[:GROUPS]
     found = []
     for name, indices in columns_of(task).items():
-        f = list(indices)
+        category, date = isinstance(encoders[name], Category), isinstance(encoders[name], Date)
+        features = [[index] for index in indices] if date else [list(indices)]  # the best of year, month, …
         shares = [
-            share_alone(x[:, f], y.reshape(-1), other[:, f], targets.reshape(-1), classes, kinds[name])
-            for (x, y), other, targets in groups
+            [
+                share_alone(x[:, f], y.reshape(-1), other[:, f], targets.reshape(-1), classes, category)
+                for (x, y), other, targets in groups
+            ]
+            for f in features
         ]
-        found.append(Alone(name=name, share=float(np.mean(shares))))
+        found.append(Alone(name=name, share=float(np.mean(shares, 1).max())))
     return sorted(found, key=lambda one: -one["share"])
 
 

@@ -191,7 +191,10 @@ def prepare_table(options: Options) -> TableTask:
     table, missing = with_target(read_file(options.source, options.reading, drop=options.drop), options.target)
     name, inputs = separate_target(table, options)
     scaling = "robust" if options.is_ensemble else "standard"
-    identifiers = identifier_notes(inputs, (*options.categories, *options.dates, *(options.numbers or ())))
+    everything, identifiers = (
+        inputs,
+        identifier_notes(inputs, (*options.categories, *options.dates, *(options.numbers or ()))),
+    )
     inputs = inputs.drop(identifiers)
     preprocessor = Preprocessor(
         categories=options.categories,
@@ -231,7 +234,7 @@ def prepare_table(options: Options) -> TableTask:
         1.0 if isinstance(target, Classes) else target.std,
         "ensemble" if options.is_ensemble else "mlp",
         weights_of(target, datasets[0].tensors[1].array, options),
-        profile_columns(inputs.take(parts[0]), preprocessor),
+        profile_columns(everything.take(parts[0]), preprocessor, identifiers),
         notes,
     )
 

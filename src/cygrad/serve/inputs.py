@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cygrad.data.preprocessing import Category, Preprocessor
+import numpy as np
+
+from cygrad.data.preprocessing import Category, Date, Preprocessor
 from cygrad.data.tables.column import format_number
+from cygrad.data.timeline import DAY, time_texts
 from cygrad.runs import ImageRun, Run
 
 __all__ = ["Field", "fields_of"]
@@ -14,11 +17,12 @@ Value = float | str | None
 
 
 class Field(NamedTuple):
-    """A column: its name, a typical value, and the values of a category."""
+    """A column: its name, a typical value, the values of a category, and whether it is a number."""
 
     name: str
     typical: Value
     values: tuple[Value, ...] = ()
+    numeric: bool = False
 
 
 def fields_of(run: Run) -> list[Field]:
@@ -38,8 +42,11 @@ def fields_of(run: Run) -> list[Field]:
         if isinstance(encoder, Category):
             known = [value for value in encoder.values if value is not None]
             fields.append(Field(encoder.name, known[0] if known else None, tuple(known)))
+        elif isinstance(encoder, Date):
+            (text,) = time_texts(np.array([encoder.typical[0] // DAY * DAY]), dates=True)
+            fields.append(Field(encoder.name, text))
         else:
-            fields.append(Field(encoder.name, float(f"{encoder.typical[0]:.4g}")))
+            fields.append(Field(encoder.name, float(f"{encoder.typical[0]:.4g}"), numeric=True))
     return fields
 
 

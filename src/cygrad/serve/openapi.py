@@ -150,9 +150,10 @@ def row_schema(run: Run) -> Schema:
 
 def value_schema(field: Field) -> Schema:
     """A value of a column; a category that training did not see is answered, too."""
-    if field.values:
-        return {"type": ["string", "number", "boolean", "null"], "examples": list(field.values)}
-    return {"type": ["number", "null"], "examples": [field.typical]}
+    if field.numeric:
+        return {"type": ["number", "null"], "examples": [field.typical]}
+    examples = list(field.values) or [field.typical]
+    return {"type": ["string", "number", "boolean", "null"], "examples": examples}
 
 
 def example_of(run: Run) -> Schema:

@@ -51,7 +51,7 @@ def field_of(numbered: tuple[int, Field]) -> str:
     """A field for a column; categories can be chosen from a list, and others typed."""
     number, field = numbered
     name, value = escape(field.name, quote=True), escape(text_of(field.typical), quote=True)
-    if not field.values:
+    if field.numeric:
         rest = f'data-kind="number" inputmode="decimal" type="number" step="any" value="{value}"'
         return f'<label>{name}<input data-column="{name}" {rest}></label>'
     shown = [text_of(choice) for choice in field.values[:LONGEST_CHOICE]]

@@ -6,11 +6,6 @@ import datetime
 import decimal
 from typing import Any
 
-import pyarrow
-import pyarrow.compute as compute
-import pyarrow.parquet as parquet
-import pyarrow.types as types
-
 from cygrad.serve.refusal import Refusal
 
 __all__ = ["parse_parquet"]
@@ -23,8 +18,13 @@ def parse_parquet(body: bytes | bytearray, max_rows: int, max_values: int) -> tu
     """The columns' names, and rows of numbers, text and None; dates and times are text as ISO 8601 spells it.
 
     Raises:
+        ImportError: without pyarrow.
         Refusal: with 400 if the body can't be read, 413 if it is too large.
     """
+    import pyarrow
+    import pyarrow.parquet as parquet
+    import pyarrow.types as types
+
     try:
         file = parquet.ParquetFile(pyarrow.BufferReader(bytes(body)))
         names, rows = list(file.schema_arrow.names), file.metadata.num_rows
@@ -52,6 +52,9 @@ def parse_parquet(body: bytes | bytearray, max_rows: int, max_values: int) -> tu
 
 def text_bytes(column: Any) -> int:
     """The bytes of all texts of a column, each as often as it occurs; 0 for numbers."""
+    import pyarrow.compute as compute
+    import pyarrow.types as types
+
     if not types.is_dictionary(column.type):
         return int(column.nbytes) if types.is_large_string(column.type) else 0
     total = 0

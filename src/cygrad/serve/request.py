@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn
 
+from cygrad.serve.parquet_body import parse_parquet
 from cygrad.serve.refusal import Refusal
 
 __all__ = ["Request", "read_request"]
@@ -145,10 +146,9 @@ def shown(value: Any) -> str:
 def read_parquet_body(body: bytes | bytearray, max_rows: int, max_values: int) -> Request:
     """Parse Parquet, where pyarrow is installed."""
     try:
-        from cygrad.serve.parquet_body import parse_parquet
+        columns, rows = parse_parquet(body, max_rows, max_values)
     except ImportError:
         raise Refusal(415, f"a body of {PARQUET} needs the package pyarrow on the server") from None
-    columns, rows = parse_parquet(body, max_rows, max_values)
     check_columns(columns)
     return Request(check_cells(rows, "the body"), columns, {})
 
