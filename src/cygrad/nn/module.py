@@ -768,6 +768,24 @@ class Module(Layer):
         children = [f"({name}): {indented(repr(module))}" for name, module in self._members(Module)]
         return layout(self._get_name(), extra, children)
 
+    def _repr_html_(self) -> str:
+        """The modules with their options and the number of their parameters, as a notebook shows them."""
+        from cygrad.charts.tables import html_table
+
+        rows = [
+            [f"{'· ' * name.count('.')}{name}", f"{module._get_name()}({module.extra_repr()})", f"{own_size(module):,}"]
+            for name, module in self.named_modules()
+        ]
+        rows[0] = [self._get_name(), self.extra_repr(), rows[0][2]]
+        total = sum([own_size(module) for _, module in self.named_modules()])
+        return html_table(["", "module", "parameters"], rows, f"{total:,} parameters")
+
+
+def own_size(module: Module) -> int:
+    """The number of a module's parameters, without those of its children."""
+    own = module.parameters(recurse=False)
+    return sum(p.array.size for p in own if not isinstance(p, Uninitialized))
+
 
 def of_all_modules(kind: str, hook: Any) -> RemovableHandle:
     """Add a hook that runs for every module, before the module's own."""

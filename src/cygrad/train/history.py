@@ -62,20 +62,20 @@ class History:
             names: what to plot; by default the loss and all metrics.
 
         Returns:
-            A matplotlib figure; ``figure.savefig(path)`` saves it.
+            A matplotlib figure, which a notebook shows; ``figure.savefig(path)`` saves it.
 
         Raises:
             ImportError: without matplotlib.
             KeyError: if no record has one of the names.
         """
         try:
-            from matplotlib.figure import Figure
+            from cygrad.train.figure import NotebookFigure
         except ImportError:
             raise ImportError("History.plot: plotting needs matplotlib: pip install 'cygrad[plot]'") from None
         if names is None:
             names = [name for name in self.names() if name not in UNPLOTTED and not name.startswith("val_")]
         shown = list(names)
-        figure = Figure(figsize=(5 * max(len(shown), 1), 3.5), layout="constrained")
+        figure = NotebookFigure(figsize=(5 * max(len(shown), 1), 3.5), layout="constrained")
         epochs = [record["epoch"] for record in self.records]
         for axes, name in zip(figure.subplots(1, max(len(shown), 1), squeeze=False)[0], shown):
             axes.plot(epochs, self[name], label="training")
@@ -84,3 +84,10 @@ class History:
             axes.set(xlabel="epoch", ylabel=name)
             axes.legend()
         return figure
+
+    def _repr_html_(self) -> str:
+        """The learning curves, as a notebook shows them; no package is needed."""
+        from cygrad.charts import STYLE
+        from cygrad.report.learning import curves
+
+        return f"<style>{STYLE}</style>{''.join(curves(self.records))}"

@@ -21,7 +21,7 @@ UNPRINTED = {"epoch", "lr", "samples_per_second"}  # among the metrics
 
 
 class Progress(Callback):
-    """Print a line per epoch. On a terminal, show a tqdm bar over the steps if tqdm is installed."""
+    """Print a line per epoch. On a terminal and in a notebook, show a tqdm bar over the steps if tqdm is installed."""
 
     bar: Any = None
 
@@ -50,10 +50,10 @@ class Progress(Callback):
 
 
 def progress_bar(name: str, unit: str, done: int, total: int | None) -> Any:
-    """A tqdm bar, or None if tqdm is not installed or there is no terminal."""
-    if is_terminal(sys.stderr):
+    """A tqdm bar, or None if tqdm is not installed, or there is neither a terminal nor a notebook."""
+    if is_terminal(sys.stderr) or is_notebook():
         with contextlib.suppress(ImportError, *UNPRINTABLE):
-            from tqdm import tqdm
+            from tqdm.auto import tqdm
 
             return tqdm(desc=name, total=total, initial=done, unit=unit, leave=False)
     return None
@@ -65,6 +65,13 @@ def is_terminal(stream: Any) -> bool:
         return stream is not None and bool(stream.isatty())
     except (AttributeError, ValueError):
         return False
+
+
+def is_notebook() -> bool:
+    """Whether the code runs in a Jupyter kernel."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def format_record(record: Record, epochs: int) -> str:

@@ -167,8 +167,24 @@ class Table:
         kinds = (f"{name}: {'text' if column.dtype == object else 'numbers'}" for name, column in self.items())
         return f"Table({len(self)} rows; {', '.join(kinds)})"
 
+    def _repr_html_(self) -> str:
+        """The first rows, as a notebook shows them."""
+        from cygrad.charts.tables import html_table
+
+        names, shown = self.names[:SHOWN_COLUMNS], min(len(self), SHOWN_ROWS)
+        columns = [[cell_text(value) for value in self[name][:shown].tolist()] for name in names]
+        return html_table(names, zip(*columns), f"{len(self):,} rows, {len(self.names):,} columns")
+
+
+def cell_text(value: Any) -> str:
+    """A value as a notebook shows it; nothing for a missing one."""
+    if value is None or value != value:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
 
 # The reader of each file suffix. Readers register themselves, so that this module does not import them.
+SHOWN_ROWS, SHOWN_COLUMNS = 10, 30  # of a table in a notebook
 READERS: dict[str, Callable[..., Table]] = {}
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".data")  # of the files that read_csv reads
 
