@@ -44,6 +44,17 @@ def test_files_are_those_of_dvclive(tmp_path):
     }
 
 
+def test_the_same_training_has_the_same_files(tmp_path):
+    """Rates such as samples per second differ from run to run."""
+    for name in "one", "other":
+        cg.manual_seed(0)
+        fit(DVC(tmp_path / name, every=4))
+    files = [path.relative_to(tmp_path / "one") for path in sorted((tmp_path / "one").rglob("*")) if path.is_file()]
+    assert len(files) > 5
+    for path in files:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "other" / path).read_bytes(), path
+
+
 def test_a_new_training_starts_new_tables(tmp_path):
     for epochs in (3, 2):
         fit(DVC(tmp_path, every=4), epochs=epochs)

@@ -22,6 +22,7 @@ from cygrad.train.protocols import TrainerLike
 __all__ = ["DVC"]
 
 INTERVAL = 5.0  # minimum seconds between two writes of metrics.json
+RATES = ("samples_per_second",)  # differ from run to run, so that DVC would see a change in every one
 
 
 class DVC(Tracker):
@@ -78,7 +79,8 @@ class DVC(Tracker):
 
     def begin(self, trainer: TrainerLike) -> None:
         self._close()
-        self.metrics = dict(trainer.history.records[-1]) if trainer.history.records else {}
+        last = trainer.history.records[-1] if trainer.history.records else {}
+        self.metrics = {name: value for name, value in last.items() if name not in RATES}
         self._due = time.monotonic() + INTERVAL
         self._truncate_tables(trainer)
         self._write("params.yaml", {**settings_of(trainer), **self.params})
@@ -106,7 +108,7 @@ class DVC(Tracker):
     def take(self, row: Row, trainer: TrainerLike) -> None:
         at = row.step if row.kind == "batch" else row.epoch
         for name, value in row.values.items():
-            if name != "epoch":
+            if name != "epoch" and name not in RATES:
                 full = f"batch/{name}" if row.kind == "batch" else name
                 self.metrics[full] = value
                 self._new.setdefault(full, []).append(f"{at}\t{value!r}\n")
