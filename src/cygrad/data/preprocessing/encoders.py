@@ -11,7 +11,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.data.preprocessing.base import FAR, NumberEncoder, clipped, is_missing
 from cygrad.data.preprocessing.dates import Date
-from cygrad.data.tables.column import BOOLEANS, as_number, format_number
+from cygrad.data.tables.column import BOOLEANS, as_number, format_number, to_numbers
 
 __all__ = ["Category", "Encoder", "Number", "RobustNumber", "encoder_from_dict", "encoder_to_dict"]
 
@@ -95,6 +95,14 @@ class RobustNumber(NumberEncoder):
     def typical(self) -> list[float]:
         """The median, and one interquartile range above it."""
         return [self.median, self.median + (1 / self.scale if self.scale else 1.0)]
+
+    def numbers(self, column: Array) -> Array:
+        """Return the values as float64 (N,), NaN where one is missing, text or infinite."""
+        if not self.scale:
+            return super().numbers(column)
+        numbers = to_numbers(column)
+        usable = np.isfinite(numbers)  # features are clipped, so they are finite, too
+        return numbers if usable.all() else np.where(usable, numbers, np.nan)
 
     def outliers(self, column: Array) -> Array:
         """Return a boolean mask (N,) of values with z beyond ±10, ten interquartile ranges from the median."""
