@@ -1,11 +1,18 @@
-"""Fifty training steps give PyTorch's losses from the same weights, through every kernel of a small network."""
+"""Fifty training steps give PyTorch's losses from the same weights: a small network with every kernel of dense layers, and
+the networks of ``examples/characters.py``, eager and compiled."""
 
 from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import cygrad as cg
+from cygrad._typing import Array
 
 torch = pytest.importorskip("torch")
 
@@ -67,3 +74,63 @@ def test_decay_groups_split_the_same_way():
     assert [p.ndim for p in decayed["params"]] == [2, 2, 2]
     assert {p.ndim for p in rest["params"]} == {1}
     assert (decayed["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
+
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "characters.py"
+DATA = os.environ.get("CYGRAD_DATA", EXAMPLE.parents[2] / "shared" / "data")
+
+
+def example(library: str) -> dict[str, Any]:
+    """The names of the example, with one of the libraries as `cg`."""
+    source = EXAMPLE.read_text(encoding="utf-8").replace("import cygrad as cg", f"import {library} as cg")
+    names: dict[str, Any] = {"__name__": "characters"}
+    exec(compile(source.replace("from cygrad", f"from {library}"), str(EXAMPLE), "exec"), names)
+    return names
+
+
+def text() -> str:
+    """The works of Shakespeare, or the page of the project where they are not at hand."""
+    files = sorted(Path(DATA, "tinyshakespeare").glob("*.txt")) or [EXAMPLE.parents[1] / "README.md"]
+    return files[0].read_text(encoding="utf-8")[:100_000]
+
+
+def batches() -> Array:
+    """Pieces of 65 characters, as numbers, twelve for each step."""
+    numbers = {c: i for i, c in enumerate(sorted(set(text())))}
+    data = np.array([numbers[c] for c in text()])
+    starts = np.random.default_rng(0).integers(0, len(data) - 65, (STEPS, 12, 1))
+    return data[starts + np.arange(65)]
+
+
+@functools.cache
+def curve(network: str, library: Any, compiled: bool) -> list[float]:
+    """The loss of every step, from the weights that cygrad draws."""
+    characters = len(set(text()))
+    models = {}
+    for name in ("cygrad", "torch") if library is torch else ("cygrad",):
+        names = example(name)
+        cg.manual_seed(0)
+        models[name] = names["Recurrent"](characters) if network == "lstm" else names["transformer"](characters)
+    model = models[library.__name__]
+    if library is torch:
+        model.load_state_dict({k: torch.from_numpy(v.numpy()) for k, v in models["cygrad"].state_dict().items()})
+    optimizer = library.optim.AdamW(model.parameters(), lr=2e-3)
+
+    def step(batch: Any) -> Any:
+        loss = library.nn.functional.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].reshape(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        library.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return loss
+
+    run = cg.compile(step) if compiled else step
+    return [run(library.from_numpy(batch)).item() for batch in batches()]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("network", ["lstm", "transformer"])
+def test_networks_that_write_follow_pytorch(network, compiled):
+    got = curve(network, cg, compiled)
+    np.testing.assert_allclose(got, curve(network, torch, False), rtol=1e-5)
+    assert got[-1] < got[0] - 1, "it learns"

@@ -21,18 +21,16 @@ CLIPS: dict[str, Clip] = {"without": None, "by norm, λ = 1": 1.0, "adaptive, λ
 
 
 class Reader(nn.Module):
-    """Read a digit four pixels at a time: h ← tanh(U·x + V·h), 16 times, then a linear layer."""
+    """Read a digit four pixels at a time: h ← tanh(U·x + b + V·h + c), 16 times, then a linear layer."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.input, self.recurrent, self.output = nn.Linear(4, width), nn.Linear(width, width), nn.Linear(width, 10)
-        nn.init.orthogonal_(self.recurrent.weight)
+        self.recurrent, self.output = nn.RNN(4, width, batch_first=True), nn.Linear(width, 10)
+        nn.init.orthogonal_(self.recurrent.weight_hh_l0)
 
     def forward(self, x: cg.Tensor) -> cg.Tensor:
-        h = cg.zeros(len(x), self.recurrent.in_features)
-        for pixels in x.reshape(len(x), -1, 4).unbind(1):
-            h = (self.input(pixels) + self.recurrent(h)).tanh()
-        return self.output(h)
+        states, _ = self.recurrent(x.reshape(len(x), -1, 4))
+        return self.output(states[:, -1])
 
 
 class Norms(cg.train.Callback):
