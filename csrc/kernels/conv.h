@@ -1,8 +1,7 @@
-/* Convolution, its transpose, and the gradient of the weight, as matrix products with the patches of images (patches.h).
+/* Convolution and its transpose as matrix products with the patches of images (patches.h).
  *
  * y = W·P: the rows of a tile are filters, its columns positions, and P is read in place. A transposed convolution, which is
  * also the gradient of the input, is one such product for each phase of the stride: the pixels of a phase meet the same taps.
- * dW = dy·Pᵀ: rows of both are contiguous, so that a tile keeps a vector of sums for each element of dW.
  * One dimension is two with a height of 1. */
 
 #ifndef CYGRAD_CONV_H
@@ -10,20 +9,6 @@
 
 /* The largest k of a block; the most positions of a block; bytes of a packed block of weights and of a block of patches. */
 enum { CONV_K = 1024, CONV_POSITIONS = 8192, CONV_A_BYTES = 512 << 10, CONV_PATCH_BYTES = 320 << 10 };
-
-/* Positions whose products are summed in registers for the gradient of a weight, if images are that large. */
-enum { CONV_RUN = 1024, CONV_RUN_BYTES = 1 << 20 };
-
-/* In place of the elements of a vector: copy an image for each x, so that its positions are contiguous. */
-#define CONV_APART INT64_MAX
-
-/* Rows and columns of a tile of that gradient: its sums, a vector of each row and one of the patches fill the registers. */
-#if defined(__AVX512F__) || defined(__aarch64__)
-#define CONV_ROWS 4
-#else
-#define CONV_ROWS 2
-#endif
-#define CONV_COLS 6
 
 /* A block of k: `channels` channels from `channel` on, and some taps of both axes. */
 typedef struct {
@@ -352,185 +337,6 @@ KERNEL_BODY(conv_transpose) {
             NAME(conv_phase)(g, 1, cg_transposed_axis(NAME(conv_y)(g), i), cg_transposed_axis(NAME(conv_x)(g), j), share);
 }
 
-/* A block of images and positions, for the gradient of a weight. */
-typedef struct {
-    const real *dy, *patches;
-    int64_t dy_row, dy_image, patch_image; /* elements from one to the next */
-    int64_t images, count;                 /* images, and positions of each */
-    real *dw;
-    int64_t dw_row;
-    int accumulate, contiguous; /* whether to add to dw; whether its elements are in the order of k */
-} NAME(conv_outer);
-#define conv_outer NAME(conv_outer)
-
-/* dw[i, weight[j]] (+)= Σ dy[i]·P[patch[j]] for i < rows, j < cols; at most r rows and c columns. */
-INLINE void NAME(weight_tile)(int r, int c, int64_t rows, int64_t cols, conv_outer o, const int32_t *patch, const int64_t *weight) {
-    enum { MOST = (CONV_ROWS * CONV_COLS + 15) / 16 * 16 };
-    vec sum[MOST];
-    const real *dy[CONV_ROWS], *x[CONV_COLS];
-#define EACH_SUM(statement)         \
-    _Pragma("GCC unroll 4")         \
-    for (int i = 0; i < r; i++)     \
-        _Pragma("GCC unroll 6")     \
-        for (int j = 0; j < c; j++) { statement; }
-#pragma GCC unroll 4
-    for (int i = 0; i < r; i++) dy[i] = o.dy + cg_min(i, rows - 1) * o.dy_row;
-#pragma GCC unroll 6
-    for (int j = 0; j < c; j++) x[j] = o.patches + patch[cg_min(j, cols - 1)];
-    EACH_SUM(sum[i * c + j] = (vec){0})
-    for (int64_t n = 0, at = 0, from = 0; n < o.images; n++, at += o.dy_image, from += o.patch_image) {
-        int64_t p = 0;
-        for (; p + LANES <= o.count; p += LANES) {
-            vec u[CONV_ROWS];
-#pragma GCC unroll 4
-            for (int i = 0; i < r; i++) u[i] = LOAD(dy[i] + at + p);
-#pragma GCC unroll 6
-            for (int j = 0; j < c; j++) {
-                const vec v = LOAD(x[j] + from + p);
-#pragma GCC unroll 4
-                for (int i = 0; i < r; i++) sum[i * c + j] += u[i] * v;
-            }
-        }
-        if (p < o.count) {
-            const int64_t rest = o.count - p;
-            vec u[CONV_ROWS];
-#pragma GCC unroll 4
-            for (int i = 0; i < r; i++) u[i] = NAME(load_part)(dy[i] + at + p, rest, 0);
-#pragma GCC unroll 6
-            for (int j = 0; j < c; j++) {
-                const vec v = NAME(load_part)(x[j] + from + p, rest, 0);
-#pragma GCC unroll 4
-                for (int i = 0; i < r; i++) sum[i * c + j] += u[i] * v;
-            }
-        }
-    }
-    real sums[MOST + 16]; /* more than its vectors, which may begin anywhere */
-#pragma GCC unroll 16
-    for (int q = r * c; q < MOST; q++) sum[q] = (vec){0};
-#pragma GCC unroll 16
-    for (int q = 0; q < r * c; q += LANES) STORE(sums + q, NAME(lane_sums)(sum + q));
-    for (int64_t i = 0; i < cg_min(r, rows); i++) {
-        real *dw = o.dw + i * o.dw_row;
-        if (o.contiguous)
-            for (int64_t j = 0; j < cg_min(c, cols); j += LANES) {
-                const int64_t n = cg_min(cols - j, LANES);
-                vec y = LOAD(sums + i * c + j);
-                if (o.accumulate) y += NAME(load_part)(dw + weight[0] + j, n, 0);
-                NAME(store_part)(dw + weight[0] + j, y, n);
-            }
-        else
-            for (int64_t j = 0; j < cg_min(c, cols); j++)
-                dw[weight[j]] = sums[i * c + j] + (o.accumulate ? dw[weight[j]] : 0);
-    }
-#undef EACH_SUM
-}
-
-/* Rows of dy with all rows of patches. */
-INLINE void NAME(weight_strip)(int r, int64_t rows, conv_outer o, const cg_k_table *k) {
-    int64_t j = 0;
-    for (; j + 3 < k->k; j += CONV_COLS)
-        NAME(weight_tile)(r, CONV_COLS, rows, cg_min(CONV_COLS, k->k - j), o, k->patch + j, k->weight + j);
-    if (j + 1 < k->k) NAME(weight_tile)(r, 3, rows, k->k - j, o, k->patch + j, k->weight + j);
-    else if (j < k->k) NAME(weight_tile)(r, 1, rows, 1, o, k->patch + j, k->weight + j);
-}
-
-static void NAME(weight_rows)(int64_t rows, conv_outer o, const cg_k_table *k) {
-    int64_t i = 0;
-    for (; i + CONV_ROWS / 2 < rows; i += CONV_ROWS, o.dy += CONV_ROWS * o.dy_row, o.dw += CONV_ROWS * o.dw_row)
-        NAME(weight_strip)(CONV_ROWS, cg_min(CONV_ROWS, rows - i), o, k);
-    if (CONV_ROWS > 2 && i + 1 < rows) NAME(weight_strip)(CONV_ROWS / 2, rows - i, o, k);
-    else if (i < rows) NAME(weight_strip)(1, 1, o, k);
-}
-
-/* Channels and filters of one group, of which the share computes the gradient. */
-static void NAME(weight_group)(const cg_conv_weight_args *a, int64_t group, cg_range channels, cg_range filters, conv_memory m) {
-    const cg_conv_args *g = (const cg_conv_args *)a;
-    const cg_taps y = cg_forward_axis(NAME(conv_y)(g)), x = cg_forward_axis(NAME(conv_x)(g));
-    const int64_t pixels = a->height * a->width, outs = a->out_height * a->out_width, taps = a->kernel_height * a->kernel_width;
-    const int64_t image = a->groups * a->channels * pixels;
-    conv_outer o = {.dy_row = outs, .dy_image = a->groups * a->filters * outs, .dw_row = a->channels * taps};
-    cg_cut cut = cg_cut_k(1, y.taps, x.taps);
-    int64_t band_rows, band_cols;
-    cg_cut_positions(&cut, y, x, 2 * CONV_RUN, CONV_PATCH_BYTES / 8, sizeof(real), CONV_APART, &band_rows, &band_cols);
-    cg_patches largest = cg_lay_out(cg_some_taps(y, 0, cut.y), cg_some_taps(x, 0, cut.x), band_rows, band_cols, 1, CONV_APART, CONV_LINE);
-    const int64_t room = CONV_RUN_BYTES / (int64_t)sizeof(real) / largest.channel;
-    const int64_t images = cg_max(1, cg_min(cg_min(a->n, room), CONV_RUN / outs));
-    largest.channel *= images;
-    cut.channels = cg_max(1, cg_min(CONV_K / (cut.x * cut.y), CONV_PATCH_BYTES / (int64_t)sizeof(real) / largest.channel));
-    cut.channels = cg_min(cut.channels, channels.end - channels.begin);
-    cut.blocks = cut.x_blocks * cut.y_blocks * cg_ceil_div(channels.end - channels.begin, cut.channels);
-    o.contiguous = cut.blocks == 1 || cut.y * cut.x == taps;
-    for (int64_t block = 0; block < cut.blocks; block++) {
-        cg_block_of_k b = cg_cut_at(&cut, block, channels.end - channels.begin, y, x);
-        b.channel += channels.begin;
-        o.accumulate = 0;
-        cg_patches made = {0};
-        for (int64_t n = 0; n < a->n; n += images)
-            for (int64_t v = 0; v < y.count; v += band_rows)
-                for (int64_t u = 0; u < x.count; u += band_cols) {
-                    const int64_t height = cg_min(band_rows, y.count - v), width = cg_min(band_cols, x.count - u);
-                    o.images = cg_min(images, a->n - n), o.count = height * width;
-                    if (made.rows != height || made.cols != width || made.images != o.images) {
-                        made = cg_lay_out(b.y, b.x, height, width, o.images, CONV_APART, CONV_LINE);
-                        cg_fill_k(m.k, &b, &made, taps, a->kernel_width);
-                    }
-                    const real *source = (const real *)a->x + n * image + (group * a->channels + b.channel) * pixels;
-                    NAME(copy_patches)(m.patches, source, (const real *)a->x + a->n * image, image, b.channels, &made, b.y, b.x, v, u);
-                    o.patches = m.patches, o.patch_image = made.image;
-                    o.dy = (const real *)a->dy + n * o.dy_image + (group * a->filters + filters.begin) * outs + v * x.count + u;
-                    o.dw = (real *)a->dw + (group * a->filters + filters.begin) * o.dw_row;
-                    NAME(weight_rows)(filters.end - filters.begin, o, m.k);
-                    o.accumulate = 1;
-                }
-    }
-}
-
-/* Σ dy over images and positions, of the share's filters. */
-static void NAME(conv_bias)(const cg_conv_weight_args *a, cg_share share) {
-    const int64_t filters = a->groups * a->filters, outs = a->out_height * a->out_width;
-    const cg_range r = cg_part(filters, 1, share);
-    for (int64_t f = r.begin; f < r.end; f++) {
-        double total = 0;
-        for (int64_t n = 0; n < a->n; n++) {
-            const real *dy = (const real *)a->dy + (n * filters + f) * outs;
-            vec sum[4] = {{0}, {0}, {0}, {0}};
-            int64_t p = 0;
-            for (; p + 4 * LANES <= outs; p += 4 * LANES)
-#pragma GCC unroll 4
-                for (int q = 0; q < 4; q++) sum[q] += LOAD(dy + p + q * LANES);
-            for (; p < outs; p += LANES) sum[0] += NAME(load_some)(dy + p, outs - p);
-            total += (double)NAME(lane_sum)((sum[0] + sum[1]) + (sum[2] + sum[3]));
-        }
-        ((real *)a->db)[f] = (real)total;
-    }
-}
-
-/* dw[f, c, i, j] = Σ over n, v, u of dy[n, f, v, u]·x[n, c, v·stride_y + i·dilation_y − padding_y, …], and db = Σ dy unless
- * db is NULL; nothing is written to dw if it is NULL. Shares have different channels, or filters where channels are few: the
- * order of sums is the same. */
-KERNEL_BODY(conv_weight) {
-    if (a->db) NAME(conv_bias)(a, share);
-    if (!a->dw) return;
-    const int by_channels = a->groups * a->channels >= cg_min(8, a->groups * a->filters);
-    const int64_t each = by_channels ? a->channels : a->filters;
-    if (!a->n || !a->out_height || !a->out_width) {
-        const cg_range r = cg_part(a->groups * a->filters * a->channels * a->kernel_height * a->kernel_width, 1, share);
-        if (r.begin < r.end) memset((real *)a->dw + r.begin, 0, (size_t)(r.end - r.begin) * sizeof(real));
-        return;
-    }
-    const conv_memory m = NAME(conv_memory_in)(share.scratch);
-    cg_range r = cg_part(a->groups * each, 1, share);
-    while (r.begin < r.end) {
-        const int64_t group = r.begin / each, first = r.begin % each, last = cg_min(each, first + r.end - r.begin);
-        const cg_range some = {first, last}, channels = {0, a->channels}, filters = {0, a->filters};
-        NAME(weight_group)(a, group, by_channels ? some : channels, by_channels ? filters : some, m);
-        r.begin += last - first;
-    }
-}
-
-#undef CONV_LINE
 #undef conv_target
 #undef conv_positions
 #undef conv_product
-#undef conv_memory
-#undef conv_outer

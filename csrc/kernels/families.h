@@ -10,6 +10,7 @@
 #include "gemm.h"
 #include "patches.h"
 #include "conv.h"
+#include "conv_weight.h"
 #include "recurrent.h"
 #include "softmax.h"
 #include "attention.h"

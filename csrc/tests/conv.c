@@ -28,6 +28,12 @@ static const int64_t CONVOLUTIONS[][14] = {
     {2, 1, 2, 3, 5, 90, 2, 3, 3, 2, 0, 1, 1, 1},    {1, 1, 2, 2, 6, 36, 2, 2, 1, 1, -1, -2, 1, 1},
     /* more than one block of weights */
     {1, 1, 115, 150, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1},
+    /* gradients by pixels: bands of images, rows and columns; blocks of channels; taps apart; strides; groups; whole planes */
+    {40, 1, 16, 5, 6, 7, 3, 3, 1, 1, 1, 1, 1, 1},   {2, 1, 16, 7, 50, 37, 2, 3, 1, 1, 0, 1, 1, 1},
+    {1, 1, 32, 4, 2, 2300, 1, 1, 1, 1, 0, 0, 1, 1}, {2, 1, 256, 4, 9, 9, 3, 3, 1, 1, 1, 1, 1, 1},
+    {3, 1, 16, 19, 12, 30, 3, 3, 2, 1, 2, 3, 1, 4}, {2, 2, 32, 6, 11, 12, 1, 1, 2, 2, 0, 0, 1, 1},
+    {2, 1, 5, 17, 13, 9, 5, 7, 1, 2, 2, 3, 2, 1},   {3, 2, 48, 8, 9, 10, 4, 1, 1, 1, 0, 0, 3, 1},
+    {1, 1, 16, 4, 4, 5, 3, 3, 1, 1, 9, 9, 1, 1},    {2, 1, 130, 6, 40, 40, 2, 2, 1, 1, 0, 0, 9, 9},
 };
 static int64_t positions(int64_t n, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
     const int64_t room = n + 2 * padding - dilation * (kernel - 1) - 1;
