@@ -3,6 +3,8 @@
  * head h·k_heads/heads of k and v.
  * No matrix of length × keys is kept: the weights of a block of queries are working memory, and backward computes them again
  * from lse, the logarithm of each row's sum of exponentials. T. Dao et al. (2022), "FlashAttention".
+ * Where rows are short, weights are kept by keys: a vector then holds those of several queries, all of its lanes are used, and
+ * no maximum or sum crosses lanes.
  * Steps of batch, head and row are in elements; the elements of a row are contiguous. With `causal`, query i sees keys
  * 0..i. A query that sees no key gives 0. With p > 0 weights are dropped as dropout does it, each block of queries from a
  * group of its own on: element (i, j) of the block is number i·cg_attention_width(keys) + j. */
@@ -13,6 +15,7 @@ typedef struct {
     const real *q, *k, *v;
     const void *mask;
     int64_t q_row, k_row, v_row, mask_row, mask_col, size, v_size, keys, width, first, rows, live, wide;
+    int64_t across; /* the distance of two keys, where weights are kept by keys */
     int mask_kind, causal;
     real scale;
 } NAME(queries);
@@ -27,6 +30,7 @@ typedef struct {
                .q_row = (a)->q_row, .k_row = (a)->k_row, .v_row = (a)->v_row, .mask_row = (a)->mask_row,                  \
                .mask_col = (a)->mask_col, .size = (a)->size, .v_size = (a)->v_size, .keys = (a)->keys,                    \
                .width = cg_attention_width((a)->keys), .first = (at_), .rows = (rows_),                                        \
+               .across = cg_ceil_div(rows_, LANES) * LANES,                                                               \
                .live = (a)->causal ? cg_min((a)->keys, (at_) + (rows_)) : (a)->keys,                                       \
                .wide = cg_ceil_div((a)->causal ? cg_min((a)->keys, (at_) + (rows_)) : (a)->keys, LANES) * LANES,          \
                .mask_kind = (int)(a)->mask_kind, .causal = (int)(a)->causal, .scale = R((a)->scale)})
@@ -36,6 +40,13 @@ typedef struct {
 enum { NAME(SMALL_KEYS) = 128, NAME(SMALL_SIZE) = 128 };
 INLINE int NAME(attention_small)(const queries *x) {
     return x->keys <= NAME(SMALL_KEYS) && x->size <= NAME(SMALL_SIZE) && x->v_size <= NAME(SMALL_SIZE);
+}
+
+/* Whether to keep weights by keys: exponentials of more lanes than there are queries cost less than the maximum, sum, logarithm
+ * and division of each row, which take as long as about four vectors of them. */
+INLINE int NAME(attention_by_keys)(const queries *x, double p) {
+    const int plain = x->mask_kind == CG_ATTENTION_OPEN && p <= 0 && x->scale > 0;
+    return plain && NAME(attention_small)(x) && x->keys * x->across <= x->rows * (x->width + 4 * LANES);
 }
 
 /* Columns of B whose rows are `row` apart; the last of them, if a part of a vector, are copied to `room`. */
@@ -146,20 +157,74 @@ INLINE real NAME(attention_softmax)(real *row, real *lse, real factor, int64_t n
     return total == 0 ? 0 : 1 / total;
 }
 
+/* s[live, across] = a·bᵀ for rows of a that belong to keys, and a panel of bᵀ, whose columns belong to queries */
+INLINE void NAME(attention_dots_by_keys)(real *s, const queries *x, const real *a, int64_t a_row, int64_t size, const real *panel) {
+    const NAME(gemm_columns) columns = {panel, panel, 2 * LANES, x->across, x->across};
+    NAME(attention_tiles)(s, x->across, x->live, x->across, size, (NAME(gemm_view)){a, a_row, 1}, columns, 0);
+}
+
+/* Scores by keys, −∞ where a query does not see the key. */
+INLINE void NAME(attention_scores_by_keys)(real *s, const queries *x, const real *panel) {
+    NAME(attention_dots_by_keys)(s, x, x->k, x->k_row, x->size, panel);
+    for (int64_t j = x->first + 1; x->causal && j < x->live; j++)
+        for (int64_t i = 0; i < cg_min(j - x->first, x->across); i++) s[j * x->across + i] = -INFINITY;
+}
+
+/* The softmax of LANES queries, lane by lane: as attention_softmax, without the division. */
+static void NAME(attention_softmax_by_keys)(real *s, const queries *x, real *inverse, real *lse) {
+    vec top = (vec){0} - INFINITY, total = {0};
+    real most[LANES], sums[LANES];
+    for (int64_t j = 0; j < x->live; j++) top = NAME(larger)(LOAD(s + j * x->across), top);
+#pragma omp simd
+    for (int64_t q = 0; q < LANES; q++) most[q] = top[q] == -INFINITY ? 0 : top[q] * x->scale;
+    for (int64_t j = 0; j < x->live; j++) {
+        const vec e = NAME(exp_lanes)(LOAD(s + j * x->across) * x->scale, LOAD(most));
+        STORE(s + j * x->across, e);
+        total += e;
+    }
+    STORE(sums, total);
+#pragma omp simd
+    for (int64_t q = 0; q < LANES; q++) {
+        const real l = most[q] + NAME(log)(sums[q]);
+        lse[q] = sums[q] == 0 ? INFINITY : l;
+        inverse[q] = sums[q] == 0 ? 0 : 1 / sums[q];
+    }
+}
+
+/* y and lse of a block whose weights are kept by keys. */
+static void NAME(attention_block_by_keys)(const queries *x, real *y, int64_t y_row, real *lse, real *s, void *scratch) {
+    real inverse[CG_ATTENTION_SINGLE + LANES], sums[CG_ATTENTION_SINGLE + LANES], *panel = scratch;
+    NAME(attention_panel)(panel, x->q, x->q_row, x->rows, x->across, x->size);
+    NAME(attention_scores_by_keys)(s, x, panel);
+    for (int64_t i = 0; i < x->rows; i += LANES) NAME(attention_softmax_by_keys)(s + i, x, inverse + i, sums + i);
+    memcpy(lse, sums, x->rows * sizeof(real));
+    NAME(attention_product)(y, y_row, x->rows, x->v_size, x->live, (NAME(gemm_view)){s, 1, x->across},
+                            (NAME(gemm_view)){x->v, x->v_row, 1}, 0, 1, scratch);
+    for (int64_t i = 0; i < x->rows; i++)
+        for (int64_t j = 0; j < x->v_size; j++) y[i * y_row + j] *= inverse[i];
+}
+
 /* y, and lse[batch, heads, length], ∞ for a query that sees no key; drawn: seed and offset, for backward, unless it is NULL */
 KERNEL_BODY(attention) {
     const int64_t most = cg_attention_rows(a->length, a->keys, sizeof(real)), blocks = cg_ceil_div(a->length, most);
     real *s = (real *)((char *)share.scratch + CG_SCRATCH_BYTES - CG_ATTENTION_MEMORY), *panel = share.scratch;
     if (share.index == 0 && a->drawn) ((uint64_t *)a->drawn)[0] = a->seed, ((uint64_t *)a->drawn)[1] = a->offset;
     cg_range r = cg_part(a->batch * a->heads * blocks, 1, share);
+    int64_t packed = -1; /* the head whose keys the panel holds */
     for (int64_t block = r.begin; block < r.end; block++) {
         const int64_t one = block / blocks, batch = one / a->heads, head = one % a->heads, first = block % blocks * most;
         const queries x = ATTENTION_QUERIES(a, batch, head, head * a->k_heads / a->heads, first, cg_min(most, a->length - first));
         const int small = NAME(attention_small)(&x);
         real *y = (real *)a->y + batch * a->y_batch + head * a->y_head + first * a->y_row, inverse[CG_ATTENTION_SINGLE];
         real *lse = (real *)a->lse + one * a->length + first;
-        if (small && (block == r.begin || block % blocks == 0))
+        if (NAME(attention_by_keys)(&x, a->p)) {
+            NAME(attention_block_by_keys)(&x, y, a->y_row, lse, s, share.scratch);
+            continue;
+        }
+        if (small && packed != one) {
             NAME(attention_panel)(panel, x.k, x.k_row, x.keys, x.width, x.size);
+            packed = one;
+        }
         NAME(attention_dots)(s, &x, x.q, x.q_row, x.size, x.k, x.k_row, small ? panel : 0, share.scratch);
         const real factor = NAME(attention_masked)(s, &x);
         for (int64_t i = 0; i < x.rows; i++)
@@ -175,10 +240,9 @@ KERNEL_BODY(attention) {
     }
 }
 
-/* One block of backward; s and ds have room for its rows. `accumulate`: whether it adds to dk and dv. */
-INLINE void NAME(attention_block)(const cg_attention_backward_args *a, const queries *x, real *dq, real *dk, real *dv,
-                                  const real *dy, const real *y, const real *lse, int accumulate, uint64_t offset, real *s,
-                                  real *ds, void *scratch) {
+/* P and dS of a block of backward, with what is dropped. */
+static void NAME(attention_slopes)(const cg_attention_backward_args *a, const queries *x, const real *dy, const real *y,
+                                   const real *lse, uint64_t offset, real *s, real *ds, void *scratch) {
     const int small = NAME(attention_small)(x);
     const uint64_t seed = a->drawn ? ((const uint64_t *)a->drawn)[0] : 0;
     const real *k_panel = small ? scratch : 0, *v_panel = small ? (real *)scratch + NAME(SMALL_KEYS) * NAME(SMALL_SIZE) : 0;
@@ -202,7 +266,41 @@ INLINE void NAME(attention_block)(const cg_attention_backward_args *a, const que
         }
     }
     if (a->p > 0) NAME(attention_drop)(s, x->rows * x->width, a->p, seed, offset);
-    const NAME(gemm_view) weights = {s, 1, x->width}, slopes = {ds, x->width, 1}, across = {ds, 1, x->width};
+}
+
+/* P and dS of a block, kept by keys, from panels of qᵀ and dyᵀ: d = Σ P·(dy·vᵀ) over the keys of a query. */
+static void NAME(attention_slopes_by_keys)(const queries *x, const real *lse, const real *q_panel, const real *dy_panel, real *s, real *ds) {
+    real sums[CG_ATTENTION_SINGLE + LANES] = {0};
+    NAME(attention_scores_by_keys)(s, x, q_panel);
+    NAME(attention_dots_by_keys)(ds, x, x->v, x->v_row, x->v_size, dy_panel);
+    memcpy(sums, lse, x->rows * sizeof(real));
+    for (int64_t i = 0; i < x->rows; i += LANES) {
+        vec d = {0};
+        for (int64_t at = i; at < i + x->live * x->across; at += x->across) {
+            const vec e = NAME(exp_lanes)(LOAD(s + at) * x->scale, LOAD(sums + i));
+            STORE(s + at, e);
+            d += e * LOAD(ds + at);
+        }
+        for (int64_t at = i; at < i + x->live * x->across; at += x->across)
+            STORE(ds + at, LOAD(s + at) * (LOAD(ds + at) - d) * x->scale);
+    }
+}
+
+/* One block of backward; s and ds have room for its rows. `accumulate`: whether it adds to dk and dv. */
+INLINE void NAME(attention_block)(const cg_attention_backward_args *a, const queries *x, real *dq, real *dk, real *dv,
+                                  const real *dy, const real *y, const real *lse, int accumulate, uint64_t offset, real *s,
+                                  real *ds, void *scratch) {
+    const int small = NAME(attention_small)(x);
+    NAME(gemm_view) weights = {s, 1, x->width}, slopes = {ds, x->width, 1}, across = {ds, 1, x->width};
+    if (NAME(attention_by_keys)(x, a->p)) {
+        real *q_panel = scratch, *dy_panel = q_panel + NAME(SMALL_KEYS) * NAME(SMALL_SIZE);
+        ds = s + x->live * x->across; /* both fit, of at most CG_ATTENTION_SINGLE queries and SMALL_KEYS keys */
+        NAME(attention_panel)(q_panel, x->q, x->q_row, x->rows, x->across, x->size);
+        NAME(attention_panel)(dy_panel, dy, a->dy_row, x->rows, x->across, x->v_size);
+        NAME(attention_slopes_by_keys)(x, lse, q_panel, dy_panel, s, ds);
+        weights = (NAME(gemm_view)){s, x->across, 1}, slopes = (NAME(gemm_view)){ds, 1, x->across};
+        across = (NAME(gemm_view)){ds, x->across, 1};
+    } else NAME(attention_slopes)(a, x, dy, y, lse, offset, s, ds, scratch);
     NAME(attention_product)(dv, a->dv_row, x->live, x->v_size, x->rows, weights, (NAME(gemm_view)){dy, a->dy_row, 1}, accumulate,
                             small, scratch);
     NAME(attention_product)(dq, a->dq_row, x->rows, x->size, x->live, slopes, (NAME(gemm_view)){x->k, x->k_row, 1}, 0, small,
@@ -228,15 +326,18 @@ KERNEL_BODY(attention_backward) {
             memset(dk + j * a->dk_row, 0, a->size * sizeof(real));
             memset(dv + j * a->dv_row, 0, a->v_size * sizeof(real));
         }
+        int packed = 0; /* whether the working memory holds k and v */
         for (int64_t number = 0; number < group * blocks; number++) {
             const int64_t head = k_head * group + number / blocks, first = number % blocks * most;
             const int64_t all = batch * a->heads + head;
             const queries x = ATTENTION_QUERIES(a, batch, head, k_head, first, cg_min(most, a->length - first));
-            if (number == 0 && NAME(attention_small)(&x)) {
+            const int by_keys = NAME(attention_by_keys)(&x, a->p);
+            if (!packed && !by_keys && NAME(attention_small)(&x)) {
                 real *panel = share.scratch;
                 NAME(attention_panel)(panel, x.k, x.k_row, x.keys, x.width, x.size);
                 NAME(attention_panel)(panel + NAME(SMALL_KEYS) * NAME(SMALL_SIZE), x.v, x.v_row, x.keys, x.width, x.v_size);
             }
+            packed = !by_keys;
             const uint64_t *drawn = a->drawn;
             NAME(attention_block)(a, &x, (real *)a->dq + batch * a->dq_batch + head * a->dq_head + first * a->dq_row, dk, dv,
                                   (const real *)a->dy + batch * a->dy_batch + head * a->dy_head + first * a->dy_row,

@@ -8,6 +8,8 @@ static const int64_t SHAPES[][7] = {
     {2, 2, 2, 5, 7, 4, 3}, {1, 3, 1, 20, 20, 16, 16}, {2, 4, 2, 33, 17, 8, 9}, {1, 2, 2, 100, 40, 5, 16}, {1, 1, 1, 70, 150, 32, 8},
     {1, 2, 1, 3, 140, 3, 2}, {1, 1, 1, 4, 5, 0, 2}, {2, 1, 1, 0, 3, 2, 2}, {1, 1, 1, 3, 0, 2, 2}, {1, 1, 1, 97, 3, 2, 130},
     {1, 1, 1, 3, 9000, 2, 2},
+    /* weights by keys: several vectors of queries; a block that keeps them and a last one that does not, with two heads each */
+    {1, 2, 2, 49, 49, 12, 20}, {1, 4, 2, 129, 33, 6, 5}, {2, 4, 2, 65, 128, 9, 7},
 };
 /* open, causal, bytes, numbers, numbers along the keys only, dropped, a scale below 0, causal and dropped */
 enum { VARIANTS = 8 };
