@@ -894,6 +894,8 @@ def take_position(value: Value, other: Value) -> None:
 def become(value: Value, other: Value) -> None:
     """Give a value that is not initialized the memory of `other`, and its position in the graph."""
     check_value(other)
+    if value is None:
+        raise TypeError("expected a tensor, got None")
     initialize(value, other._array, other.version)
     value.requires_grad = other.requires_grad
     value.node, value.index, value.base = other.node, other.index, other.base
