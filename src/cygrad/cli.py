@@ -341,7 +341,8 @@ def predict(arguments: argparse.Namespace) -> int:
 def print_answers(blocks: Blocks) -> None:
     """Print predictions, one per line."""
     for predictions, _ in blocks:
-        sys.stdout.write("".join(f"{text_of(prediction)}\n" for prediction in predictions))
+        # line by line: of one long text Python drops what a closed pipe does not take, without an error
+        sys.stdout.writelines(f"{text_of(prediction)}\n" for prediction in predictions)
     sys.stdout.flush()
 
 
@@ -355,7 +356,8 @@ def write_answers(run: Run, blocks: Blocks, arguments: argparse.Namespace) -> No
         for number, (predictions, kept) in enumerate(blocks)
     )
     if arguments.out is None:
-        sys.stdout.writelines(parts)
+        for part in parts:
+            sys.stdout.writelines(part.splitlines(keepends=True))
         sys.stdout.flush()
         return
     with atomic_write("predict", arguments.out) as file:
