@@ -25,7 +25,12 @@ PUBLIC = [
     "cygrad.integrations.onnx",
 ]  # fmt: skip
 # Packages that a subpackage, or its examples, needs.
-OPTIONAL = {"einops": "cygrad.integrations.einops", "sklearn": "cygrad.sklearn", "onnx": "cygrad.integrations.onnx"}
+OPTIONAL = {
+    "einops": "cygrad.integrations.einops",
+    "sklearn": "cygrad.sklearn",
+    "onnx": "cygrad.integrations.onnx",
+    "matplotlib": "cygrad.train.figure",
+}
 
 
 @pytest.mark.parametrize("name", MODULES)

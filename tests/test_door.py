@@ -104,7 +104,6 @@ ENTRANCES = {
     "an optimizer's load_state_dict": loaded_optimizer,
     "setitem": written,
     "copy_": lambda a: cg.zeros(2, 2).copy_(a),
-    "fill_": lambda a: cg.zeros(2, 2).fill_(a),
     "data": set_as("data"),
     "grad": set_as("grad"),
     "operand": lambda a: cg.zeros(2, 2) + a,

@@ -380,6 +380,8 @@ def test_attributes_are_there_while_they_are_put_back():
 # All locks and modes
 
 RESTORED = {
+    "data/tables/content.py contextmanager": "files are closed in the exits of their own blocks",
+    "random.py contextmanager": "the generator's state is set back in the generator's finally",
     "config.py global": "set once, by cygrad.torch.install()",
     "data/worker.py local": "of a loader's thread, which ends with it",
     "func.py global": "counted by a context, whose exit runs whatever interrupts; a wrong count keeps a graph longer",
