@@ -40,6 +40,7 @@ P = {  # parameters as lists, from which both libraries make float64 tensors tha
     "HalfCauchy": ([[1.0, 0.5, 2.0]], [[0.3], [1.0], [4.0]]),
     "Weibull": ([[1.0, 0.5, 2.0], [1.5, 2.5, 3.0]], [[0.3], [1.0], [2.0]]),
     "Pareto": ([[1.0, 0.5, 2.0], [2.5, 3.5, 5.0]], [[2.3], [3.0], [4.0]]),
+    "GeneralizedPareto": ([[1.0, 0.5, 0.0, 0.1], [1.0, 0.5, 2.0, 3.0], [0.3, 0.0, -0.2, -1.0]], [[1.3], [1.5], [2.5]]),
     "Kumaraswamy": ([[0.5, 2.0, 3.0], [2.0, 3.0, 1.5]], [[0.3], [0.5], [0.9]]),
     "VonMises": ([[0.0, 1.0, -1.0], [1.0, 0.5, 30.0]], [[0.3], [1.0], [-2.0]]),
     "ContinuousBernoulli": ([[0.2, 0.4995, 0.9]], [[0.3], [0.5], [0.9]]),
@@ -75,7 +76,9 @@ def compare(ours, theirs, values, others, rtol=1e-8):
 
 @pytest.mark.parametrize("what", ["log_prob", "entropy", "mean", "variance", "stddev", "mode", "cdf", "perplexity"])
 @pytest.mark.parametrize("name", P)
-def test_values_and_gradients_are_pytorchs(name, what):
+def test_values_and_gradients_are_pytorchs(name, what, monkeypatch):
+    if name == "GeneralizedPareto":  # where PyTorch compares with a number of the default dtype
+        monkeypatch.setattr(torch, "isclose", lambda a, b: torch.abs(a - b) <= 1e-8)
     results = []
     for T in (cg, torch):
         d, values = made(T, name)
@@ -506,3 +509,155 @@ def test_fork_rng_restores_the_generator():
     outside = cg.rand(2).tolist()
     _ = cg.manual_seed(3)
     assert inside == cg.rand(2).tolist() != outside
+
+
+RANGES = {
+    "affine": lambda d: d.AffineTransform(1.0, 2.0), "affine of vectors": lambda d: d.AffineTransform(1.0, 2.0, event_dim=1),
+    "abs": lambda d: d.AbsTransform(), "exp": lambda d: d.ExpTransform(), "power": lambda d: d.PowerTransform(2.0),
+    "sigmoid": lambda d: d.SigmoidTransform(), "tanh": lambda d: d.TanhTransform(), "softplus": lambda d: d.SoftplusTransform(),
+    "softmax": lambda d: d.SoftmaxTransform(), "stick": lambda d: d.StickBreakingTransform(), "lower": lambda d: d.LowerCholeskyTransform(),
+    "definite": lambda d: d.PositiveDefiniteTransform(), "correlation": lambda d: d.CorrCholeskyTransform(),
+    "reshape": lambda d: d.ReshapeTransform((2, 2), (4,)), "independent": lambda d: d.IndependentTransform(d.ExpTransform(), 1),
+    "inverse": lambda d: d.ExpTransform().inv, "nothing": lambda d: d.ComposeTransform([]),
+    "composed": lambda d: d.ComposeTransform([d.AffineTransform(0.0, 2.0), d.StickBreakingTransform()]),
+    "stack": lambda d: d.StackTransform([d.ExpTransform(), d.TanhTransform()], -1), "cat": lambda d: d.CatTransform([d.ExpTransform(), d.TanhTransform()], -1),
+    "probability": lambda d: d.CumulativeDistributionTransform(d.Normal(0.0, 1.0)),
+}  # fmt: skip
+POINTS = [[[0.25, 0.75], [0.5, 0.5]], [[-0.5, 2.0], [1.0, 0.0]], [[1.0, 0.0], [0.6, 0.8]], [[2.0, 1.0], [1.0, 2.0]]]
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_transforms_know_their_values(name):
+    ours, theirs = RANGES[name](cg.distributions), RANGES[name](torch.distributions)
+    for which in ("domain", "codomain"):
+        mine, other = getattr(ours, which), getattr(theirs, which)
+        assert (mine.event_dim, mine.is_discrete) == (other.event_dim, other.is_discrete)
+        for point in POINTS:
+            assert mine.check(cg.tensor(point)).tolist() == other.check(torch.tensor(point)).tolist(), (which, point)
+    assert ours.inv.inv is ours and ours.inv.domain is ours.codomain
+    shape = (2, 3, 3) if name == "correlation" else (5, 4)
+    assert tuple(ours.inverse_shape(shape)) == tuple(theirs.inverse_shape(shape))
+
+
+def test_an_inverse_is_a_transform():
+    for T in (cg, torch):
+        d = T.distributions
+        normal = d.TransformedDistribution(d.LogNormal(T.tensor(0.5), 2.0), [d.ExpTransform().inv.with_cache(1)])
+        assert normal.log_prob(T.tensor(0.3)).item() == pytest.approx(d.Normal(0.5, 2.0).log_prob(T.tensor(0.3)).item(), abs=1e-5)
+        with pytest.raises(ValueError):
+            d.LogNormal(0.0, 1.0).log_prob(T.tensor(-1.0))
+
+
+def triangle(T):
+    """A distribution of the user's own: the density 2x/width² from 0 to width."""
+
+    class Triangle(T.distributions.Distribution):
+        arg_constraints = {"width": T.distributions.constraints.positive}  # noqa: RUF012
+        has_rsample = True
+
+        def __init__(self, width, validate_args=None):
+            self.width = width
+            super().__init__(width.shape, validate_args=validate_args)
+
+        @T.distributions.constraints.dependent_property(is_discrete=False, event_dim=0)
+        def support(self):
+            return T.distributions.constraints.interval(0.0, self.width)
+
+        def expand(self, batch_shape, _instance=None):
+            new = self._get_checked_instance(Triangle, _instance)
+            new.width = self.width.expand(batch_shape)
+            super(Triangle, new).__init__(new.width.shape, validate_args=False)
+            return new
+
+        def log_prob(self, value):
+            if self._validate_args:
+                self._validate_sample(value)
+            return (2 * value / self.width**2).log()
+
+    return Triangle
+
+
+def test_distributions_of_a_users_own_follow_pytorchs_protocol():
+    seen = []
+    for T in (cg, torch):
+        one = triangle(T)(T.tensor([2.0, 3.0]))
+        many = one.expand((4, 2))
+        seen.append([one.log_prob(T.tensor([1.0, 1.5])).tolist(), tuple(many.batch_shape), tuple(many._extended_shape((5,))), tuple(one.event_shape)])
+        with pytest.raises(ValueError):
+            one.log_prob(T.tensor([1.0, 4.0]))
+        with pytest.raises(ValueError):
+            triangle(T)(T.tensor([-1.0]))
+        with pytest.raises(AttributeError):
+            one.batch_shape = (3,)
+    np.testing.assert_allclose(seen[0][0], seen[1][0], rtol=1e-6)
+    assert seen[0][1:] == seen[1][1:]
+
+
+
+RECORDED = sorted(set(P) - {"Wishart", "VonMises"})  # whose samples are drawn until they fit
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_step_with_a_distribution_is_that_of_eager_mode(name):
+    """log_prob, entropy and samples of parameters that change from step to step, without falling back."""
+
+    def losses(compiled):
+        kind = getattr(cg.distributions, name)
+        values = [cg.tensor(value, dtype=cg.float64) for value in P[name][0]]
+        points = cg.tensor(P[name][1], dtype=cg.float64)
+
+        def step(x, scale):
+            d = kind(*[value * scale for value in values[:1]], *values[1:])
+            total = d.log_prob(x)
+            total = total.sum() if name in ("Binomial", "Multinomial") else (total + d.sample((2,)).sum() * 0.01).sum()
+            return total + d.rsample().sum() if d.has_rsample else total
+
+        run = cg.compile(step, fullgraph=True) if compiled else step
+        cg.manual_seed(0)
+        return [run(points, cg.tensor(1 - 0.01 * i, dtype=cg.float64)).item() for i in range(4)]
+
+    assert losses(True) == losses(False)
+
+
+def test_a_recorded_step_still_checks_parameters_and_values():
+    step = cg.compile(lambda scale, x: cg.distributions.Normal(0.0, scale).log_prob(x).sum(), fullgraph=True)
+    action = cg.compile(lambda logits, a: cg.distributions.Categorical(logits=logits).log_prob(a).sum(), fullgraph=True)
+    for _ in range(3):
+        step(cg.ones(2), cg.ones(2))
+        action(cg.ones(2, 3), cg.tensor([0, 2]))
+    with pytest.raises(ValueError, match="Normal: scale must be positive"):
+        step(cg.tensor([1.0, -1.0]), cg.ones(2))
+    with pytest.raises(ValueError, match="Categorical: value must be a class of 3"):
+        action(cg.ones(2, 3), cg.tensor([0, 3]))
+
+
+@pytest.mark.parametrize("policy", ["Normal", "Categorical", "Bernoulli", "tanh"])
+def test_a_step_of_reinforcement_learning_is_recorded(policy):
+    d = cg.distributions
+
+    def losses(compiled):
+        cg.manual_seed(0)
+        net = cg.nn.Sequential(cg.nn.Linear(3, 8), cg.nn.Tanh(), cg.nn.Linear(8, 4))
+        optimizer = cg.optim.Adam(net.parameters(), lr=1e-2)
+
+        def step(states, returns):
+            out = net(states)
+            if policy in ("Categorical", "Bernoulli"):
+                chosen = getattr(d, policy)(logits=out)
+                loss = -(chosen.log_prob(chosen.sample()).reshape(len(states), -1).sum(1) * returns).mean() - 0.01 * chosen.entropy().mean()
+            elif policy == "Normal":
+                chosen = d.Normal(out[:, :2], out[:, 2:].exp())
+                loss = -(chosen.log_prob(chosen.sample()).sum(1) * returns).mean() - 0.01 * chosen.entropy().mean() + chosen.rsample().square().mean()
+            else:
+                chosen = d.TransformedDistribution(d.Normal(out[:, :2], out[:, 2:].clamp(-5, 2).exp()), [d.TanhTransform(cache_size=1)])
+                action = chosen.rsample()
+                loss = (chosen.log_prob(action).sum(1) - action.sum(1) * returns).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = cg.compile(step, fullgraph=True) if compiled else step
+        return [run(cg.randn(6, 3), cg.randn(6)).item() for _ in range(6)]
+
+    assert losses(True) == losses(False)

@@ -303,3 +303,244 @@ def test_old_orders_of_arguments_are_accepted_as_by_pytorch(tmp_path):
     assert output(tmp_path, OLD_CALLS) == run(tmp_path, OLD_CALLS, command=()).stdout != ""
     warned = run(tmp_path, "import torch\ntorch.ones(1).add_(2, torch.ones(1))\n")
     assert "add_: a number before the operands is deprecated, use alpha=" in warned.stderr
+
+
+IN_PLACE = """\
+import torch
+from torch.autograd.function import FunctionCtx, InplaceFunction
+
+class Times(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, k):
+        assert isinstance(ctx, FunctionCtx)
+        x.mul_(k)
+        ctx.mark_dirty(x)
+        ctx.k = k
+        return x
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.k, None
+
+class Exp(InplaceFunction):
+    @staticmethod
+    def forward(ctx, x):
+        x.exp_()
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(x)
+        return x
+    @staticmethod
+    def backward(ctx, gradient):
+        (y,) = ctx.saved_tensors
+        return gradient * y
+
+class Other(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        return x + 1
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+a = torch.tensor([1.0, 2.0], requires_grad=True)
+b = a * 3
+c = Times.apply(b, 2)
+print(c is b, b.tolist(), b.requires_grad)
+(b * b).sum().backward()
+print(a.grad)
+for call in (lambda: Times.apply(a, 2), lambda: Other.apply(a * 1)):
+    try:
+        call()
+    except RuntimeError:
+        print("refused")
+d = torch.ones(3)
+print(Times.apply(d, 5) is d, d.tolist(), d.requires_grad)
+x = torch.ones(2, 2, requires_grad=True)
+y = x * 1
+Times.apply(y[0], 7)
+y.sum().backward()
+print(x.grad)
+x = torch.tensor([0.5], requires_grad=True)
+y = x * 1
+z = y.sin()
+Exp.apply(y)
+try:
+    (z + y).sum().backward()
+except RuntimeError:
+    print("sin needs what has been overwritten")
+y = x * 1
+Exp.apply(y)
+(g,) = torch.autograd.grad(y, x, create_graph=True)
+print(g.item(), torch.autograd.grad(g, x)[0].item())
+"""
+
+
+def test_a_function_may_change_its_inputs(tmp_path):
+    pytest.importorskip("torch")
+    assert output(tmp_path, IN_PLACE) == run(tmp_path, IN_PLACE, command=()).stdout != ""
+
+
+BASES = """\
+import torch
+import torch.nn as nn
+from torch.nn.modules.batchnorm import _BatchNorm, _LazyNormBase, _NormBase
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.instancenorm import _InstanceNorm
+from torch.nn.modules.loss import _Loss, _WeightedLoss
+from torch.nn.modules.padding import _CircularPadNd, _ConstantPadNd, _ReflectionPadNd, _ReplicationPadNd
+from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd, _AvgPoolNd, _LPPoolNd, _MaxPoolNd, _MaxUnpoolNd
+
+bases = [value for name, value in sorted(globals().items()) if name[0] == "_" and name[1] != "_"]
+made = [
+    nn.BatchNorm1d(3), nn.BatchNorm2d(3), nn.BatchNorm3d(3), nn.InstanceNorm1d(3), nn.InstanceNorm2d(3), nn.InstanceNorm3d(3),
+    nn.LazyBatchNorm1d(), nn.LazyInstanceNorm2d(), nn.GroupNorm(1, 3), nn.LayerNorm(3), nn.Conv1d(1, 1, 1), nn.Conv2d(1, 1, 1),
+    nn.ConvTranspose1d(1, 1, 1), nn.ConvTranspose2d(1, 1, 1), nn.LazyConv2d(1, 1), nn.LazyConvTranspose2d(1, 1), nn.Linear(1, 1),
+    nn.Dropout(), nn.Dropout1d(), nn.Dropout2d(), nn.Dropout3d(), nn.AlphaDropout(), nn.FeatureAlphaDropout(), nn.MaxPool1d(2),
+    nn.MaxPool2d(2), nn.AvgPool1d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool1d(1), nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool1d(1),
+    nn.AdaptiveMaxPool2d(1), nn.LPPool1d(2, 2), nn.LPPool2d(2, 2), nn.MaxUnpool1d(2), nn.MaxUnpool2d(2), nn.ConstantPad1d(1, 0.0),
+    nn.ZeroPad1d(1), nn.ZeroPad2d(1), nn.ReflectionPad1d(1), nn.ReflectionPad2d(1), nn.ReplicationPad2d(1), nn.CircularPad2d(1),
+    nn.MSELoss(), nn.L1Loss(), nn.CrossEntropyLoss(), nn.NLLLoss(), nn.BCELoss(), nn.BCEWithLogitsLoss(), nn.KLDivLoss(), nn.HuberLoss(),
+    nn.TripletMarginLoss(), nn.MultiMarginLoss(), nn.MultiLabelSoftMarginLoss(), nn.PoissonNLLLoss(),
+]
+for module in made:
+    print(type(module).__name__, [base.__name__ for base in bases if isinstance(module, base)])
+
+class Norm(_BatchNorm):
+    def _check_input_dim(self, input):
+        if input.dim() != 4:
+            raise ValueError("four dimensions")
+print(Norm(3)(torch.ones(2, 3, 4, 4)).shape, Norm(3))
+try:
+    Norm(3)(torch.ones(2, 3))
+except ValueError as error:
+    print(error)
+
+class Standardized(nn.Conv2d):
+    def forward(self, x):
+        return self._conv_forward(x, self.weight - self.weight.mean((1, 2, 3), keepdim=True), self.bias)
+for mode in ("zeros", "reflect", "circular"):
+    layer = Standardized(2, 4, 3, padding=1, padding_mode=mode)
+    nn.init.ones_(layer.bias)
+    y = layer(torch.ones(1, 2, 5, 5))
+    print(y.shape, mode == "zeros" or torch.allclose(y, torch.ones(1)), list(layer._reversed_padding_repeated_twice))
+
+class Own(_ConvNd):
+    def __init__(self, channels, k):
+        super().__init__(channels, channels, (k, k), (1, 1), (k // 2, k // 2), (1, 1), False, (0, 0), 1, True, "zeros")
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+layer = Own(2, 3)
+print(layer(torch.ones(1, 2, 5, 5)).shape, layer, layer.transposed, layer.output_padding)
+
+class Loss(_Loss):
+    def __init__(self, reduction="mean"):
+        super().__init__(None, None, reduction)
+    def forward(self, x, y):
+        return nn.functional.mse_loss(x, y, reduction=self.reduction)
+print(Loss()(torch.ones(3), torch.zeros(3)), Loss("sum").reduction)
+
+class Weighted(_WeightedLoss):
+    def __init__(self, weight=None, reduction="mean"):
+        super().__init__(weight, reduction=reduction)
+    def forward(self, x, y):
+        return (self.weight * (x - y)).sum()
+print(Weighted(torch.ones(3))(torch.ones(3), torch.zeros(3)), list(Weighted(torch.ones(3)).state_dict()))
+
+class Halved(_DropoutNd):
+    def forward(self, x):
+        return x * self.p
+print(Halved()(torch.ones(2)), Halved(0.25))
+"""
+
+
+def test_base_classes_of_modules_are_pytorchs(tmp_path):
+    pytest.importorskip("torch")
+    assert output(tmp_path, BASES) == run(tmp_path, BASES, command=()).stdout != ""
+
+
+LATER = """\
+import threading
+import torch
+import torch.autograd.profiler as old
+from torch.futures import Future, collect_all, wait_all
+from torch.profiler import ProfilerActivity, profile, record_function, schedule
+from torch.serialization import SourceChangeWarning, add_safe_globals, default_restore_location, get_safe_globals, safe_globals
+
+with safe_globals([dict]):
+    print(dict in get_safe_globals())
+print(dict in get_safe_globals(), issubclass(SourceChangeWarning, Warning))
+x = torch.ones(2)
+torch.save({"x": x}, "x.pt")
+print(torch.load("x.pt", map_location=lambda storage, where: default_restore_location(storage, "cpu"))["x"])
+
+first = Future()
+following = first.then(lambda done: done.wait() + 1)
+seen = []
+first.add_done_callback(lambda done: seen.append(done.value()))
+thread = threading.Thread(target=first.set_result, args=(1,))
+thread.start()
+thread.join()
+print(following.wait(), following.done(), seen)
+for call in (lambda: first.set_result(2), Future().value):
+    try:
+        call()
+    except RuntimeError:
+        print("refused")
+print([future.wait() for future in collect_all([first, following]).wait()], wait_all([first, following]), collect_all([]).wait())
+failed = Future()
+failed.set_exception(ValueError("bad"))
+try:
+    failed.wait()
+except ValueError as error:
+    print(error)
+
+layer, optimizer = torch.nn.Linear(4, 4), None
+optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as prof:
+    for _ in range(2):
+        with record_function("step"):
+            optimizer.zero_grad()
+            layer(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+averages = {average.key: average for average in prof.key_averages()}
+for name in ("step", "Optimizer.step#SGD.step", "SumBackward0", "AddmmBackward0"):
+    print(name, averages[name].count, averages["step"].cpu_time_total >= averages[name].cpu_time_total >= averages[name].self_cpu_time_total >= 0)
+print("step" in prof.key_averages(group_by_input_shape=True).table(sort_by="self_cpu_time_total", row_limit=3))
+prof.export_chrome_trace("trace.json")
+print(len(open("trace.json").read()) > 100)
+with old.profile(use_cuda=False) as prof, old.record_function("all"):
+    x.exp()
+print([event.key for event in prof.key_averages()][0], prof.total_average().count >= 2)
+
+def ready(prof):
+    print("ready", prof.step_num, len(prof.events()) > 0)
+with profile(schedule=schedule(wait=1, warmup=1, active=2, repeat=2), on_trace_ready=ready) as prof:
+    for _ in range(10):
+        x.exp()
+        prof.step()
+for plan in (schedule(wait=1, warmup=1, active=2, repeat=2, skip_first=1), schedule(wait=2, warmup=0, active=1)):
+    print([plan(i).name for i in range(12)])
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_futures_profiles_and_names_of_files_are_pytorchs(tmp_path):
+    pytest.importorskip("torch")
+    assert output(tmp_path, LATER) == run(tmp_path, LATER, command=()).stdout != ""
+
+
+def test_a_profile_knows_ops_in_ops_and_wrong_arguments():
+    with cg.profiler.profile() as prof, cg.profiler.record_function("outer"):
+        cg.ones(3).softmax(0)
+    outer, *inner = prof.events()
+    assert outer.self_cpu_time_total <= outer.cpu_time_total == pytest.approx(outer.self_cpu_time_total + sum(child.cpu_time_total for child in outer.cpu_children))
+    assert [event.key for event in inner] == ["softmax"] and inner[0].cpu_parent is outer
+    for wrong in ({"sort_by": "nothing"}, {"time_unit": "h"}):
+        with pytest.raises(ValueError, match="table"):
+            prof.key_averages().table(**wrong)
+    with pytest.raises(ValueError, match="schedule: active"):
+        cg.profiler.schedule(wait=0, warmup=0, active=0)
+    recorded = len(prof.events())
+    cg.ones(3).exp()
+    assert len(prof.events()) == recorded

@@ -42,11 +42,13 @@ if TYPE_CHECKING:
     from cygrad import distributions as distributions
     from cygrad import fft as fft
     from cygrad import func as func
+    from cygrad import futures as futures
     from cygrad import jit as jit
     from cygrad import linalg as linalg
     from cygrad import mps as mps
     from cygrad import multiprocessing as multiprocessing
     from cygrad import onnx as onnx
+    from cygrad import profiler as profiler
     from cygrad import runs as runs
     from cygrad import special as special
     from cygrad import testing as testing
@@ -77,8 +79,8 @@ if TYPE_CHECKING:
 else:
     ROOMS = (  # imported when they are first used
         "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributed", "distributions",
-        "fft", "func", "jit", "linalg", "mps", "multiprocessing", "onnx", "runs", "special", "testing", "train",
-        "utils", "version", "xpu",
+        "fft", "func", "futures", "jit", "linalg", "mps", "multiprocessing", "onnx", "profiler", "runs", "special",
+        "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "attribute_error", "files_of", "public_names"}
     NAMES = files_of({  # likewise

@@ -25,7 +25,6 @@ REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"nn\.utils\.prune.*": "it has no pruning",
     r"(.*\.)?(nested|named|Named)\w*.*": "it has no nested and no named tensors",
     r"utils\.(cpp_extension|mobile_optimizer|bottleneck|model_zoo).*": "it runs no code of other libraries",
-    r"profiler.*|autograd\.profiler.*": "docs/profiling.md says how to measure its steps",
 }  # fmt: skip
 
 

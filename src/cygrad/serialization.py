@@ -408,3 +408,65 @@ def safetensors(op: str) -> Any:
     except ImportError:
         raise ImportError(f"{op}: .safetensors files require the package: pip install safetensors") from None
     return safetensors
+
+
+# What scripts ask torch.serialization for. A file never runs code here, so there is nothing to allow.
+
+_safe: list[Any] = []
+
+
+class SourceChangeWarning(Warning):
+    """The category of a warning of PyTorch, for filters: files here contain no source."""
+
+
+def add_safe_globals(safe_globals: list[Any]) -> None:
+    """Note classes that ``torch.load`` would create; a file with objects of classes is refused all the same.
+
+    Args:
+        safe_globals: classes and functions.
+    """
+    _safe.extend(value for value in safe_globals if value not in _safe)
+
+
+def get_safe_globals() -> list[Any]:
+    """Return what :func:`add_safe_globals` was given."""
+    return list(_safe)
+
+
+def clear_safe_globals() -> None:
+    """Forget what :func:`add_safe_globals` was given."""
+    _safe.clear()
+
+
+class safe_globals:
+    """A block in which :func:`get_safe_globals` has more classes.
+
+    Args:
+        safe_globals: classes and functions.
+    """
+
+    def __init__(self, safe_globals: list[Any]) -> None:
+        self.added = list(safe_globals)
+
+    def __enter__(self) -> None:
+        self.before = get_safe_globals()
+        add_safe_globals(self.added)
+
+    def __exit__(self, *error: object) -> None:
+        _safe[:] = self.before
+
+
+def default_restore_location(storage: Any, location: str) -> Any:
+    """Return a tensor, or the storage of one, that is to come to a device: as it is.
+
+    Args:
+        storage: the tensor or storage.
+        location: the device; "cpu" is the only one.
+    """
+    check_device("default_restore_location", location)
+    return storage
+
+
+def location_tag(storage: Any) -> str:
+    """Return where a tensor, or the storage of one, lies: "cpu"."""
+    return "cpu"

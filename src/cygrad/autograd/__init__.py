@@ -50,6 +50,8 @@ else:
 
         if name in ("Trace", "trace"):
             return getattr(importlib.import_module("cygrad.autograd.tracing"), name)
+        if name == "profiler":
+            return importlib.import_module("cygrad.profiler")
         if name == "Variable":
             return importlib.import_module("cygrad.variable").Variable
         raise AttributeError(f"module 'cygrad.autograd' has no attribute {name!r}")

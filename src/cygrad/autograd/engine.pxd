@@ -51,7 +51,7 @@ cdef class Op:
     cdef public bint materialize, opaque, by_position
 
 
-cdef object _tracer, _recorder
+cdef object _timer, _tracer, _recorder
 cdef Py_ssize_t DRAWABLE
 cdef type _value_type
 cdef long long _paused
@@ -108,8 +108,12 @@ cpdef Value wrap(array)
 @cython.locals(node=Node)
 cpdef Node new_node(Op op)
 
-@cython.locals(node=Node, value=Value, wanted=bint, outputs=tuple, index=cython.Py_ssize_t)
+cpdef timer()
+
 cdef apply(Op op, tuple args, tuple rest, dict options)
+
+@cython.locals(node=Node, value=Value, wanted=bint, outputs=tuple, index=cython.Py_ssize_t)
+cdef compute(Op op, tuple args, tuple rest, dict options)
 
 cdef tuple spec_of(Value value)
 

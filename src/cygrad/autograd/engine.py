@@ -589,9 +589,10 @@ def count_paused(change: int) -> None:
 
 def forget_other_threads() -> None:
     """Called in a forked child: of all threads only this one exists."""
-    global _lock, _paused, _tracer
+    global _lock, _paused, _timer, _tracer
     _lock = threading.Lock()
     _paused = 0 if _mode.enabled else 1
+    _timer = None
     if _tracer is not None and not _tracer.active:
         _tracer = None
 
@@ -658,6 +659,24 @@ def active_recorder() -> Any:
     return None if _recorder is None else recording.recorder()
 
 
+# Timing
+
+_timer: Any = None  # is told when ops, gradient rules and optimizers begin and end; see profiler.py
+
+
+def timer() -> Any:
+    """What is told when something begins and ends in this thread, or None."""
+    return _timer if _timer is not None and _timer.active else None
+
+
+def use_timer(new: Any) -> Any:
+    """Tell `new` from now on, nothing where it is None; return the previous one."""
+    global _timer
+    before = _timer
+    _timer = new
+    return before
+
+
 # Forward
 
 _value_type: Any = Value
@@ -701,6 +720,18 @@ def new_node(op: Op) -> Node:
 
 
 def apply(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Compute op on values and plain arguments; tell the timer, if there is one."""
+    current_timer = None if _timer is None else timer()
+    if current_timer is None:
+        return compute(op, args, rest, options)
+    current_timer.begin(op.name, args)
+    try:
+        return compute(op, args, rest, options)
+    finally:
+        current_timer.end()
+
+
+def compute(op: Op, args: tuple[Any, ...], rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Compute op on values and plain arguments, with options by position or by name; record a node where a gradient
     is wanted."""
     node = new_node(op)
@@ -1267,7 +1298,7 @@ def carry(
             if not retain_graph:
                 node.free()
             continue
-        if leads is None and not create_graph:
+        if leads is None and not create_graph and _timer is None:
             results = node.input_gradients(received)
         else:
             results = gradients_at(node, received, needs, create_graph)
@@ -1313,13 +1344,19 @@ def add_to_part(
 
 
 def gradients_at(node: Node, received: list[Any], needs: list[bool], create_graph: bool) -> tuple[Any, ...]:
-    """The gradients of the inputs that `needs` names."""
+    """The gradients of the inputs that `needs` names; tells the timer, if there is one."""
     before = node.needs
+    current_timer = timer()
+    if current_timer is not None:
+        name = node.name()  # the op's own, unless PyTorch's are shown
+        current_timer.begin(name if name != node.op.name else f"{name} backward", received)
     node.needs = needs
     try:
         return node.defined_gradients(received) if create_graph else node.input_gradients(received)
     finally:
         node.needs = before
+        if current_timer is not None:
+            current_timer.end()
 
 
 def is_new(

@@ -13,10 +13,10 @@ from cygrad.autograd import engine
 from cygrad.autograd.engine import Node, Op, Value
 from cygrad.autograd.grad_mode import no_grad
 
-__all__ = ["Function", "once_differentiable"]
+__all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
 
 
-class Context:
+class FunctionCtx:
     """Carries data from forward to backward: saved tensors, and any attributes."""
 
     def __init__(self, args: tuple[Any, ...]) -> None:
@@ -26,6 +26,8 @@ class Context:
         self.saved_tensors: tuple[Any, ...] = ()
         self.needs_input_grad: tuple[bool, ...] = tuple([isinstance(a, Value) and a.requires_grad for a in args])
         self.flat_outputs: tuple[Value, ...] = ()
+        self.dirty: tuple[Any, ...] = ()
+        self.written: list[tuple[int, int]] = []  # the numbers of an input that was changed in place, and of its output
         self.materialize_grads = True
 
     def save_for_backward(self, *tensors: Any) -> None:
@@ -36,6 +38,13 @@ class Context:
                     f"save_for_backward: expected tensors or None, got {type(tensor).__name__}; use an attribute of ctx"
                 )
         self.to_save = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Do nothing: gradients are carried backward only."""
+
+    def mark_dirty(self, *tensors: Any) -> None:
+        """Mark inputs that forward changes in place, and returns: they take the outputs' positions in the graph."""
+        self.dirty = tensors
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Mark outputs that require no gradient."""
@@ -96,8 +105,10 @@ class Function:
         Returns:
             What forward returns.
         """
-        context = Context(args)
+        context = FunctionCtx(args)
         outputs = op_of(cls)(*args, context=context)
+        if context.written:
+            outputs = with_inputs(outputs, args, context.written)
         marked = [tensor.array for tensor in context.flat_outputs]
         for output in outputs if isinstance(outputs, tuple) else (outputs,):
             if any([output.array is array for array in marked]):
@@ -105,12 +116,24 @@ class Function:
         return outputs
 
 
+class InplaceFunction(Function):
+    """A Function that may change its first argument. As ``torch.autograd.function.InplaceFunction``."""
+
+
+def with_inputs(outputs: Any, args: Sequence[Any], written: Sequence[tuple[int, int]]) -> Any:
+    """The outputs of a forward; those that are inputs, changed in place, are the callers' tensors."""
+    results = list(outputs) if isinstance(outputs, tuple) else [outputs]
+    for number, place in written:
+        results[place] = engine.rewrite(args[number], results[place])
+    return tuple(results) if isinstance(outputs, tuple) else results[0]
+
+
 def op_of(cls: type[Function]) -> Op:
     """The op behind a subclass of Function, created once."""
     result: Op | None = cls.__dict__.get("_op")
     if result is None:
 
-        def forward(node: Node, *arrays: Any, context: Context) -> Any:
+        def forward(node: Node, *arrays: Any, context: FunctionCtx) -> Any:
             return run_forward(cls, node, arrays, context)
 
         result = Op(cls.__name__, forward)
@@ -122,7 +145,7 @@ def op_of(cls: type[Function]) -> Op:
     return result
 
 
-def run_forward(cls: type[Function], node: Node, arrays: tuple[Any, ...], context: Context) -> Any:
+def run_forward(cls: type[Function], node: Node, arrays: tuple[Any, ...], context: FunctionCtx) -> Any:
     """Run the subclass's forward on tensors over the arrays; return arrays."""
     args = [a if spec is None else engine.wrap(a) for a, spec in zip(arrays, context.specs)]
     with no_grad():
@@ -136,9 +159,22 @@ def run_forward(cls: type[Function], node: Node, arrays: tuple[Any, ...], contex
         if not isinstance(output, Value):
             raise TypeError(f"{cls.__name__}: forward must return tensors, got {type(output).__name__}")
     node.save(*[None if t is None else t.array for t in context.to_save], context)
-    context.places = [place_of(tensor, args, outputs) for tensor in context.to_save]
+    context.written = [written_places(cls.__name__, tensor, args, outputs) for tensor in context.dirty]
+    context.dirty = ()
+    outcome = {number: -1 - place for number, place in context.written}
+    places = [place_of(tensor, args, outputs) for tensor in context.to_save]
+    context.places = [place if place is None else outcome.get(place, place) for place in places]
     context.to_save = ()
     return tuple([output.array for output in outputs]) if isinstance(result, tuple) else result.array
+
+
+def written_places(name: str, tensor: Any, args: Sequence[Any], outputs: Sequence[Any]) -> tuple[int, int]:
+    """The numbers of the input that a tensor given to ``mark_dirty`` is, and of the output that it is."""
+    number = next((i for i, arg in enumerate(args) if arg is tensor), None)
+    place = next((i for i, output in enumerate(outputs) if output is tensor), None)
+    if number is None or place is None:
+        raise RuntimeError(f"{name}: a tensor given to mark_dirty must be an input, and be returned by forward")
+    return number, place
 
 
 def place_of(tensor: Any, args: Sequence[Any], outputs: Sequence[Any]) -> int | None:

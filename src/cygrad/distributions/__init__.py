@@ -12,6 +12,7 @@ from cygrad.distributions.multivariate import MultivariateNormal
 from cygrad.distributions.registry import biject_to, transform_to
 from cygrad.distributions.seldom import (
     ContinuousBernoulli,
+    GeneralizedPareto,
     HalfCauchy,
     Kumaraswamy,
     MixtureSameFamily,
@@ -69,6 +70,7 @@ __all__ = [
     "Exponential",
     "FisherSnedecor",
     "Gamma",
+    "GeneralizedPareto",
     "Geometric",
     "Gumbel",
     "HalfCauchy",

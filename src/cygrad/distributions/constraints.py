@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from cygrad import functions
+from cygrad._typing import Array
+from cygrad.autograd import recording
 from cygrad.tensor import Tensor
 
 __all__ = [
-    "Constraint", "boolean", "corr_cholesky", "greater_than", "greater_than_eq", "half_open_interval",
-    "integer_interval", "interval", "less_than", "lower_cholesky", "nonnegative", "nonnegative_integer", "one_hot",
-    "positive", "positive_definite", "positive_integer", "real", "real_vector", "simplex", "unit_interval",
+    "Constraint", "boolean", "cat", "corr_cholesky", "dependent_property", "greater_than",
+    "greater_than_eq", "half_open_interval", "independent", "integer_interval", "interval", "is_dependent",
+    "less_than", "lower_cholesky", "nonnegative", "nonnegative_integer", "one_hot", "positive", "positive_definite",
+    "positive_integer", "real", "real_vector", "simplex", "stack", "unit_interval",
 ]  # fmt: skip
 
 
 class Constraint:
-    """A set of values.
+    """A set of values. A subclass defines ``check`` instead of passing a test.
 
     Args:
         text: what the values are.
@@ -29,18 +33,21 @@ class Constraint:
 
     def __init__(
         self,
-        text: str,
-        test: Callable[[Any], Any],
+        text: str = "a value",
+        test: Callable[[Any], Any] | None = None,
         is_discrete: bool = False,
         event_dim: int = 0,
         lower_bound: Any = None,
         upper_bound: Any = None,
     ) -> None:
-        self.text, self.test, self.is_discrete, self.event_dim = text, test, is_discrete, event_dim
+        self.text, self.test = text, test
+        self.is_discrete, self.event_dim = is_discrete, event_dim
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
     def check(self, value: Tensor) -> Tensor:
         """Return for each value whether it lies in the set."""
+        if self.test is None:
+            raise NotImplementedError(f"{type(self).__name__}: check is not defined")
         result: Tensor = self.test(value)
         return result
 
@@ -52,44 +59,128 @@ def whole(x: Tensor) -> Tensor:
     return x == x.floor() if x.is_floating_point() else x == x
 
 
+def shown(bound: Any) -> str:
+    """A bound in a message: a number, or the shape of a tensor, whose elements a recorded step can't read."""
+    return f"the bound of shape {tuple(bound.shape)}" if isinstance(bound, Tensor) else str(bound)
+
+
 def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """The numbers from a lower to an upper bound."""
     inside = lambda x: (x >= lower_bound).logical_and(x <= upper_bound)  # noqa: E731
-    return Constraint(f"from {lower_bound} to {upper_bound}", inside, lower_bound=lower_bound, upper_bound=upper_bound)
+    text = f"from {shown(lower_bound)} to {shown(upper_bound)}"
+    return Constraint(text, inside, lower_bound=lower_bound, upper_bound=upper_bound)
 
 
 def half_open_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """The numbers from a lower bound to below an upper one."""
     inside = lambda x: (x >= lower_bound).logical_and(x < upper_bound)  # noqa: E731
-    return Constraint(
-        f"from {lower_bound} to below {upper_bound}", inside, lower_bound=lower_bound, upper_bound=upper_bound
-    )
+    text = f"from {shown(lower_bound)} to below {shown(upper_bound)}"
+    return Constraint(text, inside, lower_bound=lower_bound, upper_bound=upper_bound)
 
 
 def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """The integers from a lower to an upper bound."""
     inside = lambda x: whole(x).logical_and(x >= lower_bound).logical_and(x <= upper_bound)  # noqa: E731
-    return Constraint(f"integers from {lower_bound} to {upper_bound}", inside, is_discrete=True)
+    return Constraint(f"integers from {shown(lower_bound)} to {shown(upper_bound)}", inside, is_discrete=True)
 
 
 def greater_than(lower_bound: Any) -> Constraint:
     """The numbers above a bound."""
-    return Constraint(f"above {lower_bound}", lambda x: x > lower_bound, lower_bound=lower_bound)
+    return Constraint(f"above {shown(lower_bound)}", lambda x: x > lower_bound, lower_bound=lower_bound)
 
 
 def greater_than_eq(lower_bound: Any) -> Constraint:
     """The numbers of at least a bound."""
-    return Constraint(f"at least {lower_bound}", lambda x: x >= lower_bound, lower_bound=lower_bound)
+    return Constraint(f"at least {shown(lower_bound)}", lambda x: x >= lower_bound, lower_bound=lower_bound)
 
 
 def less_than(upper_bound: Any) -> Constraint:
     """The numbers below a bound."""
-    return Constraint(f"below {upper_bound}", lambda x: x < upper_bound, upper_bound=upper_bound)
+    return Constraint(f"below {shown(upper_bound)}", lambda x: x < upper_bound, upper_bound=upper_bound)
+
+
+def independent(base_constraint: Constraint, reinterpreted_batch_ndims: int) -> Constraint:
+    """The tensors all of whose elements, along the last dimensions, lie in a set."""
+    base, dims = base_constraint, reinterpreted_batch_ndims
+
+    def inside(x: Tensor) -> Tensor:
+        if x.ndim < base.event_dim + dims:
+            raise ValueError(f"independent: expected at least {base.event_dim + dims} dimensions, got shape {x.shape}")
+        result = base.check(x)
+        return result.reshape((*result.shape[: result.ndim - dims], -1)).all(-1)
+
+    return Constraint(base.text, inside, base.is_discrete, base.event_dim + dims) if dims else base
+
+
+def of_parts(
+    parts: Sequence[Constraint], cut: Callable[[Tensor], Sequence[Tensor]], join: Callable[..., Any], dim: int
+) -> Constraint:
+    """The tensors whose parts along a dimension each lie in a set of their own."""
+
+    def inside(x: Tensor) -> Tensor:
+        results = [part.check(piece) for part, piece in zip(parts, cut(x))]
+        return join(results, dim)
+
+    text = ", ".join([part.text for part in parts])
+    event_dim = max([part.event_dim for part in parts], default=0)
+    return Constraint(text, inside, any(part.is_discrete for part in parts), event_dim)
+
+
+def cat(cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None) -> Constraint:
+    """The tensors whose consecutive parts along a dimension each lie in a set of their own.
+
+    Args:
+        cseq: the sets.
+        dim: the dimension.
+        lengths: the size of each part, 1 by default.
+    """
+    sizes = [1] * len(cseq) if lengths is None else list(lengths)
+    return of_parts(cseq, lambda x: x.split(sizes, dim), functions.cat, dim)
+
+
+def stack(cseq: Sequence[Constraint], dim: int = 0) -> Constraint:
+    """The tensors whose slices along a dimension each lie in a set of their own.
+
+    Args:
+        cseq: the sets.
+        dim: the dimension.
+    """
+    whole = of_parts(cseq, lambda x: x.unbind(dim), functions.stack, dim)
+    whole.event_dim += dim + whole.event_dim < 0  # the slices lie in the event
+    return whole
+
+
+def is_dependent(constraint: Any) -> bool:
+    """Return whether a constraint is that of a class, which only an instance knows: a property."""
+    return isinstance(constraint, property)
+
+
+class dependent_property(property):
+    """A property whose value is a constraint. As ``torch.distributions.constraints.dependent_property``.
+
+    Args:
+        fn: the function.
+        is_discrete, event_dim: of the constraint.
+    """
+
+    def __init__(
+        self, fn: Callable[[Any], Any] | None = None, *, is_discrete: bool = False, event_dim: int = 0
+    ) -> None:
+        super().__init__(fn)
+        self.is_discrete, self.event_dim = is_discrete, event_dim
+
+    def __call__(self, fn: Callable[[Any], Any]) -> dependent_property:
+        """Return the property of a function, as a decorator with options."""
+        return dependent_property(fn, is_discrete=self.is_discrete, event_dim=self.event_dim)
 
 
 def is_positive_definite(x: Tensor) -> Tensor:
-    symmetric = np.isclose(x.array, np.swapaxes(x.array, -1, -2), atol=1e-6).all((-1, -2))
-    return Tensor(np.asarray(symmetric & (np.linalg.eigvalsh(x.array) > 0).all(-1)))
+    return Tensor(recording.produced(positive_definite_array, x.array))
+
+
+def positive_definite_array(x: Array) -> Array:
+    symmetric = np.isclose(x, np.swapaxes(x, -1, -2), atol=1e-6).all((-1, -2))
+    return np.asarray(symmetric & (np.linalg.eigvalsh(x) > 0).all(-1))
 
 
 real = Constraint("a number", lambda x: x == x)

@@ -12,6 +12,7 @@ from cygrad.distributions.distribution import Distribution, as_parameters
 from cygrad.functions import gather, log_softmax, softmax, where
 from cygrad.nn.functional import binary_cross_entropy_with_logits, one_hot, sigmoid
 from cygrad.random import bernoulli, multinomial, rand
+from cygrad.sizes import Size
 from cygrad.tensor import Tensor
 
 __all__ = ["Bernoulli", "Categorical", "Geometric", "OneHotCategorical"]
@@ -82,8 +83,8 @@ class Categorical(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         count = int(np.prod(sample_shape, dtype=np.int64))
         rows = self.probs.detach().reshape((-1, self._num_events))
-        draws = multinomial(rows, max(count, 1), True).array[:, :count]
-        return Tensor(np.ascontiguousarray(draws.T).reshape((*sample_shape, *self.batch_shape)))
+        draws = multinomial(rows, max(count, 1), True)[:, :count]
+        return draws.t().reshape((*sample_shape, *self.batch_shape))
 
     def log_prob(self, value: Any) -> Tensor:
         index = value if isinstance(value, Tensor) else Tensor(np.asarray(value))
@@ -121,7 +122,7 @@ class OneHotCategorical(Categorical):
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         super().__init__(probs, logits, validate_args)
-        self.event_shape = (self._num_events,)
+        self._event_shape = Size((self._num_events,))
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return one_hot(super().sample(sample_shape), self._num_events).to(self.probs.dtype)

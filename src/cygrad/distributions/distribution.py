@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from cygrad._typing import Array
 from cygrad.autograd import no_grad, recording
+from cygrad.distributions.constraints import Constraint
 from cygrad.generator import numpy_generator
+from cygrad.sizes import Size
 from cygrad.tensor import Tensor
 
 __all__ = ["Distribution", "Independent", "as_parameters", "drawn", "sum_last"]
@@ -28,6 +31,7 @@ class Distribution:
     has_enumerate_support: ClassVar[bool] = False
     parameters: ClassVar[tuple[str, ...]] = ()  # the attributes that `expand` expands
     support: Any = None  # a constraint: which values samples have
+    arg_constraints: ClassVar[dict[str, Any]] = {}  # of a user's distribution: which values its attributes may have
     _validate_args = True
 
     if TYPE_CHECKING:  # parameters are attributes
@@ -37,9 +41,23 @@ class Distribution:
     def __init__(
         self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
     ) -> None:
-        self.batch_shape, self.event_shape = tuple(batch_shape), tuple(event_shape)
+        self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
+        for name, constraint in self.arg_constraints.items():
+            value = vars(self).get(name)  # not that of a property, which may cost much
+            if isinstance(value, Tensor) and isinstance(constraint, Constraint):
+                self.require(name, constraint.check(value.detach()), constraint.text)
+
+    @property
+    def batch_shape(self) -> Size:
+        """The shape of the parameters."""
+        return self._batch_shape
+
+    @property
+    def event_shape(self) -> Size:
+        """The shape of one sample."""
+        return self._event_shape
 
     @classmethod
     def set_default_validate_args(cls, value: bool) -> None:
@@ -48,8 +66,8 @@ class Distribution:
 
     def require(self, name: str, condition: Tensor, what: str) -> None:
         """Raise ValueError unless a condition holds everywhere, if arguments are checked."""
-        if self._validate_args and not bool(condition.array.all()):
-            raise ValueError(f"{type(self).__name__}: {name} must be {what}")
+        if self._validate_args:
+            recording.call_again(check_everywhere, condition.array, f"{type(self).__name__}: {name} must be {what}")
 
     def take(self, validate_args: bool | None, **values: Any) -> None:
         """Store parameters, as tensors of one shape; all but `loc` must be positive."""
@@ -68,8 +86,18 @@ class Distribution:
             self.require("value", self.support.check(result.detach()), self.support.text)
         return result
 
-    def _extended_shape(self, sample_shape: Sequence[int] = ()) -> tuple[int, ...]:
-        return (*sample_shape, *self.batch_shape, *self.event_shape)
+    def _validate_sample(self, value: Any) -> None:
+        """Raise ValueError unless a value lies in the support, as distributions of the user's own ask for."""
+        self.checked(value)
+
+    def _get_checked_instance(self, cls: type[Any], _instance: Any = None) -> Any:
+        """An instance that is not initialized, for the ``expand`` of a distribution of the user's own."""
+        if _instance is None and type(self).__init__ is not cls.__init__:
+            raise NotImplementedError(f"{type(self).__name__}: its constructor differs, so it must define expand")
+        return object.__new__(type(self)) if _instance is None else _instance
+
+    def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Size:
+        return Size((*sample_shape, *self.batch_shape, *self.event_shape))
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         """Return the distribution with its parameters expanded to a batch shape."""
@@ -79,7 +107,7 @@ class Distribution:
             value = getattr(self, name)
             own = value.shape[len(self.batch_shape) :]
             setattr(copy, name, value.expand((*batch_shape, *own)))
-        copy.batch_shape = tuple(batch_shape)
+        copy._batch_shape = Size(batch_shape)
         return copy
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
@@ -147,9 +175,16 @@ class Distribution:
         return self.variance.sqrt()
 
     def __repr__(self) -> str:
-        values = [(name, getattr(self, name)) for name in self.parameters]
+        names = self.parameters or [name for name in self.arg_constraints if name in vars(self)]
+        values = [(name, getattr(self, name)) for name in names]
         shown = [f"{name}: {v.item() if v.numel() == 1 else v.shape}" for name, v in values]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def check_everywhere(condition: Array, message: str) -> None:
+    """Raise ValueError unless all elements are true."""
+    if not condition.all():
+        raise ValueError(message)
 
 
 def as_parameters(*values: Any) -> list[Tensor]:

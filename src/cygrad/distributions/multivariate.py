@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from cygrad.distributions.distribution import Distribution
+from cygrad.autograd import recording
+from cygrad.distributions.distribution import Distribution, check_everywhere
 from cygrad.functions import stack
 from cygrad.random import randn
 from cygrad.tensor import Tensor
@@ -106,8 +107,8 @@ def cholesky(matrix: Tensor) -> Tensor:
         column = matrix[..., j]
         for done in columns:
             column = column - done * done[..., j : j + 1]
-        if not bool((column.detach()[..., j] > 0).all()):
-            raise ValueError("MultivariateNormal: the matrix must be positive definite")
+        pivot = column.detach()[..., j] > 0
+        recording.call_again(check_everywhere, pivot.array, "MultivariateNormal: the matrix must be positive definite")
         scaled = column / column[..., j : j + 1].sqrt()
         below = matrix.new_tensor([float(i >= j) for i in range(n)])
         columns.append(scaled * below)

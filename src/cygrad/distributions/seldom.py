@@ -13,14 +13,16 @@ from cygrad.distributions import constraints
 from cygrad.distributions.continuous import EULER, Cauchy, HalfNormal, open_uniform
 from cygrad.distributions.discrete import Binary, Categorical, OneHotCategorical
 from cygrad.distributions.distribution import Distribution, as_parameters, drawn
-from cygrad.functions import expm1, gather, log1p, log_softmax, softmax, where
+from cygrad.functions import expm1, gather, isclose, log1p, log_softmax, softmax, where
 from cygrad.nn.functional import binary_cross_entropy_with_logits, logsigmoid, sigmoid
 from cygrad.ops.special import digamma, i0e, i1e, lgamma
+from cygrad.random import rand
+from cygrad.sizes import Size
 from cygrad.tensor import Tensor
 
 __all__ = [
-    "ContinuousBernoulli", "HalfCauchy", "Kumaraswamy", "MixtureSameFamily", "OneHotCategoricalStraightThrough",
-    "Pareto", "RelaxedBernoulli", "RelaxedOneHotCategorical", "VonMises", "Weibull",
+    "ContinuousBernoulli", "GeneralizedPareto", "HalfCauchy", "Kumaraswamy", "MixtureSameFamily",
+    "OneHotCategoricalStraightThrough", "Pareto", "RelaxedBernoulli", "RelaxedOneHotCategorical", "VonMises", "Weibull",
 ]  # fmt: skip
 
 
@@ -156,6 +158,90 @@ class Pareto(Distribution):
     def variance(self) -> Tensor:
         a = self.alpha.clamp(min=2)
         return self.scale.square() * a / ((a - 1).square() * (a - 2))
+
+
+class GeneralizedPareto(Distribution):
+    """The distribution of what exceeds a threshold: with z = (x − loc)/scale, P(X > x) = (1 + concentration·z) to the
+    power of −1/concentration, and e^(−z) where concentration = 0.
+
+    Args:
+        loc: the threshold.
+        scale: positive.
+        concentration: how heavy the tail is; where it is negative, values end at loc − scale/concentration.
+        validate_args: whether arguments are checked.
+
+    J. Pickands (1975), "Statistical inference using extreme order statistics".
+    """
+
+    has_rsample = True
+    parameters = ("loc", "scale", "concentration")
+
+    def __init__(self, loc: Any, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
+        self.loc, self.scale, self.concentration = as_parameters(loc, scale, concentration)
+        super().__init__(self.loc.shape, (), validate_args)
+        self.require("loc", self.loc == self.loc, "a number")
+        self.require("scale", self.scale > 0, "positive")
+        self.require("concentration", self.concentration == self.concentration, "a number")
+
+    @property
+    def support(self) -> Any:
+        """The numbers from loc to the end of the tail."""
+        end = self.loc - self.scale / self._c
+        return constraints.interval(self.loc.detach(), where(self.concentration < 0, end, math.inf).detach())
+
+    @property
+    def _exponential(self) -> Tensor:
+        """Where the concentration counts as 0."""
+        return isclose(self.concentration, self.concentration.new_zeros(()))
+
+    @property
+    def _c(self) -> Tensor:
+        """The concentration, 1 where it counts as 0."""
+        return where(self._exponential, 1.0, self.concentration)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
+
+    def log_survival_function(self, value: Any) -> Tensor:
+        """Return the logarithm of the probability of more than a value."""
+        z = (self.checked(value) - self.loc) / self.scale
+        return where(self._exponential, -z, -log1p(self._c * z) / self._c)
+
+    def log_prob(self, value: Any) -> Tensor:
+        z = (self.checked(value) - self.loc) / self.scale
+        power = 1 / self._c + 1
+        inner = where(power == 0, power * z.new_ones(z.shape), power * log1p(self._c * z))
+        return -self.scale.log() - where(self._exponential, z, inner)
+
+    def log_cdf(self, value: Any) -> Tensor:
+        """Return the logarithm of :meth:`cdf`."""
+        return log1p(-self.log_survival_function(value).exp())
+
+    def cdf(self, value: Any) -> Tensor:
+        return -expm1(self.log_survival_function(value))
+
+    def icdf(self, value: Any) -> Tensor:
+        log_survival = log1p(-value)
+        tail = expm1(-self._c * log_survival) / self._c
+        return self.loc + self.scale * where(self._exponential, -log_survival, tail)
+
+    def entropy(self) -> Tensor:
+        return self.scale.log() + self.concentration + 1
+
+    @property
+    def mean(self) -> Tensor:
+        c = self.concentration
+        return where(c < 1, self.loc + self.scale / (1 - where(c < 1, c, 0.5)), math.nan)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        c = where(self.concentration < 0.5, self.concentration, 0.25)
+        value = self.scale.square() / ((1 - c).square() * (1 - 2 * c))
+        return where(self.concentration < 0.5, value, math.nan)
 
 
 class Kumaraswamy(Distribution):
@@ -372,7 +458,7 @@ class RelaxedOneHotCategorical(Categorical):
         self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
         super().__init__(probs, logits, validate_args)
-        self.temperature, self.event_shape = temperature, (self._num_events,)
+        self.temperature, self._event_shape = temperature, Size((self._num_events,))
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> RelaxedOneHotCategorical:
         logits = self.logits.expand((*batch_shape, self._num_events))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from cygrad.autograd import no_grad
+from cygrad.distributions import constraints
 from cygrad.distributions.continuous import Normal
 from cygrad.distributions.distribution import Distribution, sum_last
 from cygrad.nn.functional import logsigmoid, sigmoid, softplus
@@ -37,6 +38,8 @@ class Transform:
 
     bijective = True
     event_dim: int = 0
+    domain: Any = constraints.real  # a constraint: the values of x
+    codomain: Any = constraints.real  # and those of y
 
     @property
     def sign(self) -> Any:
@@ -46,6 +49,7 @@ class Transform:
     def __init__(self, cache_size: int = 0) -> None:
         self._cache_size = cache_size
         self._latest: tuple[Any, Any] = (None, None)
+        self._inv: Transform | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         """f(x)"""
@@ -55,11 +59,27 @@ class Transform:
         self._latest = (x, y) if self._cache_size else (None, None)
         return y
 
-    def inv(self, y: Tensor) -> Tensor:
+    @property
+    def inv(self) -> Transform:
+        """The inverse f⁻¹, whose inverse is f."""
+        if self._inv is None:
+            self._inv = InverseTransform(self)
+        return self._inv
+
+    def _inv_call(self, y: Tensor) -> Tensor:
         """f⁻¹(y)"""
         if self._cache_size and self._latest[1] is y:
             return self._latest[0]
         return self._inverse(y)
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        """Return the transform with another ``cache_size``."""
+        if self._cache_size == cache_size:
+            return self
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self))
+        copy._cache_size, copy._latest, copy._inv = cache_size, (None, None), None
+        return copy
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """log |f′(x)|, for y = f(x)"""
@@ -67,6 +87,10 @@ class Transform:
 
     def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of y for that of x."""
+        return tuple(shape)
+
+    def inverse_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of x for that of y."""
         return tuple(shape)
 
     def _call(self, x: Tensor) -> Tensor:
@@ -77,6 +101,52 @@ class Transform:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class InverseTransform(Transform):
+    """The inverse of a transform."""
+
+    def __init__(self, transform: Transform) -> None:
+        super().__init__()
+        self._inv = transform
+        self.domain, self.codomain = transform.codomain, transform.domain
+        self.bijective, self.event_dim = transform.bijective, transform.codomain.event_dim
+
+    @property
+    def sign(self) -> Any:
+        return self.inv.sign
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.inv._inv_call(x)
+
+    def _inv_call(self, y: Tensor) -> Tensor:
+        return self.inv(y)
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        return self.inv.with_cache(cache_size).inv
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return -self.inv.log_abs_det_jacobian(y, x)
+
+    def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self.inv.inverse_shape(shape)
+
+    def inverse_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self.inv.forward_shape(shape)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.inv!r})"
+
+
+def first_values(pairs: Sequence[tuple[Any, Any]]) -> Any:
+    """The values that transforms, each with its (domain, codomain), take one after the other."""
+    if not pairs:
+        return constraints.real
+    event_dim = pairs[-1][1].event_dim
+    for domain, codomain in reversed(pairs):
+        event_dim = max(event_dim + domain.event_dim - codomain.event_dim, domain.event_dim)
+    first = pairs[0][0]
+    return constraints.independent(first, event_dim - first.event_dim)
 
 
 class AffineTransform(Transform):
@@ -91,6 +161,7 @@ class AffineTransform(Transform):
     def __init__(self, loc: Any, scale: Any, event_dim: int = 0, cache_size: int = 0) -> None:
         super().__init__(cache_size)
         self.loc, self.scale, self.event_dim = loc, scale, event_dim
+        self.domain = self.codomain = constraints.independent(constraints.real, event_dim)
 
     @property
     def sign(self) -> Any:
@@ -110,6 +181,8 @@ class AffineTransform(Transform):
 class ExpTransform(Transform):
     """y = eˣ"""
 
+    codomain = constraints.positive
+
     def _call(self, x: Tensor) -> Tensor:
         return x.exp()
 
@@ -127,6 +200,9 @@ class PowerTransform(Transform):
         exponent: a number or a tensor.
         cache_size: as in :class:`Transform`.
     """
+
+    domain = constraints.positive
+    codomain = constraints.positive
 
     def __init__(self, exponent: Any, cache_size: int = 0) -> None:
         super().__init__(cache_size)
@@ -149,6 +225,8 @@ class PowerTransform(Transform):
 class SigmoidTransform(Transform):
     """y = 1/(1 + e⁻ˣ)"""
 
+    codomain = constraints.unit_interval
+
     def _call(self, x: Tensor) -> Tensor:
         return sigmoid(x)
 
@@ -161,6 +239,8 @@ class SigmoidTransform(Transform):
 
 class TanhTransform(Transform):
     """y = tanh x; log |f′| is computed from x, which is exact where y rounds to ±1."""
+
+    codomain = constraints.interval(-1.0, 1.0)
 
     def _call(self, x: Tensor) -> Tensor:
         return x.tanh()
@@ -175,6 +255,8 @@ class TanhTransform(Transform):
 class SoftplusTransform(Transform):
     """y = log(1 + eˣ)"""
 
+    codomain = constraints.positive
+
     def _call(self, x: Tensor) -> Tensor:
         return softplus(x)
 
@@ -187,6 +269,8 @@ class SoftplusTransform(Transform):
 
 class AbsTransform(Transform):
     """y = |x|, which forgets the sign; the inverse is y."""
+
+    codomain = constraints.positive
 
     bijective = False
 
@@ -214,9 +298,24 @@ class ComposeTransform(Transform):
     def sign(self) -> Any:
         return math.prod([part.sign for part in self.parts])
 
+    @property
+    def domain(self) -> Any:
+        """The values of x."""
+        return first_values([(part.domain, part.codomain) for part in self.parts])
+
+    @property
+    def codomain(self) -> Any:
+        """The values of y."""
+        return first_values([(part.codomain, part.domain) for part in reversed(self.parts)])
+
     def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         for part in self.parts:
             shape = part.forward_shape(shape)
+        return tuple(shape)
+
+    def inverse_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        for part in reversed(self.parts):
+            shape = part.inverse_shape(shape)
         return tuple(shape)
 
     def _call(self, x: Tensor) -> Tensor:
@@ -270,6 +369,14 @@ class TransformedDistribution(Distribution):
         """Whether samples have gradients."""
         return self.base_dist.has_rsample
 
+    @property
+    def support(self) -> Any:
+        """The values of samples."""
+        if not self.transforms:
+            return self.base_dist.support
+        codomain = self.transforms[-1].codomain
+        return constraints.independent(codomain, max(len(self.event_shape) - codomain.event_dim, 0))
+
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             return self._forward(self.base_dist.sample(sample_shape))
@@ -283,7 +390,7 @@ class TransformedDistribution(Distribution):
         return x
 
     def log_prob(self, value: Any) -> Tensor:
-        event, y = len(self.event_shape), value
+        event, y = len(self.event_shape), self.checked(value)
         total: Any = 0.0
         for transform in reversed(self.transforms):
             x = transform.inv(y)

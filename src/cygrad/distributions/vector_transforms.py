@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cygrad.distributions import constraints
 from cygrad.distributions.distribution import Distribution, sum_last
 from cygrad.distributions.transforms import Transform
 from cygrad.functions import cat, cholesky, softmax, stack
@@ -25,6 +26,7 @@ class SoftmaxTransform(Transform):
 
     bijective = False
     event_dim = 1
+    domain, codomain = constraints.real_vector, constraints.simplex
 
     def _call(self, x: Tensor) -> Tensor:
         return softmax(x, -1)
@@ -38,9 +40,13 @@ class StickBreakingTransform(Transform):
     of a stick."""
 
     event_dim = 1
+    domain, codomain = constraints.real_vector, constraints.simplex
 
     def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*shape[:-1], shape[-1] + 1)
+
+    def inverse_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:-1], shape[-1] - 1)
 
     def _call(self, x: Tensor) -> Tensor:
         share = sigmoid(x - log_sticks(x, x.shape[-1]))
@@ -65,6 +71,7 @@ class LowerCholeskyTransform(Transform):
     """A matrix as a lower triangular one with the positive diagonal e^x."""
 
     event_dim = 2
+    domain, codomain = constraints.independent(constraints.real, 2), constraints.lower_cholesky
 
     def _call(self, x: Tensor) -> Tensor:
         return x.tril(-1) + x.diagonal(0, -2, -1).exp().diag_embed()
@@ -77,6 +84,7 @@ class PositiveDefiniteTransform(Transform):
     """A matrix as L·Lᵀ, where L is that of :class:`LowerCholeskyTransform`."""
 
     event_dim = 2
+    domain, codomain = constraints.independent(constraints.real, 2), constraints.positive_definite
     factor = LowerCholeskyTransform()
 
     def _call(self, x: Tensor) -> Tensor:
@@ -96,10 +104,14 @@ class CorrCholeskyTransform(Transform):
     """
 
     event_dim = 1
+    domain, codomain = constraints.real_vector, constraints.corr_cholesky
 
     def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         size = matrix_size(shape[-1])
         return (*shape[:-1], size, size)
+
+    def inverse_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:-2], shape[-1] * (shape[-1] - 1) // 2)
 
     def _call(self, x: Tensor) -> Tensor:
         size, eps = matrix_size(x.shape[-1]), float(np.finfo(x.array.dtype).eps)
@@ -150,9 +162,14 @@ class ReshapeTransform(Transform):
         if math.prod(self.in_shape) != math.prod(self.out_shape):
             raise ValueError(f"ReshapeTransform: shapes {self.in_shape} and {self.out_shape} differ in their elements")
         self.event_dim = len(self.in_shape)
+        self.domain = constraints.independent(constraints.real, len(self.in_shape))
+        self.codomain = constraints.independent(constraints.real, len(self.out_shape))
 
     def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*shape[: len(shape) - len(self.in_shape)], *self.out_shape)
+
+    def inverse_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[: len(shape) - len(self.out_shape)], *self.in_shape)
 
     def _call(self, x: Tensor) -> Tensor:
         return x.reshape((*x.shape[: x.ndim - len(self.in_shape)], *self.out_shape))
@@ -178,9 +195,14 @@ class IndependentTransform(Transform):
         self.base_transform, self.reinterpreted_batch_ndims = base_transform, reinterpreted_batch_ndims
         self.event_dim = base_transform.event_dim + reinterpreted_batch_ndims
         self.bijective = base_transform.bijective
+        self.domain = constraints.independent(base_transform.domain, reinterpreted_batch_ndims)
+        self.codomain = constraints.independent(base_transform.codomain, reinterpreted_batch_ndims)
 
     def forward_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return self.base_transform.forward_shape(shape)
+
+    def inverse_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self.base_transform.inverse_shape(shape)
 
     def _call(self, x: Tensor) -> Tensor:
         return self.base_transform(x)
@@ -211,6 +233,8 @@ class CatTransform(Transform):
         if len(self.lengths) != len(self.transforms):
             raise ValueError(f"CatTransform: {len(self.transforms)} transforms, but {len(self.lengths)} lengths")
         self.event_dim = max([t.event_dim for t in self.transforms], default=0)
+        self.domain = constraints.cat([t.domain for t in self.transforms], dim, self.lengths)
+        self.codomain = constraints.cat([t.codomain for t in self.transforms], dim, self.lengths)
 
     def _parts(self, x: Tensor) -> Sequence[Tensor]:
         return x.split(self.lengths, self.dim)
@@ -240,6 +264,8 @@ class StackTransform(Transform):
     def __init__(self, tseq: Sequence[Transform], dim: int = 0, cache_size: int = 0) -> None:
         super().__init__(cache_size)
         self.transforms, self.dim = list(tseq), dim
+        self.domain = constraints.stack([t.domain for t in self.transforms], dim)
+        self.codomain = constraints.stack([t.codomain for t in self.transforms], dim)
 
     def _slices(self, x: Tensor) -> Sequence[Tensor]:
         if x.shape[self.dim] != len(self.transforms):
@@ -268,6 +294,7 @@ class CumulativeDistributionTransform(Transform):
     def __init__(self, distribution: Distribution, cache_size: int = 0) -> None:
         super().__init__(cache_size)
         self.distribution = distribution
+        self.domain, self.codomain = distribution.support or constraints.real, constraints.unit_interval
 
     def _call(self, x: Tensor) -> Tensor:
         return self.distribution.cdf(x)

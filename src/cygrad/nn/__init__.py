@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from cygrad.nn.modules.batch_norm import *
     from cygrad.nn.modules.batch_norm import _BatchNorm as _BatchNorm  # which scripts ask for by this name
     from cygrad.nn.modules.conv import *
+    from cygrad.nn.modules.conv import _ConvNd as _ConvNd
     from cygrad.nn.modules.dropout import *
+    from cygrad.nn.modules.dropout import _DropoutNd as _DropoutNd
     from cygrad.nn.modules.embedding import *
     from cygrad.nn.modules.ensemble import *
     from cygrad.nn.modules.layer_norm import *
     from cygrad.nn.modules.loss import *
+    from cygrad.nn.modules.loss import _Loss as _Loss
     from cygrad.nn.modules.pooling import *
     from cygrad.nn.modules.recurrent import *
     from cygrad.nn.modules.seldom import *
@@ -30,15 +33,20 @@ FILES = files_of({
     "activation": "ELU GELU Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish ReLU ReLU6 SELU SiLU Sigmoid Softmax "
     "Softplus Softsign Tanh",
     "attention": "MultiheadAttention",
-    "batch_norm": "BatchNorm1d BatchNorm2d _BatchNorm",
-    "conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
-    "dropout": "Dropout",
+    "batch_norm": "BatchNorm1d BatchNorm2d _BatchNorm _NormBase",
+    "conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d _ConvNd _ConvTransposeNd",
+    "dropout": "Dropout _DropoutNd",
     "embedding": "Embedding",
+    "group_norm": "_InstanceNorm",
+    "lazy": "_LazyNormBase",
+    "resizing": "_CircularPadNd _ConstantPadNd _ReflectionPadNd _ReplicationPadNd",
     "ensemble": "EnsembleLinear EnsembleMean EnsembleScale",
     "layer_norm": "LayerNorm",
-    "loss": "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss NLLLoss SmoothL1Loss",
+    "loss": "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss NLLLoss SmoothL1Loss "
+    "_Loss _WeightedLoss",
     "pooling": "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d LPPool1d "
-    "LPPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d",
+    "LPPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d _AdaptiveAvgPoolNd _AdaptiveMaxPoolNd _AvgPoolNd _LPPoolNd "
+    "_MaxPoolNd _MaxUnpoolNd",
     "recurrent": "GRU GRUCell LSTM LSTMCell RNN RNNBase RNNCell RNNCellBase",
     "shape": "Flatten Unflatten",
     "transformer": "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer",
@@ -70,4 +78,4 @@ if not TYPE_CHECKING:
     def __dir__():
         from cygrad.nn.modules import seldom
 
-        return sorted({*globals(), *FILES, *seldom.__all__})
+        return sorted({*globals(), *__all__, *seldom.__all__})

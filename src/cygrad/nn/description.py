@@ -153,7 +153,7 @@ def build_container(cls: type[Module], modules: Any, depth: int) -> Module:
 
 def class_named(name: str) -> type[Module] | None:
     """Return the module class of ``cygrad.nn`` with a name, or None."""
-    found = getattr(nn, name, None)
+    found = getattr(nn, name, None) if name[:1] != "_" else None
     public = inspect.isclass(found) and issubclass(found, Module) and found.__module__.startswith("cygrad.nn.modules.")
     return found if public else None
 

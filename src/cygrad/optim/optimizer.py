@@ -13,7 +13,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._attributes import set_by_init
 from cygrad._typing import Array
-from cygrad.autograd import enable_grad, leaves, recording
+from cygrad.autograd import enable_grad, engine, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.config import follows_torch
 from cygrad.tensor import Tensor
@@ -204,16 +204,23 @@ class Optimizer:
         args, kwargs = self._before_step((self, closure), {}) if hooks else ((), {})
         if hooks:
             closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        timer = engine.timer()
+        if timer is not None:
+            timer.begin(f"Optimizer.step#{self.name}.step")
         loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            ready = leaves.with_gradient(group["params"])
-            if ready and type(self).update is Optimizer.update:
-                self.update(group, ready)
-            elif ready:
-                recording.call_again(self.update, group, ready)
+        try:
+            if closure is not None:
+                with enable_grad():
+                    loss = closure()
+            for group in self.param_groups:
+                ready = leaves.with_gradient(group["params"])
+                if ready and type(self).update is Optimizer.update:
+                    self.update(group, ready)
+                elif ready:
+                    recording.call_again(self.update, group, ready)
+        finally:
+            if timer is not None:
+                timer.end()
         if hooks:
             self._after_step(args, kwargs)
         return loss

@@ -48,6 +48,8 @@ RENAMED = {
     },
     "torch.utils.dlpack": "cygrad.creation",
     "torch.utils.hooks": "cygrad.autograd.hooks",
+    "torch.autograd.profiler": "cygrad.profiler",
+    "torch.profiler.profiler": "cygrad.profiler",
     "torch.autograd.anomaly_mode": "cygrad.autograd.grad_mode",
     "torch.nn.common_types": "cygrad.torch.sizes",
     "torch.nn.modules.utils": "cygrad.torch.sizes",

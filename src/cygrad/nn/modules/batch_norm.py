@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["BatchNorm1d", "BatchNorm2d"]
 
 
-class _BatchNorm(Module):
-    """y = (x − mean)/√(var + eps)·weight + bias, mean and variance over all dimensions but the second, the channels."""
+class _NormBase(Module):
+    """What norms of channels have: a weight and a bias for each, running statistics, and a check of the input."""
 
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
-    _dimensions: tuple[int, ...]
+    _dimensions: tuple[int, ...] = ()  # that inputs may have; any number where it is empty
     _wanted: str
 
     def __init__(
@@ -86,9 +86,23 @@ class _BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
-    def forward(self, input: Tensor) -> Tensor:
-        if input.array.ndim not in self._dimensions:
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.affine and self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Raise ValueError for an input with another number of dimensions."""
+        if self._dimensions and input.array.ndim not in self._dimensions:
             raise ValueError(f"{type(self).__name__}: input has shape {input.array.shape}, wanted {self._wanted}")
+
+
+class _BatchNorm(_NormBase):
+    """y = (x − mean)/√(var + eps)·weight + bias, mean and variance over all dimensions but the second, the channels."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check_input_dim(input)
         training, momentum = self.training, self.momentum
         tracking = training and self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if tracking or not training else (None, None)
@@ -107,12 +121,6 @@ class _BatchNorm(Module):
         if counter is not None:
             kernels.count(counter.array)
         return y
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.affine and self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
 
 
 class BatchNorm1d(_BatchNorm):

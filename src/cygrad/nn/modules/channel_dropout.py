@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cygrad.nn.functional import masks
-from cygrad.nn.options import Configured, stores_options
+from cygrad.nn.modules.dropout import _DropoutNd
 
 if TYPE_CHECKING:
     from cygrad.tensor import Tensor
@@ -13,20 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["AlphaDropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
 
 
-@stores_options
-class _Dropout(Configured):
-    p: float = 0.5
-    inplace: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"{type(self).__name__}: p must lie in [0, 1], got {self.p}")
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"
-
-
-class Dropout1d(_Dropout):
+class Dropout1d(_DropoutNd):
     """Drop whole channels of (N, C, L) or (C, L) in training mode. As ``torch.nn.Dropout1d``.
 
     Args:
@@ -38,7 +25,7 @@ class Dropout1d(_Dropout):
         return masks.dropout1d(input, self.p, self.training, self.inplace)
 
 
-class Dropout2d(_Dropout):
+class Dropout2d(_DropoutNd):
     """Drop whole channels of (N, C, H, W) in training mode. As ``torch.nn.Dropout2d``.
 
     Args:
@@ -50,7 +37,7 @@ class Dropout2d(_Dropout):
         return masks.dropout2d(input, self.p, self.training, self.inplace)
 
 
-class Dropout3d(_Dropout):
+class Dropout3d(_DropoutNd):
     """Drop whole channels of (N, C, D, H, W) or (C, D, H, W) in training mode. As ``torch.nn.Dropout3d``.
 
     Args:
@@ -62,7 +49,7 @@ class Dropout3d(_Dropout):
         return masks.dropout3d(input, self.p, self.training, self.inplace)
 
 
-class AlphaDropout(_Dropout):
+class AlphaDropout(_DropoutNd):
     """Set elements to the lower limit of selu in training mode, and keep mean and variance. As
     ``torch.nn.AlphaDropout``.
 
@@ -75,7 +62,7 @@ class AlphaDropout(_Dropout):
         return masks.alpha_dropout(input, self.p, self.training, self.inplace)
 
 
-class FeatureAlphaDropout(_Dropout):
+class FeatureAlphaDropout(_DropoutNd):
     """:class:`AlphaDropout` of whole channels. As ``torch.nn.FeatureAlphaDropout``.
 
     Args:

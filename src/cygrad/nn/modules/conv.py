@@ -26,10 +26,9 @@ class _ConvNd(Module):
     """What all convolutions have: the parameters, and options with a number for each dimension."""
 
     padding: tuple[int, ...] | str
-    _dims: ClassVar[int]
-    transposed: ClassVar[bool] = False
+    _dims: ClassVar[int] = 0  # of the kernel; 0 for as many as kernel_size has numbers
 
-    def _configure(
+    def __init__(
         self,
         in_channels: int,
         out_channels: int,
@@ -37,15 +36,19 @@ class _ConvNd(Module):
         stride: Steps,
         padding: str | Steps,
         dilation: Steps,
+        transposed: bool,
         output_padding: Steps,
         groups: int,
         bias: bool,
         padding_mode: str,
-        device: object,
-        dtype: DTypeLike | None,
+        device: object = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
-        """Store the options and create the parameters."""
+        super().__init__()
         name = type(self).__name__
+        self.transposed = transposed
+        if not self._dims:
+            self._dims = len(kernel_size) if isinstance(kernel_size, (tuple, list)) else 1  # type: ignore[misc]
         self.in_channels = checked_size(name, "in_channels", in_channels)
         self.out_channels = checked_size(name, "out_channels", out_channels)
         self.groups = checked_size(name, "groups", groups, 1)
@@ -120,21 +123,25 @@ class _Conv(_ConvNd):
         device: object = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__()
-        shape = (in_channels, out_channels, kernel_size)
-        self._configure(*shape, stride, padding, dilation, 0, groups, bias, padding_mode, device, dtype)
+        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation)
+        super().__init__(*sizes, False, 0, groups, bias, padding_mode, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
+        return self._conv_forward(input, self.weight, self.bias)
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The convolution with a weight and a bias of the caller's."""
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            input, padding = self._padded(input), 0
+            from cygrad.nn.functional.resizing import pad
+
+            input, padding = pad(input, self._reversed_padding_repeated_twice, self.padding_mode), 0
         convolve = F.conv1d if self._dims == 1 else F.conv2d
-        return convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return convolve(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
-    def _padded(self, input: Tensor) -> Tensor:
-        """The input, padded with its own elements."""
-        from cygrad.nn.functional.resizing import pad
-
+    @property
+    def _reversed_padding_repeated_twice(self) -> tuple[int, ...]:
+        """The padding in the form that ``pad`` takes."""
         sizes: list[int] = []
         for i in reversed(range(self._dims)):  # the last dimension first
             reach = self.dilation[i] * (self.kernel_size[i] - 1) if self.padding == "same" else 0
@@ -142,7 +149,7 @@ class _Conv(_ConvNd):
             if not isinstance(self.padding, str):
                 before = after = self.padding[i]
             sizes += [before, after]
-        return pad(input, sizes, self.padding_mode)
+        return tuple(sizes)
 
 
 class Conv1d(_Conv):
@@ -208,9 +215,7 @@ class Conv2d(_Conv):
     _dims = 2
 
 
-class _ConvTranspose(_ConvNd):
-    transposed = True
-
+class _ConvTransposeNd(_ConvNd):
     def __init__(
         self,
         in_channels: int,
@@ -226,9 +231,8 @@ class _ConvTranspose(_ConvNd):
         device: object = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        super().__init__()
-        shape = (in_channels, out_channels, kernel_size)
-        self._configure(*shape, stride, padding, dilation, output_padding, groups, bias, padding_mode, device, dtype)
+        sizes = (in_channels, out_channels, kernel_size, stride, padding, dilation)
+        super().__init__(*sizes, True, output_padding, groups, bias, padding_mode, device, dtype)
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         padding: Any = self.padding
@@ -254,7 +258,7 @@ class _ConvTranspose(_ConvNd):
         return tuple(extras)
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """Transpose a convolution of sequences, for x of shape (N, in_channels, L) or (in_channels, L):
     y[n, c, q·stride + k·dilation − padding] = b[c] + Σ over f, k of W[f, c, k]·x[n, f, q]. As
     ``torch.nn.ConvTranspose1d``.
@@ -287,7 +291,7 @@ class ConvTranspose1d(_ConvTranspose):
     _dims = 1
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """Transpose a convolution of images, x of shape (N, in_channels, H, W) or (in_channels, H, W), as
     :class:`ConvTranspose1d` does one of sequences. As ``torch.nn.ConvTranspose2d``.
 

@@ -15,7 +15,22 @@ __all__ = ["Dropout"]
 
 
 @stores_options
-class Dropout(Configured):
+class _DropoutNd(Configured):
+    """Options of all dropouts."""
+
+    p: float = 0.5
+    inplace: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"{type(self).__name__}: p must lie in [0, 1], got {self.p}")
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+@stores_options
+class Dropout(_DropoutNd):
     """Set each element to 0 with probability p and divide the others by 1 − p, in training mode only. As
     ``torch.nn.Dropout``. N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov (2014), "Dropout: a
     simple way to prevent neural networks from overfitting".
@@ -34,12 +49,5 @@ class Dropout(Configured):
     _: KW_ONLY
     generator: Generator | None = None
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"Dropout: p must lie in [0, 1], got {self.p}")
-
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace, self.generator)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cygrad.nn import init
 from cygrad.nn.functional import norms
 from cygrad.nn.module import Module
-from cygrad.nn.modules.batch_norm import _BatchNorm
+from cygrad.nn.modules.batch_norm import _BatchNorm, _NormBase
 from cygrad.nn.modules.factory import checked_size, empty_parameter
 from cygrad.nn.options import Configured, stores_options
 
@@ -57,7 +57,7 @@ class SyncBatchNorm(_BatchNorm):
         return module
 
 
-class _InstanceNorm(_BatchNorm):
+class _InstanceNorm(_NormBase):
     def __init__(
         self,
         num_features: int,
@@ -73,9 +73,8 @@ class _InstanceNorm(_BatchNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        if input.ndim not in self._dimensions:
-            raise ValueError(f"{type(self).__name__}: input has shape {tuple(input.shape)}, wanted {self._wanted}")
-        batched = input if input.ndim == self._dimensions[0] else input.unsqueeze(0)
+        self._check_input_dim(input)
+        batched = input if input.ndim != self._dimensions[-1] else input.unsqueeze(0)
         if self.affine and batched.shape[1] != self.num_features:
             raise ValueError(f"{type(self).__name__}: input has {batched.shape[1]} channels, not {self.num_features}")
         momentum = 0.0 if self.momentum is None else self.momentum

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from cygrad.nn.module import Module
-from cygrad.nn.modules import group_norm
-from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d, _BatchNorm
+from cygrad.nn.modules.batch_norm import BatchNorm1d, BatchNorm2d, _BatchNorm, _NormBase
 from cygrad.nn.modules.factory import checked_dtype
+from cygrad.nn.modules.group_norm import (
+    BatchNorm3d,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    _InstanceNorm,
+)
 from cygrad.nn.modules.linear import Linear
 from cygrad.nn.parameter import Buffer, Parameter, Uninitialized
 from cygrad.tensor import Tensor
@@ -124,7 +130,7 @@ def materialize(tensor: Any, shape: tuple[int, ...]) -> None:
         tensor.materialize(shape)
 
 
-class _LazyNorm(_Lazy, _BatchNorm):
+class _LazyNormBase(_Lazy, _NormBase):
     """A norm whose ``num_features`` come from the first input."""
 
     def __init__(
@@ -138,7 +144,7 @@ class _LazyNorm(_Lazy, _BatchNorm):
         *,
         bias: bool = True,
     ) -> None:
-        _BatchNorm.__init__(self, 0, eps, momentum, affine, track_running_stats, device, dtype)
+        _NormBase.__init__(self, 0, eps, momentum, affine, track_running_stats, device, dtype)
         if affine:
             self.weight = UninitializedParameter(device=device, dtype=dtype)
             self.bias = UninitializedParameter(device=device, dtype=dtype) if bias else None
@@ -153,7 +159,7 @@ class _LazyNorm(_Lazy, _BatchNorm):
         self.reset_parameters()
 
 
-class LazyBatchNorm1d(_LazyNorm):
+class LazyBatchNorm1d(_LazyNormBase, _BatchNorm):
     """A :class:`BatchNorm1d` whose ``num_features`` come from the first input. As ``torch.nn.LazyBatchNorm1d``.
 
     Args:
@@ -163,7 +169,7 @@ class LazyBatchNorm1d(_LazyNorm):
     cls_to_become = BatchNorm1d
 
 
-class LazyBatchNorm2d(_LazyNorm):
+class LazyBatchNorm2d(_LazyNormBase, _BatchNorm):
     """A :class:`BatchNorm2d` whose ``num_features`` come from the first input. As ``torch.nn.LazyBatchNorm2d``.
 
     Args:
@@ -173,41 +179,41 @@ class LazyBatchNorm2d(_LazyNorm):
     cls_to_become = BatchNorm2d
 
 
-class LazyBatchNorm3d(_LazyNorm):
+class LazyBatchNorm3d(_LazyNormBase, _BatchNorm):
     """A :class:`BatchNorm3d` whose ``num_features`` come from the first input. As ``torch.nn.LazyBatchNorm3d``.
 
     Args:
         eps, momentum, affine, track_running_stats, device, dtype, bias: as there.
     """
 
-    cls_to_become = group_norm.BatchNorm3d
+    cls_to_become = BatchNorm3d
 
 
-class LazyInstanceNorm1d(_LazyNorm):
+class LazyInstanceNorm1d(_LazyNormBase, _InstanceNorm):
     """A :class:`InstanceNorm1d` whose ``num_features`` come from the first input. As ``torch.nn.LazyInstanceNorm1d``.
 
     Args:
         eps, momentum, affine, track_running_stats, device, dtype, bias: as there.
     """
 
-    cls_to_become = group_norm.InstanceNorm1d
+    cls_to_become = InstanceNorm1d
 
 
-class LazyInstanceNorm2d(_LazyNorm):
+class LazyInstanceNorm2d(_LazyNormBase, _InstanceNorm):
     """A :class:`InstanceNorm2d` whose ``num_features`` come from the first input. As ``torch.nn.LazyInstanceNorm2d``.
 
     Args:
         eps, momentum, affine, track_running_stats, device, dtype, bias: as there.
     """
 
-    cls_to_become = group_norm.InstanceNorm2d
+    cls_to_become = InstanceNorm2d
 
 
-class LazyInstanceNorm3d(_LazyNorm):
+class LazyInstanceNorm3d(_LazyNormBase, _InstanceNorm):
     """A :class:`InstanceNorm3d` whose ``num_features`` come from the first input. As ``torch.nn.LazyInstanceNorm3d``.
 
     Args:
         eps, momentum, affine, track_running_stats, device, dtype, bias: as there.
     """
 
-    cls_to_become = group_norm.InstanceNorm3d
+    cls_to_become = InstanceNorm3d

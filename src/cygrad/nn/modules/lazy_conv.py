@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cygrad.nn.modules.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, _Conv, _ConvNd, _ConvTranspose
+from cygrad.nn.modules.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, _Conv, _ConvNd, _ConvTransposeNd
 from cygrad.nn.modules.lazy import UninitializedParameter, _Lazy, materialize
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class LazyConv2d(_LazyConv):
     _dims = 2
 
 
-class _LazyConvTranspose(_LazyConvNd, _ConvTranspose):
+class _LazyConvTranspose(_LazyConvNd, _ConvTransposeNd):
     def __init__(
         self,
         out_channels: int,
@@ -107,7 +107,7 @@ class _LazyConvTranspose(_LazyConvNd, _ConvTranspose):
         dtype: DTypeLike | None = None,
     ) -> None:
         steps = (kernel_size, stride, padding, output_padding, groups)
-        _ConvTranspose.__init__(self, 0, 0, *steps, False, dilation, padding_mode, device, dtype)
+        _ConvTransposeNd.__init__(self, 0, 0, *steps, False, dilation, padding_mode, device, dtype)
         self._forget_shapes(out_channels, bias, device, dtype)
 
 

@@ -35,6 +35,11 @@ class _Loss(Configured):
     _reductions: ClassVar[tuple[str, ...]] = ("mean", "sum", "none")
     _passed = ("size_average", "reduce")
 
+    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
+        _Loss.__post_init__(self, size_average, reduce)
+
     def __post_init__(self, size_average: bool | None = None, reduce: bool | None = None) -> None:
         self.reduction = legacy(type(self).__name__, size_average, reduce, self.reduction)
         if self.reduction not in self._reductions:
@@ -147,11 +152,13 @@ class _WeightedLoss(_Loss):
     weight: Tensor | None
 
     def __init__(
-        self, weight: Tensor | None, reduction: str, size_average: bool | None = None, reduce: bool | None = None
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
     ) -> None:
-        super().__init__()
-        self.reduction = reduction
-        self.__post_init__(size_average, reduce)
+        super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
 
 
@@ -171,13 +178,13 @@ class BCELoss(_WeightedLoss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(weight, reduction, size_average, reduce)
+        super().__init__(weight, size_average, reduce, reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
 
 
-class BCEWithLogitsLoss(_WeightedLoss):
+class BCEWithLogitsLoss(_Loss):
     """Binary cross entropy of σ(x), computed from the logits x without overflow. As ``torch.nn.BCEWithLogitsLoss``.
 
     Args:
@@ -188,6 +195,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
             None for 1.
     """
 
+    weight: Tensor | None
     pos_weight: Tensor | None
 
     def __init__(
@@ -198,7 +206,8 @@ class BCEWithLogitsLoss(_WeightedLoss):
         reduction: str = "mean",
         pos_weight: Tensor | None = None,
     ) -> None:
-        super().__init__(weight, reduction, size_average, reduce)
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -225,7 +234,7 @@ class NLLLoss(_WeightedLoss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(weight, reduction, size_average, reduce)
+        super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -260,7 +269,7 @@ class CrossEntropyLoss(_WeightedLoss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight, reduction, size_average, reduce)
+        super().__init__(weight, size_average, reduce, reduction)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"CrossEntropyLoss: label_smoothing must lie in [0, 1], got {label_smoothing}")
         self.ignore_index = ignore_index

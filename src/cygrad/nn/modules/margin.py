@@ -255,7 +255,7 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
         reduce: Flag = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(weight, reduction, size_average, reduce)
+        super().__init__(weight, size_average, reduce, reduction)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return M.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
@@ -284,7 +284,7 @@ class MultiMarginLoss(_WeightedLoss):
         reduce: Flag = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(weight, reduction, size_average, reduce)
+        super().__init__(weight, size_average, reduce, reduction)
         if p not in (1, 2):
             raise ValueError(f"MultiMarginLoss: p must be 1 or 2, got {p}")
         if weight is not None and weight.ndim != 1:

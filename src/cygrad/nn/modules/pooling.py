@@ -45,7 +45,7 @@ class _Pool(Configured):
 
 
 @stores_options
-class _MaxPool(_Pool):
+class _MaxPoolNd(_Pool):
     kernel_size: Ints
     stride: Ints | None = None
     padding: Ints = 0
@@ -60,7 +60,7 @@ class _MaxPool(_Pool):
         )
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPoolNd):
     """Take the maximum of each window of a sequence, shape (N, C, L) or (C, L). As ``torch.nn.MaxPool1d``.
 
     Args:
@@ -81,7 +81,7 @@ class MaxPool1d(_MaxPool):
         )
 
 
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPoolNd):
     """Take the maximum of each window of an image, shape (N, C, H, W) or (C, H, W). As ``torch.nn.MaxPool2d``.
 
     Args:
@@ -104,7 +104,7 @@ class MaxPool2d(_MaxPool):
 
 
 @stores_options
-class _MaxUnpool(_Pool):
+class _MaxUnpoolNd(_Pool):
     kernel_size: Ints
     stride: Ints | None = None
     padding: Ints = 0
@@ -113,7 +113,7 @@ class _MaxUnpool(_Pool):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxUnpool1d(_MaxUnpool):
+class MaxUnpool1d(_MaxUnpoolNd):
     """Put maxima back to where :class:`MaxPool1d` found them, with zeros elsewhere. As ``torch.nn.MaxUnpool1d``.
 
     Args:
@@ -124,7 +124,7 @@ class MaxUnpool1d(_MaxUnpool):
         return pooling.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class MaxUnpool2d(_MaxUnpool):
+class MaxUnpool2d(_MaxUnpoolNd):
     """Put maxima back to where :class:`MaxPool2d` found them, with zeros elsewhere. As ``torch.nn.MaxUnpool2d``.
 
     Args:
@@ -135,8 +135,12 @@ class MaxUnpool2d(_MaxUnpool):
         return pooling.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
+class _AvgPoolNd(_Pool):
+    padding: Ints
+
+
 @stores_options
-class AvgPool1d(_Pool):
+class AvgPool1d(_AvgPoolNd):
     """Take the mean of each window of a sequence, shape (N, C, L) or (C, L). As ``torch.nn.AvgPool1d``.
 
     Args:
@@ -164,12 +168,9 @@ class AvgPool1d(_Pool):
             input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
         )
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
 
 @stores_options
-class AvgPool2d(_Pool):
+class AvgPool2d(_AvgPoolNd):
     """Take the mean of each window of an image, shape (N, C, H, W) or (C, H, W). As ``torch.nn.AvgPool2d``.
 
     Args:
@@ -199,12 +200,9 @@ class AvgPool2d(_Pool):
             self.divisor_override,
         )
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
 
 @stores_options
-class _LPPool(_Pool):
+class _LPPoolNd(_Pool):
     norm_type: float
     kernel_size: Ints
     stride: Ints | None = None
@@ -217,7 +215,7 @@ class _LPPool(_Pool):
         )
 
 
-class LPPool1d(_LPPool):
+class LPPool1d(_LPPoolNd):
     """Take (Σ xᵖ)^(1/p) of each window of a sequence. As ``torch.nn.LPPool1d``.
 
     Args:
@@ -229,7 +227,7 @@ class LPPool1d(_LPPool):
         return pooling.lp_pool1d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
-class LPPool2d(_LPPool):
+class LPPool2d(_LPPoolNd):
     """Take (Σ xᵖ)^(1/p) of each window of an image. As ``torch.nn.LPPool2d``.
 
     Args:
@@ -242,14 +240,14 @@ class LPPool2d(_LPPool):
 
 
 @stores_options
-class _AdaptiveAvgPool(_Pool):
+class _AdaptiveAvgPoolNd(_Pool):
     output_size: Any
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
 
 
-class AdaptiveAvgPool1d(_AdaptiveAvgPool):
+class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
     """Take means of a sequence over windows that cover it. As ``torch.nn.AdaptiveAvgPool1d``.
 
     Args:
@@ -260,7 +258,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
         return pooling.adaptive_avg_pool1d(input, self.output_size)
 
 
-class AdaptiveAvgPool2d(_AdaptiveAvgPool):
+class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
     """Take means of an image over windows that cover it. As ``torch.nn.AdaptiveAvgPool2d``.
 
     Args:
@@ -275,7 +273,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
 
 
 @stores_options
-class _AdaptiveMaxPool(_Pool):
+class _AdaptiveMaxPoolNd(_Pool):
     output_size: Any
     return_indices: bool = False
 
@@ -283,7 +281,7 @@ class _AdaptiveMaxPool(_Pool):
         return f"output_size={self.output_size}"
 
 
-class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
     """Take maxima of a sequence over windows that cover it. As ``torch.nn.AdaptiveMaxPool1d``.
 
     Args:
@@ -295,7 +293,7 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
         return pooling.adaptive_max_pool1d(input, self.output_size, self.return_indices)
 
 
-class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
     """Take maxima of an image over windows that cover it. As ``torch.nn.AdaptiveMaxPool2d``.
 
     Args:

@@ -57,7 +57,7 @@ class _Pad(Configured):
         return f"{self.padding}"
 
 
-class _ConstantPad(_Pad):
+class _ConstantPadNd(_Pad):
     def __init__(self, padding: int | Sequence[int], value: float) -> None:
         super().__init__(padding)
         self.value = value
@@ -69,7 +69,7 @@ class _ConstantPad(_Pad):
         return f"padding={self.padding}, value={self.value}"
 
 
-class ConstantPad1d(_ConstantPad):
+class ConstantPad1d(_ConstantPadNd):
     """Pad the last dimension with a value. As ``torch.nn.ConstantPad1d``.
 
     Args:
@@ -80,7 +80,7 @@ class ConstantPad1d(_ConstantPad):
     _dims = 1
 
 
-class ConstantPad2d(_ConstantPad):
+class ConstantPad2d(_ConstantPadNd):
     """Pad the last two dimensions with a value. As ``torch.nn.ConstantPad2d``.
 
     Args:
@@ -91,7 +91,7 @@ class ConstantPad2d(_ConstantPad):
     _dims = 2
 
 
-class ConstantPad3d(_ConstantPad):
+class ConstantPad3d(_ConstantPadNd):
     """Pad the last three dimensions with a value. As ``torch.nn.ConstantPad3d``.
 
     Args:
@@ -102,7 +102,15 @@ class ConstantPad3d(_ConstantPad):
     _dims = 3
 
 
-class ZeroPad1d(_Pad):
+class _ZeroPadNd(_ConstantPadNd):
+    def __init__(self, padding: int | Sequence[int]) -> None:
+        super().__init__(padding, 0.0)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class ZeroPad1d(_ZeroPadNd):
     """Pad the last dimension with zeros. As ``torch.nn.ZeroPad1d``.
 
     Args:
@@ -112,7 +120,7 @@ class ZeroPad1d(_Pad):
     _dims = 1
 
 
-class ZeroPad2d(_Pad):
+class ZeroPad2d(_ZeroPadNd):
     """Pad the last two dimensions with zeros. As ``torch.nn.ZeroPad2d``.
 
     Args:
@@ -122,7 +130,7 @@ class ZeroPad2d(_Pad):
     _dims = 2
 
 
-class ZeroPad3d(_Pad):
+class ZeroPad3d(_ZeroPadNd):
     """Pad the last three dimensions with zeros. As ``torch.nn.ZeroPad3d``.
 
     Args:
@@ -132,7 +140,11 @@ class ZeroPad3d(_Pad):
     _dims = 3
 
 
-class ReflectionPad1d(_Pad):
+class _ReflectionPadNd(_Pad):
+    _mode = "reflect"
+
+
+class ReflectionPad1d(_ReflectionPadNd):
     """Pad the last dimension with its reflection, without the border. As ``torch.nn.ReflectionPad1d``.
 
     Args:
@@ -140,10 +152,9 @@ class ReflectionPad1d(_Pad):
     """
 
     _dims = 1
-    _mode = "reflect"
 
 
-class ReflectionPad2d(_Pad):
+class ReflectionPad2d(_ReflectionPadNd):
     """Pad the last two dimensions with its reflection, without the border. As ``torch.nn.ReflectionPad2d``.
 
     Args:
@@ -151,10 +162,9 @@ class ReflectionPad2d(_Pad):
     """
 
     _dims = 2
-    _mode = "reflect"
 
 
-class ReflectionPad3d(_Pad):
+class ReflectionPad3d(_ReflectionPadNd):
     """Pad the last three dimensions with its reflection, without the border. As ``torch.nn.ReflectionPad3d``.
 
     Args:
@@ -162,10 +172,13 @@ class ReflectionPad3d(_Pad):
     """
 
     _dims = 3
-    _mode = "reflect"
 
 
-class ReplicationPad1d(_Pad):
+class _ReplicationPadNd(_Pad):
+    _mode = "replicate"
+
+
+class ReplicationPad1d(_ReplicationPadNd):
     """Pad the last dimension with copies of the border. As ``torch.nn.ReplicationPad1d``.
 
     Args:
@@ -173,10 +186,9 @@ class ReplicationPad1d(_Pad):
     """
 
     _dims = 1
-    _mode = "replicate"
 
 
-class ReplicationPad2d(_Pad):
+class ReplicationPad2d(_ReplicationPadNd):
     """Pad the last two dimensions with copies of the border. As ``torch.nn.ReplicationPad2d``.
 
     Args:
@@ -184,10 +196,9 @@ class ReplicationPad2d(_Pad):
     """
 
     _dims = 2
-    _mode = "replicate"
 
 
-class ReplicationPad3d(_Pad):
+class ReplicationPad3d(_ReplicationPadNd):
     """Pad the last three dimensions with copies of the border. As ``torch.nn.ReplicationPad3d``.
 
     Args:
@@ -195,10 +206,13 @@ class ReplicationPad3d(_Pad):
     """
 
     _dims = 3
-    _mode = "replicate"
 
 
-class CircularPad1d(_Pad):
+class _CircularPadNd(_Pad):
+    _mode = "circular"
+
+
+class CircularPad1d(_CircularPadNd):
     """Pad the last dimension with the other end. As ``torch.nn.CircularPad1d``.
 
     Args:
@@ -206,10 +220,9 @@ class CircularPad1d(_Pad):
     """
 
     _dims = 1
-    _mode = "circular"
 
 
-class CircularPad2d(_Pad):
+class CircularPad2d(_CircularPadNd):
     """Pad the last two dimensions with the other end. As ``torch.nn.CircularPad2d``.
 
     Args:
@@ -217,10 +230,9 @@ class CircularPad2d(_Pad):
     """
 
     _dims = 2
-    _mode = "circular"
 
 
-class CircularPad3d(_Pad):
+class CircularPad3d(_CircularPadNd):
     """Pad the last three dimensions with the other end. As ``torch.nn.CircularPad3d``.
 
     Args:
@@ -228,7 +240,6 @@ class CircularPad3d(_Pad):
     """
 
     _dims = 3
-    _mode = "circular"
 
 
 @stores_options
