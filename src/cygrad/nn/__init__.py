@@ -37,9 +37,6 @@ FILES = files_of({
     "conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d _ConvNd _ConvTransposeNd",
     "dropout": "Dropout _DropoutNd",
     "embedding": "Embedding",
-    "group_norm": "_InstanceNorm",
-    "lazy": "_LazyNormBase",
-    "resizing": "_CircularPadNd _ConstantPadNd _ReflectionPadNd _ReplicationPadNd",
     "ensemble": "EnsembleLinear EnsembleMean EnsembleScale",
     "layer_norm": "LayerNorm",
     "loss": "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss NLLLoss SmoothL1Loss "
@@ -50,6 +47,12 @@ FILES = files_of({
     "recurrent": "GRU GRUCell LSTM LSTMCell RNN RNNBase RNNCell RNNCellBase",
     "shape": "Flatten Unflatten",
     "transformer": "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer",
+})  # fmt: skip
+
+BASES = files_of({  # the base classes of modules that few networks need
+    "group_norm": "_InstanceNorm",
+    "lazy": "_LazyNormBase",
+    "resizing": "_CircularPadNd _ConstantPadNd _ReflectionPadNd _ReplicationPadNd",
 })  # fmt: skip
 
 __all__ = [
@@ -73,7 +76,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         """Import a module when it is first used, or say why it is missing."""
-        return found(name, "cygrad.nn", "cygrad.nn.modules", FILES, globals(), rest="seldom")
+        return found(name, "cygrad.nn", "cygrad.nn.modules", FILES | BASES, globals(), rest="seldom")
 
     def __dir__():
         from cygrad.nn.modules import seldom
