@@ -326,6 +326,48 @@ TYPES = {"HalfTensor": "float16", "FloatTensor": "float32", "DoubleTensor": "flo
          "ByteTensor": "uint8", "BoolTensor": "bool"}  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("LongTensor", ([2**24 + 1],)),
+        ("IntTensor", ([[2**30 + 1]],)),
+        ("DoubleTensor", ([0.1],)),
+        ("DoubleTensor", (np.array([0.1]),)),
+        ("DoubleTensor", ((0.1, 0.2),)),
+        ("LongTensor", (range(3),)),
+        ("FloatTensor", (np.int64(2),)),
+        ("FloatTensor", (2, np.int32(3))),
+        ("FloatTensor", ()),
+        ("FloatTensor", ((2, 3),)),
+        ("LongTensor", ([1.7],)),
+        ("FloatTensor", (0.5,)),
+        ("FloatTensor", (np.float32(2),)),
+        ("FloatTensor", (True,)),
+        ("LongTensor", ([1], [2])),
+    ],
+)
+@pytest.mark.parametrize("made", ["type", "new"])
+def test_typed_tensors_take_sizes_or_data_without_rounding(name, data, made):
+    torch = pytest.importorskip("torch")
+
+    def result(module):
+        kind = getattr(module, name)
+        try:
+            x = kind(*data) if made == "type" else kind(1).new(*data)
+        except TypeError:
+            return TypeError
+        return tuple(x.shape), x.tolist() if len(data) == 1 and not isinstance(data[0], np.integer) else None
+
+    assert result(cg) == result(torch)
+
+
+def test_a_size_is_no_data():
+    size = cg.Size([3, 1])
+    for x in (cg.Tensor(size), cg.FloatTensor(size), cg.LongTensor(size), cg.ones(2).new(size), cg.DoubleTensor(2).new(size)):
+        assert x.shape == (3, 1)
+    assert cg.Tensor(cg.Size([2]), requires_grad=True).requires_grad and cg.Tensor((3, 1)).tolist() == [3, 1]
+
+
 @pytest.mark.parametrize("name", TYPES)
 def test_types_of_one_dtype(name):
     torch = pytest.importorskip("torch")

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cygrad.creation import tensor, zeros
+from cygrad.sizes import sizes_of
 from cygrad.tensor import Tensor
 
 __all__ = [
@@ -30,9 +32,9 @@ class TypedTensorType(type):
         return isinstance(value, Tensor) and value.array.dtype == cls.dtype
 
     def __call__(cls, *data: Any, device: object = None) -> Tensor:
-        """A tensor from data, or of zeros from sizes."""
-        made = Tensor(*data)
-        return Tensor(np.array(made.array, cls.dtype))
+        """A tensor from data, which become numbers of the dtype at once, or of zeros from sizes."""
+        sizes = sizes_of(cls.__name__, data)
+        return tensor(data[0], dtype=cls.dtype) if sizes is None else zeros(sizes, dtype=cls.dtype)
 
 
 def typed(name: str, dtype: Any) -> Any:

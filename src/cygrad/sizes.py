@@ -1,11 +1,14 @@
-"""Size: the shape of a tensor, as PyTorch prints it."""
+"""Size: the shape of a tensor, as PyTorch prints it; and what the constructors that take sizes or data are given."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-__all__ = ["Size"]
+import numpy as np
+
+__all__ = ["Size", "sizes_of"]
 
 
 class Size(tuple[int, ...]):
@@ -40,3 +43,19 @@ class Size(tuple[int, ...]):
         return Size(super().__mul__(times))
 
     __rmul__ = __mul__
+
+
+def sizes_of(op: str, data: tuple[Any, ...]) -> tuple[int, ...] | None:
+    """The sizes that the arguments of ``FloatTensor(…)`` and ``tensor.new(…)`` give; None if they give data.
+
+    One :class:`Size`, or integers, are sizes; one sequence, array or tensor is data.
+
+    Raises:
+        TypeError: they are neither.
+    """
+    sizes: Any = data[0] if len(data) == 1 and isinstance(data[0], Size) else data or (0,)
+    if all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sizes):
+        return tuple([int(n) for n in sizes])
+    if len(data) == 1 and (isinstance(data[0], Sequence) or hasattr(data[0], "array") or np.ndim(data[0])):
+        return None
+    raise TypeError(f"{op}: expected sizes, or data as one sequence, got {', '.join([type(x).__name__ for x in data])}")

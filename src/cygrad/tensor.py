@@ -26,6 +26,7 @@ from cygrad.ops import arithmetic
 from cygrad.ops import index as index_ops
 from cygrad.ops import shape as shape_ops
 from cygrad.printing import show
+from cygrad.sizes import Size as TorchSize
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -833,6 +834,8 @@ def legacy_arguments(data: Any, requires_grad: Any, sizes: tuple[int, ...]) -> t
     if isinstance(data, Tensor):
         recording.reading("Tensor")
         return data.array, requires_grad
+    if isinstance(data, TorchSize):
+        return kernels.pooled(np.zeros, data, np.float32), requires_grad
     if type(data) is int:
         flag = isinstance(requires_grad, bool)
         shape = (data, *sizes) if flag else (data, requires_grad, *sizes)

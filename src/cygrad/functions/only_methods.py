@@ -16,6 +16,7 @@ from cygrad.generator import Generator, normal_array, uniform_array
 from cygrad.ops import shape, view
 from cygrad.ops.definition import fitted
 from cygrad.ops.index import overwrite
+from cygrad.sizes import sizes_of
 
 __all__ = [
     "apply_", "as_strided_", "bernoulli_", "cauchy_", "conj", "exponential_", "fill_diagonal_", "geometric_",
@@ -174,9 +175,10 @@ unfold = shape.unfold
 
 def new(input: Tensor, *sizes: Any) -> Tensor:
     """Create a tensor of this one's dtype from sizes or data."""
-    if len(sizes) == 1 and not isinstance(sizes[0], int):
+    shape = sizes_of("new", sizes)
+    if shape is None:
         return engine.wrap(np.array(getattr(sizes[0], "array", sizes[0]), input.dtype))
-    return engine.wrap(np.zeros(sizes or (0,), input.dtype))
+    return engine.wrap(np.zeros(checked_sizes("new", shape), input.dtype))
 
 
 def sum_to_size(input: Tensor, *size: Size) -> Tensor:
