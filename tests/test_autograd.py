@@ -689,6 +689,41 @@ def test_gradcheck_names_nan():
         autograd.gradcheck(lambda x: Broken.apply(x, 3), leaf(1, 2))
 
 
+def test_gradgradcheck_passes_right_rules_and_names_wrong_ones():
+    class Forgetful(autograd.Function):  # whose backward uses numbers that know nothing of x
+        @staticmethod
+        def forward(ctx, x):
+            ctx.factor = x.exp()
+            return x.exp()
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * ctx.factor
+
+    x, y = leaf(0.3, 0.7), leaf(1.0, 2.0)
+    for func, inputs in (
+        (lambda x: x**3, x),
+        (lambda x: 2 * x, x),
+        (lambda x, y: (x * y, x.sin(), y.detach()), (x, y)),
+        (lambda x, y: (x * y).sum(), (x, cg.ones(2, dtype=cg.float64))),
+    ):
+        assert autograd.gradgradcheck(func, inputs)
+    assert autograd.gradgradcheck(cg.sin, x, y) and autograd.gradcheck(Forgetful.apply, x)
+    with pytest.raises(RuntimeError, match="output 0 and input 0 disagree"):
+        autograd.gradgradcheck(Forgetful.apply, x)
+    assert not autograd.gradgradcheck(Forgetful.apply, x, raise_exception=False)
+
+
+@pytest.mark.parametrize("check", ["gradcheck", "gradgradcheck"])
+def test_options_of_gradcheck(check):
+    function = getattr(autograd, check)
+    assert function(cg.sin, leaf(0.3), fast_mode=True, check_undefined_grad=False, nondet_tol=1e-6, masked=None)
+    with pytest.raises(NotImplementedError, match=f"{check}: check_forward_ad=True: cygrad differentiates backward only"):
+        function(cg.sin, leaf(0.3), check_forward_ad=True)
+    with pytest.raises(TypeError, match=f"{check}: unknown option 'fast', expected one of check_backward_ad, "):
+        function(cg.sin, leaf(0.3), fast=True)
+
+
 def test_gradcheck_of_outputs_without_a_gradient():
     assert autograd.gradcheck(lambda x: x.detach() * 0, leaf(1, 2))
     with pytest.raises(RuntimeError, match="backward gives 0, differences give 2"):

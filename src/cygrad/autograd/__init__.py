@@ -14,7 +14,7 @@ from cygrad.autograd.grad_mode import (
     set_detect_anomaly,
     set_grad_enabled,
 )
-from cygrad.autograd.gradcheck import gradcheck
+from cygrad.autograd.gradcheck import gradcheck, gradgradcheck
 from cygrad.autograd.graph import graph
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "enable_grad",
     "grad",
     "gradcheck",
+    "gradgradcheck",
     "gradients",
     "graph",
     "inference_mode",
