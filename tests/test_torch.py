@@ -69,7 +69,7 @@ for text in ("torch.nn.Conv3d", "torch.fx", "torch.nothing", "torch.nn.functiona
     except AttributeError as error:
         print(error)
     assert not hasattr(torch, "nothing") and getattr(torch, "nothing", 3) == 3
-for text in ("import torch.fx", "from torch import hub", "import torch.sparse as sparse", "import torch.nothing.at.all"):
+for text in ("import torch.fx", "from torch import package", "import torch.sparse as sparse", "import torch.nothing.at.all"):
     try:
         exec(text)
     except ImportError as error:
@@ -85,10 +85,148 @@ def test_a_missing_name_is_named_with_the_reason(tmp_path):
         "module 'cygrad.nn.functional' has no attribute 'max_pool3d': it pools sequences and images",
         "torch.complex64 is not in cygrad: it has no complex numbers",
         "ModuleNotFoundError torch.fx is not in cygrad: it has no graphs of Python code; cg.compile records training steps",
-        "ImportError cannot import name 'hub' from 'torch'",
+        "ImportError cannot import name 'package' from 'torch'",
         "ModuleNotFoundError torch.sparse is not in cygrad: its tensors are dense",
         "ModuleNotFoundError torch.nothing is not in cygrad",
     ]
+
+
+SELDOM = """\
+import torch, torch.utils.model_zoo as model_zoo, torch.distributed as dist, torch.distributed.tensor
+from torch.distributed.optim import ZeroRedundancyOptimizer
+from torch.distributed import ProcessGroup, init_process_group
+from torch.fft import fft, fftfreq
+from torch.hub import load_state_dict_from_url
+class Own(ZeroRedundancyOptimizer):
+    def step(self): return 1
+print(isinstance(3, ZeroRedundancyOptimizer), dist.is_available(), dist.ReduceOp.SUM, fftfreq(2).tolist(), ProcessGroup)
+print(hasattr(dist, "_hidden"), hasattr(fft, "__wrapped__"), hasattr(torch.nn, "nothing"))
+for use in (
+    lambda: ZeroRedundancyOptimizer([]), lambda: Own(), lambda: fft(torch.ones(2)), lambda: torch.fft.irfft(torch.ones(2)),
+    lambda: model_zoo.load_url("x"), lambda: torch.hub.load("x"), lambda: dist.Backend.NCCL(), lambda: init_process_group(),
+):
+    try:
+        use()
+    except RuntimeError as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_what_programs_import_and_seldom_use_raises_when_it_is_used(tmp_path):
+    zero, files = "torch.distributed.optim.ZeroRedundancyOptimizer", "cygrad.load reads files of weights that you have"
+    assert output(tmp_path, SELDOM).splitlines() == [
+        "False False SUM [0.0, -0.5] <torch.distributed.ProcessGroup, which is not in cygrad>",
+        "False False False",
+        f"NotImplementedError {zero} is not in cygrad: it trains in one process",
+        f"NotImplementedError {zero} is not in cygrad: it trains in one process",
+        "NotImplementedError torch.fft.fft is not in cygrad: it has no complex numbers",
+        "NotImplementedError torch.fft.irfft is not in cygrad: it has no complex numbers",
+        f"NotImplementedError torch.utils.model_zoo.load_url is not in cygrad: it downloads nothing; {files}",
+        f"NotImplementedError torch.hub.load is not in cygrad: it downloads nothing; {files}",
+        "NotImplementedError torch.distributed.Backend.NCCL is not in cygrad: it trains in one process",
+        "RuntimeError cygrad trains in one process: torch.distributed.is_available() is False",
+    ]
+
+
+MODULE_PATHS = {
+    "torch.nn.utils.weight_norm": "weight_norm, remove_weight_norm",
+    "torch.nn.utils.spectral_norm": "spectral_norm, remove_spectral_norm",
+    "torch.nn.utils.convert_parameters": "parameters_to_vector, vector_to_parameters",
+    "torch.nn.utils.init": "skip_init",
+    "torch.nn.parallel.data_parallel": "DataParallel, data_parallel",
+    "torch.optim.adadelta": "Adadelta",
+    "torch.optim.adamax": "Adamax",
+    "torch.optim.asgd": "ASGD",
+    "torch.optim.nadam": "NAdam",
+    "torch.optim.radam": "RAdam",
+    "torch.optim.rprop": "Rprop",
+    "torch.amp.autocast_mode": "autocast",
+    "torch.amp.grad_scaler": "GradScaler",
+    "torch.cuda.amp.autocast_mode": "autocast",
+    "torch.cuda.amp.grad_scaler": "GradScaler",
+    "torch.functional": "einsum, meshgrid, broadcast_tensors",
+}
+NOT_REPLACED = """
+import torch
+net, x = torch.nn.Linear(2, 3), torch.ones(1, 2)
+assert all(torch.nn.utils.__dict__[n](torch.nn.Linear(2, 3))(x).shape == (1, 3) for n in ("weight_norm", "spectral_norm"))
+assert isinstance(torch.nn.parallel.data_parallel(net, x), torch.Tensor)
+"""
+
+
+def test_modules_that_hold_a_name_in_pytorch_have_it_here(tmp_path):
+    imports = [f"from {path} import {names}\nassert all(map(callable, [{names}]))\n" for path, names in MODULE_PATHS.items()]
+    output(tmp_path, "".join(imports) + NOT_REPLACED)
+
+
+FUNCTORCH = """\
+import functorch, torch
+from functorch import combine_state_for_ensemble, make_functional, make_functional_with_buffers, vmap
+net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)).eval()
+x = torch.randn(5, 3)
+function, params, buffers = make_functional_with_buffers(net)
+assert torch.equal(function(params, buffers, x), net(x)) and (len(params), len(buffers)) == (4, 3)
+assert params[0] is not net[0].weight and all(p.requires_grad for p in params)
+assert not any(p.requires_grad for p in make_functional_with_buffers(net, disable_autograd_tracking=True)[1])
+function, params = make_functional(net[0])
+gradient = functorch.grad(lambda params: function(params, x).sum())(params)
+assert torch.allclose(gradient[0], x.sum(0).expand(4, 3), atol=1e-5) and gradient[1].tolist() == [5.0] * 4
+nets = [torch.nn.Linear(3, 2) for _ in range(4)]
+function, params, buffers = combine_state_for_ensemble(nets)
+y = vmap(function, in_dims=(0, 0, None))(params, buffers, x)
+assert torch.allclose(y, torch.stack([net(x) for net in nets]), atol=1e-6) and buffers == ()
+try:
+    make_functional(net)
+except RuntimeError as error:
+    print(error)
+"""
+
+
+def test_functorch_turns_modules_into_functions(tmp_path):
+    assert output(tmp_path, FUNCTORCH) == "make_functional: the module has buffers; use make_functional_with_buffers\n"
+
+
+PARSED = """\
+import torch
+parse = torch._C._nn._parse_to
+for result in (
+    parse("cpu"), parse(torch.float64), parse("cpu", torch.int64, True), parse(dtype=torch.float32),
+    parse(torch.ones(1, dtype=torch.float64)), parse(device=torch.device("cpu"), non_blocking=True),
+):
+    print(*result)
+print(hasattr(torch._C, "nothing"))
+try:
+    parse("cuda")
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_methods_to_of_programs_can_parse_their_arguments(tmp_path):
+    assert output(tmp_path, PARSED).splitlines() == [
+        "cpu None False None",
+        "None torch.float64 False None",
+        "cpu torch.int64 True None",
+        "None torch.float32 False None",
+        "cpu torch.float64 False None",
+        "cpu None True None",
+        "False",
+        "to: cygrad computes on the CPU only, got device 'cuda'",
+    ]
+
+
+SIZES = """\
+import numpy as np, torch
+x = torch.zeros(3, 1)
+for made in (x.new(x.shape), x.data.new(x.size()), torch.Tensor(x.shape), torch.FloatTensor(x.size()), torch.LongTensor(x[:].shape)):
+    assert made.shape == (3, 1), made
+assert torch.Tensor(np.int64(2)).shape == (2,) and torch.Tensor(np.int64(2), np.int64(3)).shape == (2, 3)
+assert torch.Tensor((3, 1)).tolist() == [3, 1] and x.new((3, 1)).tolist() == [3, 1]
+"""
+
+
+def test_shapes_are_sizes_for_constructors_and_tuples_are_data(tmp_path):
+    output(tmp_path, SIZES)
 
 
 def test_a_script_runs_as_python_runs_it(tmp_path):

@@ -21,10 +21,11 @@ REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"(.*\.)?(quantiz|quantis|ao\b|qint|quint|per_tensor|fake_quant)\w*.*": "it has no quantization",
     r"(.*\.)?(complex|cfloat|cdouble|chalf|view_as_|polar|is_conj)\w*": "it has no complex numbers",
     r"fft\.[a-z]\w*|i?stft": "it has no complex numbers",
-    r"hub.*": "it downloads nothing",
+    r"hub.*|utils\.model_zoo.*": "it downloads nothing; cygrad.load reads files of weights that you have",
+    r"autograd\.forward_ad.*": "it differentiates backward only; func.jvp gives products with Jacobians",
     r"nn\.utils\.prune.*": "it has no pruning",
     r"(.*\.)?(nested|named|Named)\w*.*": "it has no nested and no named tensors",
-    r"utils\.(cpp_extension|mobile_optimizer|bottleneck|model_zoo).*": "it runs no code of other libraries",
+    r"utils\.(cpp_extension|mobile_optimizer|bottleneck).*": "it runs no code of other libraries",
 }  # fmt: skip
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
+from cygrad._missing import reason
 from cygrad.accelerator import OutOfMemoryError
 from cygrad.autograd import is_grad_enabled
+from cygrad.device import CPU, check_device, is_device
+from cygrad.tensor import Tensor
 
 __all__ = ["EXTRAS"]
 
@@ -44,8 +48,38 @@ def set_warn_always(always: bool) -> None:
     """Do nothing: Python's filters decide how often a warning is shown."""
 
 
+def parse_to(
+    *args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False, memory_format: Any = None
+) -> tuple[Any, Any, bool, Any]:
+    """Return device, dtype, non_blocking and memory_format from the arguments of a method ``to``."""
+    for arg in args:
+        if isinstance(arg, Tensor):
+            device, dtype = arg.device, arg.dtype
+        elif isinstance(arg, bool):
+            non_blocking = arg
+        elif is_device(arg):
+            device = arg
+        elif arg is not None:
+            dtype = arg
+    check_device("to", device)
+    return None if device is None else CPU, dtype, non_blocking, memory_format
+
+
+class Private:
+    """``torch._C``, of which programs with a method ``to`` of their own use one function."""
+
+    _nn = SimpleNamespace(_parse_to=parse_to)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"torch._C.{name} is not in cygrad: {reason('_C')}")
+
+
 FUNCTIONS = (
     _assert, _check, get_num_interop_threads, is_inference_mode_enabled, set_flush_denormal, set_num_interop_threads,
     set_warn_always,
 )  # fmt: skip
-EXTRAS = {"OutOfMemoryError": OutOfMemoryError, **{function.__name__: function for function in FUNCTIONS}}
+EXTRAS = {
+    "OutOfMemoryError": OutOfMemoryError,
+    "_C": Private(),
+    **{function.__name__: function for function in FUNCTIONS},
+}

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 from cygrad import config
 from cygrad._version import __version__
-from cygrad.torch.modules import RENAMED, left_out, torch_module
+from cygrad.torch.absent import IMPORTED, AbsentModule
+from cygrad.torch.modules import FUNCTIONS, RENAMED, left_out, torch_module
 from cygrad.torch.overloads import accept_old_calls
 from cygrad.torch.types import answer_as_torch
 
@@ -23,7 +25,7 @@ class Finder(MetaPathFinder, Loader):
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """The module of this name; None for other packages' modules."""
-        if name != "torch" and not name.startswith("torch."):
+        if name.partition(".")[0] not in ("torch", "functorch"):
             return None
         return ModuleSpec(name, self, is_package=True)
 
@@ -44,13 +46,30 @@ def found(name: str) -> ModuleType:
     Raises:
         ModuleNotFoundError: there is none.
     """
-    own = RENAMED.get(name, f"cygrad{name[len('torch') :]}")
+    if IMPORTED.fullmatch(name):
+        return AbsentModule(name)
+    if name in FUNCTIONS:
+        return function_as_module(name)
+    own = RENAMED.get(name, name.replace("torch", "cygrad", 1))
     try:
         return importlib.import_module(own)
     except ModuleNotFoundError as error:
         if error.name is None or not own.startswith(error.name):
             raise  # something that the module itself imports
     raise ModuleNotFoundError(f"{name} is not in cygrad{left_out(name)}", name=name) from None
+
+
+def function_as_module(name: str) -> Any:
+    """The function that has the name of its module, with the module's names as attributes.
+
+    The import system puts a module into its package: ``import torch.nn.utils.weight_norm`` would take the place of the
+    function ``torch.nn.utils.weight_norm``, were it not the function itself.
+    """
+    package, _, own = name.rpartition(".")
+    function = getattr(importlib.import_module(package), own)
+    for key in FUNCTIONS[name]:
+        setattr(function, key, getattr(importlib.import_module(package), key))
+    return function
 
 
 def install(quiet: bool = False) -> None:

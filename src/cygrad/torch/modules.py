@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from types import ModuleType
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import cygrad
 from cygrad._missing import reason
 from cygrad.nn.modules import FILES
+from cygrad.torch.absent import IMPORTED
 from cygrad.torch.extras import EXTRAS
 from cygrad.torch.overloads import old_functions
 
-__all__ = ["RENAMED", "left_out", "torch_module"]
+__all__ = ["FUNCTIONS", "RENAMED", "left_out", "torch_module"]
 
 VERSION = "2.13.0+cygrad"  # scripts compare it
 
@@ -66,6 +68,16 @@ RENAMED = {
     "torch.cuda.amp": "cygrad.amp",
     "torch.cpu.amp": "cygrad.amp",
     "torch.types": "cygrad._typing",
+    "torch.functional": "cygrad",
+    "functorch": "cygrad.torch.functorch",
+    **{f"torch.optim.{name}": "cygrad.optim" for name in ("adadelta", "adamax", "asgd", "nadam", "radam", "rprop")},
+    **{f"torch.{room}amp.{name}": "cygrad.amp" for room in ("", "cuda.") for name in ("autocast_mode", "grad_scaler")},
+    **{f"torch.nn.utils.{name}": "cygrad.nn.utils" for name in ("convert_parameters", "init")},
+}
+FUNCTIONS = {  # modules with the name of a function of their package → their names
+    "torch.nn.utils.weight_norm": ["weight_norm", "remove_weight_norm"],
+    "torch.nn.utils.spectral_norm": ["spectral_norm", "remove_spectral_norm"],
+    "torch.nn.parallel.data_parallel": ["data_parallel", "DataParallel"],
 }
 
 
@@ -75,6 +87,8 @@ class TorchModule(ModuleType):
     __cygrad__ = True
 
     def __getattr__(self, name: str) -> Any:
+        if IMPORTED.fullmatch(f"torch.{name}"):
+            return importlib.import_module(f"torch.{name}")
         try:
             value = getattr(cygrad, name)
         except AttributeError:
