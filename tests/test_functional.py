@@ -37,6 +37,34 @@ def f64(*rows):
     return np.array(rows, np.float64)
 
 
+@pytest.mark.parametrize(
+    ("x", "bias"), [((2, 3), (1, 4)), ((2, 3), ()), ((2, 3), (2, 4)), ((2, 3), (2, 1)), ((5, 2, 3), (1, 4)), ((5, 2, 3), (5, 2, 4)), ((3,), ())]
+)  # fmt: skip
+def test_linear_broadcasts_its_bias(x, bias):
+    arrays = [np.linspace(-1, 1, math.prod(shape)).reshape(shape) for shape in (x, (4, 3), bias)]
+    assert_same(lambda lib, x, w, b: lib.nn.functional.linear(x, w, b) ** 2, *arrays)
+    w, x, b = (cg.tensor(a, requires_grad=True) for a in (arrays[1], arrays[0], arrays[2]))
+    assert cg.autograd.gradgradcheck(F.linear, (x, w, b))
+
+
+@pytest.mark.parametrize("bias", [(3,), (1, 1, 4), (3, 4)])
+def test_linear_refuses_a_bias_that_does_not_fit(bias):
+    with pytest.raises(ValueError, match="linear: bias has shape"):
+        F.linear(cg.ones(2, 3), cg.ones(4, 3), cg.ones(bias))
+
+
+def test_a_recorded_step_broadcasts_the_bias_of_linear():
+    x, w = cg.randn(4, 3), cg.randn(2, 3)
+
+    def step(b):
+        return F.linear(x, w, b).square().sum()
+
+    recorded = cg.compile(step)
+    for _ in range(3):
+        b = cg.randn(1, 2)
+        assert cg.allclose(recorded(b), step(b), rtol=1e-5)
+
+
 def test_bce_of_certain_predictions_is_bounded():
     """The logarithm of 0 counts as −100, and the gradient's denominator as 1e-12, which is a float32 in PyTorch."""
 

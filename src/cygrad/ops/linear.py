@@ -23,7 +23,7 @@ def linear(ctx: Node, input: Array, weight: Array, bias: Array | None = None) ->
     Args:
         input: x, shape (…, in_features), float32 or float64.
         weight: W, shape (out_features, in_features), of the same dtype.
-        bias: b, shape (out_features,); None for no bias.
+        bias: b, shape (out_features,), or another that broadcasts to that of y; None for no bias.
 
     Returns:
         y, shape (…, out_features).
@@ -38,6 +38,12 @@ def linear(ctx: Node, input: Array, weight: Array, bias: Array | None = None) ->
     ctx.save(input if ctx.needs[1] else None, weight)
     try:
         return kernels.linear(input, weight, bias)
+    except ShapeError:
+        shape = (*input.shape[:-1], *weight.shape[:1])
+        if bias is None or bias.shape == shape[-1:] or not broadcasts(bias.shape, shape):
+            raise
+        ctx.save(*ctx.saved, bias.shape)
+        return kernels.add(kernels.linear(input, weight, None), bias)
     except TypeError:
         if not all([x is None or x.dtype.kind in "iu" for x in (input, weight, bias)]):
             raise
@@ -47,21 +53,30 @@ def linear(ctx: Node, input: Array, weight: Array, bias: Array | None = None) ->
 @linear.gradient
 def _(ctx: Node, dy: Array) -> tuple[Array | None, Array | None, Array | None]:
     """dx = dy·W, dW = dyᵀ·x, db = Σ dy"""
-    x, weight = ctx.saved
+    x, weight, *shape = ctx.saved
     want_x, want_weight, want_bias = ctx.needs
+    if shape:
+        dx, dw, _ = kernels.linear_backward(dy, x, weight, want_x, want_weight, False)
+        return dx, dw, summed_to(dy, shape[0]) if want_bias else None
     return kernels.linear_backward(dy, x, weight, want_x, want_weight, want_bias)
 
 
 @linear.definition
 def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """dx = dy·W, dW = dyᵀ·x, db = Σ dy"""
-    x, weight = ctx.saved
+    x, weight, *shape = ctx.saved
     want_x, want_weight, want_bias = ctx.needs
     count = math.prod(dy.shape[:-1])
     rows = dy if dy.ndim == 2 else dy.reshape(count, weight.shape[0])
     dx = matmul(dy, ctx.input(1, weight)) if want_x else None
     dw = matmul(rows.t(), ctx.input(0, x).reshape(count, weight.shape[1])) if want_weight else None
-    return dx, dw, rows.sum(0) if want_bias else None
+    db = None if not want_bias else fitted(dy, (shape[0], dy.dtype)) if shape else rows.sum(0)
+    return dx, dw, db
+
+
+def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether an array of a shape broadcasts to the target."""
+    return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape[::-1], target[::-1]))
 
 
 @op

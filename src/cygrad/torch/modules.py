@@ -67,7 +67,7 @@ RENAMED = {
     "torch._tensor": "cygrad.tensor",
     "torch.cuda.amp": "cygrad.amp",
     "torch.cpu.amp": "cygrad.amp",
-    "torch.types": "cygrad._typing",
+    "torch.types": "cygrad.torch.annotations",
     "torch.functional": "cygrad",
     "functorch": "cygrad.torch.functorch",
     **{f"torch.optim.{name}": "cygrad.optim" for name in ("adadelta", "adamax", "asgd", "nadam", "radam", "rprop")},
