@@ -243,3 +243,44 @@ def test_the_mean_of_members_is_that_of_their_outputs_or_probabilities():
         cg.nn.EnsembleMean("scores")
     with pytest.raises(ValueError, match=r"must have shape \(K, N, C\), got \(4, 3\)"):
         cg.nn.EnsembleMean()(cg.zeros(4, 3))
+
+
+def test_a_blend_is_that_of_outputs_or_probabilities():
+    first, second = cg.nn.EnsembleLinear(3, 4, 5), cg.nn.EnsembleLinear(3, 4, 5)
+    x = cg.tensor(np.random.default_rng(0).normal(0, 3, (3, 6, 4)).astype(np.float32))
+    f, g = first(x).array.astype(np.float64), second(x).array.astype(np.float64)
+    np.testing.assert_allclose(cg.nn.EnsembleBlend(first, second, 0.25)(x).array, 0.75 * f + 0.25 * g, rtol=1e-5, atol=1e-6)
+    for share, sought in (0.0, f), (1.0, g):
+        np.testing.assert_allclose(cg.nn.EnsembleBlend(first, second, share)(x).array, sought, rtol=1e-5, atol=1e-6)
+    blended = cg.nn.EnsembleBlend(first, second, 0.25, "probabilities")(x).exp()
+    p, q = (np.exp(z) / np.exp(z).sum(-1, keepdims=True) for z in (f, g))
+    np.testing.assert_allclose(blended.array, 0.75 * p + 0.25 * q, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="EnsembleBlend: of must be outputs or probabilities, got 'scores'"):
+        cg.nn.EnsembleBlend(first, second, 0.5, "scores")
+    for share in (-0.1, 1.5, float("nan"), True, "half"):
+        with pytest.raises(ValueError, match="EnsembleBlend: share must be a number from 0 to 1, got"):
+            cg.nn.EnsembleBlend(first, second, share)
+
+
+def test_a_periodic_embedding_is_sums_of_cosines_behind_the_features():
+    layer = cg.nn.EnsemblePeriodicEmbedding(2, [0, 2], size=3, frequencies=5, dtype=cg.float64)
+    x = np.random.default_rng(0).standard_normal((2, 7, 3))
+    y = layer(cg.tensor(x)).array
+    assert y.shape == (2, 7, 3 + 2 * 3)
+    np.testing.assert_array_equal(y[..., :3], x)
+    for k in range(2):
+        for j, column in enumerate([0, 2]):
+            waves = np.cos(x[k, :, column, None] * layer.frequency.array[k, j] + layer.phase.array[k, j])
+            sought = waves @ layer.weight.array[k, j].T + layer.bias.array[k, j]
+            np.testing.assert_allclose(y[k, :, 3 + 3 * j : 6 + 3 * j], sought, rtol=1e-12)
+    shared = layer(cg.tensor(x[0])).array
+    np.testing.assert_allclose(shared[0], y[0], rtol=1e-12)
+    assert layer(cg.tensor(x[:, :0])).shape == (2, 0, 9)
+    deviation = cg.nn.EnsemblePeriodicEmbedding(50, range(20), sigma=(0.5, 2)).frequency.array.std((0, 1)) / (2 * np.pi)
+    np.testing.assert_allclose(deviation, np.geomspace(0.5, 2, 16), rtol=0.15)
+    for wrong in ([], [1, 1], [-1], [0.5]):
+        with pytest.raises(ValueError, match=r"EnsemblePeriodicEmbedding: (columns must be|each of columns)"):
+            cg.nn.EnsemblePeriodicEmbedding(2, wrong)
+    for sigma in ((0, 1), (2, 1), (1,), (1, float("inf"))):
+        with pytest.raises(ValueError, match="sigma must be two positive numbers in ascending order"):
+            cg.nn.EnsemblePeriodicEmbedding(2, [0], sigma=sigma)

@@ -131,8 +131,10 @@ def test_a_classification_is_learned_and_described(people, tmp_path):
     assert lines[2] == "column 'planet' is dropped: all its values are 'Earth'"
     assert lines[3].startswith("LeakageWarning: rows of the training set that repeat others: 1 of 204; ")
     assert lines[4].startswith(
-        "people: 204 training and 36 test rows; ensemble of 12 networks 8-64-64-64-2, each validated on a fold of its own, "
+        "people: 204 training and 36 test rows; ensemble of 12 networks 8-64-64-64-2, blended with linear models, each "
+        "validated on a fold of its own, "
     )
+    assert re.search(r"^linear models have a share of \d+% in the predictions$", done.stdout, re.MULTILINE)
     assert lines[-7].split() == ["test", "set", "accuracy", "balanced", "F1", "AUC", "log", "loss"]
     scores = {line[:20].strip(): [float(word) for word in line[20:].split()] for line in lines[-6:-3]}
     assert list(scores) == ["ensemble", "linear model", "most frequent class"]
@@ -161,19 +163,22 @@ def test_an_ensemble_is_trained_as_options_say(people, tmp_path, capsys):
     """On folds or on one validation set, with one member or several, and sizes of its own."""
     out, arguments = str(tmp_path / "run"), ["train", str(people), "--target", "buys", "--drop", "spends,day"]
     options = ["--members", "3", "--hidden", "16", "--epochs", "4", "--validation", "0.2", "--clip", "0.5"]
+    options += ["--embeddings", "yes", "--linear", "no"]
     assert cli.main([*arguments, *options, "--out", out]) == 0
     output = capsys.readouterr().out
     assert (
-        "people: 156 training, 48 validation and 36 test rows; ensemble of 3 networks 8-16-2, each validated on the same"
-        in output
+        "people: 156 training, 48 validation and 36 test rows; ensemble of 3 networks 8-16-2, embeddings of numbers, each "
+        "validated on the same" in output
     )
-    weight = runs.load(out).model.state_dict()["1.weight"]
-    assert tuple(weight.shape) == (3, 16, 8)
+    weight = runs.load(out).model.state_dict()["2.weight"]
+    assert tuple(weight.shape) == (3, 16, 8 + 4 * 2)  # embeddings of age and income
     assert cli.main([*arguments, "--members", "1", "--epochs", "4", "--patience", "1", "--out", out]) == 0
     assert "ensemble of 1 networks" not in capsys.readouterr().out
     for options, message in (
         (["--members", "0"], "train: members must be at least 1, got 0"),
         (["--members", "2", "--network", "mlp"], "train: members applies to the network ensemble only"),
+        (["--linear", "yes", "--network", "mlp"], "train: linear applies to the network ensemble only"),
+        (["--embeddings", "no", "--network", "mlp"], "train: embeddings applies to the network ensemble only"),
         (
             ["--window", "3", "--horizon", "2", "--time", "day", "--network", "ensemble"],
             "must be tcn or gru, got ensemble",
@@ -1031,7 +1036,7 @@ def test_runs_are_compared(classifier, regressor, tmp_path, capsys, monkeypatch)
     assert cli.main(["runs"]) == 0
     head, first, second = capsys.readouterr().out.splitlines()
     assert {"run", "task", "state", "epochs", "val_loss", "test_accuracy", "test_r2", "lr"} == set(head.split()) - {
-        "best_epoch", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_loss", "test_rmse", "test_mae", "threads",
+        "best_epoch", "test_balanced_accuracy", "test_f1", "test_roc_auc", "test_loss", "test_rmse", "test_mae", "threads", "linear_share",
     }  # fmt: skip
     assert first.split()[:3] == [os.path.join("runs", "a"), "people", "complete"] and second.split()[0].endswith("b")
     assert cli.main(["runs", "runs", "--sort", "test_r2", "--json"]) == 0

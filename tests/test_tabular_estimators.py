@@ -21,6 +21,7 @@ from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.sklearn import TabularClassifier, TabularRegressor
 from cygrad.sklearn.tabular_features import Categories, Features, category_columns
+from cygrad.train.tabular.blend import best_share
 from cygrad.train.tabular.folds import Folds
 from cygrad.train.tabular.network import ensemble, parameter_groups
 from cygrad.train.tabular.schedule import RecipeSchedule, flat_cosine, rate_factor
@@ -194,3 +195,52 @@ def test_a_loss_that_is_not_finite_is_named(estimator, y):
     X = np.random.default_rng(0).standard_normal((20, 2))
     with pytest.raises(ValueError, match=rf"{estimator.__name__}: the loss of epoch \d+ is (nan|inf); lower"):
         estimator(learning_rate=1e30, **FAST).fit(X, y)
+
+
+def test_few_rows_of_a_linear_target_get_linear_models():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((160, 6))
+    y = X @ np.arange(1.0, 7) + rng.standard_normal(160)
+    plain, blended = (TabularRegressor(linear=linear, **FAST).fit(X[:80], y[:80]) for linear in (False, None))
+    assert plain.linear_share_ == 0 and blended.linear_share_ > 0.5
+    assert blended.score(X[80:], y[80:]) > plain.score(X[80:], y[80:]) + 0.02
+    classes = TabularClassifier(**FAST).fit(X[:80], y[:80] > 0)
+    assert classes.linear_share_ > 0.5 and classes.score(X[80:], y[80:] > 0) > 0.85
+    np.testing.assert_allclose(classes.predict_proba(X).sum(1), 1, rtol=1e-5)
+    curved = TabularClassifier(**FAST).fit(X[:80], np.abs(X[:80, 0]) > 0.7)
+    assert curved.linear_share_ < 0.3
+
+
+def test_the_share_of_a_blend_is_the_best_one():
+    rng = np.random.default_rng(0)
+    first, second, y = rng.standard_normal((3, 50, 2))
+    losses = [np.mean(((1 - s) * first + s * second - y) ** 2) for s in np.arange(21) / 20]
+    assert best_share(first, second, y) == np.argmin(losses) / 20
+    targets = rng.integers(0, 2, 50)
+    weight = np.array([1.0, 5.0])
+
+    def loss(share, weight):
+        p, q = (np.exp(z) / np.exp(z).sum(1, keepdims=True) for z in (first, second))
+        chosen = ((1 - share) * p + share * q)[np.arange(50), targets]
+        return -np.mean(weight[targets] * np.log(chosen))
+
+    for w in np.ones(2), weight:
+        shares = np.arange(21) / 20
+        found = best_share(first.astype(np.float32), second.astype(np.float32), targets, w)
+        assert found == shares[np.argmin([loss(s, w) for s in shares])]
+    certain = np.array([[1000.0, -1000.0]])  # a probability of 0 is an infinite loss, not an error
+    assert best_share(certain, 0 * certain, np.array([1])) == 1
+
+
+def test_numbers_are_embedded_where_there_are_enough_rows():
+    X = np.random.default_rng(0).uniform(-1, 1, (1200, 1))
+    X = np.concatenate([X, X > 0.5], 1).astype(object)
+    y = np.sin(12 * X[:, 0].astype(float))
+    fast = {**FAST, "epochs": 40, "batch_size": 32, "categorical_features": [1]}
+    plain, embedded = (TabularRegressor(embeddings=e, **fast).fit(X, y) for e in (False, None))
+    assert "Periodic" not in repr(plain.module_) and "columns=[0]" in repr(embedded.module_)
+    assert embedded.score(X, y) > 0.98 > plain.score(X, y)
+    assert "Periodic" not in repr(TabularRegressor(**fast).fit(X[:900], y[:900]).module_)
+    with_gap = np.where(np.arange(1200)[:, None] % 9, X, None)
+    features = Features.fitted(np.concatenate([with_gap, X], 1), [1, 3])
+    assert features.numeric == [0, 3] and features.encoded(np.concatenate([with_gap, X], 1)).shape == (1200, 5)

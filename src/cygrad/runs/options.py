@@ -50,6 +50,14 @@ def name_list(value: Any) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts)
 
 
+def truth(value: Any) -> bool:
+    """Parse "yes", "no" or a truth value."""
+    known = {"yes": True, "no": False, True: True, False: False}
+    if not isinstance(value, (str, bool)) or value not in known:
+        raise ValueError(f"must be yes or no, got {value!r}")
+    return known[value]
+
+
 # The options
 
 
@@ -81,8 +89,8 @@ class Options:
         source: ``"digits"``, ``"mnist"``, ``"fashion"``, or the path of a table.
         data: folder or file of MNIST or Fashion-MNIST, see ``cygrad.data.load_mnist``.
         out: folder of the run; ``runs/NAME`` by default.
-        network, members, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience, min_delta, seed,
-            checkpoint_seconds, threads: options of the training.
+        network, members, embeddings, linear, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience,
+            min_delta, seed, checkpoint_seconds, threads: options of the training.
         target, task, class_weight, threshold, categories, drop, missing, split, time, validation, test, delimiter,
             encoding, decimal, missing_values, text, numbers, header, names, skip_rows, comment: options of tables.
         window, horizon, season: options of forecasts of a table's column.
@@ -108,6 +116,15 @@ class Options:
         "for images, tcn for a forecast)",
     )
     members: int | None = training(None, int, "N", "networks of an ensemble (default: 12 below 1,000 rows, else 4)")
+    embeddings: bool | None = training(
+        None,
+        truth,
+        "yes|no",
+        "periodic embeddings of numbers in an ensemble (default: if they help in a short trial, from 1,000 rows on)",
+    )
+    linear: bool | None = training(
+        None, truth, "yes|no", "blend an ensemble with linear models (default: below 1,000 rows)"
+    )
     epochs: int = training(40, int, "N", "maximum number of epochs", "64")
     batch_size: int = training(64, int, "N", "samples per step", "32 below 1,000 rows, else 256")
     lr: float = training(
@@ -313,8 +330,9 @@ def check_source(options: Options) -> None:
         raise ValueError(f"train: a {options.network} needs images, not a table such as {source}")
     if options.network == "ensemble" and not options.is_table:
         raise ValueError(f"train: an ensemble needs a table, not {source}")
-    if options.members is not None and not options.is_ensemble:
-        raise ValueError("train: members applies to the network ensemble only")
+    for name in ("members", "embeddings", "linear"):
+        if getattr(options, name) is not None and not options.is_ensemble:
+            raise ValueError(f"train: {name} applies to the network ensemble only")
     if options.is_table:
         return
     for name, option in OPTIONS.items():

@@ -27,7 +27,7 @@ from cygrad.runs.protocols import Part, Run, Task
 from cygrad.runs.reporting import FINDINGS, REPORT, findings_of, held_of, write_report
 from cygrad.runs.series_task import prepare_series
 from cygrad.runs.table_task import prepare_table
-from cygrad.runs.training import Training, training_of
+from cygrad.runs.training import Training, training_of, with_trials
 from cygrad.train.checkpoint import Checkpoint
 from cygrad.train.early_stopping import EarlyStopping
 from cygrad.train.fingerprint import fingerprint
@@ -121,7 +121,7 @@ class Session:
             set_num_threads(options.threads)
         manual_seed(options.seed)
         self.task = load_task(options)
-        self.options = options = options.with_defaults(self.task.defaults)
+        self.options = options = with_trials(self.task, options.with_defaults(self.task.defaults))
         self.training = training = training_of(self.task, options)
         patience = options.patience or options.epochs
         self.stopping = EarlyStopping(training.model, patience, options.min_delta, ties=training.ties)
@@ -153,6 +153,9 @@ class Session:
             self.clear()
             return False
         self.chosen = self.training.choices()
+        if "linear_share" in self.chosen:
+            share = self.chosen["linear_share"]
+            self.console.tell(f"linear models have a share of {share:.0%} in the predictions")
         self.save({})  # before the test, so that Ctrl-C there loses nothing
         held = held_of(self.task, self.training, self.run_of(self.chosen))
         self.save(results := self.test(held))

@@ -36,7 +36,7 @@ from cygrad.train.evaluation import Loss
 from cygrad.train.models import mlp
 from cygrad.train.tabular.linear import fit_linear
 from cygrad.train.tabular.network import ensemble
-from cygrad.train.tabular.recipe import CLASSES, DROPOUT, EPOCHS, NUMBERS, WEIGHT_DECAY, sizes_for
+from cygrad.train.tabular.recipe import CLASSES, DROPOUT, EPOCHS, NUMBERS, WEIGHT_DECAY, is_blended, sizes_for
 
 __all__ = ["TableTask", "prepare_table"]
 
@@ -117,7 +117,8 @@ class TableTask:
         if self.network_type == "mlp":
             return mlp(sizes, options.dropout)
         kind = CLASSES if isinstance(self.target, Classes) else NUMBERS
-        return ensemble(options.members or 1, sizes, kind.activation, options.dropout)
+        embedded = self.preprocessor.numeric if options.embeddings else ()
+        return ensemble(options.members or 1, sizes, kind.activation, options.dropout, embedded=embedded)
 
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> TableRun:
         """Make a run of a model that was trained on this data."""
@@ -394,6 +395,7 @@ def ensemble_defaults(rows: int, classes: bool) -> dict[str, Any]:
     return {
         "network": "ensemble",
         "members": sizes.members,
+        "linear": is_blended(rows),
         "hidden": sizes.hidden,
         "batch_size": sizes.batch,
         "epochs": EPOCHS,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,13 +25,16 @@ from cygrad.runs.protocols import Task
 from cygrad.runs.table_task import TableTask
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import Loss, predict
+from cygrad.train.tabular.blend import blend, blended
+from cygrad.train.tabular.fitting import class_recipe, number_recipe
 from cygrad.train.tabular.folds import Folds, MemberSampler, ValidationSampler
 from cygrad.train.tabular.network import BETAS, flattened, parameter_groups
-from cygrad.train.tabular.recipe import LABEL_SMOOTHING, sizes_for
+from cygrad.train.tabular.recipe import CLASSES, LABEL_SMOOTHING, NUMBERS, embeddable, sizes_for
 from cygrad.train.tabular.schedule import RecipeSchedule
 from cygrad.train.tabular.threshold import choose_threshold
+from cygrad.train.tabular.trial import Shape, embedded_in_trial
 
-__all__ = ["EVALUATION_ROWS", "Training", "training_of"]
+__all__ = ["EVALUATION_ROWS", "Training", "training_of", "with_trials"]
 
 SINGLE = 0.2  # fraction of the rows that validates an ensemble of one
 
@@ -51,6 +54,7 @@ class Training:
         ties: which of equally good epochs is the best, "first" or "last".
         criterion: by which the threshold between two classes is chosen, if it is.
         folds: the rows of each member of an ensemble.
+        finish: to call after the training, with the best weights.
     """
 
     model: Module
@@ -66,14 +70,18 @@ class Training:
     ties: str = "first"
     criterion: str | None = None
     folds: Folds | None = None
+    finish: Callable[[], dict[str, Any]] = dict
 
     def choices(self) -> dict[str, Any]:
-        """What is chosen on the validation set after the training: the ``threshold``, if there is a criterion."""
+        """What is chosen on the validation set after the training: the ``linear_share`` of linear models in an
+        ensemble for few rows, and the ``threshold``, if there is a criterion."""
+        found = self.finish()
         if self.criterion is None:
-            return {}
+            return found
         scores = predict(self.model, self.valid)
         targets = np.concatenate([batch[1].array for batch in self.valid])
-        return {"threshold": choose_threshold(softmax(Tensor(scores), -1).array[:, 1], targets, self.criterion)}
+        probabilities = softmax(Tensor(scores), -1).array[:, 1]
+        return {**found, "threshold": choose_threshold(probabilities, targets, self.criterion)}
 
 
 def training_of(task: Task, options: Options) -> Training:
@@ -81,6 +89,27 @@ def training_of(task: Task, options: Options) -> Training:
     if isinstance(task, TableTask) and options.is_ensemble:
         return ensemble_training(task, options)
     return network_training(task, options)
+
+
+def with_trials(task: Task, options: Options) -> Options:
+    """The options with those that a short trial decides, if they are open."""
+    if not (isinstance(task, TableTask) and options.is_ensemble and options.embeddings is None):
+        return options
+    data, folds = rows_of(task, options)
+    x, y = (tensor.array for tensor in data.tensors)
+    rates = (options.epochs, options.batch_size, options.lr, options.weight_decay)
+    if isinstance(task.target, Classes):
+        kind, criterion = CLASSES, sizes_for(len(data)).criterion
+        recipe = class_recipe(*rates, LABEL_SMOOTHING, task.class_weight, criterion)
+    else:
+        kind, recipe = NUMBERS, number_recipe(*rates, y.min(0), y.max(0))
+    shape = Shape((task.columns, *options.hidden, task.outputs), kind.activation, options.dropout)
+    numbers = embeddable(len(task.train), task.preprocessor.numeric)
+    try:
+        chosen = embedded_in_trial(shape, x, y, folds, recipe, numbers, options.seed % 2**63)
+    except ValueError as error:
+        raise ValueError(f"train: {error}") from None
+    return replace(options, embeddings=bool(chosen))
 
 
 def network_training(task: Task, options: Options) -> Training:
@@ -115,17 +144,29 @@ def training_loss(task: Task, label_smoothing: float = 0.0) -> Loss:
 def ensemble_training(task: TableTask, options: Options) -> Training:
     """The training of an ensemble by the recipe of ``cygrad.train.tabular``. A batch holds rows of all members in
     turn."""
-    networks = task.network(options)
+    layers = task.network(options)
     data, folds = rows_of(task, options)
     classes, bounds = isinstance(task.target, Classes), bounds_of(data.tensors[1].array)
     batch = min(options.batch_size, folds.size)
+    networks: list[Module] = list(layers)
+    if options.linear:
+        networks = [blended(layers, folds.members, task.columns, task.outputs, classes)]
     model = flattened(networks, folds.members)
-    optimizer = optim.AdamW(parameter_groups(model, options.lr, options.weight_decay), betas=BETAS)
-    counted = f"ensemble of {folds.members} network{'s' * (folds.members != 1)} {sizes_of(task, options)}"
+    kept = averaged(networks, None if classes else bounds)
+    optimizer = optim.AdamW(parameter_groups(layers, options.lr, options.weight_decay), betas=BETAS)
+
+    def finish() -> dict[str, Any]:
+        shares: dict[str, Any] = {}
+        for layer in (*model, *kept):  # both have the same networks
+            if isinstance(layer, nn.EnsembleBlend):
+                x, y = (tensor.array for tensor in data.tensors)
+                shares["linear_share"] = blend(layer.eval(), x, y, folds, task.class_weight)
+        return shares
+
     return Training(
         model,
-        averaged(networks, None if classes else bounds),
-        f"{counted}, each validated on {'a fold of its own' if options.has_folds else 'the same rows'}",
+        kept,
+        description_of(task, options, folds),
         optimizer,
         RecipeSchedule(optimizer, model, options.epochs),
         DataLoader(data, folds.members * batch, sampler=MemberSampler(folds, batch)),
@@ -136,7 +177,18 @@ def ensemble_training(task: TableTask, options: Options) -> Training:
         "last",
         options.threshold,
         folds,
+        finish,
     )
+
+
+def description_of(task: TableTask, options: Options, folds: Folds) -> str:
+    """What is trained, in words."""
+    count = folds.members
+    embedded = ", embeddings of numbers" if options.embeddings else ""
+    linear = ", blended with linear models" if options.linear else ""
+    rows = "a fold of its own" if options.has_folds else "the same rows"
+    sizes = f"{count} network{'s' * (count != 1)} {sizes_of(task, options)}"
+    return f"ensemble of {sizes}{embedded}{linear}, each validated on {rows}"
 
 
 def monitored(task: TableTask, rows: int) -> str:
@@ -150,10 +202,20 @@ def monitored(task: TableTask, rows: int) -> str:
 def averaged(networks: Iterable[Module], bounds: tuple[float, float] | None) -> nn.Sequential:
     """The network that a run keeps: the mean of the members' numbers, between bounds, or without bounds that of their
     probabilities."""
-    layers = [layer for layer in networks if not isinstance(layer, nn.Dropout)]
+    layers = without_dropout(networks)
     if bounds is None:
         return nn.Sequential(*layers, nn.EnsembleMean("probabilities"))
     return nn.Sequential(*layers, nn.EnsembleMean(), nn.Hardtanh(*bounds))
+
+
+def without_dropout(layers: Iterable[Module]) -> Iterator[Module]:
+    """The layers but Dropout, also in the networks of a blend."""
+    for layer in layers:
+        if isinstance(layer, nn.EnsembleBlend):
+            assert isinstance(layer.first, nn.Sequential)
+            yield nn.EnsembleBlend(nn.Sequential(*without_dropout(layer.first)), layer.second, layer.share, layer.of)
+        elif not isinstance(layer, nn.Dropout):
+            yield layer
 
 
 class BoundedError:

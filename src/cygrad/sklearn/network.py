@@ -6,20 +6,18 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from cygrad import nn
-from cygrad.autograd import no_grad, recording
 from cygrad.generator import Generator
 from cygrad.nn import functional as F
 from cygrad.ops import pointwise
 from cygrad.tensor import Tensor
+from cygrad.train.modes import evaluate
 
 __all__ = ["ACTIVATIONS", "LOSSES", "NORMS", "OUTPUTS", "build", "evaluate", "initialize", "linear_layers"]
-
-R = TypeVar("R")
 
 Loss = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]
 
@@ -66,23 +64,6 @@ def build(
 def linear_layers(model: nn.Module) -> Iterator[nn.Linear]:
     """The linear layers, from the input to the output."""
     return (module for module in model.modules() if isinstance(module, nn.Linear))
-
-
-def evaluate(model: nn.Module, function: Callable[[], R]) -> R:
-    """function(), which evaluates a network in the middle of its training, without gradients. Only layers that behave
-    differently in training switch their mode: a recorded step has to check a changed network again."""
-    layers = [module for module in model.modules() if isinstance(module, (nn.Dropout, nn.BatchNorm1d))]
-
-    def switch(training: bool) -> None:
-        for layer in layers:
-            layer.training = training
-
-    def evaluated() -> R:
-        switch(False)
-        with no_grad():
-            return function()
-
-    return recording.restoring(evaluated, partial(switch, True))
 
 
 def initialize(model: nn.Sequential, activations: Sequence[str], random: np.random.RandomState) -> None:

@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin, _fit_context, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
@@ -18,14 +18,14 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from cygrad import nn
 from cygrad._typing import Array
 from cygrad.generator import Generator
-from cygrad.nn import functional as F
 from cygrad.sklearn.fitted import refuse_masked
 from cygrad.sklearn.samples import mean_and_deviation
 from cygrad.sklearn.settings import hidden_sizes
 from cygrad.sklearn.tabular_features import Features, category_columns
-from cygrad.sklearn.tabular_training import Recipe, scores_of, train
 from cygrad.tensor import Tensor
 from cygrad.train.history import History
+from cygrad.train.tabular.blend import blend, blended
+from cygrad.train.tabular.fitting import Recipe, class_recipe, number_recipe, scores_of, train
 from cygrad.train.tabular.folds import Folds
 from cygrad.train.tabular.network import ACTIVATIONS, ensemble
 from cygrad.train.tabular.recipe import (
@@ -36,8 +36,11 @@ from cygrad.train.tabular.recipe import (
     NUMBERS,
     WEIGHT_DECAY,
     Sizes,
+    embeddable,
+    is_blended,
     sizes_for,
 )
+from cygrad.train.tabular.trial import Shape, embedded_in_trial
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
 
@@ -57,6 +60,8 @@ class BaseTabular(BaseEstimator):
     epochs: int = EPOCHS
     batch_size: int | None = None
     validation_fraction: float = 0.2
+    embeddings: bool | None = None
+    linear: bool | None = None
     categorical_features: str | Sequence[Any] | None = "from_dtype"
     random_state: int | np.random.RandomState | None = None
 
@@ -70,9 +75,13 @@ class BaseTabular(BaseEstimator):
         "epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "embeddings": ["boolean", None],
+        "linear": ["boolean", None],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "random_state": ["random_state"],
     }
+
+    _weight: Tensor | None = None  # of each class in the loss
 
     # Defined by subclasses
 
@@ -116,14 +125,21 @@ class BaseTabular(BaseEstimator):
         x = features.encoded(X)
         generator = Generator().manual_seed(int(random.randint(2**31)))
         chosen = self._sizes(len(x))
-        widths = [x.shape[1], *chosen.hidden, outputs]
-        model = ensemble(chosen.members, widths, self.activation, self.dropout, generator)
         folds = Folds.drawn(self._strata(targets), len(x), chosen.members, self.validation_fraction, generator)
         recipe = self._recipe(targets, chosen.batch)
+        shape = Shape((x.shape[1], *chosen.hidden, outputs), self.activation, self.dropout)
         try:
-            history, best = train(model, x, targets, folds, recipe, generator)
+            embedded = self._embedded(shape, x, targets, folds, recipe, features.numeric)
+            networks = ensemble(chosen.members, *shape, generator, embedded)
+            history, best = train(networks, x, targets, folds, recipe, generator)
         except ValueError as error:
             raise ValueError(f"{type(self).__name__}: {error}") from None
+        self.linear_share_: float = 0.0
+        model = networks
+        if is_blended(len(x)) if self.linear is None else self.linear:
+            mixed = blended(networks, chosen.members, x.shape[1], outputs, is_classifier(self))
+            self.linear_share_ = blend(mixed.eval(), x, targets, folds, self._weight)
+            model = nn.Sequential(mixed)
         self._categories = categories
         self._features = features
         self.module_: nn.Sequential = model
@@ -131,6 +147,14 @@ class BaseTabular(BaseEstimator):
         self.n_iter_ = len(history)
         self.best_iteration_ = best
         return self
+
+    def _embedded(
+        self, shape: Shape, x: Array, targets: Array, folds: Folds, recipe: Recipe, numeric: list[int]
+    ) -> list[int]:
+        """The features with an embedding."""
+        if self.embeddings is not None:
+            return numeric if self.embeddings else []
+        return embedded_in_trial(shape, x, targets, folds, recipe, embeddable(len(x), numeric))
 
     def _sizes(self, rows: int) -> Sizes:
         """The sizes that were given, else those that fit the number of rows."""
@@ -189,6 +213,10 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         epochs: passes over the training rows.
         batch_size: rows of a batch, for each member; default 32 for fewer than 1,000 rows, else 256.
         validation_fraction: of the rows, if there is one member; several have one fold of K each.
+        embeddings: whether each number has a periodic embedding, see :class:`cygrad.nn.EnsemblePeriodicEmbedding`;
+            by default, for at least 1,000 rows and at most 32 numbers, a short trial of two members decides.
+        linear: whether members are blended with linear models, which get the share that fits the validation rows best;
+            default for fewer than 1,000 rows.
         categorical_features: columns that hold categories: "from_dtype" for those of a data frame that are not numbers,
             names, indices, a mask, or None.
         random_state: of the folds, the initialization, the order and dropout.
@@ -200,6 +228,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         module_: the networks, a ``cygrad.nn.Sequential`` from features (N, F) to scores (K, N, C).
         history_: a ``cygrad.train.History``: loss and mean error of validation after each epoch.
         n_iter_, best_iteration_: the number of epochs, and the epoch whose weights were chosen.
+        linear_share_: share of linear models in the probabilities.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -259,13 +288,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
     def _recipe(self, targets: Array, batch: int) -> Recipe:
         weight, smoothing = self._weight, float(self.label_smoothing)
 
-        def loss(scores: Tensor, targets: Tensor) -> Tensor:
-            flat = scores.reshape(targets.shape[0], scores.shape[2])
-            return F.cross_entropy(flat, targets, weight, label_smoothing=smoothing) * scores.shape[0]
-
-        criterion = sizes_for(len(targets)).criterion
-        measure = log_loss if criterion == "loss" else error
-        return Recipe(self.epochs, batch, self.learning_rate, self.weight_decay, loss, measure, criterion)
+        options = (self.epochs, batch, self.learning_rate, self.weight_decay)
+        return class_recipe(*options, smoothing, weight, sizes_for(len(targets)).criterion)
 
 
 @dataclass(eq=False, repr=False, match_args=False)
@@ -278,7 +302,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular):
     Args:
         activation: default mish.
         learning_rate: default 0.14.
-        members, hidden_layer_sizes, dropout, weight_decay, epochs, batch_size, validation_fraction,
+        members, hidden_layer_sizes, dropout, weight_decay, epochs, batch_size, validation_fraction, embeddings, linear,
             categorical_features, random_state: see :class:`TabularClassifier`.
 
     Example:
@@ -321,25 +345,8 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular):
         return None
 
     def _recipe(self, targets: Array, batch: int) -> Recipe:
-        least, most = targets.min(0), targets.max(0)
-
-        def loss(scores: Tensor, targets: Tensor) -> Tensor:
-            return F.mse_loss(scores.reshape(targets.shape), targets) * scores.shape[0]
-
-        def error(scores: Array, targets: Array) -> float:
-            return float(np.mean((scores.clip(least, most) - targets) ** 2))
-
-        return Recipe(self.epochs, batch, self.learning_rate, self.weight_decay, loss, error, "mse")
-
-
-def error(scores: Array, targets: Array) -> float:
-    """The fraction of rows whose class does not have the largest of the scores (N, C)."""
-    return float((scores.argmax(1) != targets).mean())
-
-
-def log_loss(scores: Array, targets: Array) -> float:
-    """The mean of −log softmax(scores) of the targets' classes."""
-    return F.cross_entropy(Tensor(scores), Tensor(targets)).item()
+        options = (self.epochs, batch, self.learning_rate, self.weight_decay)
+        return number_recipe(*options, targets.min(0), targets.max(0))
 
 
 def mean_probabilities(scores: Array) -> Array:

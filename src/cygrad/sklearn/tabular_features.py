@@ -38,6 +38,11 @@ class Categories:
         frequent = sorted(counts, key=lambda value: (-counts[value], value))[:MOST_CATEGORIES]
         return Categories(tuple(sorted(frequent)))
 
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return 1 if len(self.values) == 2 else len(self.values)
+
     def encoded(self, column: Array) -> Array:
         """The features (N, categories) of a column."""
         index = {value: i for i, value in enumerate(self.values)}
@@ -112,6 +117,14 @@ class Features:
                 ]
             )
         )
+
+    @property
+    def numeric(self) -> list[int]:
+        """Indices of the features that are numbers: neither categories nor marks of missing values."""
+        is_number: list[bool] = []
+        for column in self.columns:
+            is_number += [False] * column.width if isinstance(column, Categories) else [True, *[False] * column.marked]
+        return [i for i, numeric in enumerate(is_number) if numeric]
 
     def encoded(self, X: Array) -> Array:
         """The features (N, features) of X, float32."""

@@ -242,6 +242,13 @@ class Preprocessor:
         """Names of the features, in order."""
         return [name for encoder in self.encoders for name in encoder.features]
 
+    @property
+    def numeric(self) -> list[int]:
+        """Indices of the features that are numbers: neither categories nor marks of missing values."""
+        known = [(e, 0 if isinstance(e, Category) else len(e.parts)) for e in self.encoders]
+        is_number = [i < numbers for encoder, numbers in known for i in range(len(encoder.features))]
+        return [i for i, numeric in enumerate(is_number) if numeric]
+
     def transform(self, table: Table, unseen: str = "raise") -> Array:
         """Convert a table to features.
 

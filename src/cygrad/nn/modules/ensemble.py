@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cygrad.nn import functional as F
 from cygrad.nn import init
 from cygrad.nn.module import Module
 from cygrad.nn.modules.factory import bound_of, checked_size, empty_parameter
 from cygrad.ops.reduce import logsumexp
+from cygrad.ops.shape import cat
+from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from cygrad.tensor import Tensor
+    from cygrad.generator import Generator
 
-__all__ = ["EnsembleLinear", "EnsembleMean", "EnsembleScale"]
+__all__ = ["EnsembleBlend", "EnsembleLinear", "EnsembleMean", "EnsemblePeriodicEmbedding", "EnsembleScale"]
+
+OUTPUTS = ("outputs", "probabilities")
 
 
 class EnsembleLinear(Module):
@@ -90,8 +97,7 @@ class EnsembleMean(Module):
 
     def __init__(self, of: str = "outputs") -> None:
         super().__init__()
-        if of not in ("outputs", "probabilities"):
-            raise ValueError(f"EnsembleMean: of must be outputs or probabilities, got {of!r}")
+        check_of("EnsembleMean", of)
         self.of = of
 
     def forward(self, input: Tensor) -> Tensor:
@@ -138,3 +144,141 @@ class EnsembleScale(Module):
 
     def extra_repr(self) -> str:
         return f"members={self.members}, features={self.features}"
+
+
+class EnsemblePeriodicEmbedding(Module):
+    """Add an embedding of each number to the features, for K members: the numbers as E sums of cosines.
+
+    eᶠ(x) = Wᶠ·cos(ωᶠ·x + φᶠ) + bᶠ for each of the `columns` f of the input, behind the input's own features. So a
+    network can learn steps and waves of a number that an activation of x alone learns slowly.
+
+    The frequencies ω start as N(0, (2π·σ)²), where σ grows geometrically from the first to the last of an embedding, so
+    that it has coarse and fine ones; the phases φ start uniform in ±π, W and b in ±1/√frequencies. The parameters are
+    ``frequency`` ω and ``phase`` φ (K, columns, frequencies), ``weight`` W (K, columns, size, frequencies) and ``bias``
+    b (K, columns, size). The input has shape (K, N, features), or (N, features) for all members; the output (K, N,
+    features + columns·size).
+
+    Y. Gorishniy, I. Rubachev, A. Babenko (2022), "On embeddings for numerical features in tabular deep learning";
+    without an activation and with phases, as in D. Holzmüller, L. Grinsztajn, I. Steinwart (2024), "Better by default".
+
+    Args:
+        members: K.
+        columns: indices of the features that are numbers.
+        size: E, outputs for each of them.
+        frequencies: cosines for each of them.
+        sigma: the least and the largest σ, in turns for each unit of x.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameters, float32 (default) or float64.
+
+    Raises:
+        ValueError: if `columns` are not distinct indices, or `sigma` is not two positive numbers in ascending order.
+
+    >>> cg.nn.EnsemblePeriodicEmbedding(10, columns=[0, 2], size=4)(cg.zeros(5, 3)).shape
+    (10, 5, 11)
+    """
+
+    index: Tensor
+
+    def __init__(
+        self,
+        members: int,
+        columns: Sequence[int],
+        size: int = 4,
+        frequencies: int = 16,
+        sigma: Sequence[float] = (0.1, 2.0),
+        device: object = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        name = "EnsemblePeriodicEmbedding"
+        self.members = checked_size(name, "members", members, least=1)
+        self.columns = [checked_size(name, "each of columns", column) for column in columns]
+        if not self.columns or len(set(self.columns)) < len(self.columns):
+            raise ValueError(f"{name}: columns must be distinct indices, at least one, got {columns!r}")
+        self.size = checked_size(name, "size", size, least=1)
+        self.frequencies = checked_size(name, "frequencies", frequencies, least=1)
+        self.sigma = [float(s) for s in sigma]
+        if len(self.sigma) != 2 or not 0 < self.sigma[0] <= self.sigma[1] < math.inf:
+            raise ValueError(f"{name}: sigma must be two positive numbers in ascending order, got {sigma!r}")
+        waves = (self.members, len(self.columns), self.frequencies)
+        self.frequency = empty_parameter(name, waves, device, dtype)
+        self.phase = empty_parameter(name, waves, device, dtype)
+        self.weight = empty_parameter(name, (*waves[:2], self.size, self.frequencies), device, dtype)
+        self.bias = empty_parameter(name, (*waves[:2], self.size), device, dtype)
+        self.register_buffer("index", Tensor(np.array(self.columns, np.int64)), persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw all parameters again, by a generator or the default one."""
+        init.normal_(self.frequency, 0, 2 * math.pi, generator)
+        self.frequency.array[...] *= np.geomspace(self.sigma[0], self.sigma[1], self.frequencies)
+        init.uniform_(self.phase, -math.pi, math.pi, generator)
+        for parameter in self.weight, self.bias:
+            init.uniform_(parameter, -bound_of(self.frequencies), bound_of(self.frequencies), generator)
+
+    def forward(self, input: Tensor) -> Tensor:
+        x = input if input.ndim == 3 else input.unsqueeze(0).expand(self.members, *input.shape)
+        count = len(self.columns)
+        numbers = x if self.columns == list(range(x.shape[-1])) else x.index_select(-1, self.index)
+        # Each number of each member is a network of its own, (K·columns, N, 1) → (K·columns, N, E).
+        numbers = numbers.permute(0, 2, 1).flatten(0, 1).unsqueeze(-1)
+        angles = F.ensemble_linear(numbers, self.frequency.flatten(0, 1).unsqueeze(-1), self.phase.flatten(0, 1))
+        embedded = F.ensemble_linear(angles.cos(), self.weight.flatten(0, 1), self.bias.flatten(0, 1))
+        return cat([x, embedded.unflatten(0, (self.members, count)).permute(0, 2, 1, 3).flatten(2)], -1)
+
+    def extra_repr(self) -> str:
+        sizes = f"members={self.members}, columns={self.columns}, size={self.size}, frequencies={self.frequencies}"
+        return f"{sizes}, sigma={self.sigma}"
+
+
+class EnsembleBlend(Module):
+    """Blend the outputs of two ensembles of K members, member by member: y = (1 − share)·f(x) + share·g(x).
+
+    With ``of="probabilities"`` the outputs of f and g are scores of classes, and y is the logarithm of
+    (1 − share)·softmax(f(x)) + share·softmax(g(x)). With a share of 0 or 1 only one of the ensembles is run.
+
+    Args:
+        first: f, from (K, N, …) to (K, N, C).
+        second: g.
+        share: between 0 and 1; an attribute that may be changed.
+        of: "outputs" (default) or "probabilities".
+
+    Raises:
+        ValueError: if `of` or `share` has another value.
+
+    >>> one, two = cg.nn.EnsembleLinear(3, 4, 1), cg.nn.EnsembleLinear(3, 4, 1)
+    >>> x = cg.ones(5, 4)
+    >>> bool(((one(x) + two(x)) / 2 - cg.nn.EnsembleBlend(one, two, 0.5)(x)).abs().max() < 1e-6)
+    True
+    """
+
+    def __init__(self, first: Module, second: Module, share: float = 0.0, of: str = "outputs") -> None:
+        super().__init__()
+        check_of("EnsembleBlend", of)
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise ValueError(f"EnsembleBlend: share must be a number from 0 to 1, got {share!r}")
+        self.first = first
+        self.second = second
+        self.share = float(share)
+        self.of = of
+
+    def _described(self) -> dict[str, Any]:
+        return {"first": self.first, "second": self.second, "share": self.share, "of": self.of}
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.share in (0, 1):
+            return self.second(input) if self.share else self.first(input)
+        f, g = self.first(input), self.second(input)
+        if self.of == "outputs":
+            return f * (1 - self.share) + g * self.share
+        logs = [F.log_softmax(f, -1) + math.log(1 - self.share), F.log_softmax(g, -1) + math.log(self.share)]
+        return logsumexp(cat([log.unsqueeze(0) for log in logs], 0), 0)
+
+    def extra_repr(self) -> str:
+        return f"share={self.share}, of={self.of!r}"
+
+
+def check_of(layer: str, of: str) -> None:
+    """Raise ValueError unless `of` says what is averaged."""
+    if of not in OUTPUTS:
+        raise ValueError(f"{layer}: of must be {' or '.join(OUTPUTS)}, got {of!r}")

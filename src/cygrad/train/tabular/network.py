@@ -20,13 +20,20 @@ __all__ = ["ACTIVATIONS", "BETAS", "ensemble", "flattened", "parameter_groups"]
 ACTIVATIONS = {"selu": nn.SELU, "mish": nn.Mish, "relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU}
 SCALE_RATE = 6.0  # learning rates relative to that of the weights
 BIAS_RATE = 0.1
+EMBEDDING_RATE = 0.1
 BETAS = (0.9, 0.95)  # of AdamW
 
 
 def ensemble(
-    members: int, sizes: Sequence[int], activation: str, dropout: float, generator: Generator | None = None
+    members: int,
+    sizes: Sequence[int],
+    activation: str,
+    dropout: float,
+    generator: Generator | None = None,
+    embedded: Sequence[int] = (),
 ) -> nn.Sequential:
-    """Build K networks: a scaling layer, for each hidden layer Linear, activation and Dropout, then Linear.
+    """Build K networks: a periodic embedding of some features, a scaling layer, for each hidden layer Linear,
+    activation and Dropout, then Linear.
 
     Weights start as N(0, 1/fan_in), biases as N(0, 1), and the last layer at zero.
 
@@ -36,16 +43,24 @@ def ensemble(
         activation: a name in ``ACTIVATIONS``.
         dropout: probability; 0 leaves the Dropout layers out.
         generator: of the weights and of dropout; the default generator if None.
+        embedded: indices of the features with an embedding; without any there is no such layer.
 
     Returns:
         A network from features (N, sizes[0]), or (K, N, sizes[0]), to scores (K, N, sizes[-1]).
     """
-    layers: list[nn.Module] = [nn.EnsembleScale(members, sizes[0])]
-    for fan_in, width in pairwise(sizes[:-1]):
+    layers: list[nn.Module] = []
+    features = sizes[0]
+    if embedded:
+        embedding = nn.EnsemblePeriodicEmbedding(members, embedded)
+        embedding.reset_parameters(generator)
+        layers.append(embedding)
+        features += len(embedded) * embedding.size
+    layers.append(nn.EnsembleScale(members, features))
+    for fan_in, width in pairwise([features, *sizes[1:-1]]):
         layers += [nn.EnsembleLinear(members, fan_in, width), ACTIVATIONS[activation]()]
         if dropout > 0:
             layers.append(nn.Dropout(dropout, generator=generator))
-    last = nn.EnsembleLinear(members, sizes[-2], sizes[-1])
+    last = nn.EnsembleLinear(members, sizes[-2] if len(sizes) > 2 else features, sizes[-1])
     for layer in layers:
         if isinstance(layer, nn.EnsembleLinear) and layer.bias is not None:
             init.normal_(layer.weight, 0, 1 / math.sqrt(max(layer.in_features, 1)), generator)
@@ -64,14 +79,15 @@ def flattened(networks: Iterable[nn.Module], members: int) -> nn.Sequential:
 def parameter_groups(model: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
     """Groups for AdamW, each with its learning rate; only weights decay, by rate·decay a step. The first one has an
     ``lr_scale``, by which a ``Trainer`` divides the rate that it shows."""
-    groups = []
+    groups: list[dict[str, Any]] = []
     for layer in model.modules():
         if isinstance(layer, nn.EnsembleScale):
-            groups.append(
-                {"params": [layer.weight], "lr": SCALE_RATE * rate, "lr_scale": SCALE_RATE, "weight_decay": 0.0}
-            )
+            groups.append({"params": [layer.weight], "lr": SCALE_RATE * rate, "weight_decay": 0.0})
+        elif isinstance(layer, nn.EnsemblePeriodicEmbedding):
+            groups.append({"params": list(layer.parameters()), "lr": EMBEDDING_RATE * rate, "weight_decay": 0.0})
         elif isinstance(layer, nn.EnsembleLinear):
             root = math.sqrt(max(layer.in_features, 1))
             groups.append({"params": [layer.weight], "lr": rate / root, "weight_decay": decay * root})
             groups.append({"params": [layer.bias], "lr": BIAS_RATE * rate, "weight_decay": 0.0})
+    groups[0]["lr_scale"] = groups[0]["lr"] / rate
     return groups

@@ -1,4 +1,4 @@
-"""The training of a tabular estimator's networks, all members in one recorded step."""
+"""The training of an ensemble's networks, all members in one recorded step."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from cygrad._typing import Array
 from cygrad.autograd import no_grad
 from cygrad.compiler import CompiledFunction, Epochs
 from cygrad.generator import Generator
-from cygrad.sklearn.network import evaluate
+from cygrad.nn import functional as F
 from cygrad.tensor import Tensor
 from cygrad.train.early_stopping import copied
 from cygrad.train.history import History
+from cygrad.train.modes import evaluate
 from cygrad.train.tabular.folds import Folds
 from cygrad.train.tabular.network import BETAS, parameter_groups
 from cygrad.train.tabular.schedule import RecipeSchedule
 
-__all__ = ["Recipe", "scores_of", "train"]
+__all__ = ["Recipe", "class_recipe", "number_recipe", "scores_of", "train"]
 
 ROWS = 2048  # predicted at a time
 
@@ -47,6 +48,61 @@ class Recipe:
     loss: Callable[[Tensor, Tensor], Tensor]
     error: Callable[[Array, Array], float]
     name: str
+
+
+def class_recipe(
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    weight_decay: float,
+    label_smoothing: float,
+    weight: Tensor | None,
+    criterion: str,
+) -> Recipe:
+    """The recipe for class indices (N,): cross entropy, and by which mean the epoch is chosen, "loss" or "error". See
+    ``Recipe`` for the others.
+
+    Args:
+        label_smoothing: of the loss.
+        weight: of each class in the loss.
+        criterion: "loss" or "error".
+    """
+
+    def loss(scores: Tensor, targets: Tensor) -> Tensor:
+        flat = scores.reshape(targets.shape[0], scores.shape[2])
+        return F.cross_entropy(flat, targets, weight, label_smoothing=label_smoothing) * scores.shape[0]
+
+    measure = log_loss if criterion == "loss" else error
+    return Recipe(epochs, batch_size, learning_rate, weight_decay, loss, measure, criterion)
+
+
+def number_recipe(
+    epochs: int, batch_size: int, learning_rate: float, weight_decay: float, least: Array, most: Array
+) -> Recipe:
+    """The recipe for numbers (N, C): the squared error, for the validation that of predictions between bounds. See
+    ``Recipe`` for the others.
+
+    Args:
+        least, most: the bounds (C,).
+    """
+
+    def loss(scores: Tensor, targets: Tensor) -> Tensor:
+        return F.mse_loss(scores.reshape(targets.shape), targets) * scores.shape[0]
+
+    def squared(scores: Array, targets: Array) -> float:
+        return float(np.mean((scores.clip(least, most) - targets) ** 2))
+
+    return Recipe(epochs, batch_size, learning_rate, weight_decay, loss, squared, "mse")
+
+
+def error(scores: Array, targets: Array) -> float:
+    """The fraction of rows whose class does not have the largest of the scores (N, C)."""
+    return float((scores.argmax(1) != targets).mean())
+
+
+def log_loss(scores: Array, targets: Array) -> float:
+    """The mean of −log softmax(scores) of the targets' classes."""
+    return F.cross_entropy(Tensor(scores), Tensor(targets)).item()
 
 
 def train(
