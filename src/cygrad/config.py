@@ -85,3 +85,17 @@ def show_config() -> dict[str, Any]:
 
 
 set_num_threads(initial_threads())
+
+
+_float = np.dtype(np.float32)
+
+
+def default_float() -> np.dtype[Any]:
+    """The dtype of floats that are given none."""
+    return _float
+
+
+def set_default_float(dtype: np.dtype[Any]) -> None:
+    """Set the dtype of floats that are given none: float32 or float64."""
+    global _float
+    _float = dtype

@@ -15,6 +15,7 @@ from cygrad._typing import Array, DType, Nested, Size
 from cygrad.autograd import recording
 from cygrad.autograd.arrays import plain
 from cygrad.autograd.calls import given, out_dtype
+from cygrad.config import default_float
 from cygrad.device import Place, check_device, check_place
 from cygrad.ops.broadcast import joined
 from cygrad.tensor import Tensor
@@ -46,7 +47,6 @@ __all__ = [
     "zeros_like",
 ]
 
-FLOAT32 = np.dtype(np.float32)
 
 
 def has_dtype(data: Any) -> bool:
@@ -100,10 +100,10 @@ def inferred(data: Any) -> np.dtype[Any]:
     """The dtype of nested lists: that to which their numbers, arrays and tensors promote."""
     array = getattr(data, "array", data)
     if not isinstance(array, (list, tuple)):
-        return FLOAT32 if type(array) is float else np.asarray(array).dtype
+        return default_float() if type(array) is float else np.asarray(array).dtype
     kinds = {type(item): item for item in array}
     items = kinds.values() if kinds.keys() <= {float, int, bool} else array
-    return reduce(joined, map(inferred, items)) if items else FLOAT32
+    return reduce(joined, map(inferred, items)) if items else default_float()
 
 
 def as_tensor(data: Nested, dtype: DType = None, device: object = None) -> Tensor:
@@ -236,7 +236,7 @@ def filled(
         if not isinstance(out, Tensor):
             raise TypeError(f"{op}: out must be a Tensor, got {type(out).__name__}")
         return written(op, out, function(sizes, out.array.dtype))
-    return Tensor(kernels.pooled(function, sizes, FLOAT32 if dtype is None else dtype), requires_grad)
+    return Tensor(kernels.pooled(function, sizes, default_float() if dtype is None else dtype), requires_grad)
 
 
 def written(op: str, out: Tensor, values: Array) -> Tensor:
@@ -274,7 +274,7 @@ def full(
         raise TypeError(f"full: fill_value must be a number, got shape {np.shape(value)}")
     value = plain("full", value) if isinstance(value, np.ndarray) else value
     if dtype is None:
-        default = FLOAT32 if isinstance(value, float) else np.asarray(value).dtype
+        default = default_float() if isinstance(value, float) else np.asarray(value).dtype
         dtype = out_dtype("full", None, out, default)
     create: Any = recording.produced if isinstance(value, np.ndarray) else kernels.pooled
     sizes = checked_sizes("full", size)
@@ -373,7 +373,7 @@ def arange(
         raise RuntimeError(f"arange: step {step} does not lead from {start} to {end}")
     if dtype is None:
         floats = any([isinstance(v, float) for v in (start, end, step)])
-        dtype = out_dtype("arange", None, out, FLOAT32 if floats else np.int64)
+        dtype = out_dtype("arange", None, out, default_float() if floats else np.int64)
     values = range_of_integers(start, end, step, dtype)
     if values is None:
         try:
@@ -389,12 +389,12 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: DType = None, **options
     if difference == 0 or (last - first) * difference < 0:
         raise RuntimeError(f"range: step {difference} does not lead from {first} to {last}")
     places = arange(math.floor((last - first) / difference) + 1, dtype=np.float64)
-    return tensor((first + places.array * difference).astype(dtype or FLOAT32), **options)
+    return tensor((first + places.array * difference).astype(dtype or default_float()), **options)
 
 
 def scalar_tensor(s: float, *, dtype: DType = None, requires_grad: bool = False, **place: Unpack[Place]) -> Tensor:
     """Create a tensor without dimensions from a number, in float32 by default."""
-    return full((), number("scalar_tensor", s), dtype=dtype or FLOAT32, requires_grad=requires_grad, **place)
+    return full((), number("scalar_tensor", s), dtype=dtype or default_float(), requires_grad=requires_grad, **place)
 
 
 def empty_strided(
@@ -463,7 +463,7 @@ def linspace(
         out: a tensor to write to and return.
     """
     check_place("linspace", place)
-    kind = np.dtype(out_dtype("linspace", dtype, out, FLOAT32))
+    kind = np.dtype(out_dtype("linspace", dtype, out, default_float()))
     values = spaced("linspace", start, end, steps, kind)
     return given("linspace", Tensor(kernels.pooled(values.astype, kind), requires_grad), out)
 
@@ -504,7 +504,7 @@ def logspace(
         out: a tensor to write to and return.
     """
     check_place("logspace", place)
-    kind = np.dtype(out_dtype("logspace", dtype, out, FLOAT32))
+    kind = np.dtype(out_dtype("logspace", dtype, out, default_float()))
     exponents = spaced("logspace", start, end, steps, kind)
     powers = np.power(float(base), exponents)
     return given("logspace", Tensor(kernels.pooled(powers.astype, kind), requires_grad), out)
@@ -532,7 +532,7 @@ def eye(
     n, m = integer("eye", "n", n), None if m is None else integer("eye", "m", m)
     if n < 0 or (m is not None and m < 0):
         raise RuntimeError(f"eye: sizes must not be negative, got {n} and {m}")
-    kind = out_dtype("eye", dtype, out, FLOAT32)
+    kind = out_dtype("eye", dtype, out, default_float())
     return given("eye", Tensor(kernels.pooled(np.eye, n, m, 0, kind), requires_grad), out)
 
 

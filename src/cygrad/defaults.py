@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cygrad import dtypes
-from cygrad.config import follows_torch
+from cygrad.config import default_float, follows_torch, set_default_float
 from cygrad.device import CPU, check_device, device
 
 __all__ = [
@@ -39,22 +39,38 @@ SETTINGS = {"deterministic": False, "precision": "highest"}
 
 
 def get_default_dtype() -> Any:
-    """Return the dtype of floats that are given none, always float32. As ``torch.get_default_dtype``."""
-    return dtypes.dtype(np.float32) if follows_torch() else dtypes.float32
+    """Return the dtype of floats that are given none. As ``torch.get_default_dtype``."""
+    return dtypes.dtype(default_float()) if follows_torch() else default_float()
 
 
 def set_default_dtype(d: Any) -> None:
-    """Accept float32, which is the default dtype. As ``torch.set_default_dtype``.
+    """Set the dtype of floats that are given none: new tensors, parameters of layers, quotients of integers.
+
+    It holds for the whole process. A recorded step keeps the dtypes that it was recorded with. As
+    ``torch.set_default_dtype``.
+
+    Args:
+        d: float32, which it is at first, or float64.
 
     Raises:
-        NotImplementedError: another dtype is asked for.
+        TypeError: d is not a dtype of floats.
+        NotImplementedError: d is one of floats that layers don't compute in.
+
+    >>> cg.set_default_dtype(cg.float64)
+    >>> cg.ones(2).dtype, cg.nn.Linear(2, 1).weight.dtype, (cg.tensor([1]) / 2).dtype
+    (dtype('float64'), dtype('float64'), dtype('float64'))
+    >>> cg.set_default_dtype(cg.float32)
     """
-    if np.dtype(d) != np.float32:
-        raise NotImplementedError(f"set_default_dtype: the default dtype is float32, got {d}; pass dtype={d} instead")
+    dtype = np.dtype(d)
+    if dtype.kind != "f":
+        raise TypeError(f"set_default_dtype: the default dtype must be one of floats, got {dtype}")
+    if dtype not in (np.float32, np.float64):
+        raise NotImplementedError(f"set_default_dtype: expected float32 or float64, got {dtype}")
+    set_default_float(dtype)
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """Accept ``FloatTensor``, as :func:`set_default_dtype` does float32. As ``torch.set_default_tensor_type``."""
+    """Set the default dtype by a type of tensors or its name, such as ``DoubleTensor``; see ``set_default_dtype``."""
     name = t if isinstance(t, str) else getattr(t, "__name__", None)
     if not isinstance(name, str):
         raise TypeError(f"set_default_tensor_type: expected a type of tensors or its name, got {type(t).__name__}")

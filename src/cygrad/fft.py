@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad._missing import attribute_error
+from cygrad.config import default_float
 from cygrad.creation import as_tensor
 from cygrad.device import check_device
 from cygrad.functions import roll
@@ -17,7 +18,7 @@ __all__ = ["fftfreq", "fftshift", "ifftshift", "rfftfreq"]
 
 def frequencies(name: str, values: Any, dtype: Any, requires_grad: bool, device: Any) -> Tensor:
     check_device(name, device)
-    return as_tensor(values, dtype=np.float32 if dtype is None else dtype).requires_grad_(requires_grad)
+    return as_tensor(values, dtype=default_float() if dtype is None else dtype).requires_grad_(requires_grad)
 
 
 def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -12,6 +12,7 @@ from cygrad import _kernels as kernels
 from cygrad._attributes import set_by_init
 from cygrad._typing import Array, DType, Tensor
 from cygrad.autograd import engine, recording
+from cygrad.config import default_float
 from cygrad.device import check_device
 
 __all__ = [
@@ -164,10 +165,10 @@ def drawn(generator: Generator | None, method: str, *args: Any) -> Array:
 
 
 def uniform_array(shape: tuple[int, ...], dtype: DType, generator: Generator | None) -> Array:
-    """Samples from U[0, 1), float32 if `dtype` is None."""
-    return recording.produced(drawn, generator, "random", shape, np.dtype(dtype or np.float32).type)
+    """Samples from U[0, 1), the default dtype if `dtype` is None."""
+    return recording.produced(drawn, generator, "random", shape, np.dtype(dtype or default_float()).type)
 
 
 def normal_array(shape: tuple[int, ...], dtype: DType, generator: Generator | None) -> Array:
-    """Samples from N(0, 1), float32 if `dtype` is None."""
-    return recording.produced(drawn, generator, "standard_normal", shape, np.dtype(dtype or np.float32).type)
+    """Samples from N(0, 1), the default dtype if `dtype` is None."""
+    return recording.produced(drawn, generator, "standard_normal", shape, np.dtype(dtype or default_float()).type)

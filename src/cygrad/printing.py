@@ -8,7 +8,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd.edges import node_name
-from cygrad.config import follows_torch
+from cygrad.config import default_float, follows_torch
 
 __all__ = ["set_printoptions", "show"]
 
@@ -65,12 +65,12 @@ def show(tensor: Any) -> str:
         text = "[]"
         if array.ndim != 1:
             extra.append(f"size={array.shape}")
-        if array.dtype != np.float32:
+        if array.dtype != default_float():
             extra.append(dtype)
     else:
         summarize = array.size > OPTIONS["threshold"]
         text = lines(array, len(prefix), summarize, *formatter(edges(array) if summarize else array))
-        if array.dtype.name not in {"float32", "int64", "bool"}:
+        if array.dtype.name not in {default_float().name, "int64", "bool"}:
             extra.append(dtype)
     if tensor.node is not None:
         name = node_name(tensor.node)

@@ -13,6 +13,7 @@ from cygrad._arguments import checked, checked_sizes, shape_argument
 from cygrad._typing import Array, DType, Size
 from cygrad.autograd import recording
 from cygrad.autograd.calls import given, out_dtype
+from cygrad.config import default_float
 from cygrad.device import Place, check_place
 from cygrad.generator import (
     Generator,
@@ -409,7 +410,7 @@ def scaled_normal_array(
 ) -> Array:
     if not np.all(np.asarray(std) >= 0):
         raise RuntimeError("normal: std must not be negative or NaN")
-    dtype = next((v.dtype for v in (mean, std) if isinstance(v, np.ndarray)), np.dtype(dtype or np.float32))
+    dtype = next((v.dtype for v in (mean, std) if isinstance(v, np.ndarray)), np.dtype(dtype or default_float()))
     return np.asarray(mean + std * normal_array(shape, dtype, generator), dtype)
 
 

@@ -17,7 +17,7 @@ from cygrad._typing import Array, DType, Nested, Operand, Size
 from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.arrays import plain
 from cygrad.autograd.hooks import RemovableHandle, add_hook
-from cygrad.config import follows_torch
+from cygrad.config import default_float, follows_torch
 from cygrad.device import CPU, Place, check_device, check_place, is_device
 from cygrad.device import device as Device
 from cygrad.generator import Generator, normal_array, uniform_array
@@ -765,7 +765,7 @@ class Tensor(TensorMethods):
                 raise ValueError(f"type: expected one of {', '.join(TYPE_NAMES)}, got {dtype!r}")
             dtype = TYPE_NAMES[name]
         if isinstance(dtype, type):
-            dtype = np.float32 if dtype is Tensor else vars(dtype).get("dtype", dtype)
+            dtype = default_float() if dtype is Tensor else vars(dtype).get("dtype", dtype)
         return self.to(dtype)
 
     @checked
@@ -835,18 +835,18 @@ def legacy_arguments(data: Any, requires_grad: Any, sizes: tuple[int, ...]) -> t
         recording.reading("Tensor")
         return data.array, requires_grad
     if isinstance(data, TorchSize):
-        return kernels.pooled(np.zeros, data, np.float32), requires_grad
+        return kernels.pooled(np.zeros, data, default_float()), requires_grad
     if type(data) is int:
         flag = isinstance(requires_grad, bool)
         shape = (data, *sizes) if flag else (data, requires_grad, *sizes)
-        return kernels.pooled(np.zeros, shape, np.float32), flag and requires_grad
+        return kernels.pooled(np.zeros, shape, default_float()), flag and requires_grad
     if hasattr(data, "dtype") or hasattr(data, "__array__"):
         return data, requires_grad
     if isinstance(data, (str, bytes)) or not isinstance(data, (Sequence, float)):
         raise TypeError(f"Tensor: data must be an array, numbers or sizes, got {type(data).__name__}")
     items = [getattr(item, "array", item) for item in data] if isinstance(data, Sequence) else data
     try:
-        return kernels.pooled(np.array, items, np.float32), requires_grad
+        return kernels.pooled(np.array, items, default_float()), requires_grad
     except ValueError as error:
         raise ValueError(f"Tensor: data is not a rectangular array of numbers ({error})") from None
 

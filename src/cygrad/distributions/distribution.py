@@ -9,6 +9,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import no_grad, recording
+from cygrad.config import default_float
 from cygrad.distributions.constraints import Constraint
 from cygrad.generator import numpy_generator
 from cygrad.sizes import Size
@@ -81,7 +82,7 @@ class Distribution:
 
     def checked(self, value: Any) -> Tensor:
         """A value as a tensor; raise ValueError unless it lies in the support, if arguments are checked."""
-        result = value if isinstance(value, Tensor) else Tensor(np.asarray(value, np.float32))
+        result = value if isinstance(value, Tensor) else Tensor(np.asarray(value, default_float()))
         if self._validate_args and self.support is not None:
             self.require("value", self.support.check(result.detach()), self.support.text)
         return result
@@ -189,7 +190,8 @@ def check_everywhere(condition: Array, message: str) -> None:
 
 def as_parameters(*values: Any) -> list[Tensor]:
     """Parameters as tensors of one shape; numbers take the dtype of the first tensor."""
-    dtype = next((v.array.dtype for v in values if isinstance(v, Tensor) and v.array.dtype.kind == "f"), np.float32)
+    dtype = next((v.array.dtype for v in values if isinstance(v, Tensor) and v.array.dtype.kind == "f"), None)
+    dtype = dtype or default_float()
     tensors = [v if isinstance(v, Tensor) else Tensor(np.asarray(v, dtype)) for v in values]
     shape = np.broadcast_shapes(*[tensor.shape for tensor in tensors])
     return [tensor if tensor.shape == shape else tensor.expand(shape) for tensor in tensors]

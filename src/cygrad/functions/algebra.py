@@ -10,6 +10,7 @@ import numpy as np
 
 from cygrad._typing import Tensor
 from cygrad.autograd.calls import function, requires_tensor
+from cygrad.functions.elementwise import in_floats
 from cygrad.functions.indexing import gather
 from cygrad.functions.products import bmm, dot, mm, mv, outer
 from cygrad.ops import arithmetic, reduce, shape
@@ -193,7 +194,7 @@ def cov(
     if input.ndim > 2:
         raise RuntimeError(f"cov: input must have at most 2 dimensions, got shape {input.shape}")
     x = input.reshape(1, -1) if input.ndim < 2 else input
-    x = x if x.is_floating_point() else x.float()
+    x = in_floats(x)
     for name, weights, kinds in (("fweights", fweights, "iu"), ("aweights", aweights, "f")):
         if weights is not None:
             _check_weights(name, weights, kinds, x.shape[1])

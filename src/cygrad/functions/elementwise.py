@@ -10,6 +10,7 @@ import numpy as np
 from cygrad._typing import Operand, Tensor
 from cygrad.autograd import Value, engine, recording
 from cygrad.autograd.calls import function, requires_tensor
+from cygrad.config import default_float
 from cygrad.ops import arithmetic, compare, index, pointwise, shape, special
 from cygrad.ops.definition import constant
 
@@ -21,6 +22,12 @@ __all__ = [
 
 
 @requires_tensor
+def in_floats(input: Tensor) -> Tensor:
+    """The tensor itself if it holds floats, else its numbers in the default dtype."""
+    return input if input.is_floating_point() else input.to(default_float())
+
+
+
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """Return input + value·tensor1·tensor2."""
     product = tensor1 * tensor2
@@ -64,7 +71,7 @@ def conj_physical(input: Tensor) -> Tensor:
 @requires_tensor
 def angle(input: Tensor) -> Tensor:
     """Return the argument of a real number: π where it is negative, else 0; NaN for NaN."""
-    x = input if input.is_floating_point() else input.float()
+    x = in_floats(input)
     return arithmetic.where(compare.isnan(x), x, arithmetic.where(x < 0, math.pi, x * 0)).detach() + x * 0
 
 
@@ -137,7 +144,7 @@ def ldexp(input: Tensor, other: Operand) -> Tensor:
 @requires_tensor
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """Return log(x/(1 − x)), with x limited to [eps, 1 − eps]."""
-    x = input if input.is_floating_point() else input.float()
+    x = in_floats(input)
     x = x if eps is None else x.clamp(eps, 1 - eps)
     return (x / (1 - x)).log()
 
@@ -147,7 +154,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     """Return the logarithm of the multivariate gamma function: ¼·p·(p − 1)·log π + Σⱼ log Γ(x − j/2), j < p."""
     if p < 1:
         raise RuntimeError(f"mvlgamma: p must be at least 1, got {p}")
-    x = input if input.is_floating_point() else input.float()
+    x = in_floats(input)
     steps = constant(np.arange(p, dtype=x.dtype) * -0.5)
     return special.lgamma(x.unsqueeze(-1) + steps).sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
 
@@ -200,6 +207,6 @@ def signbit(input: Tensor) -> Tensor:
 @requires_tensor
 def sinc(input: Tensor) -> Tensor:
     """Return sin(πx)/(πx), 1 at 0."""
-    x = (input if input.is_floating_point() else input.float()) * math.pi
+    x = in_floats(input) * math.pi
     zero = x == 0
     return arithmetic.where(zero, 1 - x * x / 6, x.sin() / x.masked_fill(zero, 1))

@@ -10,6 +10,7 @@ import numpy as np
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import engine, recording
 from cygrad.autograd.calls import requires_tensor
+from cygrad.config import default_float
 from cygrad.functions.indexing import gather
 from cygrad.functions.ordering import ValuesAndIndices
 from cygrad.ops import arithmetic, reduce, shape
@@ -333,7 +334,7 @@ def _places(step: Any, n: int, x: Tensor) -> Any:
     size = step.array.shape if isinstance(step, engine.Value) else ()
     if size not in ((), (n,)):
         raise RuntimeError(f"gradient: spacing must have size {n}, as the dimension has, got shape {size}")
-    dtype = x.dtype if x.is_floating_point() else np.float32
+    dtype = x.dtype if x.is_floating_point() else default_float()
     return step if size else constant((np.arange(n) * float(cast(Any, step))).astype(dtype))
 
 

@@ -10,9 +10,9 @@ from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
 from cygrad.ops.broadcast import (
-    FLOAT32,
     Spec,
     as_array,
+    as_float,
     is_real,
     option,
     promoted,
@@ -222,8 +222,7 @@ def div(ctx: Node, input: Any, other: Any, *, rounding_mode: str | None = None) 
         refuse_booleans("div", x)
         ctx.save()
         return floor_quotient(x, y) if rounding_mode == "floor" else truncated_quotient(x, y)
-    if x.dtype.kind != "f":
-        x, y = x.astype(FLOAT32), y.astype(FLOAT32)
+    x, y = as_float(x), as_float(y)
     ctx.save(x if ctx.needs[1] else None, y, spec(input), spec(other))
     return quotient(x, y)
 
@@ -522,8 +521,7 @@ def atan2(ctx: Node, input: Any, other: Any) -> Array:
         other: a tensor or a number, the abscissa; the two shapes are broadcast.
     """
     x, y = promoted(input, other)
-    if x.dtype.kind != "f":
-        x, y = x.astype(FLOAT32), y.astype(FLOAT32)
+    x, y = as_float(x), as_float(y)
     ctx.save(x, y, spec(input), spec(other))
     return np.arctan2(x, y)
 

@@ -11,7 +11,7 @@ import numpy as np
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops import arithmetic, pointwise
-from cygrad.ops.broadcast import FLOAT32, promoted, spec, unbroadcast
+from cygrad.ops.broadcast import as_float, promoted, spec, unbroadcast
 from cygrad.ops.compare import documentation
 from cygrad.ops.definition import constant, fitted
 
@@ -35,8 +35,7 @@ def binary(name: str, doc: str, function: Any, slopes: tuple[Slope, Slope]) -> O
 
     def forward(ctx: Node, input: Any, other: Any) -> Array:
         x, z = promoted(input, other)
-        if x.dtype.kind != "f":
-            x, z = x.astype(FLOAT32), z.astype(FLOAT32)
+        x, z = as_float(x), as_float(z)
         with np.errstate(all="ignore"):
             y = np.asarray(function(x, z), x.dtype)
         ctx.save(x, z, y, spec(input), spec(other))

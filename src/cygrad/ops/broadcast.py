@@ -8,14 +8,13 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad._typing import Array
+from cygrad.config import default_float
 
 __all__ = ["as_array", "as_float", "is_real", "promoted", "refuse_booleans", "result_type", "spec", "unbroadcast"]
 
 Spec = tuple[tuple[int, ...], Any]
 
-FLOAT32 = np.dtype(np.float32)
 CATEGORIES = {"b": 0, "i": 1, "u": 1, "f": 2}
-DEFAULTS = [np.dtype(np.bool_), np.dtype(np.int64), FLOAT32]
 
 
 def category(kind: str) -> int:
@@ -28,7 +27,7 @@ def category(kind: str) -> int:
 def result_type(*operands: Any) -> np.dtype[Any]:
     """The dtype of an operation on several operands, by PyTorch's rule: arrays with dimensions decide; an array
     without dimensions, and then a number, counts only where its category (boolean, integer, float) is higher. NumPy's
-    numbers count as Python's: a float among integers gives float32.
+    numbers count as Python's: a float among integers gives the default dtype.
 
     See "Type promotion" in PyTorch's documentation of tensor attributes.
     """
@@ -48,7 +47,7 @@ def result_type(*operands: Any) -> np.dtype[Any]:
         if dtype is not None and (result is None or category(dtype.kind) > category(result.kind)):
             result = dtype
     if result is None or number > category(result.kind):
-        return DEFAULTS[number]
+        return default_float() if number == 2 else np.dtype(np.int64 if number else np.bool_)
     return result
 
 
@@ -67,8 +66,8 @@ def as_array(x: Any, dtype: Any = None) -> Array:
 
 
 def as_float(x: Array) -> Array:
-    """x itself if it holds floats, else x in float32."""
-    return x if x.dtype.kind == "f" else x.astype(FLOAT32)
+    """x itself if it holds floats, else x in the default dtype."""
+    return x if x.dtype.kind == "f" else x.astype(default_float())
 
 
 def refuse_booleans(op: str, x: Array) -> None:

@@ -11,7 +11,7 @@ from cygrad._attributes import ShapeError
 from cygrad._typing import Array, Dim, DType, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops.axes import checked_axes, checked_axis, kept_shape, made_adjacent, repeated_along
-from cygrad.ops.broadcast import FLOAT32, is_real, leave_half, option
+from cygrad.ops.broadcast import as_float, is_real, leave_half, option
 from cygrad.ops.definition import constant, deviation, fitted, repeated
 from cygrad.ops.index import ordered_definition, ordered_gradient
 from cygrad.ops.pointwise import sign_of
@@ -262,7 +262,7 @@ whole_min.definition(whole_definition)
 def root_of_squares(squares: Array, x: Array, axes: tuple[int, ...], keepdim: bool, scale: float = 1.0) -> Array:
     """√squares, squares = scale·Σ x²; from x relative to its largest element if squares overflow, or lose digits below
     the smallest normal number."""
-    least = 1e-30 if x.dtype == FLOAT32 else 1e-290
+    least = 1e-30 if x.dtype == np.float32 else 1e-290
     if ((squares > least) & (squares < np.inf)).all():
         return np.asarray(np.sqrt(squares), x.dtype)
     largest = largest_size(x, axes)
@@ -474,7 +474,7 @@ def logsumexp(ctx: Node, input: Array, *, dim: Dim, keepdim: bool = False) -> Ar
     """
     leave_half("logsumexp", input)
     axes = checked_axes("logsumexp", dim, input.ndim)
-    x = input if is_real(input) else input.astype(FLOAT32)
+    x = as_float(input)
     with np.errstate(all="ignore"):
         largest = np.max(x, axes, keepdims=True, initial=-np.inf)
         largest = np.where(np.isfinite(largest), largest, 0).astype(x.dtype)

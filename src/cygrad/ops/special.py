@@ -16,7 +16,7 @@ from cygrad._special import bessel, error, gamma
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, Op, op
 from cygrad.ops import arithmetic, pointwise
-from cygrad.ops.broadcast import FLOAT32, as_float, promoted, spec, unbroadcast
+from cygrad.ops.broadcast import as_float, promoted, spec, unbroadcast
 from cygrad.ops.definition import constant, fitted
 from cygrad.ops.pointwise import documentation
 
@@ -75,7 +75,7 @@ def binary(
         if x.dtype.kind != "f":
             if name.startswith("igamma"):
                 raise RuntimeError(f"{name}: operands must be floats, got {x.dtype}")
-            x, z = x.astype(FLOAT32), z.astype(FLOAT32)
+            x, z = as_float(x), as_float(z)
         y = wide(function)(x, z)
         ctx.save(x, z, y, spec(input), spec(other))
         return y

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad.config import default_float
 from cygrad.dtypes import DTYPES, dtype
 from cygrad.sizes import Size
 from cygrad.tensor import Tensor
@@ -15,16 +16,16 @@ __all__ = ["answer_as_torch"]
 
 
 def answer_as_torch() -> None:
-    """Let ``shape``, ``size()`` and ``dtype`` of tensors be of PyTorch's types, and ``Tensor(array)`` be of float32.
-
+    """Let ``shape``, ``size()`` and ``dtype`` of tensors be of PyTorch's types, and ``Tensor(array)`` be of the default
+    dtype.
     NumPy's integers are sizes for ``Tensor``, as Python's are.
     """
     own: Any = Tensor
     first = own.__init__
 
     def __init__(self: Any, data: Any = (), *rest: Any, **options: Any) -> None:
-        if type(data) is np.ndarray and data.dtype != np.float32 and not called_by_cygrad():
-            data = data.astype(np.float32)
+        if type(data) is np.ndarray and data.dtype != default_float() and not called_by_cygrad():
+            data = data.astype(default_float())
         elif isinstance(data, np.integer) and not called_by_cygrad():
             data, rest = int(data), tuple([int(n) if isinstance(n, np.integer) else n for n in rest])
         first(self, data, *rest, **options)

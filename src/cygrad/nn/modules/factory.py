@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cygrad import _kernels as kernels
+from cygrad.config import default_float
 from cygrad.device import check_device
 from cygrad.nn.parameter import Parameter
 
@@ -68,9 +69,9 @@ def bound_of(fan_in: int) -> float:
 
 
 def checked_dtype(layer: str, device: object, dtype: DTypeLike | None) -> np.dtype[Any]:
-    """Return the dtype of a layer's parameters, by default float32."""
+    """Return the dtype of a layer's parameters, by default the default dtype."""
     check_device(layer, device)
-    result = np.dtype(np.float32 if dtype is None else dtype)
+    result = default_float() if dtype is None else np.dtype(dtype)
     if result not in (np.float32, np.float64):
         raise TypeError(f"{layer}: dtype must be float32 or float64, got {result}")
     return result

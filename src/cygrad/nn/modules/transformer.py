@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cygrad.config import default_float
 from cygrad.nn import functional as F
 from cygrad.nn import init
 from cygrad.nn.module import Module
@@ -415,4 +416,4 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: DTypeLike | None = None) -> Tensor:
         """Return the mask (sz, sz) that hides later positions: −∞ above the diagonal, else 0."""
-        return Tensor(np.triu(np.full((sz, sz), -np.inf, np.dtype(dtype or np.float32)), 1))
+        return Tensor(np.triu(np.full((sz, sz), -np.inf, np.dtype(dtype or default_float())), 1))

@@ -10,6 +10,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._arguments import checked
 from cygrad.autograd import engine, leaves, recording
+from cygrad.config import default_float
 from cygrad.ops.shape import checked_tensors
 from cygrad.tensor import Tensor
 
@@ -56,7 +57,7 @@ def clip_grad_norm_(
         raise ValueError("clip_grad_norm_: norm_type must not be 0")
     params = with_gradient(parameters)
     if not params:
-        return engine.wrap(np.zeros((), np.float32))
+        return engine.wrap(np.zeros((), default_float()))
     if error_if_nonfinite:
         recording.reading("clip_grad_norm_ with error_if_nonfinite")
     return engine.wrap(kernels.clip_grad_norm(leaves.gradients_of(params, True), max_norm, order, error_if_nonfinite))
@@ -107,7 +108,7 @@ def clip_grad_adaptive_(
         )
     params = with_gradient(parameters)
     if not params:
-        return engine.wrap(np.zeros((), np.float32))
+        return engine.wrap(np.zeros((), default_float()))
     weights = [p.array for p in params]
     return engine.wrap(kernels.clip_grad_adaptive(leaves.gradients_of(params, True), weights, clipping, eps, unitwise))
 
@@ -150,7 +151,7 @@ def get_total_norm(
     tensors = [tensors] if isinstance(tensors, Tensor) else tensors
     arrays = [t.array for t in checked_tensors("get_total_norm", tensors)]
     if not arrays:
-        return engine.wrap(np.zeros((), np.float32))
+        return engine.wrap(np.zeros((), default_float()))
     norm = kernels.grad_norm(arrays, float(norm_type))
     if error_if_nonfinite:
         recording.reading("get_total_norm with error_if_nonfinite")
