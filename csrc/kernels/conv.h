@@ -82,19 +82,14 @@ typedef struct { real *c; int64_t ldc; const real *bias; int accumulate; } NAME(
 INLINE void NAME(conv_tile)(int rows, int vecs, int64_t lanes, int64_t k, const real *a, const real *const *patches,
                             const int32_t *offset, conv_target to) {
     vec sum[GEMM_ROWS][2];
-#define EACH_SUM(statement)            \
-    _Pragma("GCC unroll 16")           \
-    for (int i = 0; i < rows; i++)     \
-        _Pragma("GCC unroll 2")        \
-        for (int j = 0; j < vecs; j++) { statement; }
-    EACH_SUM(sum[i][j] = (vec){0})
+    GEMM_EACH_SUM(sum[i][j] = (vec){0})
     for (int64_t p = 0; p < k; p++, a += rows) {
         vec b_p[2];
 #pragma GCC unroll 2
         for (int j = 0; j < vecs; j++) b_p[j] = LOAD(patches[j] + offset[p]);
-        EACH_SUM(sum[i][j] += a[i] * b_p[j])
+        GEMM_EACH_SUM(sum[i][j] += a[i] * b_p[j])
     }
-    if (to.bias) EACH_SUM(sum[i][j] += to.bias[i])
+    if (to.bias) GEMM_EACH_SUM(sum[i][j] += to.bias[i])
     if (lanes < LANES) {
 #pragma GCC unroll 1
         for (int64_t i = 0; i < rows; i++) {
@@ -105,9 +100,8 @@ INLINE void NAME(conv_tile)(int rows, int vecs, int64_t lanes, int64_t k, const 
         }
         return;
     }
-    if (to.accumulate) EACH_SUM(sum[i][j] += LOAD(to.c + i * to.ldc + j * LANES))
-    EACH_SUM(STORE(to.c + i * to.ldc + j * LANES, sum[i][j]))
-#undef EACH_SUM
+    if (to.accumulate) GEMM_EACH_SUM(sum[i][j] += LOAD(to.c + i * to.ldc + j * LANES))
+    GEMM_EACH_SUM(STORE(to.c + i * to.ldc + j * LANES, sum[i][j]))
 }
 
 /* Positions in working memory, vector by vector: rows of `vectors`, `gap` elements apart. */

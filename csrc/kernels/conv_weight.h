@@ -97,12 +97,7 @@ typedef struct {
 /* sums[i, j] = Σ dy[p, i]·P[p, vector j] over the positions of a band. */
 INLINE void NAME(pixel_tile)(int rows, int vecs, pixel_band b, const int32_t *pixel, real *sums) {
     vec sum[GEMM_ROWS][2];
-#define EACH_SUM(statement)            \
-    _Pragma("GCC unroll 16")           \
-    for (int i = 0; i < rows; i++)     \
-        _Pragma("GCC unroll 2")        \
-        for (int j = 0; j < vecs; j++) { statement; }
-    EACH_SUM(sum[i][j] = (vec){0})
+    GEMM_EACH_SUM(sum[i][j] = (vec){0})
     const real *dy = b.dy;
     for (int64_t n = 0; n < b.images; n++)
         for (int64_t r = 0; r < b.rows; r++) {
@@ -113,11 +108,10 @@ INLINE void NAME(pixel_tile)(int rows, int vecs, pixel_band b, const int32_t *pi
                 vec x_p[2];
 #pragma GCC unroll 2
                 for (int j = 0; j < vecs; j++) x_p[j] = LOAD(x[j] + p * b.pixel);
-                EACH_SUM(sum[i][j] += dy[i] * x_p[j])
+                GEMM_EACH_SUM(sum[i][j] += dy[i] * x_p[j])
             }
         }
-    EACH_SUM(STORE(sums + (i * vecs + j) * LANES, sum[i][j]))
-#undef EACH_SUM
+    GEMM_EACH_SUM(STORE(sums + (i * vecs + j) * LANES, sum[i][j]))
 }
 
 /* dw[i, weight[j]] (+)= the sums of `rows` filters and all elements of the kernel. */
@@ -151,19 +145,19 @@ static void NAME(copy_by_pixels)(real *to, const real *from, const cg_pixel_cut 
                                  int64_t row, int64_t col) {
     const int64_t low = cg_min(c->width, cg_max(0, -col)), high = cg_max(low, cg_min(c->width, x.size - col));
     const int whole = high - low == x.size && c->width == x.size; /* rows follow each other in both */
-    for (int64_t r = 0; r < c->height; r++) {
+    for (int64_t r = 0, rows; r < c->height; r += rows) {
+        rows = 1;
         real *line = to + r * c->width * c->channels;
         const int64_t at = row + r;
         if (at < 0 || at >= y.size) {
             NAME(clear_pixels)(line, c->width * c->channels);
             continue;
         }
-        const int64_t rows = whole ? cg_min(c->height - r, y.size - at) : 1;
+        if (whole) rows = cg_min(c->height - r, y.size - at);
         NAME(gemm_view) image = {from + at * x.size + col + low, 1, y.size * x.size};
         NAME(clear_pixels)(line, low * c->channels);
         NAME(gemm_pack)(line + low * c->channels, c->channels, image, c->channels, rows * (high - low));
         if (!whole) NAME(clear_pixels)(line + high * c->channels, (c->width - high) * c->channels);
-        r += rows - 1;
     }
 }
 
@@ -190,6 +184,7 @@ static void NAME(weight_by_pixels)(const cg_conv_weight_args *a, cg_pixel_cut la
     const cg_span_of_axis y = NAME(conv_y)(g), x = NAME(conv_x)(g);
     const int64_t plane = y.size * x.size, outs = y.out * x.out, taps = y.kernel * x.kernel;
     const int64_t strip = NAME(conv_strip_rows)(a->filters), dw_row = a->channels * taps;
+    cg_pixel_cut made = {0}; /* what the table is filled for */
     for (int64_t first = channels.begin; first < channels.end; first += largest.channels)
         for (int64_t n = 0; n < a->n; n += largest.images)
             for (int64_t v = 0; v < y.out; v += largest.rows)
@@ -197,7 +192,8 @@ static void NAME(weight_by_pixels)(const cg_conv_weight_args *a, cg_pixel_cut la
                     cg_pixel_cut c = {cg_min(largest.channels, channels.end - first), cg_min(largest.images, a->n - n),
                                       cg_min(largest.rows, y.out - v), cg_min(largest.cols, x.out - u), 0, 0};
                     c = cg_pixels_of(c, y, x);
-                    cg_fill_pixels(m.table, &c, y, x, LANES);
+                    if (made.channels != c.channels || made.width != c.width) cg_fill_pixels(m.table, &c, y, x, LANES);
+                    made = c;
                     const int64_t image = c.height * c.width * c.channels, positions = c.rows * c.cols;
                     for (int64_t i = 0; i < c.images; i++) {
                         const int64_t at = ((n + i) * a->groups + group) * a->channels + first;

@@ -54,6 +54,13 @@ enum { GEMM_PREFETCH_K = 128 };
 
 enum { GEMM_LINEAR, GEMM_RELU }; /* the argument `activation` */
 
+/* Each sum[i][j] of a tile of `rows` × `vecs` vectors, which are constants where it is used, so that registers hold the sums. */
+#define GEMM_EACH_SUM(statement)       \
+    _Pragma("GCC unroll 16")           \
+    for (int i = 0; i < rows; i++)     \
+        _Pragma("GCC unroll 2")        \
+        for (int j = 0; j < vecs; j++) { statement; }
+
 #endif
 
 #define GEMM_COLS (2 * LANES)
@@ -106,32 +113,26 @@ GEMM_NARROW void NAME(gemm_store_narrow)(const vec *sum, int64_t rows, int64_t l
 INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_view a, const real *b, int64_t b_row,
                             gemm_target to) {
     vec sum[GEMM_ROWS][2];
-#define EACH_SUM(statement)            \
-    _Pragma("GCC unroll 16")           \
-    for (int i = 0; i < rows; i++)     \
-        _Pragma("GCC unroll 2")        \
-        for (int j = 0; j < vecs; j++) { statement; }
-    if (k >= GEMM_PREFETCH_K) EACH_SUM(__builtin_prefetch(to.c + i * to.ldc + j * LANES, 1))
-    EACH_SUM(sum[i][j] = (vec){0})
+    if (k >= GEMM_PREFETCH_K) GEMM_EACH_SUM(__builtin_prefetch(to.c + i * to.ldc + j * LANES, 1))
+    GEMM_EACH_SUM(sum[i][j] = (vec){0})
     const real *a_p = a.p;
     for (int64_t p = 0; p < k; p++, a_p += a.col, b += b_row) {
         vec b_p[2];
 #pragma GCC unroll 2
         for (int j = 0; j < vecs; j++) b_p[j] = LOAD(b + j * LANES);
-        EACH_SUM(sum[i][j] += a_p[i * a.row] * b_p[j])
+        GEMM_EACH_SUM(sum[i][j] += a_p[i * a.row] * b_p[j])
     }
     if (vecs == 1) {
         vec narrow[GEMM_ROWS];
-        EACH_SUM(narrow[i] = sum[i][0])
+        GEMM_EACH_SUM(narrow[i] = sum[i][0])
         NAME(gemm_store_narrow)(narrow, rows, lanes, to);
         return;
     }
-    if (to.accumulate) EACH_SUM(sum[i][j] += LOAD(to.c + i * to.ldc + j * LANES))
-    if (to.bias) EACH_SUM(sum[i][j] += LOAD(to.bias + j * LANES))
-    if (to.relu) EACH_SUM(sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(sum[i][j] < 0)))
-    if (to.mask) EACH_SUM(sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(LOAD(to.mask + i * to.ldc + j * LANES) <= 0)))
-    EACH_SUM(STORE(to.c + i * to.ldc + j * LANES, sum[i][j]))
-#undef EACH_SUM
+    if (to.accumulate) GEMM_EACH_SUM(sum[i][j] += LOAD(to.c + i * to.ldc + j * LANES))
+    if (to.bias) GEMM_EACH_SUM(sum[i][j] += LOAD(to.bias + j * LANES))
+    if (to.relu) GEMM_EACH_SUM(sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(sum[i][j] < 0)))
+    if (to.mask) GEMM_EACH_SUM(sum[i][j] = (vec)((ivec)sum[i][j] & ~(ivec)(LOAD(to.mask + i * to.ldc + j * LANES) <= 0)))
+    GEMM_EACH_SUM(STORE(to.c + i * to.ldc + j * LANES, sum[i][j]))
 }
 
 /* `rows` rows of C, tile by tile. */

@@ -16,17 +16,15 @@ if TYPE_CHECKING:
     from cygrad.optim.rules import ASGD, Adadelta, Adafactor, Adamax, Muon, NAdam, RAdam, Rprop, SparseAdam
     from cygrad.optim.sgd import SGD
 
-FILES = files_of(
-    {
-        "adagrad": "Adagrad",
-        "adam": "Adam AdamW",
-        "groups": "decay_groups",
-        "lbfgs": "LBFGS",
-        "rmsprop": "RMSprop",
-        "rules": "ASGD Adadelta Adafactor Adamax Muon NAdam RAdam Rprop SparseAdam",
-        "sgd": "SGD",
-    }
-)
+FILES = files_of({
+    "adagrad": "Adagrad",
+    "adam": "Adam AdamW",
+    "groups": "decay_groups",
+    "lbfgs": "LBFGS",
+    "rmsprop": "RMSprop",
+    "rules": "ASGD Adadelta Adafactor Adamax Muon NAdam RAdam Rprop SparseAdam",
+    "sgd": "SGD",
+})
 
 __all__ = [
     "ASGD",
