@@ -428,7 +428,7 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Write the page report.html of a run anew and print its path: the data, learning curves, scores with intervals
+    """Rebuild report.html, the page of a run, and print its path: the data, learning curves, scores with intervals
     beside baselines, errors, and the importance of columns, as measured when the training ended."""
     from cygrad.runs.reporting import remake_report
     from cygrad.train.output import say
@@ -475,7 +475,7 @@ COMMANDS = {
     "runs": Command("compare runs in a table", add_runs, compare),
     "predict": Command("predict with a trained run", add_predict, predict),
     "export": Command("export a run's model to ONNX or safetensors", add_export, export),
-    "report": Command("write the page of a run anew", add_run, report),
+    "report": Command("rebuild the page that reports on a run", add_run, report),
     "serve": Command("serve a run's model over HTTP", add_serve, serve),
     "bench": Command("time the kernels against NumPy", add_bench, bench),
     "exec": Command("run a PyTorch script on cygrad", add_nothing, execute),

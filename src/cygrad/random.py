@@ -95,7 +95,7 @@ def fork_rng(
     enabled: bool = True,
     device_type: str = "cpu",
 ) -> Iterator[None]:
-    """A block after which the default generator goes on where it was before. As ``torch.random.fork_rng``.
+    """Restore the state of the default generator at the end of a block. As ``torch.random.fork_rng``.
 
     Args:
         devices, device_type: accepted, without effect: there is one generator.

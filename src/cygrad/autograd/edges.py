@@ -46,10 +46,9 @@ class AccumulateGrad:
         return f"<AccumulateGrad object at {id(self.variable):#x}>"
 
 
-def next_functions(edges: list[Any], indices: list[int] | None) -> tuple[tuple[Any, int], ...]:
-    """For each input (node, output number), None where no gradient is needed; leaves as nodes."""
-    nodes = [AccumulateGrad(edge) if hasattr(edge, "requires_grad") else edge for edge in edges]
-    return tuple(zip(nodes, indices or [0] * len(nodes)))
+def next_functions(sources: tuple[tuple[Any, int], ...]) -> tuple[tuple[Any, int], ...]:
+    """The sources of a node with leaves as nodes."""
+    return tuple([(AccumulateGrad(s) if hasattr(s, "requires_grad") else s, index) for s, index in sources])
 
 
 def node_name(node: Any) -> str:

@@ -179,10 +179,9 @@ class Node:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """Where the gradients go: for each input a (node, output number), None where none is needed. A leaf is an
         AccumulateGrad with the leaf as its ``variable``."""
-        check_node(self)
         from cygrad.autograd.edges import next_functions
 
-        return next_functions(self.edges, self.indices)
+        return next_functions(self.sources)
 
     @property
     def sources(self) -> tuple[tuple[Node | Value | None, int], ...]:

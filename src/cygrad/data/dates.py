@@ -84,7 +84,7 @@ def parse_date(text: str, order: str = "") -> float | None:
 
 
 def day_number(parts: dict[str, str], order: str) -> int | None:
-    """Days since 1970 of the parts of a date; 0 without any, None if there is no such day."""
+    """Days since 1970 of the parts of a date; 0 if it has no date, None if there is no such day."""
     if "year" not in parts:
         return 0
     if order == "ymd" and "first" in parts and parts["mark"] != ".":
@@ -125,7 +125,7 @@ def month_number(name: str) -> int | None:
 
 
 def seconds_of_day(parts: dict[str, str]) -> float | None:
-    """Seconds since midnight in UTC of the parts of a time; 0 without any, None if there is no such time."""
+    """Seconds since midnight in UTC of the parts of a time; 0 if it has no time, None if there is no such time."""
     if "hour" not in parts:
         return 0.0
     hour, minute, second = int(parts["hour"]), int(parts["minute"]), int(parts.get("second", 0))
@@ -148,7 +148,7 @@ def zone_seconds(zone: str) -> int:
 
 
 def parse_dates(texts: Iterable[Any], order: str) -> Array:
-    """Points in time (n,), see ``parse_date``; NaN for values that are no dates, each distinct text parsed once."""
+    """Points in time (n,), see ``parse_date``; NaN for values that are not dates. Each distinct text is parsed once."""
     texts = list(texts)
     known = {text: parse_date(text, order) for text in set(texts) if isinstance(text, str)}
     return np.array([known.get(text) for text in texts], np.float64)

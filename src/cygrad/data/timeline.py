@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.data.dates import DAY
 
 __all__ = ["Timeline", "counted", "fit_timeline", "parse_times", "time_texts"]
 
-DAY = 86400.0
 SPANS = ((DAY, "day"), (3600.0, "hour"), (60.0, "minute"))
 UNITS = ("seconds", "months", "month ends", "numbers", "rows")
 UNIX_SECONDS = 1e8, 1e11  # numbers in this range, from 1973 on, are seconds since 1970

@@ -12,7 +12,7 @@ import numpy as np
 from cygrad.distributions.continuous import Normal
 from cygrad.distributions.distribution import Distribution, as_parameters
 from cygrad.distributions.gamma import Beta, Chi2
-from cygrad.distributions.multivariate import cholesky, eye_like, inverse_factor, solve_lower
+from cygrad.distributions.multivariate import Factored, cholesky, eye_like, factor_of, solve_lower
 from cygrad.distributions.transforms import TransformedDistribution
 from cygrad.distributions.vector_transforms import StickBreakingTransform
 from cygrad.functions import mvlgamma
@@ -129,7 +129,7 @@ class LogisticNormal(TransformedDistribution):
     __repr__ = Distribution.__repr__
 
 
-class Wishart(Distribution):
+class Wishart(Factored):
     """Σᵢ xᵢ·xᵢᵀ over df vectors x from N(0, Σ): a distribution of positive definite matrices.
 
     Args:
@@ -154,21 +154,13 @@ class Wishart(Distribution):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        if sum(m is not None for m in (covariance_matrix, precision_matrix, scale_tril)) != 1:
-            raise ValueError("Wishart: give one of covariance_matrix, precision_matrix and scale_tril")
-        if scale_tril is None:
-            scale_tril = (
-                cholesky(covariance_matrix) if covariance_matrix is not None else inverse_factor(precision_matrix)  # type: ignore[arg-type]
-            )
+        scale_tril = factor_of("Wishart", covariance_matrix, precision_matrix, scale_tril)
         (df,) = as_parameters(df)
         n = scale_tril.shape[-1]
         batch = np.broadcast_shapes(df.shape, scale_tril.shape[:-2])
         super().__init__(batch, (n, n), validate_args)
         self.df, self.scale_tril = df.to(scale_tril.dtype).expand(batch), scale_tril.expand((*batch, n, n))
         self.require("df", df > n - 1, f"above {n - 1}")
-
-    def _half_log_det(self) -> Tensor:
-        return self.scale_tril.diagonal(0, -2, -1).log().sum(-1)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         # Bartlett's decomposition: χ² with df − i degrees of freedom on the diagonal, N(0, 1) below it
@@ -192,17 +184,6 @@ class Wishart(Distribution):
         slope = digamma(half.unsqueeze(-1) - steps).sum(-1)
         scale = (n + 1) * (n * math.log(2) / 2 + self._half_log_det())
         return scale + mvlgamma(half, n) - (self.df - n - 1) / 2 * slope + self.df * n / 2
-
-    @property
-    def covariance_matrix(self) -> Tensor:
-        """Σ"""
-        return self.scale_tril @ self.scale_tril.mT
-
-    @property
-    def precision_matrix(self) -> Tensor:
-        """Σ⁻¹"""
-        inverse = solve_lower(self.scale_tril, eye_like(self.scale_tril).expand(self.scale_tril.shape))
-        return inverse.mT @ inverse
 
     @property
     def mean(self) -> Tensor:

@@ -15,7 +15,42 @@ from cygrad.tensor import Tensor
 __all__ = ["MultivariateNormal"]
 
 
-class MultivariateNormal(Distribution):
+class Factored(Distribution):
+    """A distribution with a positive definite matrix Σ = L·Lᵀ, of which it has the factor."""
+
+    scale_tril: Tensor  # L, (…, n, n)
+
+    def _half_log_det(self) -> Tensor:
+        return self.scale_tril.diagonal(0, -2, -1).log().sum(-1)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """Σ"""
+        return self.scale_tril @ self.scale_tril.mT
+
+    @property
+    def precision_matrix(self) -> Tensor:
+        """Σ⁻¹"""
+        identity = self.scale_tril.new_zeros(self.scale_tril.shape) + eye_like(self.scale_tril)
+        inverse = solve_lower(self.scale_tril, identity)
+        return inverse.mT @ inverse
+
+
+def factor_of(
+    name: str, covariance_matrix: Tensor | None, precision_matrix: Tensor | None, scale_tril: Tensor | None
+) -> Tensor:
+    """The factor L of Σ, from exactly one of Σ, Σ⁻¹ and L."""
+    if sum(m is not None for m in (covariance_matrix, precision_matrix, scale_tril)) != 1:
+        raise ValueError(f"{name}: give one of covariance_matrix, precision_matrix and scale_tril")
+    if precision_matrix is not None:
+        return inverse_factor(precision_matrix)
+    if covariance_matrix is not None:
+        return cholesky(covariance_matrix)
+    assert scale_tril is not None
+    return scale_tril
+
+
+class MultivariateNormal(Factored):
     """N(loc, Σ) over vectors. The factor of Σ and the solutions are computed row by row, for vectors of few elements.
 
     Args:
@@ -40,13 +75,7 @@ class MultivariateNormal(Distribution):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        if sum(m is not None for m in (covariance_matrix, precision_matrix, scale_tril)) != 1:
-            raise ValueError("MultivariateNormal: give one of covariance_matrix, precision_matrix and scale_tril")
-        if scale_tril is None and precision_matrix is not None:
-            scale_tril = inverse_factor(precision_matrix)
-        elif scale_tril is None:
-            assert covariance_matrix is not None
-            scale_tril = cholesky(covariance_matrix)
+        scale_tril = factor_of("MultivariateNormal", covariance_matrix, precision_matrix, scale_tril)
         n = loc.shape[-1]
         if scale_tril.shape[-2:] != (n, n):
             raise ValueError(f"MultivariateNormal: loc has {n} elements, but the matrix is {scale_tril.shape[-2:]}")
@@ -64,9 +93,6 @@ class MultivariateNormal(Distribution):
         n = self.event_shape[0]
         return -0.5 * (z * z).sum(-1) - self._half_log_det() - 0.5 * n * math.log(2 * math.pi)
 
-    def _half_log_det(self) -> Tensor:
-        return self.scale_tril.diagonal(0, -2, -1).log().sum(-1)
-
     def entropy(self) -> Tensor:
         return self._half_log_det() + 0.5 * self.event_shape[0] * (1 + math.log(2 * math.pi))
 
@@ -75,18 +101,6 @@ class MultivariateNormal(Distribution):
         return self.loc
 
     mode = mean
-
-    @property
-    def covariance_matrix(self) -> Tensor:
-        """Σ"""
-        return self.scale_tril @ self.scale_tril.mT
-
-    @property
-    def precision_matrix(self) -> Tensor:
-        """Σ⁻¹"""
-        identity = self.scale_tril.new_zeros(self.scale_tril.shape) + eye_like(self.scale_tril)
-        inverse = solve_lower(self.scale_tril, identity)
-        return inverse.mT @ inverse
 
     @property
     def variance(self) -> Tensor:

@@ -36,8 +36,8 @@ class SoftmaxTransform(Transform):
 
 
 class StickBreakingTransform(Transform):
-    """n numbers as n + 1 probabilities: each takes its share sigmoid(xᵢ − log(n − i)), i = 0, …, n − 1, of what is left
-    of a stick."""
+    """n numbers as n + 1 probabilities, the pieces of a stick: number i breaks the share sigmoid(xᵢ − log(n − i)),
+    i = 0, …, n − 1, off what remains; the last piece is the rest."""
 
     event_dim = 1
     domain, codomain = constraints.real_vector, constraints.simplex
@@ -96,8 +96,8 @@ class PositiveDefiniteTransform(Transform):
 
 
 class CorrCholeskyTransform(Transform):
-    """D·(D − 1)/2 numbers as the Cholesky factor of a D × D correlation matrix: tanh xᵢⱼ is the share that element j
-    takes of what is left of row i's length 1.
+    """D·(D − 1)/2 numbers as the Cholesky factor of a D × D correlation matrix: rows have length 1, and tanh xᵢⱼ is the
+    share of what remains of row i's length that element j takes.
 
     D. Lewandowski, D. Kurowicka, H. Joe (2009), "Generating random correlation matrices based on vines and extended
     onion method".

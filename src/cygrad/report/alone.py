@@ -1,4 +1,4 @@
-"""What a column alone tells of the target. One that tells nearly all of it may be the target by another name, or known
+"""What a column says about the target by itself. One that gives it away may be the target under another name, or known
 only after it."""
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def share_alone(
         category: whether the features are a category's.
 
     Returns:
-        At most 1; 0 if the column is no better than nothing.
+        At most 1; 0 if the column does not help.
 
     Example:
         >>> from cygrad.report.alone import share_alone

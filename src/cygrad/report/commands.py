@@ -31,7 +31,7 @@ def next_commands(folder: str) -> list[Command]:
         Command("Predict the rows of a table", f"cygrad predict {run} new.csv"),
         Command("Try it in a browser, and serve it over HTTP", f"cygrad serve {run}"),
         Command("Export it as ONNX", f"cygrad export {run}"),
-        Command("Write this page anew", f"cygrad report {run}"),
+        Command("Rebuild this page", f"cygrad report {run}"),
     ]
 
 

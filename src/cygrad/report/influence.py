@@ -1,4 +1,4 @@
-"""What single columns do: their importance, and those that tell the target alone."""
+"""What single columns do: their importance, and those that give the target away by themselves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def influence_section(findings: Findings) -> str:
     ]
     explained = (
         f"How much the {findings.get('importance_unit', 'loss')} grows if the values of a column are shuffled, with "
-        "95 % intervals. Columns that tell the same share their importance."
+        "95 % intervals. Columns that carry the same information share their importance."
     )
     return section("Which columns matter", f'<p class="muted">{escape(explained)}</p>', folded(rows))
 
@@ -42,7 +42,7 @@ def folded(rows: list[str]) -> str:
 
 
 def suspects_section(findings: Findings) -> str:
-    """Leaks: rows that stand in two parts, and columns that alone predict the target."""
+    """Leaks: rows that appear in two parts, and columns that predict the target by themselves."""
     leaks = [f'<div class="warning">{escape(text)}</div>' for text in findings.get("leaks", [])]
     alone = findings.get("alone", [])
     suspects = [one for one in alone if one["share"] >= SUSPICIOUS]
@@ -69,5 +69,6 @@ def suspects_section(findings: Findings) -> str:
     ]
     explained = "The share of the simplest prediction’s error that a column alone removes, on held-out rows."
     bars = f'<p class="muted">{explained}</p><table class="bars">{"".join(rows)}</table>' if rows else ""
-    fine = "" if leaks or warning else "<p>No column alone tells the target, and no row stands in two parts.</p>"
+    clean = "<p>No column gives the target away by itself, and no row appears in two parts.</p>"
+    fine = "" if leaks or warning else clean
     return section("Leaks", *leaks, warning, fine, bars)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
-from cygrad.report.findings import Findings
+from cygrad.report.findings import Estimate, Findings
 from cygrad.report.html import interval_of, number, section, table
 
-__all__ = ["HEADINGS", "MAIN", "scores_section"]
+__all__ = ["HEADINGS", "MAIN", "best_baseline", "scores_section"]
 
 HEADINGS = {
     "accuracy": "accuracy",
@@ -54,14 +55,25 @@ def scores_section(findings: Findings) -> str:
     )
 
 
+def best_baseline(scores: Mapping[str, Mapping[str, Estimate]], metric: str, sign: int) -> str:
+    """The model with the best score among those behind the first, the network; "" if none has one.
+
+    Args:
+        scores: by model and metric.
+        metric: the score.
+        sign: 1 if larger is better, else −1.
+    """
+    values = {name: found[metric][0] for name, found in list(scores.items())[1:]}
+    known = {name: value for name, value in values.items() if value is not None}
+    return max(known, key=lambda name: sign * known[name], default="")
+
+
 def verdict(findings: Findings, metric: str, sign: int) -> str:
     """Whether the network is better than the best baseline, by the interval of their difference."""
     scores, difference = findings["scores"], findings.get("difference")
-    model, *baselines = scores
-    if not baselines or metric not in scores[model] or difference is None:
+    if metric not in next(iter(scores.values())) or difference is None:
         return ""
-    known = [name for name in baselines if scores[name][metric][0] is not None]
-    best = max(known, key=lambda name: sign * (scores[name][metric][0] or 0.0), default="")
+    best = best_baseline(scores, metric, sign)
     value, low, high = difference
     if not best or value is None or low is None or high is None:
         return ""

@@ -9,6 +9,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.data.preprocessing import Category, Date, Preprocessor
+from cygrad.data.preprocessing.base import missing_mask
 from cygrad.data.tables import Table
 from cygrad.report.findings import Column
 
@@ -47,7 +48,7 @@ def profile_columns(inputs: Table, preprocessor: Preprocessor, left_out: Mapping
 
 def describe(name: str, values: Array, kind: str, outliers: int) -> Column:
     """A column that is kept."""
-    missing = values == None if values.dtype == object else np.isnan(values)  # noqa: E711 elementwise
+    missing = missing_mask(values)
     known = values[~missing]
     least = median = most = None
     if kind == "number" and len(known):

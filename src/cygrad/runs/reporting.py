@@ -26,7 +26,7 @@ from cygrad.report.measures import (
     importances,
     sampled_points,
 )
-from cygrad.report.scores import MAIN
+from cygrad.report.scores import MAIN, best_baseline
 from cygrad.runs.folder import METRICS, load, write_text
 from cygrad.runs.held import Held, held_in_folds, held_rows
 from cygrad.runs.image_task import ImageTask
@@ -244,16 +244,13 @@ def alone(task: TableTask, held: Held) -> list[Alone]:
 def difference(scores: dict[str, dict[str, Estimate]], drawn: dict[str, list[Any]], kind: str) -> Estimate:
     """By how much the network's score is above that of the best baseline, with an interval from common draws."""
     metric, sign = MAIN[kind]
-    model, *baselines = scores
-    values = {name: scores[name][metric][0] for name in (model, *baselines)}
-    known = [name for name in baselines if values[name] is not None]
-    own = values[model]
-    if own is None or not known:
+    model, best = next(iter(scores)), best_baseline(scores, metric, sign)
+    own = scores[model][metric][0]
+    if own is None or not best:
         return None, None, None
-    best = max(known, key=lambda name: sign * (values[name] or 0.0))
     pairs = [(a[metric], b[metric]) for a, b in zip(drawn[model], drawn[best], strict=True)]
     gaps = [None if a is None or b is None else a - b for a, b in pairs]
-    return own - (values[best] or 0.0), *ends(gaps)
+    return own - (scores[best][metric][0] or 0.0), *ends(gaps)
 
 
 # Files
@@ -269,7 +266,7 @@ def write_report(folder: str, findings: Findings, records: list[Record]) -> str:
 
 
 def remake_report(folder: str) -> str:
-    """Write the page of a run anew, from ``report.json`` and ``metrics.csv``; without the former, from what
+    """Rebuild the page of a run from ``report.json`` and ``metrics.csv``; without the former, from what
     ``config.json`` says.
 
     Returns:

@@ -15,6 +15,7 @@ from cygrad.data.identifiers import identifier_notes
 from cygrad.data.leakage import leakage_messages
 from cygrad.data.parsing import parse_number
 from cygrad.data.preprocessing import Classes, Preprocessor, fit_target
+from cygrad.data.preprocessing.base import missing_mask
 from cygrad.data.preprocessing.target import Target, target_to_dict
 from cygrad.data.tables import Table
 from cygrad.data.tables.table import require_names
@@ -282,7 +283,7 @@ def with_target(table: Table, name: str | None) -> tuple[Table, list[str]]:
     if name is None or name not in table:
         return table, []
     column = table[name]
-    missing = column == None if column.dtype == object else np.isnan(column)  # noqa: E711 elementwise
+    missing = missing_mask(column)
     count = int(missing.sum())
     if not 0 < count < len(table):
         return table, []

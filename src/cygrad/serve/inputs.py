@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cygrad.data.dates import DAY
 from cygrad.data.preprocessing import Category, Date, Preprocessor
 from cygrad.data.tables.column import format_number
-from cygrad.data.timeline import DAY, time_texts
+from cygrad.data.timeline import time_texts
 from cygrad.runs import ImageRun, Run
 
 __all__ = ["Field", "fields_of"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.data.dates import (
+    DAY,
     LIKELY,
     ORDERS,
     SECONDS,
@@ -26,7 +27,6 @@ from cygrad.data.tables.column import to_numbers
 
 __all__ = ["Date", "date_spelling", "fit_date", "names_time"]
 
-DAY = 86400.0
 CYCLES = {"month": (1, 12), "weekday": (0, 7), "hour": (0, 24)}  # the first value, and the period
 TEXT, DIGITS = "text", "digits"
 SPELLINGS = (TEXT, DIGITS, *SECONDS)
@@ -133,7 +133,7 @@ class Date(NumberEncoder):
 
 
 def moments(column: Array, spelling: str, order: str) -> Array:
-    """The values of a column in seconds since 1970; NaN for those that are no dates. Numbers may stand for dates only
+    """The values of a column in seconds since 1970; NaN for those that are not dates. Numbers may stand for dates only
     where the training data had numbers, dates in ISO 8601 everywhere."""
     if spelling == TEXT:
         return parse_dates(column.tolist(), order) if column.dtype == object else np.full(len(column), np.nan)
