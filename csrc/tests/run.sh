@@ -14,11 +14,15 @@ levels="baseline:"
 if [ "$machine" = x86_64 ]; then
     levels="baseline:-march=x86-64 x86_v3:-march=x86-64-v3 x86_v4:-march=x86-64-v4"
 fi
-for level in $levels; do
-    # shellcheck disable=SC2086
-    $cc $flags ${level#*:} -I"$here/.." -c "$here/../isa/${level%%:*}.c" -o "$build/${level%%:*}.o"
-done
+cd "$here"
+# The levels take longest to compile and come first; each line is a file and its own flag.
+# shellcheck disable=SC2086,SC2016
+{
+    for level in $levels; do echo ../isa/${level%%:*}.c ${level#*:}; done
+    for name in dispatch pool allocator program layout; do echo ../$name.c; done
+    for name in *.c; do echo $name; done
+} | cc=$cc flags=$flags build=$build xargs -P "$(getconf _NPROCESSORS_ONLN)" -L 1 \
+    sh -c '$cc $flags -I.. $2 -c $1 -o "$build/$(basename $1 .c).o"' compile
 # shellcheck disable=SC2086
-$cc $flags -I"$here/.." "$here"/*.c "$here/../dispatch.c" "$here/../pool.c" "$here/../allocator.c" "$here/../program.c" "$here/../layout.c" "$build"/*.o \
-    -lm -lpthread -o "$build/tests"
+$cc $flags "$build"/*.o -lm -lpthread -o "$build/tests"
 ASAN_OPTIONS=detect_leaks=0 "$build/tests"
