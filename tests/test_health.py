@@ -183,6 +183,7 @@ def test_the_plot_has_a_panel_for_each_number(tmp_path):
 
 def test_plotting_without_matplotlib_raises_one_message(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "cygrad.train.figure", raising=False)
     with pytest.raises(ImportError) as caught:
         train.History(list(RECORDS)).plot()
     assert str(caught.value) == "History.plot: plotting needs matplotlib: pip install 'cygrad[plot]'"

@@ -375,8 +375,9 @@ KERNEL_BODY(conv_weight) {
     if (!a->dw) return;
     const int by_channels = a->groups * a->channels >= cg_min(8, a->groups * a->filters);
     const int64_t each = by_channels ? a->channels : a->filters;
-    if (!a->n || !a->out_height || !a->out_width) {
-        const cg_range r = cg_part(a->groups * a->filters * a->channels * a->kernel_height * a->kernel_width, 1, share);
+    const int64_t weights = a->groups * a->filters * a->channels * a->kernel_height * a->kernel_width;
+    if (!weights || !a->n || !a->out_height || !a->out_width) {
+        const cg_range r = cg_part(weights, 1, share);
         if (r.begin < r.end) memset((real *)a->dw + r.begin, 0, (size_t)(r.end - r.begin) * sizeof(real));
         return;
     }

@@ -12,7 +12,7 @@ INLINE double NAME(size_at)(const void *x, int64_t i, int parts, double p) {
 /* Such a negative norm of n elements, or of n contributions, relative to their extreme, as BLAS's nrm2; the sum itself
  * where the extreme is 0, infinite or NaN */
 static __attribute__((noinline, cold)) double NAME(scaled_norm)(const void *x, int64_t n, int parts, double p) {
-    double extreme = p > 0 || !n ? 0 : INFINITY, total = 0;
+    double extreme = p > 0 ? 0 : INFINITY, total = 0;
     for (int64_t i = 0; i < n && extreme == extreme; i++) {
         const double v = NAME(size_at)(x, i, parts, p);
         if (v != v || (p > 0 ? v > extreme : v < extreme)) extreme = v;

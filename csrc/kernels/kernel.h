@@ -18,8 +18,8 @@
 #endif
 
 /* Functions that are inlined into every loop, so that it can be vectorized: but called where the compiler optimizes for
- * size and vectorizes nothing. */
-#ifdef __OPTIMIZE_SIZE__
+ * size, or not at all, and vectorizes nothing. */
+#if defined(__OPTIMIZE_SIZE__) || !defined(__OPTIMIZE__)
 #define CG_ELEMENTARY inline
 #else
 #define CG_ELEMENTARY inline __attribute__((always_inline))

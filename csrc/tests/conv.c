@@ -34,6 +34,19 @@ static const int64_t CONVOLUTIONS[][14] = {
     {3, 1, 16, 19, 12, 30, 3, 3, 2, 1, 2, 3, 1, 4}, {2, 2, 32, 6, 11, 12, 1, 1, 2, 2, 0, 0, 1, 1},
     {2, 1, 5, 17, 13, 9, 5, 7, 1, 2, 2, 3, 2, 1},   {3, 2, 48, 8, 9, 10, 4, 1, 1, 1, 0, 0, 3, 1},
     {1, 1, 16, 4, 4, 5, 3, 3, 1, 1, 9, 9, 1, 1},    {2, 1, 130, 6, 40, 40, 2, 2, 1, 1, 0, 0, 9, 9},
+    /* no filters; no channels; results without columns; a phase of columns that no tap meets, without bias */
+    {2, 1, 2, 0, 4, 5, 3, 3, 1, 1, 1, 1, 1, 1},     {2, 1, 0, 3, 4, 5, 3, 3, 1, 1, 1, 1, 1, 1},
+    {2, 1, 2, 3, 5, 2, 3, 3, 1, 1, 0, 0, 1, 1},     {0, 1, 2, 0, 4, 5, 3, 3, 1, 1, 1, 1, 1, 1},
+    {2, 2, 3, 2, 6, 70, 1, 1, 2, 2, 0, 0, 1, 1},
+    /* a stride of 3 with more than one block of k; groups whose weights do not fit together; one row of a large kernel */
+    {1, 1, 2, 1100, 4, 7, 3, 3, 3, 3, 1, 1, 1, 1},  {1, 2, 64, 150, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1},
+    {1, 1, 1, 2, 64, 415, 32, 32, 1, 1, 0, 0, 2, 13},
+    /* copies as wide as the image, with a stride of either axis; by runs, a last block of fewer images */
+    {1, 1, 2, 3, 6, 9, 3, 3, 1, 2, 1, 5, 1, 1},     {1, 1, 2, 3, 6, 9, 3, 3, 2, 1, 1, 1, 1, 1},
+    {17, 1, 2, 3, 8, 8, 1, 1, 1, 1, 0, 0, 1, 1},
+    /* by pixels, small images that do not all fit; too many elements of the kernel, or too large a band, for it */
+    {256, 1, 100, 4, 2, 2, 1, 1, 1, 1, 0, 0, 1, 1}, {1, 1, 1, 4, 70, 33, 70, 32, 1, 1, 0, 0, 1, 1},
+    {1, 1, 16, 4, 145, 145, 3, 3, 1, 1, 0, 0, 70, 70},
 };
 static int64_t positions(int64_t n, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
     const int64_t room = n + 2 * padding - dilation * (kernel - 1) - 1;

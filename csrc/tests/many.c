@@ -19,7 +19,7 @@ static void **results(double low, double high) {
 }
 static const int64_t *lengths(void) { return listed(TENSORS, LENGTHS); }
 
-static const double ORDERS[] = {2, 1, 3, INFINITY, -INFINITY};
+static const double ORDERS[] = {2, 1, 3, INFINITY, -INFINITY, -2};
 static long double joined(long double total, double v, double p) {
     if (total != total || v != v) return NAN;
     return isinf(p) ? (p > 0 ? fmaxl(total, v) : fminl(total, v)) : total + powl(v, p);
@@ -31,11 +31,11 @@ static int in_range(long double sum) {
 static double start(double p) { return isinf(p) && p < 0 ? INFINITY : 0; }
 
 static int grad_norm_blocks_build(void *args, int variant) {
-    const double far = precision == CG_FLOAT32 ? 1e25 : 1e200, largest[] = {2, 1 / far, far, 2}; /* powers out of range; NaN */
+    const double far = precision == CG_FLOAT32 ? 1e25 : 1e200, largest[] = {2, 1 / far, far, 2, 2, 2}; /* powers out of range; NaN, ∞, 0 */
     if (variant >= COUNT(largest) * COUNT(ORDERS)) return 0;
     const int kind = variant / COUNT(ORDERS);
     void **arrays = inputs(-largest[kind], largest[kind]);
-    if (kind == 3) put(arrays[2], 7, NAN);
+    if (kind > 2) put(arrays[2], 7, kind == 3 ? NAN : kind == 4 ? INFINITY : 0);
     *(cg_grad_norm_blocks_args *)args = (cg_grad_norm_blocks_args){
         doubles_output(BLOCKS), (const void *const *)arrays, lengths(), TENSORS, BLOCKS, ORDERS[variant % COUNT(ORDERS)]};
     return 1;
@@ -47,7 +47,7 @@ static void grad_norm_blocks_twin(const void *args) {
         for (int64_t begin = 0; begin < LENGTHS[t]; begin += CG_BLOCK, block++) {
             long double total = start(a->p);
             for (int64_t i = begin; i < begin + CG_BLOCK && i < LENGTHS[t]; i++) total = joined(total, fabs(get(a->g[t], i)), a->p);
-            const int far = !isinf(a->p) && !in_range(total); /* then it is the block's own norm, negative */
+            const int far = !isinf(a->p) && !isinf(total) && !in_range(total); /* then it is the block's own norm, negative */
             ((double *)a->partial)[block] = (double)(far ? -powl(total, 1 / (long double)a->p) : total);
         }
 }

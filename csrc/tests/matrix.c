@@ -18,8 +18,9 @@ static const int64_t PRODUCTS[][10] = {
     /* the transposed product: few columns, A transposed */
     {100, 10, 200, 1, 0, 1, 0, 0, 0, 0}, {64, 4, 32, 1, 0, 1, 0, 1, 0, 0},   {31, 1, 16, 1, 0, 1, 0, 0, 0, 0},
     {257, 20, 64, 1, 1, 1, 0, 1, 0, 0},  {100, 10, 200, 1, 0, 1, 0, 1, 0, 3},
-    /* not the transposed product: an activation, more than one block of k, too large a product */
-    {20, 15, 30, 0, 0, 1, 0, 0, 0, 1},   {20, 3, 2050, 1, 0, 1, 0, 0, 0, 0}, {700, 400, 16, 1, 0, 1, 0, 0, 0, 0},
+    {20, 3, 2050, 1, 0, 1, 0, 0, 0, 0},
+    /* not the transposed product: an activation, too large a product; sums of rows over more than one block of k */
+    {20, 15, 30, 0, 0, 1, 0, 0, 0, 1},   {700, 400, 16, 1, 0, 1, 0, 0, 0, 0}, {40, 64, 2050, 1, 0, 1, 0, 0, 0, 0},
     /* any strides */
     {15, 35, 20, 2, 2, 1, 0, 0, 1, 0},   {70, 33, 19, 3, 3, 1, 0, 1, 0, 1},  {9, 10, 33, 2, 3, 2, 0, 0, 0, 0},
     {300, 40, 30, 3, 2, 1, 0, 0, 1, 0},  {20, 1100, 9, 2, 2, 1, 0, 0, 0, 0},

@@ -16,6 +16,10 @@ static const pooled CASES[] = {
     {0, {4, 2, 2, 0, 1, 2}, {4, 2, 2, 0, 1, 2}}, {2, {1, 2, 1, 1, 2, 1}, {1, 2, 1, 1, 2, 1}},
     {2, {5, 1, 2, 0, 1, 3}, {39, 1, 2, 0, 1, 20}}, {1, {3, 2, 1, 0, 1, 2}, {600000, 600000, 1, 0, 1, 1}},
     {1, {3, 2, 1, 0, 1, 2}, {1100000, 2, 550000, 0, 1, 2}}, {1, {3, 2, 1, 0, 1, 0}, {4, 2, 1, 0, 1, 0}},
+    /* pairs with padding, apart, along one axis; columns that are empty, or all in the padding; a part of each axis; no rows */
+    {2, {5, 2, 2, 1, 1, 3}, {9, 2, 2, 1, 1, 5}}, {2, {6, 2, 2, 0, 2, 2}, {9, 2, 2, 0, 2, 4}}, {3, {6, 2, 2, 0, 1, 3}, {8, 2, 2, 1, 1, 5}},
+    {2, {4, 2, 1, 0, 1, 3}, {1, 2, 1, 0, 1, 0}}, {3, {4, 2, 1, 0, 1, 3}, {1, 2, 1, 1, 2, 1}}, {3, {3, 3, 3, 0, 1, 1}, {5, 2, 4, 0, 1, 1}},
+    {2, {0, 2, 1, 1, 1, 1}, {3, 2, 1, 0, 1, 2}},
 };
 
 static int64_t begin_of(axis x, int64_t i) { return x.kernel ? i * x.stride - x.padding : i * x.n / x.out; }
@@ -86,7 +90,7 @@ static int max_pool_backward_build(void *args, int variant) {
     for (int64_t k = 0; k < p->planes * out; k++) {
         const int64_t i = k % out / (c.out ? c.out : 1), j = k % (c.out ? c.out : 1);
         put_index(index, k, pairs ? (2 * i + (uniform(0, 1) < 0.5)) * c.n + 2 * j + (uniform(0, 1) < 0.5)
-                                  : (int64_t)uniform(-1, (double)size + 1));
+                                  : (int64_t)floor(uniform(-1, (double)size + 1)));
     }
     *(cg_max_pool_backward_args *)args = (cg_max_pool_backward_args){
         output(p->planes * size), numbers(p->planes * out, -1, 1), index, p->planes, r.n, c.n, r.out, c.out, pairs};

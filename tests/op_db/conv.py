@@ -103,7 +103,7 @@ def bad_convolutions(name, f, x, w):
     return [
         bad(f, x, w, None, 1, 0, 0, match=f"{name}: dilation must be at least 1, got 0"),
         bad(f, x, w, None, 1, 0, 1, 0, match=f"{name}: groups must be at least 1, got 0"),
-        bad(f, x, w, None, 1, 0, 1, 3, match=rf"{name}: the first size of weight, of shape .*, must be a multiple of groups, 3"),
+        bad(f, x, w, None, 1, 0, 1, 3, match=rf"{name}: the first size of weight, of shape .*, must be a positive multiple of groups, 3"),
         bad(f, x, w, None, 1, 0, 9, match=rf"{name}: a kernel that reaches over .* elements is larger than the padded input"),
         bad(f, x, w, None, 2, "same", match=rf'{name}: padding="same" needs a stride of 1'),
         bad(f, x, w, None, 1, "full", match=rf"{name}: padding must be .* or integers, got 'full'"),
@@ -114,7 +114,7 @@ def bad_transposes(name, f, x, w):
     return [
         bad(f, x, w, None, 1, 0, 1, match=f"{name}: output_padding must be less than stride or dilation"),
         bad(f, x, w, None, 1, 9, match=f"{name}: padding .* leaves nothing of a result"),
-        bad(f, x, w, None, 1, 0, 0, 3, match=rf"{name}: the first size of weight, of shape .*, must be a multiple of groups, 3"),
+        bad(f, x, w, None, 1, 0, 0, 3, match=rf"{name}: the first size of weight, of shape .*, must be a positive multiple of groups, 3"),
         bad(f, x, w, None, 1, "same", error=TypeError, match=f"{name}: padding must be an integer"),
         bad(f, x, w, None, 2**30, match=f"{name}: size must lie in 0 to 2147483647"),
     ]

@@ -275,7 +275,8 @@ def check_channels(name: str, input: Tensor, weight: Tensor, groups: int, dims: 
     """Raise an error unless the channels fit, and no image or kernel is empty."""
     shape = tuple(weight.shape)
     if shape[0] < groups or shape[0] % groups:
-        raise ShapeError(f"{name}: the first size of weight, of shape {shape}, must be a multiple of groups, {groups}")
+        wanted = f"must be a positive multiple of groups, {groups}"
+        raise ShapeError(f"{name}: the first size of weight, of shape {shape}, {wanted}")
     if 0 in shape[2:]:
         raise ShapeError(f"{name}: kernels must not be empty, got a weight of shape {shape}")
     if input.shape[-dims - 1] != channels:
