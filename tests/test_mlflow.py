@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -64,10 +65,28 @@ def test_parameters_metrics_and_status(logged):
     assert logged.client.get_experiment(logged.run.info.experiment_id).name == "digits"
     params = logged.run.data.params
     assert params["optimizer"] == "AdamW" and params["lr"] == "0.01" and params["mine"] == "yes"
+    assert params["model.0"].startswith("Linear(in_features=4, out_features=8")
     assert logged.run.data.tags["a"] == "b"
     assert logged.values("val_loss") == [(i + 1, v) for i, v in enumerate(logged.history["val_loss"])]
     assert [step for step, _ in logged.values("batch/loss")] == [4, 8, 12, 16, 20, 24]
     assert logged.left == []
+
+
+def test_user_program_and_commit_are_logged(tmp_path, monkeypatch):
+    """Of the process that trains, also if the run is sent later by another."""
+    script = tmp_path / "train.py"
+    script.write_text("")
+    commands = (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "first"])
+    for command in commands:
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    commit = subprocess.run(["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    monkeypatch.setenv("LOGNAME", "somebody")
+    callback = MLflow(tags={"mlflow.note.content": "mine"}, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False)
+    fit(callback, epochs=1)
+    tags = mlflow.MlflowClient(callback.tracking_uri).get_run(callback.run_id).data.tags
+    assert tags["mlflow.source.git.commit"] == commit.stdout.strip() and tags["mlflow.source.name"] == str(script)
+    assert tags["mlflow.user"] == "somebody" and tags["mlflow.note.content"] == "mine"
 
 
 def test_existing_artifacts_are_logged(logged):

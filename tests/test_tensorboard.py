@@ -445,6 +445,7 @@ def test_callback_writes_steps_epochs_weights_and_graph(tmp_path):
     assert tags == {f"{kind}/{name}" for kind in ("weights", "gradients") for name in names}
     assert sum(1 for event in events(tmp_path) if event[4]) == 1
     assert [tag for tag, _, inner in values(tmp_path) if inner[9]] == [
+        "custom_scalars__config__",
         "_hparams_/experiment",
         "_hparams_/session_start_info",
         "_hparams_/session_end_info",
@@ -614,7 +615,7 @@ def test_tensorboard_returns_the_graph(board):
 def test_tensorboard_returns_hyperparameters(board):
     ask, _, history = board
     experiment = json.loads(ask("plugin/hparams/experiment", b'{"experimentName": ""}'))
-    assert {"mine", "lr", "optimizer"} <= {info["name"] for info in experiment["hparamInfos"]}
+    assert {"mine", "lr", "optimizer", "model.0"} <= {info["name"] for info in experiment["hparamInfos"]}
     expected = {
         "experimentName": "",
         "allowedStatuses": ["STATUS_SUCCESS"],
@@ -623,9 +624,19 @@ def test_tensorboard_returns_hyperparameters(board):
         "sliceSize": 10,
     }
     (group,) = json.loads(ask("plugin/hparams/session_groups", json.dumps(expected).encode()))["sessionGroups"]
+    assert group["hparams"]["model.0"].startswith("Linear(in_features=4, out_features=8")
     assert group["hparams"]["mine"] == "yes" and group["hparams"]["lr"] == 0.01
     metrics = {value["name"]["tag"]: value["value"] for value in group["metricValues"]}
     assert metrics["epoch/val_loss"] == pytest.approx(history["val_loss"][-1])
+
+
+def test_tensorboard_draws_training_and_validation_in_one_chart(board):
+    ask, _, _ = board
+    (category,) = json.loads(ask("plugin/custom_scalars/layout"))["category"]
+    charts = {chart["title"]: chart["multiline"]["tag"] for chart in category["chart"]}
+    assert charts["loss"] == ["epoch/loss$", "epoch/val_loss$"] and charts["accuracy"][-1] == "epoch/val_accuracy$"
+    found = json.loads(ask("plugin/custom_scalars/scalars?run=.&tag=epoch%2Floss%24"))
+    assert found["regex_valid"] and list(found["payload"]) == ["epoch/loss"]
 
 
 def test_tensorboard_returns_images_and_texts(board):
@@ -644,3 +655,20 @@ def test_events_are_those_of_tensorboards_own_messages():
     assert event.summary.value[0].simple_value == 0.5
     assert list(event.summary.value[1].tensor.string_val) == [b"x"]
     assert event.summary.value[1].tensor.tensor_shape.dim[0].size == 1
+
+
+def test_a_layout_of_charts_is_read_back(tmp_path):
+    layout = {"all": {"two": ["Multiline", ["a", "b/.*"]], "band": ["Margin", ["a", "low", "high"]]}}
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_custom_scalars(layout)
+        for wrong in (["Multi", ["a"]], ["Margin", ["a", "b"]]):
+            with pytest.raises(ValueError, match="add_custom_scalars: chart 'c' must be"):
+                writer.add_custom_scalars({"x": {"c": wrong}})
+    ((tag, _, inner),) = list(values(tmp_path))
+    assert tag == "custom_scalars__config__"
+    assert fields(fields(inner[9][0])[1][0])[1] == [b"custom_scalars"]
+    (category,) = fields(fields(inner[8][0])[8][0])[2]
+    assert fields(category)[1] == [b"all"]
+    two, band = map(fields, fields(category)[2])
+    assert two[1] == [b"two"] and fields(two[2][0])[1] == [b"a", b"b/.*"]
+    assert [fields(fields(band[3][0])[1][0])[i] for i in (1, 2, 3)] == [[b"a"], [b"low"], [b"high"]]

@@ -23,7 +23,7 @@ from cygrad._version import __version__
 from cygrad.integrations.loggers import read_jsonl
 from cygrad.integrations.packages import require_package, require_server
 from cygrad.integrations.sender import Sender, unsent_path
-from cygrad.integrations.tracker import FirstInputs, Row, Tracker, TrackerWarning, outcome, settings_of
+from cygrad.integrations.tracker import FirstInputs, Row, Tracker, TrackerWarning, layers_of, outcome, settings_of
 from cygrad.nn.description import describe
 from cygrad.nn.module import Module
 from cygrad.nn.modules.embedding import Embedding
@@ -46,15 +46,16 @@ class MLflow(Tracker):
 
     Metrics of steps are named ``batch/…``. A thread sends everything. If the server cannot be reached, training
     continues after one ``TrackerWarning``, and unsent rows stay in the file that it names; ``replay`` sends them later.
-    A resumed training continues its run, whose id is stored in checkpoints, and repeated steps are logged once. The
-    status of the run is FINISHED, KILLED (after Ctrl-C) or FAILED (after an error).
+    A resumed training continues its run, whose id is stored in checkpoints, and repeated steps are logged once. Tags
+    name the user, the program and the commit of its Git repository. The status of the run is FINISHED, KILLED (after
+    Ctrl-C) or FAILED (after an error).
 
     Args:
         experiment: name of the experiment. Default: ``MLFLOW_EXPERIMENT_NAME``, or "Default".
         run_name: name of the run. Default: chosen by MLflow.
         every: log the loss, gradient norm and learning rate of each `every`-th step; None logs epochs only.
         params: parameters to log in addition to the settings of the training.
-        tags: tags of the run.
+        tags: further tags of the run.
         artifacts: files and folders to log at the end, if they exist.
         model: log the model with its signature at the end.
         tracking_uri: a server, or a database such as ``sqlite:///mlflow.db``. Default: MLflow's own setting.
@@ -112,8 +113,8 @@ class MLflow(Tracker):
             describe(trainer.model)  # raises now if the model cannot be saved
         self._sender = Sender(self._send, unsent_path("mlflow"), self.seconds)
         self._first = FirstInputs(trainer.model) if self.model else None
-        self._put(self._sender, "begin", time=time.time())
-        self._put(self._sender, "params", values={**settings_of(trainer), **self.params})
+        self._put(self._sender, "begin", time=time.time(), tags={**source_tags(), **self.tags})
+        self._put(self._sender, "params", values={**settings_of(trainer), **layers_of(trainer.model), **self.params})
 
     def take(self, row: Row, trainer: TrainerLike) -> None:
         if self._sender is None:
@@ -191,9 +192,11 @@ class MLflow(Tracker):
     def _send(self, rows: list[dict[str, Any]]) -> None:
         require_server(self._uri())
         client = require_package("MLflow", "mlflow").MlflowClient(self._uri())
-        started = next((row["time"] for row in rows if row["kind"] == "begin"), None)
+        begin: dict[str, Any] = next((row for row in rows if row["kind"] == "begin"), {})
+        started = begin.get("time")
         if self.run_id is None:
-            self.run_id = self._new_run(client, time.time() if started is None else started)
+            tags = begin.get("tags", self.tags)
+            self.run_id = self._new_run(client, time.time() if started is None else started, tags)
         elif started is not None:
             client.update_run(self.run_id, "RUNNING")
             self._last_steps = last_steps(client, self.run_id)
@@ -210,11 +213,11 @@ class MLflow(Tracker):
             elif row["kind"] == "end":
                 client.set_terminated(self.run_id, row.get("status", "FINISHED"), milliseconds(row["time"]))
 
-    def _new_run(self, client: Any, started: float) -> str:
+    def _new_run(self, client: Any, started: float, tags: Mapping[str, str]) -> str:
         name = self.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "Default"
         experiment = client.get_experiment_by_name(name)
         experiment_id = client.create_experiment(name) if experiment is None else experiment.experiment_id
-        run = client.create_run(experiment_id, milliseconds(started), self.tags, self.run_name)
+        run = client.create_run(experiment_id, milliseconds(started), tags, self.run_name)
         return str(run.info.run_id)
 
     def _send_metrics(self, client: Any, rows: list[dict[str, Any]]) -> None:
@@ -250,6 +253,15 @@ class MLflow(Tracker):
                 log_model(load_model(folder), "model", signature=Model.load(folder).signature)
         finally:
             mlflow.set_tracking_uri(before)
+
+
+def source_tags() -> dict[str, str]:
+    """The tags with which MLflow says who trains, with which program, and at which commit of its repository, as far as
+    that is known."""
+    from mlflow.tracking.context.registry import resolve_tags
+
+    tags: dict[str, str] = resolve_tags()
+    return tags
 
 
 def last_steps(client: Any, run_id: str) -> dict[str, int]:

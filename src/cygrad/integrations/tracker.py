@@ -14,7 +14,7 @@ from cygrad.train.callbacks import Callback
 from cygrad.train.clipping import describe_clip
 from cygrad.train.protocols import ConfiguredTrainer, TrainerLike
 
-__all__ = ["FirstInputs", "Row", "Tracker", "TrackerWarning", "check_every", "outcome", "settings_of"]
+__all__ = ["FirstInputs", "Row", "Tracker", "TrackerWarning", "check_every", "layers_of", "outcome", "settings_of"]
 
 Setting = bool | int | float | str | None
 
@@ -200,6 +200,18 @@ def trainer_settings(t: ConfiguredTrainer, size: int) -> dict[str, Any]:
         "patience": None if t.early_stopping is None else t.early_stopping.patience,
         "seed": t.seed,
     }
+
+
+def layers_of(model: Module) -> dict[str, Setting]:
+    """Returns the options of each layer of a model that contains no others, as text.
+
+    Example:
+        >>> from cygrad.integrations.tracker import layers_of
+        >>> layers_of(cg.nn.Sequential(cg.nn.Linear(2, 8), cg.nn.Dropout(0.3)))["model.1"]
+        'Dropout(p=0.3, inplace=False)'
+    """
+    inner = [(name, module) for name, module in model.named_modules() if not list(module.children())]
+    return {f"model.{name}".rstrip("."): " ".join(repr(module).split()) for name, module in inner}
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Setting]:

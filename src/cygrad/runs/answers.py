@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cygrad.data.tables.column import format_number
@@ -94,16 +94,29 @@ def to_csv(answers: Mapping[str, Sequence[Any]], kept: Mapping[str, Sequence[Any
     writer = csv.writer(text, lineterminator="\n")
     if header:
         writer.writerow(columns)
-    writer.writerows(zip(*(cells(values) for values in columns.values()), strict=True))
+    texts = [cells(values) for values in columns.values()]
+    if all(map(is_numbers, columns.values())) and "" not in texts[0]:  # nothing to quote, as an empty line would be
+        text.write("".join([f"{','.join(row)}\n" for row in zip(*texts, strict=True)]))
+    else:
+        writer.writerows(zip(*texts, strict=True))
     return text.getvalue()
 
 
-def cells(values: Sequence[Any]) -> Iterable[str]:
+def cells(values: Sequence[Any]) -> list[str]:
     """Values as texts, each distinct one formatted once, unless they are numbers, which rarely repeat."""
-    if values and isinstance(values[0], float):
-        return map(cell, values)
-    texts = {value: cell(value) for value in set(values)}
-    return map(texts.__getitem__, values)
+    if is_numbers(values):
+        texts = repr(list(values))[1:-1].split(", ")  # in C, in a fifth of the time of one at a time
+        return [
+            t if t[-2:] != ".0" and "e" not in t and "n" not in t else cell(v)
+            for t, v in zip(texts, values, strict=True)
+        ]
+    known = {value: cell(value) for value in set(values)}
+    return [known[value] for value in values]
+
+
+def is_numbers(values: Sequence[Any]) -> bool:
+    """Whether all values are of the class float."""
+    return bool(values) and set(map(type, values)) == {float}
 
 
 def cell(value: Any) -> str:

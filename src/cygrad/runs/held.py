@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class Held:
         y: targets, (groups, n, …).
         train: features and targets of each group's training rows.
         network: features (groups, n, F) → outputs (groups, n, C).
+
+    ``scored`` keeps what ``once`` has computed.
     """
 
     name: str
@@ -37,6 +39,13 @@ class Held:
     y: Array
     train: list[tuple[Array, Array]]
     network: Callable[[Array], Array]
+    scored: dict[str, Array] = field(default_factory=dict, init=False, compare=False)
+
+    def once(self, model: str, outputs: Callable[[], Array]) -> Array:
+        """The outputs (rows, C) of a model, which are computed at the first call with its name."""
+        if model not in self.scored:
+            self.scored[model] = outputs()
+        return self.scored[model]
 
     def __len__(self) -> int:
         return int(self.x.shape[0] * self.x.shape[1])
@@ -53,7 +62,9 @@ class Held:
 
     def outputs(self, features: Array | None = None) -> Array:
         """The network's outputs (rows, C), for other features (rows, F) of the same rows if they are given."""
-        x = self.x if features is None else features.reshape(self.x.shape)
+        if features is None:
+            return self.once("network", lambda: self.outputs(self.features))
+        x = features.reshape(self.x.shape)
         chunks = [self.network(x[:, i : i + EVALUATION_ROWS]) for i in range(0, x.shape[1], EVALUATION_ROWS)]
         return np.concatenate(chunks, 1).reshape(len(self), -1)
 

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from cygrad._attributes import cached_property
 from cygrad._typing import Array
+from cygrad.config import get_num_threads
 from cygrad.data.preprocessing import Category, Classes, Date, Number, Preprocessor, RobustNumber, target_of
 from cygrad.data.preprocessing.base import clipped
 from cygrad.data.preprocessing.encoders import Encoder
@@ -217,7 +219,7 @@ class TableRun:
             return
         options = {**csv_options(reading, text), "numbers": ()}  # texts among numbers are parsed one by one below
         options |= {"text": Every()} if keep else {"columns": needed}
-        for table in read_csv_blocks(path, **options):
+        for table in ahead(read_csv_blocks(path, **options)):
             columns = {name: table[name] for name in needed if name in table}
             read = {n: as_read(n, c.tolist(), reading, text) if c.dtype == object else c for n, c in columns.items()}
             yield Table(read), {name: column.tolist() for name, column in table.items()} if keep else {}
@@ -285,6 +287,18 @@ class TableRun:
             "columns": self.config.preprocessing["columns"],
             "results": self.config.results,
         }
+
+
+def ahead(blocks: Iterator[Table]) -> Iterator[Table]:
+    """The same blocks; while one is used, a thread reads the next, unless kernels are limited to one thread."""
+    if get_num_threads() == 1:
+        yield from blocks
+        return
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, blocks, None)
+        while (block := following.result()) is not None:
+            following = reader.submit(next, blocks, None)
+            yield block
 
 
 def text_columns(encoders: Sequence[Encoder]) -> list[str]:

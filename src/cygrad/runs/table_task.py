@@ -156,7 +156,8 @@ class TableTask:
             threshold: from which probability on the network predicts the second of two classes, if one was chosen.
         """
         y, size = held.targets, self.outputs
-        linear = held.baseline(lambda x, targets: fit_linear(x, targets, size, self.class_weight))
+        weight = self.class_weight
+        linear = held.once("linear", lambda: held.baseline(lambda x, known: fit_linear(x, known, size, weight)))
         if isinstance(self.target, Classes):
             frequent = held.constant(lambda targets: most_frequent(targets, size))
             outputs = {self.network_type: held.outputs(), "linear model": linear, "most frequent class": frequent}

@@ -59,5 +59,5 @@ def columns_from_pandas(file: Any) -> Any:
     try:
         import pandas
     except ImportError:
-        raise ImportError("read_parquet: pyarrow or pandas is required: pip install 'cygrad[parquet]'") from None
+        raise ImportError("read_parquet: pyarrow or pandas is required: pip install 'cygrad[tables]'") from None
     return pandas.read_parquet(file)

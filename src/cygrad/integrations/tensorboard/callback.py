@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from cygrad.integrations.tensorboard.reading import last_step
@@ -16,6 +18,7 @@ from cygrad.integrations.tracker import (
     Tracker,
     TrackerWarning,
     check_every,
+    layers_of,
     outcome,
     settings_of,
     short_message,
@@ -31,8 +34,9 @@ class TensorBoard(Tracker):
     """Writes a training to TensorBoard: scalars, histograms, the graph of the model, and hyperparameters.
 
     Scalars are the records of epochs (``epoch/loss`` over the epochs) and the values of steps (``batch/loss`` over the
-    steps). At the end the settings of the training and its last record become a row in the table of hyperparameters. If
-    a file cannot be written, training continues after a ``TrackerWarning``.
+    steps); the tab "Custom Scalars" draws those of training and validation in one chart. At the end the settings of the
+    training and its last record become a row in the table of hyperparameters. If a file cannot be written, training
+    continues after a ``TrackerWarning``.
 
     Args:
         log_dir: the folder to write to. Default: a new folder in ``runs``.
@@ -75,6 +79,7 @@ class TensorBoard(Tracker):
         self.writer: SummaryWriter | None = None
         self._first: FirstInputs | None = None
         self._last_epoch = 0  # in the files of a resumed training
+        self._has_charts = False
 
     def destination(self) -> str:
         return os.fspath(self.writer.log_dir if self.writer is not None else self.log_dir or "runs")
@@ -85,6 +90,7 @@ class TensorBoard(Tracker):
         # and must not be written again.
         self._last_epoch = min(last_step(self.log_dir, "epoch/"), trainer.step) if purge_step and self.log_dir else 0
         self.writer = SummaryWriter(self.log_dir, purge_step=purge_step)
+        self._has_charts = False
         self._first = FirstInputs(trainer.model) if self.graph else None
 
     def take(self, row: Row, trainer: TrainerLike) -> None:
@@ -95,6 +101,9 @@ class TensorBoard(Tracker):
         scalars = [scalar(f"{row.kind}/{name}", value) for name, value in row.values.items() if name != "epoch"]
         writer.add_values(scalars, at, row.time)
         if row.kind == "epoch":
+            if not self._has_charts:
+                self._has_charts = True
+                writer.add_custom_scalars({"epochs": charts_of(list(row.values))})
             self._add_histograms(writer, trainer)
             self._add_graph(writer, trainer)
 
@@ -131,7 +140,7 @@ class TensorBoard(Tracker):
         results = [f"epoch/{name}" for name in trainer.history.names() if name != "epoch"]
         try:
             if results:
-                hparams = {**settings_of(trainer), **self.hparams}
+                hparams = {**settings_of(trainer), **layers_of(trainer.model), **self.hparams}
                 self.writer.add_session(hparams, results, success=outcome(trainer) == "finished")
         finally:
             self.writer.close()
@@ -143,3 +152,15 @@ class TensorBoard(Tracker):
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.discard()
+
+
+def charts_of(names: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
+    """The charts of epochs: each metric of the validation, with that of the training if there is one."""
+    pairs = {name.removeprefix("val_"): name for name in names if name.startswith("val_")}
+    return {
+        of_training: (
+            "Multiline",
+            [f"epoch/{re.escape(name)}$" for name in (of_training, of_validation) if name in names],
+        )
+        for of_training, of_validation in pairs.items()
+    }

@@ -1,7 +1,7 @@
 """TensorBoard's messages: events, and the summaries that they contain.
 
 Field numbers are those of tensorflow/core/util/event.proto, tensorflow/core/framework/*.proto and
-tensorboard/plugins/hparams/*.proto.
+tensorboard/plugins/{hparams,custom_scalar}/*.proto.
 """
 
 from __future__ import annotations
@@ -16,12 +16,24 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.integrations.tensorboard.protobuf import data, double, doubles, integer, real
 
-__all__ = ["event", "experiment", "histogram", "image", "png", "scalar", "session_end", "session_start", "text"]
+__all__ = [
+    "custom_scalars",
+    "event",
+    "experiment",
+    "histogram",
+    "image",
+    "png",
+    "scalar",
+    "session_end",
+    "session_start",
+    "text",
+]
 
 DT_STRING = 7
 CHUNK = 16384
 STRING, BOOL, FLOAT64 = 1, 2, 3  # hparams' DataType
 SUCCESS, FAILURE = 1, 2  # hparams' Status
+Layout = Mapping[str, Mapping[str, tuple[str, Sequence[str]]]]  # charts by name, by the name of their category
 Bins = int | str | Sequence[float] | Array
 
 
@@ -164,9 +176,37 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
 
 def text(tag: str, content: str) -> bytes:
     """A Markdown text: a tensor of one string."""
-    shape = data(2, integer(1, 1))
-    tensor = integer(1, DT_STRING) + data(2, shape) + data(8, content)
-    return data(1, tag) + data(8, tensor) + data(9, data(1, data(1, "text")))
+    return string_value(tag, "text", content, data(2, integer(1, 1)))
+
+
+def string_value(tag: str, plugin: str, content: bytes | str, dimensions: bytes = b"") -> bytes:
+    """A tensor of one string for a plugin; without dimensions it is a scalar."""
+    tensor = integer(1, DT_STRING) + data(2, dimensions) + data(8, content)
+    return data(1, tag) + data(8, tensor) + data(9, data(1, data(1, plugin)))
+
+
+def custom_scalars(layout: Layout) -> bytes:
+    """Which scalars are drawn in one chart, see ``SummaryWriter.add_custom_scalars``."""
+    return string_value("custom_scalars__config__", "custom_scalars", b"".join(map(category, layout.items())))
+
+
+def category(named: tuple[str, Mapping[str, tuple[str, Sequence[str]]]]) -> bytes:
+    """A Category of charts."""
+    title, charts = named
+    return data(2, data(1, title) + b"".join(data(2, chart(name, *of)) for name, of in charts.items()))
+
+
+def chart(title: str, kind: str, tags: Sequence[str]) -> bytes:
+    """A Chart of lines, or of a line between two others."""
+    if kind == "Multiline":
+        return data(1, title) + data(2, b"".join(data(1, tag) for tag in tags))
+    if kind == "Margin" and len(tags) == 3:
+        value, lower, upper = tags
+        return data(1, title) + data(3, data(1, data(1, value) + data(2, lower) + data(3, upper)))
+    raise ValueError(
+        f"add_custom_scalars: chart {title!r} must be ('Multiline', tags) or ('Margin', [value, lower, upper]), got "
+        f"{(kind, tags)!r}"
+    )
 
 
 # Hyperparameters: https://github.com/tensorflow/tensorboard/tree/master/tensorboard/plugins/hparams

@@ -119,6 +119,18 @@ class SummaryWriter:
                 )
             self._chart_writers[folder].add_scalar(main_tag, value, global_step, walltime)
 
+    def add_custom_scalars(self, layout: summary.Layout) -> None:
+        """Says which scalars the tab "Custom Scalars" draws in one chart; once for each writer.
+
+        Args:
+            layout: by category and chart, ``["Multiline", tags]``, or ``["Margin", [value, lower, upper]]`` for a line
+                between two others. Tags of lines are regular expressions for the beginning of a tag.
+
+        Raises:
+            ValueError: another kind of chart.
+        """
+        self.add_values([summary.custom_scalars(layout)])
+
     def add_histogram(
         self,
         tag: str,
