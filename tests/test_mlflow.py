@@ -72,21 +72,23 @@ def test_parameters_metrics_and_status(logged):
     assert logged.left == []
 
 
-def test_user_program_and_commit_are_logged(tmp_path, monkeypatch):
-    """Of the process that trains, also if the run is sent later by another."""
+def test_user_program_and_commit_are_logged(tmp_path):
     script = tmp_path / "train.py"
-    script.write_text("")
+    script.write_text(
+        "from cygrad.integrations.mlflow import MLflow\nfrom tests.tracked import fit\n"
+        f"MLFLOW = MLflow(tags={{'mine': 'yes'}}, tracking_uri='sqlite:///{tmp_path}/mlflow.db', model=False)\n"
+        "fit(MLFLOW, epochs=1)\nprint(MLFLOW.run_id)\n"
+    )
     commands = (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "first"])
-    for command in commands:
-        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
-    commit = subprocess.run(["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    monkeypatch.setattr(sys, "argv", [str(script)])
-    monkeypatch.setenv("LOGNAME", "somebody")
-    callback = MLflow(tags={"mlflow.note.content": "mine"}, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", model=False)
-    fit(callback, epochs=1)
-    tags = mlflow.MlflowClient(callback.tracking_uri).get_run(callback.run_id).data.tags
-    assert tags["mlflow.source.git.commit"] == commit.stdout.strip() and tags["mlflow.source.name"] == str(script)
-    assert tags["mlflow.user"] == "somebody" and tags["mlflow.note.content"] == "mine"
+    for command in (*commands, ["rev-parse", "HEAD"]):
+        done = subprocess.run(["git", "-C", str(tmp_path), *command], capture_output=True, text=True, check=True)
+    environment = {**os.environ, "LOGNAME": "somebody", "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    call = [sys.executable, str(script)]
+    training = subprocess.run(call, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert training.returncode == 0, training.stderr
+    tags = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(training.stdout.split()[-1]).data.tags
+    assert tags["mlflow.source.git.commit"] == done.stdout.strip() and tags["mlflow.source.name"] == str(script)
+    assert tags["mlflow.user"] == "somebody" and tags["mine"] == "yes"
 
 
 def test_existing_artifacts_are_logged(logged):

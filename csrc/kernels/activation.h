@@ -151,6 +151,17 @@ INLINE real NAME(silu_of)(real v, real *slope) {
 }
 SLOPED(silu)
 
+/* x·t, slope t + x·(1 − t²)·σ(x), t = tanh(log(1 + eˣ)). With e = e^−|x|, t = n/(n + d): n = 1 + 2e and d = 2e², for
+ * x < 0 n = e² + 2e and d = 2; and 1 − t² = d·(2n + d)/(n + d)². D. Misra (2019), "Mish" */
+INLINE real NAME(mish_of)(real v, real *slope) {
+    const real e = NAME(exp)(v < 0 ? v : -v), two = R(2) * e, square = e * e;
+    const real n = NAME(select)(v < 0, square, 1) + two, d = NAME(select)(v < 0, 2, square + square);
+    const real whole = n + d, t = n / whole, numerator = NAME(select)(v < 0, e, 1) * d * (n + whole);
+    *slope = t + v * numerator / ((1 + e) * whole * whole);
+    return v * t;
+}
+SLOPED(mish)
+
 /* σ(x) = 1/(1 + e⁻ˣ) */
 ACTIVATION(sigmoid, , NAME(sigmoid)(v))
 ACTIVATION_BACKWARD(sigmoid, output, , g * v * (1 - v))

@@ -61,6 +61,10 @@ static double gelu_tanh_slope_of(double v) {
     const double t = tanh(gelu_u(v));
     return 0.5 * (1 + t) + 0.5 * v * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * v * v);
 }
+static double mish_slope_of(double v) {
+    const double t = tanh(log1p(exp(v)));
+    return t + v * (1 - t * t) * sigma(v);
+}
 
 #define LOW -8
 FUNCTION(relu, output, v < 0 ? 0 : v, v <= 0 ? 0 : g)
@@ -69,6 +73,7 @@ FUNCTION(elu, input, a->scale * (v > 0 ? v : a->alpha * expm1(v)), g * a->scale 
 SLOPED(gelu, v * cdf(v), cdf(v) + v * exp(-v * v / 2) / sqrt(2 * M_PI))
 SLOPED(gelu_tanh, 0.5 * v * (1 + tanh(gelu_u(v))), gelu_tanh_slope_of(v))
 SLOPED(silu, v * sigma(v), sigma(v) * (1 + v * (1 - sigma(v))))
+SLOPED(mish, v * tanh(log1p(exp(v))), mish_slope_of(v))
 FUNCTION(sigmoid, output, sigma(v), g * v * (1 - v))
 FUNCTION(tanh, output, tanh(v), g * (1 - v * v))
 FUNCTION(softplus, input, a->beta * v > a->threshold ? v : log1p(exp(a->beta * v)) / a->beta,
@@ -279,7 +284,7 @@ static void relu_masked_backward_twin(const void *args) {
 static const test tests[] = {
     {CG_copy, copy_build, copy_twin, 0}, {CG_strided, strided_build, strided_twin, 0}, {CG_count, count_build, count_twin, 0},
     PAIR(relu), PAIR(relu_masked), PAIR(leaky_relu), PAIR(elu), {CG_gelu, gelu_build, gelu_twin, 16},
-    {CG_gelu_tanh, gelu_tanh_build, gelu_tanh_twin, 16}, {CG_silu, silu_build, silu_twin, 16}, PAIR(sigmoid), PAIR(tanh),
+    {CG_gelu_tanh, gelu_tanh_build, gelu_tanh_twin, 16}, {CG_silu, silu_build, silu_twin, 16}, {CG_mish, mish_build, mish_twin, 16}, PAIR(sigmoid), PAIR(tanh),
     PAIR(softplus), PAIR(exp), PAIR(log), PAIR(erf),
     {CG_add, add_build, add_twin, 2}, {CG_sub, sub_build, sub_twin, 2}, {CG_mul, mul_build, mul_twin, 2},
     {CG_div, div_build, div_twin, 2},

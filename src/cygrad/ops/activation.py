@@ -193,6 +193,30 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
 
 
 @op
+def mish(ctx: Node, input: Array) -> Array:
+    """Return y = x·tanh(log(1 + eˣ)).
+
+    Args:
+        input: a tensor of floats.
+    """
+    return with_slope(ctx, input, kernels.mish, kernels.mish_with_slope)
+
+
+@mish.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·(t + x·(1 − t²)·σ(x)), t = tanh(log(1 + eˣ))"""
+    return kernels.mul(dy, ctx.saved[0])
+
+
+@mish.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·(t + x·(1 − t²)·σ(x)), t = tanh(log(1 + eˣ))"""
+    x = ctx.input(0, ctx.saved[1])
+    t = softplus(x, threshold=1e30).tanh()
+    return dy * (t + x * (1 - t * t) * x.sigmoid())
+
+
+@op
 def sigmoid(ctx: Node, input: Array) -> Array:
     """Return the logistic function: y = σ(x) = 1/(1 + e⁻ˣ).
 

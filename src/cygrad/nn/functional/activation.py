@@ -122,7 +122,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
         input: floating-point tensor of any shape.
         inplace: whether to write the result into the input, default False.
     """
-    return written(input, input * activation.tanh(activation.softplus(input)), inplace)
+    return written(input, activation.mish(input), inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:

@@ -56,6 +56,11 @@ def silu(call: Call) -> Any:
     return call.add("Mul", call.name(), call.add("Sigmoid", call.name()))
 
 
+@translates(activation.mish)
+def mish(call: Call) -> Any:
+    return call.add("Mul", call.name(), call.add("Tanh", call.add("Softplus", call.name())))
+
+
 @translates(activation.softplus)
 def softplus(call: Call) -> Any:
     """log(1 + e^(beta·x))/beta, and x above the threshold, which is left out if e^−threshold is below rounding."""
