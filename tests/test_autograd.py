@@ -689,6 +689,41 @@ def test_gradcheck_names_nan():
         autograd.gradcheck(lambda x: Broken.apply(x, 3), leaf(1, 2))
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 3), (2, 1), (1, 1), (2, 3)])
+def test_a_gradient_of_a_wider_shape_is_summed(shape):
+    class Wide(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * cg.arange(6.0).reshape(2, 3)
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * cg.arange(6.0).reshape(2, 3) * (ctx.saved_tensors[0] * 0 + 1)
+
+    x = cg.ones(shape, requires_grad=True)
+    weight = cg.arange(6.0).reshape(2, 3)
+    Wide.apply(x).sum().backward()
+    assert x.grad.shape == shape and x.grad.tolist() == weight.sum_to_size(shape).tolist()
+    (slope,) = autograd.grad(Wide.apply(x).square().sum() / 2, x, create_graph=True)
+    (second,) = autograd.grad(slope.sum(), x)
+    assert second.tolist() == weight.square().sum_to_size(shape).tolist()
+
+
+def test_a_gradient_of_a_narrower_shape_is_refused():
+    class Narrow(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad.sum(0)
+
+    with pytest.raises(RuntimeError, match=r"Narrow: backward returned a gradient of shape \(3,\) for argument 0 of shape \(2, 3\)"):
+        Narrow.apply(cg.ones(2, 3, requires_grad=True)).sum().backward()
+
+
 def test_gradgradcheck_passes_right_rules_and_names_wrong_ones():
     class Forgetful(autograd.Function):  # whose backward uses numbers that know nothing of x
         @staticmethod

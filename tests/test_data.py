@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import inspect
 import math
 import struct
 import subprocess
@@ -856,6 +857,19 @@ def test_samplers_draw_what_they_promise():
     one = lists(D.DataLoader(data, 4, shuffle=True))
     cg.manual_seed(3)
     assert lists(D.DataLoader(data, 4, shuffle=True)) == one
+
+
+def test_a_loader_can_be_made_again_from_its_attributes():
+    dataset = data.TensorDataset(cg.arange(10))
+    shuffled = {"batch_size": 4, "shuffle": True, "drop_last": True}
+    for options in (shuffled, {"batch_sampler": [[0, 1], [5]]}, {"batch_size": None}):
+        loader = data.DataLoader(dataset, pin_memory=True, timeout=3, **options)
+        known = inspect.signature(data.DataLoader.__init__).parameters
+        public = {name: value for name, value in vars(loader).items() if name[0] != "_"}
+        assert public.keys() <= known.keys() and (loader.pin_memory, loader.timeout, loader.in_order) == (True, 3, True)
+        del public["batch_size"], public["drop_last"]
+        again = data.DataLoader(**public, batch_sampler=[[2, 3], [4]])
+        assert [batch[0].tolist() for batch in again] == [[2, 3], [4]]
 
 
 def test_threads_of_a_loader_know_their_number():

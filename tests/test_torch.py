@@ -160,6 +160,56 @@ def test_modules_that_hold_a_name_in_pytorch_have_it_here(tmp_path):
     output(tmp_path, "".join(imports) + NOT_REPLACED)
 
 
+ATTRIBUTES = """\
+import torch
+class Rows(torch.utils.data.dataset.Dataset): pass
+assert torch.distributions.normal.Normal is torch.distributions.Normal
+assert torch.distributions.transformed_distribution.TransformedDistribution and torch.distributions.utils.logits_to_probs
+assert torch.utils.data.sampler.SubsetRandomSampler is torch.utils.data.SubsetRandomSampler
+assert torch.utils.data.dataloader.default_collate and torch.utils.data.distributed.DistributedSampler
+assert not isinstance(torch.nn.Linear(1, 1), torch.nn.parallel.DistributedDataParallel)
+assert torch.nn.parallel.distributed.DistributedDataParallel and torch.nn.modules.transformer.Transformer
+assert torch.functional.einsum is torch.einsum and torch.serialization.load is torch.load and torch.types.Number
+assert torch.utils.hooks.RemovableHandle and torch.amp.grad_scaler.GradScaler
+assert torch.zeros(2, layout=torch.strided).layout is torch.strided and isinstance(torch.strided, torch.layout)
+for text in ("torch.nn.Conv3d", "torch.distributions.nothing", "torch.utils.data.nothing", "torch.nn.modules.nothing"):
+    try:
+        eval(text)
+    except AttributeError as error:
+        print(error)
+"""
+
+
+def test_modules_that_pytorch_imports_at_once_are_attributes(tmp_path):
+    assert output(tmp_path, ATTRIBUTES).splitlines() == [
+        "module 'cygrad.nn' has no attribute 'Conv3d': it has convolutions of one and two dimensions only",
+        "module 'cygrad.distributions' has no attribute 'nothing'",
+        "module 'cygrad.utils.data' has no attribute 'nothing'",
+        "module 'cygrad.nn' has no attribute 'nothing'",
+    ]
+
+
+GETATTR = """\
+import torch
+class Outer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.size = torch.nn.Linear(1, 2), 3
+net = Outer()
+assert net.__getattr__("layer") is net.layer and net.__getattr__("size") == 3 and net.layer.__getattr__("weight") is net.layer.weight
+assert not hasattr(net, "nothing")
+try:
+    net.__getattr__("nothing")
+except AttributeError as error:
+    print(error)
+print(torch.broadcast_shapes((2, 1), (3,))[-2:].numel())
+"""
+
+
+def test_modules_have_getattr_and_shapes_are_sizes(tmp_path):
+    assert output(tmp_path, GETATTR).splitlines() == ["'Outer' object has no attribute 'nothing'", "6"]
+
+
 FUNCTORCH = """\
 import functorch, torch
 from functorch import combine_state_for_ensemble, make_functional, make_functional_with_buffers, vmap

@@ -87,9 +87,9 @@ else:
         "amp": "GradScaler autocast",
         "compiler": "compile",
         "defaults": "are_deterministic_algorithms_enabled can_cast channels_last channels_last_3d contiguous_format "
-        "get_default_device get_default_dtype get_float32_matmul_precision memory_format preserve_format promote_types "
-        "set_default_device set_default_dtype set_default_tensor_type set_float32_matmul_precision "
-        "use_deterministic_algorithms",
+        "get_default_device get_default_dtype get_float32_matmul_precision layout memory_format preserve_format "
+        "promote_types set_default_device set_default_dtype set_default_tensor_type set_float32_matmul_precision "
+        "strided use_deterministic_algorithms",
         "func": "vmap",
         "nn.functional.conv": "conv1d conv2d conv_transpose1d conv_transpose2d",
         "legacy": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "

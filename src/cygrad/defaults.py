@@ -12,9 +12,10 @@ from cygrad.device import CPU, check_device, device
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "can_cast", "channels_last", "channels_last_3d", "contiguous_format",
-    "get_default_device", "get_default_dtype", "get_float32_matmul_precision", "memory_format", "preserve_format",
+    "get_default_device", "get_default_dtype", "get_float32_matmul_precision", "layout", "memory_format",
+    "preserve_format",
     "promote_types", "set_default_device", "set_default_dtype", "set_default_tensor_type",
-    "set_float32_matmul_precision", "use_deterministic_algorithms",
+    "set_float32_matmul_precision", "strided", "use_deterministic_algorithms",
 ]  # fmt: skip
 
 
@@ -35,6 +36,16 @@ class memory_format(str):
 preserve_format, contiguous_format = memory_format("torch.preserve_format"), memory_format("torch.contiguous_format")
 channels_last, channels_last_3d = memory_format("torch.channels_last"), memory_format("torch.channels_last_3d")
 
+
+
+class layout(str):
+    """The name of a way to keep a tensor in memory: ``strided`` is the only one. As ``torch.layout``."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+strided = layout("torch.strided")
 SETTINGS = {"deterministic": False, "precision": "highest"}
 
 

@@ -18,6 +18,8 @@ from cygrad.autograd import engine, leaves, recording
 from cygrad.autograd.arrays import plain
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.config import default_float, follows_torch
+from cygrad.defaults import layout as Layout
+from cygrad.defaults import strided
 from cygrad.device import CPU, Place, check_device, check_place, is_device
 from cygrad.device import device as Device
 from cygrad.generator import Generator, normal_array, uniform_array
@@ -103,6 +105,11 @@ class Tensor(TensorMethods):
     def device(self) -> Device:
         """The device, always the CPU."""
         return CPU
+
+    @property
+    def layout(self) -> Layout:
+        """How the tensor is kept in memory, always ``strided``."""
+        return strided
 
     @property
     def itemsize(self) -> int:

@@ -286,8 +286,16 @@ def checked_gradient(name: str, number: int, result: Any, spec: Any) -> Any:
             f"{name}: backward must return tensors or None, got {type(result).__name__} for argument {number}"
         )
     shape, _ = spec
-    if result.array.shape != shape:
-        raise RuntimeError(
-            f"{name}: backward returned a gradient of shape {result.array.shape} for argument {number} of shape {shape}"
-        )
-    return result
+    if result.array.shape == shape:
+        return result
+    if spreads(shape, result.array.shape):
+        narrow: Any = result
+        return narrow.sum_to_size(shape)
+    raise RuntimeError(
+        f"{name}: backward returned a gradient of shape {result.array.shape} for argument {number} of shape {shape}"
+    )
+
+
+def spreads(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether an array of a shape broadcasts to the target, so that a gradient of the target's shape is summed."""
+    return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape[::-1], target[::-1]))

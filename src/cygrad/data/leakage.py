@@ -158,7 +158,7 @@ def comparable_rows(data: Any) -> Rows | None:
     if isinstance(data, Subset):
         return subset_rows(data.dataset, data.indices)
     if isinstance(data, DataLoader):
-        return comparable_rows(data.dataset) if data.order is None else subset_rows(data.dataset, data.order)
+        return comparable_rows(data.dataset) if data._order is None else subset_rows(data.dataset, data._order)
     if isinstance(data, (Tensor, np.ndarray)):
         array = array_of(data)
         return Rows([array], range(len(array))) if array.ndim else None

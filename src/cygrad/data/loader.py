@@ -115,9 +115,9 @@ class DataLoader:
             raise TypeError(f"DataLoader: a dataset must define __len__ and __getitem__, got {type(dataset).__name__}")
         self.dataset = dataset
         self.batch_size = None if batch_size is None or batch_sampler is not None else int(batch_size)
-        self.shuffle = bool(shuffle)
-        self.order = sampler
-        self.batch_order = batch_sampler
+        self._shuffle = bool(shuffle)
+        self._order = sampler
+        self._batch_order = batch_sampler
         self.worker_init_fn = worker_init_fn
         self.collate_fn = collate_fn
         self.drop_last = bool(drop_last)
@@ -125,26 +125,28 @@ class DataLoader:
         self.num_workers = num_workers
         self.prefetch_factor = prefetch_factor
         self.transform = transform
+        self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
+        self.timeout, self.persistent_workers, self.in_order = timeout, persistent_workers, in_order
 
     @property
     def sampler(self) -> Any:
         """The sampler that was given, or what the loader does without one."""
-        if self.order is not None:
-            return self.order
+        if self._order is not None:
+            return self._order
         return (
-            RandomSampler(self.dataset, generator=self.generator) if self.shuffle else SequentialSampler(self.dataset)
+            RandomSampler(self.dataset, generator=self.generator) if self._shuffle else SequentialSampler(self.dataset)
         )
 
     @property
     def batch_sampler(self) -> Any:
         """The batch sampler that was given, or what the loader does without one; None for single items."""
-        if self.batch_order is not None or self.batch_size is None:
-            return self.batch_order
+        if self._batch_order is not None or self.batch_size is None:
+            return self._batch_order
         return BatchSampler(self.sampler, self.batch_size, self.drop_last)
 
     def __len__(self) -> int:
         """Number of batches per epoch: n / batch_size, rounded up, or down with ``drop_last``."""
-        source = self.batch_order if self.batch_order is not None else self.order
+        source = self._batch_order if self._batch_order is not None else self._order
         if source is None:
             source = self.dataset
         elif not isinstance(source, Sized):
@@ -163,20 +165,20 @@ class DataLoader:
 
     def batch_indices(self, rows: Indices) -> Iterator[Any]:
         """The indices of each batch of an epoch, out of the dataset's rows; single ones without a batch size."""
-        if self.batch_order is not None:
-            return (select(rows, list(batch), "DataLoader") for batch in self.batch_order)
+        if self._batch_order is not None:
+            return (select(rows, list(batch), "DataLoader") for batch in self._batch_order)
         if self.batch_size is None:
             return iter(self.sampler)
-        if self.order is not None:
+        if self._order is not None:
             return (select(rows, batch, "DataLoader") for batch in self.batch_sampler)
         n = len(rows)
         end = n - n % self.batch_size if self.drop_last else n
-        order = select(rows, permuter(self.generator).permutation(n), "DataLoader") if self.shuffle else rows
+        order = select(rows, permuter(self.generator).permutation(n), "DataLoader") if self._shuffle else rows
         return (order[start : start + self.batch_size] for start in range(0, end, self.batch_size))
 
     def batch_builder(self) -> tuple[Callable[[Indices], Any], Indices]:
         """A function from indices to a batch, and the indices of all rows."""
-        if self.batch_size is None and self.batch_order is None:
+        if self.batch_size is None and self._batch_order is None:
             return partial(convert_item, self.dataset, self.collate_fn), range(len(self.dataset))
         if self.collate_fn is None and (rows := tensor_rows(self.dataset)) is not None:
             return partial(slice_batch, rows.columns), rows.indices

@@ -18,6 +18,7 @@ from cygrad.ops import index as index_ops
 from cygrad.ops import shape
 from cygrad.ops.axes import axis_and_size, checked_axis
 from cygrad.ops.definition import constant
+from cygrad.sizes import Size
 
 __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "column_stack",
@@ -104,10 +105,10 @@ def block_diag(*tensors: Tensor) -> Tensor:
     return shape.cat(rows, 0)
 
 
-def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+def broadcast_shapes(*shapes: Any) -> Size:
     """Return the shape to which shapes broadcast."""
     try:
-        return np.broadcast_shapes(*shapes)
+        return Size(np.broadcast_shapes(*shapes))
     except ValueError:
         raise RuntimeError(f"broadcast_shapes: shapes {', '.join(map(str, shapes))} do not broadcast") from None
 

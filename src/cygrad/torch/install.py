@@ -13,7 +13,7 @@ from typing import Any
 from cygrad import config
 from cygrad._version import __version__
 from cygrad.torch.absent import IMPORTED, AbsentModule
-from cygrad.torch.modules import FUNCTIONS, RENAMED, left_out, torch_module
+from cygrad.torch.modules import FUNCTIONS, RENAMED, left_out, opened, torch_module
 from cygrad.torch.overloads import accept_old_calls
 from cygrad.torch.types import answer_as_torch
 
@@ -52,7 +52,7 @@ def found(name: str) -> ModuleType:
         return function_as_module(name)
     own = RENAMED.get(name, name.replace("torch", "cygrad", 1))
     try:
-        return importlib.import_module(own)
+        return opened(name, importlib.import_module(own))
     except ModuleNotFoundError as error:
         if error.name is None or not own.startswith(error.name):
             raise  # something that the module itself imports

@@ -14,7 +14,7 @@ from cygrad.torch.absent import IMPORTED
 from cygrad.torch.extras import EXTRAS
 from cygrad.torch.overloads import old_functions
 
-__all__ = ["FUNCTIONS", "RENAMED", "left_out", "torch_module"]
+__all__ = ["FUNCTIONS", "RENAMED", "left_out", "opened", "torch_module"]
 
 VERSION = "2.13.0+cygrad"  # scripts compare it
 
@@ -38,7 +38,12 @@ DISTRIBUTIONS = {
     "multivariate": ["multivariate_normal"],
     "transforms": ["transformed_distribution", "log_normal"],
 }
+AT_ONCE = [
+    "distributions.utils", "nn.attention", "nn.modules.pooling", "nn.modules.transformer", "nn.parallel",
+    "serialization",
+]  # fmt: skip
 RENAMED = {
+    **{f"torch.{name}": f"cygrad.{name}" for name in AT_ONCE},  # imported with torch, but not with cygrad
     **{
         f"torch.distributions.{name}": f"cygrad.distributions.{file}"
         for file, names in DISTRIBUTIONS.items()
@@ -81,13 +86,44 @@ FUNCTIONS = {  # modules with the name of a function of their package → their 
 }
 
 
+def is_module(path: str) -> bool:
+    """Whether PyTorch has a module that is found without its import, such as ``torch.distributions.normal``."""
+    return path in RENAMED or path in FUNCTIONS or IMPORTED.fullmatch(path) is not None
+
+
+class Package(ModuleType):
+    """A package of cygrad whose attributes are PyTorch's modules too: ``torch.distributions.normal.Normal``."""
+
+    def __getattr__(self, name: str) -> Any:
+        path = f"torch{self.__name__.removeprefix('cygrad')}.{name}"
+        if is_module(path):
+            return importlib.import_module(path)
+        own = self.__dict__.get("__getattr__")
+        if own is not None:
+            return own(name)
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+
+PACKAGES = {path.rpartition(".")[0] for path in (*RENAMED, *FUNCTIONS)} - {"", "torch"}
+
+
+def opened(path: str, module: Any) -> Any:
+    """A module of cygrad that stands for one of PyTorch, which with the packages in it then has PyTorch's modules."""
+    for name in PACKAGES:
+        if f"{name}.".startswith(f"{path}."):
+            package = importlib.import_module(RENAMED.get(name, name.replace("torch", "cygrad", 1)))
+            if type(package) is ModuleType:
+                package.__class__ = Package
+    return module
+
+
 class TorchModule(ModuleType):
     """The module ``torch``: the names of cygrad, looked up when they are asked for."""
 
     __cygrad__ = True
 
     def __getattr__(self, name: str) -> Any:
-        if IMPORTED.fullmatch(f"torch.{name}"):
+        if is_module(f"torch.{name}"):
             return importlib.import_module(f"torch.{name}")
         try:
             value = getattr(cygrad, name)
@@ -95,6 +131,8 @@ class TorchModule(ModuleType):
             raise AttributeError(f"torch.{name} is not in cygrad{left_out(f'torch.{name}')}") from None
         if type(value).__module__ == "numpy.dtypes":
             value = cygrad.dtype(value)
+        if isinstance(value, ModuleType):
+            value = opened(f"torch.{name}", value)
         setattr(self, name, value)
         return value
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cygrad.config import default_float
 from cygrad.dtypes import DTYPES, dtype
+from cygrad.nn.module import Module, missing_attribute
 from cygrad.sizes import Size
 from cygrad.tensor import Tensor
 
@@ -18,7 +19,7 @@ __all__ = ["answer_as_torch"]
 def answer_as_torch() -> None:
     """Let ``shape``, ``size()`` and ``dtype`` of tensors be of PyTorch's types, and ``Tensor(array)`` be of the default
     dtype.
-    NumPy's integers are sizes for ``Tensor``, as Python's are.
+    NumPy's integers are sizes for ``Tensor``, as Python's are. ``Module`` has a ``__getattr__`` that programs call.
     """
     own: Any = Tensor
     first = own.__init__
@@ -44,6 +45,7 @@ def answer_as_torch() -> None:
         setattr(own, name, property(function, doc=getattr(own, name).__doc__))
     size.__doc__, __init__.__doc__ = own.size.__doc__, first.__doc__
     own.size, own.__init__ = size, __init__
+    Module.__getattr__ = missing_attribute  # type: ignore[attr-defined]
 
 
 def called_by_cygrad() -> bool:
