@@ -667,3 +667,34 @@ def test_modules_that_are_equal_have_parameters_of_their_own():
     one, other = Equal(), Equal()
     assert [p is one.weight for p in one.parameters()] == [True]
     assert [p is other.weight for p in other.parameters()] == [True]
+
+
+def hidden_by_object(net, name, value):
+    object.__setattr__(net, name, value)
+
+
+def hidden_in_dict(net, name, value):
+    net.__dict__[name] = value
+
+
+@pytest.mark.parametrize("hide", [hidden_by_object, hidden_in_dict])
+def test_what_is_put_past_setattr_is_no_member(hide):
+    """As in PyTorch: a teacher, or the module that owns this one, is kept without being trained or saved."""
+    net, teacher = nn.Linear(2, 3), nn.Linear(2, 3)
+    inner = nn.Sequential(net)
+    hide(net, "owner", inner)
+    hide(net, "teacher", teacher)
+    hide(net, "extra", nn.Parameter(cg.ones(2)))
+    assert [name for name, _ in net.named_parameters()] == ["weight", "bias"] == list(net.state_dict()) == list(net._parameters)
+    assert list(net.children()) == [] == list(net._modules) and list(inner.modules()) == [inner, net]
+    inner.eval()
+    assert not net.training and teacher.training and net.owner is inner and "teacher" not in repr(net)
+    copied = copy.deepcopy(inner)
+    assert copied[0].owner is copied and list(copied.modules()) == [copied, copied[0]]
+    net.teacher = teacher
+    assert list(net.children()) == [teacher]
+    del net.teacher
+    hide(net, "teacher", teacher)
+    assert list(net.children()) == []
+    net._modules["teacher"] = teacher
+    assert list(net.children()) == [teacher]

@@ -25,7 +25,8 @@ class Members(MutableMapping[str, Any]):
         attributes = self.module.__dict__
         if self.kind is None:
             return iter(list(attributes["_buffer_names"]))
-        return iter([name for name, value in attributes.items() if isinstance(value, self.kind)])
+        names = attributes["_member_names"]
+        return iter([name for name, value in attributes.items() if isinstance(value, self.kind) and name in names])
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -44,6 +45,7 @@ class Members(MutableMapping[str, Any]):
             attributes["_buffer_names"].setdefault(name, True)
         else:
             attributes["_buffer_names"].pop(name, None)
+            attributes["_member_names"].add(name)
 
     def __delitem__(self, name: str) -> None:
         self[name]

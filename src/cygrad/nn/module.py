@@ -1,7 +1,8 @@
 """Module: the base class of everything that has parameters, buffers and submodules.
 
 They are ordinary attributes in ``__dict__``, so reading one costs no more than reading any attribute. Parameters and
-submodules are recognized by their type; buffers, which are plain tensors, by their names in ``_buffer_names``.
+submodules are recognized by their type and by their names in ``_member_names``; buffers, which are plain tensors, by
+their names in ``_buffer_names``.
 """
 
 from __future__ import annotations
@@ -68,13 +69,14 @@ class Module(Layer):
 
     training: bool
     _buffer_names: dict[str, bool]  # name of each buffer → whether it is part of state_dict
+    _member_names: set[str]  # of parameters and submodules; what is put into __dict__ by hand is none
     if not TYPE_CHECKING:
-        training = _buffer_names = set_by_init()
+        training = _buffer_names = _member_names = set_by_init()
     _hooks: Hooks | None = None
     _version = 1  # of the class, in the state dict's metadata
 
     def __init__(self) -> None:
-        self.__dict__.update(training=True, _buffer_names={})
+        self.__dict__.update(training=True, _buffer_names={}, _member_names=set())
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output. Every subclass defines its own."""
@@ -110,6 +112,8 @@ class Module(Layer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        if "_member_names" not in state:  # of a file from before there were any
+            self._member_names = {name for name, value in state.items() if isinstance(value, (Parameter, Module))}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Buffer) and name not in self._buffer_names:
@@ -119,6 +123,7 @@ class Module(Layer):
             if "training" not in self.__dict__:
                 raise AttributeError(f"{type(self).__name__}: {name} was assigned before super().__init__() was called")
             self._buffer_names.pop(name, None)
+            self._member_names.add(name)
         elif value is not None and name in self.__dict__:
             self._check_replacement(name, value)
         recording.note_change()
@@ -143,6 +148,7 @@ class Module(Layer):
         recording.note_change()
         object.__delattr__(self, name)
         self._buffer_names.pop(name, None)
+        self._member_names.discard(name)
 
     def _check_name(self, op: str, name: str, allowed: builtins.type[Any]) -> None:
         """Raise unless `name` can be the name of a new parameter, buffer or submodule."""
@@ -220,7 +226,7 @@ class Module(Layer):
         """Iterate over this module's attributes of one type, in order of assignment."""
         self._check_initialized()
         for name, value in self.__dict__.items():
-            if isinstance(value, kind):
+            if isinstance(value, kind) and name in self._member_names:
                 yield name, value
 
     def _member_buffers(self) -> Iterator[tuple[str, Tensor]]:
