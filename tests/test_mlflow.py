@@ -76,7 +76,7 @@ def test_user_program_and_commit_are_logged(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(
         "from cygrad.integrations.mlflow import MLflow\nfrom tests.tracked import fit\n"
-        f"MLFLOW = MLflow(tags={{'mine': 'yes'}}, tracking_uri='sqlite:///{tmp_path}/mlflow.db', model=False)\n"
+        f"MLFLOW = MLflow(tags={{'mine': 'yes'}}, tracking_uri='sqlite:///{tmp_path}/mlflow.db', model=False, patience=300)\n"
         "fit(MLFLOW, epochs=1)\nprint(MLFLOW.run_id)\n"
     )
     commands = (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "first"])

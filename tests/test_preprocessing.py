@@ -348,3 +348,24 @@ def test_bad_targets_raise(values, task, message):
 def test_invalid_descriptions_raise(description):
     with pytest.raises(ValueError, match="target"):
         target_of(description)
+
+
+@pytest.mark.parametrize("scaling", ["robust", "standard"])
+@pytest.mark.parametrize("rows", [0, 1, 7, 1025])
+def test_features_with_counts_are_those_of_single_calls(scaling, rows):
+    rng = np.random.default_rng(rows)
+    plain, gaps = rng.standard_normal((2, 40))
+    gaps[::5] = np.nan
+    texts = np.array(["a", "b"] * 20, object)
+    days = np.array([f"2026-01-{1 + i % 28:02}" for i in range(40)], object)
+    columns = {"gaps": gaps, "city": texts, "plain": plain, "same": np.r_[np.zeros(39), 1.0], "day": days, "more": 1e6 * plain}
+    fitted = Preprocessor(scaling=scaling).fit(Table(columns))
+    odd = np.array([np.nan, np.inf, -1e308, 1e308, 0.0, 1e5, 0.5])
+    mixed = np.array(["z", None, "1.5", "2026-01-03", "a"], object)
+    drawn = {name: rng.choice(mixed if column.dtype == object else odd, rows) for name, column in columns.items()}
+    drawn["plain"] = rng.choice(mixed, rows)  # text among numbers
+    table = Table(drawn)
+    features, unknown, outliers = fitted.transform_noted(table)
+    np.testing.assert_array_equal(features, fitted.transform(table, "ignore"))
+    assert unknown == fitted.unknown(table) and outliers == fitted.outliers(table)
+    assert rows < 7 or (unknown and (outliers or scaling == "standard"))

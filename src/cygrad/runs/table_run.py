@@ -166,9 +166,8 @@ class TableRun:
         """As ``inputs``, with notes that count the values that the training data did not have, and outliers."""
         expected, reading = self.preprocessor.columns, self.config.reading
         table = table_of(rows, columns, expected, reading, self.text_columns)
-        return self.features(table), [
-            str(w) for w in counted(self.preprocessor.unknown(table), self.preprocessor.outliers(table))
-        ]
+        features, unknown, outliers = self.noted_features(table)
+        return features, [str(warning) for warning in counted(unknown, outliers)]
 
     def read(self, path: str | os.PathLike[str], unseen: str = "ignore") -> Array:
         """Read the rows in a file, as the training did, and encode them as features. See ``read_blocks``."""
@@ -199,12 +198,14 @@ class TableRun:
         unknown, outliers, rows = Counter[str](), Counter[str](), 0
         for table, kept in self.tables(path, keep):
             try:
-                features = self.features(table, unseen)
+                if unseen == "raise":
+                    self.features(table, unseen)
+                features, *counts = self.noted_features(table)
             except ValueError as error:
                 where = f" (its row {rows + 1} is counted as row 1)" if rows else ""
                 raise ValueError(f"{error}{where}") from None
-            unknown.update(self.preprocessor.unknown(table))
-            outliers.update(self.preprocessor.outliers(table))
+            unknown.update(counts[0])
+            outliers.update(counts[1])
             rows += len(table)
             yield features, kept
         for warning in counted(unknown, outliers):
@@ -233,6 +234,13 @@ class TableRun:
         """Encode a table as features, (N, features) of float32."""
         try:
             return self.preprocessor.transform(table, unseen)
+        except ValueError as error:
+            raise ValueError(f"predict: {error}") from None
+
+    def noted_features(self, table: Table) -> tuple[Array, dict[str, int], dict[str, int]]:
+        """As ``features``, unseen values ignored, with counts by column of these and of outliers."""
+        try:
+            return self.preprocessor.transform_noted(table)
         except ValueError as error:
             raise ValueError(f"predict: {error}") from None
 

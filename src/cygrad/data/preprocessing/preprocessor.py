@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,13 @@ from cygrad.data.preprocessing.encoders import (
     encoder_from_dict,
     encoder_to_dict,
 )
+from cygrad.data.preprocessing.robust import RobustColumns
 from cygrad.data.tables.table import Table, require_names
 
 __all__ = ["Preprocessor"]
 
 FORMAT = 1
+FEW = 1024  # rows, up to which all numbers are encoded together
 RARE = 1e-3  # a category that is kept among many has at least this fraction of the rows
 CHOICES = {
     "missing": ("fill", "raise"),
@@ -303,6 +306,38 @@ class Preprocessor:
         numeric = [encoder for encoder in self.encoders if not isinstance(encoder, Category)]
         counts = {encoder.name: int(encoder.outliers(table[encoder.name]).sum()) for encoder in numeric}
         return {name: count for name, count in counts.items() if count}
+
+    def transform_noted(self, table: Table) -> tuple[Array, dict[str, int], dict[str, int]]:
+        """Convert a table to features with unseen values ignored, and count them: the results of ``transform(table,
+        "ignore")``, ``unknown(table)`` and ``outliers(table)``. For few rows, all numbers that are scaled robustly are
+        encoded together.
+
+        Args:
+            table: a table with at least the columns listed in ``columns``.
+        """
+        if len(table) > FEW:
+            return self.transform(table, "ignore"), self.unknown(table), self.outliers(table)
+        self._require_fitted(table)
+        starts = [0, *itertools.accumulate(len(encoder.features) for encoder in self.encoders)]
+        features = np.empty((len(table), starts[-1]), np.float32)
+        unknown: dict[int, int] = {}
+        outliers: dict[int, int] = {}
+        scaled = {i: encoder for i, encoder in enumerate(self.encoders) if isinstance(encoder, RobustNumber)}
+        if scaled:
+            block = RobustColumns(list(scaled.values()), [starts[i] for i in scaled])
+            counts = block.encode(table, features)
+            unknown, outliers = (dict(zip(scaled, count, strict=True)) for count in counts)
+        for i, encoder in enumerate(self.encoders):
+            if i not in scaled:
+                column = table[encoder.name]
+                features[:, starts[i] : starts[i + 1]] = encoder.encode(column, "ignore")
+                unknown[i] = int(encoder.unknown(column).sum())
+                outliers[i] = 0 if isinstance(encoder, Category) else int(encoder.outliers(column).sum())
+        return features, self._named(unknown), self._named(outliers)
+
+    def _named(self, counts: Mapping[int, int]) -> dict[str, int]:
+        """Counts by the index of a column, as those above zero by its name."""
+        return {encoder.name: counts[i] for i, encoder in enumerate(self.encoders) if counts[i]}
 
     def fit_transform(self, table: Table) -> Array:
         """Fit to a table, then transform it. See ``fit`` and ``transform``."""
