@@ -432,7 +432,7 @@ def test_parquet_requires_a_package(tmp_path, monkeypatch):
     for package in "pyarrow", "pyarrow.parquet", "pandas":
         monkeypatch.setitem(__import__("sys").modules, package, None)
     with pytest.raises(
-        ImportError, match="read_parquet: pyarrow or pandas is required: pip install 'cygrad\\[parquet\\]'"
+        ImportError, match="read_parquet: pyarrow or pandas is required: pip install 'cygrad\\[tables\\]'"
     ):
         read_parquet(tmp_path / "table.parquet")
 
