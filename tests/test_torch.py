@@ -203,10 +203,15 @@ try:
 except AttributeError as error:
     print(error)
 print(torch.broadcast_shapes((2, 1), (3,))[-2:].numel())
+x = torch.ones(2, 3, requires_grad=True)
+y = x * 2
+for view in (x[0], x.T, x.view(-1), y.view(-1)[1:]):
+    assert view._is_view() and (view._base is x or view._base is y)
+assert not any(z._is_view() or z._base is not None for z in (x, y, x.detach(), x.clone()))
 """
 
 
-def test_modules_have_getattr_and_shapes_are_sizes(tmp_path):
+def test_private_names_that_programs_use(tmp_path):
     assert output(tmp_path, GETATTR).splitlines() == ["'Outer' object has no attribute 'nothing'", "6"]
 
 

@@ -45,7 +45,18 @@ def answer_as_torch() -> None:
         setattr(own, name, property(function, doc=getattr(own, name).__doc__))
     size.__doc__, __init__.__doc__ = own.size.__doc__, first.__doc__
     own.size, own.__init__ = size, __init__
+    own._is_view, own._base = is_view, property(base)
     Module.__getattr__ = missing_attribute  # type: ignore[attr-defined]
+
+
+def is_view(self: Any) -> bool:
+    """Whether the tensor is a view of another, whose memory it shares."""
+    return self.base is not None
+
+
+def base(self: Any) -> Any:
+    """The tensor that this one is a view of, or None."""
+    return self.base
 
 
 def called_by_cygrad() -> bool:
