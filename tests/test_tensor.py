@@ -451,3 +451,20 @@ def test_nested_lists_have_the_dtype_to_which_all_elements_promote():
 @pytest.mark.parametrize("kind", [cg.Tensor, cg.FloatTensor, np.float32, cg.float32, "torch.FloatTensor"])
 def test_type_takes_types_of_tensors_and_dtypes(kind):
     assert (cg.arange(2) > 0).type(kind).dtype == np.float32
+
+
+@pytest.mark.parametrize("draw", ["normal(m, 1.0)", "normal(0.0, s)", "normal(m, s)", "bernoulli(s)"])
+def test_what_draws_depend_on_gets_zeros_as_in_pytorch(draw):
+    torch = pytest.importorskip("torch")
+    results = []
+    for library in (cg, torch):
+        m, s = library.zeros(3, requires_grad=True), library.full((2, 3), 0.5, requires_grad=True)
+        y = eval(f"library.{draw}", {"library": library, "m": m, "s": s})
+        assert y.requires_grad and y.grad_fn is not None and y.detach().abs().sum() >= 0
+        (y * library.arange(3.0)).sum().backward()
+        results.append([None if x.grad is None else x.grad.tolist() for x in (m, s)])
+    assert results[0] == results[1]
+    cg.manual_seed(3)
+    first = cg.normal(cg.zeros(4, requires_grad=True), 2.0)
+    cg.manual_seed(3)
+    assert first.tolist() == cg.normal(cg.zeros(4), 2.0).tolist()

@@ -24,6 +24,7 @@ from cygrad.generator import (
     numpy_generator,
     uniform_array,
 )
+from cygrad.ops.arithmetic import where
 from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -362,7 +363,8 @@ def bernoulli(
         RuntimeError: a probability lies outside [0, 1].
     """
     chance = input.array if p is None else np.full(input.shape, p, input.dtype)
-    return given("bernoulli", Tensor(recording.produced(bernoulli_array, chance, generator)), out)
+    draws = Tensor(recording.produced(bernoulli_array, chance, generator))
+    return given("bernoulli", drawn_from(draws, input if p is None else None), out)
 
 
 def bernoulli_array(p: Array, generator: Generator | None) -> Array:
@@ -402,7 +404,15 @@ def normal(
     shape = np.broadcast_shapes(np.shape(center), np.shape(spread)) if size is None else tuple(size)
     kind = out_dtype("normal", dtype, out, None)
     draws = recording.produced(scaled_normal_array, center, spread, shape, kind, generator)
-    return given("normal", Tensor(draws, requires_grad), out)
+    return given("normal", drawn_from(Tensor(draws, requires_grad), mean, std), out)
+
+
+def drawn_from(draws: Tensor, *parameters: Any) -> Tensor:
+    """The draws at their position in the graph, where parameters that require a gradient get zeros, as in PyTorch."""
+    for parameter in parameters:
+        if isinstance(parameter, Tensor) and parameter.requires_grad:
+            draws = where(Tensor(np.zeros((), np.bool_)), parameter, draws)
+    return draws
 
 
 def scaled_normal_array(
