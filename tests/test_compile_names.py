@@ -214,6 +214,70 @@ def closure_of_a_helper_in_a_list():
     return lambda x: sum([term(x) for term in terms]), change
 
 
+def scaled_by(beta):
+    """A function, and one that sets the number in its closure."""
+
+    def change(value):
+        nonlocal beta
+        beta = value
+
+    return lambda x: x * beta, change
+
+
+@way
+def first_of_several_closures():
+    (first, change), (second, _), (third, _) = [scaled_by(beta) for beta in (0.5, 3.0, 4.0)]
+    return lambda x: third(second(first(x))), change
+
+
+@way
+def last_of_several_closures():
+    pairs = [scaled_by(beta) for beta in (3.0, 4.0, 0.5)]
+
+    def step(x):
+        for term, _ in pairs:
+            x = term(x)
+        return x
+
+    return step, pairs[-1][1]
+
+
+@way
+def closures_of_equal_numbers():
+    pairs = [scaled_by(0.5) for _ in range(3)]
+    return lambda x: sum([term(x) for term, _ in pairs]), pairs[1][1]
+
+
+@way
+def one_of_several_closures():
+    pairs = [scaled_by(0.5) for _ in range(3)]
+
+    def step(x):
+        term, _ = [pair for pair in pairs][1]  # noqa: C416
+        return term(x)
+
+    return step, pairs[1][1]
+
+
+@way
+def closures_made_in_the_step():
+    numbers = [0.5, 3.0]
+    return lambda x: sum([scaled_by(beta)[0](x) for beta in numbers]), functools.partial(operator.setitem, numbers, 0)
+
+
+@way
+def closure_that_calls_its_like():
+    def after(inner, beta):
+        def change(value):
+            nonlocal beta
+            beta = value
+
+        return lambda x: inner(x) * beta + inner(x) * beta, change
+
+    inner, change = after(cg.exp, 0.5)
+    return after(inner, 2.0)[0], change
+
+
 @way
 def closure_behind_map():
     beta = 0.5

@@ -493,7 +493,11 @@ def test_a_subclass_of_a_module_with_options_is_an_ordinary_class():
 @pytest.mark.parametrize("name", [name for name in nn.__all__ if isinstance(getattr(nn, name), type)])
 def test_docstrings_name_every_argument_of_the_constructor(name):
     cls = getattr(nn, name)
-    missing = [arg for arg in inspect.signature(cls).parameters if not re.search(rf"^ +(\w+, )*\*?{arg}(, \w+)*(:|,$)", cls.__doc__, re.M)]
+    missing = [
+        arg
+        for arg in inspect.signature(cls).parameters
+        if not re.search(rf"^ +(\w+, )*\*?{arg}(, \w+)*(:|,$)", cls.__doc__, re.M)
+    ]
     assert set(missing) <= {"kwargs", "size_average", "reduce"}, f"{name} does not document {missing}"
 
 
@@ -582,10 +586,20 @@ def test_lists_keep_what_is_no_module_or_parameter():
         layers.append(None)
         layers.insert(1, lib.nn.Tanh())
         assert [type(layer).__name__ for layer in layers] == ["Linear", "Tanh", "NoneType", "ReLU", "NoneType"]
-        assert len(layers) == 5 and None in layers and layers[-1] is None and list(layers.state_dict()) == ["0.weight", "0.bias"]
+        assert (
+            len(layers) == 5
+            and None in layers
+            and layers[-1] is None
+            and list(layers.state_dict()) == ["0.weight", "0.bias"]
+        )
         assert layers.pop(2) is None and len(layers[1:]) == 3
         values = lib.nn.ParameterList([lib.ones(2), lib.nn.ParameterList([lib.zeros(1)]), 3, None])
-        assert [name for name, _ in values.named_parameters()] == ["0", "1.0"] and values[2] == 3 and values[3] is None and len(values) == 4
+        assert (
+            [name for name, _ in values.named_parameters()] == ["0", "1.0"]
+            and values[2] == 3
+            and values[3] is None
+            and len(values) == 4
+        )
     assert repr(values).splitlines()[-3:] == ["  (2): Object of type int", "  (3): Object of type NoneType", ")"]
 
 
@@ -685,7 +699,12 @@ def test_what_is_put_past_setattr_is_no_member(hide):
     hide(net, "owner", inner)
     hide(net, "teacher", teacher)
     hide(net, "extra", nn.Parameter(cg.ones(2)))
-    assert [name for name, _ in net.named_parameters()] == ["weight", "bias"] == list(net.state_dict()) == list(net._parameters)
+    assert (
+        [name for name, _ in net.named_parameters()]
+        == ["weight", "bias"]
+        == list(net.state_dict())
+        == list(net._parameters)
+    )
     assert list(net.children()) == [] == list(net._modules) and list(inner.modules()) == [inner, net]
     inner.eval()
     assert not net.training and teacher.training and net.owner is inner and "teacher" not in repr(net)
@@ -698,3 +717,22 @@ def test_what_is_put_past_setattr_is_no_member(hide):
     assert list(net.children()) == []
     net._modules["teacher"] = teacher
     assert list(net.children()) == [teacher]
+
+
+def test_a_copied_module_has_its_buffers():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean = nn.Buffer(cg.ones(2))
+            self.count = nn.Buffer(cg.zeros(1), persistent=False)
+
+    for copied in (copy.deepcopy(Own()), copy.copy(Own())):
+        assert [name for name, _ in copied.named_buffers()] == ["mean", "count"]
+        assert list(copied.state_dict()) == ["mean"]
+    for copied in (copy.deepcopy(Own().count), copy.copy(Own().mean), pickle.loads(pickle.dumps(Own().count))):
+        assert type(copied) is nn.Buffer
+    assert not pickle.loads(pickle.dumps(Own().count)).persistent
+    shared = nn.Buffer(cg.ones(2), persistent=False)
+    copied = copy.copy(shared)
+    copied[0] = 3
+    assert shared.tolist() == [3, 1] and not copied.persistent

@@ -314,6 +314,81 @@ def test_invalid_images_are_refused(tmp_path, shape, axes):
         writer.add_image("i", np.zeros(shape), dataformats=axes)
 
 
+def tensor_of(value):
+    """A tensor of a value, by its dtype's number, its shape and its content."""
+    message = fields(value[8][0])
+    shape = [fields(size)[1][0] for size in fields(message[2][0])[2]]
+    return message[1][0], shape, (message[4] or message[8])[0]
+
+
+def test_curves_sounds_tensors_and_charts_are_messages_of_their_plugins(tmp_path):
+    labels, chances = np.array([1, 0, 1, 1, 0]), cg.tensor([0.9, 0.2, 0.55, 0.4, 0.6])
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_pr_curve("curve", labels, chances, 1, num_thresholds=11)
+        writer.add_audio("sound", cg.tensor([[0.0, 0.5, -2.0]]), 2, sample_rate=8000)
+        writer.add_tensor("numbers", cg.arange(6).reshape(2, 3), 3)
+        writer.add_custom_scalars_multilinechart(["a", "b"], "losses", "both")
+        writer.add_custom_scalars_marginchart(["a", "low", "high"])
+    layouts = [tensor_of(inner)[2] for tag, _, inner in values(tmp_path) if tag == "custom_scalars__config__"]
+    found = {tag: inner for tag, _, inner in values(tmp_path)}
+    dtype, shape, content = tensor_of(found["curve"])
+    rows = np.frombuffer(content, "<f4").reshape(shape)
+    assert (dtype, shape) == (1, [6, 11])
+    for k in range(11):  # by definition
+        said = np.floor(chances.numpy() * 10) >= k
+        tp, fp = int((said & (labels == 1)).sum()), int((said & (labels == 0)).sum())
+        assert rows[:, k].tolist() == pytest.approx([tp, fp, 2 - fp, 3 - tp, tp / max(tp + fp, 1e-7), tp / 3])
+    dtype, shape, content = tensor_of(found["numbers"])
+    assert (dtype, shape, np.frombuffer(content, "<i8").tolist()) == (9, [2, 3], [0, 1, 2, 3, 4, 5])
+    sound = fields(found["sound"][6][0])
+    assert (
+        sound[1] == [8000] and sound[3] == [3] and sound[4][0].endswith(np.array([0, 16383, -32767], "<i2").tobytes())
+    )
+    assert b"losses" in layouts[0] and b"high" in layouts[1]
+
+
+def test_wrong_curves_sounds_and_charts_are_named(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        for call, text in (
+            (lambda: writer.add_pr_curve("a", [1], [1.5]), "predictions must lie in"),
+            (lambda: writer.add_audio("a", cg.zeros(2, 3)), "one channel"),
+            (lambda: writer.add_custom_scalars({"a": {"b": ["Margin", ["c"]]}}), "must be"),
+            (lambda: writer.add_embedding(cg.zeros(3, 2), metadata=["one"]), "3 rows, but 1 labels"),
+            (lambda: writer.add_embedding(cg.zeros(3)), "a row for each item"),
+        ):
+            with pytest.raises(ValueError, match=text):
+                call()
+
+
+def test_embeddings_are_files_of_the_projector(tmp_path):
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_embedding(
+            cg.tensor([[1.0, 2.0], [3.0, 4.5], [5.0, 6.0]]), ["a", "b", "c"], cg.rand(3, 1, 4, 6), tag="words"
+        )
+        writer.add_embedding(cg.zeros(2, 2), [[1, "x"], [2, "y"]], global_step=7, metadata_header=["number", "letter"])
+    folder = tmp_path / "00000" / "words"
+    assert (folder / "tensors.tsv").read_text() == "1.0\t2.0\n3.0\t4.5\n5.0\t6.0\n" and (
+        folder / "metadata.tsv"
+    ).read_text() == "a\nb\nc\n"
+    width, height = struct.unpack(">II", (folder / "sprite.png").read_bytes()[16:24])
+    assert (height, width) == (8, 12)
+    assert (tmp_path / "00007" / "default" / "metadata.tsv").read_text() == "number\tletter\n1\tx\n2\ty\n"
+    config = (tmp_path / "projector_config.pbtxt").read_text()
+    assert (
+        config.count("embeddings {") == 2 and 'tensor_name: "words:00000"' in config and "single_image_dim: 6" in config
+    )
+
+
+def test_figures_are_images(tmp_path):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    figure = pyplot.figure(figsize=(1, 0.5), dpi=40)
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_figure("plot", figure, 3)
+    assert not pyplot.fignum_exists(figure.number)
+    ((tag, step, inner),) = values(tmp_path)
+    assert (tag, step) == ("plot", 3) and fields(inner[4][0])[1] == [20] and fields(inner[4][0])[2] == [40]
+
+
 def test_writes_when_the_queue_is_full_and_on_flush(tmp_path):
     writer = SummaryWriter(tmp_path, max_queue=3)
     writer.add_scalar("a", 1, 1)
@@ -324,8 +399,11 @@ def test_writes_when_the_queue_is_full_and_on_flush(tmp_path):
         writer.add_scalar("a", 1, step)
     assert len(scalars(tmp_path)) == 4
     writer.close()
-    with pytest.raises(ValueError, match="is closed"):
-        writer.add_scalar("a", 1, 5)
+    writer.add_scalar("a", 1, 5)  # in a new file, as with PyTorch
+    writer.close()
+    writer.close()
+    assert len(scalars(tmp_path)) == 5
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_default_folder_is_below_runs(tmp_path, monkeypatch):

@@ -19,7 +19,13 @@ NOTE = "cygrad.torch: torch is cygrad"
 
 def run(tmp_path, text, *arguments, command=("-m", "cygrad.torch"), name="script.py"):
     (tmp_path / name).write_text(text)
-    return subprocess.run([sys.executable, *command, *(arguments or (name,))], capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT)
+    return subprocess.run(
+        [sys.executable, *command, *(arguments or (name,))],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+    )
 
 
 def output(tmp_path, text, *arguments):
@@ -298,7 +304,10 @@ def test_a_script_runs_as_python_runs_it(tmp_path):
     assert result.stdout == "__main__ ['a']\n"
 
 
-@pytest.mark.parametrize("text", ["def f():\n    1 / 0\nf()\n", "x = (\n", "import torch\ntorch.ones(2) @ torch.ones(3)\n", "import nowhere\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["def f():\n    1 / 0\nf()\n", "x = (\n", "import torch\ntorch.ones(2) @ torch.ones(3)\n", "import nowhere\n"],
+)
 def test_a_traceback_shows_the_script_alone(tmp_path, text):
     ours, pythons = run(tmp_path, text, "-q", "script.py"), run(tmp_path, text, "script.py", command=())
     assert ours.returncode == pythons.returncode == 1
@@ -310,7 +319,14 @@ def test_a_traceback_shows_the_script_alone(tmp_path, text):
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_ends_a_script_as_python_does(tmp_path):
     (tmp_path / "script.py").write_text("import time\nprint('ready')\ntime.sleep(60)\n")
-    process = subprocess.Popen([sys.executable, "-m", "cygrad.torch", "-q", "script.py"], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cygrad.torch", "-q", "script.py"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
@@ -320,10 +336,20 @@ def test_ctrl_c_ends_a_script_as_python_does(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((), "expected a script, got none; see"), (("nowhere.py",), "there is no file nowhere.py"), (("--wrong",), "expected a script, got --wrong")],
+    [
+        ((), "expected a script, got none; see"),
+        (("nowhere.py",), "there is no file nowhere.py"),
+        (("--wrong",), "expected a script, got --wrong"),
+    ],
 )
 def test_wrong_arguments_are_named(tmp_path, arguments, message):
-    result = subprocess.run([sys.executable, "-m", "cygrad.torch", *arguments], capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT)
+    result = subprocess.run(
+        [sys.executable, "-m", "cygrad.torch", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+    )
     assert result.returncode == 2 and message in result.stderr
 
 
@@ -728,7 +754,11 @@ def test_a_profile_knows_ops_in_ops_and_wrong_arguments():
     with cg.profiler.profile() as prof, cg.profiler.record_function("outer"):
         cg.ones(3).softmax(0)
     outer, *inner = prof.events()
-    assert outer.self_cpu_time_total <= outer.cpu_time_total == pytest.approx(outer.self_cpu_time_total + sum(child.cpu_time_total for child in outer.cpu_children))
+    assert (
+        outer.self_cpu_time_total
+        <= outer.cpu_time_total
+        == pytest.approx(outer.self_cpu_time_total + sum(child.cpu_time_total for child in outer.cpu_children))
+    )
     assert [event.key for event in inner] == ["softmax"] and inner[0].cpu_parent is outer
     for wrong in ({"sort_by": "nothing"}, {"time_unit": "h"}):
         with pytest.raises(ValueError, match="table"):
@@ -738,3 +768,108 @@ def test_a_profile_knows_ops_in_ops_and_wrong_arguments():
     recorded = len(prof.events())
     cg.ones(3).exp()
     assert len(prof.events()) == recorded
+
+
+HABITS = """\
+import copy
+import itertools
+import pickle
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
+
+class Tree(nn.Module):
+    def __init__(self):
+        super().__init__()
+        for i in range(3):
+            self.__setattr__(f"level_{i}", nn.Identity())
+        self.scale = nn.Parameter(torch.ones(1))
+        self.register_buffer("mean", torch.zeros(1))
+    def forward(self, x):
+        for i in range(3):
+            x = self.__getattr__(f"level_{i}")(x)
+        return x * self.__getattr__("scale") + self.__getattr__("mean")
+print(Tree()(torch.ones(1)).item())
+try:
+    Tree().__getattr__("level_9")
+except AttributeError:
+    print("missing")
+
+class Wrapper(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.module = Tree()
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("module"), name)
+print(Wrapper().scale.item(), hasattr(Wrapper(), "nothing"))
+
+x, t = torch.tensor([[1.0, 2.0], [3.0, 5.0]]), torch.tensor([0, 1])
+for loss in (nn.CrossEntropyLoss, nn.MSELoss, nn.L1Loss, nn.KLDivLoss, nn.SmoothL1Loss):
+    other = t if loss is nn.CrossEntropyLoss else x + 1
+    print(round(loss(reduction="elementwise_mean")(x, other).item(), 5), round(loss()(x, other).item(), 5))
+for function in (F.mse_loss, F.l1_loss, F.kl_div, F.huber_loss):
+    print(round(function(x, x + 1, reduction="elementwise_mean").item(), 5))
+
+data = TensorDataset(torch.arange(10))
+endless = DataLoader(data, batch_size=4, sampler=RandomSampler(data, replacement=True, num_samples=int(1e10)))
+print(len(endless), [len(batch) for (batch,) in itertools.islice(endless, 3)])
+
+own = torch.ones(2)
+own.require_grad, own.tags = False, [1]
+leaf = nn.Parameter(torch.ones(2))
+leaf.tags = [2]
+for tensor in (own, leaf):
+    for copied in (copy.copy(tensor), copy.deepcopy(tensor), pickle.loads(pickle.dumps(tensor)), tensor + 1):
+        print(type(copied).__name__, vars(copied), getattr(copied, "tags", None) is tensor.tags)
+print(own.requires_grad, hasattr(torch.ones(2), "tags"))
+
+print(nn.Embedding(3, 2).sparse, nn.EmbeddingBag(3, 2).sparse)
+print(torch.sparse.torch.eye(2))
+print(torch.is_autocast_enabled(), torch.is_autocast_enabled("cpu"), torch.is_autocast_cpu_enabled())
+print(torch.get_autocast_dtype("cpu"), torch.get_autocast_gpu_dtype(), torch.get_autocast_cpu_dtype())
+
+p = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+print(p.multinomial(1), p.multinomial(2, replacement=True), p.bernoulli(), p.bernoulli(1.0))
+x = torch.tensor([[-2.0, -0.25, 0.5, 3.0]] * 2)
+print(x.prelu(torch.tensor([0.5])), x.hardshrink(), x.hardshrink(1.0), torch.hardshrink(x, 0.3))
+for name, arguments in (
+    ("selu", ()), ("celu", (2.0,)), ("prelu", (torch.tensor([0.25]),)), ("rrelu", ()), ("threshold", (0.1, 20.0)),
+    ("selu_", ()), ("celu_", ()), ("threshold_", (0.1, 20.0)), ("pairwise_distance", (x + 1,)),
+):
+    y = getattr(torch, name)(x.clone(), *arguments)
+    print(name, [[round(v, 4) for v in row] for row in y.reshape(1, -1).tolist()] if name != "rrelu" else y.shape)
+images = torch.arange(32.0).reshape(1, 8, 2, 2)
+print(torch.pixel_shuffle(images, 2).shape, torch.pixel_unshuffle(images, 2).shape, torch.channel_shuffle(images, 4)[0, :, 0, 0])
+print(torch.bilinear(x, x, torch.ones(1, 4, 4), None))
+
+class Scaled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, a, gradients):
+        ctx.gradients = gradients
+        return x * a
+    @staticmethod
+    def backward(ctx, dy):
+        return *ctx.gradients(dy), None
+for shape, gradients in (
+    ((), lambda dy: (dy, dy)), ((1,), lambda dy: (dy, dy.sum(1, keepdim=True))), ((3, 1), lambda dy: (dy, dy)),
+    ((4,), lambda dy: (dy, dy.sum(0, keepdim=True))), ((3, 4), lambda dy: (dy, dy.expand(2, 3, 4))),
+    ((3, 4), lambda dy: (dy, dy.reshape(4, 3))), ((3, 4), lambda dy: (dy.sum(), dy)), ((3, 4), lambda dy: (dy, dy[:1])),
+):
+    x, a = torch.ones(3, 4, requires_grad=True), torch.ones(shape, requires_grad=True)
+    try:
+        Scaled.apply(x, a, gradients).sum().backward()
+        print(x.grad.shape, a.grad)
+    except RuntimeError:
+        print("wrong shape")
+"""
+
+
+def test_habits_of_scripts_are_followed(tmp_path):
+    pytest.importorskip("torch")
+    assert output(tmp_path, HABITS) == run(tmp_path, HABITS, command=()).stdout != ""
+    warned = run(tmp_path, "import torch\ntorch.nn.L1Loss(reduction='elementwise_mean')\n")
+    assert "reduction='elementwise_mean' is deprecated" in warned.stderr

@@ -66,14 +66,29 @@ if TYPE_CHECKING:
     from cygrad.memory_pool import memory_stats as memory_stats
     from cygrad.memory_pool import reset_peak_memory_stats as reset_peak_memory_stats
     from cygrad.memory_pool import set_cache_limit as set_cache_limit
+    from cygrad.nn.functional.activation import selu as selu
     from cygrad.nn.functional.conv import *
+    from cygrad.nn.functional.distances import bilinear as bilinear
+    from cygrad.nn.functional.distances import pairwise_distance as pairwise_distance
     from cygrad.nn.functional.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
     from cygrad.nn.functional.pooling import adaptive_max_pool1d as adaptive_max_pool1d
     from cygrad.nn.functional.pooling import avg_pool1d as avg_pool1d
     from cygrad.nn.functional.pooling import max_pool1d as max_pool1d
     from cygrad.nn.functional.pooling import max_pool1d_with_indices as max_pool1d_with_indices
     from cygrad.nn.functional.pooling import max_pool2d as max_pool2d
+    from cygrad.nn.functional.rectifiers import celu as celu
+    from cygrad.nn.functional.rectifiers import celu_ as celu_
+    from cygrad.nn.functional.rectifiers import hardshrink as hardshrink
+    from cygrad.nn.functional.rectifiers import prelu as prelu
+    from cygrad.nn.functional.rectifiers import rrelu as rrelu
+    from cygrad.nn.functional.rectifiers import rrelu_ as rrelu_
+    from cygrad.nn.functional.rectifiers import selu_ as selu_
+    from cygrad.nn.functional.rectifiers import threshold as threshold
+    from cygrad.nn.functional.rectifiers import threshold_ as threshold_
     from cygrad.nn.functional.recurrent import *
+    from cygrad.nn.functional.resizing import channel_shuffle as channel_shuffle
+    from cygrad.nn.functional.resizing import pixel_shuffle as pixel_shuffle
+    from cygrad.nn.functional.resizing import pixel_unshuffle as pixel_unshuffle
     from cygrad.parallel import parallel_map as parallel_map
     from cygrad.serialization import *
 else:
@@ -92,6 +107,10 @@ else:
         "strided use_deterministic_algorithms",
         "func": "vmap",
         "nn.functional.conv": "conv1d conv2d conv_transpose1d conv_transpose2d",
+        "nn.functional.activation": "selu",
+        "nn.functional.distances": "bilinear pairwise_distance",
+        "nn.functional.rectifiers": "celu celu_ hardshrink prelu rrelu rrelu_ selu_ threshold threshold_",
+        "nn.functional.resizing": "channel_shuffle pixel_shuffle pixel_unshuffle",
         "legacy": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "
         "ShortTensor",
         "memory_pool": "empty_cache memory_stats reset_peak_memory_stats set_cache_limit",

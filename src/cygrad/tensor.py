@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -453,6 +454,7 @@ class Tensor(TensorMethods):
         result = self.detach()
         if self.requires_grad:
             result.requires_grad = True
+        result.__dict__.update(self.__dict__)
         return result
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -462,11 +464,12 @@ class Tensor(TensorMethods):
         result = type(self)(self.array.copy(), self.requires_grad)
         result.grad_value = None if self.grad_value is None else self.grad_value.clone()
         memo[id(self)] = result
+        result.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return result
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         recording.reading("pickling")
-        return type(self), (self.array, self.requires_grad and self.node is None)
+        return type(self), (self.array, self.requires_grad and self.node is None), self.__dict__ or None
 
     # Indexing
 

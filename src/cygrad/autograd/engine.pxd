@@ -22,6 +22,7 @@ cdef class Value:
     cdef readonly long long seen_rewrites
     cdef readonly Value base
     cdef object __weakref__
+    cdef dict __dict__  # attributes that programs set; made when the first one is
 
 
 @cython.final

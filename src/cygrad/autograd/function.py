@@ -276,7 +276,7 @@ def checked_gradients(name: str, results: Any, specs: Sequence[Any]) -> list[Any
 
 
 def checked_gradient(name: str, number: int, result: Any, spec: Any) -> Any:
-    """A gradient, of its argument's shape."""
+    """A gradient, of its argument's shape: one of a shape to which the argument broadcasts is summed."""
     if result is None:
         return None
     if spec is None:

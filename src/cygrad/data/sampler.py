@@ -58,6 +58,9 @@ class SequentialSampler(Sampler):
         return len(self.data_source)
 
 
+BLOCK = 2**16  # indices that are drawn at a time: an epoch may be longer than memory
+
+
 class RandomSampler(Sampler):
     """The indices in random order, or drawn with replacement.
 
@@ -93,7 +96,10 @@ class RandomSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         n, count = len(self.data_source), self.num_samples
         if self.replacement:
-            return iter(numpy_source(self.generator).integers(n, size=count).tolist())
+            source = numpy_source(self.generator)
+            starts = range(0, count, BLOCK)
+            blocks = (source.integers(n, size=min(BLOCK, count - start)).tolist() for start in starts)
+            return (index for block in blocks for index in block)
         orders = (permuter(self.generator).permutation(n).tolist() for _ in range(-(-count // n) if n else 0))
         return islice((index for order in orders for index in order), count)
 

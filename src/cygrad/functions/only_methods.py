@@ -19,10 +19,11 @@ from cygrad.ops.index import overwrite
 from cygrad.sizes import sizes_of
 
 __all__ = [
-    "apply_", "as_strided_", "bernoulli_", "cauchy_", "conj", "exponential_", "fill_diagonal_", "geometric_",
-    "get_device",
+    "apply_", "as_strided_", "bernoulli", "bernoulli_", "cauchy_", "conj", "exponential_", "fill_diagonal_",
+    "geometric_", "get_device", "hardshrink",
     "is_complex", "is_conj", "is_inference", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared",
-    "is_signed", "log_normal_", "map_", "ndimension", "nelement", "new", "pin_memory", "random_",
+    "is_signed", "log_normal_", "map_", "multinomial", "ndimension", "nelement", "new", "pin_memory",
+    "prelu", "random_",
     "resize_", "resize_as_", "resolve_conj", "resolve_neg", "share_memory_", "squeeze_", "storage_offset",
     "sum_to_size", "swapaxes_", "swapdims_", "t_", "transpose_", "unfold", "unsqueeze_",
 ]  # fmt: skip
@@ -122,6 +123,36 @@ def _drawn(input: Any, generator: Generator | None) -> Array:
 def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fill with 1 with probability p, else 0."""
     return _write("bernoulli_", input, _drawn(input, generator) <= getattr(p, "array", p))
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """Draw 1 with the probability that the tensor gives, or p, else 0."""
+    from cygrad import random
+
+    return random.bernoulli(input, p, generator=generator)
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Draw column indices with probabilities proportional to the weights in each row."""
+    from cygrad import random
+
+    return random.multinomial(input, num_samples, replacement, generator=generator)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Return x where |x| > λ, else 0: as ``cygrad.nn.functional.hardshrink``."""
+    from cygrad.nn import functional
+
+    return functional.hardshrink(input, lambd)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """Return x where x ≥ 0, else weight·x: as ``cygrad.nn.functional.prelu``."""
+    from cygrad.nn import functional
+
+    return functional.prelu(input, weight)
 
 
 def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:

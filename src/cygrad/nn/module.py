@@ -825,7 +825,7 @@ def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHan
 
 
 def missing_attribute(module: Module, name: str) -> Any:
-    """Raise the error of a missing attribute."""
+    """An attribute, for a module's own ``__getattr__``, or the error of a missing one."""
     return object.__getattribute__(module, name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +45,11 @@ class Parameter(Tensor):
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
 
+    def __copy__(self) -> Parameter:
+        result = type(self)(self, self.requires_grad)
+        result.__dict__.update(self.__dict__)
+        return result
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         recording.reading("deepcopy")
         result = type(self)(self.array.copy(), self.requires_grad)
@@ -52,7 +58,7 @@ class Parameter(Tensor):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         recording.reading("pickling")
-        return type(self), (self.array, self.requires_grad)
+        return type(self), (self.array, self.requires_grad), self.__dict__ or None
 
 
 class Buffer(Tensor):
@@ -70,6 +76,23 @@ class Buffer(Tensor):
         if isinstance(data, Tensor):
             self._share_version(data)
         self.persistent = persistent
+
+    def __copy__(self) -> Buffer:
+        result = type(self)(self, persistent=self.persistent)
+        result.requires_grad = self.requires_grad
+        result.__dict__.update(self.__dict__)
+        return result
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        recording.reading("deepcopy")
+        memo[id(self)] = result = type(self)(self.array.copy())
+        result.requires_grad = self.requires_grad
+        result.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return result
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        recording.reading("pickling")
+        return type(self), (self.array,), (self.__dict__, {"requires_grad": self.requires_grad})
 
 
 class Uninitialized:
@@ -91,6 +114,9 @@ class Uninitialized:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+    def __copy__(self: Any) -> Any:
+        return self.__deepcopy__({})
 
     def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
         memo[id(self)] = result = type(self)(self.requires_grad, None, self.array.dtype)

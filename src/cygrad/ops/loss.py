@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,9 @@ REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 def reduction_number(name: str, reduction: str) -> int:
     """The number that stands for a reduction in kernels' arguments."""
     number = REDUCTIONS.get(reduction)
+    if number is None and reduction == "elementwise_mean":
+        warnings.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=5)
+        return 1
     if number is None:
         raise ValueError(f"{name}: reduction must be none, mean or sum, got {reduction!r}")
     return number

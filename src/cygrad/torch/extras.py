@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 from cygrad._missing import reason
 from cygrad.accelerator import OutOfMemoryError
 from cygrad.autograd import is_grad_enabled
 from cygrad.device import CPU, check_device, is_device
+from cygrad.dtypes import bfloat16, dtype
 from cygrad.tensor import Tensor
 
 __all__ = ["EXTRAS"]
@@ -74,12 +76,52 @@ class Private:
         raise AttributeError(f"torch._C.{name} is not in cygrad: {reason('_C')}")
 
 
+def is_autocast_enabled(device_type: str = "cuda") -> bool:
+    """Return False: ``autocast`` has no effect."""
+    return False
+
+
+def is_autocast_cpu_enabled() -> bool:
+    """Return False: ``autocast`` has no effect."""
+    return False
+
+
+def get_autocast_dtype(device_type: str) -> Any:
+    """Return the dtype in which ``autocast`` would compute on the device."""
+    return bfloat16 if device_type == "cpu" else dtype("float16")
+
+
+def get_autocast_gpu_dtype() -> Any:
+    """Return float16."""
+    return get_autocast_dtype("cuda")
+
+
+def get_autocast_cpu_dtype() -> Any:
+    """Return bfloat16."""
+    return bfloat16
+
+
+def clear_autocast_cache() -> None:
+    """Do nothing: no tensors are cast."""
+
+
+class SparseModule(ModuleType):
+    """``torch.sparse``, of which old scripts take the name ``torch``, and others would need sparse tensors."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "torch":
+            return sys.modules["torch"]
+        raise AttributeError(f"torch.sparse.{name} is not in cygrad: its tensors are dense")
+
+
 FUNCTIONS = (
-    _assert, _check, get_num_interop_threads, is_inference_mode_enabled, set_flush_denormal, set_num_interop_threads,
-    set_warn_always,
+    _assert, _check, clear_autocast_cache, get_autocast_cpu_dtype, get_autocast_dtype, get_autocast_gpu_dtype,
+    get_num_interop_threads, is_autocast_cpu_enabled, is_autocast_enabled, is_inference_mode_enabled,
+    set_flush_denormal, set_num_interop_threads, set_warn_always,
 )  # fmt: skip
 EXTRAS = {
     "OutOfMemoryError": OutOfMemoryError,
     "_C": Private(),
+    "sparse": SparseModule("torch.sparse"),
     **{function.__name__: function for function in FUNCTIONS},
 }

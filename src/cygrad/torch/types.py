@@ -1,4 +1,4 @@
-"""What tensors of scripts answer: ``torch.Size`` and ``torch.dtype`` instead of tuples and NumPy's dtypes."""
+"""What tensors and modules of scripts answer: ``torch.Size`` and ``torch.dtype``, and ``__getattr__``."""
 
 from __future__ import annotations
 

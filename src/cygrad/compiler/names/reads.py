@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import local
 from types import (
     BuiltinFunctionType,
+    CellType,
     CodeType,
     FrameType,
     FunctionType,
@@ -89,10 +90,11 @@ class Watch:
         self.optimizers: dict[int, Optimizer] = {}
         self.functions: dict[CodeType, dict[int, FunctionType]] = {}
         self.returned: dict[CodeType, dict[int, Any]] = {}  # objects, by the function that returned them
-        self.free: dict[CodeType, dict[str, Any]] = {}  # names of closures that were read, and their values
-        self.stored_free: set[tuple[CodeType, str]] = set()
+        self.free: dict[CodeType, list[dict[str, Any]]] = {}  # what calls of a closure read by name, and its values
+        self.running: dict[int, dict[str, Any]] = {}  # the same of calls that have not returned, by the frame's id
         self.scanned: dict[Any, Any] = {}  # function and arguments → what keeps their ids
         self.scans: Counter[CodeType] = Counter()
+        self.calls: Counter[CodeType] = Counter()  # of closures
         self.error: Exception | None = None
         self.function = function
         self.ended = False
@@ -171,6 +173,8 @@ class Watch:
     def look(self, frame: FrameType, event: str) -> None:
         """Scan a function that begins or returns."""
         code, names = frame.f_code, dict(frame.f_locals)
+        if code.co_freevars and event == "call":
+            self.calls[code] += 1
         key = (code, event, *[0 if isinstance(value, Value) else id(value) for value in names.values()])
         if key in self.scanned or self.scans[code] >= MOST_SCANS:
             return
@@ -178,8 +182,19 @@ class Watch:
         self.scans[code] += 1
         for value in names.values():
             self.see(value)
-        finder = FrameFinder(self, frame, names)
+        finder = FrameFinder(self, frame, names, self.closed_over(frame, event))
         scan(code, {name: known(value) for name, value in names.items()}, finder)
+
+    def closed_over(self, frame: FrameType, event: str) -> dict[str, Any]:
+        """What a call has read of its closure, one dict from its beginning to its end."""
+        found = self.running.pop(id(frame), None) if event == "return" else None
+        if found is None:
+            found = {}
+            if frame.f_code.co_freevars:
+                self.free.setdefault(frame.f_code, []).append(found)
+        if event == "call":
+            self.running[id(frame)] = found
+        return found
 
     # What is found
 
@@ -291,18 +306,42 @@ class Watch:
         # The function of a comprehension does not outlive its frame.
         named = [code for code in self.free if code.co_name == "<lambda>" or not code.co_name.startswith("<")]
         lost = [code for code in named if code not in self.functions]
-        for function in gc.get_referrers(*lost) if lost else ():
+        self.find_functions(lost)
+        self.find_functions([code for code in named if self.unknown(code)])
+        for code, calls in self.free.items():
+            candidates = self.closures(code)
+            for names in calls:
+                for cells in [cells for cells in candidates if fits(cells, names)] or candidates[:1]:
+                    self.read_cells(cells, names)
+
+    def find_functions(self, codes: list[CodeType]) -> None:
+        """Find all functions of these codes."""
+        for function in gc.get_referrers(*codes) if codes else ():
             if isinstance(function, FunctionType):
                 self.functions.setdefault(function.__code__, {})[id(function)] = function
-        for code, names in self.free.items():
-            functions = list(self.functions.get(code, {}).values())
-            for function in functions:
-                for name, value in names.items():
-                    cell = (function.__closure__ or ())[code.co_freevars.index(name)]
-                    binding = Binding(Place.CELL, cell, None, value)
-                    if len(functions) == 1 or binding.holds():
-                        stored = value is MISSING
-                        self.reads[Place.CELL, id(cell), type(None), None] = Read(binding, id(cell), name, stored)
+
+    def closures(self, code: CodeType) -> list[dict[str, CellType]]:
+        """The cells of each known function of a code, by name."""
+        known_functions = self.functions.get(code, {}).values()
+        return [dict(zip(code.co_freevars, function.__closure__ or ())) for function in known_functions]
+
+    def unknown(self, code: CodeType) -> bool:
+        """Whether a call may have been of a function of its code that is not known.
+
+        From a frame it can't be told which function runs in it: it is one whose cells hold what the call has read. If
+        there is none at all, the step has changed them.
+        """
+        candidates = self.closures(code)
+        fitting = [any(fits(cells, names) for cells in candidates) for names in self.free[code]]
+        return self.calls[code] > 1 or not all(fitting)
+
+    def read_cells(self, cells: dict[str, CellType], names: dict[str, Any]) -> None:
+        """Note that a call has read these names of its closure."""
+        for name, value in names.items():
+            found = Place.CELL, id(cells[name]), type(None), None
+            if found not in self.reads or self.reads[found].stored:
+                binding = Binding(Place.CELL, cells[name], None, value)
+                self.reads[found] = Read(binding, id(cells[name]), name, value is MISSING)
 
 
 class FrameFinder:
@@ -312,10 +351,12 @@ class FrameFinder:
         watch: receives the reads
         frame: a call of the function
         names: its arguments, and the values of its closure
+        closed_over: what this call has read of its closure so far, which is completed
     """
 
-    def __init__(self, watch: Watch, frame: FrameType, names: dict[str, Any]) -> None:
+    def __init__(self, watch: Watch, frame: FrameType, names: dict[str, Any], closed_over: dict[str, Any]) -> None:
         self.watch = watch
+        self.closed_over = closed_over
         self.code = frame.f_code
         self.globals = frame.f_globals
         self.names = names
@@ -333,14 +374,13 @@ class FrameFinder:
 
     def find_free(self, name: str) -> Values:
         value = self.names.get(name, MISSING)
-        names = self.watch.free.setdefault(self.code, {})
-        if names.get(name, MISSING) is MISSING:
-            names[name] = value
+        if self.closed_over.get(name, MISSING) is MISSING:
+            self.closed_over[name] = value
         self.watch.see(value)
         return () if value is MISSING else (value,)
 
     def store_free(self, name: str) -> None:
-        self.watch.free.setdefault(self.code, {}).setdefault(name, MISSING)
+        self.closed_over.setdefault(name, MISSING)
 
     def find_attribute(self, owner: Any, name: str) -> Values:
         if isinstance(in_classes(type(owner), name), MethodDescriptorType) and isinstance(owner, (*SIZED, ContextVar)):
@@ -492,6 +532,12 @@ FOLLOW = Watch.follow.__code__
 def signal_handlers() -> list[Any]:
     """The handlers in Python of all signals."""
     return [handler for number in signal.valid_signals() if callable(handler := signal.getsignal(number))]
+
+
+def fits(cells: dict[str, CellType], names: dict[str, Any]) -> bool:
+    """Whether cells hold what a call has read of its closure; those that it has only written to may hold anything."""
+    pairs = [(cells[name], value) for name, value in names.items() if value is not MISSING]
+    return all([Binding(Place.CELL, cell, None, value).holds() for cell, value in pairs])
 
 
 def code_of(function: Any) -> CodeType | None:

@@ -15,8 +15,9 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._files import append
 from cygrad._typing import Array
-from cygrad.integrations.tensorboard import summary
+from cygrad.integrations.tensorboard import plugins, summary
 from cygrad.integrations.tensorboard.graph import graph_def, trace_boxes
+from cygrad.integrations.tensorboard.projector import save_embedding
 from cygrad.integrations.tensorboard.tfrecord import record
 from cygrad.nn.module import Module
 from cygrad.tensor import Tensor
@@ -69,12 +70,17 @@ class SummaryWriter:
         self.max_queue = max_queue
         self.flush_secs = flush_secs
         os.makedirs(self.log_dir, exist_ok=True)
-        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{next(FILE_NUMBERS)}"
-        self._path = os.path.join(self.log_dir, name + filename_suffix)
+        self._suffix = filename_suffix
         self.forget_other_threads()
         kernels.in_child(self.forget_other_threads)
-        self._due = time.monotonic() + flush_secs
         self._chart_writers: dict[str, SummaryWriter] = {}  # of add_scalars, by folder
+        self._open(purge_step)
+
+    def _open(self, purge_step: int | None = None) -> None:
+        """Begins a file."""
+        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{next(FILE_NUMBERS)}"
+        self._path = os.path.join(self.log_dir, name + self._suffix)
+        self._due = time.monotonic() + self.flush_secs
         self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 # until close
         try:
             self._add(summary.version(), 0, None)
@@ -88,7 +94,7 @@ class SummaryWriter:
 
     def forget_other_threads(self) -> None:
         """Called in a forked child too, whose parent writes what is queued."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._queue: list[bytes] = []
 
     def get_logdir(self) -> str:
@@ -209,6 +215,120 @@ class SummaryWriter:
         """Adds a Markdown text."""
         self.add_values([summary.text(tag, text_string)], global_step, walltime)
 
+    def add_figure(
+        self,
+        tag: str,
+        figure: Any,
+        global_step: int | None = None,
+        close: bool = True,
+        walltime: float | None = None,
+    ) -> None:
+        """Adds a picture of a figure of Matplotlib, or of each in a list.
+
+        Args:
+            tag: name of the image.
+            figure: the figure, or a list of figures of one size.
+            global_step: the step.
+            close: whether to close the figures.
+            walltime: the time.
+        """
+        figures = figure if isinstance(figure, list) else [figure]
+        self.add_images(tag, np.stack([drawn(each, close) for each in figures]), global_step, walltime, "NHWC")
+
+    def add_pr_curve(
+        self,
+        tag: str,
+        labels: Any,
+        predictions: Any,
+        global_step: int | None = None,
+        num_thresholds: int = 127,
+        weights: Any = None,
+        walltime: float | None = None,
+    ) -> None:
+        """Adds a precision-recall curve of a binary classifier.
+
+        Args:
+            tag: name of the curve.
+            labels: whether each item is positive.
+            predictions: its probability, in [0, 1].
+            global_step: the step.
+            num_thresholds: the number of thresholds, at most 127.
+            weights: of the items, default 1.
+            walltime: the time.
+
+        Raises:
+            ValueError: a prediction lies outside of [0, 1].
+        """
+        weight = None if weights is None else array_of(weights)
+        rows = plugins.pr_curve_of(array_of(labels), array_of(predictions), num_thresholds, weight)
+        self.add_values([plugins.pr_curve(tag, rows)], global_step, walltime)
+
+    def add_audio(
+        self,
+        tag: str,
+        snd_tensor: Any,
+        global_step: int | None = None,
+        sample_rate: int = 44100,
+        walltime: float | None = None,
+    ) -> None:
+        """Adds a sound.
+
+        Args:
+            tag: name of the sound.
+            snd_tensor: samples of one channel, from −1 to 1.
+            global_step: the step.
+            sample_rate: samples per second.
+            walltime: the time.
+
+        Raises:
+            ValueError: there is more than one channel.
+        """
+        self.add_values([plugins.audio(tag, array_of(snd_tensor), sample_rate)], global_step, walltime)
+
+    def add_tensor(self, tag: str, tensor: Any, global_step: int | None = None, walltime: float | None = None) -> None:
+        """Adds a tensor, for programs that read the file."""
+        self.add_values([plugins.tensor(tag, array_of(tensor))], global_step, walltime)
+
+    def add_custom_scalars_multilinechart(
+        self, tags: Sequence[str], category: str = "default", title: str = "untitled"
+    ) -> None:
+        """Adds one chart of several scalars."""
+        self.add_custom_scalars({category: {title: ("Multiline", tags)}})
+
+    def add_custom_scalars_marginchart(
+        self, tags: Sequence[str], category: str = "default", title: str = "untitled"
+    ) -> None:
+        """Adds one chart of a scalar with a lower and an upper bound."""
+        self.add_custom_scalars({category: {title: ("Margin", tags)}})
+
+    def add_embedding(
+        self,
+        mat: Any,
+        metadata: Sequence[Any] | None = None,
+        label_img: Any = None,
+        global_step: int | None = None,
+        tag: str = "default",
+        metadata_header: Sequence[str] | None = None,
+    ) -> None:
+        """Adds vectors for the projector.
+
+        Args:
+            mat: shape (N, D).
+            metadata: N labels, or rows of several labels if there is a header.
+            label_img: N images, shape (N, C, H, W).
+            global_step: the step.
+            tag: name of the embedding.
+            metadata_header: the names of several labels.
+
+        Raises:
+            ValueError: the sizes differ.
+        """
+        images = None
+        if label_img is not None:
+            pixels = pixels_of("add_embedding", array_of(label_img), "NCHW", "NHWC")
+            images = np.repeat(pixels, 3, -1) if pixels.shape[-1] == 1 else pixels[..., :3]
+        save_embedding(self.log_dir, tag, int(global_step or 0), array_of(mat), metadata, metadata_header, images)
+
     def add_graph(self, model: Module, input_to_model: Any = None, verbose: bool = False) -> None:
         """Adds the graph of a forward pass: every operation, in boxes that stand for modules.
 
@@ -285,7 +405,7 @@ class SummaryWriter:
         framed = record(summary.event(time.time() if wall_time is None else wall_time, int(step or 0), content))
         with self._lock:
             if self._file.closed:
-                raise ValueError(f"SummaryWriter: {self._path} is closed")
+                self._open()
             self._queue.append(framed)
             if len(self._queue) >= self.max_queue or time.monotonic() > self._due:
                 self._write()
@@ -305,7 +425,7 @@ class SummaryWriter:
             writer.flush()
 
     def close(self) -> None:
-        """Writes the queue and closes the file."""
+        """Writes the queue and closes the file. What is added later is in another file of the folder."""
         try:
             self.flush()
         finally:
@@ -340,6 +460,19 @@ def default_folder(comment: str) -> str:
 
 def array_of(value: Any) -> Array:
     return value.array if isinstance(value, Tensor) else np.asarray(value)
+
+
+def drawn(figure: Any, close: bool) -> Array:
+    """A figure of Matplotlib as uint8 pixels (H, W, 3)."""
+    from matplotlib import pyplot
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    if close:
+        pyplot.close(figure)
+    return pixels
 
 
 def to_float(value: Any) -> float:

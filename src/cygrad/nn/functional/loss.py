@@ -34,7 +34,7 @@ __all__ = [
 def legacy(name: str, size_average: bool | None, reduce: bool | None, reduction: str) -> str:
     """The reduction that PyTorch's old flags ask for, with its warning; `reduction` where neither is given."""
     if size_average is None and reduce is None:
-        return reduction
+        return "mean" if reduction == "elementwise_mean" and ops.reduction_number(name, reduction) else reduction
     for flag in (size_average, reduce):
         if flag is not None and not isinstance(flag, (bool, np.bool_)):
             raise TypeError(f"{name}: size_average and reduce must be flags, got {flag!r}; pass reduction= by name")
@@ -400,8 +400,7 @@ def kl_div(
     Raises:
         ValueError: the shapes differ.
     """
-    if size_average is not None or reduce is not None:
-        reduction = legacy("kl_div", size_average, reduce, reduction)
+    reduction = legacy("kl_div", size_average, reduce, reduction)
     if reduction not in ("none", "mean", "sum", "batchmean"):
         raise ValueError(f"kl_div: reduction must be none, mean, sum or batchmean, got {reduction!r}")
     input, target = broadcast("kl_div", input, target)

@@ -134,7 +134,7 @@ class EmbeddingBag(Module):
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"EmbeddingBag: padding_idx {padding_idx} is out of range for {num_embeddings} rows")
         self.max_norm, self.norm_type, self.scale_grad_by_freq = max_norm, norm_type, scale_grad_by_freq
-        self.mode, self.include_last_offset = mode, include_last_offset
+        self.mode, self.sparse, self.include_last_offset = mode, sparse, include_last_offset
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         self.weight = empty_parameter("EmbeddingBag", (num_embeddings, embedding_dim), device, dtype)
         if _weight is None:

@@ -65,6 +65,7 @@ class Embedding(Module):
             padding_idx %= self.num_embeddings
         self.padding_idx = padding_idx
         self.max_norm, self.norm_type, self.scale_grad_by_freq = max_norm, norm_type, scale_grad_by_freq
+        self.sparse = sparse
         if _weight is None:
             self.weight = empty_parameter("Embedding", (self.num_embeddings, self.embedding_dim), device, dtype)
             self.reset_parameters()
