@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -127,32 +128,24 @@ def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = Non
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """Draw 1 with the probability that the tensor gives, or p, else 0."""
-    from cygrad import random
-
-    return random.bernoulli(input, p, generator=generator)
+    return import_module("cygrad.random").bernoulli(input, p, generator=generator)
 
 
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Draw column indices with probabilities proportional to the weights in each row."""
-    from cygrad import random
-
-    return random.multinomial(input, num_samples, replacement, generator=generator)
+    return import_module("cygrad.random").multinomial(input, num_samples, replacement, generator=generator)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Return x where |x| > λ, else 0: as ``cygrad.nn.functional.hardshrink``."""
-    from cygrad.nn import functional
-
-    return functional.hardshrink(input, lambd)
+    return import_module("cygrad.nn.functional").hardshrink(input, lambd)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """Return x where x ≥ 0, else weight·x: as ``cygrad.nn.functional.prelu``."""
-    from cygrad.nn import functional
-
-    return functional.prelu(input, weight)
+    return import_module("cygrad.nn.functional").prelu(input, weight)
 
 
 def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
