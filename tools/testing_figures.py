@@ -58,7 +58,7 @@ def figures() -> list[tuple[str, str]]:
         ("rows of the table of ops / their samples", f"{len(ROWS)} / {samples:,}"),
         ("kernels, each compared with a second implementation", str(len(kernels.kernel_names()))),
         ("fuzzers", str(len(fuzzers()))),
-        ("public callables that the fuzzers call with odd arguments", str(len(targets()))),
+        ("public callables that the fuzzers call with odd arguments", f"{len(targets()):,}"),
     ]
 
 
