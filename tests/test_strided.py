@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -161,6 +162,30 @@ def test_a_hook_and_an_upstream_gradient_keep_their_numbers():
     weights = [cg.ones(3), cg.ones(2)]
     (whole,) = cg.autograd.grad([y[:3], y[:2]], [y], weights)
     assert whole.tolist() == [2, 2, 1] and weights[0].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("size", [1, 16])
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+def test_the_gradient_of_a_transposed_tensor_is_laid_out_as_the_tensor(axes, size):
+    """Then no copy is needed where its axes are put back."""
+    x, layouts = cg.randn(4 * size, 5, 6 * size, requires_grad=True), []
+
+    def step(hook=None):
+        x.grad = None
+        y = (x * 1).permute(axes)
+        if hook is not None:
+            y.register_hook(hook)
+            layouts.append(y.array.strides)
+        (y[0].sum() + (y[1] * 2).sum()).backward()
+        return x.grad
+
+    step(lambda g: layouts.append(g.array.strides))
+    assert layouts[0] == layouts[1]
+    want = np.zeros(x.array.transpose(axes).shape)
+    want[:2] = np.array([1, 2]).reshape(2, 1, 1)
+    recorded = cg.compile(step)
+    for run in (step, recorded, recorded, recorded):
+        np.testing.assert_array_equal(run().numpy(), want.transpose(np.argsort(axes)))
 
 
 def test_a_freed_part_is_refused():

@@ -50,15 +50,15 @@ def getitem(ctx: Node, input: Array, *, key: Any) -> Array:
     Raises:
         IndexError: if the index does not fit the shape.
     """
-    ctx.save(input.shape, key)
+    ctx.save(input.shape, key, memory_order(input))
     return at(input, key)
 
 
 @getitem.gradient
 def _(ctx: Node, dy: Array) -> Array:
     """dx = dy at the places, added up where one appears more than once; zeros elsewhere"""
-    shape, key = ctx.saved
-    return placed_at(dy, key, shape)
+    shape, key, order = ctx.saved
+    return placed_at(dy, key, shape, order)
 
 
 @getitem.window
@@ -71,7 +71,7 @@ def _(ctx: Node, dx: Array) -> Array | None:
 @getitem.definition
 def _(ctx: Node, dy: Tensor) -> Tensor:
     """dx = dy at the places, added up where one appears more than once; zeros elsewhere"""
-    shape, key = ctx.saved
+    shape, key, _ = ctx.saved
     return placed(dy, key=key, shape=shape)
 
 
@@ -95,13 +95,22 @@ def _(ctx: Node, dy: Tensor) -> Tensor:
     return getitem(dy, key=ctx.saved[1])
 
 
-def placed_at(x: Array, key: Any, shape: tuple[int, ...]) -> Array:
-    """y[key] += x, starting from zeros."""
+def memory_order(x: Array) -> list[int] | None:
+    """The axes of x in the order of its memory, if that is not C order and has no gaps."""
+    if x.flags.c_contiguous:
+        return None
+    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+    return order if x.transpose(order).flags.c_contiguous else None
+
+
+def placed_at(x: Array, key: Any, shape: tuple[int, ...], order: list[int] | None = None) -> Array:
+    """y[key] += x, starting from zeros. The memory of y may have its axes in another ``order``: the gradient of a
+    transposed tensor then needs no copy where its axes are put back."""
     if not is_basic(key):
         y = np.zeros(shape, x.dtype)
         add_at(y, key, x)
         return y
-    y = kernels.zeros(shape, x.dtype)
+    y = kernels.zeros(shape, x.dtype, order)
     if not kernels.move(at(y, key), x):
         y = np.zeros(shape, x.dtype)
         y[key] = x

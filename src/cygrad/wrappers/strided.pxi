@@ -144,14 +144,39 @@ def unset(shape, dtype):
     return empty(ndim, sizes, descr.num)
 
 
-def zeros(shape, dtype):
-    """A new array of zeros: from the pool if it is large; while a step is recorded, one of floats is set by a launch."""
+def zeros(shape, dtype, order=None):
+    """A new array of zeros: from the pool if it is large; while a step is recorded, one of floats is set by a launch.
+    ``order`` names the axes in the order of memory, if that is not C order."""
     cdef cnp.dtype descr = np.dtype(dtype)
     cdef int64_t bytes = descr.itemsize
-    if tape is None or not tape.is_active() or descr.kind != "f":
-        for n in shape:
+    cdef bint by_launch = tape is not None and tape.is_active() and descr.kind == "f"
+    cdef ndarray y
+    if order is not None and {*order} != {*range(len(shape))}:
+        raise ValueError(f"zeros: order must name each of the {len(shape)} axes once, got {order}")
+    sizes = shape if order is None else [shape[axis] for axis in order]
+    if by_launch:
+        y = unset(sizes, descr)
+    else:
+        for n in sizes:
             bytes *= n
-        return np.zeros(shape, descr) if bytes < CG_POOL_BYTES else pooled(np.zeros, shape, descr)
-    cdef ndarray y = unset(shape, descr)
-    move(y, number_of(0, cnp.PyArray_TYPE(y)))
+        y = np.zeros(sizes, descr) if bytes < CG_POOL_BYTES else pooled(np.zeros, sizes, descr)
+    if order is not None:
+        rename_axes(y, order)
+    if by_launch:
+        move(y, number_of(0, cnp.PyArray_TYPE(y)))
     return y
+
+
+cdef int rename_axes(ndarray y, order) except -1:
+    """Make axis i of a new array its axis order[i]: of the array itself, which owns its memory as a view would not."""
+    cdef cnp.npy_intp sizes[MOST_AXES]
+    cdef cnp.npy_intp strides[MOST_AXES]
+    cdef int i, axis, ndim = cnp.PyArray_NDIM(y)
+    check_axes_fit("zeros", ndim)
+    for i in range(ndim):
+        axis = order[i]
+        sizes[axis], strides[axis] = cnp.PyArray_DIM(y, i), cnp.PyArray_STRIDE(y, i)
+    for i in range(ndim):
+        cnp.PyArray_DIMS(y)[i], cnp.PyArray_STRIDES(y)[i] = sizes[i], strides[i]
+    cnp.PyArray_UpdateFlags(y, cnp.NPY_ARRAY_C_CONTIGUOUS | cnp.NPY_ARRAY_F_CONTIGUOUS)
+    return 0
