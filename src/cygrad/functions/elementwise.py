@@ -21,13 +21,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-@requires_tensor
 def in_floats(input: Tensor) -> Tensor:
     """The tensor itself if it holds floats, else its numbers in the default dtype."""
     return input if input.is_floating_point() else input.to(default_float())
 
 
-
+@requires_tensor
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """Return input + value·tensor1·tensor2."""
     product = tensor1 * tensor2
