@@ -329,3 +329,29 @@ def test_second_derivatives_of_tensors_without_dimensions(name, dtype):
         second = cg.autograd.grad(slopes, inputs, allow_unused=True) if slopes else []
         found.append([None if g is None else g.item() for g in second])
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("library", ["cygrad", "torch"])
+def test_saved_tensors_have_their_position_in_the_graph(library):
+    """So that a backward may differentiate again from them."""
+    T, seen = pytest.importorskip(library), []
+
+    class Product(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w, c):
+            y = x * w * c
+            ctx.save_for_backward(x, w, c, y)
+            return y
+
+        @staticmethod
+        def backward(ctx, grad):
+            x, w, c, y = ctx.saved_tensors
+            with T.enable_grad():
+                dx, dw = T.autograd.grad(x * w * c, [x, w], grad)
+            seen.extend((t.requires_grad, t.is_leaf) for t in (x, w, c, y))
+            return dx, dw, None
+
+    leaf, w = T.ones(2, requires_grad=True), T.full((2,), 3.0, requires_grad=True)
+    Product.apply(leaf * 3, w, T.ones(2)).sum().backward()
+    assert seen == [(True, False), (True, True), (False, True), (True, False)]
+    assert leaf.grad.tolist() == [9, 9] and w.grad.tolist() == [3, 3]

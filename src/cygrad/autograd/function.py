@@ -186,12 +186,15 @@ def place_of(tensor: Any, args: Sequence[Any], outputs: Sequence[Any]) -> int | 
 def run_backward(cls: type[Function], node: Node, upstream: Sequence[Array | None]) -> tuple[Array | None, ...]:
     """Run the subclass's backward on tensors over the gradients; return arrays."""
     *saved, context = node.saved
-    context.saved_tensors = tuple([leaf_or_wrapped(node, a, place) for a, place in zip(saved, context.places)])
+    context.saved_tensors = tuple([leaf_or_positioned(node, a, place) for a, place in zip(saved, context.places)])
     context.needs_input_grad = tuple(node.needs)
     if context.materialize_grads:
         upstream = engine.materialized(node, upstream)
-    with no_grad():
-        results = cls.backward(context, *[None if array is None else engine.wrap(array) for array in upstream])
+    try:
+        with no_grad():
+            results = cls.backward(context, *[None if array is None else engine.wrap(array) for array in upstream])
+    finally:
+        context.saved_tensors = ()  # an output leads to the node, which has the context: a cycle
     gradients = checked_gradients(cls.__name__, results, context.specs)
     return tuple([None if g is None else np.array(g.array, s[1]) for g, s in zip(gradients, context.specs)])
 
@@ -221,12 +224,12 @@ def inputs_of(node: Node, specs: Sequence[Any]) -> list[Any]:
     return [node.input(i, np.zeros(*specs[i])) if isinstance(edge, Node) else edge for i, edge in pairs]
 
 
-def leaf_or_wrapped(node: Node, array: Array | None, place: int | None) -> Any:
-    """A saved tensor: the leaf itself, for which a backward may ask ``autograd.grad``, or a new one on the array."""
-    if array is None:
-        return None
+def leaf_or_positioned(node: Node, array: Array | None, place: int | None) -> Any:
+    """A saved tensor, for which a backward may ask ``autograd.grad``: the leaf itself, or one at its position."""
     edge = node.edges[place] if place is not None and place >= 0 else None
-    return edge if isinstance(edge, Value) and edge.array is array else engine.wrap(array)
+    if array is not None and isinstance(edge, Value):
+        return edge if edge.array is array else engine.wrap(array)
+    return positioned(node, array, place)
 
 
 def positioned(node: Node, array: Array | None, place: int | None) -> Any:
