@@ -40,6 +40,7 @@ UNTYPED = {
     "args": "Sequence[Any]",
     "dtype": "DType",
     "new": "Tape | None",
+    "order": "Sequence[int] | None",
     "shape": "Sequence[int]",
 }
 REQUIRED_LISTS = {"p", "g", "gradients", "weights"}  # other lists of arrays may be None
