@@ -129,6 +129,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     Raises:
         RuntimeError: the weight has another size.
     """
+    check_tensor("prelu", "input", input)
     check_tensor("prelu", "weight", weight)
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or weight.numel() not in (1, channels):
