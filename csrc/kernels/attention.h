@@ -113,7 +113,7 @@ INLINE real NAME(attention_masked)(real *s, const queries *x) {
             const real *restrict m = (const real *)x->mask + at;
             for (int64_t j = 0; j < live; j++) row[j] = row[j] * x->scale + m[j];
         } else if (x->mask_kind == CG_ATTENTION_NUMBERS) {
-            const real m = ((const real *)x->mask)[at];
+            const real m = live > 0 ? ((const real *)x->mask)[at] : 0;
             for (int64_t j = 0; j < live; j++) row[j] = row[j] * x->scale + (col ? ((const real *)x->mask)[at + j * col] : m);
         } else if (scaled)
             for (int64_t j = 0; j < live; j++) row[j] *= x->scale;
