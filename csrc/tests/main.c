@@ -341,16 +341,20 @@ static void test_loop(void) {
     free_arrays();
 }
 
-int main(void) {
+/* All levels that the CPU supports, or the one that is named: levels can then be tested side by side. */
+int main(int count, char **arguments) {
+    const char *only = count > 1 ? arguments[1] : 0;
     const test_list *lists[] = {&elementwise_tests, &matrix_tests, &conv_tests, &row_tests, &norm_tests, &many_tests,
                                 &image_tests, &recurrent_tests, &token_tests, &pool_tests, &head_tests};
-    int calls = 0;
+    int calls = 0, levels = 0;
     for (int level = 0; level < cg_level_count(); level++) {
-        if (!cg_level_supported(level)) continue;
+        if (!cg_level_supported(level) || (only && strcmp(only, cg_level_name(level)))) continue;
+        levels++;
         cg_use_level(level);
         for (precision = 0; precision < CG_DTYPE_COUNT; precision++)
             for (int i = 0; i < COUNT(lists); i++) calls += run_list(lists[i]);
     }
+    if (!levels) return printf("%s: this CPU has no such level\n", only), 0;
     for (int kernel = 0; kernel < CG_KERNEL_COUNT; kernel++)
         if (!tested[kernel]) {
             printf("%s has no test in csrc/tests\n", cg_kernel_names[kernel]);
@@ -361,6 +365,6 @@ int main(void) {
     test_program();
     test_chain();
     test_loop();
-    printf("%d kernels, %d calls, %d threads\n", CG_KERNEL_COUNT, calls, cg_num_threads());
+    printf("%s: %d kernels, %d calls, %d threads\n", only ? only : "all levels", CG_KERNEL_COUNT, calls, cg_num_threads());
     return 0;
 }

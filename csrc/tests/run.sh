@@ -25,4 +25,5 @@ cd "$here"
     sh -c '$cc $flags -I.. $2 -c $1 -o "$build/$(basename $1 .c).o"' compile
 # shellcheck disable=SC2086
 $cc $flags "$build"/*.o -lm -lpthread -o "$build/tests"
-ASAN_OPTIONS=detect_leaks=0 "$build/tests"
+for level in $levels; do echo "${level%%:*}"; done |
+    ASAN_OPTIONS=detect_leaks=0 xargs -P "$(getconf _NPROCESSORS_ONLN)" -L 1 "$build/tests"
