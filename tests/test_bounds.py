@@ -43,6 +43,7 @@ REFUSED = {
     "scatter of 65 axes": (lambda: kernels.scatter_rows(np.ones(ONE, np.float32), np.array(0), 1), "result would have 65 axes"),
     "scatter to a negative size": (lambda: kernels.scatter_rows(f32(0, 3), np.zeros(0, np.int64), -1), "negative dimensions"),
     "scatter to too many bytes": (lambda: kernels.scatter_rows(f32(1, 3), ROWS[:1], 1 << 62), "too big|Maximum"),
+    "zeros with an axis named twice": (lambda: kernels.zeros((3, 4), np.float32, [0, 0, 1]), "each of the 2 axes once"),
     "warp to too many bytes": (lambda: kernels.warp(f32(1, 1, 2, 2), f32(1, 6), 1 << 32, 1 << 32), "too big|Maximum"),
     "warp to a negative size": (lambda: kernels.warp(f32(1, 1, 2, 2), f32(1, 6), -1, 1), "must not be negative"),
     "linear_backward, weight of one axis": (lambda: kernels.linear_backward(X, X, f32(4), True, True, True), "weight must have shape"),

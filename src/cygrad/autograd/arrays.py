@@ -95,6 +95,11 @@ def is_in_order(array: Array) -> bool:
     return array.flags.c_contiguous
 
 
+def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether an array of a shape broadcasts to the target."""
+    return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape[::-1], target[::-1]))
+
+
 MOST_AXES_OF_AT = 32
 
 

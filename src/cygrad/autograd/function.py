@@ -10,6 +10,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import engine
+from cygrad.autograd.arrays import broadcasts
 from cygrad.autograd.engine import Node, Op, Value
 from cygrad.autograd.grad_mode import no_grad
 
@@ -291,14 +292,9 @@ def checked_gradient(name: str, number: int, result: Any, spec: Any) -> Any:
     shape, _ = spec
     if result.array.shape == shape:
         return result
-    if spreads(shape, result.array.shape):
+    if broadcasts(shape, result.array.shape):
         narrow: Any = result
         return narrow.sum_to_size(shape)
     raise RuntimeError(
         f"{name}: backward returned a gradient of shape {result.array.shape} for argument {number} of shape {shape}"
     )
-
-
-def spreads(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Whether an array of a shape broadcasts to the target, so that a gradient of the target's shape is summed."""
-    return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape[::-1], target[::-1]))

@@ -50,7 +50,7 @@ def getitem(ctx: Node, input: Array, *, key: Any) -> Array:
     Raises:
         IndexError: if the index does not fit the shape.
     """
-    ctx.save(input.shape, key, memory_order(input))
+    ctx.save(input.shape, key, memory_order(input) if ctx.needs[0] else None)
     return at(input, key)
 
 

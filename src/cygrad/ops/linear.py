@@ -10,6 +10,7 @@ from cygrad import _kernels as kernels
 from cygrad._attributes import ShapeError
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
+from cygrad.autograd.arrays import broadcasts
 from cygrad.ops.broadcast import summed_to
 from cygrad.ops.definition import fitted
 
@@ -72,11 +73,6 @@ def _(ctx: Node, dy: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | Non
     dw = matmul(rows.t(), ctx.input(0, x).reshape(count, weight.shape[1])) if want_weight else None
     db = None if not want_bias else fitted(dy, (shape[0], dy.dtype)) if shape else rows.sum(0)
     return dx, dw, db
-
-
-def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Whether an array of a shape broadcasts to the target."""
-    return len(shape) <= len(target) and all(n in (1, m) for n, m in zip(shape[::-1], target[::-1]))
 
 
 @op

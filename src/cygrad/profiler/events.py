@@ -17,7 +17,7 @@ SCALES = {"s": 1e6, "ms": 1e3, "us": 1.0}  # microseconds in a unit
 class Times:
     """What events and averages of events have: a name, and times in microseconds.
 
-    There is no other device, whose times are 0, and memory is not measured: those numbers are 0 too.
+    There is no other device and memory is not measured: PyTorch's numbers for them are 0.
     """
 
     key: str
@@ -65,7 +65,7 @@ class Event(Times):
 
 
 class Average(Times):
-    """The events of one name, and of one list of shapes if they are told apart.
+    """The events of one name, and of one list of shapes where shapes are told apart.
 
     Attributes:
         key, input_shapes: the name and the shapes.

@@ -151,7 +151,7 @@ def zeros(shape, dtype, order=None):
     cdef int64_t bytes = descr.itemsize
     cdef bint by_launch = tape is not None and tape.is_active() and descr.kind == "f"
     cdef ndarray y
-    if order is not None and {*order} != {*range(len(shape))}:
+    if order is not None and sorted(order) != list(range(len(shape))):
         raise ValueError(f"zeros: order must name each of the {len(shape)} axes once, got {order}")
     sizes = shape if order is None else [shape[axis] for axis in order]
     if by_launch:

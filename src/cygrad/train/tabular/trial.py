@@ -22,8 +22,8 @@ from cygrad.train.tabular.network import ensemble
 __all__ = ["Shape", "embedded_in_trial"]
 
 MEMBERS = 2
-PART = 4  # of the epochs, the fourth
-ROWS = 4096  # of each member, at most: a trial of more takes a fourth of the time of a fit
+PART = 4  # of the epochs, a quarter
+ROWS = 4096  # of each member, at most: a trial of more takes a quarter of the time of a fit
 
 
 class Shape(NamedTuple):
@@ -42,7 +42,7 @@ def spread(rows: Array) -> Array:
 def embedded_in_trial(
     shape: Shape, x: Array, y: Array, folds: Folds, recipe: Recipe, numbers: Sequence[int], seed: int = 0
 ) -> list[int]:
-    """Train two members on some rows for a fourth of the epochs, with and without embeddings, and return the features
+    """Train two members on some rows for a quarter of the epochs, with and without embeddings, and return the features
     that should have one: all of `numbers` if the mean error of validation was less with them, else none.
 
     Args:
