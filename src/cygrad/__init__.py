@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cygrad import array_api as array_api
     from cygrad import backends as backends
     from cygrad import compiler as compiler
+    from cygrad import cpu as cpu
     from cygrad import cuda as cuda
     from cygrad import data as data
     from cygrad import distributed as distributed
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from cygrad import mps as mps
     from cygrad import multiprocessing as multiprocessing
     from cygrad import onnx as onnx
+    from cygrad import overrides as overrides
     from cygrad import profiler as profiler
     from cygrad import runs as runs
     from cygrad import special as special
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from cygrad.nn.functional.conv import *
     from cygrad.nn.functional.distances import bilinear as bilinear
     from cygrad.nn.functional.distances import pairwise_distance as pairwise_distance
+    from cygrad.nn.functional.native import *
     from cygrad.nn.functional.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
     from cygrad.nn.functional.pooling import adaptive_max_pool1d as adaptive_max_pool1d
     from cygrad.nn.functional.pooling import avg_pool1d as avg_pool1d
@@ -91,11 +94,13 @@ if TYPE_CHECKING:
     from cygrad.nn.functional.resizing import pixel_unshuffle as pixel_unshuffle
     from cygrad.parallel import parallel_map as parallel_map
     from cygrad.serialization import *
+    from cygrad.spectra import stft as stft
+    from cygrad.windows import *
 else:
     ROOMS = (  # imported when they are first used
-        "accelerator", "amp", "array_api", "backends", "compiler", "cuda", "data", "distributed", "distributions",
-        "fft", "func", "futures", "jit", "linalg", "mps", "multiprocessing", "onnx", "profiler", "runs", "special",
-        "testing", "train", "utils", "version", "xpu",
+        "accelerator", "amp", "array_api", "backends", "compiler", "cpu", "cuda", "data", "distributed",
+        "distributions", "fft", "func", "futures", "jit", "linalg", "mps", "multiprocessing", "onnx", "overrides",
+        "profiler", "runs", "special", "testing", "train", "utils", "version", "xpu",
     )  # fmt: skip
     OWN = {"METHODS", "NAMES", "OWN", "ROOMS", "TYPE_CHECKING", "attribute_error", "files_of", "public_names"}
     NAMES = files_of({  # likewise
@@ -109,6 +114,12 @@ else:
         "nn.functional.conv": "conv1d conv2d conv_transpose1d conv_transpose2d",
         "nn.functional.activation": "selu",
         "nn.functional.distances": "bilinear pairwise_distance",
+        "nn.functional.native": "alpha_dropout alpha_dropout_ batch_norm binary_cross_entropy_with_logits "
+        "constant_pad_nd cosine_embedding_loss dropout dropout_ embedding embedding_bag embedding_renorm_ "
+        "feature_alpha_dropout feature_alpha_dropout_ feature_dropout feature_dropout_ group_norm hinge_embedding_loss "
+        "instance_norm kl_div layer_norm margin_ranking_loss poisson_nll_loss rms_norm triplet_margin_loss",
+        "spectra": "stft",
+        "windows": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
         "nn.functional.rectifiers": "celu celu_ hardshrink prelu rrelu rrelu_ selu_ threshold threshold_",
         "nn.functional.resizing": "channel_shuffle pixel_shuffle pixel_unshuffle",
         "legacy": "BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor "

@@ -40,6 +40,32 @@ def reflected(op: Any) -> Method:
     return method
 
 
+def product(op: Any) -> Method:
+    """A product of matrices as a Python operator. As with NumPy, an array may have another dtype."""
+
+    def method(self: Any, other: Any) -> Any:
+        return op(*in_common(self, other)) if is_operand(other) else NotImplemented
+
+    return method
+
+
+def reflected_product(op: Any) -> Method:
+    """The operator with its operands exchanged."""
+
+    def method(self: Any, other: Any) -> Any:
+        return op(*reversed(in_common(self, other))) if is_operand(other) else NotImplemented
+
+    return method
+
+
+def in_common(self: Any, other: Any) -> tuple[Any, Any]:
+    """A tensor and an operand; an array of another dtype, and the tensor, in the dtype that both have in common."""
+    if not isinstance(other, np.ndarray) or other.dtype == self.array.dtype or other.dtype.kind not in "biuf":
+        return self, other
+    common = np.promote_types(self.array.dtype, other.dtype)
+    return self.to(common), other.astype(common)
+
+
 def is_operand(other: Any) -> bool:
     return isinstance(other, (Value, float, int, np.ndarray, np.generic))
 
@@ -128,8 +154,8 @@ class TensorMethods(Value):
     __rmod__ = reflected(arithmetic.remainder)
     __pow__ = operator(arithmetic.pow)
     __rpow__ = reflected(arithmetic.pow)
-    __matmul__ = operator(linear.matmul)
-    __rmatmul__ = reflected(linear.matmul)
+    __matmul__ = product(linear.matmul)
+    __rmatmul__ = reflected_product(linear.matmul)
     __neg__ = pointwise.neg
     __abs__ = pointwise.abs
     __eq__ = operator(compare.eq)

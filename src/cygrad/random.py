@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Generator",
     "bernoulli",
+    "binomial",
     "default_generator",
     "fork_rng",
     "get_rng_state",
@@ -40,6 +41,7 @@ __all__ = [
     "manual_seed",
     "multinomial",
     "normal",
+    "poisson",
     "rand",
     "rand_like",
     "randint",
@@ -371,6 +373,62 @@ def bernoulli_array(p: Array, generator: Generator | None) -> Array:
     if p.size and not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError("bernoulli: input must lie in [0, 1]")
     return np.asarray(uniform_array(p.shape, np.float64, generator) < p).astype(p.dtype)
+
+
+@checked
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Draw counts from Poisson distributions.
+
+    Args:
+        input: the rate of each, not negative, of floats.
+        generator: where the numbers come from; the default generator if None.
+
+    Returns:
+        A tensor of input's shape and dtype.
+
+    Raises:
+        RuntimeError: a rate is negative, NaN or above 1e18, or the rates are not floats.
+    """
+    if not input.is_floating_point():
+        raise RuntimeError(f"poisson: the rates must be floats, got {input.dtype}")
+    return drawn_from(Tensor(recording.produced(poisson_array, input.array, generator)), input)
+
+
+def poisson_array(rates: Array, generator: Generator | None) -> Array:
+    if not ((rates >= 0) & (rates <= 1e18)).all():
+        raise RuntimeError("poisson: the rates must lie between 0 and 1e18")
+    return np.asarray(numpy_generator(generator).poisson(rates.astype(np.float64)), rates.dtype)
+
+
+@checked
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """Draw numbers of successes from binomial distributions.
+
+    Args:
+        count: the number of trials of each, not negative, of floats.
+        prob: the probability of success in each, in [0, 1], of floats; the shapes broadcast.
+        generator: where the numbers come from; the default generator if None.
+
+    Returns:
+        A tensor of the broadcast shape and count's dtype.
+
+    Raises:
+        RuntimeError: a count is negative, NaN or above 1e18, a probability lies outside [0, 1], or both are not floats
+            of one dtype.
+    """
+    if not count.is_floating_point() or count.array.dtype != prob.array.dtype:
+        raise RuntimeError(f"binomial: expected floats of one dtype, got {count.dtype} and {prob.dtype}")
+    draws = Tensor(recording.produced(binomial_array, count.array, prob.array, generator))
+    return drawn_from(draws, count, prob)
+
+
+def binomial_array(counts: Array, chance: Array, generator: Generator | None) -> Array:
+    if not ((counts >= 0) & (counts <= 1e18)).all():
+        raise RuntimeError("binomial: the counts must lie between 0 and 1e18")
+    if not ((chance >= 0) & (chance <= 1)).all():
+        raise RuntimeError("binomial: prob must lie in [0, 1]")
+    draws = numpy_generator(generator).binomial(counts.astype(np.int64), chance.astype(np.float64))
+    return np.asarray(draws, counts.dtype)
 
 
 def normal(

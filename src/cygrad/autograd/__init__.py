@@ -51,8 +51,13 @@ else:
 
         if name in ("Trace", "trace"):
             return getattr(importlib.import_module("cygrad.autograd.tracing"), name)
+        if name in ("forward_ad", "several"):
+            return importlib.import_module(f"cygrad.autograd.{name}")
         if name == "profiler":
             return importlib.import_module("cygrad.profiler")
         if name == "Variable":
             return importlib.import_module("cygrad.variable").Variable
+        several = importlib.import_module("cygrad.autograd.several")
+        if name in several.__all__:
+            return getattr(several, name)
         raise AttributeError(f"module 'cygrad.autograd' has no attribute {name!r}")

@@ -1124,16 +1124,37 @@ def backward(outputs: Sequence[Value], upstream: Sequence[Any], retain_graph: bo
 
     With create_graph, gradients are values with a history of their own, else arrays.
     """
-    leaves, shared, _ = walk(outputs, upstream, retain_graph, None, create_graph)
-    for leaf, array in leaves.items():
-        if leaf.hooks is not None:
-            leaves[leaf] = run_hooks(leaf.hooks, array)
-            shared.add(leaf)
+    outer = begin_pass()
+    try:
+        leaves, shared, _ = walk(outputs, upstream, retain_graph, None, create_graph)
+        for leaf, array in leaves.items():
+            if leaf.hooks is not None:
+                leaves[leaf] = run_hooks(leaf.hooks, array)
+                shared.add(leaf)
+        finish_pass()
+    finally:
+        at_end[:] = outer
     for leaf, array in leaves.items():
         accumulate(leaf, array, leaf not in shared)
         if leaf.after_hooks is not None:
             for hook in tuple(leaf.after_hooks.values()):
                 hook(leaf)
+
+
+at_end: list[Callable[[], object]] = []  # what hooks ask to be called when the gradients of the pass have been computed
+
+
+def begin_pass() -> list[Callable[[], object]]:
+    """Take away the calls that wait for the end of an outer pass, in whose hook this one begins."""
+    outer = at_end.copy()
+    at_end.clear()
+    return outer
+
+
+def finish_pass() -> None:
+    """Make the calls that wait for the end of this pass."""
+    while at_end:
+        at_end.pop(0)()
 
 
 def seed(op: str, output: Any) -> Array:
@@ -1191,11 +1212,16 @@ def gradients(
     """The gradient of each input, None where the outputs do not depend on it: with create_graph a value with a history
     of its own, else an array. No leaf is changed."""
     wanted = {(value.node if value.node is not None else value, value.index): None for value in map(current, inputs)}
-    leaves, shared, arrived = walk(outputs, upstream, retain_graph, wanted, create_graph)
-    for value in dict.fromkeys(inputs):
-        if value.hooks is not None and value in leaves:
-            leaves[value] = run_hooks(value.hooks, leaves[value])
-            shared.add(value)
+    outer = begin_pass()
+    try:
+        leaves, shared, arrived = walk(outputs, upstream, retain_graph, wanted, create_graph)
+        for value in dict.fromkeys(inputs):
+            if value.hooks is not None and value in leaves:
+                leaves[value] = run_hooks(value.hooks, leaves[value])
+                shared.add(value)
+        finish_pass()
+    finally:
+        at_end[:] = outer
     results = []
     for value in inputs:
         if value.node is None:

@@ -12,7 +12,8 @@ from cygrad._typing import Array
 from cygrad.autograd import engine
 from cygrad.autograd.arrays import broadcasts
 from cygrad.autograd.engine import Node, Op, Value
-from cygrad.autograd.grad_mode import no_grad
+from cygrad.autograd.functional import as_sequence, grad
+from cygrad.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad
 
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
 
@@ -41,7 +42,9 @@ class FunctionCtx:
         self.to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
-        """Do nothing: gradients are carried backward only."""
+        """As :meth:`save_for_backward`, for ``jvp``. What is saved for backward takes its place."""
+        if not self.to_save:
+            self.save_for_backward(*tensors)
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Mark inputs that forward changes in place, and returns: they take the outputs' positions in the graph."""
@@ -95,6 +98,12 @@ class Function:
     def backward(ctx: Any, *grads: Any) -> Any:
         """Compute the gradient of each argument of forward; defined by every subclass."""
         raise NotImplementedError("Function: backward is not defined")
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Compute the tangent of each output from those of forward's arguments, in differentiable operations that are
+        linear in them. A subclass may define it in place of backward, which is then its transpose."""
+        raise NotImplementedError("Function: jvp is not defined")
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
@@ -184,6 +193,31 @@ def place_of(tensor: Any, args: Sequence[Any], outputs: Sequence[Any]) -> int | 
     return found[0] if found and tensor is not None else None
 
 
+def rule_of(cls: type[Function]) -> Callable[..., Any]:
+    """The subclass's backward, or the transpose of its jvp."""
+    if cls.backward is not Function.backward or cls.jvp is Function.jvp:
+        return cls.backward
+    return functools.partial(transposed_jvp, cls)
+
+
+def transposed_jvp(cls: type[Function], context: FunctionCtx, *upstream: Any) -> tuple[Any, ...]:
+    """The gradients vᵀJ of a Function that knows J·t: the derivative of (v, J·t) with respect to t."""
+    again = is_grad_enabled()  # as when a backward of gradients of gradients runs
+    with enable_grad():
+        tangents: list[Any] = [None if spec is None else engine.wrap(np.zeros(*spec)) for spec in context.specs]
+        wanted = [t for t, needed in zip(tangents, context.needs_input_grad) if needed]
+        for tangent in wanted:
+            tangent.requires_grad = True
+        outputs = as_sequence(cls.jvp(context, *tangents))
+        pairs = [(y, dy) for y, dy in zip(outputs, upstream) if dy is not None and y is not None and y.requires_grad]
+        found: Any = [None] * len(wanted)
+        if pairs:
+            ys, dys = zip(*pairs)
+            found = grad(ys, wanted, dys, create_graph=again, allow_unused=True)
+    by_tangent = iter(found)
+    return tuple([next(by_tangent) if needed else None for needed in context.needs_input_grad])
+
+
 def run_backward(cls: type[Function], node: Node, upstream: Sequence[Array | None]) -> tuple[Array | None, ...]:
     """Run the subclass's backward on tensors over the gradients; return arrays."""
     *saved, context = node.saved
@@ -193,7 +227,7 @@ def run_backward(cls: type[Function], node: Node, upstream: Sequence[Array | Non
         upstream = engine.materialized(node, upstream)
     try:
         with no_grad():
-            results = cls.backward(context, *[None if array is None else engine.wrap(array) for array in upstream])
+            results = rule_of(cls)(context, *[None if array is None else engine.wrap(array) for array in upstream])
     finally:
         context.saved_tensors = ()  # an output leads to the node, which has the context: a cycle
     gradients = checked_gradients(cls.__name__, results, context.specs)
@@ -207,14 +241,15 @@ def run_definition(cls: type[Function], node: Node, upstream: Sequence[Any]) -> 
     context.needs_input_grad = tuple(node.needs)
     if context.materialize_grads:
         upstream = engine.materialized_values(node, upstream)
-    if getattr(cls.backward, "once", False):
+    rule = rule_of(cls)
+    if getattr(rule, "once", False):
         with no_grad():
-            results = cls.backward(context, *upstream)
+            results = rule(context, *upstream)
         results = results if isinstance(results, tuple) else (results,)
         sources = [*[value for value in upstream if value is not None], *inputs_of(node, context.specs)]
         results = tuple([None if r is None else differentiated_once(r, *sources, name=cls.__name__) for r in results])
     else:
-        results = cls.backward(context, *upstream)
+        results = rule(context, *upstream)
     gradients = checked_gradients(cls.__name__, results, context.specs)
     return tuple([None if g is None else g.to(s[1]) for g, s in zip(gradients, context.specs)])
 

@@ -37,14 +37,14 @@ def gradcheck(
         atol: the absolute tolerance.
         rtol: the relative tolerance.
         raise_exception: whether to raise where they disagree, instead of returning False.
-        options: of PyTorch, accepted without effect, for every element is checked anyway: ``fast_mode``,
-            ``nondet_tol``, ``masked`` and what begins with ``check_``.
+        options: of PyTorch: ``check_forward_ad=True`` also checks the derivatives of :mod:`forward_ad`, and
+            ``check_backward_ad=False`` only these; ``fast_mode``, ``nondet_tol``, ``masked`` and the others that begin
+            with ``check_`` have no effect, for every element is checked anyway.
 
     Returns:
         Whether they agree.
 
     Raises:
-        NotImplementedError: forward mode is to be checked, or backward mode is not.
         ValueError: if no input requires a gradient, or one that does is not float64.
         RuntimeError: naming output, input and the worst element where they disagree.
 
@@ -63,34 +63,34 @@ def gradcheck(
             raise ValueError(f"gradcheck: inputs must be float64, got {value.array.dtype}")
     outputs = as_sequence(func(*args))
     for number in differentiable(outputs):
-        for index, value, analytic in zip(indices, checked, backward_jacobian(outputs[number], checked)):
-            numeric = difference_jacobian(func, args, value, number, eps)
-            bad = ~np.isclose(analytic, numeric, rtol, atol, equal_nan=True)
-            if bad.any():
-                if not raise_exception:
-                    return False
-                raise RuntimeError(disagreement(number, index, value, analytic, numeric, bad))
+        found: dict[str, list[Array]] = {}
+        if options.get("check_backward_ad", True):
+            found["backward"] = backward_jacobian(outputs[number], checked)
+        if options.get("check_forward_ad", False):
+            found["forward mode"] = [forward_jacobian(func, args, index, number) for index in indices]
+        for mode, jacobians in found.items():
+            for index, value, analytic in zip(indices, checked, jacobians):
+                numeric = difference_jacobian(func, args, value, number, eps)
+                bad = ~np.isclose(analytic, numeric, rtol, atol, equal_nan=True)
+                if bad.any():
+                    if not raise_exception:
+                        return False
+                    raise RuntimeError(disagreement(mode, number, index, value, analytic, numeric, bad))
     return True
 
 
-ANY = (
-    "fast_mode nondet_tol masked check_undefined_grad check_grad_dtypes check_batched_grad check_rev_over_rev "
-    "gen_non_contig_grad_outputs"
-)
-OPTIONS = {  # of PyTorch, with the values that ask for what is not done
-    **dict.fromkeys(ANY.split(), ()),
-    **dict.fromkeys(("check_batched_forward_grad", "check_forward_ad", "check_fwd_over_rev"), (True,)),
-    "check_backward_ad": (False,),
-}
+OPTIONS = [
+    "check_backward_ad", "check_batched_forward_grad", "check_batched_grad", "check_forward_ad", "check_fwd_over_rev",
+    "check_grad_dtypes", "check_rev_over_rev", "check_undefined_grad", "fast_mode", "gen_non_contig_grad_outputs",
+    "masked", "nondet_tol",
+]  # fmt: skip
 
 
 def check_options(op: str, options: dict[str, Any]) -> None:
-    """Raise TypeError for options that PyTorch does not have, NotImplementedError for what is not done."""
-    for name, value in options.items():
+    """Raise TypeError for options that PyTorch does not have."""
+    for name in options:
         if name not in OPTIONS:
-            raise TypeError(f"{op}: unknown option {name!r}, expected one of {', '.join(sorted(OPTIONS))}")
-        if value in OPTIONS[name]:
-            raise NotImplementedError(f"{op}: {name}={value}: cygrad differentiates backward only")
+            raise TypeError(f"{op}: unknown option {name!r}, expected one of {', '.join(OPTIONS)}")
 
 
 def gradgradcheck(
@@ -112,13 +112,15 @@ def gradgradcheck(
         func: a function of tensors that returns one or several.
         inputs: its arguments; those that require a gradient must be float64.
         grad_outputs: the gradient of each output, of its shape; by default some numbers.
-        eps, atol, rtol, raise_exception, options: as in :func:`gradcheck`.
+        eps, atol, rtol, raise_exception: as in :func:`gradcheck`.
+        options: of PyTorch: ``check_fwd_over_rev=True`` also checks derivatives of gradients in forward mode, and
+            ``check_rev_over_rev=False`` only these; others have no effect.
 
     Returns:
         Whether they agree.
 
     Raises:
-        NotImplementedError, ValueError, RuntimeError: as :func:`gradcheck`.
+        ValueError, RuntimeError: as :func:`gradcheck`.
 
     >>> x = cg.tensor([0.5, 2.0], dtype=cg.float64, requires_grad=True)
     >>> cg.autograd.gradgradcheck(lambda x: x.exp(), x)
@@ -138,7 +140,11 @@ def gradgradcheck(
         found = grad(made, wanted, upstream, create_graph=True, allow_unused=True)
         return tuple([gradient for gradient in found if gradient is not None])
 
-    return gradcheck(gradients, (*args, *given), eps, atol, rtol, raise_exception)
+    modes = {
+        "check_backward_ad": options.get("check_rev_over_rev", True),
+        "check_forward_ad": options.get("check_fwd_over_rev", False),
+    }
+    return gradcheck(gradients, (*args, *given), eps, atol, rtol, raise_exception, **modes)
 
 
 def some_gradient(output: Any) -> Any:
@@ -167,6 +173,22 @@ def backward_jacobian(output: Any, inputs: Sequence[Any]) -> list[Array]:
     return jacobians
 
 
+def forward_jacobian(func: Callable[..., Any], args: tuple[Any, ...], index: int, number: int) -> Array:
+    """∂output/∂input, with one dual tensor per column."""
+    from cygrad.autograd import forward_ad  # seldom needed
+
+    columns = []
+    for place in np.ndindex(args[index].array.shape):
+        direction = np.zeros_like(args[index].array)
+        direction[place] = 1
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(args[index].detach(), engine.wrap(direction))
+            output = as_sequence(func(*args[:index], dual, *args[index + 1 :]))[number]
+            tangent = forward_ad.unpack_dual(output).tangent
+        columns.append(np.zeros(output.array.size) if tangent is None else tangent.detach().array.ravel())
+    return stacked(columns, func, args, number)
+
+
 def difference_jacobian(func: Callable[..., Any], args: tuple[Any, ...], value: Any, number: int, eps: float) -> Array:
     """∂output/∂value by differences; the value's memory is changed and restored."""
     columns = []
@@ -180,11 +202,17 @@ def difference_jacobian(func: Callable[..., Any], args: tuple[Any, ...], value: 
         finally:
             value.array[index] = before
         columns.append((sides[0] - sides[1]) / (2 * eps))
-    size = as_sequence(func(*args))[number].array.size
-    return np.stack(columns, 1) if columns else np.zeros((size, 0))
+    return stacked(columns, func, args, number)
 
 
-def disagreement(number: int, index: int, value: Any, analytic: Array, numeric: Array, bad: Array) -> str:
+def stacked(columns: list[Array], func: Callable[..., Any], args: tuple[Any, ...], number: int) -> Array:
+    """The columns of a Jacobian as an array; without elements of the input, it has none."""
+    if columns:
+        return np.stack(columns, 1)
+    return np.zeros((as_sequence(func(*args))[number].array.size, 0))
+
+
+def disagreement(mode: str, number: int, index: int, value: Any, analytic: Array, numeric: Array, bad: Array) -> str:
     """The message that names the worst element."""
     with np.errstate(invalid="ignore"):  # ∞ − ∞
         gap = np.abs(analytic - numeric)
@@ -192,6 +220,6 @@ def disagreement(number: int, index: int, value: Any, analytic: Array, numeric: 
     worst = np.unravel_index(np.argmax(gap), gap.shape)
     element = tuple([int(i) for i in np.unravel_index(worst[1], value.array.shape)])
     return (
-        f"gradcheck: output {number} and input {index} disagree most at element {element} of the input: backward gives "
+        f"gradcheck: output {number} and input {index} disagree most at element {element} of the input: {mode} gives "
         f"{analytic[worst]:.6g}, differences give {numeric[worst]:.6g}"
     )

@@ -144,6 +144,16 @@ class DataLoader:
             return self._batch_order
         return BatchSampler(self.sampler, self.batch_size, self.drop_last)
 
+    @property
+    def _auto_collation(self) -> bool:
+        """Whether items are collated into batches; a subclass may override it."""
+        return self.batch_size is not None or self._batch_order is not None
+
+    @property
+    def _index_sampler(self) -> Any:
+        """What gives an index, or the indices of a batch, at a time; a subclass may override it."""
+        return self.batch_sampler if self._auto_collation else self.sampler
+
     def __len__(self) -> int:
         """Number of batches per epoch: n / batch_size, rounded up, or down with ``drop_last``."""
         source = self._batch_order if self._batch_order is not None else self._order
@@ -163,8 +173,14 @@ class DataLoader:
         build, rows = self.batch_builder()
         return self.prefetch(build, rows) if self.num_workers else self.build_in_turn(build, rows)
 
+    def overrides(self, name: str) -> bool:
+        """Whether a subclass has a property of its own in the place of one of this class."""
+        return getattr(type(self), name) is not getattr(DataLoader, name)
+
     def batch_indices(self, rows: Indices) -> Iterator[Any]:
         """The indices of each batch of an epoch, out of the dataset's rows; single ones without a batch size."""
+        if self.overrides("_index_sampler"):
+            return iter(self._index_sampler)
         if self._batch_order is not None:
             return (select(rows, list(batch), "DataLoader") for batch in self._batch_order)
         if self.batch_size is None:
@@ -178,9 +194,10 @@ class DataLoader:
 
     def batch_builder(self) -> tuple[Callable[[Indices], Any], Indices]:
         """A function from indices to a batch, and the indices of all rows."""
-        if self.batch_size is None and self._batch_order is None:
+        if not self._auto_collation:
             return partial(convert_item, self.dataset, self.collate_fn), range(len(self.dataset))
-        if self.collate_fn is None and (rows := tensor_rows(self.dataset)) is not None:
+        ordinary = self.collate_fn is None and not self.overrides("_index_sampler")
+        if ordinary and (rows := tensor_rows(self.dataset)) is not None:
             return partial(slice_batch, rows.columns), rows.indices
         return partial(collate_batch, self.dataset, self.collate_fn), range(len(self.dataset))
 

@@ -8,6 +8,7 @@ from cygrad.functions.counting import *
 from cygrad.functions.elementwise import *
 from cygrad.functions.elimination import *
 from cygrad.functions.factors import *
+from cygrad.functions.lowrank import *
 from cygrad.functions.matrices import *
 from cygrad.functions.parts import *
 from cygrad.functions.sums import *

@@ -93,5 +93,6 @@ def install(quiet: bool = False) -> None:
     config.follow_torch(True)
     answer_as_torch()
     accept_old_calls()
+    importlib.import_module("torch.autograd.graph")  # a function whose attributes PyTorch's programs use
     if not quiet:
         print(f"cygrad.torch: torch is cygrad {__version__} in this process", file=sys.stderr)

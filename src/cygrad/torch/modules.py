@@ -39,8 +39,8 @@ DISTRIBUTIONS = {
     "transforms": ["transformed_distribution", "log_normal"],
 }
 AT_ONCE = [
-    "distributions.utils", "nn.attention", "nn.modules.pooling", "nn.modules.transformer", "nn.parallel",
-    "serialization",
+    "autograd.forward_ad", "cpu", "distributions.utils", "nn.attention", "nn.grad", "nn.modules.pooling",
+    "nn.modules.transformer", "nn.parallel", "overrides", "serialization",
 ]  # fmt: skip
 RENAMED = {
     **{f"torch.{name}": f"cygrad.{name}" for name in AT_ONCE},  # imported with torch, but not with cygrad
@@ -80,6 +80,9 @@ RENAMED = {
     **{f"torch.nn.utils.{name}": "cygrad.nn.utils" for name in ("convert_parameters", "init")},
 }
 FUNCTIONS = {  # modules with the name of a function of their package → their names
+    "torch.autograd.graph": [
+        "GradientEdge", "Node", "get_gradient_edge", "increment_version", "register_multi_grad_hook", "save_on_cpu",
+    ],
     "torch.nn.utils.weight_norm": ["weight_norm", "remove_weight_norm"],
     "torch.nn.utils.spectral_norm": ["spectral_norm", "remove_spectral_norm"],
     "torch.nn.parallel.data_parallel": ["data_parallel", "DataParallel"],
