@@ -52,8 +52,8 @@ def stft(
         NotImplementedError: `return_complex` is not False.
         RuntimeError: sizes do not fit.
 
-    >>> cg.stft(cg.tensor([1.0, 0.0, -1.0, 0.0]), 4, center=False, return_complex=False)[1]
-    tensor([[2., 0.]])
+    >>> cg.stft(cg.ones(400), n_fft=64, hop_length=16, window=cg.hann_window(64), return_complex=False).shape
+    (33, 26, 2)
     """
     hop = n_fft // 4 if hop_length is None else hop_length
     length = n_fft if win_length is None else win_length
@@ -70,7 +70,7 @@ def stft(
     if window is not None:
         parts = parts * window
     count = n_fft if onesided is False else n_fft // 2 + 1
-    angles = 2 * np.pi / n_fft * np.outer(np.arange(left, left + length), np.arange(count)) % (2 * np.pi)
+    angles = 2 * np.pi / n_fft * (np.outer(np.arange(left, left + length), np.arange(count)) % n_fft)
     scale = n_fft**-0.5 if normalized else 1.0
     waves = [Tensor((scale * wave).astype(input.array.dtype)) for wave in (np.cos(angles), -np.sin(angles))]
     return stack([(parts @ wave).transpose(-1, -2) for wave in waves], -1)

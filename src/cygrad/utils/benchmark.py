@@ -8,6 +8,8 @@ from statistics import mean, median, quantiles
 from time import perf_counter
 from typing import Any
 
+from cygrad import config
+
 __all__ = ["Compare", "Measurement", "Timer", "timer"]
 
 timer = perf_counter
@@ -113,14 +115,12 @@ class Timer:
         self._timer = timeit.Timer(stmt, before, timer, dict(globals or {}))
 
     def _run(self, number: int) -> float:
-        import cygrad
-
-        threads = cygrad.get_num_threads()
-        cygrad.set_num_threads(self.num_threads)
+        threads = config.get_num_threads()
+        config.set_num_threads(self.num_threads)
         try:
             return self._timer.timeit(number)
         finally:
-            cygrad.set_num_threads(threads)
+            config.set_num_threads(threads)
 
     def timeit(self, number: int = 1_000_000) -> Measurement:
         """Return the time of `number` executions, after a few that are not counted."""
