@@ -215,6 +215,16 @@ def add_resume(parser: Parser) -> None:
     add_quiet(parser)
 
 
+def add_sweep(parser: Parser) -> None:
+    """Add the options of ``cygrad sweep``; ``Search`` declares them."""
+    from cygrad.train.search.settings import SETTINGS
+
+    parser.add_argument("file", metavar="FILE", help="the training in TOML, with the tables search and search.space")
+    add_quiet(parser)
+    for name, field in SETTINGS.items():
+        add_field(parser, f"--{name}", field)
+
+
 def add_runs(parser: Parser) -> None:
     """Add the options of ``cygrad runs``."""
     parser.add_argument(
@@ -293,6 +303,18 @@ def resume(arguments: argparse.Namespace) -> int:
     from cygrad import runs
 
     finished = runs.resume(arguments.run, arguments.threads, arguments.quiet)
+    drop_broken_output()
+    return 0 if finished else INTERRUPTED
+
+
+def sweep(arguments: argparse.Namespace) -> int:
+    """Search for the best options of a training: trials with other options, a run folder for each, and a report. Every
+    process that runs this with the same file and storage, on any machine, works on the same trials. After Ctrl-C the
+    same command continues. Options replace those in the table search of the file."""
+    from cygrad import runs
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("command", "quiet", "file")}
+    finished = runs.sweep_from(arguments.file, given, arguments.quiet)
     drop_broken_output()
     return 0 if finished else INTERRUPTED
 
@@ -472,6 +494,7 @@ def run_exec(arguments: Sequence[str]) -> int:
 COMMANDS = {
     "train": Command("train a network and save the run", add_train, train),
     "resume": Command("resume an interrupted run", add_resume, resume),
+    "sweep": Command("search for the best options of a training", add_sweep, sweep),
     "runs": Command("compare runs in a table", add_runs, compare),
     "predict": Command("predict with a trained run", add_predict, predict),
     "export": Command("export a run's model to ONNX or safetensors", add_export, export),

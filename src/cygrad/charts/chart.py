@@ -22,7 +22,7 @@ STYLE = """
 .cg-chart .cg-3{stroke:#8250df}
 .cg-chart .cg-dot.cg-0{fill:#0969da}.cg-chart .cg-dot.cg-1{fill:#bc4c00}.cg-chart .cg-dot.cg-2{fill:#1a7f37}
 .cg-chart .cg-dot.cg-3{fill:#8250df}
-.cg-chart .cg-dot{stroke:none}.cg-chart .cg-mark{stroke:#8c959f;stroke-dasharray:4 3;fill:none}
+.cg-chart .cg-dot{stroke:none}.cg-chart .cg-axis{stroke:#8c959f}.cg-chart .cg-mark{stroke:#8c959f;stroke-dasharray:4 3;fill:none}
 @media(prefers-color-scheme:dark){
 .cg-chart text{fill:#9198a1}.cg-chart .cg-title{fill:#e6edf3}.cg-chart .cg-grid{stroke:#30363d}
 .cg-chart .cg-0{stroke:#58a6ff}.cg-chart .cg-1{stroke:#f0883e}.cg-chart .cg-2{stroke:#56d364}

@@ -11,8 +11,9 @@ from typing import Any
 from cygrad._files import one_line, open_file
 from cygrad.runs.options import DATASETS, OPTIONS, converted
 
-__all__ = ["read_config"]
+__all__ = ["read_config", "read_search"]
 
+SEARCH = "search"  # the table that only ``cygrad sweep`` reads
 PATHS = ("source", "data", "out")
 MOST_BYTES, MOST_DOTS = 2**16, 100
 
@@ -22,7 +23,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Args:
         path: of a file that contains ``source`` and optionally ``data``, ``out`` and options, by their names on the
-            command line. Paths in it are relative to the file.
+            command line. Paths in it are relative to the file. A table ``search`` is for ``cygrad sweep``.
 
     Returns:
         The values by option name, for ``Options.from_values``.
@@ -40,8 +41,31 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
         {'source': 'digits', 'epochs': 5, 'batch_size': 32, 'hidden': (64, 32)}
     """
     file = os.fspath(path)
+    return options_of(parse_toml(file), file)
+
+
+def read_search(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the options of a training, and the table ``search``, from a TOML file.
+
+    Raises:
+        OSError: if the file can't be opened, or is not a regular file.
+        ValueError: if the file is not TOML, has no table ``search``, or an option is unknown or has the wrong type.
+        ImportError: before Python 3.11, without the package tomli.
+    """
+    file = os.fspath(path)
+    content = parse_toml(file)
+    search = content.get(SEARCH)
+    if not isinstance(search, dict):
+        raise ValueError(f"sweep: {file} has no table [search], which says what to search for")
+    return options_of(content, file), search
+
+
+def options_of(content: dict[str, Any], file: str) -> dict[str, Any]:
+    """The option values in the content of a file."""
     values: dict[str, Any] = {}
-    for key, value in parse_toml(file).items():
+    for key, value in content.items():
+        if key == SEARCH and isinstance(value, dict):
+            continue
         name = key.replace("-", "_")
         if name in values:
             raise ValueError(f"train: {file} has the option {name} twice")

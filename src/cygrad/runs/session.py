@@ -37,7 +37,7 @@ from cygrad.train.option_changes import ResumeWarning
 from cygrad.train.output import say
 from cygrad.train.trainer import Trainer
 
-__all__ = ["load_task", "resume", "train"]
+__all__ = ["Session", "load_task", "resume", "train"]
 
 
 def train(options: Options, quiet: bool = False) -> bool:
@@ -60,7 +60,7 @@ def train(options: Options, quiet: bool = False) -> bool:
         OSError: if the folder can't be written, or another process is training in it.
         ValueError: if the options do not match the data, or a loss or gradient is not finite.
     """
-    session = Session(options, quiet)
+    session = Session(options, Console(quiet))
     prepare_folder(options.folder)
     with locked("train", options.folder):
         session.clear()
@@ -97,7 +97,7 @@ def resume(folder: str, threads: int | None = None, quiet: bool = False) -> bool
 def resume_locked(folder: str, threads: int | None, quiet: bool = False) -> bool:
     """``resume`` an unfinished training, in a folder that this process has locked."""
     job = read_job(folder)
-    session = Session(job.options if threads is None else replace(job.options, threads=threads), quiet)
+    session = Session(job.options if threads is None else replace(job.options, threads=threads), Console(quiet))
     if session.fingerprint != job.fingerprint:
         raise ValueError(f"resume: the data of {job.options.source} has changed since the training started")
     if job.version != __version__:
@@ -113,19 +113,25 @@ def resume_locked(folder: str, threads: int | None, quiet: bool = False) -> bool
 
 
 class Session:
-    """One training in the folder of a run."""
+    """One training in the folder of a run.
 
-    def __init__(self, options: Options, quiet: bool = False) -> None:
-        self.console = Console(quiet)
+    Args:
+        options: the data, the training and the folder.
+        console: shows it.
+        task: the data, if it is loaded already.
+    """
+
+    def __init__(self, options: Options, console: Console, task: Task | None = None) -> None:
+        self.console = console
         if options.threads is not None:
             set_num_threads(options.threads)
         manual_seed(options.seed)
-        self.task = load_task(options)
+        self.task = task or load_task(options)
         self.options = options = with_trials(self.task, options.with_defaults(self.task.defaults))
         self.training = training = training_of(self.task, options)
         patience = options.patience or options.epochs
         self.stopping = EarlyStopping(training.model, patience, options.min_delta, ties=training.ties)
-        self.trainer = build_trainer(training, self.task, options, self.stopping, self.console)
+        self.trainer = build_trainer(training, self.task, options, self.stopping, console)
         self.fingerprint = fingerprint(arrays_of(self.task))
         self.chosen: dict[str, Any] = {}  # on the validation set, once the training is done
 
@@ -139,6 +145,19 @@ class Session:
 
     def run(self) -> bool:
         """Train to the end and return True, or to Ctrl-C and return False."""
+        history = self.learn()
+        if self.stopping.best_epoch is None:
+            self.clear()
+            return False
+        self.measure()
+        if history.interrupted:
+            self.console.result(f"continue with: cygrad resume {self.options.folder}")
+            return False
+        self.clear()
+        return True
+
+    def learn(self) -> History:
+        """Train, and save the run if an epoch is complete."""
         self.console.notes([as_options(note) for note in self.task.notes])
         self.console.tell(describe(self.task, self.training, self.options))
         try:
@@ -150,22 +169,20 @@ class Session:
             raise
         self.console.tell(summarize(history, self.stopping, self.options))
         if self.stopping.best_epoch is None:
-            self.clear()
-            return False
+            return history
         self.chosen = self.training.choices()
         if "linear_share" in self.chosen:
             share = self.chosen["linear_share"]
             self.console.tell(f"linear models have a share of {share:.0%} in the predictions")
         self.save({})  # before the test, so that Ctrl-C there loses nothing
+        return history
+
+    def measure(self) -> None:
+        """Evaluate on held-out rows, save the results with the run, and write its report."""
         held = held_of(self.task, self.training, self.run_of(self.chosen))
         self.save(results := self.test(held))
         self.console.result(f"saved in {self.options.folder}")
         self.report(held, results)
-        if history.interrupted:
-            self.console.result(f"continue with: cygrad resume {self.options.folder}")
-            return False
-        self.clear()
-        return True
 
     def fit(self) -> History:
         """Train, and print every epoch."""

@@ -22,6 +22,7 @@ from cygrad.train.option_changes import ResumeWarning
 from cygrad.train.progress import Progress
 from cygrad.train.protocols import TrainerLike
 from cygrad.train.saved_model import load_model, save_model
+from cygrad.train.search import Search, Trial, sweep
 from cygrad.train.swa import SWA
 from cygrad.train.trainer import Trainer
 
@@ -50,8 +51,10 @@ __all__ = [
     "RateTest",
     "ResumeWarning",
     "RocAuc",
+    "Search",
     "Trainer",
     "TrainerLike",
+    "Trial",
     "VanishingGradientWarning",
     "convnet",
     "evaluate",
@@ -63,4 +66,5 @@ __all__ = [
     "predict",
     "read_checkpoint",
     "save_model",
+    "sweep",
 ]

@@ -1,0 +1,72 @@
+"""Where a study is kept: in memory, in a file of SQLite or a journal, or in a database behind a URL."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from cygrad._files import one_line
+from cygrad.train.search.needed import optuna
+
+__all__ = ["absolute", "open_storage"]
+
+SQLITE, JOURNAL = (".db", ".sqlite", ".sqlite3"), (".log", ".journal")
+PATIENCE = 60  # seconds that a writer waits for others that write to the same file of SQLite
+
+
+def open_storage(place: str | None) -> Any:
+    """Open a storage of Optuna, or create it.
+
+    Args:
+        place: None for memory; a path that ends in .db or .sqlite (SQLite) or .log or .journal (a journal, for network
+            file systems); or a URL of SQLAlchemy, such as ``postgresql://user@host/name``.
+
+    Raises:
+        ImportError: without Optuna, or the driver of a database.
+        OSError: if the storage can't be opened.
+        ValueError: if the place is none of these.
+    """
+    storages = optuna().storages
+    if place is None:
+        return storages.InMemoryStorage()
+    kind = os.path.splitext(place)[1].lower()
+    if "://" not in place and kind not in (*SQLITE, *JOURNAL):
+        raise ValueError(f"sweep: storage must end in .db (SQLite) or .log (a journal), or be a URL, got {place!r}")
+    try:
+        if "://" in place:
+            waiting = {"connect_args": {"timeout": PATIENCE}} if place.startswith("sqlite") else {}
+            return storages.get_storage(storages.RDBStorage(place, waiting))
+        os.makedirs(os.path.dirname(os.path.abspath(place)), exist_ok=True)
+        if kind in JOURNAL:
+            return storages.JournalStorage(storages.journal.JournalFileBackend(place))
+        return open_storage(f"sqlite:///{os.path.abspath(place)}")
+    except ImportError as error:
+        raise ImportError(f"sweep: the storage {place} needs a package that is not there ({one_line(error)})") from None
+    except (ValueError, OSError) as error:
+        raise OSError(f"sweep: the storage {place} can't be opened ({one_line(error)})") from None
+    except Exception as error:  # SQLAlchemy and each driver have errors of their own
+        raise OSError(f"sweep: the storage {place} can't be opened ({one_line(error)})") from error
+
+
+def absolute(place: str | None, folder: str) -> str | None:
+    """A place, its path relative to a folder."""
+    return place if place is None or "://" in place else os.path.join(folder, place)
+
+
+class quiet:
+    """Keep Optuna from telling of the studies that it opens.
+
+    Example:
+        >>> from cygrad.train.search.storage import quiet
+        >>> with quiet():
+        ...     pass
+    """
+
+    def __enter__(self) -> None:
+        self.logger = logging.getLogger("optuna")
+        self.level = self.logger.level
+        self.logger.setLevel(logging.WARNING)
+
+    def __exit__(self, *error: object) -> None:
+        self.logger.setLevel(self.level)
