@@ -30,6 +30,7 @@ OPTIONAL = {
     "sklearn": "cygrad.sklearn",
     "onnx": "cygrad.integrations.onnx",
     "matplotlib": "cygrad.train.figure",
+    "optuna": "cygrad.train.search",
 }
 
 

@@ -314,7 +314,7 @@ def sweep(arguments: argparse.Namespace) -> int:
     from cygrad import runs
 
     given = {name: value for name, value in vars(arguments).items() if name not in ("command", "quiet", "file")}
-    finished = runs.sweep_from(arguments.file, given, arguments.quiet)
+    finished = runs.sweep(arguments.file, given, arguments.quiet)
     drop_broken_output()
     return 0 if finished else INTERRUPTED
 

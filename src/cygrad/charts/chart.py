@@ -17,12 +17,14 @@ STYLE = """
 .cg-chart{max-width:100%;height:auto}
 .cg-chart text{font:11px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:#57606a}
 .cg-chart .cg-title{fill:#1f2328;font-weight:600}
+.cg-chart .cg-halo text{paint-order:stroke;stroke:var(--card,#fff);stroke-width:4px;stroke-linejoin:round}
 .cg-chart .cg-grid{stroke:#d8dee4;stroke-width:1}.cg-chart .cg-line{fill:none;stroke-width:1.8}
 .cg-chart .cg-0{stroke:#0969da}.cg-chart .cg-1{stroke:#bc4c00}.cg-chart .cg-2{stroke:#1a7f37}
 .cg-chart .cg-3{stroke:#8250df}
 .cg-chart .cg-dot.cg-0{fill:#0969da}.cg-chart .cg-dot.cg-1{fill:#bc4c00}.cg-chart .cg-dot.cg-2{fill:#1a7f37}
 .cg-chart .cg-dot.cg-3{fill:#8250df}
-.cg-chart .cg-dot{stroke:none}.cg-chart .cg-axis{stroke:#8c959f}.cg-chart .cg-mark{stroke:#8c959f;stroke-dasharray:4 3;fill:none}
+.cg-chart .cg-dot{stroke:none}.cg-chart .cg-axis{stroke:#8c959f}
+.cg-chart .cg-mark{stroke:#8c959f;stroke-dasharray:4 3;fill:none}
 @media(prefers-color-scheme:dark){
 .cg-chart text{fill:#9198a1}.cg-chart .cg-title{fill:#e6edf3}.cg-chart .cg-grid{stroke:#30363d}
 .cg-chart .cg-0{stroke:#58a6ff}.cg-chart .cg-1{stroke:#f0883e}.cg-chart .cg-2{stroke:#56d364}

@@ -85,6 +85,7 @@ def parallel_coordinates(axes: Sequence[Axis], samples: Sequence[Sequence[float]
     parts += [f'<path class="cg-line cg-grid" d="{line(sample)}"/>' for sample in reversed(rest)]
     parts += [f'<path class="cg-line cg-0" opacity=".7" d="{line(sample)}"/>' for sample in reversed(colored[1:])]
     parts += [f'<path class="cg-line cg-1" style="stroke-width:3" d="{line(sample)}"/>' for sample in colored[:1]]
+    parts.append('<g class="cg-halo">')
     for row, axis in enumerate(axes):
         y = TOP + ROW * row
         parts.append(f'<path class="cg-axis" d="M{SIDE:.1f} {y:.1f}H{WIDTH - SIDE:.1f}"/>')
@@ -92,4 +93,4 @@ def parallel_coordinates(axes: Sequence[Axis], samples: Sequence[Sequence[float]
         for share, label in axis.labels():
             anchor = "middle" if axis.choices else "start" if share == 0 else "end"
             parts.append(text(SIDE + (WIDTH - 2 * SIDE) * share, y + 14, label, anchor=anchor))
-    return "".join([*parts, "</svg>"])
+    return "".join([*parts, "</g></svg>"])

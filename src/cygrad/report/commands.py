@@ -35,7 +35,7 @@ def next_commands(folder: str) -> list[Command]:
     ]
 
 
-def commands_section(folder: str) -> str:
-    """The commands, ready to copy."""
-    rows = [f"<h3>{escape(what)}</h3><pre>{escape(command)}</pre>" for what, command in next_commands(folder)]
-    return section("Use it", *rows)
+def commands_section(folder: str, title: str = "Use it", on_its_page: bool = True) -> str:
+    """The commands, ready to copy; that which rebuilds the run's page only if they are on it."""
+    shown = next_commands(folder)[: None if on_its_page else -1]
+    return section(title, *(f"<h3>{escape(what)}</h3><pre>{escape(command)}</pre>" for what, command in shown))

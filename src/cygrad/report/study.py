@@ -67,10 +67,10 @@ def study_page(findings: StudyFindings) -> str:
     )
     sections = [
         best_section(findings, ranked),
+        pictures_section(findings, ranked),
         importance_section(findings["importance"], findings["metric"]),
-        coordinates_section(findings, ranked),
         trials_section(findings, ranked),
-        commands_section(findings["folder"]) if findings["folder"] else "",
+        commands_section(findings["folder"], "Use the best trial", on_its_page=False) if findings["folder"] else "",
     ]
     counts = {state: sum(trial["state"] == state for trial in findings["trials"]) for state in STATES}
     shown = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
@@ -89,28 +89,40 @@ def shown_value(value: Any) -> str:
 
 
 def best_section(findings: StudyFindings, ranked: Sequence[TrialFindings]) -> str:
-    """The best trial, and the best value over the trials."""
+    """The best trial."""
     if not ranked:
         return section("Best trial", "<p>No trial is complete yet.</p>")
     best = ranked[0]
     numbers = [(number(best["value"]), findings["metric"]), (str(best["number"]), "trial")]
     numbers += [(shown_value(value), name) for name, value in best["params"].items()]
     figures = "".join(f'<div class="figure"><b>{escape(v)}</b><span>{escape(k)}</span></div>' for v, k in numbers)
+    return section("Best trial", f'<div class="figures">{figures}</div>')
+
+
+def pictures_section(findings: StudyFindings, ranked: Sequence[TrialFindings]) -> str:
+    """The values of the trials in their order, and beside their parameters."""
+    if not ranked:
+        return ""
     spent, most = sum(trial["epochs"] for trial in findings["trials"]), findings["epochs"] * len(findings["trials"])
     saved = f" Pruning and early stopping left out {1 - spent / most:.0%} of the epochs." if spent < most else ""
-    caption = f'<p class="muted">{spent:,} epochs in all.{saved}</p>'
-    return section("Best trial", f'<div class="figures">{figures}</div>', history(findings), caption)
+    strong = max(1, math.ceil(len(ranked) / STRONG))
+    blue = "those of the best tenth are blue, " if strong > 1 else ""
+    text = f"{spent:,} epochs in all.{saved} Each complete trial has a line across its parameters: "
+    text += f"{blue}the best is orange."
+    pictures = f'<div class="charts">{history(findings)}{coordinates(findings, ranked, strong)}</div>'
+    return section("Search", pictures, f'<p class="muted">{text}</p>')
 
 
 def history(findings: StudyFindings) -> str:
     """The values of the trials, and the best so far."""
     done = [t for t in findings["trials"] if t["state"] == "complete" and t["value"] is not None]
     xs, ys = [float(trial["number"]) for trial in done], [trial["value"] or 0.0 for trial in done]
-    best, so_far = (max if findings["maximizes"] else min), []
+    best = max if findings["maximizes"] else min
+    so_far: list[float] = []
     for value in ys:
         so_far.append(best([*so_far[-1:], value]))
     series = [Series("trial", xs, ys, "points"), Series("best so far", xs, so_far)]
-    return f'<div class="charts">{chart(series, findings["metric"], "trial", whole=True)}</div>'
+    return chart(series, findings["metric"], "trial", whole=True)
 
 
 def importance_section(importance: Mapping[str, float], metric: str) -> str:
@@ -127,18 +139,18 @@ def importance_section(importance: Mapping[str, float], metric: str) -> str:
     return section("Which parameters matter", f'<p class="muted">{escape(text)}</p>', bars)
 
 
-def coordinates_section(findings: StudyFindings, ranked: Sequence[TrialFindings]) -> str:
+def coordinates(findings: StudyFindings, ranked: Sequence[TrialFindings], strong: int) -> str:
     """A line for each complete trial across the parameters and the value."""
     if len(ranked) < 2 or not findings["axes"]:
         return ""
-    samples = [[*(position(axis, t["params"][axis.name]) for axis in findings["axes"]), t["value"]] for t in ranked]
     values = [trial["value"] or 0.0 for trial in ranked]
-    axes = [*findings["axes"], Axis(findings["metric"], min(values), max(values))]
-    strong = max(1, math.ceil(len(ranked) / STRONG))
-    picture = parallel_coordinates(axes, samples, "parameters and values of the trials", strong)
-    colored = f", those of the best tenth blue, the best one’s {'orange' if strong > 1 else 'in color'}"
-    text = f"A line for each complete trial{colored}."
-    return section("Parameters and values", f'<div class="charts">{picture}</div>', f'<p class="muted">{text}</p>')
+    samples = [
+        [*(position(axis, trial["params"][axis.name]) for axis in findings["axes"]), value]
+        for trial, value in zip(ranked, values)
+    ]
+    low, high = min(values), max(values)
+    axes = [*findings["axes"], Axis(findings["metric"], low, high, log=0 < low < high / 10)]
+    return parallel_coordinates(axes, samples, "parameters and values of the trials", strong)
 
 
 def position(axis: Axis, value: Any) -> float:
@@ -154,14 +166,14 @@ def trials_section(findings: StudyFindings, ranked: Sequence[TrialFindings]) -> 
     rows = [
         [
             str(trial["number"]),
-            escape(trial["state"]) + (f'<span class="interval">{escape(trial["error"])}</span>' * bool(trial["error"])),
             number(trial["value"]),
-            str(trial["epochs"]),
             *(escape(shown_value(trial["params"].get(name, ""))) for name in names),
+            str(trial["epochs"]),
+            escape(f"{trial['state']}: {trial['error']}" if trial["error"] else trial["state"]),
         ]
         for trial in ordered
     ]
-    heads = ["trial", "state", findings["metric"], "epochs", *names]
+    heads = ["trial", findings["metric"], *names, "epochs", ""]
     more = f"{len(rows) - SHOWN} more trials"
-    rest = f"<details><summary>{more}</summary>{table(heads, rows[SHOWN:], text=(1,))}</details>"
-    return section("Trials", table(heads, rows[:SHOWN], text=(1,)), rest if len(rows) > SHOWN else "")
+    rest = f"<details><summary>{more}</summary>{table(heads, rows[SHOWN:], text=(len(heads) - 1,))}</details>"
+    return section("Trials", table(heads, rows[:SHOWN], text=(len(heads) - 1,)), rest if len(rows) > SHOWN else "")

@@ -6,9 +6,9 @@ from cygrad.runs.image_run import ImageConfig, ImageRun
 from cygrad.runs.image_task import ImageTask, digits, mnist
 from cygrad.runs.options import Options
 from cygrad.runs.protocols import Run, RunConfig, Task
+from cygrad.runs.search import sweep
 from cygrad.runs.series_run import SeriesConfig, SeriesRun
 from cygrad.runs.series_task import SeriesTask, prepare_series
-from cygrad.runs.search import sweep_from
 from cygrad.runs.session import resume, train
 from cygrad.runs.table_run import TableConfig, TableRun
 from cygrad.runs.table_task import TableTask, prepare_table
@@ -36,5 +36,6 @@ __all__ = [
     "read_config",
     "resume",
     "save",
+    "sweep",
     "train",
 ]

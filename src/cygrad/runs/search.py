@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from cygrad._files import atomic_write, one_line
+from cygrad._files import atomic_write
 from cygrad._folders import FolderInUseError, locked
 from cygrad.charts.parallel_coordinates import Axis
 from cygrad.report.study import StudyFindings, TrialFindings, study_page
 from cygrad.runs.config_file import read_search
-from cygrad.runs.folder import JOB, METRICS, prepare_folder
+from cygrad.runs.folder import JOB, prepare_folder
 from cygrad.runs.job import read_job, write_job
 from cygrad.runs.options import OPTIONS, Options, converted
 from cygrad.runs.reporting import REPORT
@@ -23,21 +23,22 @@ from cygrad.runs.search_console import SearchConsole, Watched
 from cygrad.runs.session import Session, arrays_of, load_task
 from cygrad.train.fingerprint import fingerprint
 from cygrad.train.interrupts import uninterrupted
-from cygrad.train.search import Search, Trial, sweep
+from cygrad.train.search import Search, Trial
 from cygrad.train.search.needed import optuna
 from cygrad.train.search.settings import SETTINGS
 from cygrad.train.search.slots import attempts_of
 from cygrad.train.search.space import parse_space
 from cygrad.train.search.storage import absolute
+from cygrad.train.search.sweep import sweep as run_trials
 
-__all__ = ["sweep_from"]
+__all__ = ["sweep"]
 
 SPACE, STUDY = "space", "study.db"
 FIXED = ("seed", "threads", "checkpoint_seconds")  # options of a training that are no subject of a search
 OTHERS = ("source", "data", "out")
 
 
-def sweep_from(path: str, given: Mapping[str, Any] | None = None, quiet: bool = False) -> bool:
+def sweep(path: str, given: Mapping[str, Any] | None = None, quiet: bool = False) -> bool:
     """Search over the options of a training, as a TOML file says.
 
     Args:
@@ -86,7 +87,7 @@ class FileSearch:
         os.makedirs(self.folder, exist_ok=True)
         self.console.tell(f"{self.name}: searching {', '.join(self.space)} by {self.search.metric}; {self.place}")
         try:
-            sweep(self.objective, self.space, self.search, about=about, listener=self.console)
+            run_trials(self.objective, self.space, self.search, about=about, listener=self.console)
         except KeyboardInterrupt:
             finished = False
         else:
@@ -247,7 +248,7 @@ def space_of(path: str, content: Mapping[str, Any], values: Mapping[str, Any]) -
     space = content.get(SPACE)
     if not isinstance(space, dict) or not space:
         raise ValueError(f"sweep: {path} has no table [search.space] with options to search")
-    checked = {}
+    checked: dict[str, Any] = {}
     for key, wanted in space.items():
         name = key.replace("-", "_")
         option = OPTIONS.get(name)

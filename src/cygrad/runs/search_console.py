@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import threading
 import time
 from typing import Any
@@ -112,7 +113,8 @@ class SearchConsole(Console, Listener):
                 f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
                 for name, value in best.params.items()
             )
-            self.result(f"best: {self.search.metric} {best.value:.4f} with {numbers}")
+            text = f"best: {self.search.metric} {best.value:.4f} with {numbers}"
+            self.result("\n".join(textwrap.wrap(text, self.width, subsequent_indent="  ")))
             here = os.path.isdir(folder)
             self.result(f"saved in {folder}{'' if here else ' on ' + str(best.user_attrs.get('host'))}")
         self.result(f"report: {report}")

@@ -1,8 +1,8 @@
 """Who runs which trial of a study, with any number of workers on any number of machines.
 
 A study of N trials has N slots. The trials of Optuna are attempts at them: the first N fresh ones fill the slots in the
-order of their numbers, which a storage gives out one by one; a later attempt, with the same parameters, says which slot it
-is for. A worker makes an attempt and then looks whether it is the first one: if another worker was faster, it leaves
+order of their numbers, which a storage gives out one by one; a later attempt, with the same parameters, says which slot
+it is for. A worker makes an attempt and then looks whether it is the first one: if another worker was faster, it leaves
 its own. So nothing depends on a storage that can compare and swap, which Optuna's on SQLite can't.
 
 Workers count up a number beside their running trials. A number that stands still belongs to a worker that is gone: its

@@ -52,7 +52,8 @@ def distribution(name: str, values: Any) -> Any:
             raise ValueError(f"sweep: the choices of {name} must differ, got {values!r}")
         return kinds.CategoricalDistribution(values)
     if not isinstance(values, Mapping) or not {"min", "max"} <= values.keys() <= set(KEYS):
-        raise ValueError(f"sweep: {name} must be a list of choices, or a range with min, max, log, step, got {values!r}")
+        wanted = "a list of choices, or a range with min, max, log, step"
+        raise ValueError(f"sweep: {name} must be {wanted}, got {values!r}")
     low, high, log, step = values["min"], values["max"], values.get("log", False), values.get("step")
     if not isinstance(log, bool):
         raise ValueError(f"sweep: log of {name} must be true or false, got {log!r}")

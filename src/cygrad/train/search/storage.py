@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import random
+import time
 from typing import Any
 
 from cygrad._files import one_line
@@ -12,6 +14,7 @@ from cygrad.train.search.needed import optuna
 __all__ = ["absolute", "open_storage"]
 
 SQLITE, JOURNAL = (".db", ".sqlite", ".sqlite3"), (".log", ".journal")
+ATTEMPTS = 6  # at opening a database
 PATIENCE = 60  # seconds that a writer waits for others that write to the same file of SQLite
 
 
@@ -34,19 +37,34 @@ def open_storage(place: str | None) -> Any:
     if "://" not in place and kind not in (*SQLITE, *JOURNAL):
         raise ValueError(f"sweep: storage must end in .db (SQLite) or .log (a journal), or be a URL, got {place!r}")
     try:
-        if "://" in place:
-            waiting = {"connect_args": {"timeout": PATIENCE}} if place.startswith("sqlite") else {}
-            return storages.get_storage(storages.RDBStorage(place, waiting))
-        os.makedirs(os.path.dirname(os.path.abspath(place)), exist_ok=True)
-        if kind in JOURNAL:
+        if kind in JOURNAL and "://" not in place:
+            os.makedirs(os.path.dirname(os.path.abspath(place)), exist_ok=True)
             return storages.JournalStorage(storages.journal.JournalFileBackend(place))
-        return open_storage(f"sqlite:///{os.path.abspath(place)}")
+        return open_database(place)
     except ImportError as error:
         raise ImportError(f"sweep: the storage {place} needs a package that is not there ({one_line(error)})") from None
-    except (ValueError, OSError) as error:
-        raise OSError(f"sweep: the storage {place} can't be opened ({one_line(error)})") from None
     except Exception as error:  # SQLAlchemy and each driver have errors of their own
         raise OSError(f"sweep: the storage {place} can't be opened ({one_line(error)})") from error
+
+
+def open_database(place: str) -> Any:
+    """Open a database. Tries again if it fails, since two workers that create its tables get in each other's way."""
+    storages, url, waiting = optuna().storages, place, {}
+    if "://" not in place:
+        os.makedirs(os.path.dirname(os.path.abspath(place)), exist_ok=True)
+        url = f"sqlite:///{os.path.abspath(place)}"
+    if url.startswith("sqlite"):
+        waiting = {"connect_args": {"timeout": PATIENCE}}
+    for attempt in range(ATTEMPTS):
+        try:
+            return storages.get_storage(storages.RDBStorage(url, waiting))
+        except (ImportError, ValueError, OSError):
+            raise
+        except Exception:
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0.1, 0.5))
+    raise AssertionError("unreachable")
 
 
 def absolute(place: str | None, folder: str) -> str | None:

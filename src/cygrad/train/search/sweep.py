@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
@@ -176,7 +177,8 @@ class Worker:
         trial = self.trial_of(claim)
         self.listener.begun(trial)
         value: float | None = None
-        state, failure = states.FAIL, None
+        state = states.FAIL
+        failure: Exception | None = None
         try:
             value = number_of(self.objective(trial))
             state = states.PRUNED if trial.pruned else states.COMPLETE
@@ -243,14 +245,14 @@ def suggested(trial: Any, name: str, one: Any) -> Any:
 def open_study(storage: Any, search: Search, about: Mapping[str, Any]) -> Any:
     """Open a study or create it; raise ValueError if it was started with something else."""
     direction = "maximize" if search.maximizes else "minimize"
-    about = {**about, "metric": search.metric, "direction": direction}
+    about = json.loads(json.dumps({**about, "metric": search.metric, "direction": direction}))  # as it is read again
     with quiet():
         study = optuna().create_study(
             storage=storage, study_name=search.study, direction=direction, load_if_exists=True
         )
-    known = study.user_attrs.get(ABOUT)
+    trials, known = study.trials, study.user_attrs.get(ABOUT)  # in this order, in which another worker makes them
     if known is None:
-        if study.trials:
+        if trials:
             raise ValueError(f"sweep: the study {search.study} in {search.storage} is not one of cygrad sweep")
         study.set_user_attr(ABOUT, about)
         return study
