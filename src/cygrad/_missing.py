@@ -16,7 +16,7 @@ REASONS = {  # a pattern of names after "torch." → why, or what to use instead
     r"nn\.utils\.(fuse|convert)_\w+": "its layers stay as they are",
     r"jit\.\w+|_C": "there is nothing to script; cg.compile records training steps",
     r"(fx|_dynamo|_inductor|export|package)\b.*": "it has no graphs of Python code; cg.compile records training steps",
-    r"distributed.*|nn\.parallel\..*|.*DataParallel": "it trains in one process",
+    r"distributed.*|nn\.parallel\..*|.*DataParallel": "its ranks share work by DistributedDataParallel",
     r"(.*\.)?(sparse|to_sparse|coalesce|SparseAdam)\w*": "its tensors are dense",
     r"(.*\.)?(quantiz|quantis|ao\b|qint|quint|per_tensor|fake_quant)\w*.*": "it has no quantization",
     r"(.*\.)?(complex|cfloat|cdouble|chalf|view_as_|polar|is_conj)\w*": "it has no complex numbers",

@@ -16,6 +16,7 @@ cdef class Value:
     cdef public bint requires_grad
     cdef public Value grad_value
     cdef public dict hooks, after_hooks
+    cdef public object reducer
     cdef readonly Node node
     cdef readonly Py_ssize_t index
     cdef readonly Version version
@@ -167,7 +168,7 @@ cdef tuple walk(outputs, upstream, bint retain_graph, dict wanted, bint create_g
 @cython.locals(
     value=Value, node=Node, received=list, results=tuple, saved=tuple, edges=list, indices=list, needs=list,
     leaves=dict, shared=set, arrived=dict, pending=dict, waiting=list, index=cython.Py_ssize_t,
-    number=cython.Py_ssize_t, anomaly=bint, owned=bint, is_window=bint, sums=set,
+    number=cython.Py_ssize_t, anomaly=bint, owned=bint, is_window=bint, sums=set, missing=dict,
 )
 cdef tuple carry(outputs, upstream, bint retain_graph, dict wanted, dict leads, bint create_graph)
 
@@ -192,6 +193,14 @@ cdef int deposit(
 
 @cython.locals(other=Node, low=cython.Py_ssize_t, high=cython.Py_ssize_t, middle=cython.Py_ssize_t)
 cdef int insert(Node node, list waiting) except -1
+
+@cython.locals(node=Node, value=Value, leaf=Value)
+cdef dict edges_to_reduce(outputs)
+
+@cython.locals(count=cython.Py_ssize_t)
+cdef int arrive(Value leaf, dict missing, dict leaves, set shared) except -1
+
+cdef bint _reducers
 
 cdef dict _ones
 

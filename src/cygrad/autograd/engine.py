@@ -37,6 +37,7 @@ __all__ = [
     "grad_enabled",
     "gradients",
     "op",
+    "reduce_with",
     "set_grad_enabled",
 ]
 
@@ -75,6 +76,7 @@ class Value:
     base: Value | None  # the value that this one is a view of
     hooks: dict[int, Callable[[Any], Any]] | None
     after_hooks: dict[int, Callable[[Any], Any]] | None  # called when backward has added to the gradient of a leaf
+    reducer: Any  # what receives the gradient of a leaf as soon as it is complete: see ``reduce_with``
 
     def __cinit__(self) -> None:
         self.version = unset  # until __init__ has run
@@ -133,7 +135,7 @@ def initialize(value: Value, array: Array, version: Version) -> None:
     value.version = version
     value.seen_rewrites = version.rewrites
     value.base = None
-    value.hooks = value.after_hooks = None
+    value.hooks = value.after_hooks = value.reducer = None
     if _recorder is not None:
         _recorder.handed_out(value)
 
@@ -1134,8 +1136,12 @@ def backward(outputs: Sequence[Value], upstream: Sequence[Any], retain_graph: bo
         finish_pass()
     finally:
         at_end[:] = outer
+    if _reducers:
+        for reducer in dict.fromkeys([leaf.reducer for leaf in leaves if leaf.reducer is not None]):
+            reducer.finish(leaves, shared)
     for leaf, array in leaves.items():
-        accumulate(leaf, array, leaf not in shared)
+        if array is not None:  # else a reducer has written it
+            accumulate(leaf, array, leaf not in shared)
         if leaf.after_hooks is not None:
             for hook in tuple(leaf.after_hooks.values()):
                 hook(leaf)
@@ -1155,6 +1161,48 @@ def finish_pass() -> None:
     """Make the calls that wait for the end of this pass."""
     while at_end:
         at_end.pop(0)()
+
+
+_reducers = False  # whether there ever was one
+
+
+def reduce_with(leaves: Sequence[Value], reducer: Any) -> None:
+    """Let a reducer combine the gradients of these leaves with those of other processes, while backward goes on.
+
+    ``reducer.ready(leaf, array, owned)`` is called as soon as the gradient of a leaf is complete, an array that nobody
+    else has if it is `owned`. ``reducer.finish(gradients, shared)`` is called at the end, before any gradient is added
+    to a leaf's; it may replace those of its leaves in the dict, by None where it has written to the leaf's own, and
+    removes from `shared` the leaves whose gradients nobody else has. ``reducer.refuse(what)`` raises.
+    """
+    global _reducers
+    for leaf in leaves:
+        leaf.reducer = reducer
+    _reducers = True
+
+
+def edges_to_reduce(outputs: Sequence[Value]) -> dict[Value, int]:
+    """The leaves below the outputs that have a reducer, each with the number of its gradients."""
+    counts: dict[Value, int] = {}
+    seen: set[Node] = set()
+    stack = [value.node for value in map(current, outputs) if value.node is not None]
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            for edge in node.edges:
+                if isinstance(edge, Node):
+                    stack.append(edge)
+                elif edge is not None and edge.reducer is not None:
+                    counts[edge] = counts.get(edge, 0) + 1
+    return counts
+
+
+def arrive(leaf: Value, missing: dict[Value, int], leaves: dict[Value, Array], shared: set[Value]) -> None:
+    """Note that one gradient of a leaf has been added, and tell its reducer if it was the last."""
+    count = missing.get(leaf, 0) - 1
+    missing[leaf] = count
+    if count == 0 and leaf in leaves and leaf.hooks is None:
+        leaf.reducer.ready(leaf, leaves[leaf], leaf not in shared)
 
 
 def seed(op: str, output: Any) -> Array:
@@ -1294,6 +1342,9 @@ def carry(
     waiting: list[Node] = []
     sums: set[tuple[Any, int]] = set()  # (node or leaf, output number) whose gradient so far nobody else holds
     anomaly = _mode.anomaly
+    missing = edges_to_reduce(outputs) if _reducers and wanted is None else None
+    if missing and create_graph:
+        next(iter(missing)).reducer.refuse("create_graph=True")
     for number in range(len(outputs)):
         value = current(outputs[number])
         target = value if value.node is None else value.node
@@ -1320,6 +1371,8 @@ def carry(
         if is_window and add_to_part(node, received[0], leaves, pending, sums):
             if anomaly:
                 check_for_nan(node, (received[0],))
+            if missing and isinstance(edges[0], Value):
+                arrive(edges[0], missing, leaves, shared)
             if not retain_graph:
                 node.free()
             continue
@@ -1343,6 +1396,8 @@ def carry(
                 deposit(edge, index, result, owned, leaves, shared, pending, waiting)
                 if is_window and is_new(result, received, saved, results):
                     sums.add((edge, index))
+            if missing and isinstance(edge, Value):
+                arrive(edge, missing, leaves, shared)
     return leaves, shared, arrived
 
 

@@ -195,8 +195,8 @@ class DistributedSampler(Sampler):
 
     Args:
         dataset: a dataset.
-        num_replicas: the number of processes; there is no process group to ask.
-        rank: the number of this process.
+        num_replicas: the number of processes, by default those of the process group.
+        rank: the number of this process, by default that in the process group.
         shuffle: whether the order is random.
         seed: of the order.
         drop_last: drop what does not fill all ranks; otherwise the first indices fill them.
@@ -214,8 +214,14 @@ class DistributedSampler(Sampler):
         seed: int = 0,
         drop_last: bool = False,
     ) -> None:
-        self.num_replicas, self.rank = num_replicas or 1, rank or 0
-        if not 0 <= self.rank < self.num_replicas:
+        if num_replicas is None or rank is None:
+            from cygrad.distributed import get_rank, get_world_size, is_initialized
+
+            in_group = is_initialized()
+            num_replicas = num_replicas if num_replicas is not None else get_world_size() if in_group else 1
+            rank = rank if rank is not None else get_rank() if in_group else 0
+        self.num_replicas, self.rank = num_replicas, rank
+        if not 0 <= self.rank < self.num_replicas or self.num_replicas < 1:
             raise ValueError(f"DistributedSampler: rank must lie in 0 to {self.num_replicas - 1}, got {rank}")
         self.dataset, self.shuffle, self.seed, self.drop_last = dataset, shuffle, seed, drop_last
         self.epoch = 0

@@ -1,5 +1,6 @@
 """Neural networks: modules, functional forms, initialization, utilities. A module is imported when it is first used."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cygrad._missing import files_of, found
@@ -10,6 +11,7 @@ from cygrad.nn.modules.linear import Identity, Linear
 from cygrad.nn.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
+    from cygrad.nn import parallel as parallel
     from cygrad.nn.modules.activation import *
     from cygrad.nn.modules.attention import *
     from cygrad.nn.modules.batch_norm import *
@@ -76,6 +78,8 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         """Import a module when it is first used, or say why it is missing."""
+        if name == "parallel":
+            return import_module("cygrad.nn.parallel")
         return found(name, "cygrad.nn", "cygrad.nn.modules", FILES | BASES, globals(), rest="seldom")
 
     def __dir__():

@@ -1,29 +1,170 @@
-"""``torch.nn.parallel``: modules on several GPUs, of which there are none."""
+"""``torch.nn.parallel``: one model on several ranks, and names for several GPUs, of which there are none."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
+from cygrad.autograd import engine
+from cygrad.distributed.join import Join
+from cygrad.distributed.process_group import world_of
+from cygrad.distributed.reducer import Reducer
+from cygrad.distributed.replicas import check_equal, copy_from
 from cygrad.nn.module import Module
 from cygrad.nn.modules.data_parallel import DataParallel
+from cygrad.tensor import Tensor
 
 __all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
 
+BUCKET_MB = 4.0
+
 
 class DistributedDataParallel(Module):
-    """Refused: cygrad trains in one process. Scripts import it, and ask whether a module is one.
+    """Train one model on several ranks, each on batches of its own, with the mean of all ranks' gradients. As
+    ``torch.nn.parallel.DistributedDataParallel``.
+
+    The model starts as that of rank 0. Gradients are reduced in buckets while backward goes on. ``p.grad`` is a part of
+    a bucket. Names in the state dict begin with "module.".
 
     Args:
-        module: not used.
+        module: of the same class, with the same parameters, on all ranks.
+        device_ids: the GPUs to use: None or empty.
+        output_device, dim: accepted, without effect.
+        broadcast_buffers: whether each forward in training mode starts with the buffers of rank 0, such as running
+            statistics, default True.
+        init_sync: whether to check and copy the model of rank 0, default True.
+        process_group: the ranks, default all.
+        bucket_cap_mb: largest bucket of small gradients, in 10⁶ bytes, default 4; gradients of a quarter of it are sent
+            from where they are.
+        find_unused_parameters: whether a rank may leave out parameters in a backward pass; their gradients count as 0
+            there. Otherwise this raises RuntimeError, which names the parameter and the rank.
+        check_reduction, gradient_as_bucket_view, static_graph: accepted as in PyTorch, without effect.
 
     Raises:
-        RuntimeError: always, as in PyTorch without a process group.
+        RuntimeError: there is no process group, no parameter requires a gradient, or the models differ in names, shapes
+            or dtypes.
+        TypeError: a parameter is neither float32 nor float64.
+
+    >>> cg.distributed.init_process_group()
+    >>> model = cg.nn.parallel.DistributedDataParallel(cg.nn.Linear(3, 1))
+    >>> model(cg.ones(2, 3)).sum().backward()
+    >>> list(model.state_dict()), model.module.weight.grad.tolist()
+    (['module.weight', 'module.bias'], [[2.0, 2.0, 2.0]])
+    >>> cg.distributed.destroy_process_group()
     """
 
     module: Module
 
-    def __init__(self, module: Module, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError("DistributedDataParallel: cygrad trains in one process")
+    def __init__(
+        self,
+        module: Module,
+        device_ids: Any = None,
+        output_device: Any = None,
+        dim: int = 0,
+        broadcast_buffers: bool = True,
+        init_sync: bool = True,
+        process_group: Any = None,
+        bucket_cap_mb: float | None = None,
+        find_unused_parameters: bool = False,
+        check_reduction: bool = False,
+        gradient_as_bucket_view: bool = False,
+        static_graph: bool = False,
+    ) -> None:
+        super().__init__()
+        if not isinstance(module, Module):
+            raise TypeError(f"DistributedDataParallel: module must be a Module, got {type(module).__name__}")
+        if device_ids:
+            raise RuntimeError(
+                f"DistributedDataParallel: cygrad computes on the CPU only, got device_ids {list(device_ids)}"
+            )
+        cap = BUCKET_MB if bucket_cap_mb is None else bucket_cap_mb
+        if not cap > 0:
+            raise ValueError(f"DistributedDataParallel: bucket_cap_mb must be positive, got {bucket_cap_mb}")
+        self.process_group = members = world_of("DistributedDataParallel", process_group)
+        self.module = module
+        self.broadcast_buffers = broadcast_buffers
+        self.joining: Join | None = None
+        trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
+        if not trained:
+            raise RuntimeError("DistributedDataParallel: no parameter of the module requires a gradient")
+        for name, p in trained.items():
+            if p.dtype not in (np.float32, np.float64):
+                raise TypeError(f"DistributedDataParallel: {name} is {p.dtype}, wanted float32 or float64")
+        if init_sync and members.size() > 1:
+            check_equal("DistributedDataParallel", members, self.all_tensors())
+            copy_from(0, "DistributedDataParallel", members, list(self.all_tensors().values()))
+        self.reducer: Reducer | None = None
+        if members.size() > 1:
+            self.reducer = Reducer(trained, members, cap * 1e6, find_unused_parameters)
+
+    def all_tensors(self) -> dict[str, Tensor]:
+        """Return parameters and buffers by name."""
+        return {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """Call the module; see the class."""
+        if self.reducer is not None and self.training and engine.grad_enabled() and self.reducer.is_on:
+            self.reducer.clear()
+            if self.joining is not None:
+                self.joining.round(True)
+            self.copy_buffers()
+        return self.module(*inputs, **kwargs)
+
+    def copy_buffers(self) -> None:
+        """Give the buffers the elements that they have on rank 0, or in :meth:`join` on the first rank with a batch."""
+        if self.broadcast_buffers:
+            root = 0 if self.joining is None else self.joining.root
+            copy_from(root, "forward", self.process_group, list(self.module.buffers()))
+
+    @contextmanager
+    def no_sync(self) -> Iterator[None]:
+        """A block in which gradients are added up on each rank alone; the next backward outside of it reduces the sums.
+
+        >>> cg.distributed.init_process_group()
+        >>> model = cg.nn.parallel.DistributedDataParallel(cg.nn.Linear(3, 1))
+        >>> with model.no_sync():
+        ...     model(cg.ones(2, 3)).sum().backward()
+        >>> model(cg.ones(2, 3)).sum().backward()
+        >>> model.module.bias.grad
+        tensor([4.])
+        >>> cg.distributed.destroy_process_group()
+        """
+        reducer = self.reducer
+        before = reducer is None or reducer.is_on
+        try:
+            if reducer is not None:
+                reducer.is_on = False
+            yield
+        finally:
+            if reducer is not None:
+                reducer.is_on = before
+
+    @contextmanager
+    def join(
+        self, divide_by_initial_world_size: bool = True, enable: bool = True, throw_on_early_termination: bool = False
+    ) -> Iterator[None]:
+        """A block in which ranks may have different numbers of batches. A rank that has no more takes part in the
+        reductions of the others, with zeros; at the end all ranks have the model of one that had the most batches.
+
+        Args:
+            divide_by_initial_world_size: whether gradients are divided by the number of all ranks, default True, or of
+                those that still have batches.
+            enable: whether the block does anything, default True.
+            throw_on_early_termination: whether to raise RuntimeError on all ranks when the first has no more batches.
+
+        Raises:
+            ValueError: the module has a SyncBatchNorm, which needs a batch on each rank.
+        """
+        if not enable or self.reducer is None:
+            yield
+            return
+        if any([type(module).__name__ == "SyncBatchNorm" for module in self.module.modules()]):
+            raise ValueError("join: SyncBatchNorm needs a batch on each rank")
+        with Join(self, divide_by_initial_world_size, throw_on_early_termination):
+            yield
 
 
 def data_parallel(

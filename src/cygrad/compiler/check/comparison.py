@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cygrad._typing import Array
+from cygrad.autograd import rehearsal
 from cygrad.compiler.check.snapshot import Snapshot
 from cygrad.compiler.plan.launches import operands_of, part_written
 from cygrad.compiler.plan.plan import launches_of
@@ -71,7 +72,8 @@ def run_beside_eager(
     before = Snapshot([program.calls(), program.state(), current_generator(), function, list(args)])
     try:
         eager = OutputRecorder()
-        eager.record(call)
+        with rehearsal.logged() as received:
+            eager.record(call)
         before.restore()
         difference = event_that_differs(program.provenance.names, [event.name for event in eager.events])
         if difference is not None:
@@ -83,7 +85,8 @@ def run_beside_eager(
             if comparison.found:
                 raise RuntimeError(f"compile: {name}: {comparison.found[0]}")
 
-        return program.replay.run_observed(args, visit)
+        with rehearsal.answered(received):
+            return program.replay.run_observed(args, visit)
     except BaseException:
         before.restore()
         raise

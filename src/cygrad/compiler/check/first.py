@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cygrad.autograd import Value
+from cygrad.autograd import Value, rehearsal
 from cygrad.compiler.check.comparison import Comparison, OutputRecorder, equal_arrays, event_that_differs
 from cygrad.compiler.check.snapshot import Snapshot
 from cygrad.compiler.program.program import Program
@@ -45,7 +45,8 @@ def run_first(program: Program, call: Callable[[], Any], args: Sequence[Any]) ->
     changed = program.changed | {address(owner_of(args[i].array)) for i, _ in program.replay.inputs.written}
     before = Snapshot(calls, others, changed)
     eager = OutputRecorder(MOST_BYTES)
-    result = eager.record(call)
+    with rehearsal.logged() as received:
+        result = eager.record(call)
     places = program.replay.kept or []
     kept = [place.current() for place in places]
     after = Snapshot(calls, others, changed)
@@ -56,7 +57,8 @@ def run_first(program: Program, call: Callable[[], Any], args: Sequence[Any]) ->
         if difference is None:
             before.restore()
             comparison = Comparison(program, eager)
-            replayed = program.replay.run_observed(args, comparison.visit)
+            with rehearsal.answered(received):
+                replayed = program.replay.run_observed(args, comparison.visit)
             kept = [place.latest(args) for place in places]
             difference = first_difference(wanted, observed(program, args, replayed, kept))
             if difference is not None and comparison.found:

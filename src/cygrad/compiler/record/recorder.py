@@ -33,8 +33,8 @@ __all__ = ["Gradient", "OptimizerLaunch", "RandomDraw", "Recorder", "Refused"]
 # The rooms whose use of arrays ends in launches, or in calls that a program repeats.
 RECORDED_ROOMS = frozenset(
     (
-        "autograd", "compiler", "creation", "distributions", "functions", "generator", "methods", "nn", "ops", "optim",
-        "random", "tensor",
+        "autograd", "compiler", "creation", "distributed", "distributions", "functions", "generator", "methods", "nn",
+        "ops", "optim", "random", "tensor",
     )
 )  # fmt: skip
 

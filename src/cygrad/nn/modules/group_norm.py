@@ -26,7 +26,6 @@ __all__ = [
     "InstanceNorm3d",
     "LocalResponseNorm",
     "RMSNorm",
-    "SyncBatchNorm",
 ]
 
 
@@ -39,22 +38,6 @@ class BatchNorm3d(_BatchNorm):
 
     _dimensions = (5,)
     _wanted = "(N, C, D, H, W)"
-
-
-class SyncBatchNorm(_BatchNorm):
-    """Refused: cygrad trains in one process, so BatchNorm is enough.
-
-    Args:
-        num_features: not used.
-    """
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        raise NotImplementedError("SyncBatchNorm: cygrad trains in one process; use BatchNorm1d, 2d or 3d")
-
-    @classmethod
-    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
-        """Return the module as it is: in one process its layers compute what the converted ones would."""
-        return module
 
 
 class _InstanceNorm(_NormBase):

@@ -13,6 +13,7 @@ from cygrad.nn.modules.parameter_dict import *
 from cygrad.nn.modules.patches import *
 from cygrad.nn.modules.rectifier import *
 from cygrad.nn.modules.resizing import *
+from cygrad.nn.modules.sync_batch_norm import *
 
 if not TYPE_CHECKING:  # checkers take all names
     __all__ = [n for n, v in globals().items() if n[0] != "_" and isinstance(v, type)]

@@ -1,0 +1,139 @@
+"""Several ranks: ``mpiexec`` runs the checks of ranks.py once, and its failures beside each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import cygrad as cg
+import cygrad.distributed as dist
+
+pytest.importorskip("mpi4py")
+HERE = Path(__file__).parent
+MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "CYGRAD_NUM_THREADS"}
+CHECKS = re.findall(r"^def (check_\w+)", (HERE / "ranks.py").read_text(encoding="utf-8"), re.MULTILINE)
+
+needs_mpiexec = pytest.mark.skipif(MPIEXEC is None, reason="there is no mpiexec")
+
+
+def start(size, *args):
+    return subprocess.Popen(
+        [MPIEXEC, "-n", str(size), sys.executable, str(HERE / "ranks.py"), *args],
+        env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results():
+    """For each check what was wrong."""
+    output, errors = start(3).communicate(timeout=120)
+    assert output, errors
+    return json.loads(output.splitlines()[-1])
+
+
+@needs_mpiexec
+@pytest.mark.parametrize("name", CHECKS)
+def test_on_three_ranks(name, results):
+    assert not results[name], results[name]
+
+
+@pytest.fixture(scope="module")
+def failures():
+    """How three ranks end of which one fails: exit status, standard error and seconds of each."""
+    began, ended = time.monotonic(), {}
+    running = {how: start(3, how) for how in ("raise", "exit", "end", "kill")}
+    for how, process in running.items():
+        _, errors = process.communicate(timeout=60)
+        ended[how] = (process.returncode, errors, time.monotonic() - began)
+    return ended
+
+
+@needs_mpiexec
+@pytest.mark.parametrize(
+    "how, message",
+    {
+        "raise": "rank 1 of 3 failed (ValueError: lost); all ranks are stopped",
+        "exit": "rank 1 of 3 failed (sys.exit(3)); all ranks are stopped",
+        "end": "rank 1 ended its program after 1 collective operations, and this rank waits for it in number 2",
+        "kill": None,
+    }.items(),
+)
+def test_a_rank_that_fails_ends_all(how, message, failures):
+    status, errors, _ = failures[how]
+    assert status != 0
+    assert message is None or message in errors, errors
+
+
+@needs_mpiexec
+def test_no_failure_takes_long(failures):
+    assert max(seconds for *_, seconds in failures.values()) < 30  # 3 on an idle machine
+
+
+# A world of one
+
+
+@pytest.fixture
+def alone():
+    dist.init_process_group()
+    yield
+    dist.destroy_process_group()
+
+
+def test_a_world_of_one_computes_as_without_it(alone):
+    x = cg.tensor([[1.0, 2.0]])
+    parts, out = [cg.zeros(1, 2)], cg.zeros(1, 2)
+    dist.all_gather(parts, x)
+    dist.reduce_scatter_tensor(out, x, dist.ReduceOp.AVG)
+    dist.scatter(out, parts)
+    dist.broadcast(out, 0)
+    dist.barrier()
+    assert parts[0].tolist() == out.tolist() == x.tolist()
+    assert dist.all_reduce(out, async_op=True).wait() and out.tolist() == x.tolist()
+    model = cg.nn.parallel.DistributedDataParallel(cg.nn.Linear(2, 1))
+    with model.join(), model.no_sync():
+        model(x).sum().backward()
+    assert model.module.weight.grad.tolist() == x.tolist()
+    with pytest.raises(ValueError, match="other rank must not be this one, 0"):
+        dist.send(x, 0)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"backend": "nccl"}, "backend must be 'mpi' or 'gloo'"),
+        ({"init_method": "tcp://10.1.1.20:23456"}, "mpiexec connects the ranks"),
+        ({"world_size": 4}, "world_size is 1, as mpiexec says, got 4"),
+        ({"rank": 1}, "rank is 0, as mpiexec says, got 1"),
+    ],
+)
+def test_arguments_that_mpiexec_contradicts(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        dist.init_process_group(**arguments)
+    assert not dist.is_initialized()
+
+
+def test_groups_begin_and_end_once(monkeypatch):
+    with pytest.raises(RuntimeError, match="get_rank: init_process_group has not been called"):
+        dist.get_rank()
+    with pytest.raises(RuntimeError, match="DistributedDataParallel: init_process_group has not been called"):
+        cg.nn.parallel.DistributedDataParallel(cg.nn.Linear(2, 1))
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(RuntimeError, match="mpiexec -n 4 python"):
+        dist.init_process_group()
+    monkeypatch.delenv("WORLD_SIZE")
+    dist.init_process_group("gloo")
+    with pytest.raises(RuntimeError, match="called already"):
+        dist.init_process_group()
+    assert (dist.get_backend(), dist.get_rank(), dist.get_world_size()) == ("gloo", 0, 1)
+    dist.destroy_process_group()
+    with pytest.raises(RuntimeError, match="destroy_process_group: init_process_group has not been called"):
+        dist.destroy_process_group()
