@@ -436,8 +436,9 @@ def test_a_file_needs_a_search_and_a_space_and_threads_need_one_trial_at_a_time(
 @optional
 @pytest.mark.skipif(not PAGE.exists(), reason="the pages are not next to the tests")
 def test_the_page_about_searches_does_what_it_says(tmp_path, monkeypatch, capsys):
-    """Its script, and its file with fewer trials."""
-    script, file = (re.search(rf"```{kind}\n(.*?)```", PAGE.read_text(), re.DOTALL)[1] for kind in ("python", "toml"))
+    """The script and the file with fewer trials."""
+    searches = re.search(r"^## Searches$.*?^## ", PAGE.read_text(), re.DOTALL | re.MULTILINE)[0]
+    script, file = (re.search(rf"```{kind}\n(.*?)```", searches, re.DOTALL)[1] for kind in ("python", "toml"))
     exec(compile(script, PAGE, "exec"), {})
     assert 0 < float(capsys.readouterr().out.split()[0]) < 0.5
     monkeypatch.chdir(tmp_path)

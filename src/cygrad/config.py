@@ -16,10 +16,12 @@ __all__ = ["get_num_threads", "set_num_threads", "show_config"]
 
 
 def initial_threads() -> int:
-    """CYGRAD_NUM_THREADS if it is set, else the number of usable cores."""
+    """CYGRAD_NUM_THREADS if it is set; else the first number of OMP_NUM_THREADS, which joblib, Dask and Ray set for
+    their workers; else the number of usable cores."""
     value = os.environ.get("CYGRAD_NUM_THREADS")
     if not value:
-        return usable_cores()
+        first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+        return int(first) if first.isdecimal() and int(first) > 0 else usable_cores()
     if not value.isdigit() or int(value) < 1:
         raise ValueError(f"CYGRAD_NUM_THREADS must be an integer of at least 1, got {value!r}")
     return int(value)
@@ -38,7 +40,8 @@ def set_num_threads(threads: int) -> None:
     """Set the maximum number of threads per kernel. Results are bit-identical for any thread count.
 
     Args:
-        threads: the thread count; initially the environment variable CYGRAD_NUM_THREADS, or the number of usable cores.
+        threads: the thread count; initially the environment variable CYGRAD_NUM_THREADS, or OMP_NUM_THREADS, or the
+            number of usable cores.
 
     Raises:
         ValueError: if `threads` is less than 1.
