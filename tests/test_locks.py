@@ -188,7 +188,8 @@ def run_program(body, **environment):
     """Run a program in a process of its own. One that hangs fails, with the lines of all its threads."""
     watch = f"import faulthandler; faulthandler.dump_traceback_later({PATIENCE}, exit=True)\n"
     # An interrupt in an import leaves CPython's lock of the module taken, so nothing is left to import.
-    source = f"import cygrad as cg\ncg.compile\nfrom tests.test_locks import *\n{watch}" + textwrap.dedent(body)
+    begin = "import cygrad as cg\nfrom tests.test_locks import *\nrecord_and_replay(), check(), epochs()\n"
+    source = begin + watch + textwrap.dedent(body)
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     path = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
@@ -206,15 +207,19 @@ sent_signals = []
 
 
 def handler(number, frame):
+    signal.setitimer(signal.ITIMER_REAL, 0)
     sent_signals.append(number)
     raise Interrupted
 
 
 def interrupt_by_a_signal(work, seconds):
-    """Work until a signal comes, in a process of its own."""
+    """Work until a signal comes, in a process of its own.
+
+    It comes again after a second: CPython doesn't tell the main thread of one that a thread of a library has taken.
+    """
     sys.unraisablehook = dropped.append
     sent_signals.clear()
-    until_interrupted(work, sent_signals, lambda: signal.setitimer(signal.ITIMER_REAL, seconds))
+    until_interrupted(work, sent_signals, lambda: signal.setitimer(signal.ITIMER_REAL, seconds, 1.0))
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
