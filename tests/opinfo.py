@@ -346,7 +346,7 @@ def samples(info: Any, dtype: Any, gradient: bool, limit: int) -> list[Any]:
     """The samples of a variant, or so many of them, spread over the first hundred."""
     key = (info.full_name, dtype, gradient, limit)
     if key not in DRAWN:
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         drawn = info.sample_inputs("cpu", dtype, requires_grad=gradient)
         everything = list(itertools.islice(drawn, 100 if limit else None))
         DRAWN.clear()
