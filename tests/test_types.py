@@ -167,6 +167,7 @@ def test_public_names_are_typed_and_exist():
     assert tree and set(cg.__all__) == set(dict.fromkeys(cg.__all__)), "a name appears twice in __all__"
     for name in cg.__all__:
         assert hasattr(cg, name)
+    assert callable(cg.abs_) and "abs_" not in cg.public_names()  # nor a method that was used as a function
 
 
 @pytest.mark.parametrize("name", ["relu", "sum", "clamp", "max", "Tensor.softmax", "add"])

@@ -149,7 +149,7 @@ else:
         elif hasattr(functions, name):
             found = getattr(functions, name)
         elif (name in METHODS or (name[-1:] == "_" and name[0] != "_")) and hasattr(Tensor, name):
-            found = getattr(Tensor, name)
+            return getattr(Tensor, name)  # not kept: `import *` must not depend on what was used before
         else:
             raise attribute_error("cygrad", name)
         globals()[name] = found
