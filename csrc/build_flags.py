@@ -63,9 +63,12 @@ LINK = [*HARDENED_LINK, *(["-Wl,--strip-all", "-Wl,--gc-sections"] if STRIP else
 # only level.
 SCALAR = ["-fno-tree-loop-vectorize" if IS_GCC else "-fno-vectorize", "-fno-tree-slp-vectorize"]
 SMALL = [] if DEBUG else ["-Os", *SCALAR]
+# What is left of an array after whole vectors of 256 bits is computed one by one: vectors of 128 bits for it, in every
+# loop, would make the level's kernels 3 % larger, and 6 % in the wheel.
+NO_HALF_VECTORS = ["--param=vect-epilogues-nomask=0"] if IS_GCC else []
 X86_LEVELS = {
     "baseline": ["-march=x86-64", *SMALL],
-    "x86_v3": ["-march=x86-64-v3"],
+    "x86_v3": ["-march=x86-64-v3", *NO_HALF_VECTORS],
     "x86_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
 
