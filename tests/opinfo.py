@@ -37,6 +37,7 @@ LEFT_OUT = {  # pattern of names: why cygrad does not have them
     "*conv*3d": "convolution in three dimensions",
     "*pool3d*": "pooling of volumes",
     "*complex*": "complex numbers",
+    "*stft": "complex numbers, in all samples",
     "sparse.*": "sparse tensors",
     "jiterator*": "of CUDA",
     "torch.ops.*": "internal",
