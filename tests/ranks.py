@@ -15,6 +15,7 @@ import numpy as np
 import cygrad as cg
 import cygrad.distributed as dist
 from cygrad import nn
+from cygrad.cores import usable_cores
 from cygrad.nn.parallel import DistributedDataParallel
 
 F = nn.functional
@@ -293,7 +294,130 @@ def check_samplers_know_their_rank(rank, size):
 
 
 def check_ranks_share_the_cores(rank, size):
-    assert cg.get_num_threads() == max(1, len(__import__("os").sched_getaffinity(0)) // size)
+    assert 1 <= cg.get_num_threads() <= max(1, usable_cores() // size)
+
+
+# The same bits at any number of ranks
+
+
+def bits(size, shards, seed=3, batch=37, died=None):
+    """Fingerprints of short trainings, which this many ranks of the world would have: two of a DDP, two of a Trainer."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((150, 20)).astype(np.float32), rng.integers(0, 3, 150)
+    found = []
+    for recorded in (False, True):
+        cg.manual_seed(seed)
+        net = nn.Sequential(nn.Linear(20, 30), nn.ReLU(), nn.Dropout(0.3), nn.Linear(30, 3))
+        model = DistributedDataParallel(net, deterministic_shards=shards)
+        optimizer = cg.optim.AdamW(model.parameters(), lr=0.01)
+
+        def step(x, y, model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = model.backward(lambda x, y: F.cross_entropy(model(x), y), x, y)
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            return loss
+
+        call = cg.compile(step) if recorded else step
+        for start in range(0, 150, batch):
+            call(cg.tensor(x[start : start + batch]), cg.tensor(y[start : start + batch]))
+        found.append(cg.train.fingerprint(model.state_dict()))
+    for kind, ema in ((nn.SyncBatchNorm, None), (nn.LayerNorm, 0.9)):
+        cg.manual_seed(seed)
+        net = nn.Sequential(nn.Linear(20, 30), kind(30), nn.ReLU(), nn.Dropout(0.3), nn.Linear(30, 3))
+        optimizer = cg.optim.AdamW(net.parameters(), lr=0.01)
+        trainer = cg.train.Trainer(
+            net, F.cross_entropy, optimizer, metrics=["accuracy"], clip=1.0, ema=ema, accumulate=2, seed=seed,
+            early_stopping=cg.train.EarlyStopping(net, 2), deterministic_shards=shards, progress=False,
+        )  # fmt: skip
+        data, valid = cg.data.TensorDataset(x[:110], y[:110]), cg.data.TensorDataset(x[110:], y[110:])
+        history = trainer.fit(cg.data.DataLoader(data, 24, shuffle=True), cg.data.DataLoader(valid, 16), epochs=3)
+        found.append(cg.train.fingerprint(net.state_dict()) + repr(history["accuracy"]))
+    return found
+
+
+def check_bits_of_all_ranks(rank, size):
+    """The parent compares these with those of a world of one."""
+    same_on_all(FINGERPRINTS := bits(size, 6))
+    if rank == 0:
+        print("bits:" + json.dumps(FINGERPRINTS))
+
+
+def check_a_trainer_shares_batches(rank, size):
+    """Without logical shards, the mean gradient of all ranks is that of the whole batch."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((50, 4)).astype(np.float32)
+    data = cg.data.TensorDataset(x, x @ np.ones((4, 1), np.float32))
+    results = []
+    for ranked in (True, False):
+        cg.manual_seed(1)
+        net = nn.Linear(4, 1)
+        optimizer = cg.optim.SGD(net.parameters(), lr=0.1)
+        if ranked:
+            trainer = cg.train.Trainer(net, F.mse_loss, optimizer, metrics=["mae"], progress=False)
+            history = trainer.fit(cg.data.DataLoader(data, 16), epochs=3)
+            results.append([net.weight.array, history["loss"], history["mae"], history["grad_norm"]])
+        else:
+            losses, errors = [], []
+            for _ in range(3):
+                sums = np.zeros(2)
+                for start in range(0, 50, 16):
+                    inputs, target = (t[start : start + 16] for t in data.tensors)
+                    output = net(inputs)
+                    loss = F.mse_loss(output, target)
+                    sums += len(inputs) * np.array([loss.item(), (output - target).abs().mean().item()])
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                losses.append(sums[0] / 50)
+                errors.append(sums[1] / 50)
+            results.append([net.weight.array, losses, errors])
+    for ranked, alone in zip(*results, strict=False):
+        np.testing.assert_allclose(ranked, alone, rtol=1e-4)
+    weights = []
+    for accumulate in (1, 2):
+        cg.manual_seed(1)
+        net = nn.Linear(4, 1)
+        optimizer = cg.optim.SGD(net.parameters(), lr=0.1)
+        trainer = cg.train.Trainer(net, F.mse_loss, optimizer, accumulate=accumulate, progress=False)
+        trainer.fit(cg.data.DataLoader(data, 16 // accumulate), epochs=2)
+        weights.append(net.weight.array)
+    np.testing.assert_allclose(*weights, rtol=1e-4)
+    small = cg.data.DataLoader(cg.data.TensorDataset(x[: size + 1], x[: size + 1]), size)  # the last batch has one row
+    cg.manual_seed(1)
+    net = nn.Linear(4, 4)
+    cg.train.Trainer(net, F.mse_loss, cg.optim.SGD(net.parameters(), lr=0.1), progress=False).fit(small, epochs=2)
+    same_on_all(net.weight.tolist())
+
+
+class Stops(cg.train.Callback):
+    def on_epoch_end(self, trainer, metrics):
+        if dist.get_rank() == 1:
+            trainer.stop()
+
+
+def check_what_ranks_agree_on(rank, size):
+    x = np.ones((12, 4), np.float32)
+
+    def trainer(**options):
+        net = nn.Linear(4, 4)
+        return cg.train.Trainer(net, F.mse_loss, cg.optim.SGD(net.parameters(), lr=0.1), progress=False, **options)
+
+    loader = cg.data.DataLoader(cg.data.TensorDataset(x, x), 4)
+    assert len(trainer(callbacks=[Stops()]).fit(loader, epochs=3)) == 1, "a rank's stop() counts for all"
+    other = cg.data.DataLoader(cg.data.TensorDataset(x * (1 + (rank == 2)), x), 4)
+    raises(RuntimeError, "the checksum of the first batch of rank 2 is not", lambda: trainer().fit(other))
+    short = cg.data.DataLoader(cg.data.TensorDataset(x, x), 4 + 8 * (rank == 1))
+    raises(
+        RuntimeError,
+        "the number of batches of rank 1 is not that of rank 0: 1 instead of 3",
+        lambda: trainer().fit(short),
+    )
+    net = nn.BatchNorm1d(4)
+    plain = cg.train.Trainer(
+        net, F.mse_loss, cg.optim.SGD(net.parameters(), lr=0.1), progress=False, deterministic_shards=3
+    )
+    raises(ValueError, "use nn.SyncBatchNorm.convert_sync_batchnorm", lambda: plain.fit(loader))
 
 
 def main():

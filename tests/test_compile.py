@@ -447,6 +447,14 @@ def test_results_are_the_callers_own():
     assert [r.tolist() for r in results] == [[2.0 * i] * 3 for i in range(5)]
 
 
+def test_a_container_of_one_tensor_in_a_result():
+    step = cg.compile(lambda x: (x.sum(), [x * 2], {"a": x + 1}))
+    for _ in range(4):
+        total, doubled, named = step(cg.ones(2))
+        assert total.item() == 2 and doubled[0].tolist() == [2, 2] and named["a"].tolist() == [2, 2]
+    assert len(step.programs()) == 1
+
+
 def test_nested_arguments_and_results():
     @cg.compile
     def both(pair, scale, *, extra):

@@ -15,6 +15,7 @@ import pytest
 
 import cygrad as cg
 import cygrad.distributed as dist
+from tests.ranks import bits
 
 pytest.importorskip("mpi4py")
 HERE = Path(__file__).parent
@@ -32,18 +33,35 @@ def start(size, *args):
     )  # fmt: skip
 
 
+@pytest.fixture
+def alone():
+    dist.init_process_group()
+    yield
+    dist.destroy_process_group()
+
+
 @pytest.fixture(scope="module")
 def results():
     """For each check what was wrong."""
     output, errors = start(3).communicate(timeout=120)
     assert output, errors
-    return json.loads(output.splitlines()[-1])
+    *_, fingerprints, checks = output.splitlines()
+    return {"bits": json.loads(fingerprints.removeprefix("bits:")), **json.loads(checks)}
 
 
 @needs_mpiexec
 @pytest.mark.parametrize("name", CHECKS)
 def test_on_three_ranks(name, results):
     assert not results[name], results[name]
+
+
+@needs_mpiexec
+def test_bits_do_not_depend_on_the_number_of_ranks(results, alone):
+    """With logical shards: dropout, synchronized batch norm, clipping, averages, early stopping; eager and recorded."""
+    found = bits(1, 6)
+    assert found == results["bits"]
+    assert found[0] == found[1] and len({*found}) == 3
+    assert bits(1, 5) != found
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +97,6 @@ def test_no_failure_takes_long(failures):
 
 
 # A world of one
-
-
-@pytest.fixture
-def alone():
-    dist.init_process_group()
-    yield
-    dist.destroy_process_group()
 
 
 def test_a_world_of_one_computes_as_without_it(alone):

@@ -289,6 +289,7 @@ def train(arguments: argparse.Namespace) -> int:
     networks follow from the data. Ctrl-C stops early and keeps the best weights."""
     from cygrad import runs
 
+    silence_other_ranks()
     given = {name: value for name, value in vars(arguments).items() if name not in ("command", "quiet")}
     if given["source"].lower().endswith(".toml"):
         given = {**runs.read_config(given.pop("source")), **given}
@@ -297,11 +298,23 @@ def train(arguments: argparse.Namespace) -> int:
     return 0 if finished else INTERRUPTED
 
 
+def silence_other_ranks() -> None:
+    """Connect the ranks that ``mpiexec`` started, and let only rank 0 print results and warnings."""
+    from cygrad.train.ranks import joined
+
+    if not joined().is_main:
+        import warnings
+
+        warnings.simplefilter("ignore")
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+
 def resume(arguments: argparse.Namespace) -> int:
     """Continue a training that was interrupted or killed, from the end of the last complete epoch. The result has the
     same bits as that of a training that was never interrupted."""
     from cygrad import runs
 
+    silence_other_ranks()
     finished = runs.resume(arguments.run, arguments.threads, arguments.quiet)
     drop_broken_output()
     return 0 if finished else INTERRUPTED

@@ -10,6 +10,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.autograd import Node, op
 from cygrad.distributed import collectives
+from cygrad.distributed.lockstep import Shard
 from cygrad.distributed.process_group import ProcessGroup, world_of
 from cygrad.distributed.reductions import ReduceOp
 from cygrad.tensor import Tensor
@@ -93,9 +94,11 @@ def all_gather(tensor: Tensor, group: Any = None) -> tuple[Tensor, ...]:
 
 
 @op
-def gathered(ctx: Node, input: Array, /, members: ProcessGroup) -> Array:
-    """Stack the arrays of all ranks."""
+def gathered(ctx: Node, input: Array, /, members: ProcessGroup | Shard) -> Array:
+    """Stack the arrays of all ranks, or of all shards that run in lockstep."""
     ctx.save(members)
+    if isinstance(members, Shard):
+        return members.stacked(input)
     result = np.empty((members.size(), *input.shape), input.dtype)
     places = [result[rank, ...] for rank in range(len(result))]
     work = collectives.exchange("all_gather", members, places, np.ascontiguousarray(input), [], "Iallgather")
@@ -107,6 +110,8 @@ def gathered(ctx: Node, input: Array, /, members: ProcessGroup) -> Array:
 @gathered.gradient
 def _(ctx: Node, upstream: Array) -> Array:
     (members,) = ctx.saved
+    if isinstance(members, Shard):
+        return members.part_of_sum(upstream)
     return summed_array(upstream, members)[members.rank()]
 
 

@@ -127,9 +127,20 @@ class Reducer:
         for bucket in self.buckets:
             bucket.clear()
 
-    def join(self) -> None:
-        """Take part in a pass of the other ranks, with zeros."""
+    def join(self, takes: bool = False) -> None:
+        """Take part in a pass of the other ranks, with zeros. If this rank `takes` the means, they become its
+        gradients, to which it contributes what these are so far."""
+        if takes:
+            recording.reading("a batch without rows for this rank")
+            for number, param in enumerate(self.params):
+                if param.grad_value is not None:
+                    self.take(number, np.zeros(param.shape, param.dtype), False)
         self.send_rest()
+        if takes:
+            for number in map(int, np.flatnonzero(self.buckets[-1].counters())):
+                param = self.params[number]
+                param.grad_value = None
+                engine.accumulate(param, self.bucket_of[number].part(number, param.shape).copy(), True)
         self.clear()
 
     def refuse(self, what: str) -> None:

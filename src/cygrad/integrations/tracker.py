@@ -64,6 +64,8 @@ class Tracker(Callback):
 
     failures: tuple[type[Exception], ...] = (OSError,)
 
+    main_rank_only = True
+
     def __init__(self, every: int | None = 50) -> None:
         self.every = check_every(type(self).__name__, every)
         self._disabled = True  # until a training begins

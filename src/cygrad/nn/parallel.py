@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from cygrad._arguments import integer
 from cygrad.autograd import engine
 from cygrad.distributed.join import Join
 from cygrad.distributed.process_group import world_of
 from cygrad.distributed.reducer import Reducer
 from cygrad.distributed.replicas import check_equal, copy_from
+from cygrad.distributed.sharded import SharedBatch, rows_between
 from cygrad.nn.module import Module
 from cygrad.nn.modules.data_parallel import DataParallel
+from cygrad.nn.modules.sync_batch_norm import SyncBatchNorm
 from cygrad.tensor import Tensor
 
 __all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
@@ -42,6 +45,8 @@ class DistributedDataParallel(Module):
         find_unused_parameters: whether a rank may leave out parameters in a backward pass; their gradients count as 0
             there. Otherwise this raises RuntimeError, which names the parameter and the rank.
         check_reduction, gradient_as_bucket_view, static_graph: accepted as in PyTorch, without effect.
+        deterministic_shards: number of logical shards into which :meth:`backward` cuts each batch, so that all bits are
+            the same at any number of ranks; None, the default, for steps as in PyTorch.
 
     Raises:
         RuntimeError: there is no process group, no parameter requires a gradient, or the models differ in names, shapes
@@ -72,6 +77,8 @@ class DistributedDataParallel(Module):
         check_reduction: bool = False,
         gradient_as_bucket_view: bool = False,
         static_graph: bool = False,
+        *,
+        deterministic_shards: int | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(module, Module):
@@ -97,7 +104,12 @@ class DistributedDataParallel(Module):
             check_equal("DistributedDataParallel", members, self.all_tensors())
             copy_from(0, "DistributedDataParallel", members, list(self.all_tensors().values()))
         self.reducer: Reducer | None = None
-        if members.size() > 1:
+        self.shared: SharedBatch | None = None
+        if deterministic_shards is not None:
+            shards = positive("DistributedDataParallel", "deterministic_shards", deterministic_shards)
+            synchronized = any([isinstance(part, SyncBatchNorm) for part in module.modules()])
+            self.shared = SharedBatch(trained, members, shards, synchronized)
+        elif members.size() > 1:
             self.reducer = Reducer(trained, members, cap * 1e6, find_unused_parameters)
 
     def all_tensors(self) -> dict[str, Tensor]:
@@ -112,6 +124,34 @@ class DistributedDataParallel(Module):
                 self.joining.round(True)
             self.copy_buffers()
         return self.module(*inputs, **kwargs)
+
+    def backward(self, function: Callable[..., Tensor], *batch: Tensor) -> Tensor:
+        """Add the gradient of a batch to that of the parameters, with ``deterministic_shards``: the mean of the shards'
+        gradients, weighted by their rows and added in a fixed order. Each shard draws from a generator of its own.
+
+        Args:
+            function: from rows of the batch to their mean loss; it calls this module.
+            batch: the whole batch, the same on all ranks, which compute some of its rows.
+
+        Returns:
+            The mean loss over the batch, on all ranks.
+
+        Raises:
+            RuntimeError: ``deterministic_shards`` is None.
+
+        >>> cg.distributed.init_process_group()
+        >>> model = cg.nn.parallel.DistributedDataParallel(cg.nn.Linear(2, 1), deterministic_shards=4)
+        >>> loss = model.backward(lambda x: model(x).square().mean(), cg.ones(8, 2))
+        >>> loss.shape, model.module.weight.grad.shape
+        ((), (1, 2))
+        >>> cg.distributed.destroy_process_group()
+        """
+        if self.shared is None:
+            raise RuntimeError("DistributedDataParallel: backward(function, *batch) needs deterministic_shards")
+        rows = int(batch[0].shape[0])
+        first, last = self.shared.local_rows(rows)
+        mine = [rows_between(each, first, last, 1) for each in batch]
+        return self.shared.backward(lambda *part: (function(*part), None), mine, rows)[0]
 
     def copy_buffers(self) -> None:
         """Give the buffers the elements that they have on rank 0, or in :meth:`join` on the first rank with a batch."""
@@ -161,10 +201,17 @@ class DistributedDataParallel(Module):
         if not enable or self.reducer is None:
             yield
             return
-        if any([type(module).__name__ == "SyncBatchNorm" for module in self.module.modules()]):
+        if any([isinstance(part, SyncBatchNorm) for part in self.module.modules()]):
             raise ValueError("join: SyncBatchNorm needs a batch on each rank")
         with Join(self, divide_by_initial_world_size, throw_on_early_termination):
             yield
+
+
+def positive(name: str, argument: str, value: Any) -> int:
+    """An integer of at least 1."""
+    if integer(name, argument, value) < 1:
+        raise ValueError(f"{name}: {argument} must be at least 1, got {value}")
+    return integer(name, argument, value)
 
 
 def data_parallel(

@@ -31,6 +31,8 @@ class Console(Callback):
         quiet: whether to show nothing but results and errors.
     """
 
+    main_rank_only = True
+
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self.bar = not quiet and is_terminal(sys.stderr) and is_terminal(sys.stdout)

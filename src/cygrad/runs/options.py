@@ -90,7 +90,8 @@ class Options:
         data: folder or file of MNIST or Fashion-MNIST, see ``cygrad.data.load_mnist``.
         out: folder of the run; ``runs/NAME`` by default.
         network, members, embeddings, linear, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience,
-            min_delta, seed, checkpoint_seconds, threads: options of the training.
+            min_delta, seed, checkpoint_seconds, threads,
+            deterministic_shards: options of the training.
         target, task, class_weight, threshold, categories, drop, missing, split, time, validation, test, delimiter,
             encoding, decimal, missing_values, text, numbers, header, names, skip_rows, comment: options of tables.
         window, horizon, season: options of forecasts of a table's column.
@@ -151,6 +152,12 @@ class Options:
     seed: int = training(0, int, "N", "seed of the split, the initialization, shuffling and dropout")
     checkpoint_seconds: float = training(1.0, float, "S", "least time between two checkpoints, in seconds")
     threads: int | None = training(None, int, "N", "threads that a kernel may use (default: all cores)")
+    deterministic_shards: int | None = training(
+        None,
+        int,
+        "S",
+        "under mpiexec, cut each batch into S shards, so that the bits are the same at any number of ranks",
+    )
     target: str | None = table(None, str, "COLUMN", "column to predict (required)")
     task: str | None = table(None, str, "TASK", "classification or regression (default: inferred from the target)")
     class_weight: str | None = table(

@@ -35,6 +35,7 @@ from cygrad.train.history import History
 from cygrad.train.interrupts import uninterrupted
 from cygrad.train.option_changes import ResumeWarning
 from cygrad.train.output import say
+from cygrad.train.ranks import joined
 from cygrad.train.trainer import Trainer
 
 __all__ = ["Session", "load_task", "resume", "train"]
@@ -60,7 +61,10 @@ def train(options: Options, quiet: bool = False) -> bool:
         OSError: if the folder can't be written, or another process is training in it.
         ValueError: if the options do not match the data, or a loss or gradient is not finite.
     """
+    ranks = joined()
     session = Session(options, Console(quiet))
+    if not ranks.is_main:
+        return session.take_part()
     prepare_folder(options.folder)
     with locked("train", options.folder):
         session.clear()
@@ -84,22 +88,22 @@ def resume(folder: str, threads: int | None = None, quiet: bool = False) -> bool
         OSError: if the folder can't be written, or another process is training in it.
         ValueError: if the data has changed, or a file is corrupt or has another version's format.
     """
-    if not os.path.isfile(os.path.join(folder, JOB)):
+    ranks = joined()
+    if not ranks.of_main(lambda: os.path.isfile(os.path.join(folder, JOB))):
         if not os.path.isfile(committed(folder, CONFIG)):
             raise FileNotFoundError(f"resume: {folder} is not a run folder: it has neither {JOB} nor {CONFIG}")
         load(folder)  # raises an error if the run is damaged
         say(f"{folder} is already complete")
         return True
+    if not ranks.is_main:
+        return session_of(folder, threads, quiet).take_part()
     with locked("resume", folder):
         return resume_locked(folder, threads, quiet)
 
 
 def resume_locked(folder: str, threads: int | None, quiet: bool = False) -> bool:
     """``resume`` an unfinished training, in a folder that this process has locked."""
-    job = read_job(folder)
-    session = Session(job.options if threads is None else replace(job.options, threads=threads), Console(quiet))
-    if session.fingerprint != job.fingerprint:
-        raise ValueError(f"resume: the data of {job.options.source} has changed since the training started")
+    job, session = read_job(folder), session_of(folder, threads, quiet)
     if job.version != __version__:
         say(f"note: started with cygrad {job.version}; with {__version__} the result may differ in its bits")
     level = kernels.cpu_level()
@@ -110,6 +114,15 @@ def resume_locked(folder: str, threads: int | None, quiet: bool = False) -> bool
             "ignore", "fit: the resumed training ran at CPU level", ResumeWarning
         )  # the note says it
         return session.run()
+
+
+def session_of(folder: str, threads: int | None, quiet: bool) -> Session:
+    """The session of an unfinished training."""
+    job = read_job(folder)
+    session = Session(job.options if threads is None else replace(job.options, threads=threads), Console(quiet))
+    if session.fingerprint != job.fingerprint:
+        raise ValueError(f"resume: the data of {job.options.source} has changed since the training started")
+    return session
 
 
 class Session:
@@ -142,6 +155,10 @@ class Session:
         for name in JOB, CHECKPOINT:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.options.folder, name))
+
+    def take_part(self) -> bool:
+        """Train with rank 0, which does everything else."""
+        return not self.fit().interrupted
 
     def run(self) -> bool:
         """Train to the end and return True, or to Ctrl-C and return False."""
@@ -263,6 +280,7 @@ def build_trainer(
         callbacks=[console],
         progress=False,
         checkpoint=Checkpoint(path, every_seconds=options.checkpoint_seconds),
+        deterministic_shards=options.deterministic_shards,
     )
 
 
@@ -281,7 +299,8 @@ def describe(task: Task, training: Training, options: Options) -> str:
     unit = "windows" if options.is_series else "rows"
     validation = "" if task.validation is None else f", {len(task.validation)} validation"
     samples = f"{len(task.train)} training{validation} and {tested} test {unit}"
-    setting = f"threads {get_num_threads()}, seed {options.seed}"
+    ranks = joined().size
+    setting = f"{f'{ranks} ranks, ' if ranks > 1 else ''}threads {get_num_threads()}, seed {options.seed}"
     return f"{task.name}: {samples}; {training.description}, {parameters:,} parameters; {setting}"
 
 

@@ -115,6 +115,8 @@ def with_trials(task: Task, options: Options) -> Options:
 def network_training(task: Task, options: Options) -> Training:
     """The training of one network, with a learning rate annealed along a cosine."""
     model = task.network(options)
+    if options.deterministic_shards is not None:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # of whole batches, however many shards
     optimizer = optim.AdamW(optim.decay_groups(model, options.weight_decay), lr=options.lr)
     # Batch norm needs more than one row.
     drop_last = len(task.train) % options.batch_size == 1

@@ -32,7 +32,8 @@ class Callback:
     state of its own defines ``state_dict()`` and ``load_state_dict(state)``; checkpoints save it.
 
     An exception in a callback stops the training as a ``CallbackError``, except for warnings turned into errors, and
-    Ctrl-C. A callback that prints does not stop it when the output is closed or full.
+    Ctrl-C. A callback that prints does not stop it when the output is closed or full. Of several ranks, all call their
+    callbacks, but only rank 0 those whose ``main_rank_only`` is True, such as ``Progress`` and trackers.
 
     Example:
         >>> class Best(cg.train.Callback):
@@ -40,6 +41,8 @@ class Callback:
         ...     def on_epoch_end(self, trainer, metrics):
         ...         self.loss = min(self.loss, metrics["loss"])
     """
+
+    main_rank_only = False  # whether only rank 0 of several calls it, as it only shows or writes
 
     def on_fit_begin(self, trainer: TrainerLike) -> None:
         """Called before the first epoch."""

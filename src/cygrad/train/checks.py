@@ -46,6 +46,9 @@ def check_options(trainer: ConfiguredTrainer) -> None:
         raise ValueError("Trainer: the scheduler belongs to a different optimizer")
     if not isinstance(t.accumulate, int) or t.accumulate < 1:
         raise ValueError(f"Trainer: accumulate must be an integer of at least 1, got {t.accumulate!r}")
+    shards = t.deterministic_shards
+    if shards is not None and (not isinstance(shards, int) or shards < 1):
+        raise ValueError(f"Trainer: deterministic_shards must be None or an integer of at least 1, got {shards!r}")
     if t.compile not in (None, True, False):
         raise TypeError(f"Trainer: compile must be True, False or None, got {t.compile!r}")
     if t.ema is not None and not 0 <= t.ema < 1:

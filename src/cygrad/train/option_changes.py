@@ -28,6 +28,7 @@ def options_of(trainer: ConfiguredTrainer) -> dict[str, Any]:
         "swa": t.swa and t.swa.start,
         "scheduler_interval": t.scheduler and t.scheduler_interval,
         "seed": t.seed,
+        "deterministic_shards": t.deterministic_shards,
     }
     if t.early_stopping is not None:
         options.update({name: getattr(t.early_stopping, name) for name in ("patience", "min_delta", "mode", "ties")})

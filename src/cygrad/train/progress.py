@@ -23,6 +23,7 @@ UNPRINTED = {"epoch", "lr", "samples_per_second"}  # among the metrics
 class Progress(Callback):
     """Print a line per epoch. On a terminal and in a notebook, show a tqdm bar over the steps if tqdm is installed."""
 
+    main_rank_only = True
     bar: Any = None
 
     def on_epoch_begin(self, trainer: TrainerLike) -> None:

@@ -66,3 +66,4 @@ class ConfiguredTrainer(TrainerLike, Protocol):
     early_stopping: EarlyStopping | None
     seed: int | None
     compile: bool | None
+    deterministic_shards: int | None

@@ -48,24 +48,33 @@ class TrainingStep:
         """Update the weights."""
         self.optimizer.step()
 
+    def recorded_gradient(self, quiet: bool) -> Any:
+        """``gradient``, recorded; `quiet` without a warning if it can't be."""
+        return CompiledFunction(self.gradient, quiet=quiet)
+
 
 class RecordedStep:
-    """A step whose parts are recorded: if `compile` is True, or None and recording can change nothing but the speed."""
+    """A step whose parts are recorded: if `compile` is True, or None and recording can change nothing but the speed.
+    `eager` is the step itself, by default a :class:`TrainingStep`."""
 
-    def __init__(self, model: Module, loss: Loss, optimizer: Optimizer, compile: bool | None) -> None:
+    def __init__(
+        self, model: Module, loss: Loss, optimizer: Optimizer, compile: bool | None, eager: TrainingStep | None = None
+    ) -> None:
         recorded = is_transparent(model, loss, optimizer) if compile is None else compile
         params = [p for group in optimizer.param_groups for p in group["params"]]
-        self.parts: list[Any] = [model, loss, optimizer, compile, recorded, *params]
-        self.eager = TrainingStep(model, loss, optimizer)
+        self.parts: list[Any] = [model, loss, optimizer, compile, recorded, eager, *params]
+        self.eager = TrainingStep(model, loss, optimizer) if eager is None else eager
         self.gradient: Any = self.eager.gradient
         self.update: Any = self.eager.update
         if recorded:
-            self.gradient = CompiledFunction(self.gradient, quiet=compile is None)
+            self.gradient = self.eager.recorded_gradient(compile is None)
             self.update = CompiledFunction(self.update, quiet=compile is None)
 
-    def refreshed(self, model: Module, loss: Loss, optimizer: Optimizer, compile: bool | None) -> RecordedStep:
+    def refreshed(
+        self, model: Module, loss: Loss, optimizer: Optimizer, compile: bool | None, eager: TrainingStep | None = None
+    ) -> RecordedStep:
         """Return this step, or a new one if a part was replaced, or has new hooks or parameters."""
-        other = RecordedStep(model, loss, optimizer, compile)
+        other = RecordedStep(model, loss, optimizer, compile, eager)
         same = len(self.parts) == len(other.parts) and all(map(operator.is_, self.parts, other.parts))
         return self if same else other
 

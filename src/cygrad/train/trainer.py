@@ -8,6 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sized
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -43,6 +44,7 @@ from cygrad.train.metrics import Function, Metric, named_metrics
 from cygrad.train.option_changes import ResumeWarning, describe_changes, options_of
 from cygrad.train.progress import Progress
 from cygrad.train.random_state import RandomState, check_random_state
+from cygrad.train.ranks import Ranks, SharedStep, checksum, joined
 from cygrad.train.running import MEASURED, Epoch
 from cygrad.train.step import RecordedStep
 from cygrad.train.swa import SWA
@@ -84,6 +86,8 @@ class Trainer:
             optimizer are classes of this library, without hooks. True: always; Python code of your own then runs
             only while recording, its calls of the library are repeated, and if it reads numbers from tensors a warning
             says that steps run eagerly. A callback that keeps a gradient must copy it.
+        deterministic_shards: number of logical shards into which each batch is cut, so that all bits are the same at
+            any number of ranks; None, the default, for one shard of each rank. See docs/scale.md.
 
     Raises:
         TypeError: if a part has the wrong type.
@@ -124,6 +128,7 @@ class Trainer:
         progress: bool = True,
         validation_loss: Loss | None = None,
         compile: bool | None = None,
+        deterministic_shards: int | None = None,
     ) -> None:
         check_parts(model, loss, optimizer, early_stopping, callbacks)
         self.model = model
@@ -143,6 +148,9 @@ class Trainer:
         self.seed = seed
         self.validation_loss = validation_loss
         self.compile = compile
+        self.deterministic_shards = deterministic_shards
+        self.ranks = Ranks(None)
+        self._shared_step: SharedStep | None = None
         check_options(self)
         self._options = options_of(self)
         self._started_with = self._options  # a checkpoint may hold others
@@ -152,7 +160,7 @@ class Trainer:
         self.history = History()
         self.epoch = self.epochs = self.step = 0
         self.steps_per_epoch: int | None = None
-        self._stop = False
+        self._stop = self._compared = False  # _compared: whether all ranks have the same data
         self._recorded_step = RecordedStep(model, loss, optimizer, compile)
         self._gradients_observed = False  # by a callback's on_backward_end
         self._checkpointed = -math.inf  # time of the last checkpoint
@@ -208,18 +216,18 @@ class Trainer:
             raise ValueError(f"fit: epochs must be an integer of at least 0, got {epochs!r}")
         for part in (train, valid):
             demand_batches(part, "fit")
+        self.ranks = joined()
         if isinstance(valid, Sized) and not len(valid):
             raise ValueError("fit: the validation set is empty")
         if self.swa is not None and self.swa.start > epochs:
             raise ValueError(f"fit: swa starts in epoch {self.swa.start}, but there are only {epochs} epochs")
         set_direction(self, self._monitored(valid))
-        if check_leakage and valid is not None:
+        if check_leakage and valid is not None and self.ranks.is_main:
             warn_of_leakage(train, valid)
         if resume is True:
             if self.checkpoint is None:
                 raise ValueError("fit: resume=True needs a trainer with a checkpoint")
-            remove_leftovers(self.checkpoint.path)
-            if os.path.exists(self.checkpoint.path):
+            if self.ranks.of_main(partial(has_checkpoint, self.checkpoint.path)):
                 self.resume(self.checkpoint.path)
         elif resume is not False:
             self.resume(resume)
@@ -230,6 +238,8 @@ class Trainer:
                 self._train_epoch(train, valid)
             self._average_epochs(train)
         except KeyboardInterrupt:
+            if self.ranks.size > 1:
+                raise  # ends all ranks
             self.history.interrupted = True
         finally:
             self._recorded_step = RecordedStep(self.model, self.loss, self.optimizer, self.compile)  # frees its memory
@@ -242,7 +252,7 @@ class Trainer:
         self._random = RandomState([train, valid])
         self.epochs = epochs
         self.steps_per_epoch = -(-len(train) // self.accumulate) if isinstance(train, Sized) else None
-        self._stop = False
+        self._stop = self._compared = False
         if self._resumed is None:
             if self.seed is not None:
                 manual_seed(self.seed)
@@ -257,6 +267,19 @@ class Trainer:
             self._resumed = None
         if self.early_stopping is not None:
             self.early_stopping.module = self._evaluated()
+        self._share(train)
+
+    def _share(self, train: Batches) -> None:
+        """Prepare for steps of several ranks, or of logical shards."""
+        ranks, self._shared_step = self.ranks, None
+        shared = ranks.shared_batch(self.model, self.deterministic_shards)
+        if shared is None:
+            return
+        self._shared_step = SharedStep(self.model, self.loss, self.optimizer, shared)
+        ranks.check_same("the number of batches", len(train) if isinstance(train, Sized) else None)
+        ranks.check_same("the state of the training", (self.epoch, self.step, len(self.history)))
+        ranks.copy_model(self.model)
+        self._random.set(ranks.of_main(self._random.get))
 
     def _warn_of_changes(self) -> None:
         """Warn if a resumed training was started with other options, or ran at another CPU level."""
@@ -294,10 +317,16 @@ class Trainer:
         running = self._running
         running.started = time.perf_counter()
         self.model.train()
-        self._recorded_step = self._recorded_step.refreshed(self.model, self.loss, self.optimizer, self.compile)
+        self._recorded_step = self._recorded_step.refreshed(
+            self.model, self.loss, self.optimizer, self.compile, self._shared_step
+        )
         self._gradients_observed = any(listens(callback, "on_backward_end") for callback in self.callbacks)
         for group in self._groups(train):
+            if not self._compared and self.ranks.size > 1:
+                self.ranks.check_same("the checksum of the first batch", checksum(group))
+                self._compared = True
             self._train_group(group)
+        self.ranks.copy_buffers(self.model)
         if not running.steps:
             raise ValueError("fit: the loader has no batches")
         running.seconds = running.elapsed()
@@ -389,7 +418,7 @@ class Trainer:
         if self.swa is not None and self.averaged is not None and self.epoch >= self.swa.start:
             self.averaged.update_parameters(self.model)
         self._notify("on_epoch_end", dict(record))
-        self.history.stopped |= self._stop
+        self.history.stopped |= self.ranks.any(self._stop)
         if self.swa_scheduler is not None and self._swa_rate():
             self.swa_scheduler.step()
         elif isinstance(self.scheduler, ReduceLROnPlateau):
@@ -456,13 +485,15 @@ class Trainer:
             FileNotFoundError: if there is no file.
             ValueError: if it is corrupt or does not fit this trainer, which stays as it was.
         """
-        state = read_checkpoint(path)
+        self.ranks = joined()
+        state = self.ranks.of_main(partial(read_checkpoint, path))
         try:
             self.load_state_dict(state)
         except ValueError as error:
             cause = one_line(error.__cause__)
             raise ValueError(f"resume: {os.fspath(path)} does not fit this trainer ({cause})") from error
-        remove_leftovers(path)
+        if self.ranks.is_main:
+            remove_leftovers(path)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the training without data and options, for ``cygrad.save``; arrays share memory with the
@@ -537,7 +568,9 @@ class Trainer:
         return {name: part for name, part in named.items() if part is not None}
 
     def _write_checkpoint(self) -> None:
-        if self.checkpoint is not None and time.monotonic() >= self._checkpointed + self.checkpoint.every_seconds:
+        if self.checkpoint is None or not self.ranks.is_main:
+            return
+        if time.monotonic() >= self._checkpointed + self.checkpoint.every_seconds:
             write_checkpoint(self.checkpoint.path, self.state_dict())
             self._checkpointed = time.monotonic()
             self._notify("on_checkpoint", os.fspath(self.checkpoint.path))
@@ -546,7 +579,14 @@ class Trainer:
 
     def _notify(self, moment: str, *arguments: Any) -> None:
         """Call one method of every callback."""
-        call_all(self.callbacks, moment, "Trainer", self, *arguments)
+        ranks = [callback for callback in self.callbacks if self.ranks.is_main or not callback.main_rank_only]
+        call_all(ranks, moment, "Trainer", self, *arguments)
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Whether there is a checkpoint; removes what an interrupted write has left."""
+    remove_leftovers(path)
+    return os.path.exists(path)
 
 
 def warn_of_leakage(train: Batches, valid: Batches) -> None:

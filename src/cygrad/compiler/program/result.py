@@ -9,7 +9,7 @@ from cygrad._typing import Array
 from cygrad.autograd import Value
 from cygrad.compiler.record.address_map import address, owner_of
 from cygrad.compiler.record.arguments import Arguments
-from cygrad.compiler.structure import flatten, unflatten
+from cygrad.compiler.structure import containers_in, flatten, unflatten
 
 __all__ = ["Result", "result_of"]
 
@@ -43,7 +43,7 @@ def result_of(value: Any, computed: set[int], arguments: Arguments) -> Result:
     own = returned if any([index is not None for index in returned]) else None
     if len(flat) == 1 and len(arrays) == 1 and isinstance(value, Value):
         return Result(arrays, None, own, all_computed)
-    plain = type(value) is tuple and len(flat) == len(value)  # the most common structure
+    plain = type(value) is tuple and len(containers_in(value)) == 1  # the most common structure
     flat = [item if index is None else None for item, index in zip(flat, indices)]  # which holds no tensor of the step
 
     def build(tensors: list[Any]) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from cygrad import _kernels as kernels
 from cygrad.autograd.grad_mode import no_grad
+from cygrad.distributed.lockstep import Shard, current_shard
 from cygrad.distributed.nn import gathered
 from cygrad.distributed.process_group import is_initialized, world_of
 from cygrad.nn.module import Module
@@ -62,16 +63,25 @@ class SyncBatchNorm(_BatchNorm):
             raise ValueError(f"SyncBatchNorm: input has shape {input.shape}, wanted (N, C, …)")
 
     def forward(self, input: Tensor) -> Tensor:
-        uses_batch = self.training or self.running_mean is None
-        members = world_of("SyncBatchNorm", self.process_group) if uses_batch and is_initialized() else None
-        if members is None or members.size() == 1:
+        members = self._sharing()
+        if members is None:
             return super().forward(input)
         self._check_input_dim(input)
         if input.shape[1] != self.num_features:
             raise ValueError(f"SyncBatchNorm: input has {input.shape[1]} channels, wanted {self.num_features}")
         return self._normalized(input, members)
 
-    def _normalized(self, input: Tensor, members: ProcessGroup) -> Tensor:
+    def _sharing(self) -> ProcessGroup | Shard | None:
+        """Whose batches are one: all ranks', or those of all shards that run in lockstep; None for this one alone."""
+        if not self.training and self.running_mean is not None:
+            return None
+        shard = current_shard()
+        if shard is not None or not is_initialized():
+            return shard
+        members = world_of("SyncBatchNorm", self.process_group)
+        return members if members.size() > 1 else None
+
+    def _normalized(self, input: Tensor, members: ProcessGroup | Shard) -> Tensor:
         """The input, normalized over the batches of all members.
 
         With nᵣ values of mean μᵣ and squared deviations mᵣ on rank r: μ = Σ nᵣμᵣ/n and σ² = Σ (mᵣ + nᵣ(μᵣ − μ)²)/n.
@@ -88,7 +98,7 @@ class SyncBatchNorm(_BatchNorm):
         total = n.sum()
         mean = (n * means).sum(0) / total
         squares = (deviations + n * (means - mean).square()).sum(0)
-        if self.training and self.track_running_stats:
+        if self.training and self.track_running_stats and (not isinstance(members, Shard) or members.is_first):
             self._track(mean.detach(), squares.detach() / (total - 1))
         scale = (squares / total + self.eps).rsqrt()
         if self.weight is not None:

@@ -72,8 +72,10 @@ def ensemble(
 
 def flattened(networks: Iterable[nn.Module], members: int) -> nn.Sequential:
     """The same networks for batches (K·B, F) of rows of all members in turn, with scores (K·B, C): what a training loop
-    with its loss and metrics expects."""
-    return nn.Sequential(nn.Unflatten(0, (members, -1)), *networks, nn.Flatten(0, 1))
+    with its loss and metrics expects. Its ``members`` tell ranks how to cut a batch."""
+    model = nn.Sequential(nn.Unflatten(0, (members, -1)), *networks, nn.Flatten(0, 1))
+    model.members = members
+    return model
 
 
 def parameter_groups(model: nn.Module, rate: float, decay: float) -> list[dict[str, Any]]:
