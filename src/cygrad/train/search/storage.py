@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
+import threading
 import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from cygrad._files import one_line
 from cygrad.train.search.needed import optuna
 
-__all__ = ["absolute", "open_storage"]
+__all__ = ["Apart", "absolute", "open_storage", "quiet"]
 
 SQLITE, JOURNAL = (".db", ".sqlite", ".sqlite3"), (".log", ".journal")
 ATTEMPTS = 6  # at opening a database
@@ -65,6 +69,57 @@ def open_database(place: str) -> Any:
                 raise
             time.sleep(random.uniform(0.1, 0.5))
     raise AssertionError("unreachable")
+
+
+class Apart:
+    """A storage whose calls run in a thread of their own, one after the other.
+
+    Ctrl-C reaches the jobs of ``parallel_map`` between any two bytecodes. In the middle of a transaction it would leave
+    a connection open, and the file of SQLite locked for all workers. So they only wait for this thread, in C.
+
+    Args:
+        storage: of Optuna.
+    """
+
+    def __init__(self, storage: Any) -> None:
+        self.requests: SimpleQueue[Any] = SimpleQueue()
+        base = optuna().storages.BaseStorage
+        names = [name for name in dir(base) if name[0] != "_" and callable(getattr(base, name))]
+        methods = {name: self.passing(getattr(storage, name)) for name in names}
+        self.storage = type("StorageApart", (base,), methods)()
+        self.thread = threading.Thread(target=self.serve, name="cygrad-storage", daemon=True)
+        self.thread.start()
+
+    def passing(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """A method that passes its call to the thread."""
+
+        def passed(_: Any, *arguments: Any, **options: Any) -> Any:
+            answer: SimpleQueue[Any] = SimpleQueue()
+            self.requests.put((method, arguments, options, answer))
+            while answer.empty() and self.thread.is_alive():
+                with contextlib.suppress(Empty):
+                    result, error = answer.get(timeout=1.0)
+                    break
+            else:  # the thread has ended
+                result, error = (method(*arguments, **options), None) if answer.empty() else answer.get()
+            if error is not None:
+                raise error
+            return result
+
+        return passed
+
+    def serve(self) -> None:
+        """Make the calls, until the end."""
+        while (request := self.requests.get()) is not None:
+            method, arguments, options, answer = request
+            try:
+                answer.put((method(*arguments, **options), None))
+            except BaseException as error:
+                answer.put((None, error))
+
+    def close(self) -> None:
+        """End the thread, after the calls that wait."""
+        self.requests.put(None)
 
 
 def absolute(place: str | None, folder: str) -> str | None:

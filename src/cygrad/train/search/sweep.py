@@ -18,7 +18,7 @@ from cygrad.train.search.needed import optuna
 from cygrad.train.search.settings import Search
 from cygrad.train.search.slots import Beats, Claim, Slots
 from cygrad.train.search.space import describe, grid_of, parse_space
-from cygrad.train.search.storage import open_storage, quiet
+from cygrad.train.search.storage import Apart, open_storage, quiet
 from cygrad.train.search.trial import Trial
 
 __all__ = ["Listener", "sweep"]
@@ -109,8 +109,11 @@ class Worker:
             raise ValueError(f"sweep: the grid has {len(self.grid)} points, fewer than {count} trials")
         self.pruner = pruner_of(search)
         self.samplers = samplers_of(search, count)
-        self.storage = open_storage(search.storage)
-        self.study = open_study(self.storage, search, {**about, **describe(distributions)})
+        self.opened = open_storage(search.storage)
+        open_study(self.opened, search, {**about, **describe(distributions)})
+        self.apart = Apart(self.opened)
+        self.storage = self.apart.storage
+        self.study = optuna().load_study(study_name=search.study, storage=self.storage)
         self.slots = Slots(self.study, self.storage, count, distributions, search.stale)
         self.beats = Beats(self.storage, search.stale / 4)
         self.lock = threading.Lock()  # one job at a time looks for a slot
@@ -118,7 +121,7 @@ class Worker:
     def run(self) -> Any:
         """Run trials until all have ended."""
         jobs = self.search.jobs or get_num_threads()
-        self.listener.opened(self.storage, self.slots.count)
+        self.listener.opened(self.opened, self.slots.count)
         self.count()
         self.beats.thread.start()
         try:
@@ -129,7 +132,8 @@ class Worker:
         finally:
             self.beats.stop()
             self.slots.release(self.beats.running, "interrupted")
-        return self.study
+            self.apart.close()
+        return optuna().load_study(study_name=self.search.study, storage=self.opened)
 
     def work_in_jobs(self, jobs: int) -> None:
         """Run trials in jobs of one core each."""
@@ -242,8 +246,8 @@ def suggested(trial: Any, name: str, one: Any) -> Any:
     return suggest(name, one.low, one.high, step=one.step, log=one.log)
 
 
-def open_study(storage: Any, search: Search, about: Mapping[str, Any]) -> Any:
-    """Open a study or create it; raise ValueError if it was started with something else."""
+def open_study(storage: Any, search: Search, about: Mapping[str, Any]) -> None:
+    """Create a study, if it is not there; raise ValueError if it was started with something else."""
     direction = "maximize" if search.maximizes else "minimize"
     about = json.loads(json.dumps({**about, "metric": search.metric, "direction": direction}))  # as it is read again
     with quiet():
@@ -251,18 +255,17 @@ def open_study(storage: Any, search: Search, about: Mapping[str, Any]) -> Any:
             storage=storage, study_name=search.study, direction=direction, load_if_exists=True
         )
     trials, known = study.trials, study.user_attrs.get(ABOUT)  # in this order, in which another worker makes them
+    where = f"the study {search.study} in {search.storage}"
+    if known is None and trials:
+        raise ValueError(f"sweep: {where} is not one of cygrad sweep")
     if known is None:
-        if trials:
-            raise ValueError(f"sweep: the study {search.study} in {search.storage} is not one of cygrad sweep")
-        study.set_user_attr(ABOUT, about)
-        return study
+        study.set_user_attr(ABOUT, known := about)
     for name in sorted({*known, *about}):
         if known.get(name) != about.get(name):
             raise ValueError(
-                f"sweep: the study {search.study} in {search.storage} was started with {name} = {known.get(name)}, not "
-                f"{about.get(name)}; choose another study, or another storage"
+                f"sweep: {where} was started with {name} = {known.get(name)}, not {about.get(name)}; choose another "
+                "study, or another storage"
             )
-    return study
 
 
 def samplers_of(search: Search, count: int) -> list[Any]:
