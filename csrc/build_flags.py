@@ -31,13 +31,15 @@ COMMON = ["-std=gnu11", "-fvisibility=hidden", *HARDENED]
 COMMON += ["-DCG_DEBUG"] if DEBUG else ["-g0", "-fno-asynchronous-unwind-tables"]
 IS_GCC = sys.platform == "linux" and not re.search("clang|zig", os.environ.get("CC", ""))
 
-# What GCC's -O3 does beyond vectorizing, unrolling and unswitching makes kernels no faster, and 5 % larger.
-PLAIN_LOOPS = ("version-loops-for-strides", "split-loops", "loop-unroll-and-jam")
-PLAIN_PATHS = ("split-paths", "tree-partial-pre", "gcse-after-reload")
+# What GCC's -O3 does beyond vectorizing and unrolling makes kernels no faster, and a seventh larger: copies of loops
+# for each value of a flag, copies of functions for constant arguments, functions inlined that don't ask for it.
+PLAIN_LOOPS = ("version-loops-for-strides", "split-loops", "loop-unroll-and-jam", "unswitch-loops")
+PLAIN_PATHS = ("split-paths", "tree-partial-pre", "gcse-after-reload", "ipa-cp-clone")
+PLAIN = [*[f"-fno-{option}" for option in (*PLAIN_LOOPS, *PLAIN_PATHS)], "--param=max-inline-insns-auto=15"]
 KERNELS = [
     *COMMON,
     "-O1" if DEBUG else "-O3",
-    *[f"-fno-{option}" for option in (*PLAIN_LOOPS, *PLAIN_PATHS) if IS_GCC],
+    *(PLAIN if IS_GCC else []),
     *(["-g"] if DEBUG else []),
     "-fopenmp-simd",
     "-fno-math-errno",
