@@ -52,7 +52,7 @@ def one_cycle(**options):
     (lambda: setattr(cg.ones(2), "data", 3.0), "data: the new data must be a Tensor, got float"),
     (lambda: nn.functional.binary_cross_entropy_with_logits(cg.ones(2), cg.ones(2), "a"), "weight must be a tensor, got str"),
     (lambda: cg.data.default_collate(np.dtype("f4")), "default_collate: batch must be a list of items, got"),
-    (lambda: cg.manual_seed(0.5), "manual_seed: the seed must be an integer, got float"),
+    (lambda: cg.manual_seed("0"), "manual_seed: the seed must be an integer, got str"),
     (lambda: cg.from_dlpack(np.zeros(2, "f4,i4")), "from_dlpack: DLPack only supports"),
     (lambda: cg.tensor([1]).bincount(iter([])), "bincount: weights must be a Tensor, got list_iterator"),
     (lambda: one_cycle(div_factor=0), "OneCycleLR: div_factor must be positive, got 0"),

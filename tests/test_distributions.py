@@ -661,3 +661,46 @@ def test_a_step_of_reinforcement_learning_is_recorded(policy):
         return [run(cg.randn(6, 3), cg.randn(6)).item() for _ in range(6)]
 
     assert losses(True) == losses(False)
+
+
+def test_constraints_of_matrices_and_counts():
+    constraints = cg.distributions.constraints
+    square = cg.tensor([[2.0, 1.0], [1.0, 2.0]])
+    singular = cg.tensor([[1.0, 1.0], [1.0, 1.0]])
+    assert constraints.positive_semidefinite.check(square) and not constraints.positive_definite.check(singular - 1e-3 * cg.eye(2))
+    assert not constraints.positive_semidefinite.check(-square) and constraints.symmetric.check(square)
+    assert not constraints.symmetric.check(square.tril()) and constraints.lower_triangular.check(square.tril())
+    assert not constraints.lower_triangular.check(square) and constraints.square.check(cg.zeros(3, 2, 2)).tolist() == [True] * 3
+    assert constraints.square.check(cg.zeros(2, 1, 2)).tolist() == [False] * 2
+    counts = constraints.multinomial(3)
+    assert counts.check(cg.tensor([[1, 2], [2, 2], [-1, 2]])).tolist() == [True, False, False] and counts.is_discrete
+    assert constraints.is_dependent(constraints.dependent) and not constraints.is_dependent(constraints.real)
+
+
+def test_entropies_of_exponential_families_come_from_their_normalizers():
+    d = cg.distributions
+
+    class Bernoulli(d.ExponentialFamily):
+        def __init__(self, logits):
+            self.logits = logits
+            super().__init__(logits.shape, validate_args=False)
+
+        _mean_carrier_measure = 0
+
+        @property
+        def _natural_params(self):
+            return (self.logits,)
+
+        def _log_normalizer(self, x):
+            return (1 + x.exp()).log()
+
+    logits = cg.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+    own, known = Bernoulli(logits).entropy(), d.Bernoulli(logits=logits).entropy()
+    np.testing.assert_allclose(own.tolist(), known.tolist(), rtol=1e-5)
+    np.testing.assert_allclose(*[cg.autograd.grad(e.sum(), logits)[0].tolist() for e in (own, known)], rtol=1e-4, atol=1e-6)
+    assert not Bernoulli(logits.detach()).entropy().requires_grad
+    one = cg.ones(2)
+    for member in (d.Normal(one, one), d.Beta(one, one), d.Gamma(one, one), d.Dirichlet(one), d.Poisson(one), d.Exponential(one), d.Chi2(one)):
+        assert isinstance(member, d.ExponentialFamily) and member.entropy is not None
+    with pytest.raises(NotImplementedError, match="ExponentialFamily: _natural_params is not defined"):
+        d.ExponentialFamily().entropy()

@@ -478,3 +478,54 @@ def test_a_constant_factor_of_0_ends():
         scheduler.step()
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates == [0, 0, 0.5, 0.5]
+
+
+def schedulers_with_steps_of_their_own(lib):
+    class Restarts(lib.optim.lr_scheduler.LRScheduler):
+        """Counts in a step of its own, which PyTorch's constructor calls too."""
+
+        def __init__(self, optimizer):
+            self.at = -1
+            super().__init__(optimizer, -1)
+            for group in optimizer.param_groups:
+                group["lr"] = 0.001
+
+        def get_lr(self):
+            return [0.1 * self.at + 0.01 * self._step_count for _ in self.base_lrs]
+
+        def step(self, epoch=None):
+            self.at = (self.at + 1) % 4
+            self.last_epoch += 1
+            self._step_count += 1
+            for group, rate in zip(self.optimizer.param_groups, self.get_lr()):
+                group["lr"] = rate
+            self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    class Started(lib.optim.lr_scheduler.StepLR):
+        def _initial_step(self):
+            self.started = True
+            super()._initial_step()
+
+    class Counted(lib.optim.lr_scheduler.ExponentialLR):
+        def step(self):
+            self.calls = getattr(self, "calls", 0) + 1
+            super().step()
+
+    return Restarts, lambda optimizer: Started(optimizer, 2), lambda optimizer: Counted(optimizer, 0.5)
+
+
+def test_the_constructor_calls_a_step_of_a_subclass_as_pytorchs_does():
+    torch = pytest.importorskip("torch")
+    results = []
+    for lib in (cg, torch):
+        rates = []
+        for make in schedulers_with_steps_of_their_own(lib):
+            optimizer = lib.optim.SGD([lib.zeros(1, requires_grad=True)], lr=1.0)
+            scheduler = make(optimizer)
+            rates += [optimizer.param_groups[0]["lr"], getattr(scheduler, "at", None), getattr(scheduler, "calls", None)]
+            for _ in range(6):
+                optimizer.step()
+                scheduler.step()
+                rates += [scheduler.get_last_lr(), optimizer.param_groups[0]["lr"], scheduler.last_epoch, scheduler._step_count]
+        results.append(rates)
+    assert str(results[0]) == str(results[1])

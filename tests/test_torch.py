@@ -69,7 +69,7 @@ def test_imports_of_torch_give_cygrad(tmp_path):
 
 MISSING = """\
 import torch
-for text in ("torch.nn.Conv3d", "torch.fx", "torch.nothing", "torch.nn.functional.max_pool3d", "torch.complex64"):
+for text in ("torch.nn.LinearCrossEntropyLoss", "torch.fx", "torch.nothing", "torch.nn.functional.nothing", "torch.conv3d"):
     try:
         eval(text)
     except AttributeError as error:
@@ -85,11 +85,11 @@ for text in ("import torch.fx", "from torch import package", "import torch.spars
 
 def test_a_missing_name_is_named_with_the_reason(tmp_path):
     assert output(tmp_path, MISSING).splitlines() == [
-        "module 'cygrad.nn' has no attribute 'Conv3d': it has convolutions of one and two dimensions only",
+        "module 'cygrad.nn' has no attribute 'LinearCrossEntropyLoss': it has none yet",
         "torch.fx is not in cygrad: it has no graphs of Python code; cg.compile records training steps",
         "torch.nothing is not in cygrad",
-        "module 'cygrad.nn.functional' has no attribute 'max_pool3d': it pools sequences and images",
-        "torch.complex64 is not in cygrad: it has no complex numbers",
+        "module 'cygrad.nn.functional' has no attribute 'nothing'",
+        "torch.conv3d is not in cygrad: it has convolutions of one and two dimensions only",
         "ModuleNotFoundError torch.fx is not in cygrad: it has no graphs of Python code; cg.compile records training steps",
         "ImportError cannot import name 'package' from 'torch'",
         "ModuleNotFoundError torch.sparse is not in cygrad: its tensors are dense",
@@ -178,7 +178,7 @@ assert torch.nn.parallel.distributed.DistributedDataParallel and torch.nn.module
 assert torch.functional.einsum is torch.einsum and torch.serialization.load is torch.load and torch.types.Number
 assert torch.utils.hooks.RemovableHandle and torch.amp.grad_scaler.GradScaler
 assert torch.zeros(2, layout=torch.strided).layout is torch.strided and isinstance(torch.strided, torch.layout)
-for text in ("torch.nn.Conv3d", "torch.distributions.nothing", "torch.utils.data.nothing", "torch.nn.modules.nothing"):
+for text in ("torch.nn.nothing", "torch.distributions.nothing", "torch.utils.data.nothing", "torch.nn.modules.nothing"):
     try:
         eval(text)
     except AttributeError as error:
@@ -188,10 +188,93 @@ for text in ("torch.nn.Conv3d", "torch.distributions.nothing", "torch.utils.data
 
 def test_modules_that_pytorch_imports_at_once_are_attributes(tmp_path):
     assert output(tmp_path, ATTRIBUTES).splitlines() == [
-        "module 'cygrad.nn' has no attribute 'Conv3d': it has convolutions of one and two dimensions only",
+        "module 'cygrad.nn' has no attribute 'nothing'",
         "module 'cygrad.distributions' has no attribute 'nothing'",
         "module 'cygrad.utils.data' has no attribute 'nothing'",
         "module 'cygrad.nn' has no attribute 'nothing'",
+    ]
+
+
+ABSENT_LAYERS = """\
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch.nn.functional import avg_pool3d, conv2d
+from torch.nn import Conv3d, CTCLoss
+class Own(nn.Conv3d):
+    pass
+print(isinstance(nn.Conv1d(1, 1, 1), (nn.Conv2d, nn.Conv3d, nn.ConvTranspose3d, nn.MaxPool3d)), nn.Conv3d is Conv3d, hasattr(nn, "Conv5d"))
+for use in (lambda: Conv3d(1, 1, 3), lambda: Own(1, 1, 3), lambda: F.conv3d(1), lambda: avg_pool3d(1), lambda: CTCLoss()):
+    try:
+        use()
+    except NotImplementedError as error:
+        print(error)
+"""
+
+
+def test_layers_of_volumes_can_be_named_and_not_used(tmp_path):
+    volumes = "it has convolutions of one and two dimensions only"
+    assert output(tmp_path, ABSENT_LAYERS).splitlines() == [
+        "False True False",
+        f"torch.nn.Conv3d is not in cygrad: {volumes}",
+        f"torch.nn.Conv3d is not in cygrad: {volumes}",
+        f"torch.nn.functional.conv3d is not in cygrad: {volumes}",
+        "torch.nn.functional.avg_pool3d is not in cygrad: it pools sequences and images",
+        "torch.nn.CTCLoss is not in cygrad: it has none yet",
+    ]
+
+
+PROGRAMS = """\
+import importlib.util, pickle, time, torch, torch.cuda.random, torch.storage
+from torch.nn import _reduction as _Reduction
+from torch.serialization import FILE_LIKE, MAP_LOCATION
+from torch.utils.checkpoint import check_backward_validity, detach_variable, get_device_states, set_device_states
+assert importlib.util.find_spec("torch") and importlib.util.find_spec("torch.nn")
+assert type(torch.ones(1)).__module__ == "torch" and torch.equal(pickle.loads(pickle.dumps(torch.ones(2))), torch.ones(2))
+assert torch.manual_seed(time.time()) is torch.default_generator and not torch.cuda._initialized and not torch.cuda._is_in_bad_fork()
+torch.cuda.random.manual_seed(3)
+assert _Reduction.get_enum("sum") == 2 and torch.nn._reduction.legacy_get_string(False, None, emit_warning=False) == "sum"
+assert torch.nn._reduction.legacy_get_enum(None, False, False) == 0
+assert [part.tolist() for part in torch.arange(5).split(split_size=3)] == [[0, 1, 2], [3, 4]]
+assert [p.numel() for p in torch.arange(5).split(split_size=[1, 4], dim=0)] == [1, 4]
+import torch.nn as nn, torch.nn.functional as F, torch.optim as optim, torch.distributions.transforms as transforms
+assert "AdamW" in optim.__dict__ and "StepLR" in vars(optim.lr_scheduler) and "GRU" in nn.__dict__ and "elu" in F.__dict__
+assert transforms.CorrCholeskyTransform is torch.distributions.CorrCholeskyTransform and not hasattr(transforms, "nothing")
+x = torch.arange(6.0).reshape(2, 3)
+s = x[1].storage()
+assert s.tolist() == list(s) == [0, 1, 2, 3, 4, 5] and s[1] == 1 and s[-2:] == [4, 5] and len(s) == s.size() == 6
+assert s.data_ptr() == x.data_ptr() and s.nbytes() == 24 and s.element_size() == 4 and s.device == "cpu" and s.dtype == torch.float32
+assert x.T.storage().tolist() == s.tolist() and x.storage_type() is torch.TypedStorage
+u = x.untyped_storage()
+assert isinstance(u, torch.UntypedStorage) and u.size() == u.nbytes() == 24 and u.element_size() == 1 and u[:4] == [0] * 4 and s.untyped().dtype == torch.uint8
+for kind in (torch.uint16, torch.uint32, torch.uint64):
+    assert torch.zeros(2, dtype=kind).dtype is kind and not kind.is_signed
+for kind in (torch.complex64, torch.cdouble, torch.float8_e5m2, torch.quint8, torch.bfloat16):
+    assert isinstance(kind, torch.dtype) and x.dtype != kind and {kind: 1}[kind]
+assert torch.complex64.is_complex and torch.complex64.itemsize == 8 and not torch.complex64.is_floating_point and torch.float8_e5m2.is_floating_point
+assert isinstance(torch.sparse_coo, torch.layout) and x.layout != torch.sparse_csr
+assert not torch.quint8.is_signed and torch.qint32.is_signed and isinstance(torch.__config__.show(), str) and "threads" in torch.__config__.parallel_info()
+assert get_device_states(x) == ([], []) and set_device_states([], []) is None
+y, n = detach_variable((x.clone().requires_grad_(), 3))
+assert y.requires_grad and y.is_leaf and n == 3
+check_backward_validity([y])
+import warnings
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter("always")
+    check_backward_validity([x])
+assert "none of the inputs requires a gradient" in str(seen[0].message)
+for use in (lambda: torch.zeros(2, dtype=torch.complex64), lambda: x.to(torch.quint8), lambda: detach_variable([x]), lambda: _Reduction.get_enum("all")):
+    try:
+        use()
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_what_public_packages_ask_for(tmp_path):
+    assert output(tmp_path, PROGRAMS).splitlines() == [
+        "TypeError complex64: cygrad has no complex numbers",
+        "TypeError quint8: NumPy has no such dtype",
+        "RuntimeError detach_variable: expected a tuple of tensors, got list",
+        "ValueError reduction must be none, mean or sum, got 'all'",
     ]
 
 

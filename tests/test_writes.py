@@ -134,3 +134,27 @@ def test_an_array_of_every_layout_is_read_back(tmp_path):
     loaded = cg.load(tmp_path / "x.npz")
     for name, wanted in {"c": array, "f": array, "t": array.T, "e": array[:0]}.items():
         np.testing.assert_array_equal(loaded[name].array, wanted)
+
+
+@pytest.mark.parametrize("size", [5, 5000])
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "exp", "square", "leaky_relu", "elu", "silu", "hardtanh"])
+def test_a_result_that_is_changed_in_place_gives_the_right_gradient_or_none(name, size):
+    functional = getattr(cg.nn.functional, name, None) or getattr(cg, name)
+    writes = {
+        "twice": (lambda y: y.mul_(-2), lambda y: y * -2),
+        "again": (lambda y: y.relu_(), lambda y: y.relu()),
+        "part": (lambda y: y[:2].mul_(3), lambda y: cg.cat([y[:2] * 3, y[2:]])),
+    }
+    values = np.random.default_rng(0).normal(size=size)
+    for change, same in writes.values():
+        for in_place in (False, True):
+            x, z = (cg.tensor(values, requires_grad=True) for _ in range(2))
+            same(functional(z)).sum().backward()
+            y = functional(x) if not in_place else functional(x * 1, inplace=True) if hasattr(cg.nn.functional, name) and name not in ("sigmoid", "tanh") else getattr(x * 1, f"{name}_")()
+            change(y)
+            try:
+                y.sum().backward()
+            except RuntimeError as error:
+                assert "in place" in str(error) or "changed" in str(error) or "modified" in str(error)
+            else:
+                np.testing.assert_allclose(x.grad.numpy(), z.grad.numpy(), atol=1e-12)

@@ -7,12 +7,14 @@ from typing import Any, NoReturn
 
 from cygrad import amp as amp
 from cygrad import legacy
+from cygrad import random as random
 from cygrad.accelerator import *  # noqa: F403
 from cygrad.accelerator import OutOfMemoryError as OutOfMemoryError
-from cygrad.accelerator import current_device, memory_allocated, synchronize
+from cygrad.accelerator import current_device, is_available, memory_allocated, synchronize
 
 CUDAGraph = Event = Stream = device = device_of = graph = stream = current_device  # made on a GPU only
 default_stream = get_rng_state = set_per_process_memory_fraction = set_rng_state = utilization = current_device
+_initialized, _is_in_bad_fork = False, is_available  # which programs ask before they save random states
 memory_cached = max_memory_cached = memory_allocated
 ipc_collect = reset_max_memory_allocated = reset_max_memory_cached = synchronize
 nvtx = SimpleNamespace(mark=synchronize, range_push=synchronize, range_pop=synchronize)

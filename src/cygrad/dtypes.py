@@ -13,7 +13,7 @@ int8 = np.dtype(np.int8)
 int16 = short = np.dtype(np.int16)
 int32 = int = np.dtype(np.int32)
 int64 = long = np.dtype(np.int64)
-uint8 = np.dtype(np.uint8)
+uint8, uint16, uint32, uint64 = (np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64))
 bool = np.dtype(np.bool_)
 
 
@@ -21,7 +21,7 @@ class Kind(type):
     """NumPy's dtypes are instances of :class:`dtype` too, since they are what ``cg.float32`` and the others are."""
 
     def __instancecheck__(cls, value: object) -> Any:
-        return type(value) is cls or isinstance(value, np.dtype)
+        return type(value) in (cls, Absent) or isinstance(value, np.dtype)
 
 
 class dtype(metaclass=Kind):
@@ -74,18 +74,38 @@ class dtype(metaclass=Kind):
 
 
 class Absent:
-    """A dtype that NumPy does not have. ``autocast`` accepts it, since it changes nothing there; a tensor can't."""
+    """A dtype that tensors can't have. Programs name it in their tables, and ``autocast`` accepts it.
 
-    __slots__ = ("name",)
-    is_floating_point, is_complex, is_signed, itemsize = True, False, True, 2
+    Args:
+        name: the name.
+        itemsize: bytes of an element.
+        reason: why tensors can't have it.
+    """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    __slots__ = ("itemsize", "name", "reason")
+
+    def __init__(self, name: str, itemsize: Any, reason: str) -> None:
+        self.name, self.itemsize, self.reason = name, itemsize, reason
+
+    @property
+    def is_floating_point(self) -> Any:
+        """Whether it is a dtype of floats."""
+        return "float" in self.name
+
+    @property
+    def is_complex(self) -> Any:
+        """Whether it is a dtype of complex numbers."""
+        return self.name.startswith("complex")
+
+    @property
+    def is_signed(self) -> Any:
+        """Whether it has negative numbers."""
+        return not self.name.startswith(("uint", "quint", "bits"))
 
     @property
     def dtype(self) -> Any:
         """Asked for by NumPy."""
-        raise TypeError(f"{self.name}: NumPy has no such dtype; use float16 for storage, or float32")
+        raise TypeError(f"{self.name}: {self.reason}")
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -94,7 +114,7 @@ class Absent:
         return self.name
 
 
-bfloat16 = Absent("bfloat16")
+bfloat16 = Absent("bfloat16", 2, "NumPy has no such dtype; use float16 for storage, or float32")
 
 DTYPES: dict[np.dtype[Any], dtype] = {}
 
@@ -165,4 +185,7 @@ __all__ = [
     "pi",
     "short",
     "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
 ]

@@ -96,7 +96,7 @@ diag_embed diagflat dsplit fliplr flipud hsplit moveaxis ravel rot90 split_with_
 aminmax cummax cummin diff kthvalue logcumsumexp median mode msort nanmean nanmedian nanquantile nansum quantile
 diagonal_scatter select_scatter slice_scatter take as_strided as_strided_
 apply_ map_ fill_diagonal_ new unfold is_set_to squeeze_ unsqueeze_ transpose_ swapaxes_ swapdims_ t_ resize_ resize_as_
-bernoulli multinomial hardshrink prelu
+bernoulli multinomial hardshrink prelu storage untyped_storage storage_type
 bernoulli_ exponential_ geometric_ log_normal_ cauchy_ random_ ndimension nelement storage_offset share_memory_
 pin_memory is_shared is_pinned is_conj is_neg is_inference is_complex is_signed is_same_size sum_to_size
 get_device resolve_conj resolve_neg conj angle fmax fmin unsafe_chunk unsafe_split

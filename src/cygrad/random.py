@@ -54,18 +54,18 @@ __all__ = [
 ]
 
 
-def manual_seed(seed: int) -> Generator:
+def manual_seed(seed: float) -> Generator:
     """Seed everything random in cygrad: initialization, dropout, shuffling.
 
     Args:
-        seed: an integer of at most 64 bits; a negative one means 2⁶⁴ + seed.
+        seed: an integer of at most 64 bits; a negative one means 2⁶⁴ + seed. A float, such as ``time.time()``, is cut.
 
     Returns:
         The default generator.
 
     >>> _ = cg.manual_seed(0)
     """
-    return current_generator().manual_seed(seed)
+    return current_generator().manual_seed(int(seed) if isinstance(seed, float) else seed)
 
 
 def seed() -> int:

@@ -25,6 +25,7 @@ OWN = (".npz", ".safetensors")
 TORCH = (".pt", ".pth", ".ckpt")  # suffixes of files in PyTorch's format
 STRUCTURE = "__structure__"  # the archive entry, or metadata key, of the JSON
 PLAIN = (bool, int, float, str, type(None))
+FILE_LIKE = MAP_LOCATION = Any  # in annotations of programs
 DEFLATE_RATIO = 1032  # it encodes at most 258 bytes in 2 bits: RFC 1951, section 3.2.5
 
 

@@ -500,6 +500,7 @@ def arrange(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[tup
 
 
 OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim", "unbiased": "correction"}
+OTHER_NAMES |= {"split_size": "split_size_or_sections"}  # of the method
 OTHER_NAMES |= {"x": "input", "a": "input", "x1": "input", "x2": "other"}
 
 

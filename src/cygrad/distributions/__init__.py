@@ -5,6 +5,7 @@ from cygrad.distributions.continuous import Cauchy, Exponential, Gumbel, HalfNor
 from cygrad.distributions.counts import Binomial, Multinomial, NegativeBinomial, Poisson
 from cygrad.distributions.discrete import Bernoulli, Categorical, Geometric, OneHotCategorical
 from cygrad.distributions.distribution import Distribution, Independent
+from cygrad.distributions.exp_family import ExponentialFamily
 from cygrad.distributions.gamma import Beta, Chi2, Dirichlet, FisherSnedecor, Gamma, InverseGamma, StudentT
 from cygrad.distributions.kl import kl_divergence, register_kl
 from cygrad.distributions.matrices import LKJCholesky, LogisticNormal, LowRankMultivariateNormal, Wishart
@@ -68,6 +69,7 @@ __all__ = [
     "Distribution",
     "ExpTransform",
     "Exponential",
+    "ExponentialFamily",
     "FisherSnedecor",
     "Gamma",
     "GeneralizedPareto",

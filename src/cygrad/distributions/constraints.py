@@ -13,10 +13,12 @@ from cygrad.autograd import recording
 from cygrad.tensor import Tensor
 
 __all__ = [
-    "Constraint", "boolean", "cat", "corr_cholesky", "dependent_property", "greater_than",
+    "Constraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property", "greater_than",
     "greater_than_eq", "half_open_interval", "independent", "integer_interval", "interval", "is_dependent",
-    "less_than", "lower_cholesky", "nonnegative", "nonnegative_integer", "one_hot", "positive", "positive_definite",
-    "positive_integer", "real", "real_vector", "simplex", "stack", "unit_interval",
+    "less_than", "lower_cholesky", "lower_triangular", "multinomial", "nonnegative", "nonnegative_integer",
+    "one_hot", "positive", "positive_definite",
+    "positive_integer", "positive_semidefinite", "real", "real_vector", "simplex", "square", "stack", "symmetric",
+    "unit_interval",
 ]  # fmt: skip
 
 
@@ -152,7 +154,7 @@ def stack(cseq: Sequence[Constraint], dim: int = 0) -> Constraint:
 
 def is_dependent(constraint: Any) -> bool:
     """Return whether a constraint is that of a class, which only an instance knows: a property."""
-    return isinstance(constraint, property)
+    return isinstance(constraint, property) or constraint is dependent
 
 
 class dependent_property(property):
@@ -172,6 +174,28 @@ class dependent_property(property):
     def __call__(self, fn: Callable[[Any], Any]) -> dependent_property:
         """Return the property of a function, as a decorator with options."""
         return dependent_property(fn, is_discrete=self.is_discrete, event_dim=self.event_dim)
+
+
+def multinomial(upper_bound: int) -> Constraint:
+    """The counts that sum to at most a bound."""
+
+    def inside(x: Tensor) -> Tensor:
+        return (x >= 0).all(-1).logical_and(x.sum(-1) <= upper_bound)
+
+    return Constraint(f"counts of at most {shown(upper_bound)}", inside, True, 1, upper_bound=upper_bound)
+
+
+def is_symmetric(x: Tensor) -> Tensor:
+    return functions.isclose(x, x.transpose(-1, -2), atol=1e-6).all(-1).all(-1)
+
+
+def is_positive_semidefinite(x: Tensor) -> Tensor:
+    return Tensor(recording.produced(positive_semidefinite_array, x.array))
+
+
+def positive_semidefinite_array(x: Array) -> Array:
+    symmetric = np.isclose(x, np.swapaxes(x, -1, -2), atol=1e-6).all((-1, -2))
+    return np.asarray(symmetric & (np.linalg.eigvalsh(x) >= 0).all(-1))
 
 
 def is_positive_definite(x: Tensor) -> Tensor:
@@ -213,3 +237,10 @@ corr_cholesky = Constraint(
     event_dim=2,
 )
 positive_definite = Constraint("symmetric and positive definite", is_positive_definite, event_dim=2)
+positive_semidefinite = Constraint("symmetric and positive semidefinite", is_positive_semidefinite, event_dim=2)
+lower_triangular = Constraint("lower triangular", lambda x: (x.tril() == x).all(-1).all(-1), event_dim=2)
+symmetric = Constraint("symmetric", is_symmetric, event_dim=2)
+square = Constraint(
+    "square", lambda x: Tensor(np.full(x.shape[:-2], x.shape[-2] == x.shape[-1])), event_dim=2
+)
+dependent = Constraint("what the distribution's parameters decide")

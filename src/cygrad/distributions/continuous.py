@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from cygrad.distributions.distribution import Distribution, as_parameters
+from cygrad.distributions.exp_family import ExponentialFamily
 from cygrad.functions import erf, erfinv, expm1, log1p, where
 from cygrad.random import rand, randn
 from cygrad.tensor import Tensor
@@ -72,7 +73,7 @@ class LocationScale(Distribution):
         raise NotImplementedError(f"{type(self).__name__}: icdf is not defined")
 
 
-class Normal(LocationScale):
+class Normal(LocationScale, ExponentialFamily):
     """N(loc, scale²).
 
     >>> cg.distributions.Normal(0.0, 1.0).log_prob(cg.tensor(0.0))
@@ -278,7 +279,7 @@ class Uniform(Distribution):
         return (self.high - self.low).square() / 12
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """The density rate·e^(−rate·x) for x ≥ 0.
 
     Args:

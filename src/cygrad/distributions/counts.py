@@ -10,6 +10,7 @@ import numpy as np
 from cygrad.distributions import constraints
 from cygrad.distributions.discrete import Binary, Categorical
 from cygrad.distributions.distribution import Distribution, as_parameters, drawn
+from cygrad.distributions.exp_family import ExponentialFamily
 from cygrad.functions import where
 from cygrad.nn.functional import logsigmoid
 from cygrad.ops.binary import xlogy
@@ -19,7 +20,7 @@ from cygrad.tensor import Tensor
 __all__ = ["Binomial", "Multinomial", "NegativeBinomial", "Poisson"]
 
 
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """rateᵏ·e^(−rate)/k!
 
     Args:

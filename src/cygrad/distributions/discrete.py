@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cygrad.distributions.distribution import Distribution, as_parameters
+from cygrad.distributions.exp_family import ExponentialFamily
 from cygrad.functions import gather, log_softmax, softmax, where
 from cygrad.nn.functional import binary_cross_entropy_with_logits, one_hot, sigmoid
 from cygrad.random import bernoulli, multinomial, rand
@@ -193,7 +194,7 @@ class Binary(Distribution):
         return f"{type(self).__name__}({name}: {given.item() if given.numel() == 1 else tuple(given.shape)})"
 
 
-class Bernoulli(Binary):
+class Bernoulli(Binary, ExponentialFamily):
     """1 with probability p, else 0.
 
     >>> cg.distributions.Bernoulli(0.25).mean

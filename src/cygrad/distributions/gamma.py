@@ -13,6 +13,7 @@ import numpy as np
 
 from cygrad.distributions import constraints
 from cygrad.distributions.distribution import Distribution, as_parameters, drawn
+from cygrad.distributions.exp_family import ExponentialFamily
 from cygrad.functions import log1p, stack, where
 from cygrad.ops.binary import xlogy
 from cygrad.ops.special import digamma, gamma_sample, igamma, lgamma
@@ -28,7 +29,7 @@ def standard_gamma(concentration: Tensor) -> Tensor:
     return gamma_sample(concentration, values.clamp(min=float(np.finfo(values.array.dtype).tiny)))
 
 
-class Gamma(Distribution):
+class Gamma(ExponentialFamily):
     """The density rateᵃ·xᵃ⁻¹·e^(−rate·x)/Γ(a), a = concentration.
 
     Args:
@@ -138,7 +139,7 @@ class InverseGamma(Distribution):
         return where(a > 2, self.rate.square() / ((a - 1).square() * (a - 2)), math.inf)
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """The density Π xᵢ^(aᵢ − 1)·Γ(Σaᵢ)/Π Γ(aᵢ) of vectors with the sum 1.
 
     Args:
@@ -191,7 +192,7 @@ class Dirichlet(Distribution):
         return a * (total - a) / (total.square() * (total + 1))
 
 
-class Beta(Distribution):
+class Beta(ExponentialFamily):
     """The density x^(a − 1)·(1 − x)^(b − 1)·Γ(a + b)/(Γ(a)·Γ(b)) on [0, 1].
 
     Args:

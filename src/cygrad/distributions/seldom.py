@@ -13,6 +13,7 @@ from cygrad.distributions import constraints
 from cygrad.distributions.continuous import EULER, Cauchy, HalfNormal, open_uniform
 from cygrad.distributions.discrete import Binary, Categorical, OneHotCategorical
 from cygrad.distributions.distribution import Distribution, as_parameters, drawn
+from cygrad.distributions.exp_family import ExponentialFamily
 from cygrad.functions import expm1, gather, isclose, log1p, log_softmax, softmax, where
 from cygrad.nn.functional import binary_cross_entropy_with_logits, logsigmoid, sigmoid
 from cygrad.ops.special import digamma, i0e, i1e, lgamma
@@ -330,7 +331,7 @@ class VonMises(Distribution):
         return 1 - i1e(self.concentration) / i0e(self.concentration)
 
 
-class ContinuousBernoulli(Binary):
+class ContinuousBernoulli(Binary, ExponentialFamily):
     """The density C(p)·pˣ·(1 − p)^(1 − x) on [0, 1].
 
     G. Loaiza-Ganem, J. Cunningham (2019), "The continuous Bernoulli: fixing a pervasive error in variational

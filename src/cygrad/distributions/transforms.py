@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, ClassVar
 
 from cygrad.autograd import no_grad
@@ -449,3 +450,11 @@ class LogNormal(TransformedDistribution):
         return self.scale.square().expm1() * (2 * self.loc + self.scale.square()).exp()
 
     __repr__ = Distribution.__repr__
+
+
+def __getattr__(name: str) -> Any:
+    """Find the transforms of vectors and matrices, which PyTorch has in this module too."""
+    vectors = import_module("cygrad.distributions.vector_transforms")
+    if name in vectors.__all__:
+        return getattr(vectors, name)
+    raise AttributeError(f"module 'cygrad.distributions.transforms' has no attribute {name!r}")

@@ -12,7 +12,9 @@ import numpy as np
 from cygrad._arguments import checked, checked_sizes, shape_argument
 from cygrad._typing import Array, Size, Tensor
 from cygrad.autograd import engine
+from cygrad.autograd.arrays import root
 from cygrad.functions.shapes import t, transpose
+from cygrad.functions.storages import Storage, UntypedStorage
 from cygrad.generator import Generator, normal_array, uniform_array
 from cygrad.ops import shape, view
 from cygrad.ops.definition import fitted
@@ -25,8 +27,9 @@ __all__ = [
     "is_complex", "is_conj", "is_inference", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared",
     "is_signed", "log_normal_", "map_", "multinomial", "ndimension", "nelement", "new", "pin_memory",
     "prelu", "random_",
-    "resize_", "resize_as_", "resolve_conj", "resolve_neg", "share_memory_", "squeeze_", "storage_offset",
-    "sum_to_size", "swapaxes_", "swapdims_", "t_", "transpose_", "unfold", "unsqueeze_",
+    "resize_", "resize_as_", "resolve_conj", "resolve_neg", "share_memory_", "squeeze_", "storage",
+    "storage_offset", "storage_type", "sum_to_size", "swapaxes_", "swapdims_", "t_", "transpose_", "unfold",
+    "unsqueeze_", "untyped_storage",
 ]  # fmt: skip
 
 
@@ -250,6 +253,25 @@ def storage_offset(input: Tensor) -> int:
     if not isinstance(base, np.ndarray):
         return 0
     return (input.array.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // input.array.itemsize
+
+
+def storage(input: Tensor) -> Storage:
+    """Return the memory of the tensor, and of those that it is a view of, as a flat sequence of elements.
+
+    >>> cg.arange(4)[1:].storage().tolist()
+    [0, 1, 2, 3]
+    """
+    return Storage(root(input.array))
+
+
+def untyped_storage(input: Tensor) -> UntypedStorage:
+    """Return the memory of the tensor, and of those that it is a view of, as bytes."""
+    return UntypedStorage(root(input.array))
+
+
+def storage_type(input: Tensor) -> type[Storage]:
+    """Return the class of the memory."""
+    return Storage
 
 
 def is_signed(input: Tensor) -> bool:

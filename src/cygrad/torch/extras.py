@@ -9,8 +9,10 @@ from typing import Any, NoReturn
 from cygrad._missing import reason
 from cygrad.accelerator import OutOfMemoryError
 from cygrad.autograd import is_grad_enabled
+from cygrad.defaults import layout
 from cygrad.device import CPU, check_device, is_device
-from cygrad.dtypes import bfloat16, dtype
+from cygrad.dtypes import Absent, bfloat16, dtype
+from cygrad.functions.storages import Storage, UntypedStorage
 from cygrad.tensor import Tensor
 
 __all__ = ["EXTRAS"]
@@ -114,6 +116,37 @@ class SparseModule(ModuleType):
         raise AttributeError(f"torch.sparse.{name} is not in cygrad: its tensors are dense")
 
 
+class Config:
+    """``torch.__config__``: how the library was built."""
+
+    @staticmethod
+    def show() -> str:
+        """Return a description of the library and the machine."""
+        from cygrad import config
+
+        return str(config.show_config())
+
+    @staticmethod
+    def parallel_info() -> str:
+        """Return the thread count."""
+        from cygrad import config
+
+        return f"cygrad: {config.get_num_threads()} threads"
+
+
+def absent_dtypes() -> dict[str, Absent]:
+    """The dtypes of PyTorch that tensors of cygrad can't have."""
+    complex_sizes = {"complex32": 4, "complex64": 8, "complex128": 16}
+    others = {
+        **dict.fromkeys(("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"), 1),
+        **dict.fromkeys(("qint8", "quint8", "quint4x2", "quint2x4", "bits8"), 1),
+        "bits16": 2, "float4_e2m1fn_x2": 1, "qint32": 4,
+    }  # fmt: skip
+    found = {name: Absent(name, size, "cygrad has no complex numbers") for name, size in complex_sizes.items()}
+    found.update(chalf=found["complex32"], cfloat=found["complex64"], cdouble=found["complex128"])
+    return {**found, **{name: Absent(name, size, "NumPy has no such dtype") for name, size in others.items()}}
+
+
 FUNCTIONS = (
     _assert, _check, clear_autocast_cache, get_autocast_cpu_dtype, get_autocast_dtype, get_autocast_gpu_dtype,
     get_num_interop_threads, is_autocast_cpu_enabled, is_autocast_enabled, is_inference_mode_enabled,
@@ -121,7 +154,12 @@ FUNCTIONS = (
 )  # fmt: skip
 EXTRAS = {
     "OutOfMemoryError": OutOfMemoryError,
+    "TypedStorage": Storage,
+    "UntypedStorage": UntypedStorage,
+    "__config__": Config,
     "_C": Private(),
     "sparse": SparseModule("torch.sparse"),
+    **absent_dtypes(),
+    **{f"sparse_{kind}": layout(f"torch.sparse_{kind}") for kind in ("bsc", "bsr", "coo", "csc", "csr")},
     **{function.__name__: function for function in FUNCTIONS},
 }

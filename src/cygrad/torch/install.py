@@ -36,6 +36,8 @@ class Finder(MetaPathFinder, Loader):
         """Put the module of cygrad in the place of this one."""
         name = module.__name__
         own = sys.modules[name] = torch_module() if name == "torch" else found(name)
+        if getattr(own, "__spec__", None) is None:
+            own.__spec__ = module.__spec__  # which importlib.util.find_spec returns
         if not hasattr(own, "__path__"):
             own.__path__ = []  # such as cygrad.cuda, for torch.cuda.amp
 

@@ -10,7 +10,7 @@ from typing import Any
 import cygrad
 from cygrad._missing import reason
 from cygrad.nn.modules import FILES
-from cygrad.torch.absent import IMPORTED
+from cygrad.torch.absent import IMPORTED, Absent
 from cygrad.torch.extras import EXTRAS
 from cygrad.torch.overloads import old_functions
 
@@ -39,8 +39,9 @@ DISTRIBUTIONS = {
     "transforms": ["transformed_distribution", "log_normal"],
 }
 AT_ONCE = [
-    "autograd.forward_ad", "cpu", "distributions.utils", "nn.attention", "nn.grad", "nn.modules.pooling",
-    "nn.modules.transformer", "nn.parallel", "overrides", "serialization",
+    "autograd.forward_ad", "cpu", "distributions.utils", "nn._reduction", "nn.attention", "nn.grad",
+    "nn.modules.pooling", "nn.modules.transformer", "nn.parallel", "overrides", "quasirandom",
+    "serialization",
 ]  # fmt: skip
 RENAMED = {
     **{f"torch.{name}": f"cygrad.{name}" for name in AT_ONCE},  # imported with torch, but not with cygrad
@@ -71,7 +72,9 @@ RENAMED = {
     "torch.optim.optimizer": "cygrad.optim.optimizer",
     "torch._tensor": "cygrad.tensor",
     "torch.cuda.amp": "cygrad.amp",
+    "torch.cuda.random": "cygrad.random",
     "torch.cpu.amp": "cygrad.amp",
+    "torch.storage": "cygrad.functions.storages",
     "torch.types": "cygrad.torch.annotations",
     "torch.functional": "cygrad",
     "functorch": "cygrad.torch.functorch",
@@ -102,16 +105,28 @@ class Package(ModuleType):
         if is_module(path):
             return importlib.import_module(path)
         own = self.__dict__.get("__getattr__")
+        if LAYERS.fullmatch(path):
+            value = self.__dict__[name] = Absent(path)
+            return value
         if own is not None:
             return own(name)
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
-PACKAGES = {path.rpartition(".")[0] for path in (*RENAMED, *FUNCTIONS)} - {"", "torch"}
+LISTED = ("torch.nn", "torch.nn.functional", "torch.optim", "torch.optim.lr_scheduler")  # in __dict__, as programs ask
+LAYERS = re.compile(  # of PyTorch that are not in cygrad; programs that can do without name them too
+    r"torch\.nn\.((Lazy)?Conv(Transpose)?3d|LazyConvTranspose3d|(Adaptive)?(Avg|Max)Pool3d|MaxUnpool3d|LPPool3d|CTCLoss|"
+    r"FractionalMaxPool[23]d|AdaptiveLogSoftmaxWithLoss)|torch\.nn\.functional\.(conv(_transpose)?3d|"
+    r"(adaptive_)?(avg|max)_pool3d|max_unpool3d|lp_pool3d|ctc_loss|grid_sample|affine_grid|fractional_max_pool[23]d)"
+)
+PACKAGES = {path.rpartition(".")[0] for path in (*RENAMED, *FUNCTIONS, "torch.nn.functional.")} - {"", "torch"}
 
 
 def opened(path: str, module: Any) -> Any:
     """A module of cygrad that stands for one of PyTorch, which with the packages in it then has PyTorch's modules."""
+    if path in LISTED:
+        for name in dir(module):
+            getattr(module, name, None)  # which imports it
     for name in PACKAGES:
         if f"{name}.".startswith(f"{path}."):
             package = importlib.import_module(RENAMED.get(name, name.replace("torch", "cygrad", 1)))

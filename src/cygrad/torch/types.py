@@ -45,6 +45,7 @@ def answer_as_torch() -> None:
         setattr(own, name, property(function, doc=getattr(own, name).__doc__))
     size.__doc__, __init__.__doc__ = own.size.__doc__, first.__doc__
     own.size, own.__init__ = size, __init__
+    own.__module__ = "torch"  # by which libraries for several frameworks know a tensor
     own._is_view, own._base = is_view, property(base)
     Module.__getattr__ = missing_attribute  # type: ignore[attr-defined]
 

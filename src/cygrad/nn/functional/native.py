@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from cygrad._arguments import checked
 from cygrad.autograd import engine, no_grad
 from cygrad.nn import functional
 
@@ -25,7 +26,6 @@ __all__ = [
 
 REDUCTIONS = ("none", "mean", "sum")
 MODES = ("sum", "mean", "max")  # of a bag
-rms_norm = functional.rms_norm
 
 
 def reduced(op: str, reduction: int) -> str:
@@ -42,6 +42,7 @@ def reduced(op: str, reduction: int) -> str:
 def in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The function as one that writes its result into the input."""
 
+    @checked
     def write(input: Tensor, p: float, train: bool) -> Tensor:
         result: Tensor = engine.rewrite(input, function(input, p, train))
         return result
@@ -51,21 +52,25 @@ def in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return write
 
 
+@checked
 def dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """Drop elements with probability p when `train` is true; see :func:`cygrad.nn.functional.dropout`."""
     return functional.dropout(input, p, train)
 
 
+@checked
 def alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """Drop elements and keep mean and variance; see :func:`cygrad.nn.functional.alpha_dropout`."""
     return functional.alpha_dropout(input, p, train)
 
 
+@checked
 def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """Drop channels and keep mean and variance; see :func:`cygrad.nn.functional.feature_alpha_dropout`."""
     return functional.feature_alpha_dropout(input, p, train)
 
 
+@checked
 def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """Drop channels, which are whole planes of the input (N, C, …), with probability p when `train` is true.
 
@@ -84,6 +89,7 @@ dropout_, alpha_dropout_ = in_place(dropout), in_place(alpha_dropout)
 feature_dropout_, feature_alpha_dropout_ = in_place(feature_dropout), in_place(feature_alpha_dropout)
 
 
+@checked
 def batch_norm(
     input: Tensor,
     weight: Tensor | None,
@@ -99,6 +105,7 @@ def batch_norm(
     return functional.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
+@checked
 def instance_norm(
     input: Tensor,
     weight: Tensor | None,
@@ -114,6 +121,7 @@ def instance_norm(
     return functional.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
+@checked
 def layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -126,6 +134,7 @@ def layer_norm(
     return functional.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
+@checked
 def group_norm(
     input: Tensor,
     num_groups: int,
@@ -138,6 +147,15 @@ def group_norm(
     return functional.group_norm(input, num_groups, weight, bias, eps)
 
 
+@checked
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Divide by the root of the mean square; see :func:`cygrad.nn.functional.rms_norm`."""
+    return functional.rms_norm(input, normalized_shape, weight, eps)
+
+
+@checked
 def embedding(
     weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
 ) -> Tensor:
@@ -146,6 +164,7 @@ def embedding(
     return functional.embedding(indices, weight, padding, None, 2.0, scale_grad_by_freq, sparse)
 
 
+@checked
 def embedding_bag(
     weight: Tensor,
     indices: Tensor,
@@ -165,6 +184,7 @@ def embedding_bag(
     return (functional.embedding_bag(indices, weight, offsets, None, 2, *options),)
 
 
+@checked
 def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
     """Scale the rows of `input` that `indices` name so that none has a norm above `max_norm`, in place."""
     with no_grad():
@@ -172,17 +192,20 @@ def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type
     return input
 
 
+@checked
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
     """Add elements of one value at the ends of dimensions; see :func:`cygrad.nn.functional.pad`."""
     return functional.pad(input, pad, "constant", value)
 
 
+@checked
 def kl_div(input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False) -> Tensor:
     """Return the Kullback-Leibler divergence, for a reduction that is a number; see
     :func:`cygrad.nn.functional.kl_div`."""
     return functional.kl_div(input, target, reduction=reduced("kl_div", reduction), log_target=log_target)
 
 
+@checked
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, pos_weight: Tensor | None = None, reduction: int = 1
 ) -> Tensor:
@@ -192,6 +215,7 @@ def binary_cross_entropy_with_logits(
     return functional.binary_cross_entropy_with_logits(input, target, weight, reduction=name, pos_weight=pos_weight)
 
 
+@checked
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int
 ) -> Tensor:
@@ -201,6 +225,7 @@ def poisson_nll_loss(
     return functional.poisson_nll_loss(input, target, log_input, full, eps=eps, reduction=name)
 
 
+@checked
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 1) -> Tensor:
     """Return the hinge loss of distances; see :func:`cygrad.nn.functional.hinge_embedding_loss`."""
     return functional.hinge_embedding_loss(
@@ -208,6 +233,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, red
     )
 
 
+@checked
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
 ) -> Tensor:
@@ -216,6 +242,7 @@ def cosine_embedding_loss(
     return functional.cosine_embedding_loss(input1, input2, target, margin, reduction=name)
 
 
+@checked
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
 ) -> Tensor:
@@ -224,6 +251,7 @@ def margin_ranking_loss(
     return functional.margin_ranking_loss(input1, input2, target, margin, reduction=name)
 
 
+@checked
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,

@@ -43,6 +43,7 @@ class LRScheduler:
     [0.5]
     """
 
+    _get_lr_called_within_step, _is_initial = True, False  # as subclasses written for PyTorch read them
     # Attributes that are not part of the state.
     _unsaved: ClassVar[tuple[str, ...]] = ("optimizer",)
 
@@ -63,7 +64,14 @@ class LRScheduler:
                 )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-        self._start()
+        self._initial_step()
+
+    def _initial_step(self) -> None:
+        """Set the rates of the first epoch; with ``step``, if a subclass outside of the library has its own."""
+        if type(self).step.__module__.startswith("cygrad."):
+            self._start()
+        else:
+            self.step()
 
     def get_lr(self) -> list[float]:
         """Compute the rates of epoch ``last_epoch``, one for each parameter group. The groups still have the rates of
@@ -73,7 +81,13 @@ class LRScheduler:
     @property
     def _step_count(self) -> int:
         """The number of steps, counting that of the constructor, as subclasses written for PyTorch read it."""
-        return self.last_epoch + 1
+        count: int = vars(self).get("_own_step_count", self.last_epoch + 1)
+        return count
+
+    @_step_count.setter
+    def _step_count(self, value: int) -> None:
+        """Keep the count of a subclass that counts for itself."""
+        self._own_step_count = value
 
     def get_last_lr(self) -> list[float]:
         """Return the rates set last, one for each parameter group."""
