@@ -147,3 +147,16 @@ def test_an_array_of_another_dtype_may_be_a_factor():
         x @ cg.ones(3).double()
     with pytest.raises(TypeError):
         x @ "a"
+
+
+def test_a_tensor_of_one_element_in_a_list_is_a_number():
+    def made(lib):
+        one, row, matrix = lib.tensor(1.0), lib.tensor([2.0]), lib.tensor([[3.0]])
+        lists = ([one, row, matrix], [[row], [matrix]], [row, 4.0], [5.0, row], [(row, one)], [lib.tensor([True]), lib.tensor([[False]])])
+        results = [lib.tensor(data) for data in lists]
+        results += [lib.tensor([lib.tensor([3])], dtype=lib.float64), lib.as_tensor([row, row]), lib.FloatTensor([row, row])]
+        results += [lib.Tensor([row, row]), one.new_tensor([[row], [row]])]
+        return [(tuple(x.shape), x.tolist(), str(x.dtype).rpartition(".")[2]) for x in results]
+
+    assert made(cg) == made(torch)
+    assert cg.tensor([cg.ones(2), cg.zeros(2)]).tolist() == [[1.0, 1.0], [0.0, 0.0]]

@@ -18,7 +18,7 @@ from cygrad.autograd.calls import given, out_dtype
 from cygrad.config import default_float
 from cygrad.device import Place, check_device, check_place
 from cygrad.ops.broadcast import joined
-from cygrad.tensor import Tensor
+from cygrad.tensor import Tensor, without_tensors
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -54,23 +54,14 @@ def has_dtype(data: Any) -> bool:
     return hasattr(data, "dtype") or hasattr(data, "__array__")
 
 
-def without_tensors(data: Any) -> Any:
-    """Nested lists, with arrays in place of tensors."""
-    if isinstance(data, Tensor):
-        recording.reading("tensor")
-        return data.array
-    if isinstance(data, np.ndarray):
-        return plain("tensor", data)
-    return [without_tensors(item) for item in data] if isinstance(data, (list, tuple)) else data
-
-
 def tensor(
     data: Nested, *, dtype: DType = None, device: object = None, requires_grad: bool = False, pin_memory: bool = False
 ) -> Tensor:
     """Create a tensor from a copy of data.
 
     Args:
-        data: a number, nested sequences of numbers or tensors, an array, or a tensor.
+        data: a number, nested sequences of numbers or tensors, an array, or a tensor. In a sequence, a tensor of one
+            element is a number, whatever its shape.
         dtype: the dtype of the tensor. By default Python's floats become float32 and its integers int64; arrays,
             NumPy's scalars and tensors keep their dtype.
         device: "cpu" or None.
@@ -88,7 +79,7 @@ def tensor(
     """
     check_device("tensor", device)
     try:
-        array = kernels.pooled(np.array, without_tensors(data), dtype)
+        array = kernels.pooled(np.array, without_tensors("tensor", data), dtype)
     except (ValueError, RecursionError) as error:  # the second where a list contains itself
         raise ValueError(f"tensor: data is not a rectangular array of numbers ({error})") from None
     if dtype is None and array.dtype.kind == "f" and not has_dtype(data) and array.dtype != (own := inferred(data)):

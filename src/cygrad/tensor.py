@@ -667,10 +667,8 @@ class Tensor(TensorMethods):
     ) -> Tensor:
         """Create a tensor from a copy of data, by default in this tensor's dtype."""
         check_place("new_tensor", place)
-        if isinstance(data, Tensor):
-            recording.reading("new_tensor")
-        source = plain("new_tensor", data) if isinstance(data, np.ndarray) else getattr(data, "array", data)
         try:
+            source = without_tensors("new_tensor", data)
             return Tensor(kernels.pooled(np.array, source, dtype or self.dtype), requires_grad)
         except ValueError as error:
             raise ValueError(f"new_tensor: data is not a rectangular array of numbers ({error})") from None
@@ -839,6 +837,17 @@ TYPE_NAMES = {
 }  # fmt: skip
 
 
+def without_tensors(op: str, data: Any, inside: bool = False) -> Any:
+    """Nested lists, with arrays in place of tensors. Inside of a list, a tensor of one element is a number, whatever
+    its shape, as in PyTorch."""
+    if isinstance(data, Tensor):
+        recording.reading(op)
+        return data.array.reshape(()) if inside and data.array.size == 1 else data.array
+    if isinstance(data, np.ndarray):
+        return plain(op, data)
+    return [without_tensors(op, item, True) for item in data] if isinstance(data, (list, tuple)) else data
+
+
 def legacy_arguments(data: Any, requires_grad: Any, sizes: tuple[int, ...]) -> tuple[Any, Any]:
     """The array of a tensor that is made from something else, and whether it requires a gradient."""
     if isinstance(data, Tensor):
@@ -854,7 +863,7 @@ def legacy_arguments(data: Any, requires_grad: Any, sizes: tuple[int, ...]) -> t
         return data, requires_grad
     if isinstance(data, (str, bytes)) or not isinstance(data, (Sequence, float)):
         raise TypeError(f"Tensor: data must be an array, numbers or sizes, got {type(data).__name__}")
-    items = [getattr(item, "array", item) for item in data] if isinstance(data, Sequence) else data
+    items = without_tensors("Tensor", list(data)) if isinstance(data, Sequence) else data
     try:
         return kernels.pooled(np.array, items, default_float()), requires_grad
     except ValueError as error:

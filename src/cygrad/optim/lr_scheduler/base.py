@@ -68,10 +68,17 @@ class LRScheduler:
 
     def _initial_step(self) -> None:
         """Set the rates of the first epoch; with ``step``, if a subclass outside of the library has its own."""
-        if type(self).step.__module__.startswith("cygrad."):
+        own: Any = next(base for base in type(self).__mro__ if base.__module__.startswith("cygrad."))
+        if type(self).step is own.step or own.step is not LRScheduler.step:
             self._start()
-        else:
+            return
+        self._is_initial, self._step_count = True, 0
+        try:
             self.step()
+        finally:
+            del self._is_initial
+        if not self._step_count:
+            del self._own_step_count  # it counts epochs, as step() does that it calls
 
     def get_lr(self) -> list[float]:
         """Compute the rates of epoch ``last_epoch``, one for each parameter group. The groups still have the rates of
@@ -98,7 +105,7 @@ class LRScheduler:
     def step(self, epoch: int | None = None) -> None:
         """Move on to the next epoch, or to the given one (deprecated, as in PyTorch), and set its rates."""
         if epoch is None:
-            self._advance(self.get_lr)
+            self._advance(self._first_lr if self._is_initial else self.get_lr)
             return
         warnings.warn(f"{type(self).__name__}.step: epoch is deprecated, call step() once an epoch", stacklevel=2)
         self._restart()
