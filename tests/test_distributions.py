@@ -704,3 +704,41 @@ def test_entropies_of_exponential_families_come_from_their_normalizers():
         assert isinstance(member, d.ExponentialFamily) and member.entropy is not None
     with pytest.raises(NotImplementedError, match="ExponentialFamily: _natural_params is not defined"):
         d.ExponentialFamily().entropy()
+
+
+def test_distributions_of_ones_own_decide_about_their_support_and_factor():
+    d = cg.distributions
+
+    class Delta(d.Distribution):
+        support = d.constraints.dependent
+
+        @property
+        def arg_constraints(self):
+            return {"v": d.constraints.dependent}
+
+        def __init__(self, v):
+            self.v = v
+            super().__init__(v.shape, validate_args=True)
+
+        def log_prob(self, value):
+            self._validate_sample(value)
+            return (self.v == value).log()
+
+    assert Delta(cg.ones(2)).log_prob(cg.ones(2)).tolist() == [0.0, 0.0]
+
+    class Lazy(d.MultivariateNormal):
+        def __init__(self, loc, covariance):
+            self.loc, self.covariance = loc, covariance
+            d.Distribution.__init__(self, (), loc.shape)
+
+        @property
+        def _unbroadcasted_scale_tril(self):
+            return cg.linalg.cholesky(self.covariance)
+
+    loc, covariance = cg.tensor([1.0, -1.0]), cg.tensor([[2.0, 0.5], [0.5, 1.0]])
+    lazy, known = Lazy(loc, covariance), d.MultivariateNormal(loc, covariance)
+    for name in ("entropy", "log_prob"):
+        found, expected = (getattr(x, name)(*([cg.zeros(2)] if name == "log_prob" else [])).item() for x in (lazy, known))
+        assert found == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(lazy.precision_matrix.tolist(), known.precision_matrix.tolist(), rtol=1e-5)
+    assert lazy.rsample((3,)).shape == (3, 2)

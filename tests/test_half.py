@@ -80,3 +80,14 @@ def test_bfloat16_is_a_name():
     for make in (lambda: cg.ones(2, dtype=cg.bfloat16), lambda: cg.ones(2).to(cg.bfloat16), lambda: cg.tensor([1.0], dtype=cg.bfloat16)):
         with pytest.raises(TypeError, match="bfloat16: NumPy has no such dtype; use float16 for storage, or float32"):
             make()
+
+
+def test_limits_of_floats_that_numpy_does_not_have_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    from cygrad.dtypes import LIMITS, Absent
+
+    for name in LIMITS:
+        ours, theirs = cg.finfo(Absent(name, 2 if name == "bfloat16" else 1, "")), torch.finfo(getattr(torch, name))
+        for limit in ("bits", "min", "max", "eps", "tiny", "smallest_normal", "resolution"):
+            assert getattr(ours, limit) == getattr(theirs, limit), (name, limit)
+    assert cg.finfo(cg.bfloat16).max == torch.finfo(torch.bfloat16).max

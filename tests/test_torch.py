@@ -252,6 +252,11 @@ for kind in (torch.complex64, torch.cdouble, torch.float8_e5m2, torch.quint8, to
 assert torch.complex64.is_complex and torch.complex64.itemsize == 8 and not torch.complex64.is_floating_point and torch.float8_e5m2.is_floating_point
 assert isinstance(torch.sparse_coo, torch.layout) and x.layout != torch.sparse_csr
 assert not torch.quint8.is_signed and torch.qint32.is_signed and isinstance(torch.__config__.show(), str) and "threads" in torch.__config__.parallel_info()
+from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype, _has_foreach_support
+groups = _group_tensors_by_device_and_dtype([[x, x.double(), x + 1], [s, u, x]], True)
+assert [key[1] for key in groups] == [torch.float32, torch.float64] and [places for _, places in groups.values()] == [[0, 2], [1]]
+assert list(groups.values())[0][0][1] == [s, x] and not _has_foreach_support([x], x.device)
+assert torch._C._get_tracing_state() is None and torch.distributed.ReduceOp.RedOpType and torch.finfo(torch.bfloat16).max > 3e38
 assert get_device_states(x) == ([], []) and set_device_states([], []) is None
 y, n = detach_variable((x.clone().requires_grad_(), 3))
 assert y.requires_grad and y.is_leaf and n == 3

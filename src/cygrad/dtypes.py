@@ -114,6 +114,11 @@ class Absent:
         return self.name
 
 
+LIMITS = {  # of floats that NumPy does not have: largest number, distance of 1 to the next, smallest normal number
+    "bfloat16": ((2 - 2**-7) * 2.0**127, 2.0**-7, 2.0**-126),
+    "float8_e4m3fn": (448.0, 2.0**-3, 2.0**-6),
+    "float8_e5m2": (57344.0, 2.0**-2, 2.0**-14),
+}
 bfloat16 = Absent("bfloat16", 2, "NumPy has no such dtype; use float16 for storage, or float32")
 
 DTYPES: dict[np.dtype[Any], dtype] = {}
@@ -132,6 +137,12 @@ class finfo:
     numbers = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
 
     def __init__(self, type: Any = float32) -> None:
+        if isinstance(type, Absent) and type.name in LIMITS:
+            largest, eps, tiny = LIMITS[type.name]
+            self.bits, self.dtype = 8 * type.itemsize, type.name
+            self.min, self.max, self.eps, self.smallest_normal, self.tiny = -largest, largest, eps, tiny, tiny
+            self.resolution = 0.01 if type.name == "bfloat16" else 1.0
+            return
         limits = np.finfo(np.dtype(type))
         self.bits, self.dtype = limits.bits, limits.dtype.name
         for name in self.numbers:

@@ -670,7 +670,7 @@ class Tensor(TensorMethods):
         try:
             source = without_tensors("new_tensor", data)
             return Tensor(kernels.pooled(np.array, source, dtype or self.dtype), requires_grad)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"new_tensor: data is not a rectangular array of numbers ({error})") from None
 
     def new_empty(
@@ -863,10 +863,10 @@ def legacy_arguments(data: Any, requires_grad: Any, sizes: tuple[int, ...]) -> t
         return data, requires_grad
     if isinstance(data, (str, bytes)) or not isinstance(data, (Sequence, float)):
         raise TypeError(f"Tensor: data must be an array, numbers or sizes, got {type(data).__name__}")
-    items = without_tensors("Tensor", list(data)) if isinstance(data, Sequence) else data
     try:
+        items = without_tensors("Tensor", list(data)) if isinstance(data, Sequence) else data
         return kernels.pooled(np.array, items, default_float()), requires_grad
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the second where a list contains itself
         raise ValueError(f"Tensor: data is not a rectangular array of numbers ({error})") from None
 
 

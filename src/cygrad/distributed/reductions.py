@@ -23,6 +23,7 @@ class ReduceOp:
     BAND = "BAND"
     BOR = "BOR"
     BXOR = "BXOR"
+    RedOpType = str  # the type of a name
 
 
 reduce_op = ReduceOp  # its old name

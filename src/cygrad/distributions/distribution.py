@@ -10,7 +10,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.autograd import no_grad, recording
 from cygrad.config import default_float
-from cygrad.distributions.constraints import Constraint
+from cygrad.distributions.constraints import Constraint, is_dependent
 from cygrad.generator import numpy_generator
 from cygrad.sizes import Size
 from cygrad.tensor import Tensor
@@ -47,7 +47,7 @@ class Distribution:
             self._validate_args = validate_args
         for name, constraint in self.arg_constraints.items():
             value = vars(self).get(name)  # not that of a property, which may cost much
-            if isinstance(value, Tensor) and isinstance(constraint, Constraint):
+            if isinstance(value, Tensor) and isinstance(constraint, Constraint) and not is_dependent(constraint):
                 self.require(name, constraint.check(value.detach()), constraint.text)
 
     @property
@@ -83,7 +83,7 @@ class Distribution:
     def checked(self, value: Any) -> Tensor:
         """A value as a tensor; raise ValueError unless it lies in the support, if arguments are checked."""
         result = value if isinstance(value, Tensor) else Tensor(np.asarray(value, default_float()))
-        if self._validate_args and self.support is not None:
+        if self._validate_args and self.support is not None and not is_dependent(self.support):
             self.require("value", self.support.check(result.detach()), self.support.text)
         return result
 

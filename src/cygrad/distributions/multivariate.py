@@ -20,19 +20,24 @@ class Factored(Distribution):
 
     scale_tril: Tensor  # L, (…, n, n)
 
+    @property
+    def _unbroadcasted_scale_tril(self) -> Tensor:
+        """L, which a subclass may compute when it is asked for."""
+        return self.scale_tril
+
     def _half_log_det(self) -> Tensor:
-        return self.scale_tril.diagonal(0, -2, -1).log().sum(-1)
+        return self._unbroadcasted_scale_tril.diagonal(0, -2, -1).log().sum(-1)
 
     @property
     def covariance_matrix(self) -> Tensor:
         """Σ"""
-        return self.scale_tril @ self.scale_tril.mT
+        return self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT
 
     @property
     def precision_matrix(self) -> Tensor:
         """Σ⁻¹"""
-        identity = self.scale_tril.new_zeros(self.scale_tril.shape) + eye_like(self.scale_tril)
-        inverse = solve_lower(self.scale_tril, identity)
+        factor = self._unbroadcasted_scale_tril
+        inverse = solve_lower(factor, factor.new_zeros(factor.shape) + eye_like(factor))
         return inverse.mT @ inverse
 
 
@@ -86,10 +91,10 @@ class MultivariateNormal(Factored):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         z = randn(self._extended_shape(sample_shape), dtype=self.loc.dtype)
-        return self.loc + (self.scale_tril @ z.unsqueeze(-1)).squeeze(-1)
+        return self.loc + (self._unbroadcasted_scale_tril @ z.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value: Any) -> Tensor:
-        z = solve_lower(self.scale_tril, (value - self.loc).unsqueeze(-1)).squeeze(-1)
+        z = solve_lower(self._unbroadcasted_scale_tril, (value - self.loc).unsqueeze(-1)).squeeze(-1)
         n = self.event_shape[0]
         return -0.5 * (z * z).sum(-1) - self._half_log_det() - 0.5 * n * math.log(2 * math.pi)
 
@@ -104,7 +109,7 @@ class MultivariateNormal(Factored):
 
     @property
     def variance(self) -> Tensor:
-        return (self.scale_tril * self.scale_tril).sum(-1)
+        return (self._unbroadcasted_scale_tril * self._unbroadcasted_scale_tril).sum(-1)
 
 
 def eye_like(matrix: Tensor) -> Tensor:

@@ -74,6 +74,10 @@ class Private:
 
     _nn = SimpleNamespace(_parse_to=parse_to)
 
+    @staticmethod
+    def _get_tracing_state() -> None:
+        """Return None: nothing is traced."""
+
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"torch._C.{name} is not in cygrad: {reason('_C')}")
 
