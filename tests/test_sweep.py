@@ -28,7 +28,8 @@ from cygrad.train import Search
 from cygrad.train.search import needed
 from cygrad.train.search.slots import Slots, attempts_of
 from cygrad.train.search.space import parse_space
-from cygrad.train.search.sweep import Listener, Worker
+from cygrad.train.search.storage import Apart
+from cygrad.train.search.worker import Listener, Worker
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cg.__file__).resolve().parents[1])}
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
@@ -371,6 +372,33 @@ def test_the_same_command_goes_on_and_joins_with_more_trials(swept, monkeypatch,
     assert cli.main(["sweep", "c.toml", "--trials", "5", "--quiet"]) == 0
     out = capsys.readouterr().out
     assert not re.search("^trial ", out, re.MULTILINE) and out.startswith("best: ") and Path("study/trial-0004").is_dir()
+
+
+@optional
+def test_an_interrupt_before_the_study_is_open_says_so(swept, monkeypatch, capsys):
+    monkeypatch.chdir(swept[0])
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cygrad.train.search.worker.open_study", interrupted)
+    assert cli.main(["sweep", "c.toml"]) == 130
+    assert capsys.readouterr().err == "cygrad: interrupted\n"
+
+
+@optional
+def test_a_storage_is_not_left_in_a_transaction_and_answers_after_its_end():
+    """Its calls run in another thread than the one that asks."""
+    apart = Apart(optuna.storages.InMemoryStorage())
+    created, answered = apart.storage.create_new_study, []
+    seen = apart.passing(threading.get_ident)
+    assert seen(None) == apart.thread.ident != threading.get_ident()
+    with pytest.raises(KeyError, match="No such study"):
+        apart.storage.get_study_id_from_name("none")
+    apart.close()
+    apart.thread.join(20)
+    answered.append(created([optuna.study.StudyDirection.MINIMIZE], "late"))
+    assert answered == [0] and seen(None) == threading.get_ident()
 
 
 @optional

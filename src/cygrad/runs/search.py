@@ -29,7 +29,7 @@ from cygrad.train.search.settings import SETTINGS
 from cygrad.train.search.slots import attempts_of
 from cygrad.train.search.space import parse_space
 from cygrad.train.search.storage import absolute
-from cygrad.train.search.sweep import sweep as run_trials
+from cygrad.train.search.worker import sweep as run_trials
 
 __all__ = ["sweep"]
 
@@ -89,6 +89,8 @@ class FileSearch:
         try:
             run_trials(self.objective, self.space, self.search, about=about, listener=self.console)
         except KeyboardInterrupt:
+            if self.console.storage is None:  # the study was not open yet
+                raise
             finished = False
         else:
             finished = True
@@ -164,10 +166,11 @@ class FileSearch:
         folder = "" if best is None else run_of(best)
         path = os.path.join(self.folder, REPORT)
         with atomic_write("sweep", path) as file:
-            file.write(study_page(self.findings(study, trials, folder)).encode())
+            importance = importance_of(study) if finished else {}  # what it needs takes a second to import
+            file.write(study_page(self.findings(trials, importance, folder)).encode())
         self.console.conclude(best, folder, path, finished)
 
-    def findings(self, study: Any, trials: list[Any], folder: str) -> StudyFindings:
+    def findings(self, trials: list[Any], importance: dict[str, float], folder: str) -> StudyFindings:
         """What the report tells."""
         return {
             "name": f"{self.name}: search",
@@ -176,7 +179,7 @@ class FileSearch:
             "epochs": self.epochs,
             "axes": self.axes,
             "trials": [trial_findings(number, trial) for number, trial in enumerate(trials)],
-            "importance": importance_of(study),
+            "importance": importance,
             "folder": folder if os.path.isdir(folder) else "",
         }
 

@@ -13,7 +13,7 @@ from cygrad.runs.console import WIDTH, Console, bar_line, clock, terminal_width,
 from cygrad.train.history import Record
 from cygrad.train.protocols import TrainerLike
 from cygrad.train.search import Search, Trial
-from cygrad.train.search.sweep import Listener
+from cygrad.train.search.worker import Listener
 
 __all__ = ["SearchConsole", "Watched"]
 

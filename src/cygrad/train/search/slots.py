@@ -74,14 +74,13 @@ class Slots:
         return attempts_of(self.study.get_trials(deepcopy=False), self.count)
 
     def claim(self) -> Claim | None:
-        """Take a free slot, those that were given up first. None if there is none now."""
+        """Take the first free slot. None if there is none now."""
         while True:
             attempts = self.attempts()
             free = [slot for slot, tries in enumerate(attempts) if is_free(tries)]
             if not free:
                 return None
-            slot = min(free, key=lambda slot: (not attempts[slot], slot))
-            claim = self.attempt(slot, attempts[slot])
+            claim = self.attempt(free[0], attempts[free[0]])
             if claim is not None:
                 return claim
 
