@@ -81,7 +81,7 @@ def failures():
     {
         "raise": "rank 1 of 3 failed (ValueError: lost); all ranks are stopped",
         "exit": "rank 1 of 3 failed (sys.exit(3)); all ranks are stopped",
-        "end": "rank 1 ended its program after 1 collective operations, and this rank waits for it in number 2",
+        "end": "rank 1 ended its program after 3 collective operations, and this rank waits for it in number 4",
         "kill": None,
     }.items(),
 )

@@ -13,7 +13,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad.autograd import recording
-from cygrad.distributed.process_group import ProcessGroup, world_of
+from cygrad.distributed.process_group import ProcessGroup, as_bytes, world_of
 from cygrad.distributed.reductions import ReduceOp, check_op, mpi_op
 from cygrad.distributed.work import Work
 from cygrad.tensor import Tensor
@@ -466,13 +466,6 @@ def root_of(name: str, members: ProcessGroup, rank: int | None, in_group: int | 
 def joined(arrays: Sequence[Array]) -> Array:
     """The elements of arrays, one array after the other."""
     return arrays[0].reshape(-1) if len(arrays) == 1 else np.concatenate([array.reshape(-1) for array in arrays])
-
-
-def as_bytes(flat: Array) -> list[Any]:
-    """A message of MPI with the bytes of a flat array, of any dtype."""
-    from mpi4py import MPI
-
-    return [flat.view(np.uint8), MPI.BYTE]
 
 
 def put_back(array: Array, flat: Array) -> None:

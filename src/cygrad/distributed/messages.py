@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cygrad.distributed.collectives import as_bytes, elements, put_back, root_of
-from cygrad.distributed.process_group import ProcessGroup, world_of
+from cygrad.distributed.collectives import elements, put_back, root_of
+from cygrad.distributed.process_group import ProcessGroup, as_bytes, world_of
 from cygrad.distributed.work import Work
 from cygrad.tensor import Tensor
 

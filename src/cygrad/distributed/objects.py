@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cygrad.autograd import recording
-from cygrad.distributed.collectives import as_bytes, root_of
-from cygrad.distributed.process_group import ProcessGroup, world_of
+from cygrad.distributed.collectives import root_of
+from cygrad.distributed.process_group import ProcessGroup, as_bytes, world_of
 
 __all__ = ["all_gather_object", "broadcast_object_list", "gather_object", "scatter_object_list"]
 
@@ -37,21 +37,7 @@ def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> No
     recording.reading("all_gather_object")
     members = world_of("all_gather_object", group)
     check_places("all_gather_object", "object_list", object_list, members)
-    object_list[:] = gathered("all_gather_object", members, obj)
-
-
-def gathered(name: str, members: ProcessGroup, obj: Any) -> list[Any]:
-    """The object of each rank."""
-    if members.communicator is None:
-        return [pickle.loads(pickle.dumps(obj))]
-    mine = np.frombuffer(pickle.dumps(obj), np.uint8)
-    sizes = np.zeros(members.size(), np.int64)
-    count = np.array([mine.size], np.int64)
-    operate(name, members, "Iallgather", as_bytes(count), as_bytes(sizes))
-    everything = np.empty(sizes.sum(), np.uint8)
-    starts = sizes.cumsum() - sizes
-    operate(name, members, "Iallgatherv", mine, [everything, sizes, starts, as_bytes(mine)[1]])
-    return [pickle.loads(everything[at : at + size].tobytes()) for at, size in zip(starts, sizes)]
+    object_list[:] = members.gathered("all_gather_object", obj)
 
 
 def broadcast_object_list(
@@ -79,9 +65,9 @@ def sent_to_all(name: str, members: ProcessGroup, obj: Any, root: int) -> Any:
     at_root = members.rank() == root
     message = np.frombuffer(pickle.dumps(obj), np.uint8) if at_root else np.empty(0, np.uint8)
     count = np.array([message.size], np.int64)
-    operate(name, members, "Ibcast", as_bytes(count), root)
+    members.operate(name, "Ibcast", as_bytes(count), root)
     message = message.copy() if at_root else np.empty(count[0], np.uint8)
-    operate(name, members, "Ibcast", message, root)
+    members.operate(name, "Ibcast", message, root)
     return obj if at_root else pickle.loads(message.tobytes())
 
 
@@ -102,7 +88,7 @@ def gather_object(
     root = root_of("gather_object", members, 0 if dst is None and group_dst is None else dst, group_dst)
     if members.rank() == root:
         check_places("gather_object", "object_gather_list", object_gather_list, members)
-    objects = gathered("gather_object", members, obj)
+    objects = members.gathered("gather_object", obj)
     if members.rank() == root and object_gather_list is not None:
         object_gather_list[:] = objects
 
@@ -126,12 +112,6 @@ def scatter_object_list(
         check_places("scatter_object_list", "scatter_object_input_list", scatter_object_input_list, members)
     objects = sent_to_all("scatter_object_list", members, scatter_object_input_list, root)
     scatter_object_output_list[0] = objects[members.rank()]
-
-
-def operate(name: str, members: ProcessGroup, method: str, *args: Any) -> None:
-    """Call a method of the communicator, and wait until its operation is complete."""
-    members.count_operation()
-    members.wait(name, [getattr(members.communicator, method)(*args)])
 
 
 def check_places(name: str, argument: str, objects: Any, members: ProcessGroup) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
+
 from cygrad import _kernels as kernels
+from cygrad._typing import Array
 from cygrad._version import __version__
 from cygrad.config import set_num_threads
 from cygrad.cores import container_quota
@@ -40,6 +44,9 @@ __all__ = [
 
 BACKENDS = ("mpi", "gloo")  # both mean MPI
 SPIN = 0.02  # seconds for which a rank looks for the end of an operation without a pause
+
+
+give_way: Callable[[], object] = getattr(os, "sched_yield", lambda: None)
 
 
 class ProcessGroup:
@@ -80,6 +87,23 @@ class ProcessGroup:
             raise ValueError(f"{name}: rank must be one of {list(self.ranks)}, got {rank!r}")
         return self.ranks.index(rank)
 
+    def operate(self, name: str, method: str, *args: Any) -> None:
+        """Call a method of the communicator, and wait until its operation is complete."""
+        self.count_operation()
+        self.wait(name, [getattr(self.communicator, method)(*args)])
+
+    def gathered(self, name: str, obj: Any) -> list[Any]:
+        """The object of each rank, which is pickled."""
+        if self.communicator is None:
+            return [pickle.loads(pickle.dumps(obj))]
+        mine = np.frombuffer(pickle.dumps(obj), np.uint8)
+        sizes = np.zeros(self.size(), np.int64)
+        self.operate(name, "Iallgather", as_bytes(np.array([mine.size], np.int64)), as_bytes(sizes))
+        everything = np.empty(sizes.sum(), np.uint8)
+        starts = sizes.cumsum() - sizes
+        self.operate(name, "Iallgatherv", as_bytes(mine), [*as_bytes(everything)[:1], sizes, starts, as_bytes(mine)[1]])
+        return [pickle.loads(everything[at : at + size].tobytes()) for at, size in zip(starts, sizes)]
+
     def wait(self, name: str, requests: list[Any]) -> None:
         """Wait for requests of MPI, which are complete afterwards; see ``wait_until``."""
         if requests:
@@ -110,6 +134,7 @@ class ProcessGroup:
         while not is_done():
             waited = time.monotonic() - started
             if waited < SPIN:
+                give_way()  # to another rank on this core, if there are more ranks than cores
                 continue
             if waited > checked + 0.1 and self.farewells is not None:
                 checked = waited
@@ -120,6 +145,13 @@ class ProcessGroup:
 
     def __repr__(self) -> str:
         return f"<ProcessGroup of ranks {list(self.ranks)}>"
+
+
+def as_bytes(flat: Array) -> list[Any]:
+    """A message of MPI with the bytes of a flat array, of any dtype."""
+    from mpi4py import MPI
+
+    return [flat.view(np.uint8), MPI.BYTE]
 
 
 class GroupMember:
@@ -236,7 +268,7 @@ def joined_world(timeout: float) -> ProcessGroup:
 def check_programs(world: ProcessGroup) -> None:
     """Raise RuntimeError, naming the rank, if one runs another program or version than rank 0."""
     mine = {"version of cygrad": __version__, "version of Python": sys.version.split()[0], "program": program_hash()}
-    everyone = world.communicator.allgather(mine)
+    everyone = world.gathered("init_process_group", mine)
     for rank, theirs in enumerate(everyone):
         for what, value in theirs.items():
             if value != everyone[0][what]:

@@ -19,7 +19,6 @@ from cygrad import _kernels as kernels
 from cygrad._typing import Array
 from cygrad.autograd import arrays, engine, recording
 from cygrad.distributed.collectives import reduction
-from cygrad.distributed.objects import gathered
 from cygrad.distributed.process_group import ProcessGroup
 from cygrad.distributed.reductions import ReduceOp
 from cygrad.distributed.work import Work
@@ -208,7 +207,7 @@ class Reducer:
         if not len(some):
             return
         number = int(some[0])
-        having = gathered("DistributedDataParallel", self.members, bool(present[number]))
+        having = self.members.gathered("DistributedDataParallel", bool(present[number]))
         lacking = [str(rank) for rank, has in zip(self.members.ranks, having) if not has]
         raise RuntimeError(
             f"DistributedDataParallel: the parameter {self.names[number]} has a gradient on some ranks, but not on "

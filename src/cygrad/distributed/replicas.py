@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from cygrad.distributed.collectives import distribution, elements
-from cygrad.distributed.objects import gathered
 from cygrad.distributed.process_group import ProcessGroup
 from cygrad.tensor import Tensor
 
@@ -22,7 +21,7 @@ def check_equal(name: str, members: ProcessGroup, tensors: dict[str, Tensor]) ->
         tensors: parameters and buffers by name.
     """
     mine = {key: described(tensor) for key, tensor in tensors.items()}
-    everyone = gathered(name, members, mine)
+    everyone = members.gathered(name, mine)
     for rank, theirs in zip(members.ranks, everyone):
         for key in dict.fromkeys([*everyone[0], *theirs]):
             found, wanted = theirs.get(key, "missing"), everyone[0].get(key, "missing")

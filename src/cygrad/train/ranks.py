@@ -68,11 +68,7 @@ class Ranks:
 
     def of_each(self, value: Any) -> list[Any]:
         """The value of each rank."""
-        if self.members is None:
-            return [value]
-        from cygrad.distributed.objects import gathered
-
-        return gathered("Trainer", self.members, value)
+        return [value] if self.members is None else self.members.gathered("Trainer", value)
 
     def check_same(self, what: str, value: Any) -> None:
         """Raise RuntimeError, naming the rank, unless a value is that of rank 0 everywhere."""
@@ -180,9 +176,7 @@ class SharedStep(TrainingStep):
         """The outputs of all ranks, in the order of the rows."""
         arrays = [array_of(output) for output in outputs]
         if self.shared.members is not None and self.shared.size > 1:
-            from cygrad.distributed.objects import gathered
-
-            arrays = [array for of_rank in gathered("Trainer", self.shared.members, arrays) for array in of_rank]
+            arrays = [array for of_rank in self.shared.members.gathered("Trainer", arrays) for array in of_rank]
         if self.shared.in_turn == 1:
             return np.concatenate(arrays)
         parts = [array.reshape(self.shared.in_turn, -1, *array.shape[1:]) for array in arrays]
