@@ -742,3 +742,18 @@ def test_distributions_of_ones_own_decide_about_their_support_and_factor():
         assert found == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(lazy.precision_matrix.tolist(), known.precision_matrix.tolist(), rtol=1e-5)
     assert lazy.rsample((3,)).shape == (3, 2)
+
+
+def supported(lib):
+    d, o, eye = lib.distributions, lib.ones(2), lib.eye(2)
+    scalars = lib.tensor([-1.5, -1.0, 0.0, 0.5, 1.0, 2.0, float("nan")])
+    rows = lib.tensor([[0.0, 1.0], [0.5, 0.5], [1.0, 1.0], [2.0, 0.0], [-1.0, 2.0]])
+    one = [d.Normal(0.0, 1.0), d.Cauchy(0.0, 1.0), d.Laplace(0.0, 1.0), d.Gumbel(0.0, 1.0), d.HalfNormal(1.0), d.HalfCauchy(1.0), d.Uniform(-1.0, 1.0)]
+    one += [d.Exponential(1.0), d.Bernoulli(0.5), d.Geometric(0.5), d.Categorical(o)]
+    several = [d.OneHotCategorical(o), d.Multinomial(2, o), d.MultivariateNormal(o, eye), d.LowRankMultivariateNormal(o, eye, o), d.Independent(d.Normal(o, o), 1)]
+    matrices = [d.Wishart(lib.tensor(3.0), eye), d.LKJCholesky(2, 1.0)]
+    return [(type(x).__name__, x.support.event_dim, x.support.is_discrete, x.support.check(v).tolist()) for group, v in ((one, scalars), (several, rows), (matrices, lib.stack([eye, -eye]))) for x in group]
+
+
+def test_supports_are_pytorchs():
+    assert supported(cg) == supported(torch)

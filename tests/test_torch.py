@@ -256,6 +256,9 @@ from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype, _has_
 groups = _group_tensors_by_device_and_dtype([[x, x.double(), x + 1], [s, u, x]], True)
 assert [key[1] for key in groups] == [torch.float32, torch.float64] and [places for _, places in groups.values()] == [[0, 2], [1]]
 assert list(groups.values())[0][0][1] == [s, x] and not _has_foreach_support([x], x.device)
+from torch.nn.modules.module import _IncompatibleKeys
+assert isinstance(nn.Linear(1, 1).load_state_dict(nn.Linear(1, 1).state_dict()), _IncompatibleKeys)
+assert optim.SGD(nn.Linear(1, 1).parameters(), 0.1)._patch_step_function() is None
 assert torch._C._get_tracing_state() is None and torch.distributed.ReduceOp.RedOpType and torch.finfo(torch.bfloat16).max > 3e38
 assert get_device_states(x) == ([], []) and set_device_states([], []) is None
 y, n = detach_variable((x.clone().requires_grad_(), 3))
@@ -281,6 +284,48 @@ def test_what_public_packages_ask_for(tmp_path):
         "RuntimeError detach_variable: expected a tuple of tensors, got list",
         "ValueError reduction must be none, mean or sum, got 'all'",
     ]
+
+
+FOREACH = """\
+import torch
+x, y = [torch.ones(2), torch.full((3,), 4.0)], [torch.full((2,), 2.0), torch.full((3,), 3.0)]
+def show(tensors): return [t.tolist() for t in tensors]
+with torch.no_grad():
+    print(show(torch._foreach_add(x, y, alpha=2)), show(torch._foreach_mul(x, 3.0)), show(torch._foreach_mul(x, [1.0, 2.0])))
+    print(show(torch._foreach_sqrt(x)), show(torch._foreach_norm(y)), show(torch._foreach_addcmul(x, y, y, 0.5)))
+    torch._foreach_lerp_(x, y, 0.5), torch._foreach_addcdiv_(x, y, x, value=2.0)
+    torch._foreach_maximum_(x, y), torch._foreach_neg_(y), torch._foreach_copy_(y, x), torch._foreach_addcdiv_(x, y, y, [1.0, 2.0])
+    print(show(x), show(y), show(torch._foreach_pow(x, 2)))
+    torch._foreach_zero_(x)
+    print(show(x))
+    try:
+        torch._foreach_add(x, [1.0])
+    except RuntimeError as error:
+        print(hasattr(torch, "_foreach_nothing"))
+"""
+
+
+def test_operations_on_lists_of_tensors_are_pytorchs(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    assert torch
+    ours = output(tmp_path, FOREACH)
+    exec(FOREACH, {})
+    assert ours == capsys.readouterr().out
+
+
+def test_a_module_may_override_how_attributes_are_set():
+    class Own(cg.nn.Module):
+        def __setattr__(self, name, value):
+            if isinstance(value, cg.nn.Module):
+                self.add_module(name, value)
+            elif isinstance(value, cg.nn.Parameter):
+                self.register_parameter(name, value)
+            else:
+                super().__setattr__(name, value)
+
+    own = Own()
+    own.layer, own.scale, own.size = cg.nn.Linear(1, 1), cg.nn.Parameter(cg.ones(1)), 3
+    assert sorted(name for name, _ in own.named_parameters()) == ["layer.bias", "layer.weight", "scale"]
 
 
 GETATTR = """\

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from cygrad.distributions import constraints
 from cygrad.distributions.distribution import Distribution, as_parameters
 from cygrad.distributions.exp_family import ExponentialFamily
 from cygrad.functions import erf, erfinv, expm1, log1p, where
@@ -33,6 +34,8 @@ class LocationScale(Distribution):
         ValueError: scale is not positive, or loc is NaN.
     """
 
+    support: Any = constraints.real
+    _checks_support = False
     has_rsample = True
     parameters: ClassVar[tuple[str, ...]] = ("loc", "scale")
 
@@ -194,6 +197,8 @@ class HalfNormal(LocationScale):
         validate_args: whether arguments are checked.
     """
 
+    support: Any = constraints.nonnegative
+    _checks_support = False
     parameters: ClassVar[tuple[str, ...]] = ("scale",)
 
     def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
@@ -241,6 +246,7 @@ class Uniform(Distribution):
         ValueError: low is not below high.
     """
 
+    _checks_support = False
     has_rsample = True
     parameters = ("low", "high")
 
@@ -248,6 +254,11 @@ class Uniform(Distribution):
         self.low, self.high = as_parameters(low, high)
         super().__init__(self.low.shape, (), validate_args)
         self.require("low", self.low < self.high, "below high")
+
+    @property
+    def support(self) -> Any:
+        """The numbers from low to high."""
+        return constraints.interval(self.low, self.high)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         u = rand(self._extended_shape(sample_shape), dtype=self.low.dtype)
@@ -290,6 +301,8 @@ class Exponential(ExponentialFamily):
         ValueError: rate is not positive.
     """
 
+    support: Any = constraints.nonnegative
+    _checks_support = False
     has_rsample = True
     parameters = ("rate",)
 

@@ -165,6 +165,7 @@ class Multinomial(Distribution):
         validate_args: whether arguments are checked.
     """
 
+    _checks_support = False
     def __init__(
         self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
@@ -172,6 +173,11 @@ class Multinomial(Distribution):
             raise NotImplementedError("Multinomial: total_count must be one integer")
         self.total_count, self._categorical = total_count, Categorical(probs, logits, validate_args)
         super().__init__(self._categorical.batch_shape, (self._categorical._num_events,), validate_args)
+
+    @property
+    def support(self) -> Any:
+        """The counts that sum to the number of trials."""
+        return constraints.multinomial(self.total_count)
 
     @property
     def probs(self) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad.distributions import constraints
 from cygrad.distributions.distribution import Distribution, as_parameters
 from cygrad.distributions.exp_family import ExponentialFamily
 from cygrad.functions import gather, log_softmax, softmax, where
@@ -43,6 +44,7 @@ class Categorical(Distribution):
 
     has_enumerate_support = True
 
+    _checks_support = False
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         (given,) = as_parameters(one_of("Categorical", probs, logits))
         if not given.ndim:
@@ -56,6 +58,11 @@ class Categorical(Distribution):
             self.require("logits", given == given, "numbers")
             self.logits = log_softmax(given, -1)
         self._num_events = given.shape[-1]
+
+    @property
+    def support(self) -> Any:
+        """The class indices."""
+        return constraints.integer_interval(0, self._num_events - 1)
 
     @cached_property
     def logits(self) -> Tensor:
@@ -121,9 +128,15 @@ class Categorical(Distribution):
 class OneHotCategorical(Categorical):
     """As :class:`Categorical`, with rows that have a single 1 as values."""
 
+    _checks_support = False
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         super().__init__(probs, logits, validate_args)
         self._event_shape = Size((self._num_events,))
+
+    @property
+    def support(self) -> Any:
+        """The rows with a single 1."""
+        return constraints.one_hot
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return one_hot(super().sample(sample_shape), self._num_events).to(self.probs.dtype)
@@ -218,6 +231,8 @@ class Bernoulli(Binary, ExponentialFamily):
         values = Tensor(np.arange(2, dtype=self.probs.array.dtype).reshape((2, *[1] * len(self.batch_shape))))
         return values.expand((2, *self.batch_shape)) if expand else values
 
+    support: Any = constraints.boolean
+    _checks_support = False
     @property
     def mean(self) -> Tensor:
         return self.probs
@@ -246,6 +261,8 @@ class Geometric(Binary):
     def entropy(self) -> Tensor:
         return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none") / self.probs
 
+    support: Any = constraints.nonnegative_integer
+    _checks_support = False
     @property
     def mean(self) -> Tensor:
         return 1 / self.probs - 1

@@ -10,7 +10,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.autograd import no_grad, recording
 from cygrad.config import default_float
-from cygrad.distributions.constraints import Constraint, is_dependent
+from cygrad.distributions.constraints import Constraint, independent, is_dependent
 from cygrad.generator import numpy_generator
 from cygrad.sizes import Size
 from cygrad.tensor import Tensor
@@ -32,6 +32,7 @@ class Distribution:
     has_enumerate_support: ClassVar[bool] = False
     parameters: ClassVar[tuple[str, ...]] = ()  # the attributes that `expand` expands
     support: Any = None  # a constraint: which values samples have
+    _checks_support: ClassVar[bool] = True  # whether values are checked by it; some classes check them in other ways
     arg_constraints: ClassVar[dict[str, Any]] = {}  # of a user's distribution: which values its attributes may have
     _validate_args = True
 
@@ -83,7 +84,7 @@ class Distribution:
     def checked(self, value: Any) -> Tensor:
         """A value as a tensor; raise ValueError unless it lies in the support, if arguments are checked."""
         result = value if isinstance(value, Tensor) else Tensor(np.asarray(value, default_float()))
-        if self._validate_args and self.support is not None and not is_dependent(self.support):
+        if self._validate_args and self._checks_support and self.support is not None and not is_dependent(self.support):
             self.require("value", self.support.check(result.detach()), self.support.text)
         return result
 
@@ -228,6 +229,8 @@ class Independent(Distribution):
     ()
     """
 
+    _checks_support = False  # the base distribution does
+
     def __init__(
         self, base_distribution: Distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None
     ) -> None:
@@ -239,6 +242,11 @@ class Independent(Distribution):
         self.base_dist, self.reinterpreted_batch_ndims = base_distribution, reinterpreted_batch_ndims
         cut = len(shape) - reinterpreted_batch_ndims
         super().__init__(shape[:cut], (*shape[cut:], *base_distribution.event_shape), validate_args)
+
+    @property
+    def support(self) -> Any:
+        """The support of the base distribution, in all elements of an event."""
+        return independent(self.base_dist.support, self.reinterpreted_batch_ndims)
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad.distributions import constraints
 from cygrad.distributions.continuous import Normal
 from cygrad.distributions.distribution import Distribution, as_parameters
 from cygrad.distributions.gamma import Beta, Chi2
@@ -36,6 +37,8 @@ class LowRankMultivariateNormal(Distribution):
         ValueError: shapes do not fit, or an element of D is not positive.
     """
 
+    support: Any = constraints.real_vector
+    _checks_support = False
     has_rsample = True
     parameters = ("loc", "cov_factor", "cov_diag")
 
@@ -143,6 +146,8 @@ class Wishart(Factored):
         ValueError: not exactly one of the three is given, the matrix is not positive definite, or df too small.
     """
 
+    support: Any = constraints.positive_definite
+    _checks_support = False
     has_rsample = True
     parameters = ("df", "scale_tril")
 
@@ -217,6 +222,8 @@ class LKJCholesky(Distribution):
         ValueError: dim is below 2, or the concentration is not positive.
     """
 
+    support: Any = constraints.corr_cholesky
+    _checks_support = False
     parameters = ("concentration",)
 
     def __init__(self, dim: int, concentration: Any = 1.0, validate_args: bool | None = None) -> None:

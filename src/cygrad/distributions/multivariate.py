@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cygrad.autograd import recording
+from cygrad.distributions import constraints
 from cygrad.distributions.distribution import Distribution, check_everywhere
 from cygrad.functions import stack
 from cygrad.random import randn
@@ -69,6 +70,8 @@ class MultivariateNormal(Factored):
         ValueError: not exactly one of the three is given, or the matrix is not positive definite.
     """
 
+    support: Any = constraints.real_vector
+    _checks_support = False
     has_rsample = True
     parameters = ("loc", "scale_tril")
 

@@ -507,6 +507,7 @@ class MixtureSameFamily(Distribution):
         ValueError: their shapes do not fit.
     """
 
+    _checks_support = False
     def __init__(
         self, mixture_distribution: Categorical, component_distribution: Distribution, validate_args: bool | None = None
     ) -> None:
@@ -517,6 +518,11 @@ class MixtureSameFamily(Distribution):
             raise ValueError(f"MixtureSameFamily: {mixture._num_events} weights, components {component.batch_shape}")
         self.mixture_distribution, self.component_distribution = mixture, component
         super().__init__(component.batch_shape[:-1], component.event_shape, validate_args)
+
+    @property
+    def support(self) -> Any:
+        """The support of the components."""
+        return self.component_distribution.support
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> MixtureSameFamily:
         shape = tuple(batch_shape)

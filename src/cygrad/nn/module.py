@@ -44,6 +44,8 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 Gradients = tuple[Any, ...]
 
+_IncompatibleKeys = IncompatibleKeys  # as PyTorch has it
+
 # The parameters of modules that were asked for them: id of the module (a module may define its own equality) →
 # (the module, the number of changes to modules at that time, its parameters).
 _parameters: dict[int, tuple[ref[Module], int, list[Parameter]]] = {}
@@ -176,7 +178,7 @@ class Module(Layer):
         self._check_name("register_parameter", name, Parameter)
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(f"register_parameter: {name} must be a Parameter or None, got {type(param).__name__}")
-        setattr(self, name, param)
+        Module.__setattr__(self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a buffer: a tensor that is part of the module's state but not a parameter.
@@ -195,7 +197,7 @@ class Module(Layer):
             raise TypeError(f"register_buffer: {name} must be a Tensor or None, got {type(tensor).__name__}")
         if isinstance(self.__dict__.get(name), Parameter):
             raise KeyError(f"register_buffer: {type(self).__name__} already has a parameter {name!r}")
-        setattr(self, name, tensor)
+        Module.__setattr__(self, name, tensor)
         self._buffer_names[name] = persistent
 
     def add_module(self, name: str, module: Module | None) -> None:
@@ -212,7 +214,7 @@ class Module(Layer):
         self._check_name("add_module", name, Module)
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"add_module: {name} must be a Module or None, got {type(module).__name__}")
-        setattr(self, name, module)
+        Module.__setattr__(self, name, module)
 
     register_module = add_module
 

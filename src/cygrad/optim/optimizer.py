@@ -187,6 +187,9 @@ class Optimizer:
         for group in self.param_groups:
             leaves.zero_gradients(group["params"], set_to_none)
 
+    def _patch_step_function(self) -> None:
+        """Do nothing: hooks of steps need no preparation, which subclasses written for PyTorch ask for."""
+
     @overload
     def step(self, closure: None = None) -> None: ...
     @overload

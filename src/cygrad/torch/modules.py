@@ -12,6 +12,7 @@ from cygrad._missing import reason
 from cygrad.nn.modules import FILES
 from cygrad.torch.absent import IMPORTED, Absent
 from cygrad.torch.extras import EXTRAS
+from cygrad.torch.foreach import foreach
 from cygrad.torch.overloads import old_functions
 
 __all__ = ["FUNCTIONS", "RENAMED", "left_out", "opened", "torch_module"]
@@ -144,7 +145,7 @@ class TorchModule(ModuleType):
         if is_module(f"torch.{name}"):
             return importlib.import_module(f"torch.{name}")
         try:
-            value = getattr(cygrad, name)
+            value = foreach(name) or getattr(cygrad, name)
         except AttributeError:
             raise AttributeError(f"torch.{name} is not in cygrad{left_out(f'torch.{name}')}") from None
         if type(value).__module__ == "numpy.dtypes":
