@@ -28,7 +28,7 @@ from cygrad.train.search.needed import optuna
 from cygrad.train.search.settings import SETTINGS
 from cygrad.train.search.slots import attempts_of
 from cygrad.train.search.space import parse_space
-from cygrad.train.search.storage import absolute
+from cygrad.train.search.storage import absolute, shown
 from cygrad.train.search.worker import sweep as run_trials
 
 __all__ = ["sweep"]
@@ -101,7 +101,7 @@ class FileSearch:
     @property
     def place(self) -> str:
         """Where the trials are kept."""
-        return f"trials in {self.folder}, study in {self.search.storage}"
+        return f"trials in {self.folder}, study in {shown(self.search.storage)}"
 
     # A trial
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any
 from cygrad._files import one_line
 from cygrad.train.search.needed import optuna
 
-__all__ = ["Apart", "absolute", "open_storage", "quiet"]
+__all__ = ["Apart", "absolute", "open_storage", "quiet", "shown"]
 
 SQLITE, JOURNAL = (".db", ".sqlite", ".sqlite3"), (".log", ".journal")
 ATTEMPTS = 6  # at opening a database
@@ -46,9 +47,10 @@ def open_storage(place: str | None) -> Any:
             return storages.JournalStorage(storages.journal.JournalFileBackend(place))
         return open_database(place)
     except ImportError as error:
-        raise ImportError(f"sweep: the storage {place} needs a package that is not there ({one_line(error)})") from None
+        cause = one_line(error.__cause__ or error)
+        raise ImportError(f"sweep: the storage {shown(place)} needs a package that is not there ({cause})") from None
     except Exception as error:  # SQLAlchemy and each driver have errors of their own
-        raise OSError(f"sweep: the storage {place} can't be opened ({one_line(error)})") from error
+        raise OSError(f"sweep: the storage {shown(place)} can't be opened ({one_line(error)})") from error
 
 
 def open_database(place: str) -> Any:
@@ -120,6 +122,17 @@ class Apart:
     def close(self) -> None:
         """End the thread, after the calls that wait."""
         self.requests.put(None)
+
+
+def shown(place: str | None) -> str:
+    """A place for messages, without its password.
+
+    Example:
+        >>> from cygrad.train.search.storage import shown
+        >>> shown("postgresql://ada:secret@host/studies")
+        'postgresql://ada:***@host/studies'
+    """
+    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", str(place))
 
 
 def absolute(place: str | None, folder: str) -> str | None:

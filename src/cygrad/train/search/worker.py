@@ -18,7 +18,7 @@ from cygrad.train.search.needed import optuna
 from cygrad.train.search.settings import Search
 from cygrad.train.search.slots import Beats, Claim, Slots
 from cygrad.train.search.space import describe, grid_of, parse_space
-from cygrad.train.search.storage import Apart, open_storage, quiet
+from cygrad.train.search.storage import Apart, open_storage, quiet, shown
 from cygrad.train.search.trial import Trial
 
 __all__ = ["Listener", "sweep"]
@@ -255,7 +255,7 @@ def open_study(storage: Any, search: Search, about: Mapping[str, Any]) -> None:
             storage=storage, study_name=search.study, direction=direction, load_if_exists=True
         )
     trials, known = study.trials, study.user_attrs.get(ABOUT)  # in this order, in which another worker makes them
-    where = f"the study {search.study} in {search.storage}"
+    where = f"the study {search.study} in {shown(search.storage)}"
     if known is None and trials:
         raise ValueError(f"sweep: {where} is not one of cygrad sweep")
     if known is None:
