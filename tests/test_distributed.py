@@ -96,6 +96,16 @@ def test_no_failure_takes_long(failures):
     assert max(seconds for *_, seconds in failures.values()) < 30  # 3 on an idle machine
 
 
+@needs_mpiexec
+def test_an_error_of_all_ranks_is_printed_once(tmp_path):
+    command = [MPIEXEC, "-n", "2", sys.executable, "-m", "cygrad", "train", str(tmp_path / "none.csv"), "--target", "x"]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1 and done.stderr.count("No such file or directory") == 1
+    assert "rank 0 of 2 failed (FileNotFoundError); all ranks are stopped" in done.stderr
+
+
 # A world of one
 
 

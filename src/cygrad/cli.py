@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field
@@ -73,8 +74,23 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader closed the pipe
         return FAILED
     except (ValueError, TypeError, LookupError, RuntimeError, OSError, ImportError, MemoryError) as error:
+        end_of_ranks = other_ranks()
         complain(message(error))
+        if end_of_ranks is not None:
+            end_of_ranks(type(error).__name__)
         return FAILED
+
+
+def other_ranks() -> Callable[[str], object] | None:
+    """What ends the other ranks, if ``mpiexec`` started several and they are connected. The first rank goes first, so
+    that an error of all is printed once."""
+    ranks = sys.modules.get("cygrad.distributed.process_group")
+    if ranks is None or not ranks.is_initialized() or ranks.get_world_size() == 1:
+        return None
+    from cygrad.distributed.failure import STAGGER, stop_all
+
+    time.sleep(STAGGER * ranks.get_rank())
+    return stop_all
 
 
 def complain(text: str) -> None:
