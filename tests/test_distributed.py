@@ -8,13 +8,17 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cygrad as cg
 import cygrad.distributed as dist
+from cygrad.distributed.lockstep import Lockstep, current_shard
+from cygrad.distributed.tree import Tree
 from tests.ranks import bits
 
 pytest.importorskip("mpi4py")
@@ -158,3 +162,28 @@ def test_groups_begin_and_end_once(monkeypatch):
     dist.destroy_process_group()
     with pytest.raises(RuntimeError, match="destroy_process_group: init_process_group has not been called"):
         dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("round", [0, 1], ids=["before it meets the others", "after it has met them"])
+@pytest.mark.parametrize("shard", range(3))
+def test_an_error_in_a_shard_ends_all(shard, round):
+    lockstep = Lockstep(Tree(3, 3, None))
+
+    def work(number):
+        for turn in range(2):
+            if (number, turn) == (shard, round):
+                raise ValueError("a bad row")
+            current_shard().stacked(np.ones(2) * number)
+
+    ended = []
+
+    def run():
+        with pytest.raises(ValueError, match="a bad row"):
+            lockstep.run(work)
+        ended.append(True)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert ended, "the shards wait for each other"
+    assert not [t for t in threading.enumerate() if t.name.startswith("cygrad-shard")]

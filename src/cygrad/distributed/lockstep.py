@@ -49,22 +49,28 @@ class Lockstep:
             self.pass_on(place)
 
         threads = [
-            threading.Thread(target=copy_context().run, args=(work, place), daemon=True)
+            threading.Thread(target=copy_context().run, args=(work, place), name=f"cygrad-shard-{place}", daemon=True)
             for place in range(len(self.shards))
         ]
         for thread in threads:
             thread.start()
         self.turns[0].release()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException as error:  # Ctrl-C: the shards end where they meet next
+            self.error = self.error or error
+            for thread in threads:
+                thread.join()
+            raise
         if self.error is not None:
             raise self.error
         return results
 
     def pass_on(self, place: int) -> None:
-        """Let the next shard run."""
-        if place + 1 < len(self.turns):
-            self.turns[place + 1].release()
+        """Let the next shard run. After an error all of them end in turn, those that wait for others too."""
+        if place + 1 < len(self.turns) or self.error is not None:
+            self.turns[(place + 1) % len(self.turns)].release()
 
     def meet(self, place: int, value: Array, combine: Callable[[list[Array]], Any]) -> Any:
         """What all shards' values are together, once each has brought its own."""
