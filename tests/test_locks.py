@@ -441,7 +441,7 @@ RESTORED = {
     "train/search/slots.py Thread": "a daemon, which ends with the search",
     "train/search/storage.py SimpleQueue": "one for each search, and one for each call",
     "train/search/storage.py Thread": "a daemon, which ends with the search",
-    "train/search/sweep.py Lock": "held in a block, of one search",
+    "train/search/worker.py Lock": "held in a block, of one search",
     "wrappers/locks.pxi register_at_fork": "the one register; all others hand their functions to in_child",
 }
 MAKERS = re.compile(

@@ -273,16 +273,19 @@ def test_a_killed_worker_loses_nothing_and_no_trial_runs_twice(tmp_path):
     place = str(tmp_path / "study.db")
     call = [sys.executable, "-c", WORKER, place]
     workers = [subprocess.Popen(call, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    while not (stuck := re.search(r"^(\d+) 3 0 ", ran_in(place), re.MULTILINE)):
-        assert any(worker.poll() is None for worker in workers), [worker.stderr.read() for worker in workers]
-        time.sleep(0.05)
-    (victim,) = (worker for worker in workers if worker.pid == int(stuck[1]))
-    (other,) = (worker for worker in workers if worker is not victim)
-    victim.kill()
-    assert other.wait(60) == 0, other.stderr.read()
-    victim.wait()
-    for worker in workers:
-        worker.stderr.close()
+    try:
+        while not (stuck := re.search(r"^(\d+) 3 0 ", ran_in(place), re.MULTILINE)):
+            assert any(worker.poll() is None for worker in workers), [worker.stderr.read() for worker in workers]
+            time.sleep(0.05)
+        (victim,) = (worker for worker in workers if worker.pid == int(stuck[1]))
+        (other,) = (worker for worker in workers if worker is not victim)
+        victim.kill()
+        assert other.wait(60) == 0, other.stderr.read()
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+            worker.stderr.close()
     ran = [line.split()[1:] for line in ran_in(place).splitlines()]
     assert sorted((int(number), int(tries)) for number, tries, _ in ran) == sorted([*((n, 0) for n in range(12)), (3, 1)])
     assert len({x for number, _, x in ran if number == "3"}) == 1
