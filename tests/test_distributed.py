@@ -30,10 +30,10 @@ CHECKS = re.findall(r"^def (check_\w+)", (HERE / "ranks.py").read_text(encoding=
 needs_mpiexec = pytest.mark.skipif(MPIEXEC is None, reason="there is no mpiexec")
 
 
-def start(size, *args):
+def start(size, *args, **environment):
     return subprocess.Popen(
         [MPIEXEC, "-n", str(size), sys.executable, str(HERE / "ranks.py"), *args],
-        env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**ENVIRONMENT, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
@@ -44,10 +44,10 @@ def alone():
     dist.destroy_process_group()
 
 
-@pytest.fixture(scope="module")
-def results():
-    """For each check what was wrong."""
-    output, errors = start(3).communicate(timeout=120)
+@pytest.fixture(scope="module", params=["0", "1"], ids=["over memory", "over TCP"])
+def results(request):
+    """For each check what was wrong, on one machine and as if each rank had its own."""
+    output, errors = start(3, MPIR_CVAR_NOLOCAL=request.param).communicate(timeout=120)
     assert output, errors
     *_, fingerprints, checks = output.splitlines()
     return {"bits": json.loads(fingerprints.removeprefix("bits:")), **json.loads(checks)}

@@ -739,3 +739,18 @@ def test_a_tensor_whose_history_is_lost_can_be_looked_at():
         assert tensor.requires_grad in (True, False) and tensor.is_leaf in (True, False)
     with pytest.raises(RuntimeError, match="changed in place"):
         a.sum().backward()
+
+
+def test_memory_that_contains_signalling_nan_is_restored_without_a_warning():
+    """As memory that nobody has set may."""
+    contents = np.full(64, 0x7F800001, np.uint32).view(np.float32)
+
+    def step(x):
+        y = cg.tensor(contents)
+        y[:2] = x
+        return y[:3] * 1
+
+    function = cg.compile(step)
+    for value in range(4):
+        assert function(cg.full((2,), float(value)))[:2].tolist() == [value, value]
+    assert len(function.programs()) == 1

@@ -78,17 +78,17 @@ class Farewells:
         self.ended: dict[int, int] = {}  # rank → the number of operations that it had begun when its program ended
         self.operations = 0  # that this rank has begun
         self.leaving = False
+        # One receive for each rank, from now on: over TCP, MPICH's probe for a message of any rank does not end.
+        others = [rank for rank in range(channel.Get_size()) if rank != channel.Get_rank()]
+        self.counts = {rank: np.empty(1, np.int64) for rank in others}
+        self.awaited = {rank: channel.Irecv(count, rank, FAREWELL) for rank, count in self.counts.items()}
         atexit.register(self.leave)
 
     def look(self) -> None:
         """Receive what has arrived."""
-        count = np.empty(1, np.int64)
-        while self.channel.Iprobe(tag=FAREWELL):
-            from mpi4py import MPI
-
-            status = MPI.Status()
-            self.channel.Recv(count, tag=FAREWELL, status=status)
-            self.ended[status.Get_source()] = int(count[0])
+        for rank in [rank for rank, request in self.awaited.items() if request.Test()]:
+            del self.awaited[rank]
+            self.ended[rank] = int(self.counts[rank][0])
 
     def leave(self) -> None:
         """At the end of the program: tell the others, and wait for theirs, since MPI ends for all ranks together."""
@@ -98,10 +98,9 @@ class Farewells:
         if _exit_code not in (None, 0):
             code = _exit_code if isinstance(_exit_code, int) else 1
             stop_all(f"sys.exit({_exit_code!r})", code if 0 < code < 256 else 1)
-        others = [rank for rank in range(self.channel.Get_size()) if rank != self.channel.Get_rank()]
         count = np.array([self.operations], np.int64)
-        sent = [self.channel.Isend(count, rank, FAREWELL) for rank in others]
-        while not all([request.Test() for request in sent]) or len(self.ended) < len(others):
+        sent = [self.channel.Isend(count, rank, FAREWELL) for rank in self.counts]
+        while not all([request.Test() for request in sent]) or self.awaited:
             self.look()
             time.sleep(1e-3)
 

@@ -112,12 +112,19 @@ class ProcessGroup:
             self.wait_until(name, lambda: bool(MPI.Request.Testall(requests)))
 
     def await_message(self, name: str, tag: int) -> int:
-        """Wait until a message of any rank is there, and return the rank; see ``wait_until``."""
-        from mpi4py import MPI
+        """Wait until a message of any rank is there, and return the rank; see ``wait_until``.
 
-        status = MPI.Status()
-        self.wait_until(name, lambda: bool(self.communicator.Iprobe(MPI.ANY_SOURCE, tag, status)))
-        return int(status.Get_source())
+        Each rank is probed: over TCP, MPICH's probe for a message of any rank does not end.
+        """
+        others = [rank for rank in range(self.size()) if rank != self.rank()]
+        found: list[int] = []
+
+        def is_there() -> bool:
+            found.extend([rank for rank in others if self.communicator.Iprobe(rank, tag)])
+            return bool(found)
+
+        self.wait_until(name, is_there)
+        return found[0]
 
     def wait_until(self, name: str, is_done: Callable[[], bool]) -> None:
         """Wait for other ranks.

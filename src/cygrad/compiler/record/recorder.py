@@ -350,8 +350,9 @@ class Recorder:
         mark = len(self.events)
         if array.flags.carray:
             kernels.copy_into(array, constant)
-            if not constant.any():
-                self.zeros.add(address(constant))
+            with np.errstate(invalid="ignore"):  # memory that nobody has set may contain signalling NaN
+                if not constant.any():
+                    self.zeros.add(address(constant))
         else:
             self.add(Call("restore", np.copyto, (array, constant), {}, None, True))
         self.prologue += self.events[mark:]
