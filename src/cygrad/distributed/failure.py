@@ -78,7 +78,7 @@ class Farewells:
         self.ended: dict[int, int] = {}  # rank → the number of operations that it had begun when its program ended
         self.operations = 0  # that this rank has begun
         self.leaving = False
-        # One receive for each rank, from now on: over TCP, MPICH's probe for a message of any rank does not end.
+        # One receive for each rank: between machines, MPICH's probe for a message of any rank does not end.
         others = [rank for rank in range(channel.Get_size()) if rank != channel.Get_rank()]
         self.counts = {rank: np.empty(1, np.int64) for rank in others}
         self.awaited = {rank: channel.Irecv(count, rank, FAREWELL) for rank, count in self.counts.items()}

@@ -114,7 +114,7 @@ class ProcessGroup:
     def await_message(self, name: str, tag: int) -> int:
         """Wait until a message of any rank is there, and return the rank; see ``wait_until``.
 
-        Each rank is probed: over TCP, MPICH's probe for a message of any rank does not end.
+        Each rank is probed: between machines, MPICH's probe for a message of any rank does not end.
         """
         others = [rank for rank in range(self.size()) if rank != self.rank()]
         found: list[int] = []
