@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import cygrad as cg
-from cygrad import optim, train
+from cygrad import nn, optim, train
 from cygrad.data import DataLoader, TensorDataset
 from cygrad.nn import functional as F
+from cygrad.nn.module import register_module_forward_hook
 from cygrad.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
@@ -764,6 +765,24 @@ def test_a_hook_added_later_is_called(recordings):
 
     trainer_of(model, optimizer, callbacks=[Each(add)]).fit(loader, epochs=3)
     assert recordings and len(calls) == 8
+
+
+@pytest.mark.parametrize("add", [nn.Module.register_forward_hook, None], ids=["of a module", "of all modules"])
+def test_steps_are_recorded_again_once_hooks_are_removed(add, recordings, monkeypatch):
+    monkeypatch.setattr(nn.Module, "_hooks", nn.Module._hooks)  # set by the first hook of all modules
+    model, loader, optimizer = setting()
+    calls = []
+
+    def hook(module, args, output):
+        calls.append(1)
+
+    handle = register_module_forward_hook(hook) if add is None else add(model[0], hook)
+    trainer_of(model, optimizer).fit(loader, epochs=1)
+    assert calls and not recordings
+    handle.remove()
+    del calls[:]
+    trainer_of(model, optimizer).fit(loader, epochs=1)
+    assert recordings and not calls
 
 
 def test_a_non_finite_value_in_a_recorded_step_raises_before_the_weights_change(recordings):

@@ -39,6 +39,10 @@ class Hooks:
         own = [] if self is GLOBAL else list(getattr(self, kind).values())
         return [*getattr(GLOBAL, kind).values(), *own]
 
+    def any(self) -> bool:
+        """Whether there is a hook, of this module or of all modules: those that were added may have been removed."""
+        return any([*vars(self).values(), *vars(GLOBAL).values()])
+
     def call(self, module: HasForward[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the module's forward between its hooks."""
         for hook, with_kwargs in self.all("before"):

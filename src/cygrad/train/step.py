@@ -90,7 +90,8 @@ def is_transparent(model: Module, loss: Loss, optimizer: Optimizer) -> bool:
         loss = loss.func
     modules = [*model.modules(), *(loss.modules() if isinstance(loss, Module) else ())]
     return (
-        all([is_from_library(type(m)) and m._hooks is None and "forward" not in vars(m) for m in modules])
+        all([is_from_library(type(m)) and "forward" not in vars(m) for m in modules])
+        and not any([m._hooks is not None and m._hooks.any() for m in modules])
         and all([p.hooks is None for p in model.parameters()])
         and is_from_library(type(loss) if isinstance(loss, Module) else loss)
         and is_from_library(type(optimizer))
