@@ -64,19 +64,25 @@ class Training:
         return [p.detach().numpy().copy() for p in self.params]
 
 
+@pytest.fixture(autouse=True)
+def without_bfloat16(monkeypatch):
+    """PyTorch's Muon in the dtype of its parameters, as here: its steps convert by this method alone."""
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("info", "entry"), CASES)
 def test_training_is_pytorchs(info, entry, dtype):
     name = info.optim_cls.__name__
     theirs, ours = Training(torch, name, entry.kwargs, dtype), Training(cg, name, here(entry.kwargs), dtype)
     steps = 3 if name == "LBFGS" else 8
-    rtol = {"Muon": 0.2, "LBFGS": 1e-3 if dtype == "float32" else 1e-7}.get(name, 1e-5 if dtype == "float32" else 1e-7)
+    rtol = {"Muon": 1e-4 if dtype == "float32" else 1e-6, "LBFGS": 1e-3 if dtype == "float32" else 1e-7}.get(name, 1e-5 if dtype == "float32" else 1e-7)
     np.testing.assert_allclose(ours.run(steps), theirs.run(steps), rtol=rtol)
     for a, b in zip(ours.values(), theirs.values()):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("name", sorted({info.optim_cls.__name__ for info in INFOS} - {"Muon"}))
+@pytest.mark.parametrize("name", sorted({info.optim_cls.__name__ for info in INFOS}))
 def test_states_move_both_ways(name):
     options = {"Rprop": {"lr": 0.01}, "SGD": {"momentum": 0.9}}.get(name, {})
     for source, target in ((torch, cg), (cg, torch)):

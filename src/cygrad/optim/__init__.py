@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from cygrad.optim.adam import Adam, AdamW
     from cygrad.optim.groups import decay_groups
     from cygrad.optim.lbfgs import LBFGS
+    from cygrad.optim.muon import Muon
     from cygrad.optim.rmsprop import RMSprop
-    from cygrad.optim.rules import ASGD, Adadelta, Adafactor, Adamax, Muon, NAdam, RAdam, Rprop, SparseAdam
+    from cygrad.optim.rules import ASGD, Adadelta, Adafactor, Adamax, NAdam, RAdam, Rprop, SparseAdam
     from cygrad.optim.sgd import SGD
 
 FILES = files_of({
@@ -21,8 +22,9 @@ FILES = files_of({
     "adam": "Adam AdamW",
     "groups": "decay_groups",
     "lbfgs": "LBFGS",
+    "muon": "Muon",
     "rmsprop": "RMSprop",
-    "rules": "ASGD Adadelta Adafactor Adamax Muon NAdam RAdam Rprop SparseAdam",
+    "rules": "ASGD Adadelta Adafactor Adamax NAdam RAdam Rprop SparseAdam",
     "sgd": "SGD",
 })
 

@@ -16,7 +16,7 @@ from cygrad.autograd import leaves
 from cygrad.optim.optimizer import Group, Optimizer, Params, given
 from cygrad.tensor import Tensor
 
-__all__ = ["ASGD", "Adadelta", "Adafactor", "Adamax", "Muon", "NAdam", "RAdam", "Rprop", "SparseAdam"]
+__all__ = ["ASGD", "Adadelta", "Adafactor", "Adamax", "NAdam", "RAdam", "Rprop", "SparseAdam"]
 
 State = dict[str, Any]
 
@@ -32,7 +32,7 @@ class RuleOptimizer(Optimizer):
             state = self.state[p]
             if not state:
                 state.update(self.new_state(group, p.array))
-            state["step"] += 1
+            state["step"] = state.get("step", 0) + 1  # PyTorch counts no steps of Muon
             arrays = {key: value.array if isinstance(value, Tensor) else value for key, value in state.items()}
             numbers = self.rule(group, p.array, -g if group.get("maximize") else g, arrays)
             state.update(numbers or {})
@@ -407,72 +407,6 @@ class Adafactor(RuleOptimizer):
 def rms(x: Array) -> float:
     """The root mean square."""
     return float(np.sqrt(np.mean(x * x))) if x.size else 0.0
-
-
-class Muon(RuleOptimizer):
-    """p ← p·(1 − lr·weight_decay) − lr·r·O, O the orthogonal matrix nearest to the momentum, by Newton and Schulz's
-    iteration. For matrices only. As ``torch.optim.Muon``, in float32 where that iterates in bfloat16.
-    K. Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks".
-
-    Args:
-        params: matrices, or dicts of a list "params" and the options that differ from the arguments below.
-        lr: learning rate, default 0.001.
-        weight_decay: decoupled weight decay, default 0.1.
-        momentum: factor of the momentum, default 0.95.
-        nesterov: whether to use Nesterov's momentum, default True.
-        ns_coefficients: a, b, c of an iteration X ← a·X + (b·XXᵀ + c·(XXᵀ)²)·X.
-        eps: floor under the norm, default 10⁻⁷.
-        ns_steps: number of iterations, below 100, default 5.
-        adjust_lr_fn: r for shape (n, m): √max(1, n/m) for "original" (or None), 0.2·√max(n, m) for "match_rms_adamw".
-    """
-
-    moments = ("momentum_buffer",)
-
-    def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        weight_decay: float = 0.1,
-        momentum: float = 0.95,
-        nesterov: bool = True,
-        ns_coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
-        eps: float = 1e-7,
-        ns_steps: int = 5,
-        adjust_lr_fn: str | None = None,
-    ) -> None:
-        super().__init__(params, given(locals()))
-
-    def check_options(self, group: Group) -> None:
-        super().check_options(group)
-        kind, kinds = group["adjust_lr_fn"], ("original", "match_rms_adamw")
-        self.check("adjust_lr_fn", kind, kind in (None, *kinds), f"be one of {', '.join(kinds)}")
-        self.check("ns_steps", group["ns_steps"], group["ns_steps"] < 100, "be below 100")
-        for p in group["params"]:
-            self.check("a parameter", f"shape {p.shape}", p.ndim == 2, "be a matrix")
-
-    def new_state(self, group: Group, p: Array) -> State:
-        return {"step": 0, "momentum_buffer": zeros(p)}
-
-    def rule(self, group: Group, p: Array, g: Array, state: State) -> None:
-        lr, momentum, buffer = float(group["lr"]), group["momentum"], state["momentum_buffer"]
-        move(buffer, g, 1 - momentum)
-        direction = g + momentum * (buffer - g) if group["nesterov"] else buffer
-        rows, columns = p.shape
-        matched = group["adjust_lr_fn"] == "match_rms_adamw"
-        ratio = 0.2 * math.sqrt(max(rows, columns)) if matched else math.sqrt(max(1, rows / columns))
-        p[...] *= 1 - lr * group["weight_decay"]
-        p[...] -= lr * ratio * orthogonal(direction, group["ns_coefficients"], group["ns_steps"], group["eps"])
-
-
-def orthogonal(matrix: Array, coefficients: tuple[float, float, float], steps: int, eps: float) -> Array:
-    """A matrix with the singular vectors of `matrix` and singular values near 1."""
-    a, b, c = coefficients
-    x = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    x = x / max(float(np.linalg.norm(x)), eps)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if matrix.shape[0] > matrix.shape[1] else x
 
 
 class SparseAdam(Optimizer):
