@@ -262,6 +262,23 @@ def test_a_blend_is_that_of_outputs_or_probabilities():
             cg.nn.EnsembleBlend(first, second, share)
 
 
+def test_a_recorded_step_of_a_periodic_embedding_calls_no_python():
+    model = cg.nn.Sequential(cg.nn.EnsemblePeriodicEmbedding(2, [3, 0, 1]), cg.nn.EnsembleLinear(2, 4 + 12, 1))
+    optimizer = cg.optim.AdamW(model.parameters())
+
+    @cg.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = cg.nn.functional.mse_loss(model(x), cg.ones(2, 7, 1))
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(3):
+        step(cg.ones(7, 4))
+    assert "0 calls" in repr(step.programs()[0])
+
+
 def test_a_periodic_embedding_is_sums_of_cosines_behind_the_features():
     layer = cg.nn.EnsemblePeriodicEmbedding(2, [0, 2], size=3, frequencies=5, dtype=cg.float64)
     x = np.random.default_rng(0).standard_normal((2, 7, 3))
@@ -275,6 +292,8 @@ def test_a_periodic_embedding_is_sums_of_cosines_behind_the_features():
             np.testing.assert_allclose(y[k, :, 3 + 3 * j : 6 + 3 * j], sought, rtol=1e-12)
     shared = layer(cg.tensor(x[0])).array
     np.testing.assert_allclose(shared[0], y[0], rtol=1e-12)
+    with pytest.raises(IndexError, match="EnsemblePeriodicEmbedding: column 2 is out of range of 2 features"):
+        layer(cg.zeros(7, 2))
     assert layer(cg.tensor(x[:, :0])).shape == (2, 0, 9)
     deviation = cg.nn.EnsemblePeriodicEmbedding(50, range(20), sigma=(0.5, 2)).frequency.array.std((0, 1)) / (2 * np.pi)
     np.testing.assert_allclose(deviation, np.geomspace(0.5, 2, 16), rtol=0.15)

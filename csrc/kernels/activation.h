@@ -188,6 +188,29 @@ ACTIVATION_BACKWARD(log, input, , g / v)
 ACTIVATION(erf, , NAME(erf)(v))
 ACTIVATION_BACKWARD(erf, input, , g * R(1.12837916709551257390) * NAME(exp)(-v * v))
 
+/* y = factor·sin(x + (quarters + turns)·π/2) of v = x[i]. Numbers far from 0, which are rare, are computed one by one. */
+#define SINE(y, x, factor, turns)                                      \
+    const real *restrict x = a->x;                                    \
+    real *restrict y = a->y;                                          \
+    const real quarters = R(a->quarters + turns);                     \
+    cg_range r = cg_part(a->n, CG_BLOCK, share);                      \
+    bits far = 0;                                                     \
+    _Pragma("omp simd reduction(|:far)") for (int64_t i = r.begin; i < r.end; i++) { \
+        y[i] = factor NAME(sine)(x[i], quarters);                     \
+        far |= NAME(abs)(x[i]) > SINE_LIMIT;                          \
+    }                                                                 \
+    for (int64_t i = r.begin; far && i < r.end; i++)                  \
+        if (NAME(abs)(x[i]) > SINE_LIMIT && NAME(abs)(x[i]) <= REAL_MAX) y[i] = factor NAME(sine_far)(x[i], quarters);
+
+/* sin(x + quarters·π/2), so that one quarter makes it the cosine, with slope sin(x + (quarters + 1)·π/2) */
+KERNEL_BODY(sine) { SINE(y, x, , 0) }
+KERNEL_BODY(sine_backward) {
+    const real *restrict dy = a->dy;
+    SINE(dx, input, dy[i] *, 1)
+}
+
+#undef SINE
+#undef SINE_LIMIT
 #undef PARAMETER
 #undef ACTIVATION
 #undef ACTIVATION_BACKWARD

@@ -2,6 +2,7 @@
  * Included by isa/<level>.c, which names the level and is compiled with its flags. */
 #include "kernel.h"
 #include "philox.h"
+#include "angle.h"
 
 #define CG_REAL_BITS 32
 #include "families.h"

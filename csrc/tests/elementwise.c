@@ -85,6 +85,42 @@ FUNCTION(erf, input, erf(v), g * 2 / sqrt(M_PI) * exp(-v * v))
 FUNCTION(log, input, log(v), g / v)
 #undef LOW
 
+/* The sine and the cosine of numbers near 0, of rare ones and of those far from 0, up to the largest. */
+static void *angles(int64_t n, int which) {
+    if (which == 0) return numbers(n, -8, 8);
+    if (which == 1) return rare_numbers(n);
+    void *const x = numbers(n, 0, 1);
+    const double most = precision == CG_FLOAT32 ? 127 : 1023;
+    for (int64_t i = 0; i < n; i++) put(x, i, (i % 2 ? -1 : 1) * (1 + get(x, i)) * exp2(floor(10 + (most - 9) * uniform(0, 1))));
+    return x;
+}
+static double quarter_turned_sine(double v, int quarters) {
+    const double y = quarters % 2 ? cos(v) : sin(v);
+    return quarters % 4 < 2 ? y : -y;
+}
+static int sine_build(void *args, int variant) {
+    if (variant >= 6 * COUNT(SIZES)) return 0;
+    const int64_t n = SIZES[variant / 6];
+    *(cg_sine_args *)args = (cg_sine_args){output(n), angles(n, variant % 3), n, variant % 2};
+    return 1;
+}
+static int sine_backward_build(void *args, int variant) {
+    if (variant >= 6 * COUNT(SIZES)) return 0;
+    const int64_t n = SIZES[variant / 6];
+    *(cg_sine_backward_args *)args =
+        (cg_sine_backward_args){output(n), numbers(n, -2, 2), angles(n, variant % 3), n, variant % 2};
+    return 1;
+}
+static void sine_twin(const void *args) {
+    const cg_sine_args *a = args;
+    for (int64_t i = 0; i < a->n; i++) put(a->y, i, quarter_turned_sine(get(a->x, i), (int)a->quarters));
+}
+static void sine_backward_twin(const void *args) {
+    const cg_sine_backward_args *a = args;
+    for (int64_t i = 0; i < a->n; i++)
+        put(a->dx, i, get(a->dy, i) * quarter_turned_sine(get(a->input, i), (int)a->quarters + 1));
+}
+
 /* Arithmetic: both operands of full shape, or one of them a scalar, a row or a column. */
 static const int64_t GRIDS[][6] = {/* rows, cols, x_row, x_col, y_row, y_col */
     {1, 0, 0, 1, 0, 1}, {1, 1, 0, 0, 0, 0}, {1, 4097, 0, 1, 0, 1}, {1, 4097, 0, 1, 0, 0}, {1, 33, 0, 0, 0, 1},
@@ -285,7 +321,7 @@ static const test tests[] = {
     {CG_copy, copy_build, copy_twin, 0}, {CG_strided, strided_build, strided_twin, 0}, {CG_count, count_build, count_twin, 0},
     PAIR(relu), PAIR(relu_masked), PAIR(leaky_relu), PAIR(elu), {CG_gelu, gelu_build, gelu_twin, 16},
     {CG_gelu_tanh, gelu_tanh_build, gelu_tanh_twin, 16}, {CG_silu, silu_build, silu_twin, 16}, {CG_mish, mish_build, mish_twin, 16}, PAIR(sigmoid), PAIR(tanh),
-    PAIR(softplus), PAIR(exp), PAIR(log), PAIR(erf),
+    PAIR(softplus), PAIR(exp), PAIR(log), PAIR(erf), {CG_sine, sine_build, sine_twin, 4}, {CG_sine_backward, sine_backward_build, sine_backward_twin, 4},
     {CG_add, add_build, add_twin, 2}, {CG_sub, sub_build, sub_twin, 2}, {CG_mul, mul_build, mul_twin, 2},
     {CG_div, div_build, div_twin, 2},
     PAIR(mse_loss), PAIR(l1_loss), PAIR(smooth_l1_loss), PAIR(huber_loss), PAIR(bce_loss), PAIR(bce_logits_loss),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["erf", "exp", "log"]
+__all__ = ["cos", "erf", "exp", "log", "sin"]
 
 
 def exp(x: Any) -> Any:
@@ -23,3 +23,13 @@ def log(x: Any) -> Any:
 def erf(x: Any) -> Any:
     """y = erf x"""
     return np.asarray(np.vectorize(math.erf, otypes=[np.float64])(x), x.dtype)
+
+
+def sin(x: Any) -> Any:
+    """y = sin x"""
+    return np.asarray(np.sin(np.asarray(x, np.float64)), x.dtype)
+
+
+def cos(x: Any) -> Any:
+    """y = cos x"""
+    return np.asarray(np.cos(np.asarray(x, np.float64)), x.dtype)

@@ -161,8 +161,58 @@ log10 = unary(
 softsign = unary(
     "softsign", "Return x/(1 + |x|).", lambda x: x / (1 + np.abs(x)), lambda f, x, _: f.square(1 / (1 + f.abs(x)))
 )
-sin = unary("sin", "Return the sine of x, in radians.", np.sin, lambda f, x, _: f.cos(x))
-cos = unary("cos", "Return the cosine of x, in radians.", np.cos, lambda f, x, _: -f.sin(x))
+
+
+@op
+def sin(ctx: Node, input: Array) -> Array:
+    """Return the sine of x, in radians: y = sin x.
+
+    Args:
+        input: a tensor; integers and booleans are converted to float32.
+    """
+    x = as_float(input)
+    ctx.save(x)
+    return kernels.sine(x, 0)
+
+
+@sin.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = dy·cos x"""
+    (x,) = ctx.saved
+    return kernels.sine_backward(dy, x, 0)
+
+
+@sin.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = dy·cos x"""
+    return dy * ctx.input(0, *ctx.saved).cos()
+
+
+@op
+def cos(ctx: Node, input: Array) -> Array:
+    """Return the cosine of x, in radians: y = cos x = sin(x + π/2).
+
+    Args:
+        input: a tensor; integers and booleans are converted to float32.
+    """
+    x = as_float(input)
+    ctx.save(x)
+    return kernels.sine(x, 1)
+
+
+@cos.gradient
+def _(ctx: Node, dy: Array) -> Array:
+    """dx = −dy·sin x = dy·sin(x + π)"""
+    (x,) = ctx.saved
+    return kernels.sine_backward(dy, x, 1)
+
+
+@cos.definition
+def _(ctx: Node, dy: Tensor) -> Tensor:
+    """dx = −dy·sin x"""
+    return -dy * ctx.input(0, *ctx.saved).sin()
+
+
 tan = unary("tan", "Return the tangent of x, in radians.", np.tan, lambda f, _, y: 1 + y * y)
 asin = unary(
     "asin", "Return the arcsine of x, in radians from −π/2 to π/2.", np.arcsin, lambda f, x, _: 1 / f.sqrt(1 - x * x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,8 +178,6 @@ class EnsemblePeriodicEmbedding(Module):
     (10, 5, 11)
     """
 
-    index: Tensor
-
     def __init__(
         self,
         members: int,
@@ -205,7 +204,6 @@ class EnsemblePeriodicEmbedding(Module):
         self.phase = empty_parameter(name, waves, device, dtype)
         self.weight = empty_parameter(name, (*waves[:2], self.size, self.frequencies), device, dtype)
         self.bias = empty_parameter(name, (*waves[:2], self.size), device, dtype)
-        self.register_buffer("index", Tensor(np.array(self.columns, np.int64)), persistent=False)
         self.reset_parameters()
 
     def reset_parameters(self, generator: Generator | None = None) -> None:
@@ -218,8 +216,11 @@ class EnsemblePeriodicEmbedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         x = input if input.ndim == 3 else input.unsqueeze(0).expand(self.members, *input.shape)
-        count = len(self.columns)
-        numbers = x if self.columns == list(range(x.shape[-1])) else x.index_select(-1, self.index)
+        count, last = len(self.columns), max(self.columns)
+        if last >= x.shape[-1]:
+            raise IndexError(f"EnsemblePeriodicEmbedding: column {last} is out of range of {x.shape[-1]} features")
+        parts = [x[..., run] for run in runs(self.columns)]
+        numbers = parts[0] if len(parts) == 1 else cat(parts, -1)
         # Each number of each member is a network of its own, (K·columns, N, 1) → (K·columns, N, E).
         numbers = numbers.permute(0, 2, 1).flatten(0, 1).unsqueeze(-1)
         angles = F.ensemble_linear(numbers, self.frequency.flatten(0, 1).unsqueeze(-1), self.phase.flatten(0, 1))
@@ -276,6 +277,12 @@ class EnsembleBlend(Module):
 
     def extra_repr(self) -> str:
         return f"share={self.share}, of={self.of!r}"
+
+
+def runs(columns: Sequence[int]) -> list[slice]:
+    """Slices that have the columns, in order. Unlike an index, they are views, which a recorded step follows."""
+    starts = [i for i, column in enumerate(columns) if i == 0 or column != columns[i - 1] + 1]
+    return [slice(columns[i], columns[j - 1] + 1) for i, j in pairwise([*starts, len(columns)])]
 
 
 def check_of(layer: str, of: str) -> None:
