@@ -256,7 +256,7 @@ def test_a_model_gives_equal_results_in_pytorch(tmp_path):
     ours, theirs, again = layers(nn), layers(torch.nn), layers(nn)
     x = np.random.default_rng(0).standard_normal((32, 5)).astype(np.float32)
     ours(cg.Tensor(x))  # changes the running statistics
-    cg.save(ours.state_dict(), tmp_path / "ours.safetensors", {"format": "pt"})
+    cg.save(ours.state_dict(), tmp_path / "ours.safetensors", metadata={"format": "pt"})
     theirs.load_state_dict(load_file(tmp_path / "ours.safetensors"))
     save_file(theirs.state_dict(), tmp_path / "theirs.safetensors", {"format": "pt"})
     again.load_state_dict(cg.load(tmp_path / "theirs.safetensors"))
@@ -282,7 +282,7 @@ def test_dtypes_without_counterpart_in_numpy_raise(tmp_path, beside):
 
 def test_metadata_is_stored_in_the_header(tmp_path):
     path = tmp_path / "w.safetensors"
-    cg.save({"w": cg.Tensor(np.ones(2))}, path, {"format": "pt", "note": "ünïcödé"})
+    cg.save({"w": cg.Tensor(np.ones(2))}, path, metadata={"format": "pt", "note": "ünïcödé"})
     with safetensors.safe_open(path, framework="np") as opened:
         header = opened.metadata()
     assert (header["format"], header["note"]) == ("pt", "ünïcödé")
@@ -300,7 +300,7 @@ def test_metadata_is_stored_in_the_header(tmp_path):
 )
 def test_invalid_metadata_raises(tmp_path, name, metadata, error, match):
     with pytest.raises(error, match=match):
-        cg.save({}, tmp_path / name, metadata)
+        cg.save({}, tmp_path / name, metadata=metadata)
     assert not os.listdir(tmp_path)
 
 

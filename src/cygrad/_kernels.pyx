@@ -8,6 +8,7 @@ contiguous, and raise errors that name the op.
 include "wrappers/core.pxi"
 include "wrappers/locks.pxi"
 include "wrappers/allocation.pxi"
+include "wrappers/classes.pxi"
 include "_activations.pxi"
 include "wrappers/activation.pxi"
 include "wrappers/elementwise.pxi"

@@ -453,7 +453,7 @@ def export(arguments: argparse.Namespace) -> int:
     else:
         from cygrad.serialization import save
 
-        save(run.model.state_dict(), path, {"format": "pt", **metadata})
+        save(run.model.state_dict(), path, metadata={"format": "pt", **metadata})
     say(f"wrote {path}")
     drop_broken_output()
     return 0

@@ -32,10 +32,11 @@ DEFLATE_RATIO = 1032  # it encodes at most 258 bytes in 2 bits: RFC 1951, sectio
 def save(
     obj: Any,
     f: str | os.PathLike[str] | IO[bytes],
-    metadata: Mapping[str, str] | None = None,
-    *,
     pickle_module: object = None,
     pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+    *,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Save a state dict, or any nesting of dicts, lists and tuples of tensors, arrays, numbers, strings, booleans and
     None.
@@ -46,9 +47,9 @@ def save(
         obj: the object.
         f: a ``.npz`` file; a ``.safetensors`` file if the safetensors package is installed; a ``.pt``, ``.pth`` or
             ``.ckpt`` file, which ``torch.load`` reads too; or an open binary file, to be written in the last format.
+        pickle_module, pickle_protocol, _use_new_zipfile_serialization: accepted, without effect.
         metadata: strings for the header of a ``.safetensors`` file. ``{"format": "pt"}`` tells other programs that
             names and layout are PyTorch's, as cygrad's are.
-        pickle_module, pickle_protocol: accepted, without effect.
 
     Raises:
         ImportError: if the safetensors package is required but not installed.
@@ -115,10 +116,11 @@ def check_metadata(metadata: dict[str, str], suffix: str) -> None:
 def load(
     f: str | os.PathLike[str] | IO[bytes],
     map_location: object = None,
-    *,
-    weights_only: bool = True,
-    mmap: bool | None = None,
     pickle_module: object = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    encoding: str = "utf-8",
 ) -> Any:
     """Load an object that ``save`` saved, or ``torch.save``.
 
@@ -131,9 +133,11 @@ def load(
             format. Of the latter, state dicts, tensors and what they are nested in are read, half precision as float32;
             anything else is refused by name.
         map_location: "cpu", which tensors of any device come to.
-        weights_only: False allows to read whole modules and other pickled objects under :mod:`cygrad.torch`, where
-            ``save`` writes them. It executes the code that the file names: trust the file. Elsewhere without effect.
-        mmap, pickle_module: accepted, without effect.
+        pickle_module: one that is given stands for ``weights_only=False``, as in PyTorch; it is not used.
+        weights_only: True by default. False allows to read whole modules and other pickled objects under
+            :mod:`cygrad.torch`, where ``save`` writes them. It executes the code that the file names: trust the file.
+            Elsewhere without effect.
+        mmap, encoding: accepted, without effect.
 
     Returns:
         The object, with new tensors and arrays.
@@ -152,12 +156,13 @@ def load(
     """
     if isinstance(map_location, (str, device)):
         check_device("load", map_location)
+    run_code = pickle_module is not None if weights_only is None else not weights_only
     if not isinstance(f, (str, os.PathLike)):
-        return load_pt_file(opened("load", f, "read"), "the file", not weights_only)
+        return load_pt_file(opened("load", f, "read"), "the file", run_code)
     suffix = file_suffix("load", f)
     if suffix in TORCH:
         with open_file("load", f) as file:
-            return load_pt_file(file, os.fspath(f), not weights_only)
+            return load_pt_file(file, os.fspath(f), run_code)
     with open_file("load", f) as file:
         return load_open(file, os.fspath(f))
 

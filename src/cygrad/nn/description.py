@@ -81,7 +81,7 @@ def describe_below(module: Module, path: str) -> Description:
 
 def children_of(module: Module) -> list[tuple[str, Module]]:
     """Return the direct submodules and their names; one with two names appears twice."""
-    return list(module._members(Module))
+    return list(module._own_modules())
 
 
 ABSENT: Any = object()

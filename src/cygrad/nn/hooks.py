@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from cygrad._typing import Array
-from cygrad.autograd import Node, Value, engine, op
+from cygrad.autograd import Node, Value, engine, op, recording
+from cygrad.autograd.hooks import RemovableHandle, add_hook
 
-__all__ = ["GLOBAL", "HasForward", "Hooks"]
+__all__ = ["GLOBAL", "HasForward", "HookDict", "Hooks"]
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -24,15 +26,29 @@ class Hooks:
     """The hooks of one module, each kind in the order in which they run."""
 
     def __init__(self) -> None:
-        self.before: dict[int, tuple[Callable[..., Any], bool]] = {}  # (hook, whether it takes the keywords)
-        self.after: dict[int, tuple[Callable[..., Any], bool]] = {}
-        self.after_errors: dict[int, tuple[Callable[..., Any], bool]] = {}  # those of `after` with always_call
-        self.backward_pre: dict[int, Callable[..., Any]] = {}
-        self.backward: dict[int, Callable[..., Any]] = {}
-        self.state_pre: dict[int, Callable[..., Any]] = {}
-        self.state_post: dict[int, Callable[..., Any]] = {}
+        self.before: dict[int, Callable[..., Any]] = OrderedDict()
+        self.after: dict[int, Callable[..., Any]] = OrderedDict()
+        self.after_errors: dict[int, Callable[..., Any]] = {}  # those of `after` with always_call
+        self.with_keywords: dict[int, bool] = {}  # numbers of those of the three above that take the keywords
+        self.backward_pre: dict[int, Callable[..., Any]] = OrderedDict()
+        self.backward: dict[int, Callable[..., Any]] = OrderedDict()
+        self.state_pre: dict[int, Callable[..., Any]] = OrderedDict()
+        self.state_post: dict[int, Callable[..., Any]] = OrderedDict()
         self.load_pre: dict[int, tuple[Callable[..., Any], bool]] = {}  # (hook, whether it takes the module)
         self.load_post: dict[int, Callable[..., Any]] = {}
+
+    def add(self, kind: str, hook: Callable[..., Any], prepend: bool, with_keywords: bool) -> RemovableHandle:
+        """Add a hook around forward, which may take the keywords too."""
+        handle = add_hook(getattr(self, kind), hook, prepend)
+        if with_keywords:
+            self.with_keywords[handle.number] = True
+            handle.others.append(RemovableHandle(self.with_keywords, handle.number))
+        return handle
+
+    def around_forward(self, kind: str) -> list[tuple[Callable[..., Any], bool]]:
+        """The hooks of one kind, and whether each takes the keywords."""
+        owners = [GLOBAL] if self is GLOBAL else [GLOBAL, self]
+        return [(hook, n in owner.with_keywords) for owner in owners for n, hook in getattr(owner, kind).items()]
 
     def all(self, kind: str) -> list[Any]:
         """The hooks of one kind: those of all modules, then this module's."""
@@ -45,7 +61,7 @@ class Hooks:
 
     def call(self, module: HasForward[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the module's forward between its hooks."""
-        for hook, with_kwargs in self.all("before"):
+        for hook, with_kwargs in self.around_forward("before"):
             if with_kwargs:
                 changed = hook(module, args, kwargs)
                 if changed is not None:
@@ -61,10 +77,10 @@ class Hooks:
         try:
             result = module.forward(*args, **kwargs)
         except Exception:
-            for hook, with_kwargs in self.all("after_errors"):
+            for hook, with_kwargs in self.around_forward("after_errors"):
                 hook(module, args, kwargs, None) if with_kwargs else hook(module, args, None)
             raise
-        for hook, with_kwargs in self.all("after"):
+        for hook, with_kwargs in self.around_forward("after"):
             changed = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
             if changed is not None:
                 result = changed
@@ -72,6 +88,27 @@ class Hooks:
 
 
 GLOBAL = Hooks()  # of all modules
+
+
+class HookDict:
+    """The attribute that has the hooks of one kind of a module by number, as PyTorch's private dicts do.
+
+    Args:
+        kind: attribute of :class:`Hooks`.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __get__(self, module: Any, owner: Any = None) -> Any:
+        if module is None:
+            return self
+        recording.note_change()  # who asks may change them
+        return getattr(module._get_hooks(), self.kind)
+
+    def __set__(self, module: Any, hooks: dict[int, Callable[..., Any]]) -> None:
+        recording.note_change()
+        setattr(module._get_hooks(), self.kind, hooks)
 
 
 class Watch:

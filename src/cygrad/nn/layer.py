@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cygrad import _kernels as kernels
 from cygrad.autograd import recording
 
 __all__ = ["Layer", "layers_in"]
@@ -26,6 +27,10 @@ class Layer:
         if kwargs or len(args) != 1:
             return self.forward(*args, **kwargs)
         return self.forward(args[0])
+
+
+if "__new__" in vars(Layer):  # compiled
+    kernels.create_as_object(Layer)
 
 
 def layers_in(attributes: dict[str, Any]) -> list[Any]:

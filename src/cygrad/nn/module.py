@@ -1,13 +1,11 @@
 """Module: the base class of everything that has parameters, buffers and submodules.
 
-They are ordinary attributes in ``__dict__``, so reading one costs no more than reading any attribute. Parameters and
-submodules are recognized by their type and by their names in ``_member_names``; buffers, which are plain tensors, by
-their names in ``_buffer_names``.
+They are ordinary attributes in ``__dict__``, so reading one costs no more than reading any attribute. The dicts
+``_parameters``, ``_buffers`` and ``_modules`` have their names (:mod:`cygrad.nn.members`).
 """
 
 from __future__ import annotations
 
-import builtins
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -21,9 +19,9 @@ from cygrad.autograd import leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device, is_device
 from cygrad.nn.display import indented, layout
-from cygrad.nn.hooks import GLOBAL, HasForward, Hooks
+from cygrad.nn.hooks import GLOBAL, HasForward, HookDict, Hooks
 from cygrad.nn.layer import Layer
-from cygrad.nn.members import Members
+from cygrad.nn.members import MemberDict, Members, in_class
 from cygrad.nn.parameter import Buffer, Parameter, Uninitialized
 from cygrad.nn.state import IncompatibleKeys, load
 from cygrad.tensor import Tensor
@@ -70,15 +68,23 @@ class Module(Layer):
     """
 
     training: bool
-    _buffer_names: dict[str, bool]  # name of each buffer → whether it is part of state_dict
-    _member_names: set[str]  # of parameters and submodules; what is put into __dict__ by hand is none
+    _non_persistent_buffers_set: set[str]  # names of the buffers that are not part of state_dict
     if not TYPE_CHECKING:
-        training = _buffer_names = _member_names = set_by_init()
+        training = _non_persistent_buffers_set = set_by_init()
+    _parameters = MemberDict()
+    _buffers = MemberDict()
+    _modules = MemberDict()
     _hooks: Hooks | None = None
     _version = 1  # of the class, in the state dict's metadata
 
     def __init__(self) -> None:
-        self.__dict__.update(training=True, _buffer_names={}, _member_names=set())
+        self.__dict__.update(
+            training=True,
+            _parameters=Members(self),
+            _buffers=Members(self),
+            _modules=Members(self),
+            _non_persistent_buffers_set=set(),
+        )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output. Every subclass defines its own."""
@@ -97,62 +103,82 @@ class Module(Layer):
         if hasattr(cls, "__getattr__"):
             Module.__getattr__ = missing_attribute  # type: ignore[attr-defined]
 
-    @property
-    def _parameters(self) -> Members:
-        """The parameters by name, as a dict whose changes are the module's."""
-        return Members(self, Parameter)
-
-    @property
-    def _buffers(self) -> Members:
-        """The buffers by name, as a dict whose changes are the module's."""
-        return Members(self, None)
-
-    @property
-    def _modules(self) -> Members:
-        """The submodules by name, as a dict whose changes are the module's."""
-        return Members(self, Module)
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if "_member_names" not in state:  # of a file from before there were any
-            self._member_names = {name for name, value in state.items() if isinstance(value, (Parameter, Module))}
+        if "_modules" not in state:  # of a file from before there were these dicts
+            buffers = self.__dict__.pop("_buffer_names", {})
+            self.__dict__.update(
+                _parameters=Members(self, {n: None for n, value in state.items() if isinstance(value, Parameter)}),
+                _buffers=Members(self, dict.fromkeys(buffers)),
+                _modules=Members(self, {n: None for n, value in state.items() if isinstance(value, Module)}),
+                _non_persistent_buffers_set={name for name, persistent in buffers.items() if not persistent},
+            )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Buffer) and name not in self._buffer_names:
-            self._check_name("register_buffer", name, Tensor)
-            self._buffer_names[name] = value.persistent
-        if isinstance(value, (Parameter, Module)):
-            if "training" not in self.__dict__:
-                raise AttributeError(f"{type(self).__name__}: {name} was assigned before super().__init__() was called")
-            self._buffer_names.pop(name, None)
-            self._member_names.add(name)
-        elif value is not None and name in self.__dict__:
-            self._check_replacement(name, value)
-        recording.note_change()
-        object.__setattr__(self, name, value)
-
-    def _check_replacement(self, name: str, value: Any) -> None:
-        """Raise TypeError if a plain value would replace a parameter, a submodule or a buffer."""
-        current = self.__dict__[name]
-        if isinstance(current, Parameter):
-            wanted = "a Parameter"
-        elif isinstance(current, Module):
-            wanted = "a Module"
-        elif name in self.__dict__.get("_buffer_names", ()) and not isinstance(value, Tensor):
-            wanted = "a Tensor"
+        if isinstance(value, Parameter):
+            self._check_begun(name)
+            self._forget(name, self._buffers, self._modules)
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._check_begun(name)
+            if name in self._parameters:
+                self._check_replacement(name, self._parameters, value)
+            self._forget(name, self._buffers)
+            self._modules[name] = value
+        elif isinstance(value, Buffer) and name not in self._buffers:
+            self._forget(name, self._parameters, self._modules)
+            self.register_buffer(name, value, value.persistent)
         else:
+            members = self._members_with(name)
+            if members is not None:
+                self._check_replacement(name, members, value)
+                members[name] = value
+            else:
+                recording.note_change()
+                object.__setattr__(self, name, value)
+
+    def _check_begun(self, name: str) -> None:
+        """Raise AttributeError if ``super().__init__()`` has not been called."""
+        if "training" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__}: {name} was assigned before super().__init__() was called")
+
+    def _forget(self, name: str, *others: Members) -> None:
+        """Let a name be free for a member of another kind."""
+        for members in others:
+            if name in members:
+                del members[name]
+        if name not in self._parameters and name not in self._modules:
+            self.__dict__.pop(name, None)
+
+    def _members_with(self, name: str) -> Members | None:
+        """The parameters, buffers or submodules, whichever has the name."""
+        attributes = self.__dict__
+        for kind in ("_parameters", "_buffers", "_modules"):
+            if name in attributes.get(kind, ()):
+                members: Members = getattr(self, kind)
+                return members
+        return None
+
+    def _check_replacement(self, name: str, members: Members, value: Any) -> None:
+        """Raise TypeError if a plain value would replace a parameter, a submodule or a buffer."""
+        if value is None or (members is self._buffers and isinstance(value, Tensor)):
             return
+        kinds = (self._parameters, "a Parameter"), (self._modules, "a Module"), (self._buffers, "a Tensor")
+        wanted = next(text for kind, text in kinds if kind is members)
         raise TypeError(
             f"{type(self).__name__}: {name} can only be replaced by {wanted} or None, got {type(value).__name__}"
         )
 
     def __delattr__(self, name: str) -> None:
+        members = self._members_with(name)
         recording.note_change()
-        object.__delattr__(self, name)
-        self._buffer_names.pop(name, None)
-        self._member_names.discard(name)
+        if members is None:
+            object.__delattr__(self, name)
+        else:
+            del members[name]
+            self._non_persistent_buffers_set.discard(name)
 
-    def _check_name(self, op: str, name: str, allowed: builtins.type[Any]) -> None:
+    def _check_name(self, op: str, name: str, members: str) -> None:
         """Raise unless `name` can be the name of a new parameter, buffer or submodule."""
         if "training" not in self.__dict__:
             raise AttributeError(f"{op}: {type(self).__name__} called it before super().__init__()")
@@ -160,8 +186,7 @@ class Module(Layer):
             raise TypeError(f"{op}: the name must be a string, got {type(name).__name__}")
         if not name or "." in name:
             raise KeyError(f"{op}: the name must not be empty or contain a dot, got {name!r}")
-        vacant = name in self._buffer_names or (name in self.__dict__ and self.__dict__[name] is None)
-        if hasattr(self, name) and not vacant and not isinstance(self.__dict__.get(name), allowed):
+        if name not in getattr(self, members) and (name in self.__dict__ or in_class(type(self), name)):
             raise KeyError(f"{op}: {type(self).__name__} already has an attribute {name!r}")
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -175,10 +200,10 @@ class Module(Layer):
             KeyError: the name is empty, contains a dot or belongs to another attribute.
             TypeError: param is not a Parameter.
         """
-        self._check_name("register_parameter", name, Parameter)
+        self._check_name("register_parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(f"register_parameter: {name} must be a Parameter or None, got {type(param).__name__}")
-        Module.__setattr__(self, name, param)
+        self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a buffer: a tensor that is part of the module's state but not a parameter.
@@ -192,13 +217,13 @@ class Module(Layer):
             KeyError: the name is empty, contains a dot or belongs to another attribute.
             TypeError: tensor is not a Tensor, or is a Parameter.
         """
-        self._check_name("register_buffer", name, Tensor)
+        self._check_name("register_buffer", name, "_buffers")
         if tensor is not None and (not isinstance(tensor, Tensor) or isinstance(tensor, Parameter)):
             raise TypeError(f"register_buffer: {name} must be a Tensor or None, got {type(tensor).__name__}")
-        if isinstance(self.__dict__.get(name), Parameter):
-            raise KeyError(f"register_buffer: {type(self).__name__} already has a parameter {name!r}")
-        Module.__setattr__(self, name, tensor)
-        self._buffer_names[name] = persistent
+        self._buffers[name] = tensor
+        self._non_persistent_buffers_set.discard(name)
+        if not persistent:
+            self._non_persistent_buffers_set.add(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule under a name.
@@ -211,10 +236,10 @@ class Module(Layer):
             KeyError: the name is empty, contains a dot or belongs to another attribute.
             TypeError: module is not a Module.
         """
-        self._check_name("add_module", name, Module)
+        self._check_name("add_module", name, "_modules")
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"add_module: {name} must be a Module or None, got {type(module).__name__}")
-        Module.__setattr__(self, name, module)
+        self._modules[name] = module
 
     register_module = add_module
 
@@ -222,25 +247,21 @@ class Module(Layer):
 
     def _check_initialized(self) -> None:
         """Raise RuntimeError if ``super().__init__()`` has not been called."""
-        _ = self._buffer_names
+        _ = self._modules
 
-    def _members(self, kind: builtins.type[Kind]) -> Iterator[tuple[str, Kind]]:
-        """Iterate over this module's attributes of one type, in order of assignment."""
-        self._check_initialized()
-        for name, value in self.__dict__.items():
-            if isinstance(value, kind) and name in self._member_names:
-                yield name, value
+    def _own_modules(self) -> Iterator[tuple[str, Module]]:
+        return ((name, module) for name, module in self._modules.items() if module is not None)
 
-    def _member_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        for name in self._buffer_names:
-            value = self.__dict__.get(name)
-            if value is not None:
-                yield name, value
+    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return ((name, parameter) for name, parameter in self._parameters.items() if parameter is not None)
+
+    def _own_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        return ((name, buffer) for name, buffer in self._buffers.items() if buffer is not None)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Iterate over the direct submodules and their names. A submodule with two names appears once."""
         seen = set()
-        for name, module in self._members(Module):
+        for name, module in self._own_modules():
             if module not in seen:
                 seen.add(module)
                 yield name, module
@@ -266,7 +287,7 @@ class Module(Layer):
         if remove_duplicate:
             seen.add(self)
         yield prefix, self
-        for name, module in self._members(Module):
+        for name, module in self._own_modules():
             yield from module.named_modules(seen, join(prefix, name), remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
@@ -284,13 +305,13 @@ class Module(Layer):
             recurse: whether to include the submodules' parameters, default True.
             remove_duplicate: whether a shared parameter appears only once, under its first name, default True.
         """
-        return self._named_members(lambda module: module._members(Parameter), prefix, recurse, remove_duplicate)
+        return self._named_members(lambda module: module._own_parameters(), prefix, recurse, remove_duplicate)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Iterate over the buffers and their dotted names. The arguments are those of ``named_parameters``."""
-        return self._named_members(lambda module: module._member_buffers(), prefix, recurse, remove_duplicate)
+        return self._named_members(lambda module: module._own_buffers(), prefix, recurse, remove_duplicate)
 
     def _named_members(
         self,
@@ -315,7 +336,7 @@ class Module(Layer):
             recurse: whether to include the submodules' parameters, default True.
         """
         if not recurse:
-            return iter({id(value): value for _, value in self._members(Parameter)}.values())
+            return iter({id(value): value for _, value in self._own_parameters()}.values())
         # Training loops ask in every step, and the answer stays the same until a module changes.
         changes, key = recording.changes(), id(self)
         known = _parameters.get(key)
@@ -331,13 +352,9 @@ class Module(Layer):
         """Collect the parameters in the order of ``named_parameters``, without names."""
         self._check_initialized()
         visited.add(id(self))
-        children = []
-        for value in self.__dict__.values():
-            if isinstance(value, Parameter):
-                collected.setdefault(id(value), value)
-            elif isinstance(value, Module):
-                children.append(value)
-        for child in children:
+        for _, parameter in self._own_parameters():
+            collected.setdefault(id(parameter), parameter)
+        for _, child in self._own_modules():
             if id(child) not in visited:
                 child._collect_parameters(collected, visited)
 
@@ -358,7 +375,9 @@ class Module(Layer):
         """
         module = self
         for name in target.split(".") if target else ():
-            child = module.__dict__.get(name)
+            child = module._modules.get(name)
+            if child is None:
+                child = getattr(module, name, None)
             if not isinstance(child, Module):
                 raise AttributeError(f"get_submodule: {type(module).__name__} has no module {name!r} (of {target!r})")
             module = child
@@ -371,7 +390,7 @@ class Module(Layer):
             AttributeError: there is no such parameter.
         """
         path, _, name = target.rpartition(".")
-        value = self.get_submodule(path).__dict__.get(name)
+        value = getattr(self.get_submodule(path), name, None)
         if not isinstance(value, Parameter):
             raise AttributeError(f"get_parameter: {type(self).__name__} has no parameter {target!r}")
         return value
@@ -383,7 +402,7 @@ class Module(Layer):
             AttributeError: there is no such buffer.
         """
         path, _, name = target.rpartition(".")
-        buffer = dict(self.get_submodule(path)._member_buffers()).get(name)
+        buffer = self.get_submodule(path)._buffers.get(name)
         if buffer is None:
             raise AttributeError(f"get_buffer: {type(self).__name__} has no buffer {target!r}")
         return buffer
@@ -399,7 +418,7 @@ class Module(Layer):
         if not name:
             raise ValueError("set_submodule: the name must not be empty")
         owner = self.get_submodule(path)
-        if strict and not isinstance(owner.__dict__.get(name), Module):
+        if strict and owner._modules.get(name) is None:
             raise AttributeError(f"set_submodule: {type(self).__name__} has no submodule {target!r}")
         setattr(owner, name, module)
 
@@ -442,7 +461,7 @@ class Module(Layer):
         for hook in hooks.all("state_pre") if hooks else ():
             hook(self, prefix, keep_vars)
         self._save_to_state_dict(result, prefix, keep_vars)
-        for name, module in self._members(Module):
+        for name, module in self._own_modules():
             module.state_dict(destination=result, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         for hook in hooks.all("state_post") if hooks else ():
             changed = hook(self, result, prefix, metadata)
@@ -457,9 +476,9 @@ class Module(Layer):
             destination[f"{prefix}_extra_state"] = self.get_extra_state()
 
     def _member_state(self) -> Iterator[tuple[str, Tensor]]:
-        yield from self._members(Parameter)
-        for name, buffer in self._member_buffers():
-            if self._buffer_names[name]:
+        yield from self._own_parameters()
+        for name, buffer in self._own_buffers():
+            if name not in self._non_persistent_buffers_set:
                 yield name, buffer
 
     def load_state_dict(
@@ -593,14 +612,14 @@ class Module(Layer):
         if target not in (np.float32, np.float64, np.float16):
             raise TypeError(f"to: a module's dtype must be float32, float64 or float16, got {target}")
         for module in self.modules():
-            for tensor in [*dict(module._members(Parameter)).values(), *dict(module._member_buffers()).values()]:
+            for tensor in [*dict(module._own_parameters()).values(), *dict(module._own_buffers()).values()]:
                 convert(tensor, target)
         return self
 
     def _apply(self: Self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Replace the memory of all parameters and buffers by that of ``fn(tensor)``."""
         for module in self.modules() if recurse else [self]:
-            for tensor in [*dict(module._members(Parameter)).values(), *dict(module._member_buffers()).values()]:
+            for tensor in [*dict(module._own_parameters()).values(), *dict(module._own_buffers()).values()]:
                 fresh = fn(tensor.detach())
                 tensor.array = fresh.array
                 tensor._share_version(fresh)
@@ -649,6 +668,13 @@ class Module(Layer):
 
     # Hooks
 
+    _forward_pre_hooks = HookDict("before")
+    _forward_hooks = HookDict("after")
+    _backward_pre_hooks = HookDict("backward_pre")
+    _backward_hooks = HookDict("backward")
+    _state_dict_pre_hooks = HookDict("state_pre")
+    _state_dict_hooks = HookDict("state_post")
+
     def _get_hooks(self) -> Hooks:
         self._check_initialized()
         hooks = self.__dict__.get("_hooks")
@@ -677,7 +703,7 @@ class Module(Layer):
         Returns:
             A handle whose ``remove()`` removes the hook.
         """
-        return add_hook(self._get_hooks().before, (hook, with_kwargs), prepend)
+        return self._get_hooks().add("before", hook, prepend, with_kwargs)
 
     @overload
     def register_forward_hook(
@@ -711,9 +737,9 @@ class Module(Layer):
             A handle whose ``remove()`` removes the hook.
         """
         hooks = self._get_hooks()
-        handle = add_hook(hooks.after, (hook, with_kwargs), prepend)
+        handle = hooks.add("after", hook, prepend, with_kwargs)
         if always_call:
-            handle.others = [add_hook(hooks.after_errors, (hook, with_kwargs), prepend)]
+            handle.others.append(hooks.add("after_errors", hook, prepend, with_kwargs))
         return handle
 
     def register_full_backward_hook(
@@ -773,7 +799,7 @@ class Module(Layer):
 
     def __repr__(self) -> str:
         extra = self.extra_repr().split("\n") if self.extra_repr() else []
-        children = [f"({name}): {indented(repr(module))}" for name, module in self._members(Module)]
+        children = [f"({name}): {indented(repr(module))}" for name, module in self._own_modules()]
         return layout(self._get_name(), extra, children)
 
     def _repr_html_(self) -> str:
@@ -795,24 +821,24 @@ def own_size(module: Module) -> int:
     return sum(p.array.size for p in own if not isinstance(p, Uninitialized))
 
 
-def of_all_modules(kind: str, hook: Any) -> RemovableHandle:
+def of_all_modules(kind: str, hook: Any, with_kwargs: bool = False) -> RemovableHandle:
     """Add a hook that runs for every module, before the module's own."""
     Module._hooks = GLOBAL  # what a module without hooks of its own finds
-    return add_hook(getattr(GLOBAL, kind), hook)
+    return GLOBAL.add(kind, hook, False, with_kwargs)
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """``register_forward_pre_hook`` of all modules."""
-    return of_all_modules("before", (hook, False))
+    return of_all_modules("before", hook)
 
 
 def register_module_forward_hook(
     hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
     """``register_forward_hook`` of all modules."""
-    handle = of_all_modules("after", (hook, with_kwargs))
+    handle = of_all_modules("after", hook, with_kwargs)
     if always_call:
-        handle.others = [of_all_modules("after_errors", (hook, with_kwargs))]
+        handle.others.append(of_all_modules("after_errors", hook, with_kwargs))
     return handle
 
 

@@ -95,7 +95,9 @@ def stacked(path: str, layers: Sequence[Module]) -> Module:
     tensors = [*first.parameters(recurse=False), *first.buffers(recurse=False)]
     if tensors:
         raise TypeError(f"stack_modules: {type(first).__name__}{at(path)} has parameters of its own")
-    children = {name: stacked(f"{path}.{name}".lstrip("."), [vars(m)[name] for m in layers]) for name in below(first)}
+    children = {
+        name: stacked(f"{path}.{name}".lstrip("."), [layer._modules[name] for layer in layers]) for name in below(first)
+    }
     return with_children(first, children)
 
 
@@ -116,7 +118,7 @@ def member(model: Module, index: int) -> Module:
     if isinstance(model, EnsembleScale):
         raise TypeError("unstack_modules: EnsembleScale has no form for one member")
     if not isinstance(model, EnsembleLinear):
-        return with_children(model, {name: member(vars(model)[name], index) for name in below(model)})
+        return with_children(model, {name: member(model._modules[name], index) for name in below(model)})
     weight, bias = model.weight.array, None if model.bias is None else model.bias.array
     layer = Linear(model.in_features, model.out_features, bias is not None, dtype=weight.dtype).train(model.training)
     layer.weight.array[...] = weight[index]
@@ -127,13 +129,13 @@ def member(model: Module, index: int) -> Module:
 
 def with_children(module: Module, children: dict[str, Module]) -> Module:
     """A copy of a module with other children."""
-    replaced = {id(vars(module)[name]): child for name, child in children.items()}
+    replaced = {id(module._modules[name]): child for name, child in children.items()}
     return deepcopy(module, replaced)
 
 
 def below(module: Module) -> list[str]:
     """The names of a module's children."""
-    return [name for name, value in vars(module).items() if isinstance(value, Module)]
+    return [name for name, _ in module._own_modules()]
 
 
 def at(path: str) -> str:

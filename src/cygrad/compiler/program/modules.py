@@ -59,7 +59,7 @@ def with_submodules(modules: Iterable[Any]) -> list[Any]:
         module = pending.pop()
         if id(module) not in found:
             found[id(module)] = module
-            pending += [value for value in vars(module).values() if isinstance(value, Module)]
+            pending += [*module.children(), *[value for value in vars(module).values() if isinstance(value, Module)]]
     return list(found.values())
 
 
@@ -69,8 +69,10 @@ def tensors_of(module: Any) -> list[Value]:
 
 
 def attributes_of(module: Any) -> dict[str, Any]:
-    """The attributes of a module, with its hooks as tuples."""
+    """The attributes of a module, with its hooks as tuples, and the submodules that methods hide."""
     attributes = dict(vars(module))
+    hidden = module._modules.hidden.items()
+    attributes.update({f"_modules.{name}": child for name, child in hidden if child is not None})
     hooks = attributes.get("_hooks")
     if hooks is not None:
         attributes["_hooks"] = [tuple(part.items()) for part in vars(hooks).values() if isinstance(part, dict)]

@@ -24,10 +24,10 @@ class _List(Module, Generic[Item]):
     _item_type: type[Any] = Module
 
     def _items(self) -> list[Item]:
-        return [value for value in self.__dict__.values() if isinstance(value, self._item_type)]
+        return list(self._modules.values())
 
     def _names(self) -> list[str]:
-        return [name for name, _ in self._members(self._item_type)]
+        return [name for name, _ in self._own_modules()]
 
     def _set_items(self, items: Iterable[Any]) -> None:
         """Replace all items and number them from zero."""
@@ -149,8 +149,8 @@ class Sequential(_List[Module]):
     def __getitem__(self: Self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return type(self)(dict(list(self._members(Module))[index]))
-        return self.__dict__[self._name_of(index)]
+            return type(self)(dict(list(self._own_modules())[index]))
+        return self._modules[self._name_of(index)]
 
     def __delitem__(self, index: int | slice) -> None:
         names = self._names()
@@ -264,8 +264,8 @@ class ModuleDict(Module):
             self[name] = module
 
     def __getitem__(self, name: str) -> Module:
-        module = self.__dict__.get(name)
-        if not isinstance(module, Module):
+        module = self._modules.get(name)
+        if module is None:
             raise KeyError(f"ModuleDict: there is no module {name!r}")
         return module
 
@@ -277,25 +277,25 @@ class ModuleDict(Module):
         delattr(self, name)
 
     def __len__(self) -> int:
-        return len(list(self._members(Module)))
+        return len(list(self._own_modules()))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and isinstance(self.__dict__.get(name), Module)
+        return self._modules.get(name) is not None
 
     def keys(self) -> list[str]:
         """Return the names."""
-        return [name for name, _ in self._members(Module)]
+        return [name for name, _ in self._own_modules()]
 
     def values(self) -> list[Module]:
         """Return the modules."""
-        return [module for _, module in self._members(Module)]
+        return list(self._modules.values())
 
     def items(self) -> list[tuple[str, Module]]:
         """Return pairs of name and module."""
-        return list(self._members(Module))
+        return list(self._own_modules())
 
     def pop(self, name: str) -> Module:
         """Remove the module with that name and return it."""
