@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import importlib.util
+import io
+import math
 import re
 import sys
 import warnings
@@ -16,6 +19,7 @@ from cygrad.data import Table, read_csv
 from cygrad.data.tables import content, delimited, plain
 from cygrad.data.tables.column import to_numbers
 from cygrad.data.tables.delimited import read_csv_blocks
+from cygrad.runs import answers
 from cygrad.runs.table_run import OutlierWarning, UnseenWarning
 
 READERS = ["numpy", "pyarrow"]
@@ -111,7 +115,7 @@ def test_blocks_join_to_the_whole(size, suffix, tmp_path):
     path.write_bytes(gzip.compress(people(200).encode()) if suffix else people(200).encode())
     options = {"skip_rows": 1, "comment": "#"}
     whole = read_csv(path, **options)
-    blocks = list(read_csv_blocks(path, size=size, **options))
+    blocks = [parse() for parse in read_csv_blocks(path, size=size, **options)]
     assert len(blocks) == 1 or size < 10**6
     for name in "a", "b":  # a column of a block without values is text
         joined = np.concatenate([to_numbers(block[name]) for block in blocks])
@@ -127,7 +131,7 @@ def test_blocks_have_the_form_of_the_first(text, tmp_path):
     path.write_text(text)
     options = {"header": "none"} if text[0] == "1" else {}
     whole = read_csv(path, **options)
-    blocks = list(read_csv_blocks(path, size=len(text) - 3, **options))
+    blocks = [parse() for parse in read_csv_blocks(path, size=len(text) - 3, **options)]
     assert len(blocks) > 1
     for name, column in whole.items():
         np.testing.assert_array_equal(np.concatenate([block[name] for block in blocks]), column)
@@ -137,10 +141,10 @@ def test_a_later_line_is_named_by_its_number_in_the_file(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,b\n" + "1,2\n" * 100 + "3\n" + "1,2\n" * 10)
     with pytest.raises(ValueError, match=r"line 102 of .* must have 2 fields"):
-        list(read_csv_blocks(path, size=64))
+        [parse() for parse in read_csv_blocks(path, size=64)]
     path.write_bytes(b"a,b\n" + b"1,2\n" * 100 + b"\xff,1\n")
     with pytest.raises(ValueError, match="is not valid utf-8; try encoding='latin-1'"):
-        list(read_csv_blocks(path, size=64))
+        [parse() for parse in read_csv_blocks(path, size=64)]
 
 
 @pytest.mark.parametrize("module", ["compression.zstd", "zstandard", "pyarrow"])
@@ -239,3 +243,12 @@ def test_strict_predictions_name_the_row_in_the_file(run, tmp_path):
         warnings.simplefilter("error", OutlierWarning)
         with pytest.warns(UnseenWarning, match="1 in column 'a'"):
             assert saved.read(path).shape[0] == 21
+
+
+@pytest.mark.parametrize("values", [[0.1, -2.5], [3.0, 0.5], [0.5, 3], [1e300, 1], [math.nan, 1], [1, math.inf], [0.5]])
+def test_numbers_are_formatted_together_as_one_by_one(values):
+    values = list(map(float, values))
+    texts = [answers.cell(value) for value in values]
+    assert answers.cells(values) == texts
+    assert list(csv.reader(io.StringIO(answers.to_csv({"y": values}, {})))) == [["y"], *[[text] for text in texts]]
+    assert cli.lines_of(values) == [f"{cli.text_of(value)}\n" for value in values]

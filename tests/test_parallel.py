@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ import pytest
 import cygrad as cg
 from cygrad import _kernels as kernels
 from cygrad import nn
+from cygrad.parallel import AT_ONCE, in_order
 
 X, Y = cg.tensor(np.random.default_rng(0).standard_normal((64, 6)), dtype=cg.float32), cg.arange(64) % 4
 
@@ -309,3 +311,62 @@ def test_bad_arguments():
         cg.parallel_map(fit, WIDTHS, threads=0)
     with pytest.raises(ValueError, match=r"argument 2 is shorter"):
         cg.parallel_map(fit, WIDTHS, [1])
+
+
+# Calls that run ahead
+
+
+@contextlib.contextmanager
+def threads_set(count):
+    """A block with this thread count."""
+    before = cg.get_num_threads()
+    cg.set_num_threads(count)
+    try:
+        yield
+    finally:
+        cg.set_num_threads(before)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_calls_that_run_ahead_give_results_in_order_on_one_core_each(threads):
+    taken = []
+
+    def items():
+        for i in range(20):
+            taken.append(i)
+            yield i
+
+    def call(i):
+        time.sleep(0.002 * (i % 3 == 0))
+        return i, kernels.uses_one_thread(), threading.get_ident()
+
+    with threads_set(threads):
+        results, ahead = [], 0
+        for result in in_order(call, items()):
+            results.append(result)
+            ahead = max(ahead, len(taken) - len(results))
+    assert [i for i, *_ in results] == list(range(20))
+    assert ahead <= threads <= AT_ONCE
+    assert {one for _, one, _ in results} == {threads > 1}
+    assert (threading.get_ident() in {thread for *_, thread in results}) == (threads == 1)
+
+
+def test_an_error_ends_calls_that_run_ahead():
+    started = []
+
+    def call(i):
+        started.append(i)
+        if i == 3:
+            raise ValueError("three")
+        return i
+
+    with threads_set(2):
+        results = in_order(call, range(100))
+        assert [next(results) for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(ValueError, match="three"):
+            next(results)
+        assert len(started) <= 6 and not kernels.uses_one_thread()
+        unfinished = in_order(call, range(100))
+        assert next(unfinished) == 0
+        unfinished.close()
+        assert len(started) <= 12

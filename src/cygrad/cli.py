@@ -393,7 +393,7 @@ def print_answers(blocks: Blocks) -> None:
     """Print predictions, one per line."""
     for predictions, _ in blocks:
         # line by line: of one long text Python drops what a closed pipe does not take, without an error
-        sys.stdout.writelines(f"{text_of(prediction)}\n" for prediction in predictions)
+        sys.stdout.writelines(lines_of(predictions))
     sys.stdout.flush()
 
 
@@ -413,6 +413,13 @@ def write_answers(run: Run, blocks: Blocks, arguments: argparse.Namespace) -> No
         return
     with atomic_write("predict", arguments.out) as file:
         file.writelines(part.encode() for part in parts)
+
+
+def lines_of(predictions: list[Any]) -> list[str]:
+    """Predictions as lines; many numbers, of the class float, by one format."""
+    if set(map(type, predictions)) == {float}:
+        return ("%.7g\n" * len(predictions) % tuple(predictions)).splitlines(keepends=True)
+    return [f"{text_of(prediction)}\n" for prediction in predictions]
 
 
 def text_of(prediction: Any) -> str:

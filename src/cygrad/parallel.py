@@ -7,9 +7,9 @@ import threading
 import weakref
 from _thread import start_new_thread
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar, copy_context
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,11 @@ from cygrad import _kernels as kernels
 from cygrad.autograd import engine
 from cygrad.generator import Generator, current_generator, use_generator
 
-__all__ = ["claim", "in_a_job", "parallel_map"]
+__all__ = ["claim", "in_a_job", "in_order", "parallel_map"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+AT_ONCE = 8  # calls of in_order, whose items may be large
 
 
 def parallel_map(
@@ -82,6 +86,31 @@ def parallel_map(
     threads = threads or (1 if kernels.uses_one_thread() else kernels.num_threads())
     Pool(jobs, min(threads, len(jobs)), return_exceptions).run()
     return results(jobs, return_exceptions)
+
+
+def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield function(item) for each item, in order. Some calls run ahead of the caller, at most 8, in threads of one
+    core each; the items are taken in the caller's thread, where kernels are limited to one thread one at a time.
+
+    Unlike ``parallel_map``, for calls that do not train and draw no random numbers.
+    """
+    threads = 1 if kernels.uses_one_thread() else min(kernels.num_threads(), AT_ONCE)
+    if threads == 1:
+        yield from map(function, items)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(threads, initializer=kernels.use_one_thread, initargs=(True,))
+    running: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            running.append(pool.submit(function, item))
+            if len(running) > threads:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def results(jobs: list[Job], return_exceptions: bool) -> list[Any]:

@@ -7,6 +7,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from cygrad.data.tables.column import format_number
@@ -64,15 +65,16 @@ def answers_of(
         yield run.predictions(run.read(path), proba), {}
         return
     bar, first = None, 0
-    for number, (features, kept) in enumerate(run.read_blocks(path, unseen, keep)):
+    predicted = partial(run.predictions, proba=proba)
+    for number, (predictions, kept) in enumerate(run.read_blocks(path, unseen, keep, predicted)):
         if number == 1:
             known = os.path.isfile(path) and plain_name(os.fspath(path)) == os.fspath(path)
             bar = progress_bar("predict", "row", first, round(first * os.path.getsize(path) / BLOCK) if known else None)
-        yield run.predictions(features, proba), kept
-        first = first or len(features)
+        yield predictions, kept
+        first = first or len(predictions)
         if bar is not None:
             with contextlib.suppress(*UNPRINTABLE):
-                bar.update(len(features))
+                bar.update(len(predictions))
     if bar is not None:
         with contextlib.suppress(*UNPRINTABLE):
             bar.close()
@@ -96,7 +98,8 @@ def to_csv(answers: Mapping[str, Sequence[Any]], kept: Mapping[str, Sequence[Any
         writer.writerow(columns)
     texts = [cells(values) for values in columns.values()]
     if all(map(is_numbers, columns.values())) and "" not in texts[0]:  # nothing to quote, as an empty line would be
-        text.write("".join([f"{','.join(row)}\n" for row in zip(*texts, strict=True)]))
+        lines = texts[0] if len(texts) == 1 else map(",".join, zip(*texts, strict=True))
+        text.write("\n".join([*lines, ""]))
     else:
         writer.writerows(zip(*texts, strict=True))
     return text.getvalue()
@@ -105,7 +108,10 @@ def to_csv(answers: Mapping[str, Sequence[Any]], kept: Mapping[str, Sequence[Any
 def cells(values: Sequence[Any]) -> list[str]:
     """Values as texts, each distinct one formatted once, unless they are numbers, which rarely repeat."""
     if is_numbers(values):
-        texts = repr(list(values))[1:-1].split(", ")  # in C, in a fifth of the time of one at a time
+        joined = repr(list(values))[1:-1]  # in C, in a fifth of the time of one at a time
+        texts = joined.split(", ")
+        if ".0, " not in joined and joined[-2:] != ".0" and "e" not in joined and "n" not in joined:
+            return texts
         return [
             t if t[-2:] != ".0" and "e" not in t and "n" not in t else cell(v)
             for t, v in zip(texts, values, strict=True)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cygrad._attributes import cached_property
 from cygrad._typing import Array
-from cygrad.config import get_num_threads
 from cygrad.data.preprocessing import Category, Classes, Date, Number, Preprocessor, RobustNumber, target_of
 from cygrad.data.preprocessing.base import clipped
 from cygrad.data.preprocessing.encoders import Encoder
@@ -30,6 +29,7 @@ from cygrad.nn.module import Module
 from cygrad.ops.arithmetic import where
 from cygrad.ops.compare import isnan
 from cygrad.ops.shape import cat
+from cygrad.parallel import in_order
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import predict
 
@@ -121,6 +121,25 @@ class TableConfig:
         return build(self.layers)
 
 
+Kept = tuple[Table, dict[str, list[Any]]]  # a block, and its columns as in the file
+
+
+class Block(NamedTuple):
+    """What became of a block of a file: the result of its features, the columns to keep, the number of rows, and the
+    numbers of unseen values and outliers by column."""
+
+    result: Any
+    kept: dict[str, list[Any]]
+    rows: int
+    unknown: dict[str, int]
+    outliers: dict[str, int]
+
+
+def identity(features: Array) -> Array:
+    """The features as they are."""
+    return features
+
+
 @dataclass
 class TableRun:
     """A trained model on a table. It finds columns by name; it predicts classes, or numbers in the target's unit.
@@ -174,9 +193,14 @@ class TableRun:
         return np.concatenate([features for features, _ in self.read_blocks(path, unseen)])
 
     def read_blocks(
-        self, path: str | os.PathLike[str], unseen: str = "ignore", keep: bool = False
-    ) -> Iterator[tuple[Array, dict[str, list[Any]]]]:
-        """Read the rows in a file once, as the training did, in blocks that fit into memory, and encode them.
+        self,
+        path: str | os.PathLike[str],
+        unseen: str = "ignore",
+        keep: bool = False,
+        then: Callable[[Array], Any] = identity,
+    ) -> Iterator[tuple[Any, dict[str, list[Any]]]]:
+        """Read the rows in a file once, as the training did, in blocks that fit into memory, and encode them, some
+        blocks at a time, on one core each.
 
         What the training data did not have is treated as its missing value: unseen categories, text in a column of
         numbers or dates, infinity, missing numbers in a column that had none. After the last block, an
@@ -187,43 +211,57 @@ class TableRun:
             path: the file; one of text is read in blocks.
             unseen: "raise" to refuse values that the training data did not have.
             keep: whether to return the columns of the file, too.
+            then: what to compute of the features (n, features) of float32 of a block, on the same core.
 
         Returns:
-            For each block the features (n, features) of float32, and with `keep` all columns of the file, those of a
-            text file in its spelling.
+            For each block the result of `then`, by default the features, and with `keep` all columns of the file, those
+            of a text file in its spelling.
 
         Raises:
             ValueError: if a column is missing, or a value refused; the message names column and row.
         """
-        unknown, outliers, rows = Counter[str](), Counter[str](), 0
-        for table, kept in self.tables(path, keep):
+
+        def encoded(parse: Callable[[], Kept]) -> Block | ValueError:
+            table, kept = parse()
             try:
                 if unseen == "raise":
                     self.features(table, unseen)
                 features, *counts = self.noted_features(table)
             except ValueError as error:
+                return error
+            return Block(then(features), kept, len(table), *counts)
+
+        unknown, outliers, rows = Counter[str](), Counter[str](), 0
+        for block in in_order(encoded, self.tables(path, keep)):
+            if isinstance(block, ValueError):
                 where = f" (its row {rows + 1} is counted as row 1)" if rows else ""
-                raise ValueError(f"{error}{where}") from None
-            unknown.update(counts[0])
-            outliers.update(counts[1])
-            rows += len(table)
-            yield features, kept
+                raise ValueError(f"{block}{where}") from None
+            unknown.update(block.unknown)
+            outliers.update(block.outliers)
+            rows += block.rows
+            yield block.result, block.kept
         for warning in counted(unknown, outliers):
             warnings.warn(warning, stacklevel=3)
 
-    def tables(self, path: str | os.PathLike[str], keep: bool) -> Iterator[tuple[Table, dict[str, list[Any]]]]:
-        """The blocks of a file as tables, and with `keep` their columns as in the file."""
+    def tables(self, path: str | os.PathLike[str], keep: bool) -> Iterator[Callable[[], Kept]]:
+        """The blocks of a file, as functions that parse them: to tables, and with `keep` their columns as in the
+        file."""
         reading, needed, text = self.config.reading, self.preprocessor.columns, self.text_columns
-        if suffix_of(path) not in TEXT_SUFFIXES:
-            table = Table.read(path)
-            yield table, {name: column.tolist() for name, column in table.items()} if keep else {}
-            return
+        is_text = suffix_of(path) in TEXT_SUFFIXES
         options = {**csv_options(reading, text), "numbers": ()}  # texts among numbers are parsed one by one below
         options |= {"text": Every()} if keep else {"columns": needed}
-        for table in ahead(read_csv_blocks(path, **options)):
+
+        def parsed(parse: Callable[[], Table]) -> Kept:
+            table = parse()
+            kept = {name: column.tolist() for name, column in table.items()} if keep else {}
+            if not is_text:
+                return table, kept
             columns = {name: table[name] for name in needed if name in table}
             read = {n: as_read(n, c.tolist(), reading, text) if c.dtype == object else c for n, c in columns.items()}
-            yield Table(read), {name: column.tolist() for name, column in table.items()} if keep else {}
+            return Table(read), kept
+
+        for block in read_csv_blocks(path, **options) if is_text else [partial(Table.read, path)]:
+            yield partial(parsed, block)
 
     @property
     def text_columns(self) -> list[str]:
@@ -295,18 +333,6 @@ class TableRun:
             "columns": self.config.preprocessing["columns"],
             "results": self.config.results,
         }
-
-
-def ahead(blocks: Iterator[Table]) -> Iterator[Table]:
-    """The same blocks; while one is used, a thread reads the next, unless kernels are limited to one thread."""
-    if get_num_threads() == 1:
-        yield from blocks
-        return
-    with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(next, blocks, None)
-        while (block := following.result()) is not None:
-            following = reader.submit(next, blocks, None)
-            yield block
 
 
 def text_columns(encoders: Sequence[Encoder]) -> list[str]:

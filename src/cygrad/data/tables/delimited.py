@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,7 +121,7 @@ def read_csv_blocks(
     skip_rows: int = 0,
     comment: str | None = None,
     columns: Iterable[str] | None = None,
-) -> Iterator[Table]:
+) -> Iterator[Callable[[], Table]]:
     """Read a table as ``read_csv`` does, in blocks of rows, so that the file may be larger than memory. What a column
     contains is told for each block.
 
@@ -131,7 +132,7 @@ def read_csv_blocks(
             ``read_csv``.
 
     Returns:
-        Tables, in the order of the rows.
+        For each block, in the order of the rows, a function that parses it; threads may do that at the same time.
     """
     name, missing, columns = os.fspath(path), list(missing), None if columns is None else set(columns)
     check_options(delimiter, decimal, comment, header, skip_rows)
@@ -140,7 +141,7 @@ def read_csv_blocks(
     for number, block in enumerate(text_blocks("read_csv", name, encoding, size)):
         if number and not block.strip():
             continue
-        yield table_of(form, head + block, Inference(name, decimal, missing), roles)
+        yield partial(table_of, form, head + block, Inference(name, decimal, missing), roles)
         if not number:
             head, form = form.of_rest(block)
         before += block.count("\n")

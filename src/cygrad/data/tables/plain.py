@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cygrad._kernels import uses_one_thread
 from cygrad._typing import Array
 from cygrad.data.parsing import parse_number
 from cygrad.data.tables.column import LARGEST_EXACT
@@ -64,7 +65,7 @@ def with_pyarrow(
     def read(included: list[str], **options: Any) -> Any:
         return csv.read_csv(
             pyarrow.BufferReader(content),
-            csv.ReadOptions(column_names=names),
+            csv.ReadOptions(column_names=names, use_threads=not uses_one_thread()),
             csv.ParseOptions(delimiter=delimiter, quote_char=False),
             csv.ConvertOptions(include_columns=included, check_utf8=False, strings_can_be_null=False, **options),
         )
