@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
-__all__ = ["AssertedError", "RangeError", "ShapeError", "cached_property", "not_initialized", "set_by_init"]
+__all__ = [
+    "AssertedError",
+    "NotInitializedError",
+    "RangeError",
+    "ShapeError",
+    "cached_property",
+    "not_initialized",
+    "set_by_init",
+]
 
 T = TypeVar("T")
 
@@ -47,14 +55,19 @@ class cached_property(Generic[T]):
 
 
 class set_by_init:
-    """Stands for an attribute of objects before ``__init__`` is called: reading it raises RuntimeError."""
+    """Stands for an attribute of objects before ``__init__`` is called: reading it raises RuntimeError, which is an
+    AttributeError too."""
 
     def __get__(self, instance: object, owner: Any = None) -> set_by_init:
         if instance is None:
             return self
-        raise not_initialized(instance)
+        raise not_initialized(instance, NotInitializedError)
 
 
-def not_initialized(thing: object) -> RuntimeError:
+class NotInitializedError(RuntimeError, AttributeError):
+    """An object whose ``__init__`` has not run: its attributes are missing, as ``hasattr`` says."""
+
+
+def not_initialized(thing: object, kind: type[RuntimeError] = RuntimeError) -> RuntimeError:
     """The error of every method of an object that ``__new__`` made and ``__init__`` did not."""
-    return RuntimeError(f"{type(thing).__name__}: the object is not initialized; call super().__init__() first")
+    return kind(f"{type(thing).__name__}: the object is not initialized; call super().__init__() first")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 from weakref import ref
 
-from cygrad._attributes import not_initialized
+from cygrad._attributes import NotInitializedError, not_initialized
 from cygrad.autograd import recording
 
 __all__ = ["MemberDict", "Members", "in_class"]
@@ -91,7 +91,7 @@ class MemberDict:
             return self
         members = module.__dict__.get(self.name)
         if members is None:
-            raise not_initialized(module)
+            raise not_initialized(module, NotInitializedError)
         if isinstance(members, Members):
             if not members.belongs_to(module):
                 members = module.__dict__[self.name] = Members(module, members.hidden)

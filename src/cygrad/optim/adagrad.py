@@ -25,8 +25,8 @@ class Adagrad(Optimizer):
         foreach, differentiable, fused: as in PyTorch, see :class:`Optimizer`.
     """
 
-    number_names = ("lr", "lr_decay", "eps", "weight_decay")
-    state_tensors = ("sum",)
+    _number_names = ("lr", "lr_decay", "eps", "weight_decay")
+    _state_tensors = ("sum",)
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class Adagrad(Optimizer):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def state_names(self, group: Group) -> tuple[str, ...]:
+    def _state_names(self, group: Group) -> tuple[str, ...]:
         return ("sum",)
 
-    def initial_state(self, group: Group) -> float:
+    def _initial_state(self, group: Group) -> float:
         return float(group["initial_accumulator_value"])
 
-    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+    def _launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
         (sums,) = states
-        kernels.adagrad(p, g, sums, step, maximize=group["maximize"], **self.numbers(group))
+        kernels.adagrad(p, g, sums, step, maximize=group["maximize"], **self._numbers(group))

@@ -33,7 +33,7 @@ class Adam(Optimizer):
     tensor([0.9000], requires_grad=True)
     """
 
-    state_tensors = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    _state_tensors = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
     def __init__(
         self,
@@ -53,18 +53,18 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def state_names(self, group: Group) -> tuple[str, ...]:
+    def _state_names(self, group: Group) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
-    def numbers(self, group: Group) -> dict[str, float]:
+    def _numbers(self, group: Group) -> dict[str, float]:
         beta1, beta2 = group["betas"]
         return {
             "lr": group["lr"], "beta1": beta1, "beta2": beta2, "eps": group["eps"],
             "weight_decay": group["weight_decay"],
         }  # fmt: skip
 
-    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
-        lr, beta1, beta2, eps, weight_decay = self.numbers(group).values()
+    def _launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+        lr, beta1, beta2, eps, weight_decay = self._numbers(group).values()
         kernels.adam(
             p, g, states[0], states[1], states[2] if group["amsgrad"] else None, step,
             lr, beta1, beta2, eps, weight_decay, group["decoupled_weight_decay"], group["maximize"],

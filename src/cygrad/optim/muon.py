@@ -61,8 +61,8 @@ class Muon(RuleOptimizer):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def check_options(self, group: Group) -> None:
-        super().check_options(group)
+    def _check_options(self, group: Group) -> None:
+        super()._check_options(group)
         kind, kinds = group["adjust_lr_fn"], ("original", "match_rms_adamw")
         self.check("adjust_lr_fn", kind, kind in (None, *kinds), f"be one of {', '.join(kinds)}")
         self.check("ns_steps", group["ns_steps"], group["ns_steps"] < 100, "be below 100")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 
 from cygrad import _kernels as kernels
-from cygrad._attributes import set_by_init
+from cygrad._attributes import cached_property, set_by_init
 from cygrad._typing import Array
 from cygrad.autograd import enable_grad, engine, leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
@@ -71,23 +71,22 @@ class Optimizer:
     """
 
     # The options that numbers() takes from a group, in the kernel's order.
-    number_names: tuple[str, ...] = ()
+    _number_names: tuple[str, ...] = ()
     # All names that a parameter's state can have; None if a subclass does not say.
-    state_tensors: tuple[str, ...] | None = None
+    _state_tensors: tuple[str, ...] | None = None
 
     if not TYPE_CHECKING:
-        defaults = param_groups = state = _hooks = set_by_init()
+        defaults = param_groups = state = set_by_init()
 
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
-        self._hooks: dict[int, tuple[str, Callable[..., Any]]] = {}  # (kind, hook)
         if isinstance(params, Tensor):
-            raise TypeError(f"{self.name}: params must be an iterable of tensors or dicts, got a tensor")
+            raise TypeError(f"{self._name}: params must be an iterable of tensors or dicts, got a tensor")
         groups: list[Any] = list(params)
         if not groups:
-            raise ValueError(f"{self.name}: the list of parameters is empty")
+            raise ValueError(f"{self._name}: the list of parameters is empty")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -98,36 +97,46 @@ class Optimizer:
         if "step" in vars(cls):
             cls.step = hooked(vars(cls)["step"])  # type: ignore[method-assign]
 
+    @cached_property
+    def _hooks(self) -> dict[int, tuple[str, Callable[..., Any]]]:
+        """(kind, hook) by number. A subclass may set its groups and its state without calling ``__init__``."""
+        return {}
+
     @property
-    def name(self) -> str:
+    def _name(self) -> str:
         """Name of the class, for messages."""
         return type(self).__name__
 
-    def check_options(self, group: Group) -> None:
-        """Raise ValueError if an option of a group is out of its range."""
+    def _check_options(self, group: Group) -> None:
+        """Raise ValueError if an option of a group is out of its range. Those of a class that is derived from this one
+        alone mean what that class says."""
+        if not any([base.__module__.startswith("cygrad.") for base in type(self).__mro__ if base is not Optimizer]):
+            return
         if group.get("differentiable"):
-            raise NotImplementedError(f"{self.name}: differentiable=True is not supported, a step is outside the graph")
+            raise NotImplementedError(
+                f"{self._name}: differentiable=True is not supported, a step is outside the graph"
+            )
         if group.get("fused") and group.get("foreach"):
-            raise RuntimeError(f"{self.name}: fused and foreach can't both be True")
+            raise RuntimeError(f"{self._name}: fused and foreach can't both be True")
         rate = group.get("lr")
         if isinstance(rate, Tensor):
             if rate.numel() != 1:
-                raise ValueError(f"{self.name}: lr as a tensor must have one element, got shape {rate.shape}")
+                raise ValueError(f"{self._name}: lr as a tensor must have one element, got shape {rate.shape}")
             if group.get("foreach") and not group.get("capturable", True):
-                raise ValueError(f"{self.name}: lr as a tensor needs foreach=False or capturable=True")
+                raise ValueError(f"{self._name}: lr as a tensor needs foreach=False or capturable=True")
         for option in NOT_NEGATIVE:
             value = group.get(option)
             if value is not None and not isinstance(value, tuple) and not value >= 0:
-                raise ValueError(f"{self.name}: {option} must not be negative, got {value}")
+                raise ValueError(f"{self._name}: {option} must not be negative, got {value}")
         betas = group.get("betas", ())
         if any([isinstance(beta, Tensor) for beta in betas]):
             if not all([isinstance(beta, Tensor) for beta in betas]):
-                raise ValueError(f"{self.name}: betas must be two floats or two tensors")
+                raise ValueError(f"{self._name}: betas must be two floats or two tensors")
             if group.get("foreach") and not group.get("capturable", True):
-                raise ValueError(f"{self.name}: betas as tensors need foreach=False or capturable=True")
+                raise ValueError(f"{self._name}: betas as tensors need foreach=False or capturable=True")
         for beta in betas:
             if not 0 <= beta < 1:
-                raise ValueError(f"{self.name}: betas must lie in [0, 1), got {group['betas']}")
+                raise ValueError(f"{self._name}: betas must lie in [0, 1), got {group['betas']}")
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group of parameters.
@@ -143,27 +152,27 @@ class Optimizer:
         group = dict(param_group)
         params = group["params"]
         if isinstance(params, set):
-            raise TypeError(f"{self.name}: parameters must be ordered, got a set")
+            raise TypeError(f"{self._name}: parameters must be ordered, got a set")
         members: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if any([isinstance(member, tuple) for member in members]):
             if not all([isinstance(member, tuple) for member in members]):
-                raise ValueError(f"{self.name}: either all parameters of a group have names, or none")
+                raise ValueError(f"{self._name}: either all parameters of a group have names, or none")
             group["param_names"] = [name for name, _ in members]
             members = [p for _, p in members]
         if self.param_groups and ("param_names" in group) != ("param_names" in self.param_groups[0]):
-            raise ValueError(f"{self.name}: either all groups of parameters have names, or none")
+            raise ValueError(f"{self._name}: either all groups of parameters have names, or none")
         group["params"] = members
         known = {id(p) for g in self.param_groups for p in g["params"]}
         before, repeated = frozenset(known), False
         for p in group["params"]:
             if not isinstance(p, Tensor):
-                raise TypeError(f"{self.name}: a parameter must be a tensor, got {type(p).__name__}")
+                raise TypeError(f"{self._name}: a parameter must be a tensor, got {type(p).__name__}")
             if not p.is_leaf:
-                raise ValueError(f"{self.name}: a parameter must be a leaf of the graph, got the result of {p.node!r}")
+                raise ValueError(f"{self._name}: a parameter must be a leaf of the graph, got the result of {p.node!r}")
             if p.dtype not in (np.float32, np.float64) and (p.requires_grad or not follows_torch()):
-                raise TypeError(f"{self.name}: a parameter's dtype must be float32 or float64, got {p.dtype}")
+                raise TypeError(f"{self._name}: a parameter's dtype must be float32 or float64, got {p.dtype}")
             if id(p) in known:
-                message = f"{self.name}: a parameter of shape {p.shape} appears twice"
+                message = f"{self._name}: a parameter of shape {p.shape} appears twice"
                 if not follows_torch() or id(p) in before:
                     raise ValueError(message)
                 warnings.warn(f"{message} in a group; a step updates it once", stacklevel=3)
@@ -173,9 +182,9 @@ class Optimizer:
             group["params"] = list({id(p): p for p in members}.values())
         for option, value in self.defaults.items():
             if value is required and option not in group:
-                raise ValueError(f"{self.name}: a group of parameters has no {option}, which has no default")
+                raise ValueError(f"{self._name}: a group of parameters has no {option}, which has no default")
             group.setdefault(option, value)
-        self.check_options(group)
+        self._check_options(group)
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -187,8 +196,35 @@ class Optimizer:
         for group in self.param_groups:
             leaves.zero_gradients(group["params"], set_to_none)
 
+    # What subclasses written for PyTorch ask for.
+
+    OptimizerPreHook = OptimizerPostHook = Callable[..., Any]  # in annotations
+
     def _patch_step_function(self) -> None:
-        """Do nothing: hooks of steps need no preparation, which subclasses written for PyTorch ask for."""
+        """Name ``zero_grad`` for profilers; hooks of steps need no preparation."""
+        self._zero_grad_profile_name = f"Optimizer.zero_grad#{self._name}.zero_grad"
+
+    _hook_for_profile = _patch_step_function
+
+    @staticmethod
+    def profile_hook_step(func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a step as it is: profilers see it without."""
+        return func
+
+    def _optimizer_step_code(self) -> None:
+        """Do nothing: PyTorch's profilers stop here."""
+
+    def _cuda_graph_capture_health_check(self) -> None:
+        """Do nothing: no step is captured in a CUDA graph."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore what ``__getstate__`` returned, or the state and the groups of a state dict. A subclass may add
+        options that old states lack."""
+        self.__dict__.update(state)
+        self._patch_step_function()
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -209,7 +245,7 @@ class Optimizer:
             closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         timer = engine.timer()
         if timer is not None:
-            timer.begin(f"Optimizer.step#{self.name}.step")
+            timer.begin(f"Optimizer.step#{self._name}.step")
         loss = None
         try:
             if closure is not None:
@@ -217,10 +253,10 @@ class Optimizer:
                     loss = closure()
             for group in self.param_groups:
                 ready = leaves.with_gradient(group["params"])
-                if ready and type(self).update is Optimizer.update:
-                    self.update(group, ready)
+                if ready and type(self)._update is Optimizer._update:
+                    self._update(group, ready)
                 elif ready:
-                    recording.call_again(self.update, group, ready)
+                    recording.call_again(self._update, group, ready)
         finally:
             if timer is not None:
                 timer.end()
@@ -234,7 +270,7 @@ class Optimizer:
             changed = recording.call_again(hook, self, args, kwargs)
             if changed is not None:
                 if not isinstance(changed, tuple) or len(changed) != 2:
-                    raise RuntimeError(f"{self.name}: a step_pre_hook must return None or (args, kwargs)")
+                    raise RuntimeError(f"{self._name}: a step_pre_hook must return None or (args, kwargs)")
                 args, kwargs = changed
         return args, kwargs
 
@@ -245,37 +281,37 @@ class Optimizer:
     def _hooks_of(self, kind: str) -> list[Callable[..., Any]]:
         return [hook for of_kind, hook in tuple(self._hooks.values()) if of_kind == kind]
 
-    def update(self, group: Group, params: list[Tensor]) -> None:
+    def _update(self, group: Group, params: list[Tensor]) -> None:
         """Update parameters that all have gradients: one launch for those of the same dtype and step count. Recorded
         steps call an override again, in Python."""
-        names, recorder = self.state_names(group), recording.recorder()
+        names, recorder = self._state_names(group), recording.recorder()
         states = leaves.states_of(params, self.state)
         for number, name in leaves.missing(states, names):
             shape, dtype = params[number].shape, params[number].dtype
-            states[number][name] = Tensor(kernels.pooled(np.full, shape, self.initial_state(group), dtype))
+            states[number][name] = Tensor(kernels.pooled(np.full, shape, self._initial_state(group), dtype))
         for step, batch, batch_states in leaves.groups_of_steps(params, states):
             p, g = leaves.written_arrays(batch), leaves.gradients_of(batch)
-            self.launch(group, step, p, g, *leaves.arrays_in(batch_states, names))
+            self._launch(group, step, p, g, *leaves.arrays_in(batch_states, names))
             leaves.set_steps(batch_states, step)  # once nothing can fail
             if recorder is not None:
                 recorder.optimized(self, group, batch, batch_states, names)
 
-    def state_names(self, group: Group) -> tuple[str, ...]:
+    def _state_names(self, group: Group) -> tuple[str, ...]:
         """Return the names of the state tensors of each parameter."""
         return ()
 
-    def initial_state(self, group: Group) -> float:
+    def _initial_state(self, group: Group) -> float:
         """Return the initial value of the state tensors."""
         return 0.0
 
-    def numbers(self, group: Group) -> dict[str, float]:
+    def _numbers(self, group: Group) -> dict[str, float]:
         """Return the numbers of a group that the kernel takes, by the kernel's names and in its order."""
-        return {name: group[name] for name in self.number_names}
+        return {name: group[name] for name in self._number_names}
 
-    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+    def _launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
         """Update parameters p of one dtype by their gradients g in step number `step`; `states` are in the order of
-        `state_names`."""
-        raise NotImplementedError(f"{self.name}: launch is not defined")
+        `_state_names`."""
+        raise NotImplementedError(f"{self._name}: launch is not defined")
 
     # Each returns a handle whose ``remove()`` removes the hook.
 
@@ -337,12 +373,12 @@ class Optimizer:
         groups, state = restored(self, state_dict)
         for group, mine in zip(groups, self.param_groups):
             mine.update({k: v for k, v in group.items() if k != "params"})
-        self.state = defaultdict(dict, state)
+        self.__setstate__({"state": defaultdict(dict, state), "param_groups": self.param_groups})
         for hook in self._hooks_of("load_post"):
             hook(self)
 
     def __repr__(self) -> str:
-        lines = [f"{self.name} ("]
+        lines = [f"{self._name} ("]
         for number, group in enumerate(self.param_groups):
             lines += [""] * (number > 0) + [f"Parameter Group {number}"]
             lines += [f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params"]

@@ -26,8 +26,8 @@ class RMSprop(Optimizer):
         capturable, foreach, differentiable: as in PyTorch, see :class:`Optimizer`.
     """
 
-    number_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
-    state_tensors = ("square_avg", "grad_avg", "momentum_buffer")
+    _number_names = ("lr", "alpha", "eps", "weight_decay", "momentum")
+    _state_tensors = ("square_avg", "grad_avg", "momentum_buffer")
 
     def __init__(
         self,
@@ -45,13 +45,13 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def state_names(self, group: Group) -> tuple[str, ...]:
+    def _state_names(self, group: Group) -> tuple[str, ...]:
         centered, momentum = group["centered"], group["momentum"]
         return ("square_avg", *(["grad_avg"] if centered else []), *(["momentum_buffer"] if momentum else []))
 
-    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
-        named = dict(zip(self.state_names(group), states))
+    def _launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+        named = dict(zip(self._state_names(group), states))
         kernels.rmsprop(
             p, g, named["square_avg"], named.get("grad_avg"), named.get("momentum_buffer"),
-            maximize=group["maximize"], **self.numbers(group),
+            maximize=group["maximize"], **self._numbers(group),
         )  # fmt: skip

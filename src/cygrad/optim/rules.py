@@ -26,7 +26,7 @@ class RuleOptimizer(Optimizer):
 
     moments: tuple[str, ...] = ()  # names of state tensors that start as zeros
 
-    def update(self, group: Group, params: list[Tensor]) -> None:
+    def _update(self, group: Group, params: list[Tensor]) -> None:
         leaves.note_writes(params)
         for p, g in zip(params, leaves.gradients_of(params)):
             state = self.state[p]
@@ -43,12 +43,12 @@ class RuleOptimizer(Optimizer):
 
     def rule(self, group: Group, p: Array, g: Array, state: State) -> State | None:
         """Change the array p of a parameter, by its gradient g, and the arrays of its state; return its new numbers."""
-        raise NotImplementedError(f"{self.name}: rule is not defined")
+        raise NotImplementedError(f"{self._name}: rule is not defined")
 
     def check(self, name: str, value: Any, valid: bool, wanted: str) -> None:
         """Raise ValueError unless an option is valid."""
         if not valid:
-            raise ValueError(f"{self.name}: {name} must {wanted}, got {value}")
+            raise ValueError(f"{self._name}: {name} must {wanted}, got {value}")
 
 
 def zeros(p: Array, shape: tuple[int, ...] | None = None) -> Tensor:
@@ -95,8 +95,8 @@ class Adadelta(RuleOptimizer):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def check_options(self, group: Group) -> None:
-        super().check_options(group)
+    def _check_options(self, group: Group) -> None:
+        super()._check_options(group)
         self.check("rho", group["rho"], 0 <= group["rho"] <= 1, "lie in [0, 1]")
 
     def rule(self, group: Group, p: Array, g: Array, state: State) -> None:
@@ -220,8 +220,8 @@ class NAdam(RuleOptimizer):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def check_options(self, group: Group) -> None:
-        super().check_options(group)
+    def _check_options(self, group: Group) -> None:
+        super()._check_options(group)
         self.check("momentum_decay", group["momentum_decay"], group["momentum_decay"] >= 0, "not be negative")
 
     def new_state(self, group: Group, p: Array) -> State:
@@ -326,8 +326,8 @@ class Rprop(RuleOptimizer):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def check_options(self, group: Group) -> None:
-        super().check_options(group)
+    def _check_options(self, group: Group) -> None:
+        super()._check_options(group)
         shrink, grow = group["etas"]
         self.check("etas", group["etas"], 0 < shrink < 1 < grow, "lie below and above 1")
 
@@ -372,8 +372,8 @@ class Adafactor(RuleOptimizer):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def check_options(self, group: Group) -> None:
-        super().check_options(group)
+    def _check_options(self, group: Group) -> None:
+        super()._check_options(group)
         first, second = group["eps"]
         self.check("eps", group["eps"], (first is None or first >= 0) and second >= 0, "not be negative")
         self.check("beta2_decay", group["beta2_decay"], group["beta2_decay"] <= 0, "not be positive")

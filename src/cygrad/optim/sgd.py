@@ -35,8 +35,8 @@ class SGD(Optimizer):
     tensor([0.8000], requires_grad=True)
     """
 
-    number_names = ("lr", "momentum", "dampening", "weight_decay")
-    state_tensors = ("momentum_buffer",)
+    _number_names = ("lr", "momentum", "dampening", "weight_decay")
+    _state_tensors = ("momentum_buffer",)
 
     def __init__(
         self,
@@ -54,17 +54,17 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(params, given(locals()))
 
-    def check_options(self, group: Group) -> None:
-        super().check_options(group)
+    def _check_options(self, group: Group) -> None:
+        super()._check_options(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("SGD: nesterov needs momentum above 0 and dampening 0")
 
-    def state_names(self, group: Group) -> tuple[str, ...]:
+    def _state_names(self, group: Group) -> tuple[str, ...]:
         return ("momentum_buffer",) if group["momentum"] else ()
 
-    def launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
+    def _launch(self, group: Group, step: int, p: list[Array], g: list[Array], *states: list[Array]) -> None:
         buffers = states[0] if states else None
         kernels.sgd(
             p, g, buffers, step, nesterov=group["nesterov"],
-            maximize=group["maximize"], **self.numbers(group),
+            maximize=group["maximize"], **self._numbers(group),
         )  # fmt: skip

@@ -23,16 +23,16 @@ class Optimizer(Protocol):
 
     defaults: Group
     param_groups: list[Group]
-    state_tensors: tuple[str, ...] | None
+    _state_tensors: tuple[str, ...] | None
 
     @property
-    def name(self) -> str:
+    def _name(self) -> str:
         """Name of the class, for messages."""
 
-    def check_options(self, group: Group) -> None:
+    def _check_options(self, group: Group) -> None:
         """Raise ValueError if an option of a group is out of its range."""
 
-    def state_names(self, group: Group) -> tuple[str, ...]:
+    def _state_names(self, group: Group) -> tuple[str, ...]:
         """Return the names of the state tensors of each parameter."""
 
 
@@ -61,7 +61,7 @@ def restored(optimizer: Optimizer, state_dict: Any) -> tuple[Sequence[Mapping[st
 
 def refusal(optimizer: Optimizer, reason: str) -> ValueError:
     """The error for a state that does not fit."""
-    return ValueError(f"{optimizer.name}: load_state_dict: {reason}")
+    return ValueError(f"{optimizer._name}: load_state_dict: {reason}")
 
 
 def as_index(key: Any) -> int | None:
@@ -99,7 +99,7 @@ def check_options(optimizer: Optimizer, group: Group) -> None:
     for option, default in optimizer.defaults.items():
         if not is_alike(group[option], default):
             raise refusal(optimizer, f"the option {option} is {group[option]!r}, but the default is {default!r}")
-    optimizer.check_options(group)
+    optimizer._check_options(group)
 
 
 def is_alike(value: Any, mine: Any) -> bool:
@@ -123,10 +123,10 @@ def restored_entry(optimizer: Optimizer, group: Group, p: Tensor, entry: Any) ->
     """A parameter's state, copied; its tensors get the parameter's dtype. It may be empty, before the first step."""
     if not isinstance(entry, Mapping):
         raise refusal(optimizer, f"the state of a parameter must be a dict, got {type(entry).__name__}")
-    if optimizer.state_tensors is None:  # a class of its own says what it keeps
+    if optimizer._state_tensors is None:  # a class of its own says what it keeps
         return {key: restored_value(p, key, value) for key, value in entry.items()}
     tensors = {key: value for key, value in entry.items() if key != "step" and value is not None}
-    needed, known = optimizer.state_names(group), optimizer.state_tensors
+    needed, known = optimizer._state_names(group), optimizer._state_tensors
     unknown = [str(key) for key in tensors if known is not None and key not in (*known, *needed)]
     missing = [name for name in needed if tensors and name not in tensors]
     if unknown or missing:

@@ -29,6 +29,8 @@ def foreach(name: str) -> Callable[..., Any] | None:
             *operands, factor = args
             args, options = tuple(operands), {**options, "value": factor}
         rows = [spread(arg, len(tensors), name) for arg in (tensors, *args)]
+        if name == "_foreach_norm" and "ord" in options:
+            options["p"] = options.pop("ord")
         columns = {key: spread(value, len(tensors), name) for key, value in options.items()}
         results = [
             method(*row, **{key: column[i] for key, column in columns.items()}) for i, row in enumerate(zip(*rows))

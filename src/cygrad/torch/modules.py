@@ -70,7 +70,7 @@ RENAMED = {
         f"torch.nn.modules.{name}": "cygrad.nn"
         for name in {*FILES, "activation", "container", "distance", "dropout", "lazy", "linear", "loss"} - {"module"}
     },
-    "torch.optim.optimizer": "cygrad.optim.optimizer",
+    "torch.optim.optimizer": "cygrad.torch.optimizers",
     "torch._tensor": "cygrad.tensor",
     "torch.cuda.amp": "cygrad.amp",
     "torch.cuda.random": "cygrad.random",

@@ -76,7 +76,7 @@ cdef class OptimizerUpdate:
         self.groups, self.members = list(optimizer.param_groups), list(group["params"])
         self.keys = [key for key in group if key not in WITHOUT_EFFECT]
         self.values = [group[key] for key in self.keys]
-        for name, value in optimizer.numbers(group).items():
+        for name, value in optimizer._numbers(group).items():
             launch.set_scalar(name, value)
 
     cdef bint holds(self):
@@ -108,12 +108,12 @@ cdef class OptimizerUpdate:
     cdef bint refresh(self):
         """Passes the group's new numbers on to the launch. False where another launch is needed for them."""
         group = self.group
-        if set(group) - WITHOUT_EFFECT != set(self.keys) or self.optimizer.state_names(group) != self.names:
+        if set(group) - WITHOUT_EFFECT != set(self.keys) or self.optimizer._state_names(group) != self.names:
             return False
         for key, value in zip(self.keys, self.values):
             if (isinstance(value, bool) or isinstance(group[key], bool)) and group[key] != value:
                 return False
-        for name, value in self.optimizer.numbers(group).items():
+        for name, value in self.optimizer._numbers(group).items():
             self.launch.set_scalar(name, value)
         self.values = [group[key] for key in self.keys]
         return True
