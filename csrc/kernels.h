@@ -92,7 +92,8 @@ int cg_psabi_level(cg_features features); /* 1, 3 or 4 */
 /* pool.c: runs a launch on as many threads as its cost (nanoseconds on one core, roughly) justifies. Results do not depend
  * on the thread count. Returns 0, or -1 if working memory could not be allocated. */
 int cg_run(cg_kernel kernel, const void *args, double cost);
-int64_t cg_shares(double cost, int threads); /* the number of shares that this cost justifies, at least 1 */
+/* The number of shares that a cost justifies where each must have a cost of at least `least`; at least 1. */
+int64_t cg_shares(double cost, double least, int threads);
 void cg_use_one_thread(int only); /* whether launches from the calling thread stay on it */
 int cg_uses_one_thread(void);
 CG_PUBLIC int cg_num_threads(void);

@@ -153,14 +153,14 @@ static void run_on_workers(cg_kernel kernel, const void *args, int64_t shares, v
     wait_for_done(shares - 1);
 }
 
-int64_t cg_shares(double cost, int threads) {
-    return cost < 2 * SHARE_COST ? 1 : cost / SHARE_COST < threads ? (int64_t)(cost / SHARE_COST) : threads;
+int64_t cg_shares(double cost, double least, int threads) {
+    return cost < 2 * least ? 1 : cost / least < threads ? (int64_t)(cost / least) : threads;
 }
 
 int cg_run(cg_kernel kernel, const void *args, double cost) {
     void *memory = thread_scratch();
     if (!memory) return -1;
-    int64_t shares = one_thread ? 1 : cg_shares(cost, __atomic_load_n(&pool.threads, __ATOMIC_RELAXED));
+    int64_t shares = one_thread ? 1 : cg_shares(cost, SHARE_COST, __atomic_load_n(&pool.threads, __ATOMIC_RELAXED));
     if (shares > 1 && cg_try_lock(&pool.owner)) {
         start_workers((int)shares - 1);
         if (shares > pool.workers + 1) shares = pool.workers + 1;

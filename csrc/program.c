@@ -7,6 +7,10 @@
 
 #include "threads.h"
 
+/* Nanoseconds below which waiting for the other shares of a step takes longer than the share: less than in pool.c, because
+ * the workers are awake. */
+static const double STEP_SHARE_COST = 7000.0;
+
 typedef struct {
     const cg_step *steps;
     int64_t count;
@@ -26,7 +30,7 @@ static void run_share(const void *args, cg_share share) {
     int64_t barriers = 0, postponed = 0, shared = 0;
     for (int64_t i = 0; i < r->count; i++) {
         const cg_step *step = r->steps + i;
-        const int64_t shares = cg_shares(step->cost, (int)share.count);
+        const int64_t shares = cg_shares(step->cost, STEP_SHARE_COST, (int)share.count);
         postponed |= step->barrier;
         if (postponed && (shares > 1 || shared)) {
             wait_for_all(r, ++barriers * share.count);
@@ -46,9 +50,10 @@ static void run_share(const void *args, cg_share share) {
 
 int64_t cg_run_steps(const cg_step *steps, int64_t count) {
     run r = {.steps = steps, .count = count, .ended = count};
-    double largest = 0; /* the largest step decides how many threads the program uses */
-    for (int64_t i = 0; i < count; i++) largest = steps[i].cost > largest ? steps[i].cost : largest;
-    return cg_run(run_share, &r, largest) ? -1 : r.ended;
+    double shared = 0; /* the steps that can be shared decide how many threads the program uses */
+    for (int64_t i = 0; i < count; i++)
+        if (cg_shares(steps[i].cost, STEP_SHARE_COST, 2) > 1) shared += steps[i].cost;
+    return cg_run(run_share, &r, shared) ? -1 : r.ended;
 }
 
 static void advance(const cg_advance *words, int64_t count) {

@@ -95,7 +95,8 @@ static void test_levels(void) {
 
 /* Launches by the cost of their work: one share, some, all threads; back to back, and when the workers sleep. */
 static void test_shares(void) {
-    expect(cg_shares(39999, 8) == 1 && cg_shares(60001, 8) == 3 && cg_shares(1e9, 8) == 8, "a cost has wrong shares");
+    expect(cg_shares(39999, 20000, 8) == 1 && cg_shares(60001, 20000, 8) == 3 && cg_shares(1e9, 20000, 8) == 8,
+           "a cost has wrong shares");
     int64_t number = 0;
     cg_count_args args = {&number};
     const int threads = cg_num_threads();
