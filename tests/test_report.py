@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -246,7 +247,13 @@ def test_the_report_of_a_forecast(tmp_path):
     given = ["--target", "load", "--time", "time", "--window", "24", "--horizon", "4", "--epochs", "2"]
     assert cli.main(["train", str(tmp_path / "load.csv"), *given, "--out", str(tmp_path / "run")]) == 0
     text = read((tmp_path / "run" / "report.html").read_text())
-    assert "rows ahead" in text and "season of 1 day" in text
+    assert "rows ahead" in text and "season of 1 day" in text and "linear model" in text
+    assert "from blocks of 8 windows in a row" in text and re.search(r"90 % prediction interval, .* holds \d+\.\d %", text)
+    found = json.loads((tmp_path / "run" / "report.json").read_text())
+    first, *_, last = found["forecasts"]
+    assert first["start"] == 0 and last["start"] == 4 * (len(found["forecasts"]) - 1) and len(last["half_widths"]) == 4
+    assert last["actual"] == [(hour - 12) ** 2 + i % 5 for hour, i in zip(range(20, 24), range(476, 480))]
+    assert {"network", "difference"} <= found.keys() and all(len(step["errors"]) == 4 for step in found["steps"])
 
 
 def test_an_older_run_has_a_report(tmp_path, capsys):

@@ -15,6 +15,10 @@ import pytest
 import cygrad as cg
 from cygrad import cli, runs, train
 from cygrad.data.timeline import Timeline, fit_timeline, parse_times, time_texts
+from cygrad.report.intervals import bootstrap
+from cygrad.runs.held_forecasts import HeldForecasts
+from cygrad.train.conformal import half_widths
+from cygrad.train.linear_forecaster import fit_linear_forecaster
 from tests.test_cli import failure
 from tests.test_tabular import answer, files_of, interrupt_in
 
@@ -221,7 +225,8 @@ def twin(torch, kind, features, hidden, horizon, weights):
                 skip = w.get(f"{name}.skip.weight")
                 y = F.relu(z) + (y if skip is None else F.conv1d(y, skip, w[f"{name}.skip.bias"]))
             state = y[..., -1]
-        line = F.linear(x[..., 0], w["linear.weight"], w["linear.bias"])
+        seen = x.flatten(1) if x[0].numel() <= 1024 else x[:, -1024:, 0]
+        line = F.linear(seen, w["linear.weight"], w["linear.bias"])
         return F.linear(state, w["head.weight"], w["head.bias"]) + line
 
     return forward
@@ -229,7 +234,7 @@ def twin(torch, kind, features, hidden, horizon, weights):
 
 @pytest.mark.parametrize(
     ("kind", "hidden", "window"),
-    [("tcn", (5, 5, 7), 13), ("tcn", (3,), 1), ("tcn", (4, 4), 5), ("gru", (6,), 9), ("gru", (5, 5), 1)],
+    [("tcn", (5, 5, 7), 13), ("tcn", (3,), 1), ("tcn", (4, 4), 5), ("gru", (6,), 9), ("gru", (5, 5), 1), ("gru", (3,), 400), ("gru", (2,), 1100)],
 )
 def test_the_networks_are_those_of_pytorch(kind, hidden, window):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -263,6 +268,84 @@ def test_a_tcn_sees_the_whole_window(window):
 def test_forecasters_refuse_other_sizes(values, message):
     with pytest.raises(ValueError, match=message):
         train.forecaster(*values)
+
+
+# The linear model and intervals
+
+
+@pytest.mark.parametrize(("window", "features"), [(5, 3), (1, 1), (1030, 1), (520, 2)])
+def test_the_linear_model_is_a_ridge_regression(window, features):
+    """The weights are those of the normal equations, for the penalty that validation chooses."""
+    draw = np.random.default_rng(window)
+    rows = window + 60
+    x = draw.standard_normal((3 * rows, features)).astype(np.float32)
+    x[:, 0] = np.cumsum(x[:, 0]) / 9
+    parts = [cg.data.Windows(x[i * rows : (i + 1) * rows], x[i * rows : (i + 1) * rows, 0], window, 2) for i in (0, 1)]
+    layer = fit_linear_forecaster(*parts)
+    network = train.forecaster("gru", features, window, 2, (2,))
+    (a, y), (b, z) = (
+        [np.stack([part[i][k].array for i in range(len(part))]).astype(np.float64) for k in (0, 1)] for part in parts
+    )
+    a, b = (network.linear_inputs(cg.tensor(windows)).array for windows in (a, b))
+    centered, mean = a - a.mean(0), y.mean(0)
+    best = np.inf
+    for penalty in np.logspace(-6, 1, 15) * (centered**2).mean(0).sum() / a.shape[1]:
+        gram = centered.T @ centered / len(a) + penalty * np.eye(a.shape[1])
+        weight = np.linalg.solve(gram, centered.T @ (y - mean) / len(a))
+        error = np.square((b - a.mean(0)) @ weight + mean - z).sum()
+        if error < best:
+            best, expected = error, weight
+    forecasts = layer(cg.tensor(b).float()).detach().numpy()
+    np.testing.assert_allclose(forecasts, (b - a.mean(0)) @ expected + mean, atol=2e-3)
+    if a.shape[1] < len(a):
+        np.testing.assert_allclose(layer.weight.array, expected.T, rtol=2e-3, atol=2e-5)
+
+
+def test_a_linear_series_is_forecast_from_the_start(tmp_path):
+    """x(t) = 2·cos(ω)·x(t − 1) − x(t − 2): the linear model knows all, and the network begins with it."""
+    rows = [[hour, round(1000 * np.sin(hour / 7), 6), 0] for hour in range(600)]
+    task = task_of(write(tmp_path / "sine.csv", rows), drop=["temperature"])
+    model = task.network(runs.Options.from_values({"source": "s.csv", "hidden": [4]})).eval()
+    x, y = task.test[3]
+    assert (model(x.unsqueeze(0)) - y).abs().max().item() < 0.01
+    assert not model.head.weight.array.any() and model.linear.weight.requires_grad
+
+
+def test_intervals_hold_as_many_values_as_they_say():
+    draw = np.random.default_rng(0)
+    scales = np.array([1.0, 5.0, 0.2])
+    widths = half_widths(draw.standard_normal((2000, 3)) * scales)
+    np.testing.assert_allclose(widths, 1.645 * scales, rtol=0.1)  # the 95 % quantile of the normal distribution
+    assert half_widths(np.arange(1.0, 10.0)[:, None]) == [9.0] and half_widths(np.ones((8, 2))) == []
+    assert half_widths(np.zeros((0, 2))) == []
+
+
+def test_scores_of_windows_that_overlap_have_wider_intervals():
+    noise = np.random.default_rng(1).standard_normal(1000)
+    errors = np.lib.stride_tricks.sliding_window_view(noise, 50)
+    held = HeldForecasts(np.zeros(errors.shape), {"network": errors, "half": errors / 2}, [1.0] * 50)
+    assert held.block == 100 and len(held) == 951
+    value, low, high = held.scored[0]["network"]["mae"]
+    assert value == pytest.approx(np.abs(errors).mean())
+    rows, _ = bootstrap({"": lambda rows: {"": np.abs(errors).mean(1)[rows].mean()}}, len(errors))
+    assert high - low > 3 * (rows[""][""][2] - rows[""][""][1])
+    deviation = np.abs(noise).std() / len(noise) ** 0.5  # of the mean of independent values
+    assert 2 * deviation < high - low < 6 * deviation
+    assert held.scored[0]["half"]["rmse"][0] == pytest.approx(np.square(errors / 2).mean() ** 0.5)
+    share, low, high = held.coverage
+    assert share == pytest.approx((np.abs(errors) <= 1).mean()) and low < share < high
+    assert HeldForecasts(np.zeros((3, 2)), {"network": np.ones((3, 2))}).coverage == (None, None, None)
+
+
+def test_few_validation_rows_give_no_intervals(tmp_path, capsys):
+    rows = [[f"2026-01-{1 + i // 24:02} {i % 24:02}:00", i % 24 + i % 5, 0] for i in range(200)]
+    path, out = write(tmp_path / "load.csv", rows), tmp_path / "run"
+    assert cli.main(arguments(path, "--epochs", "1", "--hidden", "4", "--validation", "0.17", "--test", "0.2", "--out", out)) == 0
+    assert "prediction intervals" not in capsys.readouterr().out
+    run = runs.load(out)
+    assert run.config.half_widths == [] and run.metadata()["interval"] is None
+    assert list(run.predictions(run.read(path))[0]) == ["time", "load"]
+    assert "Too few validation windows" in (out / "report.html").read_text()
 
 
 # Leakage
@@ -313,14 +396,22 @@ def test_a_forecast_is_learned_described_and_better_than_the_baseline(load, tmp_
     assert lines[0].startswith("naive baseline, the value 24 rows (1 day) before: test MAE ")
     assert lines[1].startswith("naive baseline, the value 168 rows (7 days) before: test MAE ")
     assert lines[2].startswith("load: 912 training, 173 validation and 172 test windows; TCN 2-32-32-32-32-6, ")
-    head, *rows = lines[-7:-3]
-    assert head.split() == ["test", "set", "MAE", "RMSE"]
-    errors = {row[:20].strip(): [float(number) for number in row[20:].split()] for row in rows}
-    assert list(errors) == ["season of 1 day", "season of 7 days", "TCN"]
+    head, *rows, intervals = lines[-9:-3]
+    assert head.split() == ["test", "set", "MAE", "RMSE", "95", "%", "interval", "of", "MAE"]
+    errors = {row[:20].strip(): [float(number) for number in row[20:44].split()] for row in rows}
+    assert list(errors) == ["TCN", "linear model", "season of 1 day", "season of 7 days"]
+    for row, (mae, _) in zip(rows, errors.values()):
+        low, high = map(float, row[44:].split(" to "))
+        assert low < mae < high < low * 3
+    assert re.fullmatch(r"90 % prediction intervals hold (8|9)\d\.\d % of the test values", intervals), intervals
+    assert max(map(len, lines[-9:-3])) <= 80
     assert errors["TCN"][0] < 0.7 * min(errors["season of 1 day"][0], errors["season of 7 days"][0])
     saved = runs.load(out)
     results = saved.config.results
     assert [results["test_mae"], results["test_rmse"]] == pytest.approx(errors["TCN"], rel=1e-3)
+    assert [results["test_linear_mae"], results["test_linear_rmse"]] == pytest.approx(errors["linear model"], rel=1e-3)
+    low, high = results["intervals"]["test_mae"]
+    assert low < results["test_mae"] < high
     assert results["test_naive_mae"] == pytest.approx(
         min(errors["season of 1 day"][0], errors["season of 7 days"][0]), rel=1e-3
     )
@@ -486,10 +577,11 @@ def test_forecasts_are_compared(forecast, capsys):
 def test_predict_prints_the_time_and_the_value_of_each_row(forecast, load, capsys):
     assert cli.main(["predict", str(forecast), str(load)]) == 0
     lines = [line.split(",") for line in capsys.readouterr().out.splitlines()]
-    assert [time for time, _ in lines] == [f"2026-02-26 {hour:02}:00" for hour in range(HORIZON)]
+    assert [line[0] for line in lines] == [f"2026-02-26 {hour:02}:00" for hour in range(HORIZON)]
     run = runs.load(forecast)
-    expected = [record["load"] for record in run.predictions(run.read(load))]
-    assert [float(value) for _, value in lines] == pytest.approx(expected, rel=1e-6)
+    expected = [[record["load"] + s * w for s in (0, -1, 1)] for record, w in zip(run.predictions(run.read(load)), run.config.half_widths)]
+    assert [[float(value) for value in line[1:]] for line in lines] == [pytest.approx(row, rel=1e-6) for row in expected]
+    assert list(run.predictions(run.read(load))[0]) == ["time", "load", "load_low", "load_high"]
     assert "has no probabilities" in failure(capsys, "predict", forecast, load, "--proba")
 
 
@@ -633,7 +725,8 @@ def test_serve_refuses_with_a_message(forecast):
         {"timeline": {"unit": "seconds", "step": 0, "dates": True}}, {"preprocessing": {"format": 1, "columns": []}},
         {"target": {"task": "classification", "name": "load", "values": [1, 2]}},
         {"target": {"task": "regression", "name": "temperature", "mean": 0, "std": 1}}, {"target": None},
-        {"reading": 3}, {"results": []}, {"extra": 1}, {"hidden": [10**6] * 3},
+        {"reading": 3}, {"results": []}, {"extra": 1}, {"hidden": [10**6] * 3}, {"half_widths": [1.0]},
+        {"half_widths": [-1.0] * HORIZON}, {"half_widths": [float("inf")] * HORIZON}, {"half_widths": None},
     ],
 )  # fmt: skip
 def test_a_corrupt_run_is_named(forecast, tmp_path, changed):

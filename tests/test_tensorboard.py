@@ -714,7 +714,7 @@ def test_tensorboard_draws_training_and_validation_in_one_chart(board):
     charts = {chart["title"]: chart["multiline"]["tag"] for chart in category["chart"]}
     assert charts["loss"] == ["epoch/loss$", "epoch/val_loss$"] and charts["accuracy"][-1] == "epoch/val_accuracy$"
     found = json.loads(ask("plugin/custom_scalars/scalars?run=.&tag=epoch%2Floss%24"))
-    assert found["regex_valid"] and list(found["payload"]) == ["epoch/loss"]
+    assert found["regex_valid"] and list(found["tag_to_events"]) == ["epoch/loss"]
 
 
 def test_tensorboard_returns_images_and_texts(board):

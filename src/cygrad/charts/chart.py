@@ -21,16 +21,16 @@ STYLE = """
 .cg-chart .cg-grid{stroke:#d8dee4;stroke-width:1}.cg-chart .cg-line{fill:none;stroke-width:1.8}
 .cg-chart .cg-0{stroke:#0969da}.cg-chart .cg-1{stroke:#bc4c00}.cg-chart .cg-2{stroke:#1a7f37}
 .cg-chart .cg-3{stroke:#8250df}
-.cg-chart .cg-dot.cg-0{fill:#0969da}.cg-chart .cg-dot.cg-1{fill:#bc4c00}.cg-chart .cg-dot.cg-2{fill:#1a7f37}
-.cg-chart .cg-dot.cg-3{fill:#8250df}
-.cg-chart .cg-dot{stroke:none}.cg-chart .cg-axis{stroke:#8c959f}
+.cg-chart .cg-fill.cg-0{fill:#0969da}.cg-chart .cg-fill.cg-1{fill:#bc4c00}.cg-chart .cg-fill.cg-2{fill:#1a7f37}
+.cg-chart .cg-fill.cg-3{fill:#8250df}
+.cg-chart .cg-fill{stroke:none}.cg-chart .cg-axis{stroke:#8c959f}
 .cg-chart .cg-mark{stroke:#8c959f;stroke-dasharray:4 3;fill:none}
 @media(prefers-color-scheme:dark){
 .cg-chart text{fill:#9198a1}.cg-chart .cg-title{fill:#e6edf3}.cg-chart .cg-grid{stroke:#30363d}
 .cg-chart .cg-0{stroke:#58a6ff}.cg-chart .cg-1{stroke:#f0883e}.cg-chart .cg-2{stroke:#56d364}
 .cg-chart .cg-3{stroke:#bc8cff}
-.cg-chart .cg-dot.cg-0{fill:#58a6ff}.cg-chart .cg-dot.cg-1{fill:#f0883e}.cg-chart .cg-dot.cg-2{fill:#56d364}
-.cg-chart .cg-dot.cg-3{fill:#bc8cff}}
+.cg-chart .cg-fill.cg-0{fill:#58a6ff}.cg-chart .cg-fill.cg-1{fill:#f0883e}.cg-chart .cg-fill.cg-2{fill:#56d364}
+.cg-chart .cg-fill.cg-3{fill:#bc8cff}}
 """.replace("\n", "")
 
 
@@ -43,7 +43,7 @@ class Series:
         x: positions (n,).
         y: values (n,); those that are not finite are left out.
         kind: "line", or "points".
-        low, high: ends of the values' intervals (n,), if they have any.
+        low, high: ends of the values' intervals (n,), if they have any; a line has a band between them.
     """
 
     name: str
@@ -169,7 +169,9 @@ class Frame:
         """A line with its gaps, or points with their intervals."""
         points = list(zip(series.x, series.y))
         parts = []
-        if series.low:
+        if series.low and series.kind == "line":
+            parts.append(self.band(series, number))
+        elif series.low:
             bars = [
                 f"M{self.x(x):.1f} {self.y(low):.1f}V{self.y(high):.1f}"
                 for x, low, high in zip(series.x, series.low, series.high)
@@ -181,7 +183,7 @@ class Frame:
             radius = 2 if len(known) > 60 else 3
             dots = [f'<circle cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="{radius}"/>' for x, y in known]
             faint = ' opacity=".6"' if len(known) > 60 else ""
-            return [*parts, f'<g class="cg-dot cg-{number}"{faint}>{"".join(dots)}</g>']
+            return [*parts, f'<g class="cg-fill cg-{number}"{faint}>{"".join(dots)}</g>']
         path, pen = [], "M"
         for x, y in points:
             if math.isfinite(x) and math.isfinite(y):
@@ -190,3 +192,15 @@ class Frame:
             else:
                 pen = "M"
         return [*parts, f'<path class="cg-line cg-{number}" d="{"".join(path)}"/>']
+
+    def band(self, series: Series, number: int) -> str:
+        """The areas between the ends of a line's intervals, one for each stretch of positions without a gap."""
+        areas, upper, lower = [], list[str](), list[str]()
+        for x, low, high in [*zip(series.x, series.low, series.high), (math.nan, math.nan, math.nan)]:
+            if all(map(math.isfinite, (x, low, high))):
+                upper.append(f"{self.x(x):.1f} {self.y(high):.1f}")
+                lower.append(f"{self.x(x):.1f} {self.y(low):.1f}")
+            elif upper:
+                areas.append(f"M{'L'.join([*upper, *reversed(lower)])}Z")
+                upper, lower = [], []
+        return f'<path class="cg-fill cg-{number}" opacity=".18" d="{"".join(areas)}"/>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-__all__ = ["Alone", "Bin", "Column", "Estimate", "Findings", "Importance", "Step"]
+__all__ = ["Alone", "Bin", "Column", "Estimate", "Findings", "Forecast", "Importance", "Step"]
 
 Estimate = tuple[float | None, float | None, float | None]  # a value and the ends of its interval; None if undefined
 
@@ -52,12 +52,23 @@ class Step(TypedDict):
     errors: dict[str, float]
 
 
+class Forecast(TypedDict):
+    """A forecast of the test set beside what came, from row `start` of a picture on; `half_widths` of its prediction
+    intervals, none if there are none."""
+
+    start: int
+    actual: list[float]
+    forecast: list[float]
+    half_widths: list[float]
+
+
 class Findings(TypedDict, total=False):
     """What a report tells; what does not apply to a run is left out.
 
     The scores of a model are by metric, such as ``{"accuracy": (0.9, 0.85, 0.94)}``, on the `held` rows of the set
-    `held_name`. `confusion` counts rows by their class and the predicted one. `points` are pairs of a target and its
-    prediction.
+    `held_name`; intervals of windows that overlap are those of blocks of `block`. `confusion` counts rows by their
+    class and the predicted one. `points` are pairs of a target and its prediction. `coverage` is the share of the test
+    values within the prediction intervals, which should hold `coverage_wanted`.
     """
 
     format: int
@@ -84,3 +95,7 @@ class Findings(TypedDict, total=False):
     alone: list[Alone]
     leaks: list[str]
     steps: list[Step]
+    block: int
+    forecasts: list[Forecast]
+    coverage: Estimate
+    coverage_wanted: float

@@ -18,17 +18,20 @@ WORK, LEAST, MOST = 1_000_000, 100, 400  # outputs to score, and resamples
 
 
 def bootstrap(
-    scores: Mapping[str, Callable[[Array], Scores]], rows: int, seed: int = 0, outputs: int = 1
+    scores: Mapping[str, Callable[[Array], Scores]], rows: int, seed: int = 0, outputs: int = 1, block: int = 1
 ) -> tuple[dict[str, dict[str, Estimate]], dict[str, list[Scores]]]:
     """Score models on held-out rows, with 95 % intervals: the quantiles of the scores of rows drawn with replacement.
 
     All models are scored on the same draws. B. Efron, R. Tibshirani (1993), "An introduction to the bootstrap".
+    Rows of a series are drawn in blocks that follow each other, the first after the last: D. N. Politis, J. P. Romano
+    (1992), "A circular block-resampling procedure for stationary data".
 
     Args:
         scores: by model, the scores of the rows with given indices, by metric.
         rows: number of rows.
         seed: of the draws.
         outputs: numbers that a model has for each row; the more there are, the fewer draws.
+        block: rows of a block, 1 if rows do not depend on each other.
 
     Returns:
         By model and metric, the score of all rows and its interval; and the scores of each draw by model.
@@ -43,7 +46,10 @@ def bootstrap(
     """
     draws = np.random.default_rng(seed)
     count = min(MOST, max(LEAST, WORK // max(rows * outputs, 1)))
-    samples = [draws.integers(0, rows, rows) for _ in range(count)]
+    within = np.arange(block)
+    samples = [
+        ((draws.integers(0, rows, -(-rows // block))[:, None] + within) % rows).reshape(-1)[:rows] for _ in range(count)
+    ]
     drawn = {name: [score(sample) for sample in samples] for name, score in scores.items()}
     every = np.arange(rows)
     estimates = {

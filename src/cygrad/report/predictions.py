@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 from cygrad.charts import Series, chart
@@ -62,7 +63,7 @@ def least_found(counts: list[list[int]], labels: list[str]) -> str:
 
 def pictures(findings: Findings) -> str:
     """Charts, side by side where there is room."""
-    drawn = [draw(findings) for draw in (calibration, points, residuals, steps)]
+    drawn = [draw(findings) for draw in (calibration, points, residuals, forecasts, steps)]
     return f'<div class="charts">{"".join(drawn)}</div>' if any(drawn) else ""
 
 
@@ -112,12 +113,51 @@ def residuals(findings: Findings) -> str:
     return chart(drawn, "Residuals", "predicted", "predicted − actual", size=SQUARE)
 
 
+def forecasts(findings: Findings) -> str:
+    """The last forecasts of the test set beside what came, with their prediction intervals."""
+    found = findings.get("forecasts")
+    if not found:
+        return ""
+    rows: list[float] = []
+    columns: dict[str, list[float]] = {name: [] for name in ("actual", "forecast", "low", "high")}
+    for one in found:
+        widths = one["half_widths"] or [math.nan] * len(one["forecast"])
+        rows += [*range(one["start"] + 1, one["start"] + 1 + len(one["actual"])), math.nan]
+        columns["actual"] += [*one["actual"], math.nan]  # a gap between two forecasts
+        columns["forecast"] += [*one["forecast"], math.nan]
+        columns["low"] += [*(f - w for f, w in zip(one["forecast"], widths)), math.nan]
+        columns["high"] += [*(f + w for f, w in zip(one["forecast"], widths)), math.nan]
+    has_intervals = bool(found[0]["half_widths"])
+    ends = (columns["low"], columns["high"]) if has_intervals else ((), ())
+    drawn = [Series("forecast", rows, columns["forecast"], "line", *ends), Series("actual", rows, columns["actual"])]
+    count = len(found)
+    title = f"The last {count} forecasts" if count > 1 else "The last forecast"
+    picture = chart(drawn, title, "row", findings.get("target", "")[:40], whole=True, size=SQUARE)
+    return f'<div>{picture}<p class="muted">{coverage(findings)}</p></div>'
+
+
+def coverage(findings: Findings) -> str:
+    """How much the prediction intervals hold of what came."""
+    found, wanted = findings.get("coverage"), findings.get("coverage_wanted")
+    if found is None or found[0] is None or wanted is None:
+        return "Too few validation windows for prediction intervals."
+    share, low, high = found
+    between = "" if low is None or high is None else f" (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
+    return (
+        f"The band is the {100 * wanted:.0f} % prediction interval, from the errors on the validation set. It holds "
+        f"{100 * share:.1f} %{between} of the test values."
+    )
+
+
 def steps(findings: Findings) -> str:
     """The errors of a forecast by how far ahead it looks."""
     found = findings.get("steps")
     if not found:
         return ""
     ahead = [step["ahead"] for step in found]
-    names = list(found[0]["errors"])[:4]
+    network, linear, *naive = [*found[0]["errors"], "", ""]
+    seasons = [name for name in naive if name]
+    best = min(seasons, key=lambda name: sum(step["errors"][name] for step in found), default="")
+    names = [name for name in (network, linear, best) if name]  # as many as a legend has room for
     drawn = [Series(name, ahead, [step["errors"][name] for step in found]) for name in names]
     return chart(drawn, "Mean absolute error", "rows ahead", whole=True, size=SQUARE)

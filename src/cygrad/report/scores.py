@@ -44,8 +44,11 @@ def scores_section(findings: Findings) -> str:
     heads = [HEADINGS[name] for name in metrics]
     meanings = "; ".join(f"{name}: {MEANINGS[name]}" for name in heads if name in MEANINGS)
     rest = f'<details><summary>What the scores mean</summary><p class="muted">{meanings}.</p></details>'
-    where = f"{findings.get('held_name', 'test set')}, {findings.get('held', 0):,} {findings.get('unit', 'rows')}"
-    explained = f"On the {where}. Below a score: the 95 % interval on other rows of the same kind."
+    unit = findings.get("unit", "rows")
+    where = f"{findings.get('held_name', 'test set')}, {findings.get('held', 0):,} {unit}"
+    block = findings.get("block", 1)
+    drawn = f", from blocks of {block:,} {unit} in a row, since their errors are alike" if block > 1 else ""
+    explained = f"On the {where}. Below a score: the 95 % interval on other rows of the same kind{drawn}."
     return section(
         "Scores",
         verdict(findings, *MAIN.get(kind, ("", 1))),

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from cygrad._typing import Array
 from cygrad.nn.module import Module
-from cygrad.runs.held import Held
 from cygrad.runs.options import Options
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import Loss
@@ -126,5 +125,6 @@ class Task(Protocol):
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> Run:
         """Make a run of a model that was trained on this data."""
 
-    def results(self, run: Any, held: Held | None) -> tuple[dict[str, Any], str]:
-        """Return the results of a run on held-out rows to save, and lines to print."""
+    def results(self, run: Any, held: Any) -> tuple[dict[str, Any], str]:
+        """Return the results of a run on held-out rows to save, and lines to print. `held` are a ``Held``, of a
+        forecast ``HeldForecasts``."""

@@ -13,11 +13,11 @@ from cygrad import _files
 from cygrad._files import one_line
 from cygrad._folders import committed
 from cygrad._typing import Array
-from cygrad.data import DataLoader, TensorDataset
+from cygrad.data import TensorDataset
 from cygrad.data.preprocessing import Category, Classes, Date
 from cygrad.report import Findings, page_of
 from cygrad.report.alone import share_alone
-from cygrad.report.findings import Alone, Estimate
+from cygrad.report.findings import Alone, Estimate, Forecast
 from cygrad.report.intervals import bootstrap, ends
 from cygrad.report.measures import (
     calibration_bins,
@@ -29,14 +29,15 @@ from cygrad.report.measures import (
 from cygrad.report.scores import MAIN, best_baseline
 from cygrad.runs.folder import METRICS, load, write_text
 from cygrad.runs.held import Held, held_in_folds, held_rows
+from cygrad.runs.held_forecasts import HeldForecasts
 from cygrad.runs.image_task import ImageTask
-from cygrad.runs.measuring import EVALUATION_ROWS
 from cygrad.runs.protocols import Run, Task
+from cygrad.runs.series_run import SeriesRun
 from cygrad.runs.series_task import SeriesTask
 from cygrad.runs.table_scores import class_scorer, most_frequent
 from cygrad.runs.table_task import TableTask
 from cygrad.runs.training import Training, bounds_of
-from cygrad.train.evaluation import predict
+from cygrad.train.conformal import COVERAGE
 from cygrad.train.history import Record
 from cygrad.train.tabular.linear import fit_linear
 
@@ -46,14 +47,15 @@ FINDINGS, REPORT = "report.json", "report.html"
 FORMAT = 1
 GROUPS = 3  # of folds, for what columns tell alone
 LEAK = "LeakageWarning: "
+SHOWN_STEPS = 96  # of forecasts in a picture
 MOST_LINEAR = 2e9  # features times rows times classes that a linear model of images may take
 
 
-def held_of(task: Task, training: Training, run: Run) -> Held | None:
-    """The held-out rows of a task: the test set; without one, the validation set, or the folds of an ensemble.
-    None for a series, which has windows."""
+def held_of(task: Task, training: Training, run: Run) -> Held | HeldForecasts:
+    """The held-out rows of a task: the test set; without one, the validation set, or the folds of an ensemble."""
     if isinstance(task, SeriesTask):
-        return None
+        assert isinstance(run, SeriesRun)
+        return task.held(run)
     assert isinstance(task, (TableTask, ImageTask))
     train = arrays_of(task.train)
     if task.test is not None:
@@ -74,7 +76,7 @@ def arrays_of(part: TensorDataset) -> tuple[Array, Array]:
 # Findings
 
 
-def findings_of(task: Task, training: Training, run: Run, held: Held | None) -> Findings:
+def findings_of(task: Task, training: Training, run: Run, held: Held | HeldForecasts) -> Findings:
     """Measure what a report tells of a run.
 
     Args:
@@ -95,8 +97,9 @@ def findings_of(task: Task, training: Training, run: Run, held: Held | None) -> 
         "leaks": [note.removeprefix(LEAK) for note in task.notes if note.startswith(LEAK)],
     }
     if isinstance(task, SeriesTask):
-        return {**findings, **series_findings(task, run)}
-    assert held is not None
+        assert isinstance(held, HeldForecasts)
+        return {**findings, **series_findings(task, held)}
+    assert isinstance(held, Held)
     findings = {**findings, "held_name": held.name, "held": len(held)}
     if isinstance(task, ImageTask):
         return {**findings, **image_findings(task, held)}
@@ -170,27 +173,46 @@ def class_findings(
     }
 
 
-def series_findings(task: SeriesTask, run: Run) -> Findings:
-    """What applies to forecasts: the errors by how far ahead they look."""
-    outputs = predict(run.model, DataLoader(task.test, EVALUATION_ROWS))
-    targets = np.concatenate([batch[1].array for batch in DataLoader(task.test, EVALUATION_ROWS)])
-    errors = np.abs(outputs.reshape(targets.shape) - targets) * task.target.std
-    name, results = task.network_type.upper(), run.config.results
-    scores: dict[str, dict[str, Estimate]] = {
-        name: {"mae": (results.get("test_mae"), None, None), "rmse": (results.get("test_rmse"), None, None)}
-    }
-    for season, (mae, rmse) in task.baselines.items():
-        baseline = f"season of {task.timeline.span(season)}" if season > 1 else "last value"
-        scores[baseline] = {"mae": (mae, None, None), "rmse": (rmse, None, None)}
-    return {
+def series_findings(task: SeriesTask, held: HeldForecasts) -> Findings:
+    """What applies to forecasts: the errors, also by how far ahead they look, and the last forecast."""
+    scores, drawn = held.scored
+    steps = {name: np.abs(found - held.actual).mean(0).tolist() for name, found in held.forecasts.items()}
+    findings: Findings = {
         "kind": "forecast",
         "target": task.target.name,
         "unit": "windows",
         "held_name": "test set",
-        "held": len(task.test),
+        "held": len(held),
+        "block": held.block,
         "scores": scores,
-        "steps": [{"ahead": i + 1, "errors": {name: float(e)}} for i, e in enumerate(errors.mean(0))],
+        "difference": difference(scores, drawn, "forecast"),
+        "steps": [
+            {"ahead": i + 1, "errors": {name: errors[i] for name, errors in steps.items()}} for i in range(task.outputs)
+        ],
+        "forecasts": last_forecasts(task, held),
     }
+    if held.widths:
+        findings["coverage"], findings["coverage_wanted"] = held.coverage, COVERAGE
+    return findings
+
+
+def last_forecasts(task: SeriesTask, held: HeldForecasts) -> list[Forecast]:
+    """The latest forecasts of the test set that do not overlap, at most so many that their rows fill a picture."""
+    horizon, wanted = task.outputs, max(1, SHOWN_STEPS // task.outputs)
+    starts, chosen = task.test.starts, [len(held) - 1]
+    for window in range(len(held) - 1, -1, -1):
+        if len(chosen) < wanted and starts[chosen[-1]] - starts[window] >= horizon:
+            chosen.append(window)
+    widths = list(held.widths)
+    return [
+        {
+            "start": int(starts[window] - starts[chosen[-1]]),
+            "actual": held.actual[window].tolist(),
+            "forecast": held.network[window].tolist(),
+            "half_widths": widths,
+        }
+        for window in reversed(chosen)
+    ]
 
 
 def probabilities_of(outputs: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,7 @@ from cygrad.data.timeline import Timeline, parse_times, time_texts
 from cygrad.nn.module import Module
 from cygrad.runs.table_run import encode_rows, example_rows, read_file, table_of, text_columns
 from cygrad.tensor import Tensor
+from cygrad.train.conformal import COVERAGE
 from cygrad.train.evaluation import predict
 from cygrad.train.forecasters import Forecaster, forecaster
 
@@ -43,6 +45,8 @@ class SeriesConfig:
         reading: options of ``cygrad.data.tables.read_csv``.
         options: of the training and the forecast.
         results: on the validation and the test set.
+        half_widths: half the width of the 90 % prediction interval of each row to forecast, in the target's unit; empty
+            if there were too few validation rows.
         kind: "series".
         format: number of the file format.
         weights_sha256: checksum of the file of weights that belongs to this configuration; ``save`` sets it.
@@ -63,6 +67,7 @@ class SeriesConfig:
     reading: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
+    half_widths: list[float] = field(default_factory=list)
     kind: str = "series"
     format: int = 1
     weights_sha256: str = field(default="", compare=False)
@@ -85,6 +90,11 @@ class SeriesConfig:
         for name in ("reading", "options", "results"):
             if not isinstance(getattr(config, name), dict):
                 raise ValueError(f"{name} must be an object")
+        widths = config.half_widths
+        if not isinstance(widths, list) or not all(type(w) in (int, float) and 0 <= w < math.inf for w in widths):
+            raise ValueError("half_widths must be a list of numbers of at least 0")
+        if len(widths) not in (0, config.horizon):
+            raise ValueError(f"half_widths must have {config.horizon} numbers or none, got {len(widths)}")
         config.network()
         return config
 
@@ -184,7 +194,8 @@ class SeriesRun:
 
     def predictions(self, inputs: Array, proba: bool = False) -> list[Any]:
         """Forecast the rows that follow each window: records of the time, or of the step where the training data had no
-        regular one, and of the target.
+        regular one, and of the target; with prediction intervals also of their ends, such as ``load_low`` and
+        ``load_high``.
 
         Raises:
             ValueError: if probabilities are asked for.
@@ -196,11 +207,22 @@ class SeriesRun:
         for window, outputs in zip(inputs, self.scores(inputs[:, :, 1:].astype(np.float32)), strict=True):
             values = self.target.decode(outputs)
             if self.timeline.unit == "rows":
-                records += [{"step": step, name: value} for step, value in enumerate(values, 1)]
-                continue
-            times = time_texts(self.timeline.after(window[-1, 0], len(values)), self.timeline.dates)
-            records += [{self.config.time: time, name: value} for time, value in zip(times, values, strict=True)]
+                label, times = "step", list(range(1, len(values) + 1))
+            else:
+                label = self.config.time
+                times = time_texts(self.timeline.after(window[-1, 0], len(values)), self.timeline.dates)
+            columns = {label: times, name: values, **self.intervals(values)}
+            records += [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         return records
+
+    def intervals(self, values: Sequence[float]) -> dict[str, list[float]]:
+        """The ends of the prediction intervals of forecasts, by the names of their columns; none if there are none."""
+        widths = self.config.half_widths
+        if not widths:
+            return {}
+        pairs = list(zip(values, widths, strict=True))
+        name = self.target.name
+        return {f"{name}_low": [v - w for v, w in pairs], f"{name}_high": [v + w for v, w in pairs]}
 
     def network(self) -> Module:
         """Return the model with its preprocessing: windows of rows to forecasts (N, horizon).
@@ -232,6 +254,7 @@ class SeriesRun:
             "horizon": config.horizon,
             "time": {"name": config.time, **config.timeline},
             "columns": config.preprocessing["columns"],
+            "interval": {"coverage": COVERAGE, "half_widths": config.half_widths} if config.half_widths else None,
             "results": config.results,
         }
 

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cygrad import nn
+from cygrad._attributes import cached_property
 from cygrad._typing import Array
 from cygrad._version import __version__
-from cygrad.data import time_split
+from cygrad.data import DataLoader, time_split
 from cygrad.data.preprocessing import Preprocessor, Quantity, fit_target
 from cygrad.data.preprocessing.target import finite_numbers, target_to_dict
 from cygrad.data.tables import Table
@@ -18,15 +20,18 @@ from cygrad.data.timeline import Timeline, counted, fit_timeline, time_texts
 from cygrad.data.windows import Windows, seasonal_naive
 from cygrad.nn import functional as F
 from cygrad.nn.module import Module
-from cygrad.runs.held import Held
+from cygrad.runs.held_forecasts import HeldForecasts
 from cygrad.runs.image_task import PARTS
-from cygrad.runs.measuring import measured
+from cygrad.runs.measuring import EVALUATION_ROWS, measured
 from cygrad.runs.options import Options
 from cygrad.runs.series_run import SeriesConfig, SeriesRun, sorted_times
 from cygrad.runs.table_run import read_file
 from cygrad.runs.table_task import check_roles, power_of_two, separate_target, unseen_notes
-from cygrad.train.evaluation import Loss
-from cygrad.train.forecasters import forecaster, tcn_depth
+from cygrad.tensor import Tensor
+from cygrad.train.conformal import half_widths
+from cygrad.train.evaluation import Loss, predict
+from cygrad.train.forecasters import Forecaster, forecaster, tcn_depth
+from cygrad.train.linear_forecaster import fit_linear_forecaster
 
 __all__ = ["SeriesTask", "prepare_series"]
 
@@ -42,8 +47,8 @@ class SeriesTask:
         target: encodes the target; fitted on the training set.
         time: name of the time column.
         timeline: its steps.
-        baselines: by the season in rows, the mean absolute and the root mean squared error on the test set of the
-            forecast that the last season is repeated, in the target's unit.
+        actual: the values to forecast of each window of the test set, (windows, horizon), in the target's unit.
+        naive: by the season in rows, the forecasts of these that the last season is repeated.
         network_type: "tcn" or "gru".
         reading: options of ``cygrad.data.tables.read_csv``.
         notes: what the user should know about the data, one message each.
@@ -57,7 +62,8 @@ class SeriesTask:
     target: Quantity
     time: str
     timeline: Timeline
-    baselines: dict[int, tuple[float, float]]
+    actual: Array
+    naive: dict[int, Array]
     network_type: str
     reading: dict[str, Any]
     notes: list[str] = field(default_factory=list)
@@ -71,6 +77,11 @@ class SeriesTask:
     def outputs(self) -> int:
         """Rows to forecast."""
         return self.train.horizon
+
+    @property
+    def baselines(self) -> dict[int, tuple[float, float]]:
+        """By the season in rows, the mean absolute and the root mean squared error of the naive forecasts."""
+        return {season: errors_of(forecasts - self.actual) for season, forecasts in self.naive.items()}
 
     @property
     def loss(self) -> Loss:
@@ -95,9 +106,16 @@ class SeriesTask:
         }
 
     def network(self, options: Options) -> Module:
-        """Build the network that the options describe."""
+        """Build the network that the options describe; it starts from the linear model."""
         window, horizon = self.train.window, self.train.horizon
-        return forecaster(self.network_type, self.columns, window, horizon, options.hidden, options.dropout)
+        network = forecaster(self.network_type, self.columns, window, horizon, options.hidden, options.dropout)
+        network.start_from(self.linear)
+        return network
+
+    @cached_property
+    def linear(self) -> nn.Linear:
+        """The linear model, from all values of a window to the values that follow."""
+        return fit_linear_forecaster(self.train, self.validation)
 
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> SeriesRun:
         """Make a run of a model that was trained on this data."""
@@ -117,31 +135,59 @@ class SeriesTask:
             task=self.name,
             reading=self.reading,
             options={**options, "window": window, "horizon": horizon},
-            results=dict(results),
+            results={name: value for name, value in results.items() if name != "half_widths"},
+            half_widths=list(results.get("half_widths", ())),
         )
         return SeriesRun(model, config)
 
-    def results(self, run: SeriesRun, held: Held | None = None) -> tuple[dict[str, Any], str]:
+    def held(self, run: SeriesRun) -> HeldForecasts:
+        """The forecasts of the test set, by the network, a linear model and the naive baselines."""
+
+        assert isinstance(run.model, Forecaster)
+        linear = LinearPart(run.model, self.linear)
+        models: dict[str, Module] = {self.network_type.upper(): run.model, "linear model": linear}
+        forecasts = {
+            name: self.decoded(predict(model, DataLoader(self.test, EVALUATION_ROWS))) for name, model in models.items()
+        }
+        for season, naive in self.naive.items():
+            forecasts[f"season of {self.timeline.span(season)}" if season > 1 else "last value"] = naive
+        return HeldForecasts(self.actual, forecasts, run.config.half_widths, run.config.seed)
+
+    def decoded(self, outputs: Array) -> Array:
+        """Outputs (windows, horizon) in the target's unit."""
+        return np.array(self.target.decode(outputs)).reshape(outputs.shape)
+
+    def interval_widths(self, model: Module) -> list[float]:
+        """Half the width of a prediction interval for each step ahead, from the errors on the validation set."""
+        outputs = predict(model, DataLoader(self.validation, EVALUATION_ROWS))
+        targets = np.concatenate([batch[1].array for batch in DataLoader(self.validation, EVALUATION_ROWS)])
+        return half_widths(self.decoded(outputs) - self.decoded(targets))
+
+    def results(self, run: SeriesRun, held: HeldForecasts) -> tuple[dict[str, Any], str]:
         """Return the results of a run on the test set to save, and the lines to print: the network beside the
-        baseline."""
-        values = measured(run, self.test, self)
-        errors = values["mae"] * self.target.std, values["loss"] ** 0.5 * self.target.std
-        rows = {
-            f"season of {self.timeline.span(season)}" if season > 1 else "last value": error
-            for season, error in self.baselines.items()
-        }
-        rows[self.network_type.upper()] = errors
-        lines = [f"{'test set':20} {'MAE':>11} {'RMSE':>11}"]
-        lines += [f"{name:20} {mae:11.5g} {rmse:11.5g}" for name, (mae, rmse) in rows.items()]
-        best = min(self.baselines.values())
-        results = {
-            "test_loss": values["loss"],
-            "test_mae": errors[0],
-            "test_rmse": errors[1],
-            "test_naive_mae": best[0],
-            "test_naive_rmse": best[1],
-        }
-        return results, "\n".join(lines)
+        baselines."""
+        values, scores = measured(run, self.test, self), held.scored[0]
+        network, linear, *naive = scores.values()
+        best = min(naive, key=lambda found: found["mae"][0] or 0.0)
+        results: dict[str, Any] = {"test_loss": values["loss"]}
+        for part, found in ("", network), ("linear_", linear), ("naive_", best):
+            results.update({f"test_{part}{name}": found[name][0] for name in ("mae", "rmse")})
+        if held.coverage[0] is not None:
+            results["test_coverage"] = held.coverage[0]
+        results["intervals"] = {f"test_{name}": list(network[name][1:]) for name in ("mae", "rmse")}
+        return results, held.shown()
+
+
+class LinearPart(Module):
+    """A linear model of the inputs that the linear part of a network sees."""
+
+    def __init__(self, network: Forecaster, linear: nn.Linear) -> None:
+        super().__init__()
+        self.inputs = network.linear_inputs
+        self.linear = linear
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.inputs(x))
 
 
 def prepare_series(options: Options) -> SeriesTask:
@@ -182,11 +228,13 @@ def prepare_series(options: Options) -> SeriesTask:
         for rows, part in zip(parts, PARTS, strict=True)
     )
     last = parts[2][0] + test.starts + test.window - 1
-    baselines = {
-        season: naive_errors(series, last, test.horizon, season) for season in seasons_of(options, series, parts[0])
+    actual = series.values[last[:, None] + np.arange(1, test.horizon + 1)]
+    naive = {
+        season: seasonal_naive(series.values, last, test.horizon, season, series.positions)
+        for season in seasons_of(options, series, parts[0])
     }
-    notes += [baseline_note(season, series.timeline, errors) for season, errors in baselines.items()]
-    if list(baselines) == [1] and options.season is None:
+    notes += [baseline_note(season, series.timeline, errors_of(found - actual)) for season, found in naive.items()]
+    if list(naive) == [1] and options.season is None:
         notes.append("no season follows from the time step; set season if there is one")
     return SeriesTask(
         options.name,
@@ -197,7 +245,8 @@ def prepare_series(options: Options) -> SeriesTask:
         target,
         series.time,
         series.timeline,
-        baselines,
+        actual,
+        naive,
         options.network or "tcn",
         options.reading,
         notes,
@@ -278,10 +327,8 @@ def seasons_of(options: Options, series: Series, train: Array) -> tuple[int, ...
     return (options.season,)
 
 
-def naive_errors(series: Series, last: Array, horizon: int, season: int) -> tuple[float, float]:
-    """Mean absolute and root mean squared error of forecasts after rows (m,), if the last season is repeated."""
-    naive = seasonal_naive(series.values, last, horizon, season, series.positions)
-    errors = naive - series.values[last[:, None] + np.arange(1, horizon + 1)]
+def errors_of(errors: Array) -> tuple[float, float]:
+    """The mean absolute and the root mean squared error."""
     return float(np.abs(errors).mean()), float((errors**2).mean() ** 0.5)
 
 

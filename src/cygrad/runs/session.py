@@ -20,6 +20,7 @@ from cygrad.runs.advice import as_options
 from cygrad.runs.console import Console
 from cygrad.runs.folder import CHECKPOINT, CONFIG, JOB, METRICS, WEIGHTS, load, prepare_folder, save_locked
 from cygrad.runs.held import Held
+from cygrad.runs.held_forecasts import HeldForecasts
 from cygrad.runs.image_task import digits, mnist
 from cygrad.runs.job import read_job, write_job
 from cygrad.runs.options import Options
@@ -207,13 +208,13 @@ class Session:
         # The task's notes report leakage.
         return self.trainer.fit(train, valid, self.options.epochs, resume=True, check_leakage=False)
 
-    def test(self, held: Held | None) -> dict[str, Any]:
+    def test(self, held: Held | HeldForecasts) -> dict[str, Any]:
         """Evaluate on held-out rows, and print the result."""
         results, lines = self.task.results(self.run_of(self.chosen), held)
         self.console.result(lines)
         return results
 
-    def report(self, held: Held | None, results: Mapping[str, Any]) -> None:
+    def report(self, held: Held | HeldForecasts, results: Mapping[str, Any]) -> None:
         """Write the report; one that fails does not take the run with it."""
         run = self.run_of({**self.results, **results})
         try:

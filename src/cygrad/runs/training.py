@@ -22,6 +22,7 @@ from cygrad.optim.optimizer import Optimizer
 from cygrad.runs.measuring import EVALUATION_ROWS
 from cygrad.runs.options import Options
 from cygrad.runs.protocols import Task
+from cygrad.runs.series_task import SeriesTask
 from cygrad.runs.table_task import TableTask
 from cygrad.tensor import Tensor
 from cygrad.train.evaluation import Loss, predict
@@ -74,7 +75,8 @@ class Training:
 
     def choices(self) -> dict[str, Any]:
         """What is chosen on the validation set after the training: the ``linear_share`` of linear models in an
-        ensemble for few rows, and the ``threshold``, if there is a criterion."""
+        ensemble for few rows, the ``half_widths`` of a forecast's intervals, and the ``threshold``, if there is a
+        criterion."""
         found = self.finish()
         if self.criterion is None:
             return found
@@ -132,6 +134,7 @@ def network_training(task: Task, options: Options) -> Training:
         training_loss(task),
         task.loss,
         criterion=options.threshold,
+        finish=lambda: {"half_widths": task.interval_widths(model)} if isinstance(task, SeriesTask) else {},
     )
 
 

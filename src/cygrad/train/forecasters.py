@@ -13,32 +13,48 @@ __all__ = ["NETWORKS", "Forecaster", "forecaster", "tcn_depth"]
 
 NETWORKS = ("tcn", "gru")
 KERNEL = 3
+MOST_INPUTS = 1024  # of the linear part
 
 
 class Forecaster(nn.Module):
-    """A network beside a linear autoregression: y = head(body(x)) + A·x₀ + b, with x₀ the first feature, the target.
+    """A network beside a linear model: y = head(body(x)) + A·x + b.
 
     The linear part follows the level and the season of the series, so that the network learns what differs from it.
+    If a window has more than 1,024 values, it sees those of the first feature, the target, only; of more than 1,024
+    of these, the latest.
 
     Args:
         body: from windows (N, window, features) to states (N, size).
         size: of a state.
         window: steps of a window.
         horizon: steps to forecast.
+        features: of a step.
 
     Windows (N, window, features) become forecasts (N, horizon).
 
     G. Lai et al. (2018), "Modeling long- and short-term temporal patterns with deep neural networks", section 3.6.
     """
 
-    def __init__(self, body: nn.Module, size: int, window: int, horizon: int) -> None:
+    def __init__(self, body: nn.Module, size: int, window: int, horizon: int, features: int) -> None:
         super().__init__()
         self.body = body
         self.head = nn.Linear(size, horizon)
-        self.linear = nn.Linear(window, horizon)
+        self.sees_all = window * features <= MOST_INPUTS
+        self.linear = nn.Linear(window * features if self.sees_all else min(window, MOST_INPUTS), horizon)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.body(x)) + self.linear(x[:, :, 0])
+        return self.head(self.body(x)) + self.linear(self.linear_inputs(x))
+
+    def linear_inputs(self, x: Tensor) -> Tensor:
+        """What the linear part sees of windows (N, window, features): (N, inputs)."""
+        return x.flatten(1) if self.sees_all else x[:, -self.linear.in_features :, 0]
+
+    def start_from(self, model: nn.Linear) -> None:
+        """Let the training start from a linear model of the same inputs: its weights, and a head that adds nothing."""
+        for mine, its in zip(self.linear.parameters(), model.parameters(), strict=True):
+            mine.array[...] = its.array
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
 
 class TCN(nn.Module):
@@ -116,12 +132,12 @@ def forecaster(
     if kind == "gru":
         if len(set(hidden)) > 1:
             raise ValueError(f"forecaster: the layers of a gru must have one size, got {','.join(map(str, hidden))}")
-        return Forecaster(LastState(features, hidden[0], len(hidden), dropout), hidden[0], window, horizon)
+        return Forecaster(LastState(features, hidden[0], len(hidden), dropout), hidden[0], window, horizon, features)
     if len(hidden) > tcn_depth(window):
         raise ValueError(
             f"forecaster: a window of {window} takes at most {tcn_depth(window)} blocks of a tcn, got {len(hidden)}"
         )
-    return Forecaster(TCN(features, hidden, dropout), hidden[-1], window, horizon)
+    return Forecaster(TCN(features, hidden, dropout), hidden[-1], window, horizon, features)
 
 
 def tcn_depth(window: int) -> int:
