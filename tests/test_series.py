@@ -489,6 +489,7 @@ BAD = {
     "no hidden layers": (None, ["--hidden", ""], "forecaster: a tcn needs at least one hidden size"),
     "layers of two sizes": (None, ["--network", "gru", "--hidden", "8,4"], "forecaster: the layers of a gru must have one size, got 8,4"),
     "a random split": (None, ["--split", "random"], "train: the option time needs a time split, got random"),
+    "groups": (None, ["--group", "temperature"], "train: group applies to tables whose rows do not follow each other, not to a forecast"),
     "classes": (None, ["--task", "classification"], "train: a forecast is a regression, got the task 'classification'"),
     "no test": (None, ["--test", "0"], "train: test must be above 0, since a forecast is compared with its baseline on the test set"),
     "the target as time": (None, ["--time", "load"], "train: column 'load' can't be both the target and the time"),

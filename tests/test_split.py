@@ -1,4 +1,4 @@
-"""Random, stratified and chronological splits."""
+"""Random, stratified, grouped and chronological splits, and the folds of ensembles."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cygrad import data
+from cygrad.generator import Generator
+from cygrad.train.tabular.folds import Folds
 
 
 def indices(parts):
@@ -56,6 +58,57 @@ def test_labels_can_be_text_and_items_any_objects():
 def test_stratified_split_errors(labels, fractions, message):
     with pytest.raises(ValueError, match=f"stratified_split: .*{message}"):
         data.stratified_split(range(2), labels, fractions)
+
+
+# Grouped
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=80),
+    st.sampled_from([(0.7, 0.15, 0.15), (0.5, 0.5), (1.0,), (0.8, 0.0, 0.2)]),
+    st.integers(0, 9),
+)
+def test_no_group_is_in_two_subsets(groups, fractions, seed):
+    parts = indices(data.group_split(range(len(groups)), groups, fractions, np.random.default_rng(seed)))
+    assert sorted(i for part in parts for i in part) == list(range(len(groups)))
+    assert sum(len({groups[i] for i in part}) for part in parts) == len(set(groups))
+    largest = max(groups.count(group) for group in groups)
+    for part, fraction in zip(parts, fractions, strict=True):
+        assert part == sorted(part) and abs(len(part) - fraction * len(groups)) <= largest * (len(fractions) - 1)
+        assert fraction or not part
+    assert parts == indices(data.group_split(range(len(groups)), groups, fractions, np.random.default_rng(seed)))
+
+
+@pytest.mark.parametrize(
+    ("groups", "fractions", "message"),
+    [
+        ([0, 1], [0.5, 0.4], "lengths must be fractions that sum to 1"),
+        (["a"], [1.0], r"groups must have shape \(2,\), one per item, got \(1,\)"),
+        (["a", None], [1.0], "groups must not contain missing values, got one at index 1"),
+    ],
+)
+def test_group_split_errors(groups, fractions, message):
+    with pytest.raises(ValueError, match=f"group_split: .*{message}"):
+        data.group_split(range(2), groups, fractions)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from("aaabcdefgh"), min_size=2, max_size=60), st.integers(1, 6), st.integers(0, 9))
+def test_no_member_learns_from_a_group_that_validates_it(groups, members, seed):
+    groups = np.array(groups)
+    draw = Generator().manual_seed(seed)
+    if len(set(groups)) == 1:
+        with pytest.raises(ValueError, match="folds of groups need at least two groups, got 1"):
+            Folds.of_groups(groups, members, 0.2, draw)
+        return
+    folds = Folds.of_groups(groups, members, 0.2, draw)
+    assert folds.members == len(folds.validation) == members
+    assert len({len(rows) for rows in folds.train}) == len({len(rows) for rows in folds.validation}) == 1
+    for train, validation in zip(folds.train, folds.validation, strict=True):
+        assert not set(groups[train]) & set(groups[validation]) and len(set(validation)) == len(validation) >= 1
+        others = set(groups.tolist()) - set(groups[train])  # of the part that validates, which may be cut
+        assert set(np.flatnonzero(~np.isin(groups, list(others)))) == set(train)
 
 
 # Chronological

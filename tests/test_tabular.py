@@ -22,6 +22,7 @@ import pytest
 
 import cygrad as cg
 from cygrad import cli, runs, train
+from cygrad.runs.training import rows_of
 from cygrad.train.interrupts import uninterrupted
 from tests.test_cli import failure
 
@@ -322,6 +323,15 @@ BAD = {
     "no such split": (f"x,z,y\n{X}", ["--split", "even"], "train: split must be one of stratified, random, time, got 'even'"),
     "a time split without a column": (f"x,z,y\n{X}", ["--split", "time"], "train: a time split needs the option time, the column to order rows by"),
     "time and another split": (f"x,z,y\n{X}", ["--split", "random", "--time", "x"], "train: the option time needs a time split, got random"),
+    "group and a split": (f"x,z,y\n{X}", ["--group", "x", "--split", "random"], "train: the option group is a split of its own, so split can't be given too"),
+    "group and time": (f"x,z,y\n{X}", ["--group", "x", "--time", "z"], "train: the option group is a split of its own, so time can't be given too"),
+    "no such group": (f"x,z,y\n{X}", ["--group", "who"], "train: .* has no column 'who' for the option group"),
+    "the target as group": (f"x,z,y\n{X}", ["--group", "y"], "train: column 'y' can't be both the target and the group"),
+    "the group dropped": (f"x,z,y\n{X}", ["--group", "x", "--drop", "x"], "train: column 'x' is the group, so it can't be in categories or drop"),
+    "a missing group": (f"x,z,y\n{X}\n,1,a", ["--group", "x"], "train: column 'x' has a missing value in row 31, so that row has no group"),
+    "one group": ("x,z,y\n" + "1,1,a\n1,2,b\n" * 9, ["--group", "x"], "train: column 'x' has one group only, '1.0'; a split needs two"),
+    "few groups": ("x,z,y\n" + "1,1,a\n2,2,b\n" * 9, ["--group", "x", "--validation", "0.2"], "train: the (validation|test) set is empty: 2 groups are too few for a fraction of 0"),
+    "one group to learn from": ("x,z,y\n" + "1,1,a\n2,2,b\n" * 9, ["--group", "x", "--test", "0.4"], "train: the training set has one group of column 'x', but folds need two"),
     "no such time": (f"x,z,y\n{X}", ["--time", "when"], "train: .* has no column 'when' for the option time"),
     "no time": (f"x,z,y\n{X}", ["--time", "y", "--target", "x"], "train: time column 'y', row 1: expected a number or a date such as 2026-11-24, got 'a'"),
     "no such category": (f"x,z,y\n{X}", ["--categories", "q"], "column 'q' is missing; the table has"),
@@ -342,6 +352,29 @@ def test_bad_tables(capsys, tmp_path, content, options, message):
     got = failure(capsys, "train", path, "--out", tmp_path / "run", *target, *(options or []))
     assert re.search(message, got), got
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--validation", "0.2"], ["--network", "mlp"]])
+def test_rows_of_a_group_stay_in_one_part(capsys, tmp_path, more):
+    """Each group has a number of its own, which only rows of the group tell."""
+    draw, path = random.Random(3), tmp_path / "visits.csv"
+    own = {f"patient {i}": (draw.gauss(0, 1), draw.gauss(0, 1)) for i in range(30)}
+    lines = [f"{name},{x + draw.gauss(0, 0.01):.4f},{y:.4f}" for name, (x, y) in own.items() for _ in range(8)]
+    draw.shuffle(lines)
+    path.write_text("who,x,y\n" + "\n".join(lines))
+    options = runs.Options.from_values({"source": str(path), "target": "y", "group": "who"})
+    task = runs.prepare_table(options)
+    parts = [{round(float(y), 5) for y in part.tensors[1].array.ravel()} for part in (task.train, task.test)]
+    assert not parts[0] & parts[1] and len(parts[0]) + len(parts[1]) == 30 and task.preprocessor.columns == ["x"]
+    data, folds = rows_of(task, options.with_defaults(task.defaults))
+    own = data.tensors[1].array.ravel().round(5)
+    assert folds.members == 12 and all(not {*own[a]} & {*own[b]} for a, b in zip(folds.train, folds.validation))
+    arguments = ["train", str(path), "--target", "y", "--group", "who", "--epochs", "8", *more]
+    assert cli.main([*arguments, "--out", str(tmp_path / "run")]) == 0
+    output = capsys.readouterr().out
+    assert "30 groups of column 'who', which is no input: none is in two parts\n" in output
+    assert "LeakageWarning" not in output
+    assert cli.main(["predict", str(tmp_path / "run"), str(path)]) == 0  # the column may be there, or not
 
 
 def test_doubtful_data_is_reported(capsys, tmp_path):

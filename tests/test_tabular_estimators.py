@@ -84,6 +84,21 @@ def test_folds_are_all_rows_together_and_contain_each_class():
     assert [len(part) for part in (alone.train[0], alone.validation[0])] == [40, 10]
 
 
+def test_groups_are_known_by_the_validation_only_if_they_are_in_it():
+    """Each group has a target of its own, which its rows reveal: with folds of groups, validation shows that other
+    groups' targets can't be known."""
+    draw = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 10)
+    X, y = draw.normal(size=(30, 4))[groups] + 0.01 * draw.normal(size=(300, 4)), draw.normal(size=30)[groups]
+    fits = [TabularRegressor(**{**FAST, "members": 3}, linear=False).fit(X, y, given) for given in (None, groups)]
+    known, unknown = (min(model.history_["val_mse"]) for model in fits)
+    assert known < 0.1 and unknown > 5 * known
+    with pytest.raises(ValueError, match=r"TabularRegressor: groups must have shape \(300,\), got \(299,\)"):
+        TabularRegressor(**FAST).fit(X, y, groups[1:])
+    with pytest.raises(ValueError, match="TabularRegressor: folds of groups need at least two groups, got 1"):
+        TabularRegressor(**FAST).fit(X, y, np.zeros(300))
+
+
 def test_schedules_follow_their_formulas():
     t = np.linspace(0, 1, 16)
     expected = 0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * t)))

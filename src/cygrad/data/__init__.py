@@ -17,7 +17,7 @@ from cygrad.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from cygrad.data.split import random_split, stratified_split, time_split
+from cygrad.data.split import group_split, random_split, stratified_split, time_split
 from cygrad.data.worker import get_worker_info
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "default_collate",
     "default_convert",
     "get_worker_info",
+    "group_split",
     "load_digits",
     "load_mnist",
     "random_split",

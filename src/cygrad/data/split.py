@@ -1,4 +1,4 @@
-"""Splits of a dataset: random, stratified by class, or chronological."""
+"""Splits of a dataset: random, stratified by class, by group, or chronological."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from cygrad._typing import Array
 from cygrad.data.dataset import Permuter, Subset, permuter
 
-__all__ = ["random_split", "stratified_split", "time_split"]
+__all__ = ["group_split", "random_split", "stratified_split", "time_split"]
 
 
 def random_split(dataset: Any, lengths: Sequence[int | float], generator: Permuter | None = None) -> list[Subset]:
@@ -67,9 +67,7 @@ def stratified_split(
     >>> [sorted(labels[i] for i in subset) for subset in subsets]
     [[0, 0, 1, 2], [0, 0, 1]]
     """
-    fractions = [float(fraction) for fraction in lengths]
-    if any(not fraction >= 0 for fraction in fractions) or not math.isclose(sum(fractions), 1):
-        raise ValueError(f"stratified_split: lengths must be fractions that sum to 1, got {list(lengths)}")
+    fractions = fractions_of("stratified_split", lengths)
     classes = item_values("stratified_split", labels, len(dataset), "labels")
     generator = permuter(generator)
     least = 1 if fractions[0] > 0 else 0  # items of each class in the first subset
@@ -80,6 +78,39 @@ def stratified_split(
         for subset, share in zip(subsets, np.split(rows[generator.permutation(len(rows))], ends), strict=True):
             subset.append(share)
     return [Subset(dataset, np.sort(np.concatenate(rows)) if rows else np.zeros(0, np.int64)) for rows in subsets]
+
+
+def group_split(dataset: Any, groups: Any, lengths: Sequence[float], generator: Permuter | None = None) -> list[Subset]:
+    """Split a dataset into disjoint random subsets, none of which has a group of another: all visits of a patient, or
+    all pictures of a scene, stay together.
+
+    Groups go in random order to the subset that lacks most items, so sizes may differ from those requested by about a
+    group, and a subset may stay empty if there are few groups. Within a subset, items keep the dataset's order. Like
+    ``sklearn.model_selection.GroupShuffleSplit``, for any number of subsets, whose sizes count items.
+
+    Args:
+        dataset: a dataset of n items.
+        groups: the group of each item (n,), numbers or text.
+        lengths: fractions that sum to 1.
+        generator: source of the permutation; by default the default generator.
+
+    Returns:
+        A ``Subset`` for each fraction.
+
+    Raises:
+        ValueError: if a group is missing, their number is not n, or the fractions are wrong.
+
+    >>> subsets = cg.data.group_split("abcdef", [1, 1, 2, 2, 3, 3], [2 / 3, 1 / 3], np.random.default_rng(0))
+    >>> [list(subset) for subset in subsets]
+    [['a', 'b', 'e', 'f'], ['c', 'd']]
+    """
+    wanted = np.array(fractions_of("group_split", lengths)) * len(dataset)
+    values, codes = np.unique(item_values("group_split", groups, len(dataset), "groups"), return_inverse=True)
+    counts, subset_of = np.bincount(codes, minlength=len(values)), np.zeros(len(values), np.intp)
+    for group in permuter(generator).permutation(len(values)):
+        subset_of[group] = wanted.argmax()
+        wanted[subset_of[group]] -= counts[group]
+    return [Subset(dataset, np.flatnonzero(subset_of[codes] == i)) for i in range(len(wanted))]
 
 
 def time_split(dataset: Any, times: Any, lengths: Sequence[int | float]) -> list[Subset]:
@@ -109,6 +140,14 @@ def time_split(dataset: Any, times: Any, lengths: Sequence[int | float]) -> list
     # Each boundary moves past the last item of equal time.
     ends = [int(np.searchsorted(ordered, ordered[end - 1], "right")) if end else 0 for end in np.cumsum(sizes)]
     return [Subset(dataset, order[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def fractions_of(op: str, lengths: Sequence[float]) -> list[float]:
+    """Fractions that sum to 1."""
+    fractions = [float(fraction) for fraction in lengths]
+    if any(not fraction >= 0 for fraction in fractions) or not math.isclose(sum(fractions), 1):
+        raise ValueError(f"{op}: lengths must be fractions that sum to 1, got {list(lengths)}")
+    return fractions
 
 
 def item_values(op: str, values: Any, n: int, name: str) -> Array:

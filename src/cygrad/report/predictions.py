@@ -138,10 +138,10 @@ def forecasts(findings: Findings) -> str:
 
 def coverage(findings: Findings) -> str:
     """How much the prediction intervals hold of what came."""
-    found, wanted = findings.get("coverage"), findings.get("coverage_wanted")
-    if found is None or found[0] is None or wanted is None:
+    share, low, high = findings.get("coverage", (None, None, None))
+    if share is None:
         return "Too few validation windows for prediction intervals."
-    share, low, high = found
+    wanted = findings["coverage_wanted"]
     between = "" if low is None or high is None else f" (95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
     return (
         f"The band is the {100 * wanted:.0f} % prediction interval, from the errors on the validation set. It holds "

@@ -20,7 +20,7 @@ CRITERIA = ("accuracy", "balanced_accuracy", "f1")  # of cygrad.train.tabular.th
 IN_FILES = ("mnist", "fashion")  # which need --data
 NETWORKS = ("mlp", "ensemble", "convnet", "tcn", "gru")
 VALIDATION = 0.15
-SPLITS = ("stratified", "random", "time")
+SPLITS = ("stratified", "random", "time")  # group is an option of its own
 READING = (  # options of cygrad.data.tables.read_csv
     "delimiter", "encoding", "decimal", "missing_values", "text", "numbers", "header", "names", "skip_rows", "comment",
 )  # fmt: skip
@@ -92,8 +92,9 @@ class Options:
         network, members, embeddings, linear, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience,
             min_delta, seed, checkpoint_seconds, threads,
             deterministic_shards: options of the training.
-        target, task, class_weight, threshold, categories, drop, missing, split, time, validation, test, delimiter,
-            encoding, decimal, missing_values, text, numbers, header, names, skip_rows, comment: options of tables.
+        target, task, class_weight, threshold, categories, drop, missing, split, time, group, validation, test,
+            delimiter, encoding, decimal, missing_values, text, numbers, header, names, skip_rows, comment: options of
+            tables.
         window, horizon, season: options of forecasts of a table's column.
         unset: names of the options that the data may still choose, see ``with_defaults``.
 
@@ -189,6 +190,9 @@ class Options:
     )
     time: str | None = table(
         None, str, "COLUMN", "column to order rows by: the last are the test set, those before it the validation set"
+    )
+    group: str | None = table(
+        None, str, "COLUMN", "column of groups, such as patients: the rows of a group stay in one part; no input"
     )
     validation: float | None = table(
         None,
@@ -387,6 +391,9 @@ def check_table(options: Options) -> None:
         raise ValueError("train: a time split needs the option time, the column to order rows by")
     if options.time is not None and options.split not in (None, "time"):
         raise ValueError(f"train: the option time needs a time split, got {options.split}")
+    if options.group is not None and not options.is_series and (options.split or options.time) is not None:
+        other = "split" if options.split is not None else "time"
+        raise ValueError(f"train: the option group is a split of its own, so {other} can't be given too")
 
 
 def check_series(options: Options) -> None:
@@ -395,6 +402,8 @@ def check_series(options: Options) -> None:
         if options.network in ("tcn", "gru"):
             raise ValueError(f"train: a {options.network} needs the options window and horizon of a forecast")
         return
+    if options.group is not None:
+        raise ValueError("train: group applies to tables whose rows do not follow each other, not to a forecast")
     for name in ("window", "horizon", "time"):
         if getattr(options, name) is None:
             raise ValueError(f"train: a forecast needs the option {name}")

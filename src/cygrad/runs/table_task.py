@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from cygrad._typing import Array
 from cygrad._version import __version__
-from cygrad.data import TensorDataset, random_split, stratified_split, time_split
+from cygrad.data import TensorDataset, group_split, random_split, stratified_split, time_split
 from cygrad.data.identifiers import identifier_notes
 from cygrad.data.leakage import leakage_messages
 from cygrad.data.parsing import parse_number
@@ -58,6 +58,7 @@ class TableTask:
         class_weight: the factor of each class in the loss of the training; None for 1.
         profile: the columns of the training set, for a report.
         notes: what the user should know about the data, one message each.
+        groups: of the rows of the training set, if they have any.
     """
 
     name: str
@@ -72,6 +73,7 @@ class TableTask:
     class_weight: Tensor | None = None
     profile: list[Column] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    groups: Array | None = None
 
     @property
     def columns(self) -> int:
@@ -208,7 +210,8 @@ def prepare_table(options: Options) -> TableTask:
     )
     preprocessor.check(inputs)
     kind = fit_target(name, table[name], options.task).task
-    parts = split(table, name, kind, options)
+    groups = groups_of(table, options)
+    parts = split(table, name, kind, options, groups)
     target = fit_target(name, table[name][parts[0]], kind)
     preprocessor.fit(inputs.take(parts[0]))
     notes = [
@@ -218,6 +221,7 @@ def prepare_table(options: Options) -> TableTask:
         *identifiers.values(),
         *preprocessor.notes,
         *single_row_notes(target, table[name]),
+        *group_notes(groups, options),
     ]
     datasets = [
         encode(inputs.take(rows), table[name][rows], preprocessor, target, part, notes)
@@ -225,7 +229,7 @@ def prepare_table(options: Options) -> TableTask:
     ]
     notes += leakage_messages([table.take(rows) for rows in parts], PARTS)
     if options.has_folds:
-        notes += repetition_notes(datasets[0])
+        notes += repetition_notes(datasets[0], None if groups is None else groups[parts[0]])
     return TableTask(
         options.name,
         datasets[0],
@@ -239,6 +243,7 @@ def prepare_table(options: Options) -> TableTask:
         weights_of(target, datasets[0].tensors[1].array, options),
         profile_columns(everything.take(parts[0]), preprocessor, identifiers),
         notes,
+        None if groups is None else groups[parts[0]],
     )
 
 
@@ -274,7 +279,7 @@ def weights_of(target: Target, indices: Array, options: Options) -> Tensor | Non
 
 def check_roles(options: Options) -> None:
     """Raise ValueError if the target or the time is also in categories or drop."""
-    for role, name in ("target", options.target), ("time", options.time):
+    for role, name in ("target", options.target), ("time", options.time), ("group", options.group):
         if name is not None and name in (*options.categories, *options.drop):
             raise ValueError(f"train: column {name!r} is the {role}, so it can't be in categories or drop")
 
@@ -299,19 +304,46 @@ def separate_target(table: Table, options: Options) -> tuple[str, Table]:
         raise ValueError(f"train: the option target is missing; the columns of {path} are {columns}")
     if len(table.names) == 1:
         raise ValueError(f"train: {path} has only one column, {table.names[0][:60]!r}; check the delimiter")
-    for role, name in ("target", options.target), ("time", options.time):
+    for role, name in ("target", options.target), ("time", options.time), ("group", options.group):
         if name is not None and name not in table:
             raise ValueError(f"train: {path} has no column {name!r} for the option {role}; its columns are {columns}")
+    if options.group == options.target:
+        raise ValueError(f"train: column {options.target!r} can't be both the target and the group")
     require_names(table.names, options.categories)
-    return options.target, table.drop([name for name in table if name in (options.target, options.time)])
+    roles = (options.target, options.time, options.group)
+    return options.target, table.drop([name for name in table if name in roles])
 
 
-def split(table: Table, name: str, kind: str, options: Options) -> list[Array]:
+def groups_of(table: Table, options: Options) -> Array | None:
+    """The group of each row, as an index; None if no column has them."""
+    if options.group is None:
+        return None
+    column = table[options.group]
+    missing = missing_mask(column)
+    if missing.any():
+        row = int(missing.argmax()) + 1
+        raise ValueError(f"train: column {options.group!r} has a missing value in row {row}, so that row has no group")
+    values, codes = np.unique(column.astype(str), return_inverse=True)
+    if len(values) < 2:
+        raise ValueError(f"train: column {options.group!r} has one group only, {values[0][:40]!r}; a split needs two")
+    return codes
+
+
+def group_notes(groups: Array | None, options: Options) -> list[str]:
+    """A note that counts the groups."""
+    if groups is None:
+        return []
+    return [f"{groups.max() + 1:,} groups of column {options.group!r}, which is no input: none is in two parts"]
+
+
+def split(table: Table, name: str, kind: str, options: Options, groups: Array | None = None) -> list[Array]:
     """The row indices of the training, validation and test set, in ascending order."""
     fractions = options.fractions
     rows, generator = range(len(table)), Generator().manual_seed(options.seed)
     method = options.split or ("time" if options.time else "stratified" if kind == "classification" else "random")
-    if method == "time" and options.time is not None:
+    if groups is not None:
+        subsets = group_split(rows, groups, fractions, generator)
+    elif method == "time" and options.time is not None:
         subsets = time_split(rows, moments(options.time, table[options.time]), fractions)
     elif method == "stratified" and kind == "classification":
         subsets = stratified_split(rows, table[name].astype(str), fractions, generator)
@@ -322,11 +354,12 @@ def split(table: Table, name: str, kind: str, options: Options) -> list[Array]:
     parts = [np.sort(np.asarray(subset.indices, np.int64)) for subset in subsets]
     for part, indices, fraction in zip(PARTS, parts, fractions, strict=True):
         if not len(indices) and fraction:
-            raise ValueError(
-                f"train: the {part} set is empty: {len(table)} rows are too few for a fraction of {fraction:g}"
-            )
+            count = f"{len(table)} rows" if groups is None else f"{groups.max() + 1} groups"
+            raise ValueError(f"train: the {part} set is empty: {count} are too few for a fraction of {fraction:g}")
     if len(parts[0]) == 1:
         raise ValueError("train: the training set has one row, but a training needs at least two")
+    if groups is not None and options.has_folds and not np.ptp(groups[parts[0]]):
+        raise ValueError(f"train: the training set has one group of column {options.group!r}, but folds need two")
     return parts
 
 
@@ -359,17 +392,25 @@ def unseen_notes(preprocessor: Preprocessor, inputs: Table, part: str) -> list[s
     ]
 
 
-def repetition_notes(data: TensorDataset) -> list[str]:
-    """A note if rows of the training set, which has folds, are equal in all features and the target."""
-    columns = [np.ascontiguousarray(tensor.array).reshape(len(data), -1).view(np.uint8) for tensor in data.tensors]
-    rows = np.ascontiguousarray(np.concatenate(columns, 1))
-    repeated = len(rows) - len(np.unique(rows.view(f"V{rows.shape[1]}")))
+def repetition_notes(data: TensorDataset, groups: Array | None = None) -> list[str]:
+    """A note if rows of the training set, which has folds, are equal in all features and the target; within a group,
+    they are in one fold."""
+    arrays = [tensor.array for tensor in data.tensors]
+    all_rows = len(data) if groups is None else distinct_rows([*arrays, groups])
+    repeated = all_rows - distinct_rows(arrays)
     if not repeated:
         return []
     return [
-        f"LeakageWarning: rows of the training set that repeat others: {repeated} of {len(rows)}; members of the "
+        f"LeakageWarning: rows of the training set that repeat others: {repeated} of {len(data)}; members of the "
         "ensemble are validated on copies of rows that they learn from"
     ]
+
+
+def distinct_rows(columns: Sequence[Array]) -> int:
+    """The number of distinct rows of arrays (n, …)."""
+    parts = [np.ascontiguousarray(column).reshape(len(column), -1).view(np.uint8) for column in columns]
+    rows = np.ascontiguousarray(np.concatenate(parts, 1))
+    return len(np.unique(rows.view(f"V{rows.shape[1]}")))
 
 
 def target_note(target: Target, options: Options) -> str:

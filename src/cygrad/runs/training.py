@@ -242,6 +242,8 @@ def rows_of(task: TableTask, options: Options) -> tuple[TensorDataset, Folds]:
         return TensorDataset(*both), Folds.shared(len(task.train), len(task.validation), members)
     strata = task.train.tensors[1].array if isinstance(task.target, Classes) else None
     generator = Generator().manual_seed(options.seed)
+    if task.groups is not None:
+        return task.train, Folds.of_groups(task.groups, members, SINGLE, generator)
     return task.train, Folds.drawn(strata, len(task.train), members, SINGLE, generator)
 
 

@@ -98,7 +98,7 @@ class BaseTabular(BaseEstimator):
         raise NotImplementedError
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self: Self, X: Any, y: Any) -> Self:
+    def fit(self: Self, X: Any, y: Any, groups: Any = None) -> Self:
         """Fits the members to samples X and targets y.
 
         Each member is validated on a fold of its own, so that together they learn from all rows. They stop at the epoch
@@ -108,6 +108,8 @@ class BaseTabular(BaseEstimator):
         Args:
             X: inputs (N, D): an array or a data frame; NaN, None and NA are missing values.
             y: targets (N), of the regressor also (N, C).
+            groups: the group (N) of each sample, such as a patient: no member is validated on a group that it learns
+                from. Default: each sample is a group of its own.
 
         Returns:
             The estimator itself.
@@ -125,7 +127,7 @@ class BaseTabular(BaseEstimator):
         x = features.encoded(X)
         generator = Generator().manual_seed(int(random.randint(2**31)))
         chosen = self._sizes(len(x))
-        folds = Folds.drawn(self._strata(targets), len(x), chosen.members, self.validation_fraction, generator)
+        folds = self._folds(targets, groups, chosen.members, generator)
         recipe = self._recipe(targets, chosen.batch)
         shape = Shape((x.shape[1], *chosen.hidden, outputs), self.activation, self.dropout)
         try:
@@ -147,6 +149,19 @@ class BaseTabular(BaseEstimator):
         self.n_iter_ = len(history)
         self.best_iteration_ = best
         return self
+
+    def _folds(self, targets: Array, groups: Any, members: int, generator: Generator) -> Folds:
+        """The rows of each member."""
+        if groups is None:
+            return Folds.drawn(self._strata(targets), len(targets), members, self.validation_fraction, generator)
+        name, given = type(self).__name__, np.asarray(groups)
+        if given.shape != (len(targets),):
+            raise ValueError(f"{name}: groups must have shape ({len(targets)},), got {given.shape}")
+        codes = given.astype(str) if given.dtype == object else given
+        try:
+            return Folds.of_groups(codes, members, self.validation_fraction, generator)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
     def _embedded(
         self, shape: Shape, x: Array, targets: Array, folds: Folds, recipe: Recipe, numeric: list[int]

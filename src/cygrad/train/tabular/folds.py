@@ -49,6 +49,42 @@ class Folds:
         return Folds([np.flatnonzero(part != k) for k in held], [np.flatnonzero(part == k) for k in held])
 
     @staticmethod
+    def of_groups(groups: Array, members: int, fraction: float, generator: Permuter) -> Folds:
+        """Draw a validation set for each member as ``drawn`` does, where all rows of a group are in one part.
+
+        Groups go to the part with the fewest rows, the largest first. If the parts differ, members are validated on as
+        many rows as the smallest one has, and some rows of the training sets that are smaller than the largest one are
+        there twice.
+
+        Args:
+            groups: the group of each row.
+            members: K; with fewer groups than members, some have the same rows.
+            fraction: of the rows for the validation of a single member.
+            generator: draws the split.
+
+        Raises:
+            ValueError: if there is only one group.
+        """
+        values, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
+        if len(values) < 2:
+            raise ValueError(f"folds of groups need at least two groups, got {len(values)}")
+        parts = min(members if members > 1 else max(2, round(1 / fraction)), len(values))
+        order = generator.permutation(len(values))
+        sizes, part_of = np.zeros(parts, np.intp), np.zeros(len(values), np.intp)
+        for group in order[np.argsort(-counts[order], kind="stable")]:
+            part_of[group] = sizes.argmin()
+            sizes[part_of[group]] += counts[group]
+        part, least, most = part_of[codes], sizes.min(), len(codes) - sizes.min()
+
+        def drawn(rows: Array, count: int) -> Array:
+            shuffled = rows[generator.permutation(len(rows))]
+            return np.sort(np.resize(shuffled, count))
+
+        held = [k % parts for k in range(members)]
+        train = [drawn(np.flatnonzero(part != k), most) for k in held]
+        return Folds(train, [drawn(np.flatnonzero(part == k), least) for k in held])
+
+    @staticmethod
     def shared(train: int, validation: int, members: int) -> Folds:
         """Give all members the same rows: the first `train` ones, and the `validation` ones after them."""
         rows = np.arange(train + validation)
