@@ -18,6 +18,7 @@ SAMPLES = [
     nn.EnsembleLinear(2, 3, 2),
     nn.EnsembleLinear(2, 3, 2, bias=False, dtype=cg.float64),
     nn.EnsembleScale(2, 3),
+    nn.EnsembleSharedLinear(2, 3, 4),
     nn.EnsembleMean("probabilities"),
     nn.EnsemblePeriodicEmbedding(2, [0, 2], 3, 5, (0.5, 1.0)),
     nn.EnsembleBlend(nn.EnsembleScale(2, 3), nn.Sequential(nn.EnsembleLinear(2, 3, 3)), 0.25, "probabilities"),

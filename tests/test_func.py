@@ -227,6 +227,29 @@ def test_stacking_refuses_what_it_cannot_stack():
         cg.func.unstack_modules(linear)
     with pytest.raises(TypeError, match="EnsembleScale has no form for one member"):
         cg.func.unstack_modules(cg.nn.Sequential(cg.nn.EnsembleScale(2, 3), cg.nn.EnsembleLinear(2, 3, 1)))
+    with pytest.raises(TypeError, match="EnsembleSharedLinear has no form for one member"):
+        cg.func.unstack_modules(cg.nn.Sequential(cg.nn.EnsembleSharedLinear(2, 3, 3), cg.nn.EnsembleLinear(2, 3, 1)))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_members_with_a_shared_weight_are_linear_layers(bias):
+    """Forward and gradients are those of K layers with the weights sₖᵢ·Wᵢⱼ·rₖⱼ."""
+    cg.manual_seed(0)
+    layer = cg.nn.EnsembleSharedLinear(3, 5, 4, bias, dtype="float64")
+    for p in (layer.input_scale, layer.output_scale):
+        p.array[...] = np.random.default_rng(1).normal(size=p.shape)
+
+    def separate(x):
+        weight = layer.output_scale.unsqueeze(2) * layer.weight * layer.input_scale.unsqueeze(1)
+        return cg.nn.functional.ensemble_linear(x, weight, layer.bias)
+
+    for shape in ((3, 7, 5), (7, 5), (3, 1, 5), (0, 5)):
+        x = cg.randn(*shape, dtype=cg.float64)
+        np.testing.assert_allclose(layer(x).detach().array, separate(x).detach().array, atol=1e-12)
+    x, parameters = cg.randn(7, 5, dtype=cg.float64), list(layer.parameters())
+    grads = [cg.autograd.grad((network(x) ** 2).sum(), parameters) for network in (layer, separate)]
+    for one, other in zip(*grads, strict=True):
+        np.testing.assert_allclose(one.array, other.array, atol=1e-10)
 
 
 def test_the_mean_of_members_is_that_of_their_outputs_or_probabilities():

@@ -117,6 +117,7 @@ LAYERS = {
     "EnsembleBlend": ([nn.EnsembleBlend(nn.EnsembleLinear(3, 7, 5), nn.EnsembleLinear(3, 7, 5), 0.3, of) for of in ("outputs", "probabilities")], floats(7)),
     "EnsemblePeriodicEmbedding": ([nn.EnsemblePeriodicEmbedding(3, range(7)), nn.EnsemblePeriodicEmbedding(2, [4, 1], 3, 5)], floats(7)),
     "EnsembleScale": ([nn.EnsembleScale(3, 7)], floats(7)),
+    "EnsembleSharedLinear": ([nn.EnsembleSharedLinear(3, 7, 2)], floats(7)),
     "Linear, more axes": ([nn.Linear(7, 5), nn.Linear(7, 5, bias=False)], floats(2, 3, 7)),
     "Conv1d": ([nn.Conv1d(3, 4, 3), nn.Conv1d(3, 6, 4, padding="same", dilation=2, groups=3, bias=False), nn.Conv1d(3, 2, 2, 3, padding_mode="circular", padding=1)], floats(3, 12)),
     "Conv2d": ([nn.Conv2d(2, 3, (3, 2), 2, 1), nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect", groups=2)], floats(2, 6, 5)),

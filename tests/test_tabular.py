@@ -377,6 +377,18 @@ def test_rows_of_a_group_stay_in_one_part(capsys, tmp_path, more):
     assert cli.main(["predict", str(tmp_path / "run"), str(path)]) == 0  # the column may be there, or not
 
 
+def test_members_share_weights_if_told_to(people, capsys, tmp_path):
+    out = tmp_path / "run"
+    options = ["--target", "buys", "--drop", "spends,day", "--shared", "yes", "--members", "3", "--epochs", "8"]
+    assert cli.main(["train", str(people), *options, "--out", str(out)]) == 0
+    output = capsys.readouterr().out
+    assert re.search(r"ensemble of 3 networks \d+-64-64-64-2, shared weights, blended .*, each validated on the same", output)
+    run = runs.load(out)
+    assert "EnsembleSharedLinear" in json.dumps(run.config.layers) and len(run.predictions(run.read(people))) == 240
+    refused = failure(capsys, "train", people, "--target", "buys", "--network", "mlp", "--shared", "yes")
+    assert refused == "train: shared applies to the network ensemble only"
+
+
 def test_doubtful_data_is_reported(capsys, tmp_path):
     lines = [f"{i},{'abc'[i % 3]},{'pq'[i % 2]}" for i in range(100)]
     lines += ["50,rare,p", ",a,q", "7,a,single"]  # once each

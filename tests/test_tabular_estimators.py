@@ -128,9 +128,10 @@ def test_a_restored_schedule_sets_rates_decay_and_dropout():
     assert values(other, restored) == seen[20]
 
 
-def test_a_step_of_an_ensemble_is_launches_alone():
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_step_of_an_ensemble_is_launches_alone(shared):
     """So that an epoch is one call into C."""
-    model = ensemble(3, (5, 8, 2), "selu", 0.2)
+    model = ensemble(3, (5, 8, 2), "selu", 0.2, shared=shared)
     optimizer = optim.AdamW(parameter_groups(model, 0.1, 0.02))
 
     def step(x, y):
@@ -145,6 +146,23 @@ def test_a_step_of_an_ensemble_is_launches_alone():
         compiled(cg.randn(12, 5), cg.randint(2, (12,)))
     (program,) = compiled.cache.programs
     assert program.loop is not None
+
+
+def test_members_that_share_weights_learn_from_the_same_rows_and_differ():
+    first, second = ensemble(4, (10, 8, 8, 1), "relu", 0.0, shared=True)[1:5:2]
+    factors = first.input_scale.array
+    assert set(factors.ravel()) == {-1, 1} and len(np.unique(factors, axis=0)) == 4
+    assert (second.input_scale.array == 1).all()
+    X, y = make_friedman1(400, random_state=0)
+    options = {**FAST, "members": 4, "epochs": 40}
+    model = TabularRegressor(**options, shared=True, linear=False).fit(X[:300], y[:300])
+    layers = [layer for layer in model.module_ if isinstance(layer, cg.nn.EnsembleSharedLinear)]
+    assert [tuple(layer.weight.shape) for layer in layers] == [(32, 10), (32, 32)]
+    assert model.score(X[300:], y[300:]) > 0.8
+    outputs = model._scores(X[300:])[:, :, 0]
+    assert np.corrcoef(outputs)[np.triu_indices(4, 1)].max() < 0.9999  # members are not the same network
+    few = TabularClassifier(**FAST, shared=True).fit(X[:50], y[:50] > 14)  # blended with linear models
+    assert few.predict_proba(X[:2]).shape == (2, 2)
 
 
 def test_mixed_columns_with_missing_values():

@@ -39,7 +39,8 @@ FILES = files_of({
     "conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d _ConvNd _ConvTransposeNd",
     "dropout": "Dropout _DropoutNd",
     "embedding": "Embedding",
-    "ensemble": "EnsembleBlend EnsembleLinear EnsembleMean EnsemblePeriodicEmbedding EnsembleScale",
+    "ensemble": "EnsembleBlend EnsembleLinear EnsembleMean EnsemblePeriodicEmbedding EnsembleScale "
+    "EnsembleSharedLinear",
     "layer_norm": "LayerNorm",
     "loss": "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss NLLLoss SmoothL1Loss "
     "_Loss _WeightedLoss",

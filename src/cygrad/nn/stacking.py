@@ -11,7 +11,7 @@ from cygrad.nn.module import Module
 from cygrad.nn.modules import activation
 from cygrad.nn.modules.container import ModuleDict, ModuleList, Sequential
 from cygrad.nn.modules.dropout import Dropout
-from cygrad.nn.modules.ensemble import EnsembleLinear, EnsembleScale
+from cygrad.nn.modules.ensemble import EnsembleLinear, EnsembleScale, EnsembleSharedLinear
 from cygrad.nn.modules.linear import Identity, Linear
 
 __all__ = ["stack_modules", "unstack_modules"]
@@ -63,7 +63,7 @@ def unstack_modules(model: Module) -> list[Module]:
 
     Raises:
         ValueError: there is none, or their numbers of members differ.
-        TypeError: the network has an :class:`~cygrad.nn.EnsembleScale`.
+        TypeError: the network has an :class:`~cygrad.nn.EnsembleScale` or ``EnsembleSharedLinear``.
 
     >>> model = cg.nn.Sequential(cg.nn.EnsembleLinear(4, 3, 2), cg.nn.Tanh())
     >>> cg.func.unstack_modules(model)[0]
@@ -115,8 +115,8 @@ def stacked_linear(layers: Sequence[Linear]) -> EnsembleLinear:
 
 def member(model: Module, index: int) -> Module:
     """One member of a network."""
-    if isinstance(model, EnsembleScale):
-        raise TypeError("unstack_modules: EnsembleScale has no form for one member")
+    if isinstance(model, (EnsembleScale, EnsembleSharedLinear)):
+        raise TypeError(f"unstack_modules: {type(model).__name__} has no form for one member")
     if not isinstance(model, EnsembleLinear):
         return with_children(model, {name: member(model._modules[name], index) for name in below(model)})
     weight, bias = model.weight.array, None if model.bias is None else model.bias.array

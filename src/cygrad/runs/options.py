@@ -89,8 +89,8 @@ class Options:
         source: ``"digits"``, ``"mnist"``, ``"fashion"``, or the path of a table.
         data: folder or file of MNIST or Fashion-MNIST, see ``cygrad.data.load_mnist``.
         out: folder of the run; ``runs/NAME`` by default.
-        network, members, embeddings, linear, epochs, batch_size, lr, weight_decay, dropout, hidden, clip, patience,
-            min_delta, seed, checkpoint_seconds, threads,
+        network, members, embeddings, linear, shared, epochs, batch_size, lr, weight_decay, dropout, hidden, clip,
+            patience, min_delta, seed, checkpoint_seconds, threads,
             deterministic_shards: options of the training.
         target, task, class_weight, threshold, categories, drop, missing, split, time, group, validation, test,
             delimiter, encoding, decimal, missing_values, text, numbers, header, names, skip_rows, comment: options of
@@ -126,6 +126,12 @@ class Options:
     )
     linear: bool | None = training(
         None, truth, "yes|no", "blend an ensemble with linear models (default: below 1,000 rows)"
+    )
+    shared: bool | None = training(
+        None,
+        truth,
+        "yes|no",
+        "share the hidden layers' weights among the members of an ensemble, as TabM (default: no)",
     )
     epochs: int = training(40, int, "N", "maximum number of epochs", "64")
     batch_size: int = training(64, int, "N", "samples per step", "32 below 1,000 rows, else 256")
@@ -269,7 +275,7 @@ class Options:
     @property
     def has_folds(self) -> bool:
         """Whether each member of an ensemble is validated on a fold of its own, not all on one validation set."""
-        return self.is_ensemble and self.validation is None and self.time is None
+        return self.is_ensemble and self.validation is None and self.time is None and not self.shared
 
     @property
     def fractions(self) -> tuple[float, float, float]:
@@ -341,7 +347,7 @@ def check_source(options: Options) -> None:
         raise ValueError(f"train: a {options.network} needs images, not a table such as {source}")
     if options.network == "ensemble" and not options.is_table:
         raise ValueError(f"train: an ensemble needs a table, not {source}")
-    for name in ("members", "embeddings", "linear"):
+    for name in ("members", "embeddings", "linear", "shared"):
         if getattr(options, name) is not None and not options.is_ensemble:
             raise ValueError(f"train: {name} applies to the network ensemble only")
     if options.is_table:

@@ -121,7 +121,9 @@ class TableTask:
             return mlp(sizes, options.dropout)
         kind = CLASSES if isinstance(self.target, Classes) else NUMBERS
         embedded = self.preprocessor.numeric if options.embeddings else ()
-        return ensemble(options.members or 1, sizes, kind.activation, options.dropout, embedded=embedded)
+        return ensemble(
+            options.members or 1, sizes, kind.activation, options.dropout, None, embedded, bool(options.shared)
+        )
 
     def run(self, model: Module, options: Mapping[str, Any], results: Mapping[str, Any]) -> TableRun:
         """Make a run of a model that was trained on this data."""

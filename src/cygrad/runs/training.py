@@ -105,7 +105,8 @@ def with_trials(task: Task, options: Options) -> Options:
         recipe = class_recipe(*rates, LABEL_SMOOTHING, task.class_weight, criterion)
     else:
         kind, recipe = NUMBERS, number_recipe(*rates, y.min(0), y.max(0))
-    shape = Shape((task.columns, *options.hidden, task.outputs), kind.activation, options.dropout)
+    sizes = (task.columns, *options.hidden, task.outputs)
+    shape = Shape(sizes, kind.activation, options.dropout, bool(options.shared))
     numbers = embeddable(len(task.train), task.preprocessor.numeric)
     try:
         chosen = embedded_in_trial(shape, x, y, folds, recipe, numbers, options.seed % 2**63)
@@ -193,7 +194,8 @@ def description_of(task: TableTask, options: Options, folds: Folds) -> str:
     linear = ", blended with linear models" if options.linear else ""
     rows = "a fold of its own" if options.has_folds else "the same rows"
     sizes = f"{count} network{'s' * (count != 1)} {sizes_of(task, options)}"
-    return f"ensemble of {sizes}{embedded}{linear}, each validated on {rows}"
+    shared = ", shared weights" if options.shared else ""
+    return f"ensemble of {sizes}{shared}{embedded}{linear}, each validated on {rows}"
 
 
 def monitored(task: TableTask, rows: int) -> str:

@@ -62,6 +62,7 @@ class BaseTabular(BaseEstimator):
     validation_fraction: float = 0.2
     embeddings: bool | None = None
     linear: bool | None = None
+    shared: bool = False
     categorical_features: str | Sequence[Any] | None = "from_dtype"
     random_state: int | np.random.RandomState | None = None
 
@@ -77,6 +78,7 @@ class BaseTabular(BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "embeddings": ["boolean", None],
         "linear": ["boolean", None],
+        "shared": ["boolean"],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "random_state": ["random_state"],
     }
@@ -129,10 +131,10 @@ class BaseTabular(BaseEstimator):
         chosen = self._sizes(len(x))
         folds = self._folds(targets, groups, chosen.members, generator)
         recipe = self._recipe(targets, chosen.batch)
-        shape = Shape((x.shape[1], *chosen.hidden, outputs), self.activation, self.dropout)
+        shape = Shape((x.shape[1], *chosen.hidden, outputs), self.activation, self.dropout, self.shared)
         try:
             embedded = self._embedded(shape, x, targets, folds, recipe, features.numeric)
-            networks = ensemble(chosen.members, *shape, generator, embedded)
+            networks = ensemble(chosen.members, *shape[:3], generator, embedded, self.shared)
             history, best = train(networks, x, targets, folds, recipe, generator)
         except ValueError as error:
             raise ValueError(f"{type(self).__name__}: {error}") from None
@@ -151,7 +153,13 @@ class BaseTabular(BaseEstimator):
         return self
 
     def _folds(self, targets: Array, groups: Any, members: int, generator: Generator) -> Folds:
-        """The rows of each member."""
+        """The rows of each member; the same for all members that share weights, which learn from all their rows."""
+        if self.shared:
+            return self._folds_of(targets, groups, 1, generator).same_for(members)
+        return self._folds_of(targets, groups, members, generator)
+
+    def _folds_of(self, targets: Array, groups: Any, members: int, generator: Generator) -> Folds:
+        """The rows of each member, on a fold of its own."""
         if groups is None:
             return Folds.drawn(self._strata(targets), len(targets), members, self.validation_fraction, generator)
         name, given = type(self).__name__, np.asarray(groups)
@@ -227,11 +235,13 @@ class TabularClassifier(ClassifierMixin, BaseTabular):
         learning_rate: the largest learning rate of a weight, times √fan_in.
         epochs: passes over the training rows.
         batch_size: rows of a batch, for each member; default 32 for fewer than 1,000 rows, else 256.
-        validation_fraction: of the rows, if there is one member; several have one fold of K each.
+        validation_fraction: of the rows, if there is one member or weights are shared; else members have a fold each.
         embeddings: whether each number has a periodic embedding, see :class:`cygrad.nn.EnsemblePeriodicEmbedding`;
             by default, for at least 1,000 rows and at most 32 numbers, a short trial of two members decides.
         linear: whether members are blended with linear models, which get the share that fits the validation rows best;
             default for fewer than 1,000 rows.
+        shared: whether the members share the weights of hidden layers, as in TabM
+            (:class:`cygrad.nn.EnsembleSharedLinear`), and are validated on the same rows.
         categorical_features: columns that hold categories: "from_dtype" for those of a data frame that are not numbers,
             names, indices, a mask, or None.
         random_state: of the folds, the initialization, the order and dropout.
@@ -318,7 +328,7 @@ class TabularRegressor(RegressorMixin, MultiOutputMixin, BaseTabular):
         activation: default mish.
         learning_rate: default 0.14.
         members, hidden_layer_sizes, dropout, weight_decay, epochs, batch_size, validation_fraction, embeddings, linear,
-            categorical_features, random_state: see :class:`TabularClassifier`.
+            shared, categorical_features, random_state: see :class:`TabularClassifier`.
 
     Example:
         >>> from sklearn.datasets import make_friedman1

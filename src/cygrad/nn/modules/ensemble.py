@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from cygrad.generator import Generator
 
-__all__ = ["EnsembleBlend", "EnsembleLinear", "EnsembleMean", "EnsemblePeriodicEmbedding", "EnsembleScale"]
+__all__ = [
+    "EnsembleBlend",
+    "EnsembleLinear",
+    "EnsembleMean",
+    "EnsemblePeriodicEmbedding",
+    "EnsembleScale",
+    "EnsembleSharedLinear",
+]
 
 OUTPUTS = ("outputs", "probabilities")
 
@@ -73,6 +80,70 @@ class EnsembleLinear(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.ensemble_linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        sizes = f"members={self.members}, in_features={self.in_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"
+
+
+class EnsembleSharedLinear(Module):
+    """Apply the linear layers of K members that share one weight: yₖ = sₖ·(W·(rₖ·xₖ)) + bₖ.
+
+    So that of member k has the weight sₖᵢ·Wᵢⱼ·rₖⱼ: K networks for about the memory of one, which are trained as one.
+    The parameters are ``weight`` W (out_features, in_features), ``input_scale`` r (K, in_features), ``output_scale`` s
+    (K, out_features) and ``bias`` b (K, out_features). The input has shape (K, N, in_features), or (N, in_features) for
+    all members; the output (K, N, out_features).
+
+    Y. Wen, D. Tran, J. Ba (2020), "BatchEnsemble: an alternative approach to efficient ensemble and lifelong learning";
+    Y. Gorishniy, A. Kotelnikov, A. Babenko (2025), "TabM: advancing tabular deep learning with parameter-efficient
+    ensembling".
+
+    Args:
+        members: K.
+        in_features: size of the input's last dimension.
+        out_features: size of the output's last dimension.
+        bias: whether there is a b, default True.
+        device: only "cpu" (or None) exists.
+        dtype: dtype of the parameters, float32 (default) or float64.
+
+    >>> layer = cg.nn.EnsembleSharedLinear(10, 3, 2)
+    >>> layer(cg.zeros(5, 3)).shape, layer.weight.shape
+    ((10, 5, 2), (2, 3))
+    """
+
+    def __init__(
+        self,
+        members: int,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: object = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        name = "EnsembleSharedLinear"
+        self.members = checked_size(name, "members", members, least=1)
+        self.in_features = checked_size(name, "in_features", in_features)
+        self.out_features = checked_size(name, "out_features", out_features)
+        self.weight = empty_parameter(name, (self.out_features, self.in_features), device, dtype)
+        self.input_scale = empty_parameter(name, (self.members, self.in_features), device, dtype)
+        self.output_scale = empty_parameter(name, (self.members, self.out_features), device, dtype)
+        self.bias = empty_parameter(name, (self.members, self.out_features), device, dtype) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Initialize weight and bias again, uniform in ±1/√in_features as in :class:`Linear`, and set the scales to 1.
+        In the first layer of a network, ``input_scale`` should differ between the members, such as ±1 by chance."""
+        bound = bound_of(self.in_features)
+        init.uniform_(self.weight, -bound, bound)
+        for scale in self.input_scale, self.output_scale:
+            init.ones_(scale)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        y = F.linear(input * self.input_scale.unsqueeze(1), self.weight) * self.output_scale.unsqueeze(1)
+        return y if self.bias is None else y + self.bias.unsqueeze(1)
 
     def extra_repr(self) -> str:
         sizes = f"members={self.members}, in_features={self.in_features}, out_features={self.out_features}"

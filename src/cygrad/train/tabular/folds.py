@@ -90,6 +90,10 @@ class Folds:
         rows = np.arange(train + validation)
         return Folds([rows[:train]] * members, [rows[train:]] * members)
 
+    def same_for(self, members: int) -> Folds:
+        """The rows of the first member, for all of some members."""
+        return Folds(self.train[:1] * members, self.validation[:1] * members)
+
     @property
     def members(self) -> int:
         """The number of members."""

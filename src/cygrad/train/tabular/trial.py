@@ -32,6 +32,7 @@ class Shape(NamedTuple):
     sizes: tuple[int, ...]
     activation: str
     dropout: float
+    shared: bool = False
 
 
 def spread(rows: Array) -> Array:
@@ -58,7 +59,8 @@ def embedded_in_trial(
 
     def least_error(embedded: Sequence[int]) -> float:
         generator = Generator().manual_seed(seed)
-        history, best = train(ensemble(few.members, *shape, generator, embedded), x, y, few, short, generator)
+        networks = ensemble(few.members, *shape[:3], generator, embedded, shape.shared)
+        history, best = train(networks, x, y, few, short, generator)
         return float(history[f"val_{recipe.name}"][best - 1])
 
     with fork_rng():
