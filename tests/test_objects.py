@@ -113,7 +113,7 @@ def test_no_method_of_any_class_crashes_on_an_object_that_is_not_initialized():
 # Attributes and methods that say or do what does not depend on the object
 CONSTANT = {
     Value: {"base", "after_hooks", "hooks", "index", "node", "reducer", "seen_rewrites", "version", "requires_grad", "grad_value"},
-    cg.Tensor: {"cpu", "device", "base", "hooks", "index", "node", "seen_rewrites", "version", "grad_value", "cuda", "graph", "is_cpu", "layout", "is_cuda", "is_mps", "is_xpu", "is_meta", "is_sparse", "is_quantized", "is_nested", "after_hooks", "reducer", "conj", "get_device", "is_complex", "is_conj", "is_inference", "is_neg", "is_pinned", "is_shared",
+    cg.Tensor: {"bfloat16", "cpu", "device", "base", "hooks", "index", "node", "seen_rewrites", "version", "grad_value", "cuda", "graph", "is_cpu", "layout", "is_cuda", "is_mps", "is_xpu", "is_meta", "is_sparse", "is_quantized", "is_nested", "after_hooks", "reducer", "conj", "get_device", "is_complex", "is_conj", "is_inference", "is_neg", "is_pinned", "is_shared",
                 "output_nr", "pin_memory", "real", "resolve_conj", "resolve_neg", "retains_grad", "share_memory_", "storage_type"},
     Node: {"args", "depth", "edges", "freed", "hooks", "indices", "needs", "op", "outputs", "saved", "saved_versions"},
     Op: {

@@ -69,13 +69,13 @@ def test_imports_of_torch_give_cygrad(tmp_path):
 
 MISSING = """\
 import torch
-for text in ("torch.nn.LinearCrossEntropyLoss", "torch.fx", "torch.nothing", "torch.nn.functional.nothing", "torch.conv3d"):
+for text in ("torch.nn.LinearCrossEntropyLoss", "torch.ao", "torch.nothing", "torch.nn.functional.nothing", "torch.conv3d"):
     try:
         eval(text)
     except AttributeError as error:
         print(error)
     assert not hasattr(torch, "nothing") and getattr(torch, "nothing", 3) == 3
-for text in ("import torch.fx", "from torch import package", "import torch.sparse as sparse", "import torch.nothing.at.all"):
+for text in ("import torch.ao", "from torch import package", "import torch.sparse as sparse", "import torch.nothing.at.all"):
     try:
         exec(text)
     except ImportError as error:
@@ -86,11 +86,11 @@ for text in ("import torch.fx", "from torch import package", "import torch.spars
 def test_a_missing_name_is_named_with_the_reason(tmp_path):
     assert output(tmp_path, MISSING).splitlines() == [
         "module 'cygrad.nn' has no attribute 'LinearCrossEntropyLoss': it has none yet",
-        "torch.fx is not in cygrad: it has no graphs of Python code; cg.compile records training steps",
+        "torch.ao is not in cygrad: it has no quantization",
         "torch.nothing is not in cygrad",
         "module 'cygrad.nn.functional' has no attribute 'nothing'",
         "torch.conv3d is not in cygrad: it has convolutions of one and two dimensions only",
-        "ModuleNotFoundError torch.fx is not in cygrad: it has no graphs of Python code; cg.compile records training steps",
+        "ModuleNotFoundError torch.ao is not in cygrad: it has no quantization",
         "ImportError cannot import name 'package' from 'torch'",
         "ModuleNotFoundError torch.sparse is not in cygrad: its tensors are dense",
         "ModuleNotFoundError torch.nothing is not in cygrad",

@@ -107,6 +107,7 @@ else:
         "amp": "GradScaler autocast",
         "compiler": "compile",
         "defaults": "are_deterministic_algorithms_enabled can_cast channels_last channels_last_3d contiguous_format "
+        "is_deterministic_algorithms_warn_only_enabled "
         "get_default_device get_default_dtype get_float32_matmul_precision layout memory_format preserve_format "
         "promote_types set_default_device set_default_dtype set_default_tensor_type set_float32_matmul_precision "
         "strided use_deterministic_algorithms",

@@ -42,6 +42,7 @@ __all__ = [
     "range",
     "scalar_tensor",
     "tensor",
+    "to_dlpack",
     "typename",
     "zeros",
     "zeros_like",
@@ -134,15 +135,47 @@ def from_numpy(array: Array) -> Tensor:
     return Tensor(plain("from_numpy", array))
 
 
+class Capsule:
+    """A capsule of DLPack as an object that implements its protocol: one of memory of the CPU."""
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
+def to_dlpack(tensor: Tensor) -> Any:
+    """Return a tensor's memory as a capsule of DLPack, which can be read once.
+
+    Args:
+        tensor: a tensor that needs no gradient.
+
+    Raises:
+        TypeError: it is no tensor.
+
+    >>> cg.from_dlpack(cg.to_dlpack(cg.ones(2)))
+    tensor([1., 1.])
+    """
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"to_dlpack: expected a tensor, got {type(tensor).__name__}")
+    return tensor.__dlpack__(max_version=(1, 0))
+
+
 def from_dlpack(data: Any) -> Tensor:
     """Wrap another library's array in a tensor that shares its memory.
 
     Args:
-        data: an object that implements the DLPack protocol, on the CPU.
+        data: an object that implements the DLPack protocol, on the CPU; or a capsule of it, which is used up.
 
     Raises:
         TypeError: `data` does not implement the protocol, or holds another dtype.
     """
+    if type(data).__name__ == "PyCapsule":
+        data = Capsule(data)
     if not hasattr(data, "__dlpack__"):
         raise TypeError(f"from_dlpack: expected an object of the DLPack protocol, got {type(data).__name__}")
     try:

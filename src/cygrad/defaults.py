@@ -11,11 +11,25 @@ from cygrad.config import default_float, follows_torch, set_default_float
 from cygrad.device import CPU, check_device, device
 
 __all__ = [
-    "are_deterministic_algorithms_enabled", "can_cast", "channels_last", "channels_last_3d", "contiguous_format",
-    "get_default_device", "get_default_dtype", "get_float32_matmul_precision", "layout", "memory_format",
+    "are_deterministic_algorithms_enabled",
+    "can_cast",
+    "channels_last",
+    "channels_last_3d",
+    "contiguous_format",
+    "get_default_device",
+    "get_default_dtype",
+    "get_float32_matmul_precision",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "layout",
+    "memory_format",
     "preserve_format",
-    "promote_types", "set_default_device", "set_default_dtype", "set_default_tensor_type",
-    "set_float32_matmul_precision", "strided", "use_deterministic_algorithms",
+    "promote_types",
+    "set_default_device",
+    "set_default_dtype",
+    "set_default_tensor_type",
+    "set_float32_matmul_precision",
+    "strided",
+    "use_deterministic_algorithms",
 ]  # fmt: skip
 
 
@@ -46,7 +60,7 @@ class layout(str):
 
 
 strided = layout("torch.strided")
-SETTINGS = {"deterministic": False, "precision": "highest"}
+SETTINGS = {"deterministic": False, "warn_only": False, "precision": "highest"}
 
 
 def get_default_dtype() -> Any:
@@ -118,12 +132,17 @@ def set_default_device(device: Any) -> None:
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Note the mode; all results are deterministic in either. As ``torch.use_deterministic_algorithms``."""
-    SETTINGS["deterministic"] = bool(mode)
+    SETTINGS["deterministic"], SETTINGS["warn_only"] = bool(mode), bool(mode and warn_only)
 
 
 def are_deterministic_algorithms_enabled() -> bool:
     """Return the mode that :func:`use_deterministic_algorithms` was given."""
     return bool(SETTINGS["deterministic"])
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Return the ``warn_only`` that :func:`use_deterministic_algorithms` was given with True."""
+    return bool(SETTINGS["warn_only"])
 
 
 def set_float32_matmul_precision(precision: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class dtype(metaclass=Kind):
         return f"torch.{self.dtype.name}"
 
     def __eq__(self, other: object) -> Any:
-        return self is other or self.dtype == other
+        return self is other or (type(other) is not Absent and self.dtype == other)
 
     def __hash__(self) -> Any:
         return hash(self.dtype)
@@ -80,12 +81,16 @@ class Absent:
         name: the name.
         itemsize: bytes of an element.
         reason: why tensors can't have it.
+
+    Attributes:
+        instead: the dtype that tensors get with a warning; None, initially, to refuse it.
     """
 
-    __slots__ = ("itemsize", "name", "reason")
+    __slots__ = ("instead", "itemsize", "name", "reason")
 
     def __init__(self, name: str, itemsize: Any, reason: str) -> None:
         self.name, self.itemsize, self.reason = name, itemsize, reason
+        self.instead: Any = None
 
     @property
     def is_floating_point(self) -> Any:
@@ -105,7 +110,12 @@ class Absent:
     @property
     def dtype(self) -> Any:
         """Asked for by NumPy."""
-        raise TypeError(f"{self.name}: {self.reason}")
+        if self.instead is None:
+            raise TypeError(f"{self.name}: {self.reason}")
+        warnings.warn(  # at this line, so that it is shown once
+            f"{self.name}: NumPy has no such dtype; tensors get {self.instead} instead", UserWarning, stacklevel=1
+        )
+        return self.instead
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"

@@ -6,7 +6,18 @@ from typing import Any, Final
 
 from cygrad._missing import attribute_error
 
-__all__ = ["Final", "export", "ignore", "is_scripting", "is_tracing", "script", "script_if_tracing", "unused"]
+__all__ = [
+    "Final",
+    "ScriptFunction",
+    "ScriptModule",
+    "export",
+    "ignore",
+    "is_scripting",
+    "is_tracing",
+    "script",
+    "script_if_tracing",
+    "unused",
+]
 
 
 def script(obj: Any, *args: Any, **kwargs: Any) -> Any:
@@ -29,8 +40,19 @@ def is_scripting() -> bool:
     return False
 
 
-export = unused = script_if_tracing = script
+export = unused = script_if_tracing = _overload = _overload_method = script
 is_tracing = is_scripting
+
+
+class ScriptModule:
+    """The class of PyTorch's compiled modules, for programs that ask: here there are none."""
+
+
+class ScriptFunction:
+    """The class of PyTorch's compiled functions, for programs that ask: here there are none."""
+
+
+RecursiveScriptModule = ScriptModule
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from cygrad.integrations.onnx import OPSETS
 from cygrad.integrations.onnx import export as write
 from cygrad.nn.module import Module
 
-__all__ = ["export"]
+__all__ = ["export", "is_in_onnx_export"]
 
 
 def export(
@@ -76,3 +76,9 @@ def dynamic_axis(axes: Mapping[str, Any], outputs: Sequence[str], inputs: Sequen
             f"onnx.export: one dynamic axis is supported, the same in every input, got {dict(axes)!r}"
         )
     return next(iter(found), None)
+
+
+def is_in_onnx_export() -> bool:
+    """Return False: a model is exported from what it computes, so that its code needs no form for the export. As
+    ``torch.onnx.is_in_onnx_export``."""
+    return False

@@ -13,6 +13,7 @@ from typing import Any
 from cygrad.tensor import Tensor
 
 __all__ = [
+    "TorchFunctionMode",
     "handle_torch_function",
     "has_torch_function",
     "has_torch_function_unary",
@@ -22,6 +23,24 @@ __all__ = [
     "resolve_name",
     "wrap_torch_function",
 ]
+
+
+class TorchFunctionMode:
+    """A block in which ``__torch_function__`` of a subclass would answer all calls of PyTorch's functions. Libraries
+    derive classes from it; a block of one raises, since functions of cygrad don't ask.
+
+    Raises:
+        NotImplementedError: a block begins.
+    """
+
+    def __enter__(self) -> TorchFunctionMode:
+        raise NotImplementedError(
+            f"{type(self).__name__}: a TorchFunctionMode has no effect, functions of cygrad do not call "
+            "__torch_function__"
+        )
+
+    def __exit__(self, *error: object) -> None:
+        pass
 
 
 def is_tensor_like(inp: Any) -> bool:

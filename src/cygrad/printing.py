@@ -10,7 +10,7 @@ from cygrad._typing import Array
 from cygrad.autograd.edges import node_name
 from cygrad.config import default_float, follows_torch
 
-__all__ = ["set_printoptions", "show"]
+__all__ = ["elements", "set_printoptions", "show", "with_extra"]
 
 PROFILES: dict[str, dict[str, Any]] = {
     "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
@@ -61,23 +61,28 @@ def show(tensor: Any) -> str:
     prefix = "tensor(" if kind in {"Tensor", "Parameter", "Buffer"} else f"{kind}("
     dtype = f"dtype={'torch.' if follows_torch() else ''}{array.dtype.name}"
     extra = []
+    text = elements(array, len(prefix))
     if not array.size:
-        text = "[]"
         if array.ndim != 1:
             extra.append(f"size={array.shape}")
         if array.dtype != default_float():
             extra.append(dtype)
-    else:
-        summarize = array.size > OPTIONS["threshold"]
-        text = lines(array, len(prefix), summarize, *formatter(edges(array) if summarize else array))
-        if array.dtype.name not in {default_float().name, "int64", "bool"}:
-            extra.append(dtype)
+    elif array.dtype.name not in {default_float().name, "int64", "bool"}:
+        extra.append(dtype)
     if tensor.node is not None:
         name = node_name(tensor.node)
         extra.append(f"grad_fn=<{name}>" if follows_torch() else f"grad_fn=<{name} backward>")
     elif tensor.requires_grad:
         extra.append("requires_grad=True")
     return with_extra(prefix + text, extra, len(prefix))
+
+
+def elements(array: Array, indent: int) -> str:
+    """The elements in brackets, abbreviated if there are many; lines after the first begin after `indent` spaces."""
+    if not array.size:
+        return "[]"
+    summarize = array.size > OPTIONS["threshold"]
+    return lines(array, indent, summarize, *formatter(edges(array) if summarize else array))
 
 
 def with_extra(text: str, extra: list[str], indent: int) -> str:

@@ -23,6 +23,7 @@ from cygrad.defaults import layout as Layout
 from cygrad.defaults import strided
 from cygrad.device import CPU, Place, check_device, check_place, is_device
 from cygrad.device import device as Device
+from cygrad.dtypes import bfloat16
 from cygrad.generator import Generator, normal_array, uniform_array
 from cygrad.methods import TensorMethods
 from cygrad.ops import arithmetic
@@ -792,6 +793,10 @@ class Tensor(TensorMethods):
     def half(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to float16, in which numbers are stored; most ops compute in float32."""
         return self.to(np.float16)
+
+    def bfloat16(self, memory_format: object = None) -> Tensor:
+        """Raise TypeError: NumPy has no such dtype. Under :mod:`cygrad.torch`, ``float`` with a warning."""
+        return self.to(bfloat16)
 
     def short(self, memory_format: object = None) -> Tensor:
         """Convert the tensor to int16."""

@@ -18,6 +18,7 @@ from cygrad._attributes import set_by_init
 from cygrad.autograd import leaves, recording
 from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.device import check_device, is_device
+from cygrad.dtypes import bfloat16
 from cygrad.nn.display import indented, layout
 from cygrad.nn.hooks import GLOBAL, HasForward, HookDict, Hooks
 from cygrad.nn.layer import Layer
@@ -657,6 +658,10 @@ class Module(Layer):
     def half(self: Self) -> Self:
         """Convert all floating-point parameters and buffers to float16, in which they are stored, not computed."""
         return self.to(dtype=np.float16)
+
+    def bfloat16(self: Self) -> Self:
+        """Raise TypeError: NumPy has no such dtype. Under :mod:`cygrad.torch`, ``float`` with a warning."""
+        return self.to(dtype=np.dtype(bfloat16))
 
     def cpu(self: Self) -> Self:
         """Return the module itself."""

@@ -4,6 +4,7 @@ from cygrad.profiler.events import Average, Event, EventList
 from cygrad.profiler.profile import (
     ProfilerAction,
     ProfilerActivity,
+    emit_nvtx,
     kineto_available,
     profile,
     record_function,
@@ -18,6 +19,7 @@ __all__ = [
     "EventList",
     "ProfilerAction",
     "ProfilerActivity",
+    "emit_nvtx",
     "kineto_available",
     "profile",
     "record_function",

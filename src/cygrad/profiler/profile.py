@@ -305,3 +305,26 @@ def tensorboard_trace_handler(
         prof.export_chrome_trace(os.path.join(dir_name, f"{worker}.{time.time_ns()}.pt.trace.json"))
 
     return write
+
+
+class emit_nvtx:
+    """A block whose ops PyTorch marks for NVIDIA's profilers. As ``torch.autograd.profiler.emit_nvtx``.
+
+    Args:
+        enabled: whether to mark them; only False has an effect here, which is none.
+        record_shapes: accepted, without effect.
+
+    Raises:
+        NotImplementedError: a block with enabled=True begins.
+    """
+
+    def __init__(self, enabled: bool = True, record_shapes: bool = False) -> None:
+        self.enabled = enabled
+
+    def __enter__(self) -> emit_nvtx:
+        if self.enabled:
+            raise NotImplementedError("emit_nvtx: cygrad computes on the CPU only; profile() measures its ops")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass

@@ -15,7 +15,8 @@ from cygrad._missing import reason
 
 __all__ = ["IMPORTED", "Absent", "AbsentModule"]
 
-IMPORTED = re.compile(r"torch\.(distributed(\..+)?|fft|hub|utils\.model_zoo)")
+IMPORTED = re.compile(r"torch\.(distributed(\..+)?|fft|hub|utils\.model_zoo|nn\.utils\.prune)")
+WITHOUT_NAMES = ("torch.distributed.rpc",)  # empty in builds of PyTorch that leave it out, as libraries know
 
 
 class Absent(type):
@@ -35,7 +36,7 @@ class Absent(type):
         raise NotImplementedError(f"{cls.path} is not in cygrad: {reason(cls.path.removeprefix('torch.'))}")
 
     def __getattr__(cls, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_") or cls.path in WITHOUT_NAMES:
             raise AttributeError(name)
         return Absent(f"{cls.path}.{name}")
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType, SimpleNamespace
-from typing import Any, NoReturn
+from types import ModuleType
+from typing import Any
 
-from cygrad._missing import reason
 from cygrad.accelerator import OutOfMemoryError
 from cygrad.autograd import is_grad_enabled
 from cygrad.defaults import layout
-from cygrad.device import CPU, check_device, is_device
 from cygrad.dtypes import Absent, bfloat16, dtype
 from cygrad.functions.storages import Storage, UntypedStorage
-from cygrad.tensor import Tensor
+from cygrad.jit import ScriptFunction, ScriptModule
+from cygrad.torch.absent import Absent as AbsentClass
+from cygrad.torch.operators import Operators
 
 __all__ = ["EXTRAS"]
 
@@ -50,36 +50,6 @@ def set_flush_denormal(mode: bool) -> bool:
 
 def set_warn_always(always: bool) -> None:
     """Do nothing: Python's filters decide how often a warning is shown."""
-
-
-def parse_to(
-    *args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False, memory_format: Any = None
-) -> tuple[Any, Any, bool, Any]:
-    """Return device, dtype, non_blocking and memory_format from the arguments of a method ``to``."""
-    for arg in args:
-        if isinstance(arg, Tensor):
-            device, dtype = arg.device, arg.dtype
-        elif isinstance(arg, bool):
-            non_blocking = arg
-        elif is_device(arg):
-            device = arg
-        elif arg is not None:
-            dtype = arg
-    check_device("to", device)
-    return None if device is None else CPU, dtype, non_blocking, memory_format
-
-
-class Private:
-    """``torch._C``, of which programs with a method ``to`` of their own use one function."""
-
-    _nn = SimpleNamespace(_parse_to=parse_to)
-
-    @staticmethod
-    def _get_tracing_state() -> None:
-        """Return None: nothing is traced."""
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"torch._C.{name} is not in cygrad: {reason('_C')}")
 
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
@@ -161,7 +131,10 @@ EXTRAS = {
     "TypedStorage": Storage,
     "UntypedStorage": UntypedStorage,
     "__config__": Config,
-    "_C": Private(),
+    "ops": Operators(),
+    "ScriptFunction": ScriptFunction,
+    "ScriptModule": ScriptModule,
+    **{name: AbsentClass(f"torch.{name}") for name in ("PyTorchFileReader", "PyTorchFileWriter")},  # in annotations
     "sparse": SparseModule("torch.sparse"),
     **absent_dtypes(),
     **{f"sparse_{kind}": layout(f"torch.sparse_{kind}") for kind in ("bsc", "bsr", "coo", "csc", "csr")},

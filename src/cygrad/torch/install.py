@@ -12,6 +12,7 @@ from typing import Any
 
 from cygrad import config
 from cygrad._version import __version__
+from cygrad.dtypes import bfloat16, float32
 from cygrad.torch.absent import IMPORTED, AbsentModule
 from cygrad.torch.modules import FUNCTIONS, RENAMED, left_out, opened, torch_module
 from cygrad.torch.overloads import accept_old_calls
@@ -95,6 +96,7 @@ def install(quiet: bool = False) -> None:
     config.follow_torch(True)
     answer_as_torch()
     accept_old_calls()
+    bfloat16.instead = float32
     importlib.import_module("torch.autograd.graph")  # a function whose attributes PyTorch's programs use
     if not quiet:
         print(f"cygrad.torch: torch is cygrad {__version__} in this process", file=sys.stderr)

@@ -36,3 +36,15 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+
+class _BaseDataLoaderIter:
+    """The class of PyTorch's iterators over loaders, which programs name in annotations: here they are generators."""
+
+
+class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
+    """One that loads in its own process."""
+
+
+class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
+    """One that loads in others."""
