@@ -1,6 +1,7 @@
 """Probability distributions with PyTorch's names: samples, log-probabilities, entropies, divergences."""
 
 from cygrad.distributions import constraints as constraints
+from cygrad.distributions.arguments import ARGUMENTS
 from cygrad.distributions.continuous import Cauchy, Exponential, Gumbel, HalfNormal, Laplace, Normal, Uniform
 from cygrad.distributions.counts import Binomial, Multinomial, NegativeBinomial, Poisson
 from cygrad.distributions.discrete import Bernoulli, Categorical, Geometric, OneHotCategorical
@@ -50,6 +51,10 @@ from cygrad.distributions.vector_transforms import (
     StackTransform,
     StickBreakingTransform,
 )
+
+for name, accepted in ARGUMENTS.items():
+    globals()[name].arg_constraints = accepted
+del name, accepted
 
 __all__ = [
     "AbsTransform",

@@ -57,8 +57,9 @@ class Constraint:
         return f"Constraint({self.text})"
 
 
-def whole(x: Tensor) -> Tensor:
-    return x == x.floor() if x.is_floating_point() else x == x
+def integers(x: Tensor, inside: Tensor) -> Tensor:
+    """Which elements are integers, and inside of a range."""
+    return (x - x.floor() == 0).logical_and(inside) if x.is_floating_point() else inside
 
 
 def shown(bound: Any) -> str:
@@ -82,7 +83,7 @@ def half_open_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
 
 def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """The integers from a lower to an upper bound."""
-    inside = lambda x: whole(x).logical_and(x >= lower_bound).logical_and(x <= upper_bound)  # noqa: E731
+    inside = lambda x: integers(x, (x >= lower_bound).logical_and(x <= upper_bound))  # noqa: E731
     return Constraint(f"integers from {shown(lower_bound)} to {shown(upper_bound)}", inside, is_discrete=True)
 
 
@@ -182,7 +183,7 @@ def multinomial(upper_bound: int) -> Constraint:
     def inside(x: Tensor) -> Tensor:
         return (x >= 0).all(-1).logical_and(x.sum(-1) <= upper_bound)
 
-    return Constraint(f"counts of at most {shown(upper_bound)}", inside, True, 1, upper_bound=upper_bound)
+    return Constraint(f"counts with a sum of at most {shown(upper_bound)}", inside, True, 1, upper_bound=upper_bound)
 
 
 def is_symmetric(x: Tensor) -> Tensor:
@@ -212,8 +213,8 @@ positive = Constraint("positive", lambda x: x > 0)
 nonnegative = Constraint("at least 0", lambda x: x >= 0)
 unit_interval = interval(0.0, 1.0)
 boolean = Constraint("0 or 1", lambda x: (x == 0).logical_or(x == 1), is_discrete=True)
-nonnegative_integer = Constraint("an integer of at least 0", lambda x: whole(x).logical_and(x >= 0), is_discrete=True)
-positive_integer = Constraint("an integer of at least 1", lambda x: whole(x).logical_and(x >= 1), is_discrete=True)
+nonnegative_integer = Constraint("an integer of at least 0", lambda x: integers(x, x >= 0), is_discrete=True)
+positive_integer = Constraint("an integer of at least 1", lambda x: integers(x, x >= 1), is_discrete=True)
 real_vector = Constraint("numbers", lambda x: (x == x).all(-1), event_dim=1)
 simplex = Constraint(
     "at least 0, with the sum 1",

@@ -35,24 +35,23 @@ class LocationScale(Distribution):
     """
 
     support: Any = constraints.real
-    _checks_support = False
     has_rsample = True
-    parameters: ClassVar[tuple[str, ...]] = ("loc", "scale")
+    _parameter_names: ClassVar[tuple[str, ...]] = ("loc", "scale")
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = as_parameters(loc, scale)
         super().__init__(self.loc.shape, (), validate_args)
-        self.require("loc", self.loc == self.loc, "a number")
-        self.require("scale", self.scale > 0, "positive")
+        self._require("loc", self.loc == self.loc, "a number")
+        self._require("scale", self.scale > 0, "positive")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.loc + self.scale * self._standard(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Any) -> Tensor:
-        return self._log_density((value - self.loc) / self.scale) - self.scale.log()
+        return self._log_density((self._checked(value) - self.loc) / self.scale) - self.scale.log()
 
     def cdf(self, value: Any) -> Tensor:
-        return self._cdf((value - self.loc) / self.scale)
+        return self._cdf((self._checked(value) - self.loc) / self.scale)
 
     def icdf(self, value: Any) -> Tensor:
         return self.loc + self.scale * self._icdf(value)
@@ -198,8 +197,7 @@ class HalfNormal(LocationScale):
     """
 
     support: Any = constraints.nonnegative
-    _checks_support = False
-    parameters: ClassVar[tuple[str, ...]] = ("scale",)
+    _parameter_names: ClassVar[tuple[str, ...]] = ("scale",)
 
     def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
         super().__init__(0.0, scale, validate_args)
@@ -208,7 +206,7 @@ class HalfNormal(LocationScale):
         return (self.scale * randn(self._extended_shape(sample_shape), dtype=self.scale.dtype)).abs()
 
     def log_prob(self, value: Any) -> Tensor:
-        z = value / self.scale
+        z = self._checked(value) / self.scale
         density = z * z * -0.5 - 0.5 * math.log(math.pi / 2) - self.scale.log()
         return where(z >= 0, density, -math.inf)
 
@@ -216,7 +214,7 @@ class HalfNormal(LocationScale):
         return self.scale * math.sqrt(2) * erfinv(value)
 
     def cdf(self, value: Any) -> Tensor:
-        return erf(value / self.scale * (1 / math.sqrt(2)))
+        return erf(self._checked(value) / self.scale * (1 / math.sqrt(2)))
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(math.pi / 2) + self.scale.log()
@@ -246,14 +244,18 @@ class Uniform(Distribution):
         ValueError: low is not below high.
     """
 
-    _checks_support = False
     has_rsample = True
-    parameters = ("low", "high")
+    _parameter_names = ("low", "high")
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self.low, self.high = as_parameters(low, high)
         super().__init__(self.low.shape, (), validate_args)
-        self.require("low", self.low < self.high, "below high")
+        self._require("low", self.low < self.high, "below high")
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """The constraints of low and high, each of which the other bounds."""
+        return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
     @property
     def support(self) -> Any:
@@ -265,11 +267,12 @@ class Uniform(Distribution):
         return self.low + u * (self.high - self.low)
 
     def log_prob(self, value: Any) -> Tensor:
+        value = self._checked(value)
         inside = (value >= self.low).logical_and(value < self.high)
         return inside.to(self.low.dtype).log() - (self.high - self.low).log()
 
     def cdf(self, value: Any) -> Tensor:
-        return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
+        return ((self._checked(value) - self.low) / (self.high - self.low)).clamp(0, 1)
 
     def icdf(self, value: Any) -> Tensor:
         return value * (self.high - self.low) + self.low
@@ -302,23 +305,22 @@ class Exponential(ExponentialFamily):
     """
 
     support: Any = constraints.nonnegative
-    _checks_support = False
     has_rsample = True
-    parameters = ("rate",)
+    _parameter_names = ("rate",)
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = as_parameters(rate)
         super().__init__(self.rate.shape, (), validate_args)
-        self.require("rate", self.rate > 0, "positive")
+        self._require("rate", self.rate > 0, "positive")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return -open_uniform(self.rate, self._extended_shape(sample_shape)).log() / self.rate
 
     def log_prob(self, value: Any) -> Tensor:
-        return self.rate.log() - self.rate * value
+        return self.rate.log() - self.rate * self._checked(value)
 
     def cdf(self, value: Any) -> Tensor:
-        return 1 - (-self.rate * value).exp()
+        return 1 - (-self.rate * self._checked(value)).exp()
 
     def icdf(self, value: Any) -> Tensor:
         return -log1p(-value) / self.rate

@@ -28,19 +28,19 @@ class Poisson(ExponentialFamily):
         validate_args: whether arguments are checked.
     """
 
-    parameters = ("rate",)
+    _parameter_names = ("rate",)
     support = constraints.nonnegative_integer
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = as_parameters(rate)
         super().__init__(self.rate.shape, (), validate_args)
-        self.require("rate", self.rate >= 0, "at least 0")
+        self._require("rate", self.rate >= 0, "at least 0")
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return drawn("poisson", self._extended_shape(sample_shape), self.rate)
 
     def log_prob(self, value: Any) -> Tensor:
-        k = self.checked(value)
+        k = self._checked(value)
         return xlogy(k, self.rate) - self.rate - lgamma(k + 1)
 
     @property
@@ -71,7 +71,7 @@ class Trials(Binary):
         n = total_count.to(given.dtype) if isinstance(total_count, Tensor) else given.new_tensor(total_count)
         self.total_count, given = as_parameters(n, given)
         super().__init__(given if probs is not None else None, given if logits is not None else None, validate_args)
-        self.require("total_count", self.total_count >= 0, "at least 0")
+        self._require("total_count", self.total_count >= 0, "at least 0")
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         shape = tuple(batch_shape)
@@ -98,7 +98,7 @@ class Binomial(Trials):
         return drawn("binomial", self._extended_shape(sample_shape), n, p)
 
     def log_prob(self, value: Any) -> Tensor:
-        k, n = self.checked(value), self.total_count
+        k, n = self._checked(value), self.total_count
         return k * self.logits + n * logsigmoid(-self.logits) + lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 
     def entropy(self) -> Tensor:
@@ -137,7 +137,7 @@ class NegativeBinomial(Trials):
         return drawn("poisson", shape, rate)
 
     def log_prob(self, value: Any) -> Tensor:
-        k, n = self.checked(value), self.total_count
+        k, n = self._checked(value), self.total_count
         log = n * logsigmoid(-self.logits) + k * logsigmoid(self.logits)
         ways = lgamma(n + k) - lgamma(k + 1) - lgamma(n)
         return log + where(n + k == 0, 0.0, ways)
@@ -165,7 +165,6 @@ class Multinomial(Distribution):
         validate_args: whether arguments are checked.
     """
 
-    _checks_support = False
     def __init__(
         self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
@@ -176,7 +175,7 @@ class Multinomial(Distribution):
 
     @property
     def support(self) -> Any:
-        """The counts that sum to the number of trials."""
+        """The counts that sum to at most the number of trials."""
         return constraints.multinomial(self.total_count)
 
     @property
@@ -200,9 +199,7 @@ class Multinomial(Distribution):
         return (draws.unsqueeze(-1) == classes).sum(0).to(self.probs.dtype)
 
     def log_prob(self, value: Any) -> Tensor:
-        k = self.checked(value)
-        fits = (k.sum(-1) == self.total_count).logical_and((k >= 0).all(-1))
-        self.require("value", fits, f"counts with the sum {self.total_count}")
+        k = self._checked(value)
         logits = where((k == 0).logical_and(self.logits == -np.inf), 0.0, self.logits)
         return lgamma(k.sum(-1) + 1) - lgamma(k + 1).sum(-1) + (logits * k).sum(-1)
 

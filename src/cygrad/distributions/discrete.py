@@ -44,7 +44,6 @@ class Categorical(Distribution):
 
     has_enumerate_support = True
 
-    _checks_support = False
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         (given,) = as_parameters(one_of("Categorical", probs, logits))
         if not given.ndim:
@@ -52,10 +51,10 @@ class Categorical(Distribution):
         super().__init__(given.shape[:-1], (), validate_args)
         self._from_probs = logits is None
         if self._from_probs:
-            self.require("probs", (given >= 0).logical_and(given < np.inf), "numbers of at least 0")
+            self._require("probs", (given >= 0).logical_and(given < np.inf), "numbers of at least 0")
             self.probs = given / given.sum(-1, keepdim=True)
         else:
-            self.require("logits", given == given, "numbers")
+            self._require("logits", given == given, "numbers")
             self.logits = log_softmax(given, -1)
         self._num_events = given.shape[-1]
 
@@ -95,8 +94,10 @@ class Categorical(Distribution):
         return draws.t().reshape((*sample_shape, *self.batch_shape))
 
     def log_prob(self, value: Any) -> Tensor:
-        index = value if isinstance(value, Tensor) else Tensor(np.asarray(value))
-        self.require("value", (index >= 0).logical_and(index < self._num_events), f"a class of {self._num_events}")
+        return self._log_prob_of(self._checked(value if isinstance(value, Tensor) else Tensor(np.asarray(value))))
+
+    def _log_prob_of(self, index: Tensor) -> Tensor:
+        """The logarithms of the probabilities of classes."""
         shape = np.broadcast_shapes(index.shape, self.batch_shape)
         logits = self.logits.expand((*shape, self._num_events))
         return gather(logits, -1, index.long().expand(shape).unsqueeze(-1)).squeeze(-1)
@@ -128,7 +129,6 @@ class Categorical(Distribution):
 class OneHotCategorical(Categorical):
     """As :class:`Categorical`, with rows that have a single 1 as values."""
 
-    _checks_support = False
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         super().__init__(probs, logits, validate_args)
         self._event_shape = Size((self._num_events,))
@@ -142,7 +142,7 @@ class OneHotCategorical(Categorical):
         return one_hot(super().sample(sample_shape), self._num_events).to(self.probs.dtype)
 
     def log_prob(self, value: Any) -> Tensor:
-        return super().log_prob(value.argmax(-1))
+        return self._log_prob_of(self._checked(value).argmax(-1))
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         n = self._num_events
@@ -179,10 +179,10 @@ class Binary(Distribution):
         super().__init__(given.shape, (), validate_args)
         self._from_probs = logits is None
         if self._from_probs:
-            self.require("probs", (given >= 0).logical_and(given <= 1), "in [0, 1]")
+            self._require("probs", (given >= 0).logical_and(given <= 1), "in [0, 1]")
             self.probs = given
         else:
-            self.require("logits", given == given, "numbers")
+            self._require("logits", given == given, "numbers")
             self.logits = given
 
     @cached_property
@@ -221,7 +221,7 @@ class Bernoulli(Binary, ExponentialFamily):
 
     def log_prob(self, value: Any) -> Tensor:
         logits, target = as_parameters(self.logits, value)
-        self.require("value", (target == 0).logical_or(target == 1), "0 or 1")
+        self._require("value", (target == 0).logical_or(target == 1), "0 or 1")
         return -binary_cross_entropy_with_logits(logits, target.to(logits.dtype), reduction="none")
 
     def entropy(self) -> Tensor:
@@ -232,7 +232,6 @@ class Bernoulli(Binary, ExponentialFamily):
         return values.expand((2, *self.batch_shape)) if expand else values
 
     support: Any = constraints.boolean
-    _checks_support = False
     @property
     def mean(self) -> Tensor:
         return self.probs
@@ -255,14 +254,13 @@ class Geometric(Binary):
         return (u.log() / (-p).log1p()).floor()
 
     def log_prob(self, value: Any) -> Tensor:
-        value, p = as_parameters(value, self.probs)
+        value, p = as_parameters(self._checked(value), self.probs)
         return where((p == 1).logical_and(value == 0), 0.0, value * (-p).log1p()) + p.log()
 
     def entropy(self) -> Tensor:
         return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none") / self.probs
 
     support: Any = constraints.nonnegative_integer
-    _checks_support = False
     @property
     def mean(self) -> Tensor:
         return 1 / self.probs - 1

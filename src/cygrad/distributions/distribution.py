@@ -30,10 +30,10 @@ class Distribution:
 
     has_rsample: ClassVar[bool] = False
     has_enumerate_support: ClassVar[bool] = False
-    parameters: ClassVar[tuple[str, ...]] = ()  # the attributes that `expand` expands
+    _parameter_names: ClassVar[tuple[str, ...]] = ()  # the attributes that `expand` expands
     support: Any = None  # a constraint: which values samples have
     _checks_support: ClassVar[bool] = True  # whether values are checked by it; some classes check them in other ways
-    arg_constraints: ClassVar[dict[str, Any]] = {}  # of a user's distribution: which values its attributes may have
+    arg_constraints: ClassVar[dict[str, Any]] = {}  # which values its attributes may have: arguments.py
     _validate_args = True
 
     if TYPE_CHECKING:  # parameters are attributes
@@ -46,10 +46,13 @@ class Distribution:
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
+        owner = next(base for base in type(self).__mro__ if "arg_constraints" in vars(base))
+        if owner.__module__.startswith("cygrad."):
+            return  # the constructors of this library check their arguments themselves
         for name, constraint in self.arg_constraints.items():
             value = vars(self).get(name)  # not that of a property, which may cost much
             if isinstance(value, Tensor) and isinstance(constraint, Constraint) and not is_dependent(constraint):
-                self.require(name, constraint.check(value.detach()), constraint.text)
+                self._require(name, constraint.check(value.detach()), constraint.text)
 
     @property
     def batch_shape(self) -> Size:
@@ -66,31 +69,31 @@ class Distribution:
         """Choose whether distributions check their arguments by default."""
         Distribution._validate_args = value
 
-    def require(self, name: str, condition: Tensor, what: str) -> None:
+    def _require(self, name: str, condition: Tensor, what: str) -> None:
         """Raise ValueError unless a condition holds everywhere, if arguments are checked."""
         if self._validate_args:
             recording.call_again(check_everywhere, condition.array, f"{type(self).__name__}: {name} must be {what}")
 
-    def take(self, validate_args: bool | None, **values: Any) -> None:
+    def _take(self, validate_args: bool | None, **values: Any) -> None:
         """Store parameters, as tensors of one shape; all but `loc` must be positive."""
         tensors = dict(zip(values, as_parameters(*values.values())))
         vars(self).update(tensors)
         Distribution.__init__(self, next(iter(tensors.values())).shape, (), validate_args)
         for name, value in tensors.items():
-            self.require(
+            self._require(
                 name, value == value if name == "loc" else value > 0, "a number" if name == "loc" else "positive"
             )
 
-    def checked(self, value: Any) -> Tensor:
+    def _checked(self, value: Any) -> Tensor:
         """A value as a tensor; raise ValueError unless it lies in the support, if arguments are checked."""
         result = value if isinstance(value, Tensor) else Tensor(np.asarray(value, default_float()))
         if self._validate_args and self._checks_support and self.support is not None and not is_dependent(self.support):
-            self.require("value", self.support.check(result.detach()), self.support.text)
+            self._require("value", self.support.check(result.detach()), self.support.text)
         return result
 
     def _validate_sample(self, value: Any) -> None:
         """Raise ValueError unless a value lies in the support, as distributions of the user's own ask for."""
-        self.checked(value)
+        self._checked(value)
 
     def _get_checked_instance(self, cls: type[Any], _instance: Any = None) -> Any:
         """An instance that is not initialized, for the ``expand`` of a distribution of the user's own."""
@@ -105,7 +108,7 @@ class Distribution:
         """Return the distribution with its parameters expanded to a batch shape."""
         copy = object.__new__(type(self))
         vars(copy).update(vars(self))
-        for name in self.parameters:
+        for name in self._parameter_names:
             value = getattr(self, name)
             own = value.shape[len(self.batch_shape) :]
             setattr(copy, name, value.expand((*batch_shape, *own)))
@@ -177,7 +180,7 @@ class Distribution:
         return self.variance.sqrt()
 
     def __repr__(self) -> str:
-        names = self.parameters or [name for name in self.arg_constraints if name in vars(self)]
+        names = self._parameter_names or [name for name in self.arg_constraints if name in vars(self)]
         values = [(name, getattr(self, name)) for name in names]
         shown = [f"{name}: {v.item() if v.numel() == 1 else v.shape}" for name, v in values]
         return f"{type(self).__name__}({', '.join(shown)})"

@@ -45,21 +45,21 @@ class Gamma(ExponentialFamily):
     """
 
     has_rsample = True
-    parameters: ClassVar[tuple[str, ...]] = ("concentration", "rate")
+    _parameter_names: ClassVar[tuple[str, ...]] = ("concentration", "rate")
     support = constraints.nonnegative
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
-        self.take(validate_args, concentration=concentration, rate=rate)
+        self._take(validate_args, concentration=concentration, rate=rate)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return standard_gamma(self.concentration.expand(self._extended_shape(sample_shape))) / self.rate
 
     def log_prob(self, value: Any) -> Tensor:
-        a, rate, x = self.concentration, self.rate, self.checked(value)
+        a, rate, x = self.concentration, self.rate, self._checked(value)
         return xlogy(a, rate) + xlogy(a - 1, x) - rate * x - lgamma(a)
 
     def cdf(self, value: Any) -> Tensor:
-        return igamma(self.concentration, self.rate * self.checked(value))
+        return igamma(self.concentration, self.rate * self._checked(value))
 
     def entropy(self) -> Tensor:
         a = self.concentration
@@ -86,7 +86,7 @@ class Chi2(Gamma):
         validate_args: whether arguments are checked.
     """
 
-    parameters = ("concentration", "rate")
+    _parameter_names = ("concentration", "rate")
 
     def __init__(self, df: Any, validate_args: bool | None = None) -> None:
         (given,) = as_parameters(df)
@@ -107,17 +107,17 @@ class InverseGamma(Distribution):
     """
 
     has_rsample = True
-    parameters = ("concentration", "rate")
+    _parameter_names = ("concentration", "rate")
     support = constraints.positive
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
-        self.take(validate_args, concentration=concentration, rate=rate)
+        self._take(validate_args, concentration=concentration, rate=rate)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.rate / standard_gamma(self.concentration.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Any) -> Tensor:
-        a, rate, x = self.concentration, self.rate, self.checked(value)
+        a, rate, x = self.concentration, self.rate, self._checked(value)
         return a * rate.log() - (a + 1) * x.log() - rate / x - lgamma(a)
 
     def entropy(self) -> Tensor:
@@ -148,7 +148,7 @@ class Dirichlet(ExponentialFamily):
     """
 
     has_rsample = True
-    parameters = ("concentration",)
+    _parameter_names = ("concentration",)
     support = constraints.simplex
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
@@ -156,7 +156,7 @@ class Dirichlet(ExponentialFamily):
             raise ValueError("Dirichlet: concentration must have at least one dimension")
         self.concentration = concentration
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
-        self.require("concentration", concentration > 0, "positive")
+        self._require("concentration", concentration > 0, "positive")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         x = standard_gamma(self.concentration.expand(self._extended_shape(sample_shape)))
@@ -164,7 +164,7 @@ class Dirichlet(ExponentialFamily):
 
     def log_prob(self, value: Any) -> Tensor:
         a = self.concentration
-        return xlogy(a - 1, self.checked(value)).sum(-1) + lgamma(a.sum(-1)) - lgamma(a).sum(-1)
+        return xlogy(a - 1, self._checked(value)).sum(-1) + lgamma(a.sum(-1)) - lgamma(a).sum(-1)
 
     def entropy(self) -> Tensor:
         a, n = self.concentration, self.event_shape[0]
@@ -201,11 +201,11 @@ class Beta(ExponentialFamily):
     """
 
     has_rsample = True
-    parameters = ("concentration1", "concentration0")
+    _parameter_names = ("concentration1", "concentration0")
     support = constraints.unit_interval
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
-        self.take(validate_args, concentration1=concentration1, concentration0=concentration0)
+        self._take(validate_args, concentration1=concentration1, concentration0=concentration0)
 
     @property
     def _dirichlet(self) -> Dirichlet:
@@ -215,7 +215,7 @@ class Beta(ExponentialFamily):
         return self._dirichlet.rsample(sample_shape)[..., 0]
 
     def log_prob(self, value: Any) -> Tensor:
-        a, b, x = self.concentration1, self.concentration0, self.checked(value)
+        a, b, x = self.concentration1, self.concentration0, self._checked(value)
         return xlogy(a - 1, x) + xlogy(b - 1, 1 - x) + lgamma(a + b) - lgamma(a) - lgamma(b)
 
     def entropy(self) -> Tensor:
@@ -245,11 +245,11 @@ class StudentT(Distribution):
     """
 
     has_rsample = True
-    parameters = ("df", "loc", "scale")
+    _parameter_names = ("df", "loc", "scale")
     support = constraints.real
 
     def __init__(self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool | None = None) -> None:
-        self.take(validate_args, df=df, loc=loc, scale=scale)
+        self._take(validate_args, df=df, loc=loc, scale=scale)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
@@ -260,7 +260,7 @@ class StudentT(Distribution):
         return lgamma(0.5 * self.df) - lgamma(0.5 * (self.df + 1)) + 0.5 * (self.df * math.pi).log() + self.scale.log()
 
     def log_prob(self, value: Any) -> Tensor:
-        z = (self.checked(value) - self.loc) / self.scale
+        z = (self._checked(value) - self.loc) / self.scale
         return -0.5 * (self.df + 1) * log1p(z.square() / self.df) - self._log_norm()
 
     def entropy(self) -> Tensor:
@@ -291,11 +291,11 @@ class FisherSnedecor(Distribution):
     """
 
     has_rsample = True
-    parameters = ("df1", "df2")
+    _parameter_names = ("df1", "df2")
     support = constraints.positive
 
     def __init__(self, df1: Any, df2: Any, validate_args: bool | None = None) -> None:
-        self.take(validate_args, df1=df1, df2=df2)
+        self._take(validate_args, df1=df1, df2=df2)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
@@ -303,7 +303,7 @@ class FisherSnedecor(Distribution):
         return x / y
 
     def log_prob(self, value: Any) -> Tensor:
-        x, ratio = self.checked(value), self.df1 / self.df2
+        x, ratio = self._checked(value), self.df1 / self.df2
         a, b = 0.5 * self.df1, 0.5 * self.df2
         return lgamma(a + b) - lgamma(a) - lgamma(b) + a * ratio.log() + (a - 1) * x.log() - (a + b) * log1p(ratio * x)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cygrad.distributions import constraints
+from cygrad.distributions.arguments import COVARIANCE
 from cygrad.distributions.continuous import Normal
 from cygrad.distributions.distribution import Distribution, as_parameters
 from cygrad.distributions.gamma import Beta, Chi2
@@ -38,9 +39,8 @@ class LowRankMultivariateNormal(Distribution):
     """
 
     support: Any = constraints.real_vector
-    _checks_support = False
     has_rsample = True
-    parameters = ("loc", "cov_factor", "cov_diag")
+    _parameter_names = ("loc", "cov_factor", "cov_diag")
 
     def __init__(self, loc: Tensor, cov_factor: Tensor, cov_diag: Tensor, validate_args: bool | None = None) -> None:
         n = loc.shape[-1]
@@ -53,7 +53,7 @@ class LowRankMultivariateNormal(Distribution):
         super().__init__(batch, (n,), validate_args)
         self.loc, self.cov_diag = loc.expand((*batch, n)), cov_diag.expand((*batch, n))
         self.cov_factor = cov_factor.expand((*batch, *cov_factor.shape[-2:]))
-        self.require("cov_diag", cov_diag > 0, "positive")
+        self._require("cov_diag", cov_diag > 0, "positive")
 
     def _capacitance(self) -> Tensor:
         """L with L·Lᵀ = I + Wᵀ·D⁻¹·W"""
@@ -71,7 +71,7 @@ class LowRankMultivariateNormal(Distribution):
         return self.loc + (w @ common.unsqueeze(-1)).squeeze(-1) + self.cov_diag.sqrt() * own
 
     def log_prob(self, value: Any) -> Tensor:
-        difference, lower = value - self.loc, self._capacitance()
+        difference, lower = self._checked(value) - self.loc, self._capacitance()
         scaled = difference / self.cov_diag
         inner = solve_lower(lower, self.cov_factor.mT @ scaled.unsqueeze(-1)).squeeze(-1)
         distance = (difference * scaled).sum(-1) - inner.square().sum(-1)
@@ -116,7 +116,7 @@ class LogisticNormal(TransformedDistribution):
         validate_args: whether arguments are checked.
     """
 
-    parameters = ("loc", "scale")
+    _parameter_names = ("loc", "scale")
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         normal = Normal(loc, scale, validate_args)
@@ -147,9 +147,8 @@ class Wishart(Factored):
     """
 
     support: Any = constraints.positive_definite
-    _checks_support = False
     has_rsample = True
-    parameters = ("df", "scale_tril")
+    _parameter_names = ("df", "scale_tril")
 
     def __init__(
         self,
@@ -165,7 +164,12 @@ class Wishart(Factored):
         batch = np.broadcast_shapes(df.shape, scale_tril.shape[:-2])
         super().__init__(batch, (n, n), validate_args)
         self.df, self.scale_tril = df.to(scale_tril.dtype).expand(batch), scale_tril.expand((*batch, n, n))
-        self.require("df", df > n - 1, f"above {n - 1}")
+        self._require("df", df > n - 1, f"above {n - 1}")
+
+    @property
+    def arg_constraints(self) -> dict[str, Any]:  # type: ignore[override]
+        """The constraints of the parameters; that of df depends on the size of the matrices."""
+        return {**COVARIANCE, "df": constraints.greater_than(self.event_shape[0] - 1)}
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         # Bartlett's decomposition: χ² with df − i degrees of freedom on the diagonal, N(0, 1) below it
@@ -177,7 +181,7 @@ class Wishart(Factored):
 
     def log_prob(self, value: Any) -> Tensor:
         n, half = self.event_shape[0], self.df / 2
-        own = cholesky(value)
+        own = cholesky(self._checked(value))
         log_det = own.diagonal(0, -2, -1).log().sum(-1)
         trace = solve_lower(self.scale_tril, own).square().sum((-2, -1))
         norm = self.df * (n * math.log(2) / 2 + self._half_log_det()) + mvlgamma(half, n)
@@ -223,8 +227,7 @@ class LKJCholesky(Distribution):
     """
 
     support: Any = constraints.corr_cholesky
-    _checks_support = False
-    parameters = ("concentration",)
+    _parameter_names = ("concentration",)
 
     def __init__(self, dim: int, concentration: Any = 1.0, validate_args: bool | None = None) -> None:
         if dim < 2:
@@ -232,7 +235,7 @@ class LKJCholesky(Distribution):
         (self.concentration,) = as_parameters(concentration)
         super().__init__(self.concentration.shape, (dim, dim), validate_args)
         self.dim = dim
-        self.require("concentration", self.concentration > 0, "positive")
+        self._require("concentration", self.concentration > 0, "positive")
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         # Row i has squared length y from a beta distribution below the diagonal, in a direction that is uniform
@@ -248,7 +251,7 @@ class LKJCholesky(Distribution):
     def log_prob(self, value: Any) -> Tensor:
         dtype, rest = self.concentration.dtype, self.dim - 1
         order = 2 * (self.concentration - 1).unsqueeze(-1) + Tensor(np.arange(self.dim - 2, -1, -1).astype(dtype))
-        density = (order * value.diagonal(0, -2, -1)[..., 1:].log()).sum(-1)
+        density = (order * self._checked(value).diagonal(0, -2, -1)[..., 1:].log()).sum(-1)
         alpha = self.concentration + 0.5 * rest
         norm = 0.5 * rest * math.log(math.pi) + mvlgamma(alpha - 0.5, rest) - lgamma(alpha) * rest
         return density - norm

@@ -71,9 +71,8 @@ class MultivariateNormal(Factored):
     """
 
     support: Any = constraints.real_vector
-    _checks_support = False
     has_rsample = True
-    parameters = ("loc", "scale_tril")
+    _parameter_names = ("loc", "scale_tril")
 
     def __init__(
         self,
@@ -90,14 +89,14 @@ class MultivariateNormal(Factored):
         batch = (loc.sum(-1) + scale_tril.sum((-2, -1))).shape
         super().__init__(batch, (n,), validate_args)
         self.loc, self.scale_tril = loc.expand((*batch, n)), scale_tril.expand((*batch, n, n))
-        self.require("the matrix", scale_tril.diagonal(0, -2, -1) > 0, "positive definite")
+        self._require("the matrix", scale_tril.diagonal(0, -2, -1) > 0, "positive definite")
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         z = randn(self._extended_shape(sample_shape), dtype=self.loc.dtype)
         return self.loc + (self._unbroadcasted_scale_tril @ z.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value: Any) -> Tensor:
-        z = solve_lower(self._unbroadcasted_scale_tril, (value - self.loc).unsqueeze(-1)).squeeze(-1)
+        z = solve_lower(self._unbroadcasted_scale_tril, (self._checked(value) - self.loc).unsqueeze(-1)).squeeze(-1)
         n = self.event_shape[0]
         return -0.5 * (z * z).sum(-1) - self._half_log_det() - 0.5 * n * math.log(2 * math.pi)
 

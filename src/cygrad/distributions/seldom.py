@@ -43,7 +43,7 @@ class HalfCauchy(HalfNormal):
         return self._whole.rsample(sample_shape).abs()
 
     def log_prob(self, value: Any) -> Tensor:
-        x = self.checked(value)
+        x = self._checked(value)
         return where(x >= 0, self._whole.log_prob(x) + math.log(2), -math.inf)
 
     def cdf(self, value: Any) -> Tensor:
@@ -73,22 +73,22 @@ class Weibull(Distribution):
     """
 
     has_rsample = True
-    parameters = ("scale", "concentration")
+    _parameter_names = ("scale", "concentration")
     support = constraints.positive
 
     def __init__(self, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
-        self.take(validate_args, scale=scale, concentration=concentration)
+        self._take(validate_args, scale=scale, concentration=concentration)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         u = open_uniform(self.scale, self._extended_shape(sample_shape))
         return self.scale * (-u.log()) ** (1 / self.concentration)
 
     def log_prob(self, value: Any) -> Tensor:
-        z = self.checked(value) / self.scale
+        z = self._checked(value) / self.scale
         return (self.concentration / self.scale).log() + (self.concentration - 1) * z.log() - z**self.concentration
 
     def cdf(self, value: Any) -> Tensor:
-        return -expm1(-((self.checked(value) / self.scale) ** self.concentration))
+        return -expm1(-((self._checked(value) / self.scale) ** self.concentration))
 
     def icdf(self, value: Any) -> Tensor:
         return self.scale * (-log1p(-value)) ** (1 / self.concentration)
@@ -120,10 +120,10 @@ class Pareto(Distribution):
     """
 
     has_rsample = True
-    parameters = ("scale", "alpha")
+    _parameter_names = ("scale", "alpha")
 
     def __init__(self, scale: Any, alpha: Any, validate_args: bool | None = None) -> None:
-        self.take(validate_args, scale=scale, alpha=alpha)
+        self._take(validate_args, scale=scale, alpha=alpha)
 
     @property
     def support(self) -> Any:
@@ -134,11 +134,11 @@ class Pareto(Distribution):
         return self.scale * open_uniform(self.scale, self._extended_shape(sample_shape)) ** (-1 / self.alpha)
 
     def log_prob(self, value: Any) -> Tensor:
-        x = self.checked(value)
+        x = self._checked(value)
         return self.alpha.log() + self.alpha * self.scale.log() - (self.alpha + 1) * x.log()
 
     def cdf(self, value: Any) -> Tensor:
-        return 1 - (self.scale / self.checked(value)) ** self.alpha
+        return 1 - (self.scale / self._checked(value)) ** self.alpha
 
     def icdf(self, value: Any) -> Tensor:
         return self.scale * (1 - value) ** (-1 / self.alpha)
@@ -175,14 +175,14 @@ class GeneralizedPareto(Distribution):
     """
 
     has_rsample = True
-    parameters = ("loc", "scale", "concentration")
+    _parameter_names = ("loc", "scale", "concentration")
 
     def __init__(self, loc: Any, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale, self.concentration = as_parameters(loc, scale, concentration)
         super().__init__(self.loc.shape, (), validate_args)
-        self.require("loc", self.loc == self.loc, "a number")
-        self.require("scale", self.scale > 0, "positive")
-        self.require("concentration", self.concentration == self.concentration, "a number")
+        self._require("loc", self.loc == self.loc, "a number")
+        self._require("scale", self.scale > 0, "positive")
+        self._require("concentration", self.concentration == self.concentration, "a number")
 
     @property
     def support(self) -> Any:
@@ -205,11 +205,11 @@ class GeneralizedPareto(Distribution):
 
     def log_survival_function(self, value: Any) -> Tensor:
         """Return the logarithm of the probability of more than a value."""
-        z = (self.checked(value) - self.loc) / self.scale
+        z = (self._checked(value) - self.loc) / self.scale
         return where(self._exponential, -z, -log1p(self._c * z) / self._c)
 
     def log_prob(self, value: Any) -> Tensor:
-        z = (self.checked(value) - self.loc) / self.scale
+        z = (self._checked(value) - self.loc) / self.scale
         power = 1 / self._c + 1
         inner = where(power == 0, power * z.new_ones(z.shape), power * log1p(self._c * z))
         return -self.scale.log() - where(self._exponential, z, inner)
@@ -254,25 +254,25 @@ class Kumaraswamy(Distribution):
     """
 
     has_rsample = True
-    parameters = ("concentration1", "concentration0")
+    _parameter_names = ("concentration1", "concentration0")
     support = constraints.unit_interval
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
-        self.take(validate_args, concentration1=concentration1, concentration0=concentration0)
+        self._take(validate_args, concentration1=concentration1, concentration0=concentration0)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         u = open_uniform(self.concentration1, self._extended_shape(sample_shape))
         return (1 - u ** (1 / self.concentration0)) ** (1 / self.concentration1)
 
     def log_prob(self, value: Any) -> Tensor:
-        a, b, x = self.concentration1, self.concentration0, self.checked(value)
+        a, b, x = self.concentration1, self.concentration0, self._checked(value)
         return a.log() + b.log() + (a - 1) * x.log() + (b - 1) * log1p(-(x**a))
 
     def icdf(self, value: Any) -> Tensor:
         return (1 - (1 - value) ** (1 / self.concentration0)) ** (1 / self.concentration1)
 
     def cdf(self, value: Any) -> Tensor:
-        return 1 - (1 - self.checked(value) ** self.concentration1) ** self.concentration0
+        return 1 - (1 - self._checked(value) ** self.concentration1) ** self.concentration0
 
     def entropy(self) -> Tensor:
         a, b = self.concentration1, self.concentration0
@@ -306,11 +306,11 @@ class VonMises(Distribution):
         validate_args: whether arguments are checked.
     """
 
-    parameters = ("loc", "concentration")
+    _parameter_names = ("loc", "concentration")
     support = constraints.real
 
     def __init__(self, loc: Any, concentration: Any, validate_args: bool | None = None) -> None:
-        self.take(validate_args, loc=loc, concentration=concentration)
+        self._take(validate_args, loc=loc, concentration=concentration)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
@@ -318,7 +318,7 @@ class VonMises(Distribution):
 
     def log_prob(self, value: Any) -> Tensor:
         k = self.concentration
-        return k * ((self.checked(value) - self.loc).cos() - 1) - math.log(2 * math.pi) - i0e(k).log()
+        return k * ((self._checked(value) - self.loc).cos() - 1) - math.log(2 * math.pi) - i0e(k).log()
 
     @property
     def mean(self) -> Tensor:
@@ -371,7 +371,7 @@ class ContinuousBernoulli(Binary, ExponentialFamily):
         return self.icdf(open_uniform(self.probs, self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Any) -> Tensor:
-        logits, x = as_parameters(self.logits, self.checked(value))
+        logits, x = as_parameters(self.logits, self._checked(value))
         return self._log_norm() - binary_cross_entropy_with_logits(logits, x, reduction="none")
 
     def cdf(self, value: Any) -> Tensor:
@@ -433,7 +433,7 @@ class RelaxedBernoulli(Binary):
     sample = Distribution.sample
 
     def log_prob(self, value: Any) -> Tensor:
-        y = self.checked(value)
+        y = self._checked(value)
         x = y.log() - log1p(-y)
         difference = self.logits - x * self.temperature
         log = self.temperature.log() if isinstance(self.temperature, Tensor) else math.log(self.temperature)
@@ -472,7 +472,7 @@ class RelaxedOneHotCategorical(Categorical):
     sample = Distribution.sample
 
     def log_prob(self, value: Any) -> Tensor:
-        x, n = self.checked(value).log(), self._num_events
+        x, n = self._checked(value).log(), self._num_events
         score = log_softmax(self.logits - x * self.temperature, -1).sum(-1) - x.sum(-1)
         log = self.temperature.log() if isinstance(self.temperature, Tensor) else math.log(self.temperature)
         return score + math.lgamma(n) + (n - 1) * log
@@ -544,11 +544,11 @@ class MixtureSameFamily(Distribution):
             )
 
     def log_prob(self, value: Any) -> Tensor:
-        log = self.component_distribution.log_prob(self.checked(value).unsqueeze(-1 - len(self.event_shape)))
+        log = self.component_distribution.log_prob(self._checked(value).unsqueeze(-1 - len(self.event_shape)))
         return (log + log_softmax(self.mixture_distribution.logits, -1)).logsumexp(-1)
 
     def cdf(self, value: Any) -> Tensor:
-        return (self.component_distribution.cdf(self.checked(value).unsqueeze(-1)) * self._weights(0)).sum(-1)
+        return (self.component_distribution.cdf(self._checked(value).unsqueeze(-1)) * self._weights(0)).sum(-1)
 
     def _weights(self, events: int) -> Tensor:
         probs = self.mixture_distribution.probs

@@ -391,7 +391,7 @@ class TransformedDistribution(Distribution):
         return x
 
     def log_prob(self, value: Any) -> Tensor:
-        event, y = len(self.event_shape), self.checked(value)
+        event, y = len(self.event_shape), self._checked(value)
         total: Any = 0.0
         for transform in reversed(self.transforms):
             x = transform.inv(y)
@@ -424,7 +424,7 @@ class LogNormal(TransformedDistribution):
         validate_args: whether arguments are checked.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = ("loc", "scale")
+    _parameter_names: ClassVar[tuple[str, ...]] = ("loc", "scale")
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         normal = Normal(loc, scale, validate_args)
