@@ -140,6 +140,42 @@ def dicts_of_hooks(lib, log):
 
 
 @case
+def modules_that_load_in_their_own_way(lib, log):
+    class Renamed(lib.nn.Linear):
+        """Reads an old name, and drops what it does not need."""
+
+        _version = 2
+
+        def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+            log.append([prefix, local_metadata.get("version"), type(rest[0]).__name__])
+            state_dict.pop(prefix + "steps", None)
+            if prefix + "kernel" in state_dict:
+                state_dict[prefix + "weight"] = state_dict.pop(prefix + "kernel")
+            super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    class Doubled(lib.nn.Module):
+        """Loads its tensor by itself, and has a submodule that does not."""
+
+        def __init__(self):
+            super().__init__()
+            self.w = lib.nn.Parameter(lib.zeros(2))
+            self.inner = lib.nn.Linear(1, 1)
+
+        def _load_from_state_dict(self, state_dict, prefix, *rest):
+            with lib.no_grad():
+                self.w.copy_(state_dict[prefix + "v"] * 2)
+
+    net = lib.nn.Sequential(Renamed(1, 1), Doubled())
+    state = {"0.kernel": lib.ones(1, 1), "0.bias": lib.ones(1), "0.steps": lib.ones(1), "1.v": lib.ones(2)}
+    state |= {"1.inner.weight": lib.ones(1, 1) * 3, "1.inner.bias": lib.zeros(1)}
+    log += [net.load_state_dict(state) is not None, list(state), net[0].weight, net[1].w, net[1].inner.weight]
+    log += [outcome(net.load_state_dict, {**state, "1.inner.other": lib.ones(1)}), list(net.state_dict())]
+    net.load_state_dict({**net.state_dict(), "1.v": lib.ones(2)}, strict=False)
+    saved = Renamed(1, 1).state_dict()
+    Renamed(1, 1).load_state_dict(saved)
+
+
+@case
 def tensors_take_the_place_of_parameters(lib, log):
     """One step of gradient descent whose result depends on the first weights, as in meta-learning."""
     net = network(lib)

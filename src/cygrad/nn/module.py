@@ -24,7 +24,7 @@ from cygrad.nn.hooks import GLOBAL, HasForward, HookDict, Hooks
 from cygrad.nn.layer import Layer
 from cygrad.nn.members import MemberDict, Members, in_class
 from cygrad.nn.parameter import Buffer, Parameter, Uninitialized
-from cygrad.nn.state import IncompatibleKeys, load
+from cygrad.nn.state import IncompatibleKeys, Loading, load
 from cygrad.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -516,7 +516,16 @@ class Module(Layer):
         found = {key: state_dict[key] for key in extra if key in state_dict}
         if found:
             state_dict = OrderedDict((key, value) for key, value in state_dict.items() if key not in found)
-        targets = {path + name: value for path, module in named for name, value in module._member_state()}
+        own = [item for item in named if type(item[1])._load_from_state_dict is not Module._load_from_state_dict]
+        targets = {path + name: value for path, m in named if (path, m) not in own for name, value in m._member_state()}
+        if own:
+            metadata = getattr(state_dict, "_metadata", None) or {}
+            state_dict = Loading(state_dict)
+            for path, module in own:
+                local = metadata.get(path[:-1], {})
+                module._load_from_state_dict(state_dict, path, local, strict, missing, unexpected, problems)
+                state_dict.forget_others(path)
+            targets.update(state_dict.targets)
         keys = load(type(self).__name__, targets, state_dict, strict, problems)
         if assign:
             self._assign(named, state_dict)
@@ -528,6 +537,34 @@ class Module(Layer):
             for hook in hooks.all("load_post"):
                 hook(module, keys)
         return keys
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Load the tensors of this module, without those of its submodules. A class may override it to change the
+        state dict, which is a copy, or to load in its own way.
+
+        Args:
+            state_dict: the state of all modules, by dotted names.
+            prefix: what the names of this module's tensors begin with.
+            local_metadata: such as the class's version when it was saved.
+            strict: as in ``load_state_dict``.
+            missing_keys, unexpected_keys, error_msgs: lists for what does not fit.
+        """
+        targets = {prefix + name: value for name, value in self._member_state()}
+        if isinstance(state_dict, Loading):
+            state_dict.targets.update(targets)  # loaded with all others, once everything fits
+            state_dict.standard.add(prefix)
+            return
+        own = {key: value for key, value in state_dict.items() if key in targets}
+        missing_keys.extend(load(type(self).__name__, targets, own, False, error_msgs).missing_keys)
 
     @staticmethod
     def _assign(named: list[tuple[str, Module]], state_dict: Mapping[str, Any]) -> None:

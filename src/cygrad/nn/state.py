@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from cygrad.autograd.arrays import is_plain, plain
 from cygrad.nn.parameter import Uninitialized
 from cygrad.tensor import Tensor
 
-__all__ = ["IncompatibleKeys", "count_elements", "load"]
+__all__ = ["IncompatibleKeys", "Loading", "count_elements", "load"]
 
 
 class IncompatibleKeys(NamedTuple):
@@ -31,6 +32,26 @@ class IncompatibleKeys(NamedTuple):
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class Loading(OrderedDict[str, Any]):
+    """A copy of a state dict for modules that load in their own way.
+
+    Attributes:
+        targets: the tensors that such modules leave to be loaded in the usual way.
+        standard: the prefixes of these modules.
+    """
+
+    def __init__(self, state_dict: Mapping[str, Any]) -> None:
+        super().__init__(state_dict)
+        self.targets: dict[str, Tensor] = {}
+        self.standard: set[str] = set()
+
+    def forget_others(self, prefix: str) -> None:
+        """Drop the tensors of a module that has loaded them itself."""
+        if prefix not in self.standard:
+            for key in [key for key in self if key.startswith(prefix) and "." not in key[len(prefix) :]]:
+                del self[key]
 
 
 def load(
