@@ -54,6 +54,11 @@ import torch._dynamo, torch.fx, torch.nn.utils.prune as prune
 from torch import PyTorchFileReader, ScriptModule
 from torch._C import _TensorMeta
 from torch._dynamo import OptimizedModule
+from torch._subclasses.fake_tensor import is_fake
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.parameter import Parameter, UninitializedParameter
+assert not is_fake(torch.ones(1)) and not isinstance(2, torch.SymInt) and torch._C._log_api_usage_once("here") is None
+assert torch.utils.data.DataLoader(torch.zeros(2)).multiprocessing_context is None
 from torch._tensor_str import PRINT_OPTS, _add_suffixes, _tensor_str
 from torch.distributed import rpc
 from torch.jit import ScriptFunction, _overload
@@ -65,7 +70,7 @@ table = {aten.sym_size.int: 1, aten.where.self: 2, aten.no_such_operator.default
 print(table[torch.ops.aten.where.self], aten.mm.default(x, x).tolist(), aten.relu(-x).sum().item(), aten._softmax.default)
 for action in (lambda: aten.no_such_operator(x), lambda: torch.ops.pyg.knn(x), lambda: torch.ops.load_library("x.so"),
                lambda: torch.fx.symbolic_trace(x), lambda: prune.l1_unstructured(x, "weight", 1),
-               lambda: torch._C.nothing, lambda: PRINT_OPTS.nothing):
+               lambda: torch._C.nothing, lambda: torch.conv3d(x, x), lambda: PRINT_OPTS.nothing):
     try:
         action()
     except Exception as error:
@@ -87,7 +92,7 @@ print(torch._C._disabled_torch_function_impl(twice, (), (2,)), thrice(2), torch.
 print([isinstance(torch.nn.ReLU(), kind) for kind in (ScriptModule, OptimizedModule)], isinstance(torch.Tensor, _TensorMeta))
 print(hasattr(rpc, "api"), isinstance(iter([]), _BaseDataLoaderIter), issubclass(_MultiProcessingDataLoaderIter, _BaseDataLoaderIter))
 print(PRINT_OPTS.precision, _tensor_str(x, 4), _add_suffixes("Own([1]", ["size=3", "nnz=2"], 4), _tensor_str(x[:0], 0))
-print(from_dlpack(to_dlpack(x)).tolist(), torch.onnx.is_in_onnx_export())
+print(from_dlpack(to_dlpack(x)).tolist(), torch.onnx.is_in_onnx_export(), torch.torch.Tensor is torch.Tensor)
 torch.use_deterministic_algorithms(True, warn_only=True)
 print(torch.is_deterministic_algorithms_warn_only_enabled())
 with torch.autograd.profiler.emit_nvtx(enabled=False):
@@ -105,6 +110,7 @@ def test_private_names_that_libraries_import(tmp_path):
         "records training steps",
         "NotImplementedError torch.nn.utils.prune.l1_unstructured is not in cygrad: it has no pruning",
         "AttributeError torch._C.nothing is not in cygrad: there is nothing to script; cg.compile records training steps",
+        "NotImplementedError torch.conv3d is not in cygrad: it has convolutions of one and two dimensions only",
         "AttributeError PRINT_OPTS has no option 'nothing'; the options are precision, threshold, edgeitems, linewidth, "
         "sci_mode",
         "4 6 len False",
@@ -112,7 +118,7 @@ def test_private_names_that_libraries_import(tmp_path):
         "False False True",
         "4 [[1., 2.],",
         "     [3., 4.]] Own([1], size=3, nnz=2) []",
-        "[[1.0, 2.0], [3.0, 4.0]] False",
+        "[[1.0, 2.0], [3.0, 4.0]] False True",
         "True",
         "done",
     ]

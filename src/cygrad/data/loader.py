@@ -127,6 +127,7 @@ class DataLoader:
         self.transform = transform
         self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
         self.timeout, self.persistent_workers, self.in_order = timeout, persistent_workers, in_order
+        self.multiprocessing_context = multiprocessing_context
 
     @property
     def sampler(self) -> Any:

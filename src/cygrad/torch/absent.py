@@ -15,7 +15,7 @@ from cygrad._missing import reason
 
 __all__ = ["IMPORTED", "Absent", "AbsentModule"]
 
-IMPORTED = re.compile(r"torch\.(distributed(\..+)?|fft|hub|utils\.model_zoo|nn\.utils\.prune)")
+IMPORTED = re.compile(r"torch\.(distributed(\..+)?|fx\..+|fft|hub|utils\.model_zoo|nn\.utils\.prune)")
 WITHOUT_NAMES = ("torch.distributed.rpc",)  # empty in builds of PyTorch that leave it out, as libraries know
 
 

@@ -126,6 +126,10 @@ FUNCTIONS = (
     get_num_interop_threads, is_autocast_cpu_enabled, is_autocast_enabled, is_inference_mode_enabled,
     set_flush_denormal, set_num_interop_threads, set_warn_always,
 )  # fmt: skip
+NAMED = (  # in annotations, and as attributes of classes that programs do not use
+    "PyTorchFileReader", "PyTorchFileWriter", "SymBool", "SymFloat", "SymInt", "conv3d", "conv_transpose3d",
+    "max_pool3d",
+)  # fmt: skip
 EXTRAS = {
     "OutOfMemoryError": OutOfMemoryError,
     "TypedStorage": Storage,
@@ -134,7 +138,7 @@ EXTRAS = {
     "ops": Operators(),
     "ScriptFunction": ScriptFunction,
     "ScriptModule": ScriptModule,
-    **{name: AbsentClass(f"torch.{name}") for name in ("PyTorchFileReader", "PyTorchFileWriter")},  # in annotations
+    **{name: AbsentClass(f"torch.{name}") for name in NAMED},
     "sparse": SparseModule("torch.sparse"),
     **absent_dtypes(),
     **{f"sparse_{kind}": layout(f"torch.sparse_{kind}") for kind in ("bsc", "bsr", "coo", "csc", "csr")},

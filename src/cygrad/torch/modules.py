@@ -75,6 +75,7 @@ RENAMED = {
     "torch._tensor": "cygrad.tensor",
     "torch._tensor_str": "cygrad.torch.tensor_str",
     "torch._C": "cygrad.torch.private",
+    **{f"torch._subclasses{name}": "cygrad.torch.fake_tensor" for name in ("", ".fake_tensor")},
     "torch.fx": "cygrad.torch.graphs",
     "torch._dynamo": "cygrad.torch.dynamo",
     "torch.cuda.amp": "cygrad.amp",
@@ -181,7 +182,7 @@ def torch_module() -> ModuleType:
     """A new module ``torch``."""
     module = TorchModule("torch", cygrad.__doc__)
     module.__file__, module.__path__ = cygrad.__file__, []
-    vars(module).update(EXTRAS, **old_functions(), __version__=VERSION, compile=compile)
+    vars(module).update(EXTRAS, **old_functions(), __version__=VERSION, compile=compile, torch=module)
     return module
 
 

@@ -40,6 +40,10 @@ def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs:
     return func(*args, **(kwargs or {}))
 
 
+def _log_api_usage_once(event: str) -> None:
+    """Do nothing: no use of the library is logged."""
+
+
 def _get_tracing_state() -> None:
     """Return None: nothing is traced."""
 
