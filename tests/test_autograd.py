@@ -84,6 +84,57 @@ def test_second_backward_needs_retain_graph():
         y.backward()
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda x: x.float(),
+        lambda x: x.t(),
+        lambda x: x.reshape(4) + 1,
+        lambda x: x[0],
+        lambda x: cg.cat([x, -x.clone()]),
+        lambda x: x.sum(0),
+        lambda x: x.mean(),
+        lambda x: cg.stack([x, x], 1).unsqueeze(0).expand(2, 2, 2, 2),
+        lambda x: x.tril() - x.flip(0),
+    ],
+)
+def test_what_saved_no_data_goes_backward_again(operation):
+    """As in PyTorch, whose programs convert a leaf once and use the result in every step."""
+    x = leaf([1, 2], [3, 4])
+    y = operation(x)
+    y.sum().backward()
+    once = x.grad.clone()
+    (y * 3).sum().backward()
+    (y.exp() * 0).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 4 * once.numpy())
+
+
+def test_what_saved_data_does_not_go_backward_again():
+    x = leaf(3)
+    y = x.exp()
+    z = y + 1
+    z.sum().backward()
+    with pytest.raises(RuntimeError, match="exp: backward was called a second time"):
+        z.sum().backward()
+    assert x.grad.tolist() == pytest.approx([np.exp(3)])
+
+
+def test_tensors_may_come_from_any_iterable():
+    model = cg.nn.Linear(2, 1)
+    x = cg.ones(1, 2, requires_grad=True)
+
+    def loss():
+        return (model(x) * x).sum()
+
+    want = [g.tolist() for g in autograd.grad(loss(), list(model.parameters()))]
+    assert [g.tolist() for g in autograd.grad(loss(), model.parameters())] == want
+    assert [g.tolist() for g in autograd.grad((y for y in [loss()]), filter(cg.is_tensor, model.parameters()))] == want
+    assert [g.tolist() for g in autograd.grad([loss()], dict(model.named_parameters()).values(), iter([None]))] == want
+    loss().backward(inputs=model.parameters())
+    autograd.backward(map(cg.sum, [loss()]), inputs=(p for p in model.parameters()))
+    assert [(p.grad / 2).tolist() for p in model.parameters()] == want and x.grad is None
+
+
 def test_create_graph_needs_a_definition():
     double = cg.autograd.Op("double", lambda ctx, x: 2 * x)
     double.gradient(lambda ctx, dy: 2 * dy)

@@ -3,8 +3,8 @@
 
 Forward, every op that touches a value requiring a gradient leaves a :class:`Node`: what its gradient rule
 needs (``saved``) and where the gradients go (``edges``). Backward, the deepest node goes first, so that each node has
-received all its gradients before it is asked for those of its inputs; it is freed as soon as it has answered. The walk
-is a loop over a list: it never recurses.
+received all its gradients before it is asked for those of its inputs; what it saved is freed as soon as it has
+answered. The walk is a loop over a list: it never recurses.
 
 This file is plain Python. The build compiles it with the C types that engine.pxd gives its classes.
 """
@@ -45,6 +45,8 @@ __all__ = [
 Forward = Callable[..., Any]
 Rule = Callable[..., Any]
 
+# Types of what a node may save and yet go backward again.
+PLAIN: set[Any] = {bool, float, str, slice, type, type(...)} | {type(np.dtype(kind)) for kind in np.typecodes["All"]}
 EMPTY: list[Any] = []  # of a node that is not connected yet, or freed; never changed
 DRAWABLE = 64  # elements: arguments of at most this size are kept for drawings of the graph
 
@@ -261,12 +263,26 @@ class Node:
         return as_arrays(results)
 
     def free(self) -> None:
-        """Release everything that backward needed."""
+        """Release everything that backward needed. A node that saved no data keeps it: backward may come again."""
         check_node(self)
+        self.freed = True
+        if all_plain(self.saved):
+            return
         self.saved = ()
         self.edges = self.saved_versions = EMPTY
         self.indices = self.args = None
-        self.freed = True
+
+
+def all_plain(values: Any) -> bool:
+    """Whether the values are shapes, dimensions, dtypes and the like."""
+    for value in values:
+        kind = type(value)
+        if kind is tuple or kind is list:
+            if not all_plain(value):
+                return False
+        elif value is not None and kind is not int and kind not in PLAIN:
+            return False
+    return True
 
 
 def check_node(node: Node) -> None:
@@ -276,8 +292,8 @@ def check_node(node: Node) -> None:
 
 
 def check_before_rule(node: Node) -> None:
-    """Raise if the node was freed, or if memory that it saved was written to since."""
-    if node.freed:
+    """Raise if what the node saved was freed, or if memory that it saved was written to since."""
+    if node.freed and not node.edges:
         raise RuntimeError(
             f"{node.op.name}: backward was called a second time through a graph that the first call freed; "
             "pass retain_graph=True to the first call"
@@ -1411,7 +1427,7 @@ def add_to_part(
 ) -> bool:
     """Add the gradient of a part of a tensor to that part of the tensor's own, in place, if there is one already that
     nobody but the walk holds: whether that was done."""
-    edge = node.edges[0] if not node.freed else None
+    edge = node.edges[0] if node.edges else None
     index = 0 if node.indices is None else node.indices[0]
     if gradient is None or (edge, index) not in sums:
         return False

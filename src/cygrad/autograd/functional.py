@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -16,8 +16,9 @@ __all__ = ["backward", "grad"]
 
 
 def as_sequence(values: Any) -> tuple[Any, ...]:
-    """A value as a tuple of one; a tuple or list as a tuple."""
-    return tuple(values) if isinstance(values, (tuple, list)) else (values,)
+    """A value as a tuple of one; what gives several, such as ``model.parameters()``, as a tuple."""
+    one = isinstance(values, (Value, np.ndarray, str)) or not isinstance(values, Iterable)
+    return (values,) if one else tuple(values)
 
 
 def upstream_gradients(op: str, outputs: tuple[Any, ...], given: Any, create_graph: bool) -> list[Any]:
@@ -60,18 +61,18 @@ def check_inputs(op: str, inputs: tuple[Any, ...]) -> None:
 
 
 def backward(
-    tensors: Tensor | Sequence[Tensor],
-    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    tensors: Tensor | Iterable[Tensor],
+    grad_tensors: Tensor | Iterable[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Tensor | Sequence[Tensor] | None = None,
+    inputs: Tensor | Iterable[Tensor] | None = None,
 ) -> None:
     """Add ∂(Σ tensors·grad_tensors)/∂leaf to the ``grad`` of every leaf that requires a gradient.
 
     If anything raises, no ``grad`` has changed. As ``torch.autograd.backward``.
 
     Args:
-        tensors: a tensor, or a sequence of tensors, that require a gradient.
+        tensors: a tensor, or an iterable of tensors, that require a gradient.
         grad_tensors: the gradient of each, of its shape, converted to its dtype; None (default) means 1, for
             tensors of one element.
         retain_graph: whether to keep the graph for another backward; it is freed by default.
@@ -106,9 +107,9 @@ def backward(
 
 @overload
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    outputs: Tensor | Iterable[Tensor],
+    inputs: Tensor | Iterable[Tensor],
+    grad_outputs: Tensor | Iterable[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,
@@ -118,9 +119,9 @@ def grad(
 ) -> tuple[Tensor, ...]: ...
 @overload
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    outputs: Tensor | Iterable[Tensor],
+    inputs: Tensor | Iterable[Tensor],
+    grad_outputs: Tensor | Iterable[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,
@@ -129,9 +130,9 @@ def grad(
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]: ...
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    outputs: Tensor | Iterable[Tensor],
+    inputs: Tensor | Iterable[Tensor],
+    grad_outputs: Tensor | Iterable[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,
@@ -142,8 +143,8 @@ def grad(
     """Return ∂(Σ outputs·grad_outputs)/∂input for each input; no ``grad`` changes. As ``torch.autograd.grad``.
 
     Args:
-        outputs: a tensor, or a sequence of tensors, that require a gradient.
-        inputs: a tensor, or a sequence of tensors, that require a gradient.
+        outputs: a tensor, or an iterable of tensors, that require a gradient.
+        inputs: a tensor, or an iterable of tensors, that require a gradient.
         grad_outputs: the gradient of each output, of its shape; None (default) means 1, for outputs of one
             element.
         retain_graph: whether to keep the graph for another backward; it is freed by default.
