@@ -164,6 +164,19 @@ def the_dicts_of_a_module(lib, log):
     log.append(net(inputs(lib)))
     for name, child in net._modules.items():
         log.append((name, type(child).__name__))
+    members = net._modules
+    log.append([list(reversed(members)), list(reversed(members.keys())), [n for n, _ in reversed(members.items())]])
+    log.append([[type(m).__name__ for m in reversed(members.values())], list(members | {"a": 1}), list({"a": 1} | members)])
+    log.append([len(members.values()), list(members.copy()), net[0] in members.values(), members == dict(members)])
+    name, last = members.popitem()
+    log.append([name, type(last).__name__, list(net._modules), len(net)])
+    members |= {"last": last}
+    log.append([list(net._modules), [type(m).__name__ for m in net.children()]])
+    layer._buffers.clear()
+    try:
+        layer._buffers.popitem()
+    except KeyError:
+        log.append(list(layer.buffers()))
 
 
 @case

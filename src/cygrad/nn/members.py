@@ -8,7 +8,7 @@ it is a member, and reading the attribute gives the method.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, MutableMapping, ValuesView
 from typing import Any
 from weakref import ref
 
@@ -69,14 +69,47 @@ class Members(MutableMapping[str, Any]):
             self._attributes().pop(name, None)
 
     def __repr__(self) -> str:
-        return repr(dict(self))
+        return repr(self.copy())
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self))
+
+    # A dict's views, which can be reversed: those of a MutableMapping can't.
+    def keys(self) -> KeysView[str]:
+        """Return the names."""
+        return self.copy().keys()
+
+    def values(self) -> ValuesView[Any]:
+        """Return the members."""
+        return self.copy().values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return the names and the members."""
+        return self.copy().items()
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the last member out of the module, and return its name and itself."""
+        if not len(self):
+            raise KeyError("popitem: there is no member")
+        name = next(reversed(self))
+        return name, self.pop(name)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return self.copy() | dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(other) | self.copy() if isinstance(other, Mapping) else NotImplemented
+
+    def __ior__(self, other: Mapping[str, Any]) -> Members:
+        self.update(other)
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Members, (None, self.hidden)
 
     def copy(self) -> dict[str, Any]:
         """Return a plain dict of the members."""
-        return OrderedDict(self)
+        return OrderedDict([(name, self[name]) for name in self])
 
 
 class MemberDict:
