@@ -165,6 +165,7 @@ def compare(got: Any, want: Any, loose: float = 1) -> None:
     assert len(mine) == len(theirs), f"{len(mine)} results, not {len(theirs)}"
     for a, b in zip(mine, theirs):
         same(a, b, loose)
+        assert a.is_contiguous() or not b.is_contiguous(), f"strides {a.stride()}, not {b.stride()}"
 
 
 def alike(a: Any, b: Any) -> None:

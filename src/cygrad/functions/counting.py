@@ -40,7 +40,7 @@ def nonzero(input: Tensor, as_tuple: bool = False) -> Any:
     recording.reading("nonzero")
     indices = np.nonzero(input.array if input.ndim else input.array.reshape(1))
     if as_tuple:
-        return tuple([engine.wrap(i) for i in indices])
+        return tuple([engine.wrap(i.copy()) for i in indices])
     return engine.wrap(np.stack(indices, 1) if input.ndim else np.zeros((len(indices[0]), 0), np.int64))
 
 

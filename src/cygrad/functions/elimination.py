@@ -83,7 +83,7 @@ def row_order(pivots: Array, rows: int) -> Array:
 
 def permutation(order: Array, dtype: Any) -> Array:
     """P with A = P·(the rows of A in this order)."""
-    return np.swapaxes(np.eye(order.shape[-1], dtype=dtype)[order], -1, -2)
+    return np.ascontiguousarray(np.swapaxes(np.eye(order.shape[-1], dtype=dtype)[order], -1, -2))
 
 
 class LowerUpper(Function):
@@ -262,7 +262,7 @@ def solve_factors(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, a
 @function
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """Return X with A·X = b; see :func:`cygrad.linalg.lu_solve`, whose arguments are in another order."""
-    return solve_factors(LU_data, LU_pivots, b)
+    return solve_factors(LU_data, LU_pivots, b).contiguous()
 
 
 @function

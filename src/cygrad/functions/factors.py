@@ -208,7 +208,7 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> SVD:
         compute_uv: whether U and V are computed; they are 0 otherwise.
     """
     u, s, vh = full_svd(input, not (some and compute_uv))
-    return SVD(u, s, vh.mT) if compute_uv else SVD(u.detach() * 0, s, vh.detach().mT * 0)
+    return SVD(u, s, vh.mT.contiguous()) if compute_uv else SVD(u.detach() * 0, s, vh.detach().mT * 0)
 
 
 @function

@@ -134,7 +134,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     rows = np.arange(input.shape[-1])
     key = (..., rows + max(-offset, 0), rows + max(offset, 0))
     matrix = index_ops.placed(input, key=key, shape=(*input.shape[:-1], length, length))
-    return movedim(matrix, (-2, -1), (first, second))
+    return movedim(matrix, (-2, -1), (first, second)).contiguous()
 
 
 @requires_tensor
@@ -236,8 +236,8 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 
 @requires_tensor
 def ravel(input: Tensor) -> Tensor:
-    """Return the elements as a vector; a view where the memory layout allows it."""
-    return input.reshape(-1)
+    """Return the elements as a vector without gaps; a view where the memory layout allows it."""
+    return input.reshape(-1).contiguous()
 
 
 def _triangle(indices: Any, dtype: Any) -> Tensor:

@@ -58,7 +58,7 @@ def _chosen(
     if input.ndim and not input.shape[axis]:
         raise IndexError(f"{name}: cannot reduce over the empty dimension {dim} of shape {input.shape}")
     x = input if input.ndim else input.reshape(1)
-    positions = engine.wrap(recording.produced(lambda a: np.asarray(choose(a, axis), np.int64), x.array))
+    positions = engine.wrap(recording.produced(lambda a: np.asarray(choose(a, axis), np.int64, order="C"), x.array))
     values = gather(x, axis, positions)
     if not input.ndim:
         return ValuesAndIndices(values.reshape(()), positions.reshape(()))
@@ -176,7 +176,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     lines = x.movedim(axis, -1).unsqueeze(-2).expand(*[m for i, m in enumerate(x.shape) if i != axis], n, n)
     earlier = constant(np.tril(np.ones((n, n), bool)))
     result = reduce.logsumexp(lines.masked_fill(~earlier, -float("inf")), dim=-1).movedim(-1, axis)
-    return result if input.ndim else result.reshape(())
+    return result.contiguous() if input.ndim else result.reshape(())
 
 
 @requires_tensor

@@ -63,4 +63,4 @@ def one_hot_rows(ctx: Node, input: Array, *, classes: int) -> Array:
     """y[i…, c] = 1 where c = input[i…], else 0, in int64."""
     if input.size and (input.min() < 0 or input.max() >= classes):
         raise RuntimeError(f"one_hot: class indices must lie in 0 to {classes - 1}, got {input.min()} to {input.max()}")
-    return (input[..., None] == np.arange(classes)).astype(np.int64)
+    return (input[..., None] == np.arange(classes)).astype(np.int64, order="C")

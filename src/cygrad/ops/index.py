@@ -29,13 +29,14 @@ def is_basic(key: Any) -> bool:
 
 
 def at(x: Array, key: Any) -> Array:
-    """x[key]; NumPy copies the one element of a full index, but with an ellipsis it gives a view."""
+    """x[key], in order where it is a copy, as in PyTorch. NumPy orders copies otherwise, and copies the one element of
+    a full index, but with an ellipsis it gives a view."""
     try:
         result = x[key]
     except IndexError as error:
         raise IndexError(f"index: {error}; the tensor has shape {x.shape}") from None
     if isinstance(result, np.ndarray):
-        return result
+        return result if result.flags.c_contiguous or is_basic(key) else np.array(result, order="C")
     return x[(*key, ...) if isinstance(key, tuple) else (key, ...)]
 
 
@@ -218,7 +219,8 @@ def gather(ctx: Node, input: Array, index: Array, *, dim: int) -> Array:
     axis, x = checked_axis("gather", dim, input.ndim), np.atleast_1d(input)
     positions = check_index("gather", index, x, axis, True)
     ctx.save(input.shape, positions, axis)
-    return np.take_along_axis(corner(x, positions, axis), positions, axis).reshape(index.shape)
+    y = np.take_along_axis(corner(x, positions, axis), positions, axis)
+    return np.asarray(y, order="C").reshape(index.shape)
 
 
 @gather.gradient
@@ -416,7 +418,7 @@ def masked_fill(ctx: Node, input: Array, mask: Array, value: Any) -> Array:
         raise RuntimeError(f"masked_fill: value must be one number, got shape {value.shape}")
     x, number = promoted(input, value)
     ctx.save(np.array(mask), spec(input), spec(value))
-    return np.where(mask, number.astype(input.dtype), x.astype(input.dtype, copy=False))
+    return np.asarray(np.where(mask, number.astype(input.dtype), x.astype(input.dtype, copy=False)), order="C")
 
 
 @masked_fill.gradient
@@ -497,7 +499,7 @@ def sorted_indices(x: Array, axis: int, descending: bool) -> Array:
         return np.argsort(x, axis, kind="stable")
     # Reversed, sorted, reversed back: equal elements keep their order.
     last = x.shape[axis] - 1
-    return np.flip(last - np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
+    return np.array(np.flip(last - np.argsort(np.flip(x, axis), axis, kind="stable"), axis), order="C")
 
 
 @op

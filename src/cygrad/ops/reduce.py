@@ -144,7 +144,7 @@ def prod(ctx: Node, input: Array, *, dim: int | None = None, keepdim: bool = Fal
     axes = checked_axes("prod", dim, x.ndim)
     ctx.save(x, axes, dim is None, input.dtype)
     wide = np.int64 if x.dtype.kind in "biu" and dtype is None else x.dtype
-    return np.asarray(np.prod(x, axes, wide, keepdims=keepdim))
+    return np.asarray(np.prod(x, axes, wide, keepdims=keepdim), order="C")
 
 
 @prod.gradient
@@ -424,7 +424,7 @@ def norm(ctx: Node, input: Array, *, p: float | str | None = 2, dim: Dim = None,
                 largest = largest_size(input, axes)
                 powers = np.sum((size / largest) ** order, axes, input.dtype, keepdims=True)
                 y = np.asarray(largest * powers ** input.dtype.type(1 / order)).reshape(y.shape)
-    y = np.asarray(y, input.dtype)
+    y = np.asarray(y, input.dtype, order="C")
     ctx.save(input, y, order, axes)
     return y
 
@@ -514,7 +514,7 @@ def cumsum(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
     axis = checked_axis("cumsum", dim, input.ndim)
     ctx.save(axis, input.dtype)
     wide = np.int64 if input.dtype.kind in "biu" else input.dtype
-    return np.asarray(np.cumsum(np.atleast_1d(input), axis, dtype or wide)).reshape(input.shape)
+    return np.asarray(np.cumsum(np.atleast_1d(input), axis, dtype or wide), order="C").reshape(input.shape)
 
 
 @cumsum.gradient
@@ -551,7 +551,7 @@ def cumprod(ctx: Node, input: Array, *, dim: int, dtype: DType = None) -> Array:
     wide = np.dtype(dtype or wide)
     exact = np.float64 if wide == np.float32 else wide  # as PyTorch, whose products overflow later
     with np.errstate(all="ignore"):
-        y = np.cumprod(np.atleast_1d(input), axis, exact).astype(wide).reshape(input.shape)
+        y = np.cumprod(np.atleast_1d(input), axis, exact).astype(wide, order="C").reshape(input.shape)
     ctx.save(input, y, axis)
     return y
 
@@ -602,7 +602,7 @@ def along(name: str, doc: str, function: Any) -> Op:
             raise IndexError(f"{name}: cannot reduce over the empty dimension {dim} of shape {input.shape}")
         if axis is None and input.size == 0 and name.startswith("arg"):
             raise IndexError(f"{name}: cannot reduce an input of shape {input.shape}, which has no elements")
-        y = np.asarray(function(input, axis=axis))
+        y = np.asarray(function(input, axis=axis), order="C")
         if keepdim and axis is None:
             return y.reshape((1,) * input.ndim)
         return np.expand_dims(y, axis) if keepdim and axis is not None else y

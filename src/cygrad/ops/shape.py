@@ -372,7 +372,7 @@ def roll(ctx: Node, input: Array, *, shifts: int | Sequence[int], dims: Dim = No
     ctx.save(steps, axes)
     if not steps:
         raise RuntimeError("roll: at least one shift is required")
-    return np.roll(input, steps, axes)
+    return np.asarray(np.roll(input, steps, axes), order="C")
 
 
 @roll.gradient
@@ -401,7 +401,7 @@ def repeat(ctx: Node, input: Array, *, sizes: Sequence[int]) -> Array:
     if len(sizes) < input.ndim or any([n < 0 for n in sizes]):
         raise RuntimeError(f"repeat: sizes {sizes} do not fit a tensor of {input.ndim} dimensions")
     ctx.save(input.shape, sizes)
-    y = np.tile(input, sizes)
+    y = np.asarray(np.tile(input, sizes), order="C")
     return y if y.size else y.copy()  # NumPy returns views of empty arrays
 
 
@@ -528,7 +528,7 @@ def triangle(name: str, doc: str, function: Any) -> Op:
         if input.ndim < 2:
             raise RuntimeError(f"{name}: input must have at least 2 dimensions, got shape {input.shape}")
         ctx.save(diagonal)
-        return function(input, diagonal)
+        return np.asarray(function(input, diagonal), order="C")
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
     result = op(forward)

@@ -132,7 +132,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     *batch, c, h, w = input.shape
     k = len(batch)
     x = input.reshape(*batch, c // (r * r), r, r, h, w)
-    return x.permute(*range(k), k, k + 3, k + 1, k + 4, k + 2).reshape(*batch, c // (r * r), h * r, w * r)
+    return x.permute(*range(k), k, k + 3, k + 1, k + 4, k + 2).reshape(*batch, c // (r * r), h * r, w * r).contiguous()
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -148,7 +148,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     *batch, c, h, w = input.shape
     k = len(batch)
     x = input.reshape(*batch, c, h // r, r, w // r, r)
-    return x.permute(*range(k), k, k + 2, k + 4, k + 1, k + 3).reshape(*batch, c * r * r, h // r, w // r)
+    return x.permute(*range(k), k, k + 2, k + 4, k + 1, k + 3).reshape(*batch, c * r * r, h // r, w // r).contiguous()
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
