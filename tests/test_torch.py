@@ -645,9 +645,14 @@ with torch.no_grad():
     results += [x.clone().add_(-0.1, y), x.clone().sub_(0.5, y), x.clone().addcmul_(0.5, y, z), x.clone().addcdiv_(-0.5, y, z)]
     results += [x.add(y, alpha=2), x.add(2), torch.addcmul(x, y, z, value=3), x.clone().add_(y, alpha=0.5)]
 mask = torch.tensor([1, 0], dtype=torch.uint8)
+m, a, b = torch.ones(2, 2), torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[2.0, 0.5], [1.0, 3.0]])
+results += [torch.addmm(2, m, 3, a, b), torch.addmm(2, m, a, b), m.addmm(2, a, b), m.clone().addmm_(1, -2, a, b)]
+results += [torch.addmv(2, y, 3, a, z), y.addmv(2, a, z), y.clone().addmv_(0.5, 2, a, z), torch.addr(2, m, 3, y, z), m.clone().addr_(2, y, z)]
+results += [torch.addbmm(2, m, 3, a[None], b[None]), m.clone().addbmm_(2, a[None], b[None])]
+results += [torch.baddbmm(2, m[None], 3, a[None], b[None]), m[None].baddbmm(2, a[None], b[None]), torch.addmm(m, a, b, beta=2, alpha=3)]
 results += [torch.where(mask, x, y), x.where(mask, y), torch.where(mask > 0, x, y)]
 sum(results).sum().backward()
-print([[round(n, 4) for n in result.tolist()] for result in results], x.grad.tolist())
+print([[round(n, 4) for n in result.flatten().tolist()] for result in results], x.grad.tolist())
 """
 
 
@@ -656,6 +661,34 @@ def test_old_orders_of_arguments_are_accepted_as_by_pytorch(tmp_path):
     assert output(tmp_path, OLD_CALLS) == run(tmp_path, OLD_CALLS, command=()).stdout != ""
     warned = run(tmp_path, "import torch\ntorch.ones(1).add_(2, torch.ones(1))\n")
     assert "add_: a number before the operands is deprecated, use alpha=" in warned.stderr
+
+
+NAMED = """\
+import torch
+from torch.optim.optimizer import Optimizer, ParamsT, required
+from torch.nn.modules.conv import _ConvNd, _pair, _size_2_t, Parameter
+from torch.nn.modules.transformer import _get_clones, _get_activation_fn, MultiheadAttention
+from torch.nn.modules.pooling import _MaxPoolNd, _size_any_opt_t, MaxPool2d
+from torch.nn.modules.rnn import RNNBase, PackedSequence
+from torch.nn.modules.activation import F, Tensor
+x = torch.zeros(1000)
+print(torch.arange(end=4), torch.arange(end=4.0), torch.arange(start=1, end=4), torch.arange(1, end=7, step=2))
+print(torch.split(tensor=torch.arange(3), split_size_or_sections=2), round(torch.det(input=torch.eye(2)).item(), 4))
+for y, low, high in ((x.uniform_(2, to=3), 2, 3), (x.clone().uniform_(**{"from": -1, "to": 0}), -1, 0), (x.clone().random_(2, to=4), 2, 3),
+                     (x.clone().random_(to=3), 0, 2), (x.clone().random_(**{"from": 5, "to": 7}), 5, 6)):
+    print(bool((y >= low).all()), bool((y <= high).all()), bool(y.std() > 0.2))
+try:
+    torch.arange()
+except TypeError:
+    print("arange needs an end")
+print(_pair(3), F is torch.nn.functional, Tensor is torch.Tensor, PackedSequence is torch.nn.utils.rnn.PackedSequence)
+print(len(_get_clones(torch.nn.Linear(1, 1), 2)), _get_activation_fn("gelu") is torch.nn.functional.gelu)
+"""
+
+
+def test_names_of_arguments_and_in_submodules_are_those_of_pytorch(tmp_path):
+    pytest.importorskip("torch")
+    assert output(tmp_path, NAMED) == run(tmp_path, NAMED, command=()).stdout != ""
 
 
 IN_PLACE = """\

@@ -366,7 +366,7 @@ def full_like(
 
 
 def arange(
-    start: Any,
+    start: Any = None,
     end: Any = None,
     step: Any = 1,
     *,
@@ -378,7 +378,7 @@ def arange(
     """Return start, start + step, … below end: ``arange(end)`` or ``arange(start, end, step)``.
 
     Args:
-        start: the first value, 0 if only `end` is given.
+        start: the first value, by default 0; the bound where it is given alone.
         end: the bound, which is excluded.
         step: the difference between neighbors; may be negative.
         dtype: the dtype, by default int64, or float32 if one of the three is a float.
@@ -392,7 +392,11 @@ def arange(
     tensor([1, 3, 5])
     """
     check_place("arange", place)
-    start, end, step = (number("arange", v) for v in ((0, start, step) if end is None else (start, end, step)))
+    if end is None:
+        start, end = None, start
+    if end is None:
+        raise TypeError("arange: no end is given")
+    start, end, step = (number("arange", v) for v in (0 if start is None else start, end, step))
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: step {step} does not lead from {start} to {end}")
     if dtype is None:

@@ -18,10 +18,10 @@ from cygrad.autograd.hooks import RemovableHandle, add_hook
 from cygrad.config import follows_torch
 from cygrad.tensor import Tensor
 
-__all__ = ["Group", "Optimizer", "Params", "given", "required"]
+__all__ = ["Group", "Optimizer", "Params", "ParamsT", "given", "required"]
 
 Group = dict[str, Any]
-Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
+Params = ParamsT = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
 Loss = TypeVar("Loss")
 
 # Options that must not be negative.

@@ -10,6 +10,7 @@ from typing import Any
 import cygrad
 from cygrad._missing import reason
 from cygrad.nn.modules import FILES
+from cygrad.torch import sizes
 from cygrad.torch.absent import IMPORTED, Absent
 from cygrad.torch.extras import EXTRAS
 from cygrad.torch.foreach import foreach
@@ -111,6 +112,10 @@ class Package(ModuleType):
         path = f"torch{self.__name__.removeprefix('cygrad')}.{name}"
         if is_module(path):
             return importlib.import_module(path)
+        if self.__name__.startswith("cygrad.nn.modules."):
+            return getattr(cygrad.nn, name)
+        if name in INNER and self.__name__ == "cygrad.nn":
+            return INNER[name]
         own = self.__dict__.get("__getattr__")
         if LAYERS.fullmatch(path):
             value = self.__dict__[name] = Absent(path)
@@ -126,6 +131,12 @@ LAYERS = re.compile(  # of PyTorch that are not in cygrad; programs that can do 
     r"FractionalMaxPool[23]d|AdaptiveLogSoftmaxWithLoss)|torch\.nn\.functional\.(conv(_transpose)?3d|"
     r"(adaptive_)?(avg|max)_pool3d|max_unpool3d|lp_pool3d|ctc_loss|grid_sample|affine_grid|fractional_max_pool[23]d)"
 )
+INNER = {  # what PyTorch's modules of layers import, and copies of its layers from them
+    **{name: value for name, value in vars(sizes).items() if re.match("_(size|ratio|[a-z]*ple$|sing|pair|rev)", name)},
+    "F": cygrad.nn.functional,
+    "PackedSequence": cygrad.nn.utils.rnn.PackedSequence,
+    "Tensor": cygrad.Tensor,
+}
 PACKAGES = {path.rpartition(".")[0] for path in (*RENAMED, *FUNCTIONS, "torch.nn.functional.")} - {"", "torch"}
 
 
@@ -134,6 +145,8 @@ def opened(path: str, module: Any) -> Any:
     if path in LISTED:
         for name in dir(module):
             getattr(module, name, None)  # which imports it
+    if path.startswith("torch.nn.modules.") and type(module) is ModuleType:
+        module.__class__ = Package
     for name in PACKAGES:
         if f"{name}.".startswith(f"{path}."):
             package = importlib.import_module(RENAMED.get(name, name.replace("torch", "cygrad", 1)))

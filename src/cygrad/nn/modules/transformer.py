@@ -44,6 +44,14 @@ def activation_of(name: str, activation: Activation) -> Callable[[Tensor], Tenso
     return F.relu if activation == "relu" else F.gelu
 
 
+def _get_activation_fn(activation: str) -> Callable[[Tensor], Tensor]:
+    return activation_of("_get_activation_fn", activation)
+
+
+def _get_clones(module: Module, N: int) -> ModuleList:
+    return clones("_get_clones", module, N)
+
+
 def name_of(layer: Module, activation: Any) -> str:
     """The name of an activation, for a description."""
     if activation is F.relu or isinstance(activation, ReLU):
