@@ -249,7 +249,7 @@ def solve_factors(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, a
     if B.ndim < 2 or B.shape[-2 if left else -1] != LU.shape[-1]:
         raise RuntimeError(f"lu_solve: shapes {LU.shape} and {B.shape} do not fit")
     if not left:  # X·A = B is Aᵀ·Xᵀ = Bᵀ
-        return solve_factors(LU, pivots, B.mT, adjoint=not adjoint).mT
+        return solve_factors(LU, pivots, B.mT, adjoint=not adjoint).mT.contiguous()
     p = constant(permutation(row_order(pivots.array, LU.shape[-1]), LU.array.dtype))
     p, lu, b = broadcast_batches(p, LU, B)
     if adjoint:
@@ -262,7 +262,7 @@ def solve_factors(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, a
 @function
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """Return X with A·X = b; see :func:`cygrad.linalg.lu_solve`, whose arguments are in another order."""
-    return solve_factors(LU_data, LU_pivots, b).contiguous()
+    return solve_factors(LU_data, LU_pivots, b)
 
 
 @function
