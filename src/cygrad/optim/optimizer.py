@@ -21,7 +21,8 @@ from cygrad.tensor import Tensor
 __all__ = ["Group", "Optimizer", "Params", "ParamsT", "given", "required"]
 
 Group = dict[str, Any]
-Params = ParamsT = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
+Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
+ParamsT = Params  # as PyTorch names it
 Loss = TypeVar("Loss")
 
 # Options that must not be negative.
