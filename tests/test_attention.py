@@ -8,6 +8,7 @@ import pytest
 import cygrad as cg
 from cygrad import nn
 from cygrad.ops import attention as ops
+from cygrad.ops.index import getitem
 
 F = nn.functional
 RNG = np.random.default_rng(0)
@@ -45,6 +46,83 @@ def test_gradients_of_gradients_see_the_same_dropped_weights():
     plain = cg.autograd.grad(y, (q, k, v), g, retain_graph=True)
     for a, b in zip(plain, cg.autograd.grad(y, (q, k, v), g, create_graph=True)):
         np.testing.assert_allclose(a.numpy(), b.detach().numpy(), rtol=1e-9, atol=1e-11)
+
+
+# Query, key and value as parts of one projection's output: their gradients are written as the parts of its gradient.
+BATCH, LENGTH, HEADS, SIZE = 40, 21, 4, 16
+
+
+def unbound(x):
+    return x.reshape(BATCH, LENGTH, 3, HEADS, SIZE).permute(2, 0, 3, 1, 4).unbind(0)
+
+
+def chunks(x):
+    return [part.reshape(BATCH, LENGTH, HEADS, SIZE).transpose(1, 2) for part in x.chunk(3, -1)]
+
+
+def batches_first(x):
+    return [part.permute(1, 2, 0, 3) for part in x.reshape(LENGTH, BATCH, HEADS, 3 * SIZE).chunk(3, -1)]
+
+
+def hooked(x):
+    q, k, v = unbound(x)
+    q.register_hook(lambda gradient: gradient * 2)
+    return q, k, v
+
+
+def used_twice(x):
+    q, k, v = unbound(x)
+    return q + k, k, v
+
+
+def half_detached(x):
+    q, k, v = unbound(x)
+    return q, k, v.detach()
+
+
+def overlapping(x):
+    parts = x.reshape(BATCH, LENGTH, 6, HEADS, SIZE // 2).permute(2, 0, 3, 1, 4)
+    return parts[0], parts[0], parts[1]
+
+
+SIDE_BY_SIDE = [unbound, chunks, batches_first]
+PARTS = [*SIDE_BY_SIDE, hooked, used_twice, half_detached, overlapping]
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=lambda parts: parts.__name__)
+def test_gradients_of_parts_of_one_projection_are_not_copied(parts, monkeypatch):
+    x = cg.Tensor(RNG.normal(size=(BATCH, LENGTH, 3 * HEADS * SIZE)).astype(np.float32), requires_grad=True)
+    calls, rule = [], getitem.rule
+    monkeypatch.setattr(getitem, "rule", lambda *args: calls.append(1) or rule(*args))
+
+    def gradient(apart):
+        x.grad = None
+        q, k, v = [part.contiguous() if apart else part for part in parts(x * 1)]
+        (F.scaled_dot_product_attention(q, k, v) ** 2).sum().backward()
+        return x.grad.numpy()
+
+    got = gradient(False)
+    assert len(calls) == (parts not in SIDE_BY_SIDE)  # the others are added in place
+    np.testing.assert_array_equal(got, gradient(True))
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=lambda parts: parts.__name__)
+def test_a_recorded_step_joins_the_parts_as_well(parts):
+    projection = nn.Linear(8, 3 * HEADS * SIZE)
+    x = cg.randn(BATCH, LENGTH, 8)
+
+    def step(x):
+        projection.zero_grad()
+        loss = (F.scaled_dot_product_attention(*parts(projection(x))) ** 2).sum()
+        loss.backward()
+        return loss
+
+    step(x)
+    want = projection.weight.grad.numpy().copy()
+    recorded = cg.compile(step)
+    for _ in range(3):
+        recorded(x)
+        np.testing.assert_array_equal(projection.weight.grad.numpy(), want)
 
 
 @pytest.mark.parametrize("rows_first", [False, True])

@@ -117,7 +117,7 @@ CONSTANT = {
                 "output_nr", "pin_memory", "real", "resolve_conj", "resolve_neg", "retains_grad", "share_memory_", "storage_type"},
     Node: {"args", "depth", "edges", "freed", "hooks", "indices", "needs", "op", "outputs", "saved", "saved_versions"},
     Op: {
-        "alone", "by_position", "definition", "definition_rule", "forward", "gradient", "inputs", "materialize", "name", "names", "opaque", "required", "rule", "window", "window_rule",
+        "alone", "by_position", "definition", "definition_rule", "forward", "frame", "frame_rule", "gradient", "inputs", "materialize", "name", "names", "opaque", "required", "rule", "window", "window_rule",
     },
     cg.Generator: {"manual_seed", "seed", "set_state"},
 }  # fmt: skip

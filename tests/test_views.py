@@ -440,3 +440,13 @@ def test_results_can_be_viewed_wherever_pytorch_lays_them_out_in_order(code, ord
     assert ours.is_contiguous() or not theirs.is_contiguous()
     if "svd" not in code:
         np.testing.assert_allclose(ours.numpy(), theirs.numpy())
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (0, 2, 1)])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_gradients_that_lie_in_one_array_come_back_in_the_order_of_the_parts(order, dim):
+    x = cg.zeros(3, 3, 20_000, requires_grad=True)
+    parts = (x * 1).unbind(dim)
+    gradients = cg.Tensor(np.arange(180_000.0, dtype=np.float32).reshape(x.shape)).unbind(dim)
+    cg.autograd.backward(parts, [gradients[i] for i in order])
+    np.testing.assert_array_equal(x.grad.numpy(), np.stack([gradients[i].numpy() for i in order], dim))

@@ -204,6 +204,17 @@ static void NAME(attention_block_by_keys)(const queries *x, real *y, int64_t y_r
         for (int64_t j = 0; j < x->v_size; j++) y[i * y_row + j] *= inverse[i];
 }
 
+/* Ask for the rows of head `one` of all batches before they are needed: they lie apart, which the processor does not foresee.
+ * Results too, for which a store would otherwise wait. */
+static void NAME(attention_prefetch)(const void *x, int64_t batch, int64_t head, int64_t row, int64_t rows, int64_t size, int64_t one,
+                                     int64_t heads) {
+    const real *from = (const real *)x + one / heads * batch + one % heads * head;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < size; j += 64 / (int64_t)sizeof(real)) __builtin_prefetch(from + i * row + j, 0, 2);
+}
+#define ATTENTION_PREFETCH(x, rows, size, one, heads) \
+    NAME(attention_prefetch)(a->x, a->x##_batch, a->x##_head, a->x##_row, rows, size, one, heads)
+
 /* y, and lse[batch, heads, length], ∞ for a query that sees no key; drawn: seed and offset, for backward, unless it is NULL */
 KERNEL_BODY(attention) {
     const int64_t most = cg_attention_rows(a->length, a->keys, sizeof(real)), blocks = cg_ceil_div(a->length, most);
@@ -217,6 +228,12 @@ KERNEL_BODY(attention) {
         const int small = NAME(attention_small)(&x);
         real *y = (real *)a->y + batch * a->y_batch + head * a->y_head + first * a->y_row, inverse[CG_ATTENTION_SINGLE];
         real *lse = (real *)a->lse + one * a->length + first;
+        if (small && blocks == 1 && block + 1 < r.end) {
+            ATTENTION_PREFETCH(q, a->length, a->size, one + 1, a->heads);
+            ATTENTION_PREFETCH(k, a->keys, a->size, (one + 1) * a->k_heads / a->heads, a->k_heads);
+            ATTENTION_PREFETCH(v, a->keys, a->v_size, (one + 1) * a->k_heads / a->heads, a->k_heads);
+            ATTENTION_PREFETCH(y, a->length, a->v_size, one + 1, a->heads);
+        }
         if (NAME(attention_by_keys)(&x, a->p)) {
             NAME(attention_block_by_keys)(&x, y, a->y_row, lse, s, share.scratch);
             continue;
@@ -332,6 +349,15 @@ KERNEL_BODY(attention_backward) {
             const int64_t all = batch * a->heads + head;
             const queries x = ATTENTION_QUERIES(a, batch, head, k_head, first, cg_min(most, a->length - first));
             const int by_keys = NAME(attention_by_keys)(&x, a->p);
+            if (once && one + 1 < r.end && NAME(attention_small)(&x)) {
+                ATTENTION_PREFETCH(q, a->length, a->size, one + 1, a->heads);
+                ATTENTION_PREFETCH(k, a->keys, a->size, one + 1, a->heads);
+                ATTENTION_PREFETCH(v, a->keys, a->v_size, one + 1, a->heads);
+                ATTENTION_PREFETCH(dy, a->length, a->v_size, one + 1, a->heads);
+                ATTENTION_PREFETCH(dq, a->length, a->size, one + 1, a->heads);
+                ATTENTION_PREFETCH(dk, a->keys, a->size, one + 1, a->heads);
+                ATTENTION_PREFETCH(dv, a->keys, a->v_size, one + 1, a->heads);
+            }
             if (!packed && !by_keys && NAME(attention_small)(&x)) {
                 real *panel = share.scratch;
                 NAME(attention_panel)(panel, x.k, x.k_row, x.keys, x.width, x.size);
@@ -351,3 +377,4 @@ KERNEL_BODY(attention_backward) {
 
 #undef queries
 #undef ATTENTION_QUERIES
+#undef ATTENTION_PREFETCH

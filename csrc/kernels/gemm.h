@@ -49,8 +49,9 @@
 enum { GEMM_K = 1024, GEMM_A_BYTES = 512 << 10, GEMM_B_BYTES = 2 << 20, GEMM_GROUP_BYTES = 256 << 10,
        GEMM_SWAPPED_BYTES = 1 << 20 };
 
-/* A tile prefetches its part of C before it sums, if the sums take longer than memory. */
-enum { GEMM_PREFETCH_K = 128 };
+/* A tile prefetches its part of C before it sums, unless the sums are short; a strip, the next rows of a block of A of so
+ * many elements that the first-level cache does not hold it. */
+enum { GEMM_PREFETCH_K = 32, GEMM_PREFETCH_A = 32 << 10 };
 
 enum { GEMM_LINEAR, GEMM_RELU }; /* the argument `activation` */
 
@@ -113,7 +114,7 @@ GEMM_NARROW void NAME(gemm_store_narrow)(const vec *sum, int64_t rows, int64_t l
 INLINE void NAME(gemm_tile)(int rows, int vecs, int64_t lanes, int64_t k, gemm_view a, const real *b, int64_t b_row,
                             gemm_target to) {
     vec sum[GEMM_ROWS][2];
-    if (k >= GEMM_PREFETCH_K) GEMM_EACH_SUM(__builtin_prefetch(to.c + i * to.ldc + j * LANES, 1))
+    if (k >= GEMM_PREFETCH_K) GEMM_EACH_SUM(__builtin_prefetch(to.c + i * to.ldc + j * LANES, 1, 2))
     GEMM_EACH_SUM(sum[i][j] = (vec){0})
     const real *a_p = a.p;
     for (int64_t p = 0; p < k; p++, a_p += a.col, b += b_row) {
@@ -200,11 +201,18 @@ static void NAME(gemm_pack)(real *to, int64_t width, gemm_view x, int64_t count,
 typedef struct { int64_t begin, end, step; } NAME(gemm_span);
 #define gemm_span NAME(gemm_span)
 
+/* Ask for `rows` rows of k contiguous elements, into the second-level cache: the first is too small for two strips. */
+static void NAME(gemm_prefetch)(const real *x, int64_t row, int64_t rows, int64_t k) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t p = 0; p < k; p += 64 / (int64_t)sizeof(real)) __builtin_prefetch(x + i * row + p, 0, 2);
+}
+
 /* One block of C, of A (i rows × k), which is packed if there is room, and of B (k × j columns): columns in
  * groups whose part of B stays in the second-level cache. */
 static void NAME(gemm_block)(gemm_span i, int64_t cols, int64_t k, gemm_view a, real *a_packed, gemm_columns b,
                              gemm_target to) {
     const int64_t tiles = cg_max(1, GEMM_GROUP_BYTES / (cg_max(1, k) * GEMM_COLS * (int64_t)sizeof(real)));
+    const int prefetch = !a_packed && a.col == 1 && (i.end - i.begin) * k >= GEMM_PREFETCH_A;
     for (int64_t col = 0; col < cols; col += tiles * GEMM_COLS, b.p += tiles * b.step) {
         for (int64_t row = i.begin; row < i.end; row += i.step) {
             const int64_t rows = cg_min(i.step, i.end - row);
@@ -214,6 +222,7 @@ static void NAME(gemm_block)(gemm_span i, int64_t cols, int64_t k, gemm_view a, 
                 if (!col) NAME(gemm_pack)(panel, rows, (gemm_view){x.p, x.col, x.row}, rows, k);
                 x = (gemm_view){panel, 1, rows};
             }
+            if (prefetch && !col) NAME(gemm_prefetch)(x.p + rows * x.row, x.row, cg_min(i.step, i.end - row - rows), k);
             NAME(gemm_rows)(rows, cg_min(tiles * GEMM_COLS, cols - col), k, x, b, NAME(gemm_target_at)(to, row, col));
         }
     }

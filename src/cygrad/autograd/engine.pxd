@@ -46,7 +46,7 @@ cdef class Node:
 
 cdef class Op:
     cdef public str name
-    cdef public object forward, rule, definition_rule, window_rule, alone
+    cdef public object forward, rule, definition_rule, window_rule, frame_rule, alone
     cdef public Py_ssize_t inputs, required
     cdef public tuple names
     cdef public object __doc__, __name__
@@ -168,12 +168,14 @@ cdef tuple walk(outputs, upstream, bint retain_graph, dict wanted, bint create_g
 @cython.locals(
     value=Value, node=Node, received=list, results=tuple, saved=tuple, edges=list, indices=list, needs=list,
     leaves=dict, shared=set, arrived=dict, pending=dict, waiting=list, index=cython.Py_ssize_t,
-    number=cython.Py_ssize_t, anomaly=bint, owned=bint, is_window=bint, sums=set, missing=dict,
+    number=cython.Py_ssize_t, anomaly=bint, owned=bint, is_window=bint, sums=set, missing=dict, found=list, part=Node,
 )
 cdef tuple carry(outputs, upstream, bint retain_graph, dict wanted, dict leads, bint create_graph)
 
 @cython.locals(index=cython.Py_ssize_t)
 cdef bint add_to_part(Node node, gradient, dict leaves, dict pending, set sums) except -1
+
+cdef bint is_part(gradient) except -1
 
 cdef tuple gradients_at(Node node, list received, list needs, bint create_graph)
 

@@ -24,6 +24,7 @@ from cygrad import _kernels as kernels
 from cygrad._attributes import ShapeError, not_initialized
 from cygrad._typing import Array
 from cygrad.autograd import arrays, recording
+from cygrad.autograd.parts import joined
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -367,6 +368,7 @@ class Op:
         self.rule: Rule | None = None
         self.definition_rule: Rule | None = None
         self.window_rule: Callable[[Node, Array], Array | None] | None = None
+        self.frame_rule: Callable[[Node, Array], Array | None] | None = None
         self.alone: Callable[[Any], Any] | None = None  # what a call with one argument means, if it is something else
         self.materialize = True  # whether the rule receives zeros, not None, for outputs without a gradient
         self.opaque = False  # whether it may have effects that no recorder sees, so that programs call it again
@@ -394,6 +396,13 @@ class Op:
         the input's shape, as a view, or None. Backward then adds the gradients of several parts of one tensor in place
         to one sum, where rules would give each an array of the whole shape."""
         self.window_rule = rule
+        return rule
+
+    def frame(self, rule: Callable[[Node, Array], Array | None]) -> Callable[[Node, Array], Array | None]:
+        """Decorator for such an op: the rule returns the array of the input's shape whose part a gradient is already,
+        in the memory around it, as a view, or None. Where the gradients of all parts of a tensor lie in one array in
+        this way, that is the tensor's gradient, and backward copies nothing."""
+        self.frame_rule = rule
         return rule
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -1368,7 +1377,9 @@ def carry(
         deposit(target, value.index, upstream[number], False, leaves, shared, pending, waiting)
     while waiting:
         node = waiting.pop()
-        received = pending.pop(node)
+        received = pending.pop(node, None)
+        if received is None:  # its gradient has been joined with that of another part
+            continue
         if node.hooks is not None:
             for index, hooks in node.hooks.items():
                 gradient = received[index]
@@ -1393,6 +1404,19 @@ def carry(
             if not retain_graph:
                 node.free()
             continue
+        if is_window and leads is None and wanted is None and not anomaly and is_part(received[0]):
+            whole, found = joined(node, received[0], pending)
+            if found:
+                index = 0 if indices is None else indices[0]
+                deposit(edges[0], index, whole, False, leaves, shared, pending, waiting)
+                for part in found:
+                    check_saved(part)
+                    pending.pop(part, None)
+                    if missing and isinstance(edges[0], Value):
+                        arrive(edges[0], missing, leaves, shared)
+                    if not retain_graph:
+                        part.free()
+                continue
         if leads is None and not create_graph and _timer is None:
             results = node.input_gradients(received)
         else:
@@ -1438,6 +1462,11 @@ def add_to_part(
         return False
     recording.add_into(part, gradient)
     return True
+
+
+def is_part(gradient: Array | None) -> bool:
+    """Whether a gradient is a large part of another array."""
+    return gradient is not None and arrays.root(gradient) is not gradient and arrays.is_large(gradient)
 
 
 def gradients_at(node: Node, received: list[Any], needs: list[bool], create_graph: bool) -> tuple[Any, ...]:

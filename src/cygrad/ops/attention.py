@@ -9,6 +9,7 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
+from cygrad.autograd.arrays import is_large
 from cygrad.ops.definition import constant
 from cygrad.ops.linear import matmul
 from cygrad.ops.shape import cat
@@ -49,7 +50,21 @@ def attention(
 def _(ctx: Node, dy: Array) -> tuple[Array, Array, Array, None]:
     """With P the weights and d = Σ dy·y: dv = Pᵀ·dy, dS = P·(dy·vᵀ − d), dq = scale·dS·k, dk = scale·dSᵀ·q"""
     q, k, v, mask, y, lse, drawn, causal, scale, p = ctx.saved
-    return (*kernels.attention_backward(dy, q, k, v, y, lse, mask, drawn, causal, scale, p), None)
+    out = side_by_side(q, k, v)
+    return (*kernels.attention_backward(dy, q, k, v, y, lse, mask, drawn, causal, scale, p, out), None)
+
+
+def side_by_side(q: Array, k: Array, v: Array) -> Array | None:
+    """A new array of three parts that lie in it as q, k and v, large and of one shape, lie in theirs; None where these
+    have gaps. The gradients of the parts of one projection's output are then the parts of that output's gradient."""
+    shape, strides = (3, *q.shape), (kernels.address(k) - kernels.address(q), *q.strides)
+    if not is_large(q) or q.base is not k.base or q.base is not v.base:
+        return None
+    apart = kernels.address(v) - kernels.address(k)
+    if apart != strides[0] or not q.shape == k.shape == v.shape or not q.strides == k.strides == v.strides:
+        return None
+    out = kernels.unset(shape, q.dtype, sorted(range(5), key=lambda axis: -strides[axis]))
+    return out if out.strides == strides and strides[-1] == q.itemsize else None
 
 
 @attention.definition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar
 
 import numpy as np
@@ -67,6 +68,24 @@ def _(ctx: Node, dx: Array) -> Array | None:
     """dx[key], where the index gives a view"""
     key = ctx.saved[1]
     return at(dx, key) if is_basic(key) else None
+
+
+@getitem.frame
+def _(ctx: Node, dy: Array) -> Array | None:
+    """dx, if dy is dx[key]"""
+    shape, key, order = ctx.saved
+    root = dy.base
+    if not isinstance(root, np.ndarray) or root.size != math.prod(shape) or not is_basic(key):
+        return None
+    inner = memory_order(root)
+    line = root if inner is None else root.transpose(inner)
+    if not line.flags.c_contiguous:
+        return None
+    axes = range(len(shape)) if order is None else order
+    dx = line.reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
+    part = at(dx, key)
+    same = part.shape == dy.shape and part.strides == dy.strides and kernels.address(part) == kernels.address(dy)
+    return dx if same else None
 
 
 @getitem.definition

@@ -61,6 +61,17 @@ cdef ndarray empty_heads(int64_t batch, int64_t count, int64_t rows, int64_t siz
     return cnp.PyArray_SwapAxes(array, 1, 2) if beside else array
 
 
+cdef ndarray heads_for(str name, ndarray x, out, int part):
+    """The array for the gradient of x: a part of `out`, or a new one."""
+    if out is None:
+        return empty_heads(x.shape[0], x.shape[1], x.shape[2], x.shape[3], x)
+    cdef ndarray array = <ndarray?>out[part]
+    check_same_dtype("attention", f"the gradient of {name}", array, name, x)
+    if shape_of(array) != shape_of(x) or not has_steps(array, True) or not cnp.PyArray_ISWRITEABLE(array):
+        raise ShapeError(f"attention: the gradient of {name} needs an array of shape {shape_of(x)} with dense rows, got {shape_of(array)}")
+    return array
+
+
 cdef attention_sizes sizes_of_heads(ndarray q, ndarray k, ndarray v) except *:
     cdef attention_sizes s
     s.batch, s.heads, s.length, s.size = q.shape[0], q.shape[1], q.shape[2], q.shape[3]
@@ -174,8 +185,8 @@ def attention(q, k, v, mask, bint causal, double scale, double p=0.0, uint64_t s
     return y, lse, drawn
 
 
-def attention_backward(dy, q, k, v, y, lse, mask, drawn, bint causal, double scale, double p=0.0):
-    """(dq, dk, dv)"""
+def attention_backward(dy, q, k, v, y, lse, mask, drawn, bint causal, double scale, double p=0.0, out=None):
+    """(dq, dk, dv), written to ``out``, three arrays, if that is not None."""
     cdef ndarray qa = head_array("attention", "query", q), ka = head_array("attention", "key", k, qa)
     cdef ndarray va = head_array("attention", "value", v, qa), g = head_array("attention", "gradient", dy, qa)
     cdef ndarray ya = head_array("attention", "output", y, qa)
@@ -185,9 +196,7 @@ def attention_backward(dy, q, k, v, y, lse, mask, drawn, bint causal, double sca
         if shape_of(x) != (s.batch, s.heads, s.length, s.v_size):
             raise ShapeError(f"attention: {name} has shape {shape_of(x)}, wanted {(s.batch, s.heads, s.length, s.v_size)}")
     check_saved(<ndarray?>lse, drawn, s, p, cnp.PyArray_TYPE(qa))
-    cdef ndarray dq = empty_heads(s.batch, s.heads, s.length, s.size, qa)
-    cdef ndarray dk = empty_heads(s.batch, s.k_heads, s.keys, s.size, ka)
-    cdef ndarray dv = empty_heads(s.batch, s.k_heads, s.keys, s.v_size, va)
+    cdef ndarray dq = heads_for("query", qa, out, 0), dk = heads_for("key", ka, out, 1), dv = heads_for("value", va, out, 2)
     run_attention_backward(qa, heads_of(dq), heads_of(dk), heads_of(dv), heads_of(g), heads_of(qa), heads_of(ka),
                            heads_of(va), heads_of(ya), lse, s, m, drawn, causal, scale, p)
     return dq, dk, dv

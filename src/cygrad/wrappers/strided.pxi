@@ -133,15 +133,26 @@ def move(y, x, bint accumulate=False):
     return True
 
 
-def unset(shape, dtype):
-    """A new array that a wrapper sets: what it contains is undefined."""
+def unset(shape, dtype, order=None):
+    """A new array that a wrapper sets: what it contains is undefined. ``order`` names the axes in the order of memory, if
+    that is not C order."""
     cdef cnp.dtype descr = np.dtype(dtype)
     cdef cnp.npy_intp sizes[MOST_AXES]
     cdef int i, ndim = len(shape)
     check_axes_fit("unset", ndim)
+    check_order("unset", ndim, order)
     for i in range(ndim):
-        sizes[i] = shape[i]
-    return empty(ndim, sizes, descr.num)
+        sizes[i] = shape[i if order is None else order[i]]
+    cdef ndarray y = empty(ndim, sizes, descr.num)
+    if order is not None:
+        rename_axes(y, order)
+    return y
+
+
+cdef int check_order(str op, int ndim, order) except -1:
+    if order is not None and sorted(order) != list(range(ndim)):
+        raise ValueError(f"{op}: order must name each of the {ndim} axes once, got {order}")
+    return 0
 
 
 def zeros(shape, dtype, order=None):
@@ -151,19 +162,17 @@ def zeros(shape, dtype, order=None):
     cdef int64_t bytes = descr.itemsize
     cdef bint by_launch = tape is not None and tape.is_active() and descr.kind == "f"
     cdef ndarray y
-    if order is not None and sorted(order) != list(range(len(shape))):
-        raise ValueError(f"zeros: order must name each of the {len(shape)} axes once, got {order}")
+    check_order("zeros", len(shape), order)
     sizes = shape if order is None else [shape[axis] for axis in order]
     if by_launch:
-        y = unset(sizes, descr)
-    else:
-        for n in sizes:
-            bytes *= n
-        y = np.zeros(sizes, descr) if bytes < CG_POOL_BYTES else pooled(np.zeros, sizes, descr)
+        y = unset(shape, descr, order)
+        move(y, number_of(0, cnp.PyArray_TYPE(y)))
+        return y
+    for n in sizes:
+        bytes *= n
+    y = np.zeros(sizes, descr) if bytes < CG_POOL_BYTES else pooled(np.zeros, sizes, descr)
     if order is not None:
         rename_axes(y, order)
-    if by_launch:
-        move(y, number_of(0, cnp.PyArray_TYPE(y)))
     return y
 
 
