@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import cygrad as cg
 from cygrad import nn
+from cygrad.autograd.engine import reduce_with
 
 torch = pytest.importorskip("torch")
 
@@ -450,3 +451,32 @@ def test_gradients_that_lie_in_one_array_come_back_in_the_order_of_the_parts(ord
     gradients = cg.Tensor(np.arange(180_000.0, dtype=np.float32).reshape(x.shape)).unbind(dim)
     cg.autograd.backward(parts, [gradients[i] for i in order])
     np.testing.assert_array_equal(x.grad.numpy(), np.stack([gradients[i].numpy() for i in order], dim))
+
+
+def test_a_reducer_hears_of_a_leaf_whose_parts_gradients_lie_in_one_array():
+    heard = []
+
+    class Reducer:
+        def ready(self, leaf, gradient, owned):
+            heard.append((leaf is x, gradient.copy()))
+
+        def finish(self, gradients, shared):
+            pass
+
+    x = cg.zeros(3, 60_000, requires_grad=True)
+    reduce_with([x], Reducer())
+    upstream = np.arange(180_000.0, dtype=np.float32).reshape(x.shape)
+    cg.autograd.backward(x.unbind(0), cg.Tensor(upstream).unbind(0))
+    (ours, gradient), *others = heard
+    assert ours and not others
+    np.testing.assert_array_equal(gradient, upstream)
+
+
+def test_gradients_of_parts_can_be_asked_for_when_they_lie_in_one_array():
+    x = cg.zeros(3, 60_000, requires_grad=True)
+    whole = x * 1
+    parts = whole.unbind(0)
+    upstream = cg.Tensor(np.arange(180_000.0, dtype=np.float32).reshape(x.shape))
+    found = cg.autograd.grad(parts, [whole, *parts], upstream.unbind(0))
+    for got, want in zip(found, [upstream, *upstream.unbind(0)], strict=True):
+        np.testing.assert_array_equal(got.numpy(), want.numpy())

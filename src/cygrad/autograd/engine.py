@@ -1404,7 +1404,7 @@ def carry(
             if not retain_graph:
                 node.free()
             continue
-        if is_window and leads is None and wanted is None and not anomaly and is_part(received[0]):
+        if is_window and leads is None and not anomaly and is_part(received[0]):
             whole, found = joined(node, received[0], pending)
             if found:
                 index = 0 if indices is None else indices[0]
