@@ -32,6 +32,7 @@ options = parser.parse_args()
 limit_threads(options.threads)
 
 Step = Callable[[], Any]
+PAUSE = 0.03  # seconds
 
 
 class Networks:
@@ -235,7 +236,8 @@ def steps_of(name: str) -> dict[str, Step]:
 
 
 def times(steps: dict[str, Step]) -> dict[str, float]:
-    """Median milliseconds of each step, in turns of about 30 ms."""
+    """Median milliseconds of each step, in turns of about 30 ms, each after a pause, in which the other library's threads
+    fall asleep (PyTorch's wait for some milliseconds on a core), and a step that is not counted."""
     turns: dict[str, int] = {}
     found: dict[str, list[float]] = {peer: [] for peer in steps}
     for peer, step in steps.items():
@@ -246,6 +248,8 @@ def times(steps: dict[str, Step]) -> dict[str, float]:
         turns[peer] = max(1, round(0.03 / (time.perf_counter() - begin)))
     for _ in range(options.rounds):
         for peer, step in steps.items():
+            time.sleep(PAUSE)
+            step()
             begin = time.perf_counter()
             for _ in range(turns[peer]):
                 step()
