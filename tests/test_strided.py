@@ -7,11 +7,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import cygrad as cg
 from cygrad import _kernels as kernels
+from cygrad.ops import index
 from tests.test_views import basic_indices, views
 
 DTYPES = (np.float32, np.float64, np.int32, np.int64)
@@ -37,6 +38,7 @@ def laid_out(layout, shape, dtype):
 @st.composite
 def pairs(draw):
     shape = tuple(draw(st.lists(st.integers(0, 9) | st.sampled_from([1, 17, 33]), max_size=5)))
+    assume(np.prod(shape, dtype=int) <= 20_000)  # of which a layout may take 3⁵ times the memory
     return shape, draw(layouts(shape)), draw(layouts(shape)), draw(st.sampled_from(DTYPES)), draw(st.booleans())
 
 
@@ -241,3 +243,26 @@ def test_the_gradients_of_many_parts_take_linear_time(take):
         if large < 24 * small:
             return
     pytest.fail(f"16 parts take {small:.4f} s, 128 parts {large:.4f} s")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.lists(st.integers(0, 4), max_size=4).map(tuple), st.sampled_from(DTYPES))
+def test_what_is_placed_has_zeros_around_it(data, shape, dtype):
+    key = data.draw(basic_indices(shape))
+    order = data.draw(st.none() | st.permutations(range(len(shape))))
+    wanted = np.zeros(shape, dtype)
+    part = index.at(wanted, key)
+    x = np.arange(1, part.size + 1, dtype=dtype).reshape(part.shape)
+    part[...] = x
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "FRAMED", 1)
+        np.testing.assert_array_equal(index.placed_at(x, key, shape, order), wanted)
+
+
+def test_each_element_of_a_large_frame_is_written_once(monkeypatch):
+    written = np.zeros(1, int)
+    move = kernels.move
+    monkeypatch.setattr(kernels, "move", lambda y, x: written.__iadd__(y.size) is written and move(y, x))
+    x = np.ones((8, 64, 60), np.float32)
+    index.placed_at(x, (..., slice(1, 65), slice(2, -2)), (8, 66, 64))
+    assert written == 8 * 66 * 64

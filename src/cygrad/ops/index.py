@@ -123,6 +123,10 @@ def memory_order(x: Array) -> list[int] | None:
     return order if x.transpose(order).flags.c_contiguous else None
 
 
+REALS = (np.dtype(np.float32), np.dtype(np.float64))
+FRAMED = 1 << 14  # elements from which writing zeros twice, or by one thread, costs more than a launch
+
+
 def placed_at(x: Array, key: Any, shape: tuple[int, ...], order: list[int] | None = None) -> Array:
     """y[key] += x, starting from zeros. The memory of y may have its axes in another ``order``: the gradient of a
     transposed tensor then needs no copy where its axes are put back."""
@@ -130,11 +134,40 @@ def placed_at(x: Array, key: Any, shape: tuple[int, ...], order: list[int] | Non
         y = np.zeros(shape, x.dtype)
         add_at(y, key, x)
         return y
-    y = kernels.zeros(shape, x.dtype, order)
-    if not kernels.move(at(y, key), x):
-        y = np.zeros(shape, x.dtype)
-        y[key] = x
+    large = math.prod(shape) >= FRAMED and x.dtype in REALS
+    y = framed(x, key, shape, order) if large else None
+    if y is None:
+        y = kernels.zeros(shape, x.dtype, order)
+        if not kernels.move(at(y, key), x):
+            y = np.zeros(shape, x.dtype)
+            y[key] = x
     return y
+
+
+def framed(x: Array, key: Any, shape: tuple[int, ...], order: list[int] | None) -> Array | None:
+    """An array with y[key] = x and zeros around it, each element written once, by the thread that the next launch gives
+    it to; None where the index skips elements, or no launch fits."""
+    y, zero = kernels.unset(shape, x.dtype, order), kernels.number(0, x.dtype)
+    around = frame(y, key)
+    if around is None or not kernels.move(at(y, key), x):
+        return None
+    return y if all([kernels.move(part, zero) for part in around]) else None
+
+
+def frame(y: Array, key: Any) -> list[Array] | None:
+    """The parts of y that y[key], for a basic index, leaves out; None if a slice skips elements."""
+    parts = [part for part in (key if isinstance(key, tuple) else (key,)) if part is not None]
+    if Ellipsis in parts:
+        where = parts.index(Ellipsis)
+        parts[where : where + 1] = [slice(None)] * (y.ndim + 1 - len(parts))
+    around, window = [], []
+    for part, size in zip(parts, y.shape):
+        begin, end, step = part.indices(size) if isinstance(part, slice) else (part % size, part % size + 1, 1)
+        if step != 1:
+            return None
+        around += [y[(*window, side)] for side in (slice(0, begin), slice(max(begin, end), size))]
+        window.append(slice(begin, end))
+    return [part for part in around if part.size]
 
 
 def put(x: Array, key: Any, value: Any) -> None:
