@@ -236,8 +236,8 @@ def steps_of(name: str) -> dict[str, Step]:
 
 
 def times(steps: dict[str, Step]) -> dict[str, float]:
-    """Median milliseconds of each step, in turns of about 30 ms, each after a pause, in which the other library's threads
-    fall asleep (PyTorch's wait for some milliseconds on a core), and a step that is not counted."""
+    """Median milliseconds of each step, in turns of about 30 ms, each after a step that is not counted and a pause, in
+    which the other library's threads fall asleep: PyTorch's wait for some milliseconds on a core."""
     turns: dict[str, int] = {}
     found: dict[str, list[float]] = {peer: [] for peer in steps}
     for peer, step in steps.items():
