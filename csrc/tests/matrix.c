@@ -26,6 +26,8 @@ static const int64_t PRODUCTS[][10] = {
     {300, 40, 30, 3, 2, 1, 0, 0, 1, 0},  {20, 1100, 9, 2, 2, 1, 0, 0, 0, 0},
     /* A packed: rows pages apart, many columns; columns in more than one group */
     {20, 70, 1024, 0, 0, 1, 0, 0, 1, 0}, {18, 1100, 9, 0, 1, 1, 0, 0, 1, 1}, {30, 420, 160, 1, 0, 1, 0, 1, 0, 0},
+    /* rows of a large A, not packed, asked for early; columns in more than one group */
+    {66, 140, 516, 0, 0, 1, 0, 0, 0, 0},
 };
 /* Strides of a rows × cols matrix, and of a batch of them. */
 typedef struct {

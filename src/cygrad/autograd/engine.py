@@ -1404,16 +1404,17 @@ def carry(
             if not retain_graph:
                 node.free()
             continue
-        if is_window and leads is None and not anomaly and is_part(received[0]):
-            whole, found = joined(node, received[0], pending)
-            if found:
+        first, edge = received[0], edges[0]
+        if is_window and leads is None and not anomaly and edge is not None and first is not None and is_part(first):
+            whole, found = joined(node, first, pending)
+            if whole is not None:
                 index = 0 if indices is None else indices[0]
-                deposit(edges[0], index, whole, False, leaves, shared, pending, waiting)
+                deposit(edge, index, whole, False, leaves, shared, pending, waiting)
                 for part in found:
                     check_saved(part)
                     pending.pop(part, None)
-                    if missing and isinstance(edges[0], Value):
-                        arrive(edges[0], missing, leaves, shared)
+                    if missing and isinstance(edge, Value):
+                        arrive(edge, missing, leaves, shared)
                     if not retain_graph:
                         part.free()
                 continue
@@ -1464,9 +1465,9 @@ def add_to_part(
     return True
 
 
-def is_part(gradient: Array | None) -> bool:
+def is_part(gradient: Array) -> bool:
     """Whether a gradient is a large part of another array."""
-    return gradient is not None and arrays.root(gradient) is not gradient and arrays.is_large(gradient)
+    return arrays.root(gradient) is not gradient and arrays.is_large(gradient)
 
 
 def gradients_at(node: Node, received: list[Any], needs: list[bool], create_graph: bool) -> tuple[Any, ...]:
