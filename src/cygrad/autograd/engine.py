@@ -1404,10 +1404,11 @@ def carry(
             if not retain_graph:
                 node.free()
             continue
-        first, edge = received[0], edges[0]
-        if is_window and leads is None and not anomaly and edge is not None and first is not None and is_part(first):
+        first = received[0]
+        if is_window and edges and leads is None and not anomaly and first is not None and is_part(first):
             whole, found = joined(node, first, pending)
-            if whole is not None:
+            edge = edges[0]
+            if whole is not None and edge is not None:
                 index = 0 if indices is None else indices[0]
                 deposit(edge, index, whole, False, leaves, shared, pending, waiting)
                 for part in found:

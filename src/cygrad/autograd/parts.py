@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 from cygrad._typing import Array
 from cygrad.autograd import arrays
 
-if TYPE_CHECKING:
-    from cygrad.autograd.engine import Node
-
 Span = tuple[int, int, int]  # (period, begin, end): elements begin to end of each period of an array, in any order
 
 
-def joined(node: Node, gradient: Array, pending: dict[Node, list[Array | None]]) -> tuple[Array | None, list[Node]]:
+class PartNode(Protocol):
+    """What is asked of the node of an index."""
+
+    op: Any
+    edges: list[Any]
+    indices: list[int] | None
+    hooks: Any
+
+    @property
+    def freed(self) -> bool: ...
+
+
+N = TypeVar("N", bound=PartNode)
+
+
+def joined(node: N, gradient: Array, pending: dict[N, list[Array | None]]) -> tuple[Array | None, list[N]]:
     """The gradient of the tensor of which the node is a part, and the nodes of all its parts, where their gradients are
     the parts of one array; (None, []) where they are not.
 
