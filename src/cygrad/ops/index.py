@@ -135,12 +135,13 @@ def placed_at(x: Array, key: Any, shape: tuple[int, ...], order: list[int] | Non
         add_at(y, key, x)
         return y
     large = math.prod(shape) >= FRAMED and x.dtype in REALS
-    y = framed(x, key, shape, order) if large else None
-    if y is None:
-        y = kernels.zeros(shape, x.dtype, order)
-        if not kernels.move(at(y, key), x):
-            y = np.zeros(shape, x.dtype)
-            y[key] = x
+    whole = framed(x, key, shape, order) if large else None
+    if whole is not None:
+        return whole
+    y = kernels.zeros(shape, x.dtype, order)
+    if not kernels.move(at(y, key), x):
+        y = np.zeros(shape, x.dtype)
+        y[key] = x
     return y
 
 
@@ -148,19 +149,20 @@ def framed(x: Array, key: Any, shape: tuple[int, ...], order: list[int] | None) 
     """An array with y[key] = x and zeros around it, each element written once, by the thread that the next launch gives
     it to; None where the index skips elements, or no launch fits."""
     y, zero = kernels.unset(shape, x.dtype, order), kernels.number(0, x.dtype)
-    around = frame(y, key)
+    around = surroundings(y, key)
     if around is None or not kernels.move(at(y, key), x):
         return None
     return y if all([kernels.move(part, zero) for part in around]) else None
 
 
-def frame(y: Array, key: Any) -> list[Array] | None:
+def surroundings(y: Array, key: Any) -> list[Array] | None:
     """The parts of y that y[key], for a basic index, leaves out; None if a slice skips elements."""
     parts = [part for part in (key if isinstance(key, tuple) else (key,)) if part is not None]
     if Ellipsis in parts:
         where = parts.index(Ellipsis)
         parts[where : where + 1] = [slice(None)] * (y.ndim + 1 - len(parts))
-    around, window = [], []
+    around: list[Array] = []
+    window: list[slice] = []
     for part, size in zip(parts, y.shape):
         begin, end, step = part.indices(size) if isinstance(part, slice) else (part % size, part % size + 1, 1)
         if step != 1:
