@@ -49,7 +49,7 @@ def test_gradients_of_gradients_see_the_same_dropped_weights():
 
 
 # Query, key and value as parts of one projection's output: their gradients are written as the parts of its gradient.
-BATCH, LENGTH, HEADS, SIZE = 40, 21, 4, 16
+BATCH, LENGTH, HEADS, SIZE = 200, 21, 4, 16  # 1 MB each
 
 
 def unbound(x):

@@ -9,7 +9,6 @@ import numpy as np
 from cygrad import _kernels as kernels
 from cygrad._typing import Array, Tensor
 from cygrad.autograd import Node, op
-from cygrad.autograd.arrays import is_large
 from cygrad.ops.definition import constant
 from cygrad.ops.linear import matmul
 from cygrad.ops.shape import cat
@@ -22,6 +21,9 @@ def shared(mask: Array | None, shape: tuple[int, ...]) -> Array | None:
         return None
     whole = mask.flags.aligned and mask.dtype.isnative and not any([s < 0 or s % mask.itemsize for s in mask.strides])
     return np.broadcast_to(mask if whole else np.array(mask, mask.dtype.newbyteorder("="), order="C"), shape)
+
+
+LARGE_HEADS = 1 << 20  # bytes; copies of smaller arrays stay in a second-level cache and cost little
 
 
 @op
@@ -56,9 +58,12 @@ def _(ctx: Node, dy: Array) -> tuple[Array, Array, Array, None]:
 
 def side_by_side(q: Array, k: Array, v: Array) -> Array | None:
     """A new array of three parts that lie in it as q, k and v, large and of one shape, lie in theirs; None where these
-    have gaps. The gradients of the parts of one projection's output are then the parts of that output's gradient."""
+    have gaps. The gradients of the parts of one projection's output are then the parts of that output's gradient.
+
+    That array is needed before q, k and v are freed, whose memory a copy could have: it pays for large ones.
+    """
     shape, strides = (3, *q.shape), (kernels.address(k) - kernels.address(q), *q.strides)
-    if not is_large(q) or q.base is not k.base or q.base is not v.base:
+    if q.nbytes < LARGE_HEADS or q.base is not k.base or q.base is not v.base:
         return None
     apart = kernels.address(v) - kernels.address(k)
     if apart != strides[0] or not q.shape == k.shape == v.shape or not q.strides == k.strides == v.strides:
