@@ -426,13 +426,15 @@ def test_shapes_are_sizes_for_constructors_and_tuples_are_data(tmp_path):
 
 def test_a_script_runs_as_python_runs_it(tmp_path):
     (tmp_path / "beside.py").write_text("value = 7\n")
-    text = "import sys, beside\nprint(__name__, __file__, sys.argv, beside.value)\nif __name__ == '__main__':\n    sys.exit(3)\n"
+    text = "import sys, beside\nprint(__name__, __file__, sys.argv, sys.path[0], beside.value)\nsys.exit(3)\n"
     result = run(tmp_path, text, "script.py", "-x", "--lr", "1")
-    assert (result.returncode, result.stdout) == (3, "__main__ script.py ['script.py', '-x', '--lr', '1'] 7\n")
+    assert result.stdout == f"__main__ {tmp_path}/script.py ['script.py', '-x', '--lr', '1'] {tmp_path} 7\n"
+    python = run(tmp_path, text, "script.py", "-x", "--lr", "1", command=())
+    assert (result.returncode, result.stdout) == (python.returncode, python.stdout)
     assert result.stderr.startswith(NOTE) and result.stderr.count("\n") == 1
     assert run(tmp_path, text, "-q", "script.py").stderr == ""
     result = run(tmp_path, text, "exec", "script.py", "1", command=("-m", "cygrad"))
-    assert (result.returncode, result.stdout) == (3, "__main__ script.py ['script.py', '1'] 7\n")
+    assert (result.returncode, result.stdout) == (3, f"__main__ {tmp_path}/script.py ['script.py', '1'] {tmp_path} 7\n")
     result = run(tmp_path, "import sys\nprint(__name__, sys.argv[1:])\n", "-m", "script", "a")
     assert result.stdout == "__main__ ['a']\n"
 

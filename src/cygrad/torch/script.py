@@ -43,15 +43,15 @@ def main(arguments: Sequence[str], program: str) -> None:
     install(quiet)
     sys.argv[:] = rest
     sys.excepthook = report
-    sys.path[0] = os.getcwd() if as_module else os.path.dirname(os.path.abspath(rest[0]))
+    sys.path[0] = os.getcwd() if as_module else os.path.dirname(os.path.realpath(rest[0]))
     if as_module:
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     else:
-        run_path(rest[0])
+        run_path(os.path.abspath(rest[0]))
 
 
 def run_path(path: str) -> None:
-    """Run a file as the module ``__main__``."""
+    """Run the file of an absolute path as the module ``__main__``."""
     main_module = sys.modules["__main__"]
     names = vars(main_module)
     names.clear()
