@@ -67,8 +67,8 @@ LINK = [*HARDENED_LINK, *(["-Wl,--strip-all", "-Wl,--gc-sections"] if STRIP else
 # only level.
 SCALAR = ["-fno-tree-loop-vectorize" if IS_GCC else "-fno-vectorize", "-fno-tree-slp-vectorize"]
 SMALL = [] if DEBUG else ["-Os", *SCALAR]
-# What is left of an array after whole vectors is computed one by one: half vectors for it, in every loop, would make the
-# kernels of a level 3 % larger, and 6 % in the wheel, and 70 ops no faster in the mean.
+# What is left of an array after whole vectors is computed one by one: half vectors for it, in every loop, would make
+# the kernels of a level 3 % larger, and 6 % in the wheel, and 70 ops no faster in the mean.
 NO_HALF_VECTORS = ["--param=vect-epilogues-nomask=0"] if IS_GCC else []
 X86_LEVELS = {
     "baseline": ["-march=x86-64", *SMALL],
