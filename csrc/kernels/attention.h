@@ -208,9 +208,7 @@ static void NAME(attention_block_by_keys)(const queries *x, real *y, int64_t y_r
  * Results too, for which a store would otherwise wait. */
 static void NAME(attention_prefetch)(const void *x, int64_t batch, int64_t head, int64_t row, int64_t rows, int64_t size, int64_t one,
                                      int64_t heads) {
-    const real *from = (const real *)x + one / heads * batch + one % heads * head;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < size; j += 64 / (int64_t)sizeof(real)) __builtin_prefetch(from + i * row + j, 0, 2);
+    NAME(gemm_prefetch)((const real *)x + one / heads * batch + one % heads * head, row, rows, size);
 }
 #define ATTENTION_PREFETCH(x, rows, size, one, heads) \
     NAME(attention_prefetch)(a->x, a->x##_batch, a->x##_head, a->x##_row, rows, size, one, heads)

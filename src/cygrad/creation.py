@@ -155,7 +155,7 @@ def to_dlpack(tensor: Tensor) -> Any:
         tensor: a tensor that needs no gradient.
 
     Raises:
-        TypeError: it is no tensor.
+        TypeError: `tensor` is not a tensor.
 
     >>> cg.from_dlpack(cg.to_dlpack(cg.ones(2)))
     tensor([1., 1.])

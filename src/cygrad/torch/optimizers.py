@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeAlias
 
 from cygrad.autograd import set_grad_enabled
 from cygrad.dtypes import dtype
-from cygrad.optim.optimizer import Optimizer, required
+from cygrad.optim.optimizer import Optimizer, ParamsT, required
 from cygrad.tensor import Tensor
 
 __all__ = ["Optimizer", "ParamsT", "StateDict", "required"]
 
-ParamsT: TypeAlias = Iterable[Any]
 StateDict: TypeAlias = dict[str, Any]
 _params_doc = _foreach_doc = _fused_doc = _capturable_doc = _differentiable_doc = _maximize_doc = ""  # of docstrings
 _RequiredParameter = type(required)

@@ -378,16 +378,9 @@ def _get_node_type(tree: Any) -> Any:
 _is_leaf = tree_is_leaf
 
 
-def _dict_flatten(tree: dict[Any, Any]) -> tuple[list[Any], list[Any]]:
-    """The values of a dict, and its keys."""
-    return list(tree.values()), list(tree)
+_dict_flatten, _dict_unflatten = SUPPORTED_NODES[dict]
 
 
 def _dict_flatten_with_keys(tree: dict[Any, Any]) -> tuple[list[tuple[MappingKey, Any]], list[Any]]:
     """The items of a dict, and its keys."""
     return [(MappingKey(key), value) for key, value in tree.items()], list(tree)
-
-
-def _dict_unflatten(values: Any, context: list[Any]) -> dict[Any, Any]:
-    """The dict of keys and values."""
-    return dict(zip(context, values))
